@@ -1,0 +1,67 @@
+# make serve   the site on http://localhost:8000 (PORT, ARTICLES, DATA may be set)
+# make test    everything that must hold
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+ARTICLES ?= articles
+DATA ?= var
+BIN := $(VENV)/bin
+
+# The sample articles are of an invented shop; its name and its people stand on their pages. Yours: see docs/operating.md.
+ifeq ($(ARTICLES),articles)
+export KB_SITE_NAME ?= Tsubame Store Help
+export KB_SITE_NAME_JA ?= つばめ商店 ヘルプ
+export KB_CONTACT_MAIL ?= help@tsubame.example
+export KB_CONTACT_PHONE ?= 0120-000-123
+export KB_CONTACT_HOURS ?= Mon-Fri 9:00-18:00, Sat 10:00-16:00 (Japan time)
+export KB_CONTACT_HOURS_JA ?= 月〜金 9:00〜18:00、土 10:00〜16:00(日曜・祝日は休み)
+export KB_TIMEZONE ?= Asia/Tokyo
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-unit lint bench browser clean
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+serve: $(VENV)/.installed
+	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)" exec $(BIN)/flask --app kb_app kb serve
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --progress-bar on $(TORCH_INDEX) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt requirements-bench.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --progress-bar on $(TORCH_INDEX) -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed
+
+# Chromium and Japanese fonts, from Debian where that may be done; elsewhere the browser tests say what is missing.
+browser:
+	@if ! command -v chromium >/dev/null || ! fc-list 2>/dev/null | grep -qi 'noto.*cjk'; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig >/dev/null; \
+	  else echo "Browser tests need Chromium and Noto CJK fonts: sudo apt-get install chromium fonts-noto-cjk"; fi; fi
+
+test: $(VENV)/.installed-dev browser lint
+	$(BIN)/python -m pytest
+
+test-unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	@test -n "$(EVAL)" || { echo "make bench EVAL=DIR, a folder of collections in BEIR layout"; exit 2; }
+	$(BIN)/python -m bench.retrieval --data "$(EVAL)" --model-dir "$(DATA)/model"
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,342 @@
+"""The pipeline: articles on disk in, a published bundle out. Reads as a list of verbs."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+
+from indexer.cache import BuildCache, token_key, vector_key
+from indexer.check import Collection, check, without_duplicates
+from indexer.errors import BuildFailed
+from indexer.library import article_hash, write_library
+from indexer.model import Article, BuildReport, Problem, SectionInfo
+from indexer.passages import keyword_text, question_texts, to_document, to_passages
+from indexer.render import VERSION as RENDER_VERSION
+from indexer.render import render, resolve
+from indexer.source import SourceFile, read, read_sections, walk
+from search.bundle import Builds, Bundle, ModelStamp
+from search.errors import BundleError, EmbedderUnavailable
+from search.fusion import Scale
+from search.model import Passage
+from search.ports import Embedder, Vector
+from search.store import Contents, DocumentTokens, Vectors, write_corpus
+from search.text import VERSION as ANALYSER_VERSION
+from search.text import analyser
+
+log = logging.getLogger("indexer.build")
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done so far, total)."""
+
+_HREF = re.compile(r'(<a\s[^>]*?)href="([^"]*)"')
+_SRC = re.compile(r'(<img\s[^>]*?)src="([^"]*)"')
+
+
+def quiet(_label: str, _done: int, _total: int) -> None:
+    """A Progress that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a build reads and writes."""
+
+    articles: Path
+    data: Path
+
+    @property
+    def index(self) -> Path:
+        """The builds."""
+        return self.data / "index"
+
+    @property
+    def cache(self) -> Path:
+        """The build cache."""
+        return self.data / "cache" / "build.sqlite"
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """Everything a bundle is made of. ``images`` maps a name in the bundle to its file."""
+
+    articles: Sequence[Article]
+    sections: Mapping[str, SectionInfo]
+    images: Mapping[str, Path]
+    passages: Sequence[Passage]
+    tokens: Sequence[DocumentTokens]
+
+
+def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet) -> BuildReport:
+    """Index the articles folder and publish the bundle; bad articles are reported and left out, or kept as they were.
+
+    Raises ArticlesFolderError when the folder is missing, BuildInProgress when another build is at work, and BuildFailed
+    when the bundle cannot be written; what was served before goes on being served.
+    """
+    started = time.perf_counter()
+    walk(paths.articles)
+    builds = Builds(paths.index)
+    try:
+        with builds.building() as work:
+            cache = BuildCache(paths.cache)
+            try:
+                articles, problems, sections = collect(paths.articles, cache, zone, progress)
+                report = publish(builds, work, articles, paths.articles, sections, embedder, cache, progress)
+            finally:
+                cache.close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BuildFailed(f"The index could not be written to {paths.data}: {reason}. What was served before goes on being served.") from error
+    found = sorted([*problems, *report.problems], key=lambda problem: (problem.path, problem.line))
+    return replace(report, problems=tuple(found), seconds=round(time.perf_counter() - started, 2))
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet) -> tuple[list[Article], list[Problem], dict[str, SectionInfo]]:
+    """All articles that can be served, what is wrong with any, and the sections."""
+    files, problems = walk(folder)
+    articles: list[Article] = []
+    known = cache.articles(str(zone))
+    for number, file in enumerate(files, 1):
+        article, found = _read_cached(file, cache, known, zone)
+        problems += found
+        if article is not None:
+            articles.append(article)
+        if number % 50 == 0 or number == len(files):
+            progress("reading articles", number, len(files))
+    cache.forget_articles(known.keys() - {file.name for file in files})
+    cache.commit()
+    sections, section_problems = read_sections(folder)
+    kept, duplicates = without_duplicates(articles)
+    collection = Collection(kept, folder, sections)
+    return kept, [*problems, *section_problems, *duplicates, *check(collection)], sections
+
+
+def _read_cached(file: SourceFile, cache: BuildCache, known: Mapping[str, tuple[str, str | None, str]], zone: tzinfo) -> tuple[Article | None, list[Problem]]:
+    """An article and its problems; the last good version of a file that cannot be read now."""
+    stamp = cache.stamp(file, str(zone))
+    before = cache.read(known[file.name], stamp) if file.name in known else None
+    if before is not None and before.current:
+        return before.article, list(before.problems)
+    parsed = read(file, zone)
+    if isinstance(parsed, list):
+        article, problems = None, parsed
+    else:
+        article, problems = render(parsed)
+    last_good = before.article if before else None
+    if article is None and last_good is not None:
+        problems = [replace(problems[0], mend=f"{problems[0].mend} Its last good version is still served.".strip()), *problems[1:]]
+    cache.store_article(file.name, stamp, article, problems)
+    return article or last_good, problems
+
+
+# --- making ------------------------------------------------------------------------------------------------------------
+
+
+def publish(
+    builds: Builds,
+    work: Path,
+    articles: Sequence[Article],
+    folder: Path,
+    sections: Mapping[str, SectionInfo],
+    embedder: Embedder,
+    cache: BuildCache,
+    progress: Progress = quiet,
+) -> BuildReport:
+    """Turn articles into a bundle in ``work`` and make it the current one; nothing is published where nothing changed."""
+    linked, images = link(articles, folder)
+    passages = [passage for article in linked for passage in to_passages(article)]
+    tokens = analyse(linked, cache, progress)
+    previous = _previous(builds)
+    stamp = _inputs(linked, images, sections, embedder)
+    if previous is not None and _stored_inputs(previous) == stamp:
+        return BuildReport(previous.version, len(linked), len(passages), published=False)
+    ready = _Ready(linked, sections, images, passages, tokens)
+    vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
+    progress("writing the index", 0, 1)
+    reused = _write(work, ready, vectors, previous, stamp)
+    counts = {"articles": len(linked), "passages": len(passages)}
+    taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
+    bundle = builds.publish(work, model, counts, taken)
+    progress("writing the index", 1, 1)
+    cache.prune({entry.key for entry in tokens}, _vector_keys(ready, embedder) if model else set())
+    changed = _changed(linked, previous)
+    return BuildReport(bundle.version, len(linked), len(passages), embedded, changed, degraded=degraded)
+
+
+def link(articles: Sequence[Article], folder: Path) -> tuple[list[Article], dict[str, Path]]:
+    """Articles with their links turned to ids and their images to names in the bundle, and those images' files."""
+    ids = {article.path: article.id for article in articles}
+    names: dict[str, str] = {}
+    images: dict[str, Path] = {}
+    for target in {link.target for article in articles for link in article.links if link.image}:
+        path = folder / target
+        if not target.startswith("..") and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+            names[target] = f"{digest}{path.suffix.lower()}"
+            images[names[target]] = path
+    return [_linked(article, ids, names) for article in articles], images
+
+
+def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) -> Article:
+    if not article.links:
+        return article
+
+    def href(match: re.Match[str]) -> str:
+        parts = urlsplit(html.unescape(match.group(2)))
+        if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
+            return match.group()
+        target = ids.get(resolve(article.path, unquote(parts.path)))
+        anchor = f"#{parts.fragment}" if parts.fragment else ""
+        return f'{match.group(1)}href="kb:{target}{html.escape(anchor)}"' if target else f'{match.group(1)}class="broken-link"'
+
+    def src(match: re.Match[str]) -> str:
+        target = resolve(article.path, unquote(urlsplit(html.unescape(match.group(2))).path))
+        return f'{match.group(1)}src="kb-image:{names[target]}" loading="lazy"' if target in names else match.group()
+
+    cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
+    return replace(article, html=_SRC.sub(src, _HREF.sub(href, article.html)), cover=cover)
+
+
+def analyse(articles: Sequence[Article], cache: BuildCache, progress: Progress = quiet) -> list[DocumentTokens]:
+    """The tokens of each article, from the cache where its text is known."""
+    keyed = [(article, token_key(article.lang, keyword_text(article), _open_to_all(article))) for article in articles]
+    known = cache.tokens([key for _, key in keyed])
+    missing = [(article, key) for article, key in keyed if key not in known]
+    for number, (article, key) in enumerate(missing, 1):
+        known[key] = tokenise(article, key)
+        cache.store_tokens(known[key])
+        if number % 20 == 0 or number == len(missing):
+            progress("analysing", number, len(missing))
+    cache.commit()
+    return [known[key] for _, key in keyed]
+
+
+def tokenise(article: Article, key: str) -> DocumentTokens:
+    """Words, grams and surfaces of everything the keyword arm reads of an article."""
+    reader = analyser(article.lang)
+    words: list[str] = []
+    grams: list[str] = []
+    surfaces: set[str] = set()
+    for text, times in keyword_text(article):
+        analysed = reader.analyse(text)
+        words += analysed.words * times
+        grams += analysed.grams * times
+        surfaces.update(reader.surfaces(text))
+    return DocumentTokens(key, words, grams, sorted(surfaces))
+
+
+def _open_to_all(article: Article) -> bool:
+    return article.status == "published" and article.audience == "public" and article.publish_at is None
+
+
+def embed(ready: _Ready, embedder: Embedder, cache: BuildCache, progress: Progress = quiet) -> tuple[Vectors | None, ModelStamp | None, int, str]:
+    """(vectors, the model's stamp, texts embedded, why there are none)."""
+    texts = [passage.embedded_text for passage in ready.passages]
+    questions = [(row, text) for row, article in enumerate(ready.articles) for text in question_texts(article)]
+    if not texts:
+        return None, None, 0, "empty"
+    try:
+        passages, first = cache.vectors(embedder, texts, "passage", lambda done, total: progress("embedding passages", done, total))
+        asked, second = cache.vectors(embedder, [text for _, text in questions], "query", lambda done, total: progress("embedding questions", done, total))
+        scale = None if embedder.calibrated else measure_scale(passages, asked)
+        stamp = ModelStamp(embedder.fingerprint, passages.shape[1], scale)
+    except EmbedderUnavailable as unavailable:
+        return None, None, 0, unavailable.reason
+    owners = np.array([row for row, _ in questions], dtype=np.int64)
+    return Vectors(passages, asked, owners), stamp, first + second, ""
+
+
+def measure_scale(passages: Vector, questions: Vector, sample: int = 400) -> Scale:
+    """Mean and spread of the cosines between a sample of questions and passages; almost all of them are unrelated."""
+    chance = np.random.default_rng(0)
+    left = questions[chance.permutation(len(questions))[:sample]]
+    right = passages[chance.permutation(len(passages))[:sample]]
+    cosines = left @ right.T
+    return Scale(float(cosines.mean()), max(float(cosines.std()), 1e-3))
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------
+
+
+def _write(work: Path, ready: _Ready, vectors: Vectors | None, previous: Bundle | None, stamp: str) -> set[str]:
+    """Write the bundle's files; returns the names of those taken over from the previous one."""
+    contents = Contents([to_document(article) for article in ready.articles], ready.passages, ready.tokens, vectors)
+    reused = write_corpus(work, contents, previous)
+    reused |= write_library(work, ready.articles, ready.sections, previous)
+    reused |= _write_images(work / "images", ready.images, previous)
+    (work / "inputs.txt").write_text(stamp, encoding="utf-8")
+    return reused
+
+
+def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | None) -> set[str]:
+    folder.mkdir()
+    reused: set[str] = set()
+    for name, path in images.items():
+        before = previous.path / "images" / name if previous else None
+        if before is not None and before.is_file():
+            os.link(before, folder / name)
+            reused.add(f"images/{name}")
+        else:
+            shutil.copyfile(path, folder / name)
+    return reused
+
+
+def _previous(builds: Builds) -> Bundle | None:
+    try:
+        return builds.open_current()
+    except BundleError as error:
+        log.info("building anew: %s", error)
+        return None
+
+
+def _inputs(articles: Sequence[Article], images: Mapping[str, Path], sections: Mapping[str, SectionInfo], embedder: Embedder) -> str:
+    """A hash over everything that a bundle depends on."""
+    digest = hashlib.sha256(f"{ANALYSER_VERSION}/{RENDER_VERSION}/{_fingerprint(embedder)}".encode())
+    for article in articles:
+        digest.update(article_hash(article).encode())
+    for part in (*sorted(images), *(repr(section) for section in sections.values())):
+        digest.update(part.encode())
+    return digest.hexdigest()
+
+
+def _fingerprint(embedder: Embedder) -> str:
+    try:
+        return embedder.fingerprint
+    except EmbedderUnavailable as unavailable:
+        return unavailable.reason
+
+
+def _stored_inputs(bundle: Bundle) -> str:
+    try:
+        return (bundle.path / "inputs.txt").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _vector_keys(ready: _Ready, embedder: Embedder) -> set[str]:
+    keys = {vector_key(embedder.fingerprint, "passage", passage.embedded_text) for passage in ready.passages}
+    return keys | {vector_key(embedder.fingerprint, "query", text) for article in ready.articles for text in question_texts(article)}
+
+
+def _changed(articles: Sequence[Article], previous: Bundle | None) -> tuple[str, ...]:
+    """Ids of the articles that the bundle before did not have like this."""
+    if previous is None:
+        return ()
+    try:
+        before = json.loads((previous.path / "article-hashes.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ()
+    return tuple(article.id for article in articles if before.get(article.id) != article_hash(article))

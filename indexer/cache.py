@@ -1,0 +1,169 @@
+"""What a build need not do twice, in one SQLite file: rendered articles, their tokens, and vectors.
+
+Vectors are keyed by the model's fingerprint and the text, apart from ids, so that an unchanged passage is never embedded
+twice, wherever it moves. The file may be deleted at any time; the next build is slow once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexer.model import Article, Problem, article_from_json, article_to_json
+from indexer.render import VERSION as RENDER_VERSION
+from indexer.source import SourceFile
+from search.ports import Embedder, Kind, Vector
+from search.store import DocumentTokens
+from search.text import VERSION as ANALYSER_VERSION
+
+log = logging.getLogger("indexer.cache")
+# Texts between two saves, so that a build that is killed has lost little.
+CHUNK = 64
+_TABLES = """
+create table if not exists articles (path text primary key, stamp text not null, record text, problems text not null);
+create table if not exists tokens (key text primary key, tokens text not null) without rowid;
+create table if not exists vectors (key text primary key, vector blob not null);
+"""
+
+
+@dataclass(frozen=True)
+class CachedArticle:
+    """A file as it was last read. ``article`` is the last good version, ``current`` whether it is of the file as it is now."""
+
+    article: Article | None
+    problems: tuple[Problem, ...]
+    current: bool
+
+
+class BuildCache:
+    """One builder at a time uses it, under the lock of the builds."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = self._open(path)
+        except sqlite3.DatabaseError as error:
+            log.warning("%s was damaged (%s) and is made anew", path, error)
+            path.unlink()
+            self._db = self._open(path)
+
+    @staticmethod
+    def _open(path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, check_same_thread=False)
+        connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma synchronous=normal")
+        connection.executescript(_TABLES)
+        return connection
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # --- articles ------------------------------------------------------------------------------------------------
+
+    def articles(self, zone: str) -> dict[str, tuple[str, str | None, str]]:
+        """path -> (stamp, record, problems) of every file read before."""
+        rows = self._db.execute("select path, stamp, record, problems from articles")
+        return {path: (stamp, record, problems) for path, stamp, record, problems in rows}
+
+    @staticmethod
+    def stamp(file: SourceFile, zone: str) -> str:
+        """Changes with the file, the renderer and the time zone that dates without one are read in."""
+        return f"{file.size}:{file.mtime_ns}:{RENDER_VERSION}:{zone}"
+
+    @staticmethod
+    def read(stored: tuple[str, str | None, str], stamp: str) -> CachedArticle:
+        """A stored row as values."""
+        known_stamp, record, problems = stored
+        article = article_from_json(json.loads(record)) if record else None
+        return CachedArticle(article, tuple(Problem(**problem) for problem in json.loads(problems)), known_stamp == stamp)
+
+    def store_article(self, path: str, stamp: str, article: Article | None, problems: Sequence[Problem]) -> None:
+        """Remember a file as it is now; without an article the last good version stays."""
+        found = json.dumps([vars(problem) for problem in problems], ensure_ascii=False)
+        if article is None:
+            statement = "insert into articles values (?, ?, null, ?) on conflict (path) do update set stamp = ?2, problems = ?3"
+            self._db.execute(statement, (path, stamp, found))
+        else:
+            record = json.dumps(article_to_json(article), ensure_ascii=False)
+            self._db.execute("insert or replace into articles values (?, ?, ?, ?)", (path, stamp, record, found))
+
+    def forget_articles(self, paths: Iterable[str]) -> None:
+        """Files that are gone."""
+        self._db.executemany("delete from articles where path = ?", [(path,) for path in paths])
+
+    def commit(self) -> None:
+        """Make what was stored last."""
+        self._db.commit()
+
+    # --- tokens --------------------------------------------------------------------------------------------------
+
+    def tokens(self, keys: Sequence[str]) -> dict[str, DocumentTokens]:
+        """The tokens known under some of the keys."""
+        found: dict[str, DocumentTokens] = {}
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            marks = ",".join("?" * len(part))
+            for key, stored in self._db.execute(f"select key, tokens from tokens where key in ({marks})", part):
+                found[key] = DocumentTokens(key, *json.loads(stored))
+        return found
+
+    def store_tokens(self, tokens: DocumentTokens) -> None:
+        """Remember the tokens of a text."""
+        stored = json.dumps([list(tokens.words), list(tokens.grams), list(tokens.surfaces)], ensure_ascii=False)
+        self._db.execute("insert or replace into tokens values (?, ?)", (tokens.key, stored))
+
+    # --- vectors -------------------------------------------------------------------------------------------------
+
+    def vectors(self, embedder: Embedder, texts: Sequence[str], kind: Kind, progress: Callable[[int, int], None]) -> tuple[Vector, int]:
+        """(vectors of the texts, how many had to be embedded); progress gets (done, to do) of those."""
+        keys = [vector_key(embedder.fingerprint, kind, text) for text in texts]
+        known = self._known_vectors(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        todo = sorted(missing.items(), key=lambda item: len(item[1]))
+        for start in range(0, len(todo), CHUNK):
+            part = todo[start : start + CHUNK]
+            made = embedder.encode([text for _, text in part], kind)
+            rows = [(key, vector.astype("<f4").tobytes()) for (key, _), vector in zip(part, made, strict=True)]
+            self._db.executemany("insert or replace into vectors values (?, ?)", rows)
+            self._db.commit()
+            known.update({key: vector for (key, _), vector in zip(part, made, strict=True)})
+            progress(min(start + CHUNK, len(todo)), len(todo))
+        return np.stack([known[key] for key in keys]).astype(np.float32), len(todo)
+
+    def _known_vectors(self, keys: Sequence[str]) -> dict[str, Vector]:
+        known: dict[str, Vector] = {}
+        unique = list(dict.fromkeys(keys))
+        for start in range(0, len(unique), 500):
+            part = unique[start : start + 500]
+            marks = ",".join("?" * len(part))
+            for key, blob in self._db.execute(f"select key, vector from vectors where key in ({marks})", part):
+                known[key] = np.frombuffer(blob, "<f4")
+        return known
+
+    def prune(self, used_tokens: set[str], used_vectors: set[str]) -> None:
+        """Drop what no article uses any more, once that is most of the file."""
+        for table, used in (("tokens", used_tokens), ("vectors", used_vectors)):
+            (count,) = self._db.execute(f"select count(*) from {table}").fetchone()
+            if count > 4 * len(used) + 1000:
+                stored = [key for (key,) in self._db.execute(f"select key from {table}")]
+                self._db.executemany(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
+        self._db.commit()
+
+
+def vector_key(fingerprint: str, kind: Kind, text: str) -> str:
+    """Key of a text's vector under one model."""
+    return hashlib.sha256(f"{fingerprint}\x00{kind}\x00{text}".encode("utf-8", "replace")).hexdigest()[:40]
+
+
+def token_key(lang: str, texts: Sequence[tuple[str, int]], open_to_all: bool) -> str:
+    """Key of a document's tokens; whether they may feed spelling is part of it, since the index depends on it."""
+    joined = json.dumps([ANALYSER_VERSION, lang, open_to_all, list(texts)], ensure_ascii=False)
+    return hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()[:40]

@@ -1,0 +1,194 @@
+"""The read side: articles, sections and images out of a bundle. A bundle has them in shards, so that an edit rewrites one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from indexer.model import Article, SectionInfo, article_from_json, article_to_json
+from search.bundle import Bundle
+
+SHARDS = 256
+_CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What lists and links need of an article, held in memory for all of them."""
+
+    id: str
+    lang: str
+    section: str
+    slug: str
+    type: str
+    title: str
+    summary: str
+    group: str
+    tags: tuple[str, ...]
+    audience: str
+    status: str
+    publish_at: datetime | None
+    expire_at: datetime | None
+    updated: date | None
+    featured: bool
+    aliases: tuple[str, ...]
+    tests: tuple[str, ...]
+    path: str
+
+    def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
+        """Whether somebody of one of the audiences may see it at that time."""
+        if self.status != "published" or self.audience not in audiences:
+            return False
+        return (self.publish_at is None or self.publish_at <= now) and (self.expire_at is None or now < self.expire_at)
+
+
+class Library:
+    """The articles of one bundle. Threads may share it; it never changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.cards = {card.id: card for card in map(_card_from_json, _read_json(folder / _CARDS))}
+        self.sections = {value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)}
+        self._by_slug = {(card.lang, card.slug): card for card in self.cards.values()}
+        self._by_alias = {(card.lang, alias): card for card in self.cards.values() for alias in card.aliases}
+        self._groups: dict[str, list[Card]] = defaultdict(list)
+        for card in self.cards.values():
+            self._groups[card.group].append(card)
+        owners = _read_json(folder / "image-owners.json")
+        self._image_owners = {name: [self.cards[owner] for owner in ids if owner in self.cards] for name, ids in owners.items()}
+
+    @classmethod
+    def open(cls, bundle: Bundle) -> Library:
+        """The library of a bundle."""
+        return cls(bundle.path)
+
+    def article(self, article_id: str) -> Article | None:
+        """One article, whole, read from its shard."""
+        path = self._folder / "articles" / f"{_shard(article_id)}.jsonl"
+        head = json.dumps({"id": article_id}, ensure_ascii=False)[:-1].encode()
+        if article_id not in self.cards:
+            return None
+        with path.open("rb") as file:
+            for line in file:
+                if line.startswith(head):
+                    return article_from_json(json.loads(line))
+        return None
+
+    def by_slug(self, lang: str, slug: str) -> Card | None:
+        """The article of that language and slug."""
+        return self._by_slug.get((lang, slug))
+
+    def by_alias(self, lang: str, slug: str) -> Card | None:
+        """The article that had that slug before."""
+        return self._by_alias.get((lang, slug))
+
+    def translations(self, card: Card) -> list[Card]:
+        """The article and its translations, by language."""
+        return sorted(self._groups[card.group], key=lambda other: other.lang)
+
+    def visible(self, now: datetime, audiences: frozenset[str]) -> list[Card]:
+        """All articles that may be seen."""
+        return [card for card in self.cards.values() if card.visible(now, audiences)]
+
+    def image(self, name: str) -> Path | None:
+        """The file of an image by its name in the bundle."""
+        path = self._folder / "images" / name
+        return path if "/" not in name and not name.startswith(".") and path.is_file() else None
+
+    def image_owners(self, name: str) -> Sequence[Card]:
+        """The articles that show an image."""
+        return self._image_owners.get(name, ())
+
+
+def write_library(folder: Path, articles: Sequence[Article], sections: Mapping[str, SectionInfo], previous: Bundle | None) -> set[str]:
+    """Write articles and sections into a bundle's folder; returns the names of shards linked from the previous one."""
+    shards: dict[str, list[Article]] = defaultdict(list)
+    for article in articles:
+        shards[_shard(article.id)].append(article)
+    (folder / "articles").mkdir()
+    hashes = {article.id: article_hash(article) for article in articles}
+    before = _previous_hashes(previous)
+    reused: set[str] = set()
+    for name, members in shards.items():
+        old = previous.path / "articles" / f"{name}.jsonl" if previous else None
+        wanted = {article.id: hashes[article.id] for article in members}
+        if old is not None and old.is_file() and before.get(name) == wanted:
+            os.link(old, folder / "articles" / f"{name}.jsonl")
+            reused.add(f"articles/{name}.jsonl")
+        else:
+            _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in members))
+    _write_json(folder / _HASHES, hashes)
+    _write_json(folder / _CARDS, [_card_to_json(article) for article in articles])
+    _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])
+    _write_json(folder / "image-owners.json", _image_owners(articles))
+    return reused
+
+
+def article_hash(article: Article) -> str:
+    """Changes with anything of the article."""
+    return hashlib.sha256(json.dumps(article_to_json(article)).encode()).hexdigest()[:20]
+
+
+def _image_owners(articles: Sequence[Article]) -> dict[str, list[str]]:
+    import re
+
+    owners: dict[str, list[str]] = defaultdict(list)
+    for article in articles:
+        names = re.findall(r'src="kb-image:([^"]+)"', article.html) + ([article.cover] if article.cover else [])
+        for name in dict.fromkeys(names):
+            owners[name].append(article.id)
+    return owners
+
+
+def _shard(article_id: str) -> str:
+    return f"{int(hashlib.sha256(article_id.encode('utf-8', 'replace')).hexdigest()[:4], 16) % SHARDS:02x}"
+
+
+def _previous_hashes(previous: Bundle | None) -> dict[str, dict[str, str]]:
+    """shard -> {id: hash} of the bundle before."""
+    shards: dict[str, dict[str, str]] = defaultdict(dict)
+    if previous is not None:
+        try:
+            for article_id, digest in _read_json(previous.path / _HASHES).items():
+                shards[_shard(article_id)][article_id] = digest
+        except (OSError, ValueError):
+            return {}
+    return shards
+
+
+def _card_to_json(article: Article) -> dict[str, Any]:
+    names = list(Card.__dataclass_fields__)
+    record = {name: getattr(article, name) for name in names}
+    for name in ("publish_at", "expire_at", "updated"):
+        record[name] = record[name].isoformat() if record[name] else None
+    return record
+
+
+def _card_from_json(record: dict[str, Any]) -> Card:
+    values = dict(record)
+    for name in ("publish_at", "expire_at"):
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+    values["updated"] = date.fromisoformat(values["updated"]) if values["updated"] else None
+    for name in ("tags", "aliases", "tests"):
+        values[name] = tuple(values[name])
+    return Card(**values)
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+
+def _write_lines(path: Path, records: Iterable[Any]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)

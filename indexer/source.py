@@ -1,0 +1,339 @@
+"""Finds the articles and reads their front matter: files in, articles without a body out."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from indexer.errors import ArticlesFolderError
+from indexer.model import AUDIENCES, STATUSES, TYPES, Article, Problem, SectionInfo
+from search.folding import fold
+from search.language import detect
+
+MAX_BYTES = 2 * 1024 * 1024
+SCHEMA = 1
+_FENCE = re.compile(r"^---[ \t]*$")
+_LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
+ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+_NOT_IN_SLUG = re.compile(r"[\s/\\?#%&\"'<>:;,.!*|(){}\[\]`~^=+@$。、？！「」『』（）：；…　]+")
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = list[Text]
+
+
+class FrontMatter(BaseModel):
+    """The keys an article may have (docs/writing.md), strictly typed."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    schema_: int = Field(SCHEMA, alias="schema")
+    id: str | None = None
+    type: Literal["faq", "guide", "paper", "case", "notice"] = "faq"
+    title: str | None = None
+    summary: str = ""
+    slug: str | None = None
+    lang: str | None = None
+    translation_of: str | None = None
+    section: str | None = None
+    tags: Texts = []
+    questions: Texts = []
+    keywords: Texts = []
+    tests: Texts = []
+    audience: Literal["public", "internal"] = "public"
+    status: Literal["draft", "published", "archived"] = "published"
+    publish_at: datetime | date | None = None
+    expire_at: datetime | date | None = None
+    updated: datetime | date | None = None
+    review_by: datetime | date | None = None
+    owner: str = ""
+    related: Texts = []
+    aliases: Texts = []
+    boost: Annotated[float, Field(ge=0.1, le=10)] = 1.0
+    cover: str = ""
+    featured: bool = False
+
+
+KNOWN_KEYS = tuple("schema" if name == "schema_" else name for name in FrontMatter.model_fields)
+_EXPECTED: dict[str, Callable[[Any], str]] = {
+    "literal_error": lambda error: f"one of {error['ctx']['expected']}",
+    "list_type": lambda _error: "a list, one entry a line, each after a dash",
+    "string_type": lambda _error: "text; put it in quotes",
+    "string_too_short": lambda _error: "text, not an empty entry",
+    "bool_type": lambda _error: "true or false",
+    "float_type": lambda _error: "a number",
+    "int_type": lambda _error: "a whole number",
+    "greater_than_equal": lambda error: f"a number of at least {error['ctx']['ge']}",
+    "less_than_equal": lambda error: f"a number of at most {error['ctx']['le']}",
+    "datetime_type": lambda _error: "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00",
+    "date_type": lambda _error: "a date like 2026-11-30",
+}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A Markdown file of the articles folder. ``name`` is its path inside the folder, with slashes."""
+
+    name: str
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """An article without its body's HTML, the body, and the file's line at which the body begins."""
+
+    article: Article
+    body: str
+    body_line: int
+    problems: tuple[Problem, ...]
+
+
+def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
+    """All Markdown files inside the folder in order of name; links that lead out of it are refused.
+
+    Raises ArticlesFolderError when the folder is missing or is not a folder.
+    """
+    if not folder.is_dir():
+        raise ArticlesFolderError(f"There is no articles folder {folder}. Make it, or set KB_ARTICLES (make serve ARTICLES=...).")
+    root = folder.resolve()
+    files: list[SourceFile] = []
+    problems: list[Problem] = []
+    for base, folders, names in os.walk(root, followlinks=False):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        for name in sorted(names):
+            path = Path(base) / name
+            shown = path.relative_to(root).as_posix()
+            if not name.endswith(".md") or name[0] in "._":
+                continue
+            if not path.resolve().is_relative_to(root):
+                problems.append(_error(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
+                continue
+            try:
+                state = path.stat()
+            except OSError as error:
+                problems.append(_error(shown, 0, "unreadable", f"cannot be read: {error.strerror}.", "Check that the link or the rights are right."))
+                continue
+            files.append(SourceFile(shown, path, state.st_size, state.st_mtime_ns))
+    return files, problems
+
+
+def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
+    """Read one file; the problems alone when it cannot become an article."""
+    if file.size > MAX_BYTES:
+        size = f"{file.size / 1024 / 1024:.1f} MB"
+        return [_error(file.name, 0, "too-large", f"is {size}; an article may have {MAX_BYTES // 1024 // 1024} MB.", "Split it into several articles.")]
+    try:
+        text = file.path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.path.read_bytes()[: error.start].count(b"\n") + 1
+        return [_error(file.name, line, "encoding", "is not UTF-8.", "Save it as UTF-8 (in most editors: Save with encoding).")]
+    except OSError as error:
+        return [_error(file.name, 0, "unreadable", f"cannot be read: {error.strerror}.")]
+    return parse(file.name, text.replace("\r\n", "\n"), zone)
+
+
+def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
+    """Take front matter and body apart and check the front matter."""
+    header, body, body_line = split_front_matter(text)
+    values, lines, problem = _load_yaml(name, header)
+    if problem:
+        return [problem]
+    found = _Lines(name, lines)
+    schema = values.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        return [found.error("schema", "schema", f"schema {schema} is of a newer version; this one reads {SCHEMA}.", "Update the software, or remove the key.")]
+    try:
+        front = FrontMatter.model_validate(values)
+    except ValidationError as error:
+        return [_type_problem(found, entry) for entry in error.errors()]
+    problems = [_unknown_key(found, key) for key in values if key not in KNOWN_KEYS]
+    return _to_article(name, front, body, body_line, found, problems, zone)
+
+
+def split_front_matter(text: str) -> tuple[str, str, int]:
+    """(YAML, body, line of the file at which the body begins)."""
+    lines = text.split("\n")
+    if not _FENCE.match(lines[0]):
+        return "", text, 1
+    for number, line in enumerate(lines[1:], 1):
+        if _FENCE.match(line):
+            return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :]), number + 2
+    return "\n".join(lines[1:]), "", len(lines)
+
+
+def slugify(title: str) -> str:
+    """A usable piece of a URL from any title, Japanese kept: "パスワードを忘れた？" -> "パスワードを忘れた"."""
+    slug = _NOT_IN_SLUG.sub("-", unicodedata.normalize("NFKC", title).lower()).strip("-")
+    kept = "".join(char for char in slug if char in "-_・" or char.isalnum() or unicodedata.category(char) in ("Mn", "Mc"))
+    return re.sub(r"-{2,}", "-", kept).strip("-")[:80] or "article"
+
+
+def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
+    """Names and order of sections from sections.yml; an empty mapping where there is none."""
+    path = folder / "sections.yml"
+    if not path.is_file():
+        return {}, []
+    values, lines, problem = _load_yaml("sections.yml", path.read_text(encoding="utf-8", errors="replace"))
+    if problem:
+        return {}, [problem]
+    sections: dict[str, SectionInfo] = {}
+    problems: list[Problem] = []
+    for key, value in values.items():
+        try:
+            title, description = dict(value["title"]), dict(value.get("description", {}))
+            sections[str(key)] = SectionInfo(str(key), title, description, int(value.get("order", 0)), str(value.get("icon", "info")))
+        except (TypeError, KeyError, ValueError, AttributeError):
+            message = f"section {key} needs a title by language, and may have description, order and icon."
+            problems.append(_Lines("sections.yml", lines).error(str(key), "sections", message, "For example: title: {ja: ご注文, en: Orders}"))
+    return sections, problems
+
+
+def _error(name: str, line: int, code: str, message: str, mend: str = "") -> Problem:
+    return Problem(name, line, "error", code, message, mend)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Where each key of a YAML mapping stands in its file."""
+
+    name: str
+    lines: dict[str, int]
+
+    def error(self, key: str, code: str, message: str, mend: str = "") -> Problem:
+        return Problem(self.name, self.lines.get(key, 1), "error", code, message, mend)
+
+    def warning(self, key: str, code: str, message: str, mend: str = "", fixable: bool = False) -> Problem:
+        return Problem(self.name, self.lines.get(key, 1), "warning", code, message, mend, fixable)
+
+
+def _load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
+    """(values, line of each key, what is wrong). Front matter starts on line 2 of its file."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    first = 1 if name.endswith(".yml") else 2
+    loader: Any = YAML(typ="rt")
+    try:
+        values = loader.load(text) if text.strip() else {}
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = (mark.line if mark else 0) + first
+        mend = "Quote values that hold a colon or begin with a sign, and indent lists alike."
+        return {}, {}, _error(name, line, "yaml", f"broken YAML: {error.problem or error.context}.", mend)
+    except (YAMLError, ValueError) as error:
+        return {}, {}, _error(name, first, "yaml", f"broken YAML: {str(error).splitlines()[0]}.")
+    if not isinstance(values, dict):
+        return (
+            {},
+            {},
+            _error(name, first, "yaml", "the part between the --- lines is not a list of keys with values.", "For example: title: How to return an item"),
+        )
+    lines = {str(key): place[0] + first for key, place in values.lc.data.items()} if hasattr(values, "lc") else {}
+    return {str(key): _plain(value) for key, value in values.items() if value is not None}, lines, None
+
+
+def _plain(value: Any) -> Any:
+    """Ruamel's annotated values as ordinary ones."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, datetime):
+        zone = getattr(value, "tzinfo", None)
+        return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=zone)
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _type_problem(found: _Lines, error: Any) -> Problem:
+    key = str(error["loc"][0])
+    explain = _EXPECTED.get(error["type"])
+    expected = explain(error) if explain else str(error["msg"])
+    return found.error(key, "type", f"{key} has the wrong type: {str(error['input'])[:60]!r}.", f"It must be {expected}.")
+
+
+def _unknown_key(found: _Lines, key: str) -> Problem:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, KNOWN_KEYS, 1)
+    return found.warning(key, "unknown-key", f"unknown key {key}; it is ignored.", f"Did you mean {near[0]}?" if near else "")
+
+
+def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found: _Lines, problems: list[Problem], zone: tzinfo) -> Parsed | list[Problem]:
+    body, heading = _title_from_body(body, front.title)
+    title = (front.title or heading or "").strip()
+    if not title:
+        return [found.error("title", "title", "has no title.", "Add a line to the front matter: title: ...")]
+    folder_lang, folder_section = _from_folder(name)
+    lang = front.lang or folder_lang or detect(f"{title}\n{body}", ("ja", "en"))
+    if not _LANG.match(lang):
+        return [found.error("lang", "lang", f"lang {lang!r} is not a language code.", "For example: ja, en, pt-br")]
+    identity = front.id or name.removesuffix(".md").replace("/", ".")
+    if front.id is None:
+        mend = "Run: python -m indexer check --fix"
+        problems.append(found.warning("id", "no-id", "has no id; a rename will lose its history.", mend, fixable=True))
+    elif not ID.match(front.id):
+        return [found.error("id", "id", f"id {front.id!r} may only have letters, digits, dots, dashes and underscores.")]
+    slug = slugify(front.slug or Path(name).stem)
+    if front.slug and slug != unicodedata.normalize("NFKC", front.slug).lower():
+        problems.append(found.warning("slug", "slug", f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.", f"Write: slug: {slug}"))
+    if not fold(title).strip():
+        return [found.error("title", "title", "the title has no visible character.")]
+    article = Article(
+        id=identity, lang=lang.lower(), section=front.section or folder_section or "general", slug=slug, type=front.type, title=title,
+        path=name, summary=front.summary.strip(), questions=tuple(front.questions), keywords=tuple(front.keywords),
+        tags=tuple(tag.strip() for tag in front.tags), tests=tuple(front.tests), audience=front.audience, status=front.status,
+        publish_at=_moment(front.publish_at, zone), expire_at=_moment(front.expire_at, zone), updated=_day(front.updated),
+        review_by=_day(front.review_by), owner=front.owner, translation_of=front.translation_of or "", related=tuple(front.related),
+        aliases=tuple(front.aliases), boost=front.boost, cover=front.cover, featured=front.featured,
+    )  # fmt: skip
+    if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
+        problems.append(found.warning("expire_at", "dates", "expire_at is not after publish_at; it will never be shown."))
+    return Parsed(article, body, body_line, tuple(problems))
+
+
+def _title_from_body(body: str, title: str | None) -> tuple[str, str | None]:
+    """A first-level heading at the start of the body is the title, where the front matter has none or the same."""
+    match = re.match(r"\s*# +(.+?)[ #]*(?:\n|$)", body)
+    if not match or (title and match.group(1).strip() != title.strip()):
+        return body, None
+    blank = "\n" * match.group(0).count("\n")
+    return blank + body[match.end() :], match.group(1).strip()
+
+
+def _from_folder(name: str) -> tuple[str, str]:
+    """(lang, section) from <lang>/<section>/<slug>.md; "" where the folders do not say."""
+    folders = name.split("/")[:-1]
+    lang = folders[0] if folders and _LANG.match(folders[0]) else ""
+    rest = folders[1:] if lang else folders
+    return lang, rest[0] if rest else ""
+
+
+def _moment(value: datetime | date | None, zone: tzinfo) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _day(value: datetime | date | None) -> date | None:
+    return value.date() if isinstance(value, datetime) else value
+
+
+def iter_choices() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Keys with a fixed set of values, for documentation and ``new``."""
+    yield from (("type", TYPES), ("audience", AUDIENCES), ("status", STATUSES))

@@ -1,0 +1,80 @@
+"""``flask --app kb_app kb ...``: thin commands that import late and call one function."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from flask.cli import AppGroup, with_appcontext
+
+kb = AppGroup("kb", help="Run and look after the knowledge base.")
+
+
+@kb.command("serve")
+def serve() -> None:
+    """Fetch the model, index the articles, watch them, and serve the site."""
+    from kb_app.serve import run
+    from kb_app.settings import SettingsError, load_settings
+
+    try:
+        status = run(load_settings())
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(status)
+
+
+@kb.command("build")
+@with_appcontext
+def build() -> None:
+    """Index the articles once, with the site's settings."""
+    from flask import current_app
+
+    from indexer.errors import IndexerError
+    from indexer.progress import Bar
+    from search.embedder import WarmingEmbedder
+    from search.errors import SearchError
+
+    services = current_app.extensions["kb_services"]
+    if isinstance(services.embedder, WarmingEmbedder):
+        services.embedder.start()
+    try:
+        report = services.rebuild(Bar())
+    except (IndexerError, SearchError) as error:
+        raise click.ClickException(str(error)) from error
+    for problem in report.problems:
+        click.echo(str(problem))
+    click.echo(f"{report.version}: {report.articles} articles, {report.passages} passages, {report.seconds} s")
+    sys.exit(1 if report.errors else 0)
+
+
+@kb.command("model")
+@with_appcontext
+def model() -> None:
+    """Fetch and unpack the embedding model, so that serving needs no network."""
+    from flask import current_app
+
+    from indexer.progress import Bar
+    from search.bundled_model import ensure_model
+    from search.errors import ModelError
+
+    settings = current_app.extensions["kb_services"].settings
+    if settings.embedding_model not in ("", "bundled"):
+        click.echo(f"KB_EMBEDDING_MODEL={settings.embedding_model}: nothing to fetch.")
+        return
+    try:
+        click.echo(str(ensure_model(settings.data / "model", Bar())))
+    except ModelError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@kb.command("settings")
+@with_appcontext
+def settings() -> None:
+    """Show every setting and its value; secrets are hidden."""
+    from flask import current_app
+
+    current = current_app.extensions["kb_services"].settings
+    for name in type(current).model_fields:
+        value = getattr(current, name)
+        shown = "(hidden)" if name == "secret_key" and value else ",".join(value) if isinstance(value, tuple) else value
+        click.echo(f"KB_{name.upper()}={'' if shown is None else shown}")

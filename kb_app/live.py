@@ -1,0 +1,72 @@
+"""The bundle that is being served, and its change for a newer one without a request noticing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from indexer.library import Library
+from search.bundle import Builds
+from search.engine import Engine
+from search.errors import BundleError
+from search.ports import Embedder
+from search.store import open_corpus
+
+log = logging.getLogger("kb_app.live")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Engine and library of one bundle: pages and search never disagree."""
+
+    engine: Engine
+    library: Library
+
+    @property
+    def version(self) -> str:
+        """The build."""
+        return self.engine.version
+
+
+class LiveIndex:
+    """Hands out the current snapshot; a request keeps the one it took."""
+
+    def __init__(self, builds: Builds, embedder: Embedder) -> None:
+        self._builds = builds
+        self._embedder = embedder
+        self._snapshot: Snapshot | None = None
+        self._lock = threading.Lock()
+        self._refused = ""
+
+    def snapshot(self) -> Snapshot | None:
+        """What is served now; None before the first build."""
+        return self._snapshot
+
+    def refresh(self) -> bool:
+        """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open."""
+        with self._lock:
+            wanted = self._builds.current_name()
+            if wanted is None or wanted == self._refused or (self._snapshot and self._snapshot.version == wanted):
+                return False
+            try:
+                bundle = self._builds.open_current()
+                if self._snapshot and bundle.version == self._snapshot.version:
+                    self._refused = wanted
+                    return False
+                self._snapshot = Snapshot(Engine(open_corpus(bundle), self._embedder), Library.open(bundle))
+            except BundleError as error:
+                self._refused = wanted
+                log.error("%s", error)
+                return False
+            self._refused = wanted if bundle.version != wanted else ""
+            log.info("serving index %s", bundle.version)
+            return True
+
+    def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
+        """Look for a newer bundle until ``stop`` is set: for builds made by another process."""
+        while not stop.wait(seconds):
+            try:
+                self.refresh()
+            except Exception:  # serving goes on with what is open
+                log.exception("the new index could not be opened")

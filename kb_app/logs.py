@@ -1,0 +1,37 @@
+"""Structured logs. No line holds a query, an address or a name: requests are logged by route, not by path."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def set_up(level: str, form: str) -> None:
+    """Send all logs to standard error, as text or as one JSON object a line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_json() if form == "json" else _Text("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("watchfiles", "sentence_transformers", "transformers", "httpx", "httpx2", "urllib3", "filelock", "bm25s", "faiss", "waitress.queue"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _Text(logging.Formatter):
+    """Plain lines with the extra fields at the end."""
+
+    _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line with ``key=value`` for each extra field."""
+        extra = [f"{key}={value}" for key, value in vars(record).items() if key not in self._KNOWN]
+        return " ".join([super().format(record), *extra])
+
+
+def _json() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    formatter: logging.Formatter = JsonFormatter(
+        "%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields={"asctime": "time", "levelname": "level", "name": "logger"}
+    )
+    return formatter

@@ -1,0 +1,173 @@
+"""All settings, read once from the environment. The only module that reads it; docs/operating.md explains each."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+INTERFACE_LANGUAGES = ("ja", "en")
+_COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message names it and what it should be."""
+
+
+class Settings(BaseSettings):
+    """The site's settings; each is read from KB_ and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="KB_", extra="ignore", frozen=True, validate_default=True)
+
+    articles: Path = Field(Path("articles"), description="The articles folder.")
+    data: Path = Field(Path("var"), description="Where the index, the model and the secret key are kept.")
+    embedding_model: str = Field("", description="A sentence-transformers id or folder, `off`, or empty for the bundled model.")
+    embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Number format of the model; `auto` is bfloat16 where the processor computes in it."
+    )
+    embedding_threads: int = Field(0, ge=0, le=256, description="Threads for the model; 0 leaves it to torch.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    threads: int = Field(8, ge=1, le=256, description="Requests served at the same time.")
+    base_url: str = Field("", description="Public address of the site, with its path if it has one, e.g. https://example.com/help.")
+    proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers are trusted.")
+    secret_key: str = Field("", description="Signs cookies; made and kept in the data folder when empty.", repr=False)
+    site_name: str = Field("Help Centre", min_length=1, description="Name of the site.")
+    site_name_ja: str = Field("", description="The name in Japanese; the same as the name when empty.")
+    logo: Path | None = Field(None, description="An image file (SVG, PNG, WebP) shown beside the name.")
+    colour: str = Field("#0b6e66", description="The site's colour as #rrggbb; shades for text and dark mode are derived to keep contrast.")
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(INTERFACE_LANGUAGES, description="Interface languages, the first one the default: ja,en.")
+    timezone: str = Field("UTC", description="Time zone of dates in front matter and on pages, e.g. Asia/Tokyo.")
+    contact_mail: str = Field("", description="Mail address of the people who help.")
+    contact_phone: str = Field("", description="Their phone number.")
+    contact_link: str = Field("", description="A page where they can be reached, e.g. a contact form.")
+    contact_hours: str = Field("", description="When they can be reached.")
+    contact_hours_ja: str = Field("", description="The same in Japanese; as contact_hours when empty.")
+    rate_limit: str = Field("600 per minute", description="Searches and suggestions one address may make; `off` for no limit.")
+    writer_panel: Literal["local", "off"] = Field(
+        "local", description="Show writers what is wrong with saved articles, to browsers on this machine only; or `off`."
+    )
+    watch: bool = Field(True, description="Rebuild the index when an article is saved.")
+    log_format: Literal["json", "text"] = Field("text", description="Form of the log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe log lines to write.")
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("languages")
+    @classmethod
+    def _known_languages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [lang for lang in value if lang not in INTERFACE_LANGUAGES]
+        if unknown or not value:
+            raise ValueError(f"the interface speaks {', '.join(INTERFACE_LANGUAGES)}")
+        return value
+
+    @field_validator("colour")
+    @classmethod
+    def _is_colour(cls, value: str) -> str:
+        if not _COLOUR.match(value):
+            raise ValueError("must be like #0b6e66")
+        return value.lower()
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+            raise ValueError("must be like https://example.com or https://example.com/help")
+        return value.rstrip("/")
+
+    @field_validator("contact_link")
+    @classmethod
+    def _is_link(cls, value: str) -> str:
+        if value and not re.match(r"^(https?://|/)", value):
+            raise ValueError("must begin with https:// or /")
+        return value
+
+    @field_validator("contact_mail")
+    @classmethod
+    def _is_mail(cls, value: str) -> str:
+        if value and not re.match(r"^[^@\s<>\"]+@[^@\s<>\"]+$", value):
+            raise ValueError("must be a mail address")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("must be a time zone like Asia/Tokyo") from error
+        return value
+
+    @field_validator("logo")
+    @classmethod
+    def _is_image(cls, value: Path | None) -> Path | None:
+        if value is not None and (value.suffix.lower() not in (".svg", ".png", ".webp", ".jpg", ".jpeg") or not value.is_file()):
+            raise ValueError("must be an image file (.svg, .png, .webp or .jpg) that is there")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_limit(cls, value: str) -> str:
+        if value != "off" and not re.match(r"^\d+ per \d*\s*(second|minute|hour|day)s?$", value):
+            raise ValueError("must be like `600 per minute`, or `off`")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def path_prefix(self) -> str:
+        """The path of the public address: "/help" or ""."""
+        return urlsplit(self.base_url).path.rstrip("/")
+
+    def name(self, lang: str) -> str:
+        """The site's name in a language."""
+        return self.site_name_ja if lang == "ja" and self.site_name_ja else self.site_name
+
+    def hours(self, lang: str) -> str:
+        """When people can be reached, in a language."""
+        return self.contact_hours_ja if lang == "ja" and self.contact_hours_ja else self.contact_hours
+
+    @property
+    def has_contact(self) -> bool:
+        """Whether there is any way to a person."""
+        return bool(self.contact_mail or self.contact_phone or self.contact_link)
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from the environment, overridden by what is given; raises SettingsError naming each bad one."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [_explain(entry["loc"][0], entry["msg"], entry.get("input")) for entry in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _explain(name: object, message: str, value: object) -> str:
+    reason = message.removeprefix("Value error, ")
+    shown = "(hidden)" if name == "secret_key" else repr(str(value))
+    return f"KB_{str(name).upper()}={shown}: {reason[0].lower() + reason[1:]}"
+
+
+def secret_key(settings: Settings) -> str:
+    """The given key, or one made once and kept in the data folder, readable by its owner alone."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.data / "secret-key"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,160 @@
+// Everything here is an extra: the site works without it.
+"use strict";
+
+const TYPING_PAUSE_MS = 120;
+const PANEL_POLL_MS = 2000;
+
+// --- "/" focuses the search box ---------------------------------------------------------------------------------------
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const box = document.querySelector("input[type=search]");
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+// --- suggestions: a combobox with a list, walked by arrows ---------------------------------------------------------------
+function suggestFor(input) {
+  const form = input.form;
+  const status = form.querySelector("[data-suggest-status]");
+  const list = document.createElement("ul");
+  list.id = `${input.id}-suggestions`;
+  list.className = "suggestions";
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", input.labels[0] ? input.labels[0].textContent : input.placeholder);
+  list.hidden = true;
+  form.append(list);
+  for (const [name, value] of Object.entries({
+    role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id,
+  })) input.setAttribute(name, value);
+
+  let timer = 0;
+  let asked = null;
+  let typed = input.value;
+  let active = -1;
+
+  const options = () => Array.from(list.children);
+
+  function close() {
+    list.hidden = true;
+    active = -1;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+
+  function select(index) {
+    const all = options();
+    if (!all.length) return;
+    active = (index + all.length + 1) % (all.length + 1);
+    all.forEach((option, place) => option.setAttribute("aria-selected", String(place === active)));
+    if (active === all.length) {
+      input.value = typed;
+      input.removeAttribute("aria-activedescendant");
+    } else {
+      input.value = all[active].dataset.text;
+      input.setAttribute("aria-activedescendant", all[active].id);
+      all[active].scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  function show(suggestions) {
+    list.replaceChildren(...suggestions.map((suggestion, place) => {
+      const option = document.createElement("li");
+      option.id = `${list.id}-${place}`;
+      option.setAttribute("role", "option");
+      option.setAttribute("aria-selected", "false");
+      option.dataset.text = suggestion.text;
+      option.dataset.url = suggestion.url;
+      option.lang = suggestion.lang;
+      option.textContent = suggestion.text;
+      return option;
+    }));
+    active = suggestions.length;
+    list.hidden = !suggestions.length;
+    input.setAttribute("aria-expanded", String(suggestions.length > 0));
+    input.removeAttribute("aria-activedescendant");
+    status.textContent = suggestions.length ? input.dataset.count.replace("{n}", suggestions.length) : input.dataset.none;
+  }
+
+  async function ask() {
+    typed = input.value;
+    if (asked) asked.abort();
+    if (!typed.trim()) return close();
+    asked = new AbortController();
+    try {
+      const url = new URL(input.dataset.suggest, location.href);
+      url.searchParams.set("q", typed);
+      const response = await fetch(url, { signal: asked.signal });
+      if (!response.ok) return close();
+      const { suggestions } = await response.json();
+      if (document.activeElement === input) show(suggestions);
+    } catch (error) {
+      if (error.name !== "AbortError") close();
+    }
+  }
+
+  // While Japanese is being composed the half-typed kana are asked for too.
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, TYPING_PAUSE_MS);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown" && !list.hidden) { event.preventDefault(); select(active >= options().length ? 0 : active + 1); }
+    else if (event.key === "ArrowUp" && !list.hidden) { event.preventDefault(); select(active <= 0 ? options().length - (active === 0 ? 0 : 1) : active - 1); }
+    else if (event.key === "Escape" && !list.hidden) { event.preventDefault(); input.value = typed; close(); }
+    else if (event.key === "Enter" && !list.hidden && active >= 0 && active < options().length) {
+      event.preventDefault();
+      location.assign(options()[active].dataset.url);
+    }
+  });
+  list.addEventListener("mousedown", (event) => event.preventDefault());
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("[role=option]");
+    if (option) location.assign(option.dataset.url);
+  });
+  input.addEventListener("blur", () => setTimeout(close, 100));
+}
+document.querySelectorAll("input[data-suggest]").forEach(suggestFor);
+
+// --- a link to each heading, to copy -------------------------------------------------------------------------------------
+for (const prose of document.querySelectorAll(".prose[data-copy]")) {
+  for (const heading of prose.querySelectorAll("h2[id], h3[id], h4[id]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "heading-link";
+    button.textContent = "#";
+    button.setAttribute("aria-label", `${prose.dataset.copy}: ${heading.textContent}`);
+    button.addEventListener("click", async () => {
+      const url = new URL(`#${encodeURIComponent(heading.id)}`, location.href).href;
+      history.replaceState(null, "", url);
+      try { await navigator.clipboard.writeText(url); } catch { return; }
+      button.textContent = prose.dataset.copied;
+      setTimeout(() => { button.textContent = "#"; }, 1600);
+    });
+    heading.append(button);
+  }
+}
+
+// --- the panel for writers -------------------------------------------------------------------------------------------------
+const panel = document.getElementById("writer-panel");
+if (panel) {
+  let shown = "";
+  const refresh = async () => {
+    if (document.hidden) return;
+    try {
+      const response = await fetch(panel.dataset.url);
+      if (!response.ok) return;
+      const html = await response.text();
+      const parsed = new DOMParser().parseFromString(html, "text/html").querySelector(".writer");
+      const state = parsed ? parsed.dataset.state : "";
+      if (state === shown) return;
+      shown = state;
+      panel.replaceChildren(...(parsed ? [parsed] : []));
+    } catch { /* the server is being restarted */ }
+  };
+  refresh();
+  setInterval(refresh, PANEL_POLL_MS);
+}

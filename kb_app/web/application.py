@@ -1,0 +1,39 @@
+"""Assembles the Flask application from its blueprints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+
+from kb_app.services import Services, build_services
+from kb_app.settings import load_settings, secret_key
+from kb_app.web import api, assets, errors, health, i18n, limits, pages, presenting, requestlog, security, writer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make_application(services: Services | None = None) -> Flask:
+    """Wire blueprints, languages, headers and limits together."""
+    services = services or build_services(load_settings())
+    settings = services.settings
+    app = Flask("kb_app", root_path=str(ROOT / "kb_app"), template_folder=str(ROOT / "templates"), static_url_path="/static")
+    app.config.update(
+        SECRET_KEY=secret_key(settings),
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
+    )
+    app.extensions["kb_services"] = services
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    i18n.set_up(app, settings)
+    presenting.set_up(app, settings)
+    security.set_up(app, settings)
+    requestlog.set_up(app)
+    errors.set_up(app)
+    for blueprint in (health.blueprint, assets.blueprint, api.blueprint, writer.blueprint, pages.blueprint):
+        app.register_blueprint(blueprint)
+    limits.set_up(app, settings)
+    services.live.refresh()
+    return app

@@ -1,0 +1,47 @@
+"""Error pages that offer a search, and problem+json for the API."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response as BaseResponse
+
+log = logging.getLogger("kb_app.errors")
+
+
+def set_up(app: Flask) -> None:
+    """Handle everything that goes wrong."""
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(status: int, detail: str) -> BaseResponse:
+    """An error of the API."""
+    response = jsonify(type="about:blank", title=HTTPException().name if status < 400 else _title(status), status=status, detail=detail)
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _title(status: int) -> str:
+    from http import HTTPStatus
+
+    return HTTPStatus(status).phrase
+
+
+def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPException:
+    code = error.code or 500
+    if code < 400:
+        return error
+    if request.path.startswith("/api/"):
+        return problem(code, error.description or _title(code))
+    words = (request.view_args or {}).get("slug") or ""
+    guess = "" if request.url_rule is None else str(words).replace("-", " ")
+    return render_template("errors/error.html", code=code, guess=guess[:100]), code
+
+
+def _unexpected(error: Exception) -> BaseResponse | tuple[str, int] | HTTPException:
+    log.exception("a request failed", exc_info=error)
+    return _http(InternalServerError())

@@ -1,0 +1,23 @@
+"""Is the process alive, and can it answer?"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from kb_app.web.context import services
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """The process answers."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """An index is served; ``meaning`` says whether search by meaning works yet. 503 while there is no index."""
+    current = services().live.snapshot()
+    state = {"status": "ready" if current else "no index", "index": current.version if current else None, "meaning": services().meaning}
+    return jsonify(state), 200 if current else 503

@@ -1,0 +1,162 @@
+"""The pages people read: home, results, section, article."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.library import Card, Library
+from kb_app.web import i18n
+from kb_app.web.context import audiences, now, services, snapshot
+from kb_app.web.presenting import article_url, render_body
+from kb_app.web.searching import PAGE_SIZE, read_form, run_search
+
+blueprint = Blueprint("pages", __name__)
+FEATURED = 6
+RECENT = 6
+RELATED = 4
+
+
+@blueprint.url_value_preprocessor
+def _language(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """The language in the URL is the page's; another one than the site's is not found."""
+    if values and "ui" in values:
+        if values["ui"] not in services().settings.languages:
+            abort(404)
+        g.ui = values["ui"]
+
+
+@blueprint.get("/")
+def start() -> BaseResponse:
+    """To the home page in the visitor's language."""
+    response = redirect(url_for("pages.home", ui=i18n.preferred_language()))
+    response.vary.update(["Accept-Language", "Cookie"])
+    return response
+
+
+@blueprint.get("/<ui>/")
+def home(ui: str) -> str:
+    """Search box, sections, featured and recently changed articles."""
+    library = snapshot().library
+    cards = _best_versions(library.visible(now(), audiences()), ui)
+    featured = [card for card in cards if card.featured][:FEATURED]
+    dated = sorted((card for card in cards if card.updated), key=lambda card: (str(card.updated), card.id), reverse=True)
+    return render_template(
+        "pages/home.html", sections=_sections(library, cards), infos=library.sections, featured=featured, recent=dated[:RECENT], count=len(cards)
+    )
+
+
+@blueprint.get("/<ui>/search")
+def search(ui: str) -> str | tuple[str, int]:
+    """Results with filters and paging."""
+    form = read_form(request.args)
+    library = snapshot().library
+    if form.empty:
+        return render_template("pages/results.html", form=form, results=None, infos=library.sections, found=None)
+    found = run_search(form, ui)
+    beyond = form.page > max(1, found.pages)
+    page = render_template(
+        "pages/results.html", form=form, results=found.results, found=found, infos=library.sections, cards=library.cards, beyond=beyond, page_size=PAGE_SIZE
+    )
+    return (page, 404) if beyond else page
+
+
+@blueprint.get("/<ui>/sections/<section>")
+def section(ui: str, section: str) -> str:
+    """All articles of a section."""
+    library = snapshot().library
+    cards = [card for card in _best_versions(library.visible(now(), audiences()), ui) if card.section == section]
+    if not cards:
+        abort(404)
+    cards.sort(key=lambda card: (card.type == "notice", card.featured, card.lang == ui, str(card.updated or "")), reverse=True)
+    return render_template("pages/section.html", section=section, cards=cards, infos=library.sections)
+
+
+@blueprint.get("/<ui>/articles/<slug>")
+def article(ui: str, slug: str) -> str | BaseResponse:
+    """One article, in its own language where there is none in the reader's."""
+    shown = snapshot()
+    library = shown.library
+    card = _find(library, ui, slug)
+    if card is None:
+        moved = _moved(library, ui, slug)
+        return redirect(moved, 301) if moved else abort(404)
+    own = next((other for other in library.translations(card) if other.lang == ui and _may_see(other)), card)
+    if own is not card:
+        return redirect(article_url(own, ui))
+    whole = library.article(card.id)
+    if whole is None:
+        abort(404)
+    translations = [other for other in library.translations(card) if other.id != card.id and _may_see(other)]
+    related = [library.cards[document.id] for document in shown.engine.related(card.id, RELATED, now(), audiences())]
+    named = [library.cards[name] for name in whole.related if name in library.cards and _may_see(library.cards[name])]
+    return render_template(
+        "pages/article.html",
+        card=card,
+        article=whole,
+        body=render_body(whole.html, library, _may_see, ui),
+        translations=translations,
+        related=list(dict.fromkeys([*named, *related]))[:RELATED],
+        infos=library.sections,
+        canonical_language=card.lang if card.lang in services().settings.languages else ui,
+        translation_urls={other.lang: article_url(other, other.lang) for other in translations if other.lang in services().settings.languages},
+    )
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Results pages are not for crawlers."""
+    lines = ["User-agent: *", *(f"Disallow: {url_for('pages.search', ui=lang)}" for lang in services().settings.languages), "Disallow: /api/"]
+    return Response("\n".join(lines) + "\n", mimetype="text/plain")
+
+
+def _may_see(card: Card) -> bool:
+    return card.visible(now(), audiences())
+
+
+def _find(library: Library, ui: str, slug: str) -> Card | None:
+    """The article of that slug in the page's language, else in another language that may be seen."""
+    for lang in dict.fromkeys([ui, *services().settings.languages, *sorted({card.lang for card in library.cards.values()})]):
+        card = library.by_slug(lang, slug)
+        if card is not None and _may_see(card):
+            return card
+    return None
+
+
+def _moved(library: Library, ui: str, slug: str) -> str | None:
+    """Where an old slug leads now."""
+    for lang in dict.fromkeys([ui, *services().settings.languages]):
+        card = library.by_alias(lang, slug)
+        if card is not None and _may_see(card):
+            return article_url(card, ui)
+    return None
+
+
+def _best_versions(cards: Sequence[Card], ui: str) -> list[Card]:
+    """Of an article and its translations the one in the reader's language."""
+    best: dict[str, Card] = {}
+    for card in cards:
+        if card.group not in best or (card.lang == ui and best[card.group].lang != ui):
+            best[card.group] = card
+    return list(best.values())
+
+
+@dataclass(frozen=True)
+class SectionLine:
+    """A section on the home page."""
+
+    key: str
+    icon: str
+    count: int
+
+
+def _sections(library: Library, cards: Sequence[Card]) -> list[SectionLine]:
+    counts = Counter(card.section for card in cards)
+    order = {key: info.order for key, info in library.sections.items()}
+    keys = sorted(counts, key=lambda key: (order.get(key, 999), key))
+    return [SectionLine(key, library.sections[key].icon if key in library.sections else "info", counts[key]) for key in keys]

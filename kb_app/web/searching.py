@@ -1,0 +1,91 @@
+"""A search as a page or the API asks for it: the form read, the engine asked, the filters that would narrow it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kb_app.web.context import audiences, now, snapshot
+from search.model import Filters, Query, Results
+
+PAGE_SIZE = 10
+MAX_PAGE = 100
+
+
+@dataclass(frozen=True)
+class SearchForm:
+    """What the visitor asked for."""
+
+    q: str = ""
+    section: str = ""
+    type: str = ""
+    tag: str = ""
+    lang: str = ""
+    page: int = 1
+
+    @property
+    def empty(self) -> bool:
+        """Nothing was asked."""
+        return not self.q.strip()
+
+    @property
+    def filters(self) -> Filters:
+        """The filters as the engine takes them."""
+        return Filters(self.lang, self.section, self.type, self.tag)
+
+    def arguments(self, **changed: object) -> dict[str, object]:
+        """URL arguments of this search with some of them changed; empty ones left out, the first page too."""
+        values = {"q": self.q, "section": self.section, "type": self.type, "tag": self.tag, "lang": self.lang, "page": self.page} | changed
+        return {name: value for name, value in values.items() if value and not (name == "page" and value == 1)}
+
+
+def read_form(arguments: Mapping[str, str]) -> SearchForm:
+    """The form from a URL; a page that is no number is the first."""
+    page = arguments.get("page", "1")
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
+    texts = {name: arguments.get(name, "")[:100] for name in ("section", "type", "tag", "lang")}
+    return SearchForm(q=arguments.get("q", "")[:10_000], page=max(1, number), **texts)
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A value that results could be narrowed to, and how many of them have it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """Results with what a page needs around them."""
+
+    query_id: str
+    results: Results
+    pages: int
+    sections: list[Facet]
+    types: list[Facet]
+    langs: list[Facet]
+
+
+def run_search(form: SearchForm, ui: str) -> Found:
+    """Ask the engine for one page of results."""
+    engine, library = snapshot().engine, snapshot().library
+    offset = (form.page - 1) * PAGE_SIZE
+    results = engine.search(Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now()))
+    cards = [library.cards[name] for name in results.relevant]
+    pages = -(-results.total // PAGE_SIZE)
+    return Found(
+        query_id=str(uuid.uuid4()),
+        results=results,
+        pages=min(pages, MAX_PAGE),
+        sections=_facets(card.section for card in cards),
+        types=_facets(card.type for card in cards),
+        langs=_facets(card.lang for card in cards),
+    )
+
+
+def _facets(values: Iterable[str]) -> list[Facet]:
+    counts = Counter(values)
+    return [Facet(value, count) for value, count in counts.most_common()]

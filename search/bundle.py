@@ -1,0 +1,263 @@
+"""Layout of an index on disk: one folder a build, a manifest with checksums, a CURRENT file that names the one served.
+
+A bundle is written whole beside the others, flushed, verified, renamed, and only then named in CURRENT with one atomic
+replacement. Killed at any point, a build leaves CURRENT as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from search import text
+from search.errors import BuildInProgress, BundleError
+from search.fusion import Scale
+
+log = logging.getLogger("search.bundle")
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+CURRENT = "CURRENT"
+KEEP = 3
+_UNFINISHED = ".building-"
+_REBUILD = "Run: python -m indexer build"
+
+
+@dataclass(frozen=True)
+class ModelStamp:
+    """Which model made the vectors, and how its cosines are spread."""
+
+    fingerprint: str
+    dimension: int
+    scale: Scale | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One build on disk, verified. ``checksums`` maps a file to (bytes, hex SHA-256)."""
+
+    path: Path
+    model: ModelStamp | None
+    counts: Mapping[str, int]
+    created: str
+    checksums: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """The build id: sorts by time."""
+        return self.path.name
+
+
+class Builds:
+    """The folder that holds the builds, e.g. var/index."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def current_name(self) -> str | None:
+        """The build named in CURRENT, whether or not it can be opened."""
+        try:
+            return (self.root / CURRENT).read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+
+    def names(self) -> list[str]:
+        """Finished builds, newest first."""
+        if not self.root.is_dir():
+            return []
+        return sorted((path.name for path in self.root.iterdir() if (path / MANIFEST).is_file() and path.name[0] != "."), reverse=True)
+
+    def open_current(self) -> Bundle:
+        """The current build, else the newest before it that is whole; raises BundleError when there is none."""
+        current = self.current_name()
+        names = ([current] if current else []) + [name for name in self.names() if name != current]
+        problems: list[str] = []
+        for name in names:
+            try:
+                bundle = open_bundle(self.root / name)
+            except BundleError as error:
+                log.error("index %s is not served: %s", name, error)
+                problems.append(str(error))
+                continue
+            return bundle
+        raise BundleError(problems[0] if problems else f"There is no index in {self.root}. {_REBUILD}")
+
+    @contextmanager
+    def building(self) -> Iterator[Path]:
+        """An empty folder to build into, under the lock that lets one builder work at a time.
+
+        Raises BuildInProgress when another one does. What is left of a killed build is removed first.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BuildInProgress(f"Another build is at work in {self.root}; wait for it to end, then try again.") from error
+        try:
+            for left in self.root.glob(f"{_UNFINISHED}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            work = self.root / f"{_UNFINISHED}{os.getpid()}"
+            work.mkdir()
+            try:
+                yield work
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        finally:
+            lock.release()
+
+    def publish(self, work: Path, model: ModelStamp | None, counts: Mapping[str, int], linked: Mapping[str, tuple[int, str]]) -> Bundle:
+        """Seal ``work`` with its manifest and make it the current build; ``linked`` are checksums of files taken over."""
+        checksums = {name: linked.get(name) or checksum(path) for name, path in _files(work)}
+        manifest = {
+            "schema": SCHEMA,
+            "analyser": text.VERSION,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "model": _stamp_to_json(model),
+            "counts": dict(counts),
+            "files": {name: list(value) for name, value in checksums.items()},
+        }
+        _write_flushed(work / MANIFEST, json.dumps(manifest, indent=1))
+        _flush_tree(work, skip=frozenset(linked))
+        target = self.root / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
+        os.replace(work, target)
+        _flush_folder(self.root)
+        bundle = open_bundle(target, check=False)
+        _check_sizes(bundle)
+        staged = self.root / f".{CURRENT}.{os.getpid()}"
+        _write_flushed(staged, target.name + "\n")
+        os.replace(staged, self.root / CURRENT)
+        _flush_folder(self.root)
+        self.prune()
+        return bundle
+
+    def prune(self, keep: int = KEEP) -> None:
+        """Remove all but the newest ``keep`` builds; never the current one."""
+        current = self.current_name()
+        for name in [name for name in self.names() if name != current][keep - 1 :]:
+            shutil.rmtree(self.root / name, ignore_errors=True)
+
+
+def open_bundle(path: Path, check: bool = True) -> Bundle:
+    """Read a build's manifest and verify its files; raises BundleError naming the file and what to run."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        schema, analyser = manifest["schema"], manifest["analyser"]
+        checksums = {name: (int(value[0]), str(value[1])) for name, value in manifest["files"].items()}
+        bundle = Bundle(path, _stamp_from_json(manifest["model"]), manifest["counts"], manifest["created"], checksums)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise BundleError(f"{path / MANIFEST} cannot be read ({error}). {_REBUILD}") from error
+    if schema != SCHEMA:
+        raise BundleError(f"{path} has index schema {schema}; this version reads {SCHEMA}. {_REBUILD}")
+    if analyser != text.VERSION:
+        raise BundleError(f"{path} was analysed by version {analyser}; this is version {text.VERSION}. {_REBUILD}")
+    if check:
+        verify(bundle)
+    return bundle
+
+
+def verify(bundle: Bundle) -> None:
+    """Compare every file with the manifest; raises BundleError naming the first that differs."""
+    for name, expected in bundle.checksums.items():
+        try:
+            found = checksum(bundle.path / name)
+        except OSError as error:
+            raise BundleError(f"{bundle.path / name} cannot be read ({error}). {_REBUILD}") from error
+        if found != expected:
+            raise BundleError(f"{bundle.path / name} is damaged: its checksum differs from the manifest's. {_REBUILD}")
+
+
+def checksum(path: Path) -> tuple[int, str]:
+    """(bytes, hex SHA-256) of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return path.stat().st_size, digest
+
+
+def _check_sizes(bundle: Bundle) -> None:
+    for name, (size, _digest) in bundle.checksums.items():
+        if (bundle.path / name).stat().st_size != size:
+            raise BundleError(f"{bundle.path / name} was written short; is the disk full? {_REBUILD}")
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            yield path.relative_to(folder).as_posix(), path
+
+
+def _write_flushed(path: Path, content: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_tree(folder: Path, skip: frozenset[str]) -> None:
+    for name, path in _files(folder):
+        if name not in skip:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        _flush_folder(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stamp_to_json(model: ModelStamp | None) -> dict[str, Any] | None:
+    if model is None:
+        return None
+    scale = [model.scale.mean, model.scale.spread] if model.scale else None
+    return {"fingerprint": model.fingerprint, "dimension": model.dimension, "scale": scale}
+
+
+def _stamp_from_json(value: dict[str, Any] | None) -> ModelStamp | None:
+    if value is None:
+        return None
+    scale = Scale(*value["scale"]) if value["scale"] else None
+    return ModelStamp(value["fingerprint"], value["dimension"], scale)
+
+
+class RecordFile:
+    """JSON records read one at a time from a file that is not held in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._offsets = np.load(path.with_suffix(".offsets.npy"))
+        self._data = np.memmap(path, dtype=np.uint8, mode="r") if len(self._offsets) > 1 else np.zeros(0, np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, row: int) -> Any:
+        return json.loads(self._data[self._offsets[row] : self._offsets[row + 1]].tobytes())
+
+    @staticmethod
+    def write(path: Path, records: Iterator[Any]) -> None:
+        """Write records, one a line, and where each begins."""
+        offsets = [0]
+        with path.open("wb") as file:
+            for record in records:
+                offsets.append(offsets[-1] + file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n"))
+        np.save(path.with_suffix(".offsets.npy"), np.array(offsets, dtype=np.int64))

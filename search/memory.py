@@ -1,0 +1,169 @@
+"""The parts of the engine in memory, with no library behind them: for tests, and to read what each part must do."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.folding import fold
+from search.impacts import K1, B
+from search.ports import Kind, Vector
+from search.text import SHORTEST_CORRECTED, Token, allowed_distance, analyser, sound_key
+
+
+class HashEmbedder:
+    """Vectors from hashed character trigrams: texts that share spelling are near. Knows no meaning; needs no model."""
+
+    def __init__(self, dimension: int = 256, salt: str = "") -> None:
+        self.dimension = dimension
+        self.fingerprint = f"hash-{dimension}{salt}"
+        self.state = "ready"
+        self.calibrated = False
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
+        """Unit vectors, shape (len(texts), dimension)."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            padded = f"  {sound_key(text)} "
+            for start in range(len(padded) - 2):
+                digest = hashlib.blake2b(padded[start : start + 3].encode("utf-8", "replace"), digest_size=4).digest()
+                vectors[row, int.from_bytes(digest, "little") % self.dimension] += 1.0
+        norms: Vector = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        scaled: Vector = vectors / norms
+        return scaled
+
+
+class MemoryImpacts:
+    """BM25 as impacts.py has it, counted at query time."""
+
+    def __init__(self, documents: Sequence[Sequence[str]]) -> None:
+        self._counts = [Counter(tokens) for tokens in documents]
+        self._lengths = [len(tokens) for tokens in documents]
+        self._mean = sum(self._lengths) / max(1, len(documents)) or 1.0
+        self._having = Counter(token for counts in self._counts for token in counts)
+
+    def scores(self, tokens: Sequence[Token]) -> Vector:
+        """BM25 of each document, Lucene's variant."""
+        return np.array([self._score(row, tokens) for row in range(len(self._counts))], dtype=np.float32)
+
+    def weight(self, token: Token) -> float:
+        """Lucene's idf."""
+        having = max((self._having[word] for word in self._meant(token)), default=0)
+        return self._idf(having) if having else 0.0
+
+    def unknown_weight(self) -> float:
+        """The idf of a word that no document has."""
+        return self._idf(0)
+
+    def _meant(self, token: Token) -> list[str]:
+        if token.prefix:
+            return [word for word in self._having if word.startswith(token.text)]
+        return [token.text] if token.text in self._having else []
+
+    def _idf(self, having: int) -> float:
+        return math.log(1 + (len(self._counts) - having + 0.5) / (having + 0.5))
+
+    def _score(self, row: int, tokens: Sequence[Token]) -> float:
+        norm = K1 * (1 - B + B * self._lengths[row] / self._mean)
+        counts = self._counts[row]
+        words = [word for token in tokens for word in self._meant(token)]
+        return sum(self._idf(self._having[word]) * counts[word] / (counts[word] + norm) for word in words)
+
+
+class MemoryKeywordIndex:
+    """Implements ports.KeywordIndex over a list of (id, lang, text)."""
+
+    def __init__(self, documents: Sequence[tuple[str, str, str]]) -> None:
+        self._documents = [(name, lang, analyser(lang).analyse(text)) for name, lang, text in documents]
+        self._surfaces = {
+            lang: Counter(word for _n, own, text in documents if own == lang for word in analyser(lang).surfaces(text))
+            for lang in {lang for _name, lang, _text in documents}
+        }
+
+    def ids(self) -> set[str]:
+        """Every document in the index."""
+        return {name for name, _lang, _analysed in self._documents}
+
+    def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
+        """Ids of the language's documents that hold every phrase and none of the excluded ones."""
+        return {
+            name
+            for name, own, analysed in self._documents
+            if own == lang
+            and all(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in phrases)
+            and not any(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in excluded)
+        }
+
+    def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
+        """Words as written that begin with the folded prefix, those in most documents first."""
+        words = self._surfaces.get(lang, Counter())
+        found = [word for word in words if prefix and word.startswith(prefix)]
+        return sorted(found, key=lambda word: (-words[word], word))[:limit]
+
+    def correct(self, lang: str, word: str) -> str | None:
+        """The nearest word with the same first letter, one or two letters away."""
+        folded, words = fold(word), self._surfaces.get(lang, Counter())
+        if len(folded) < SHORTEST_CORRECTED or folded in words:
+            return None
+        near = [(edit_distance(folded, known), -words[known], known) for known in words if known[0] == folded[0]]
+        return min((entry for entry in near if entry[0] <= allowed_distance(folded)), default=(0, 0, None))[2]
+
+
+def edit_distance(left: str, right: str) -> int:
+    """Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment)."""
+    rows = [list(range(len(right) + 1))]
+    for i, a in enumerate(left, 1):
+        row = [i]
+        for j, b in enumerate(right, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
+
+
+def _holds(words: Sequence[str], grams: Sequence[str], lang: str, phrase: str) -> bool:
+    wanted = analyser(lang).analyse(phrase)
+    pairs = tuple(gram for gram in wanted.grams if len(gram) > 1)
+    if pairs:
+        return _stands_in(pairs, grams)
+    if wanted.grams:
+        return any(gram.startswith(wanted.grams[0]) for gram in grams)
+    return bool(wanted.words) and _stands_in(wanted.words, words)
+
+
+def _stands_in(part: Sequence[str], whole: Sequence[str]) -> bool:
+    return any(tuple(whole[at : at + len(part)]) == tuple(part) for at in range(len(whole) - len(part) + 1))
+
+
+class MemoryVectors:
+    """Implements ports.VectorIndex with one matrix product."""
+
+    def __init__(self, vectors: Vector) -> None:
+        self._vectors = vectors
+
+    @property
+    def vectors(self) -> Vector:
+        """All rows."""
+        return self._vectors
+
+    def search(self, vector: Vector, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Vector]:
+        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+        scores = self.vectors @ vector
+        rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
+        order = rows[np.argsort(-scores[rows], kind="stable")][:count]
+        return order.astype(np.int64), scores[order]
+
+    def scores(self, vector: Vector, rows: NDArray[np.int64]) -> Vector:
+        """Inner products with the given rows."""
+        picked: Vector = self.vectors[rows] @ vector
+        return picked
+
+    def __len__(self) -> int:
+        return len(self.vectors)

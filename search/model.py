@@ -1,0 +1,134 @@
+"""The values that go in and come out of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Verdict = Literal["strict", "weak", "none"]
+Span = tuple[int, int]
+ARMS = ("keyword", "passage", "question")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What the engine knows of an article. ``group`` is shared by an article and its translations."""
+
+    id: str
+    lang: str
+    title: str
+    section: str = ""
+    type: str = "faq"
+    tags: tuple[str, ...] = ()
+    summary: str = ""
+    questions: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    group: str = ""
+    audience: str = "public"
+    status: str = "published"
+    publish_at: datetime | None = None
+    expire_at: datetime | None = None
+    boost: float = 1.0
+
+    def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
+        """Whether somebody of one of the audiences may see it at that time."""
+        if self.status != "published" or self.audience not in audiences:
+            return False
+        begun = self.publish_at is None or self.publish_at <= now
+        return begun and (self.expire_at is None or now < self.expire_at)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of an article under one heading, short enough for the model. ``heading`` is the trail of headings."""
+
+    id: str
+    article_id: str
+    lang: str
+    title: str
+    heading: str
+    anchor: str
+    text: str
+
+    @property
+    def embedded_text(self) -> str:
+        """What the model is given: the passage under its title and headings."""
+        return "\n".join(part for part in (self.title, self.heading, self.text) if part)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a result must be; empty means anything. ``lang`` excludes other languages, unlike ``Query.lang``."""
+
+    lang: str = ""
+    section: str = ""
+    type: str = ""
+    tag: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.lang or self.section or self.type or self.tag)
+
+    def admits(self, document: Document) -> bool:
+        """Whether the document is within all filters."""
+        return (
+            self.lang in ("", document.lang)
+            and self.section in ("", document.section)
+            and self.type in ("", document.type)
+            and (not self.tag or self.tag in document.tags)
+        )
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question put to the engine. ``lang`` is the asker's language and is preferred; "" when unknown.
+
+    ``show`` asks for the best passage and the snippet of each hit; without it only the ranking is made.
+    """
+
+    text: str
+    lang: str = ""
+    limit: int = 10
+    offset: int = 0
+    filters: Filters = field(default_factory=Filters)
+    audiences: frozenset[str] = frozenset({"public"})
+    now: datetime | None = None
+    arms: frozenset[str] = frozenset(ARMS)
+    show: bool = True
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A ranked article with its best passage. ``arms`` says for each arm that found it (rank from 1, score)."""
+
+    article_id: str
+    document: Document
+    passage: Passage | None
+    score: float
+    arms: Mapping[str, tuple[int, float]]
+    snippet: str = ""
+    spans: tuple[Span, ...] = ()
+    title_spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """The answer to a query. ``degraded`` names why search by meaning is out ("off", "warming", "failed", "stale").
+
+    ``probability`` (0 to 1) is how sure the verdict is that the first hit answers; ``problem`` names what is wrong with
+    the query ("empty", "unsearchable") instead of an exception. ``relevant`` are the ids of all ``total`` articles in order.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    total: int = 0
+    relevant: tuple[str, ...] = ()
+    verdict: Verdict = "none"
+    probability: float = 0.0
+    lang: str = ""
+    suggestions: tuple[str, ...] = ()
+    index_version: str = ""
+    elapsed_ms: float = 0.0
+    degraded: str = ""
+    problem: str = ""

@@ -1,0 +1,71 @@
+"""What the engine needs of its parts. search/memory.py has all of them in memory, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.text import Token
+
+Vector = NDArray[np.float32]
+Kind = Literal["query", "passage"]
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of unit length."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its cosines are on the scale that fusion.py was fitted on; else a build measures their scale."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same text would give another vector."""
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
+        """Vectors of shape (len(texts), dimension), float32. Raises EmbedderUnavailable when there is no model now."""
+
+
+class Impacts(Protocol):
+    """Scores plain questions over one language's documents."""
+
+    def scores(self, tokens: Sequence[Token]) -> Vector:
+        """One score (0 or more) a document, shape (documents,)."""
+
+    def weight(self, token: Token) -> float:
+        """Inverse document frequency of the token; 0 when no document has it."""
+
+    def unknown_weight(self) -> float:
+        """The idf of a word that no document has."""
+
+
+class KeywordIndex(Protocol):
+    """The inverted index behind quoted phrases, field syntax, spelling and prefixes."""
+
+    def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
+        """Ids of the documents that hold every phrase and none of the excluded words or phrases."""
+
+    def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
+        """Words of the language's articles that begin with the folded prefix, the most frequent first."""
+
+    def correct(self, lang: str, word: str) -> str | None:
+        """The nearest word of the index where this one is in none of its documents."""
+
+
+class VectorIndex(Protocol):
+    """Nearest rows by inner product."""
+
+    def search(self, vector: Vector, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Vector]:
+        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+
+    def scores(self, vector: Vector, rows: NDArray[np.int64]) -> Vector:
+        """Inner products with the given rows."""
+
+    @property
+    def vectors(self) -> Vector:
+        """All rows, shape (rows, dimension)."""
+
+    def __len__(self) -> int: ...

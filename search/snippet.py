@@ -1,0 +1,76 @@
+"""The stretch of a passage that shows why it was found. Pure functions over text and spans; no HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from search.folding import fold_kana, fold_with_offsets
+from search.model import Span
+
+WIDTH = 160
+# The same width on the page: a Japanese character is about twice as wide as a Latin one.
+WIDTH_WIDE = 90
+_SENTENCE = re.compile(r"(?<=[。．！？])|(?<=[.!?])\s+|\n+")
+_WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
+
+
+def overlap(text: str, pieces: Sequence[str]) -> int:
+    """How many different pieces (folded, kana as katakana) the text holds."""
+    folded = fold_kana(fold_with_offsets(text).text)
+    return sum(piece in folded for piece in set(pieces))
+
+
+def window(text: str, pieces: Sequence[str]) -> Span:
+    """The stretch to show: whole sentences from the one with most pieces on, as many as fit."""
+    sentences = _sentences(text)
+    if not sentences:
+        return 0, 0
+    width = WIDTH_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else WIDTH
+    best = max(range(len(sentences)), key=lambda i: (overlap(text[slice(*sentences[i])], pieces), -i))
+    start, end = sentences[best]
+    for _start, following in sentences[best + 1 :]:
+        if following - start > width:
+            break
+        end = following
+    return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
+
+
+def _sentences(text: str) -> list[Span]:
+    bounds = [0, *(match.end() for match in _SENTENCE.finditer(text)), len(text)]
+    spans = [(start, end) for start, end in pairwise(bounds) if text[start:end].strip()]
+    return [_trimmed(text, span) for span in spans]
+
+
+def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Span:
+    """Part of a long sentence: from a little before its first piece, cut between words."""
+    start, end = sentence
+    folded = fold_with_offsets(text[start:end])
+    kana = fold_kana(folded.text)
+    places = [kana.find(piece) for piece in pieces if piece in kana]
+    first = folded.starts[min(places)] if places else 0
+    begin = start + max(0, min(first - width // 4, end - start - width))
+    begin = _word_start(text, begin, start)
+    stop = min(end, begin + width)
+    return _trimmed(text, (begin, _word_start(text, stop, begin) if stop < end else stop))
+
+
+def _word_start(text: str, at: int, lowest: int) -> int:
+    """The nearest start of a word at or before ``at``, where the script has spaces."""
+    place = at
+    while place > lowest and text[place - 1].isascii() and text[place - 1].isalnum() and text[place : place + 1].isalnum():
+        place -= 1
+    return place if at - place < 30 else at
+
+
+def _trimmed(text: str, span: Span) -> Span:
+    start, end = span
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+
+
+def within(spans: Sequence[Span], part: Span) -> tuple[Span, ...]:
+    """The spans that lie in a part of the text, counted from the part's start."""
+    start, end = part
+    return tuple((max(a, start) - start, min(b, end) - start) for a, b in spans if a < end and b > start)

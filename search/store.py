@@ -1,0 +1,191 @@
+"""Writes a corpus into the folder of a bundle and opens it again: the one place that knows both sides of the format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.bundle import Bundle, RecordFile
+from search.engine import Corpus, LanguageImpacts, Meaning
+from search.errors import BundleError
+from search.impacts import Bm25Impacts
+from search.keyword import KeywordEntry, WhooshIndex, write_index
+from search.model import Document, Passage
+from search.ports import Vector
+from search.suggest import Entry, SuggestIndex, build_suggest
+from search.vector import FaissVectors
+
+_DOCUMENTS, _PASSAGES = "documents.jsonl", "passages.jsonl"
+_PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.faiss", "questions.faiss"
+_TOKEN_KEYS, _SUGGEST = "token-keys.json", "suggest.json"
+
+
+@dataclass(frozen=True)
+class DocumentTokens:
+    """What the keyword arm reads of a document. ``key`` changes with them; an equal key means equal tokens."""
+
+    key: str
+    words: Sequence[str]
+    grams: Sequence[str]
+    surfaces: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Unit vectors: one a passage, and one a question with the row of its document."""
+
+    passages: Vector
+    questions: Vector
+    question_documents: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything a bundle is searched by; ``tokens[i]`` belongs to ``documents[i]``."""
+
+    documents: Sequence[Document]
+    passages: Sequence[Passage]
+    tokens: Sequence[DocumentTokens]
+    vectors: Vectors | None
+
+
+def write_corpus(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
+    """Write all files of a corpus; returns the names of those linked from the previous bundle, unchanged."""
+    documents = contents.documents
+    rows = {document.id: row for row, document in enumerate(documents)}
+    RecordFile.write(folder / _DOCUMENTS, (_document_to_json(document) for document in documents))
+    RecordFile.write(folder / _PASSAGES, (asdict(passage) for passage in contents.passages))
+    owners = np.array([rows[passage.article_id] for passage in contents.passages], dtype=np.int64)
+    np.save(folder / "passage-documents.npy", owners)
+    _write_impacts(folder / "impacts", contents)
+    _write_suggest(folder / _SUGGEST, documents)
+    if contents.vectors is not None:
+        FaissVectors(contents.vectors.passages).save(folder / _PASSAGE_VECTORS)
+        FaissVectors(contents.vectors.questions).save(folder / _QUESTION_VECTORS)
+        np.save(folder / "question-documents.npy", contents.vectors.question_documents)
+    return _write_keyword(folder, contents, previous)
+
+
+def open_corpus(bundle: Bundle) -> Corpus:
+    """Open a bundle's corpus for serving; raises BundleError when its parts do not fit together."""
+    folder = bundle.path
+    try:
+        stored = RecordFile(folder / _DOCUMENTS)
+        documents = [_document_from_json(stored[row]) for row in range(len(stored))]
+        passages = RecordFile(folder / _PASSAGES)
+        suggest = json.loads((folder / _SUGGEST).read_text(encoding="utf-8"))
+        return Corpus(
+            documents=documents,
+            passage=lambda row: Passage(**passages[row]),
+            passage_documents=np.load(folder / "passage-documents.npy"),
+            impacts=_open_impacts(folder / "impacts"),
+            keyword=WhooshIndex(folder / "whoosh"),
+            suggest=SuggestIndex([Entry(*entry) for entry in suggest["entries"]], suggest["keys"], suggest["owners"], suggest["heads"]),
+            meaning=_open_meaning(bundle, len(passages)),
+            version=bundle.version,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder} cannot be opened ({error}). Run: python -m indexer build") from error
+
+
+def _write_impacts(folder: Path, contents: Contents) -> None:
+    folder.mkdir()
+    langs = sorted({document.lang for document in contents.documents})
+    for lang in langs:
+        rows = [row for row, document in enumerate(contents.documents) if document.lang == lang]
+        np.save(folder / f"{lang}.npy", np.array(rows, dtype=np.int64))
+        Bm25Impacts.build([contents.tokens[row].words for row in rows]).save(folder / f"{lang}-words")
+        Bm25Impacts.build([contents.tokens[row].grams for row in rows]).save(folder / f"{lang}-grams")
+
+
+def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
+    opened: dict[str, LanguageImpacts] = {}
+    for path in sorted(folder.glob("*.npy")):
+        words, grams = Bm25Impacts.open(folder / f"{path.stem}-words"), Bm25Impacts.open(folder / f"{path.stem}-grams")
+        opened[path.stem] = LanguageImpacts(np.load(path), words, grams)
+    return opened
+
+
+def _write_suggest(path: Path, documents: Sequence[Document]) -> None:
+    entries = [
+        Entry(row, text, title)
+        for row, document in enumerate(documents)
+        if document.status == "published"
+        for text, title in [(document.title, True), *((question, False) for question in document.questions)]
+    ]
+    index = build_suggest(entries, [documents[entry.document].lang for entry in entries])
+    stored = {
+        "entries": [[entry.document, entry.text, entry.title] for entry in entries],
+        "keys": index.keys,
+        "owners": index.owners,
+        "heads": index.heads,
+    }
+    path.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
+
+
+def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) -> set[str]:
+    """The whoosh index: only documents whose tokens changed are written anew."""
+    keys = {document.id: tokens.key for document, tokens in zip(contents.documents, contents.tokens, strict=True)}
+    before = _token_keys(previous)
+    source = previous.path / "whoosh" if previous is not None and before else None
+    entries = [
+        KeywordEntry(document.id, document.lang, tokens.words, tokens.grams, tokens.surfaces if _open_to_all(document) else ())
+        for document, tokens in zip(contents.documents, contents.tokens, strict=True)
+        if before.get(document.id) != tokens.key
+    ]
+    gone = [name for name in before if keys.get(name) != before[name]]
+    write_index(folder / "whoosh", entries, gone, source)
+    (folder / _TOKEN_KEYS).write_text(json.dumps(keys), encoding="utf-8")
+    if source is None:
+        return set()
+    return {f"whoosh/{path.name}" for path in (folder / "whoosh").iterdir() if path.stat().st_nlink > 1}
+
+
+def _token_keys(previous: Bundle | None) -> dict[str, str]:
+    if previous is None:
+        return {}
+    try:
+        return dict(json.loads((previous.path / _TOKEN_KEYS).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _open_to_all(document: Document) -> bool:
+    """Whether its words may be offered as spellings: nothing internal, unfinished or not yet announced shows through them."""
+    return document.status == "published" and document.audience == "public" and document.publish_at is None
+
+
+def _open_meaning(bundle: Bundle, passages: int) -> Meaning | None:
+    if bundle.model is None:
+        return None
+    question_documents = np.load(bundle.path / "question-documents.npy")
+    return Meaning(
+        FaissVectors.open(bundle.path / _PASSAGE_VECTORS, passages),
+        FaissVectors.open(bundle.path / _QUESTION_VECTORS, len(question_documents)),
+        question_documents,
+        bundle.model.fingerprint,
+        bundle.model.scale,
+    )
+
+
+def _document_to_json(document: Document) -> dict[str, Any]:
+    record = asdict(document)
+    for name in ("publish_at", "expire_at"):
+        record[name] = record[name].isoformat() if record[name] else None
+    return record
+
+
+def _document_from_json(record: Mapping[str, Any]) -> Document:
+    values = dict(record)
+    for name in ("publish_at", "expire_at"):
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+    for name in ("tags", "questions", "learned", "keywords"):
+        values[name] = tuple(values[name])
+    return Document(**values)
