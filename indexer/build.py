@@ -171,7 +171,10 @@ def publish(
     taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
     bundle = builds.publish(work, model, counts, taken)
     progress("writing the index", 1, 1)
-    cache.prune({entry.key for entry in tokens}, _vector_keys(ready, embedder) if model else set())
+    cache.prune_tokens({entry.key for entry in tokens})
+    if model is not None:
+        # Only then: a build without the model must not throw away what the model made.
+        cache.prune_vectors(_vector_keys(ready, embedder))
     changed = _changed(linked, previous)
     return BuildReport(bundle.version, len(linked), len(passages), embedded, changed, degraded=degraded)
 

@@ -148,13 +148,19 @@ class BuildCache:
                 known[key] = np.frombuffer(blob, "<f4")
         return known
 
-    def prune(self, used_tokens: set[str], used_vectors: set[str]) -> None:
-        """Drop what no article uses any more, once that is most of the file."""
-        for table, used in (("tokens", used_tokens), ("vectors", used_vectors)):
-            (count,) = self._db.execute(f"select count(*) from {table}").fetchone()
-            if count > 4 * len(used) + 1000:
-                stored = [key for (key,) in self._db.execute(f"select key from {table}")]
-                self._db.executemany(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
+    def prune_tokens(self, used: set[str]) -> None:
+        """Drop tokens that no article uses any more, once they are most of the table."""
+        self._prune("tokens", used)
+
+    def prune_vectors(self, used: set[str]) -> None:
+        """The same for vectors."""
+        self._prune("vectors", used)
+
+    def _prune(self, table: str, used: set[str]) -> None:
+        (count,) = self._db.execute(f"select count(*) from {table}").fetchone()
+        if count > 4 * len(used) + 1000:
+            stored = [key for (key,) in self._db.execute(f"select key from {table}")]
+            self._db.executemany(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
         self._db.commit()
 
 

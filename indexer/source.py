@@ -72,7 +72,7 @@ _EXPECTED: dict[str, Callable[[Any], str]] = {
     "int_type": lambda _error: "a whole number",
     "greater_than_equal": lambda error: f"a number of at least {error['ctx']['ge']}",
     "less_than_equal": lambda error: f"a number of at most {error['ctx']['le']}",
-    "datetime_type": lambda _error: "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00",
+    "datetime_type": lambda _error: "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00, without quotes",
     "date_type": lambda _error: "a date like 2026-11-30",
 }
 

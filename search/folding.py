@@ -56,6 +56,12 @@ def fold(text: str) -> str:
     return "".join(map(_fold_char, text))
 
 
+def clean(text: str) -> str:
+    """The text as a person sees it: no controls, zero-width characters or lone surrogates, marks joined to their letters."""
+    kept = "".join(" " if char in _SPACES else char for char in text.translate(_MARKS) if char in _SPACES or _visible(char))
+    return unicodedata.normalize("NFC", kept)
+
+
 def fold_with_offsets(text: str) -> Folded:
     """The same as ``fold`` with the way back into the original."""
     pieces: list[str] = []
@@ -82,22 +88,27 @@ def _fold_cluster(cluster: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def _fold_char(char: str) -> str:
-    if char in " \t\r\n\u3000\u00a0\u2028\u2029\x0b\x0c\x85":
+    if char in _SPACES:
         return " "
-    category = unicodedata.category(char)
-    if category in ("Cc", "Cf", "Cs", "Co", "Cn") or "\ufe00" <= char <= "\ufe0f":
+    if not _visible(char):
         return ""
     folded = unicodedata.normalize("NFKC", char.translate(_MARKS)).casefold()
     folded = unicodedata.normalize("NFKC", folded).translate(kanji_variants())
     return _DASHES.sub("-", folded).translate(_QUOTES)
 
 
+def _visible(char: str) -> bool:
+    """Not a control, a format character, half a surrogate pair, or a sign that only picks a variant."""
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn") and not "\ufe00" <= char <= "\ufe0f"
+
+
+_SPACES = frozenset(" \t\r\n\u3000\u00a0\u2028\u2029\x0b\x0c\x85")
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
 _HIRAGANA = {code: chr(code + 0x60) for code in range(0x3041, 0x3097)}
 _SMALL_V = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "ボ"), ("ヴュ", "ビュ"), ("ヴ", "ブ"))
-_LONG_END = re.compile(r"(?<=[\u30a1-\u30fa]{2})ー(?![\u30a1-\u30fa])")
+_LONG_END = re.compile(r"(?<=[\u30a1-\u30fa\u30fc][\u30a1-\u30fa])ー(?![\u30a1-\u30fa])")
 
 
 def fold_kana(folded: str) -> str:

@@ -16,7 +16,9 @@ from search.text import morphemes_with_reading, sound_key
 KEY_CHARS = 24
 _KANA_OR_KANJI = re.compile("[\u3041-\u30ff\u3400-\u9fff]")
 _LATIN_TAIL = re.compile("[a-z]{1,2}$")
-_CONSONANT_TAIL = re.compile("[b-df-hj-mp-tv-z]+$")
+_CONSONANT_TAIL = re.compile("(?:[kgnhbpmr]y|sh?|ch?|ts?|[kgzdnhbpmyrwfvj])$(?<!n)")
+# Syllables of romaji as people type them, small tsu before a doubled consonant.
+_ROMAJI = re.compile(r"(?:(?:([kstpgdbzjfhmr])(?=\1)|t(?=ch)|c(?=ch))?(?:[kgnhbpmrsztdj]y|sh|ch|ts|[kgsztdnhbpmyrwfvj])?[aeiou]|n'?|-)+")
 _WORD_START = re.compile(r"[^\W_]+")
 _PARTICLE_START = re.compile("[\u3041-\u3096]")
 
@@ -115,8 +117,10 @@ def romaji(letters: str) -> str:
     import jaconv
 
     begun = _CONSONANT_TAIL.sub("", letters)
+    if not _ROMAJI.fullmatch(begun):
+        return ""
     kana = str(jaconv.hira2kata(jaconv.alphabet2kana(begun)))
-    return "" if re.search("[a-z]", kana) else fold_sounds(kana)
+    return "" if re.search("[a-z']", kana) else fold_sounds(kana)
 
 
 def _one_a_document(entries: Iterable[Entry], limit: int) -> list[Entry]:

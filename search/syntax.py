@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from search.folding import clean
 from search.model import Filters
 
 MAX_CHARS = 1_000
@@ -28,7 +29,7 @@ class Parsed:
 
 def parse(text: str, filters: Filters | None = None) -> Parsed:
     """Take a query apart; of a very long one only the first MAX_CHARS characters count."""
-    rest = text[:MAX_CHARS].translate({0x3000: " "})
+    rest = clean(text[:MAX_CHARS])
     found = {match.group(1).lower(): match.group(2) for match in _FIELD.finditer(rest)}
     rest = _FIELD.sub(" ", rest)
     phrases = tuple(match.group(2) for match in _PHRASE.finditer(rest) if not match.group(1))

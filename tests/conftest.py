@@ -1,0 +1,51 @@
+"""Fixtures that need something from outside: the model and a browser. With CI=true their lack is a failure, not a skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from search.bundled_model import ensure_model
+from search.embedder import SentenceTransformerEmbedder, WarmingEmbedder
+from search.errors import ModelError
+
+ROOT = Path(__file__).resolve().parents[1]
+IN_CI = os.environ.get("CI") == "true"
+
+
+def missing(what: str) -> None:
+    """Skip, saying what is missing; in CI fail."""
+    if IN_CI:
+        pytest.fail(f"CI must have it: {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Path:
+    """The bundled model, fetched once into var/model."""
+    try:
+        return ensure_model(ROOT / "var" / "model")
+    except ModelError as error:
+        missing(f"the embedding model cannot be had: {error}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def real_embedder(model_folder: Path) -> WarmingEmbedder:
+    """The bundled model, loaded once for all tests."""
+    embedder = WarmingEmbedder(lambda: SentenceTransformerEmbedder(str(model_folder)))
+    embedder.start()
+    assert embedder.wait(120), embedder.failure
+    return embedder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Debian's Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        missing("Chromium is not installed: sudo apt-get install chromium fonts-noto-cjk")
+    return str(found)

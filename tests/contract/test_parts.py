@@ -1,0 +1,138 @@
+"""One suite over the in-memory parts and the real ones: whoosh, bm25s, faiss."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.errors import BundleError
+from search.impacts import Bm25Impacts
+from search.keyword import KeywordEntry, WhooshIndex, write_index
+from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
+from search.ports import Impacts, KeywordIndex, VectorIndex
+from search.text import Token, analyser
+from search.vector import FaissVectors
+
+TEXTS = [
+    ("refund", "ja", "返品された商品が倉庫に着いてから返金します。カードへの返金は健全です"),
+    ("password", "ja", "パスワードを忘れたときは再設定してください"),
+    ("en", "en", "Reset your forgotten password on the sign-in page"),
+    ("en2", "en", "The sign above the page in the shop"),
+]
+
+
+def entries(texts: Sequence[tuple[str, str, str]]) -> list[KeywordEntry]:
+    return [
+        KeywordEntry(name, lang, analyser(lang).analyse(text).words, analyser(lang).analyse(text).grams, analyser(lang).surfaces(text))
+        for name, lang, text in texts
+    ]
+
+
+@pytest.fixture(params=["memory", "whoosh"])
+def keyword(request: pytest.FixtureRequest, tmp_path: Path) -> KeywordIndex:
+    if request.param == "memory":
+        return MemoryKeywordIndex(TEXTS)
+    write_index(tmp_path / "whoosh", entries(TEXTS))
+    return WhooshIndex(tmp_path / "whoosh")
+
+
+@pytest.mark.parametrize(
+    ("lang", "phrases", "excluded", "wanted"),
+    [
+        ("ja", ["返金します"], [], {"refund"}),
+        ("ja", ["返金でした"], [], set()),
+        ("ja", ["健"], [], {"refund"}),
+        ("ja", ["見"], [], set()),
+        ("ja", [], ["パスワード"], {"refund"}),
+        ("ja", [], [], {"refund", "password"}),
+        ("en", ["forgotten passwords"], [], {"en"}),
+        ("en", ["password forgotten"], [], set()),
+        ("en", ["page"], ["shop"], {"en"}),
+        ("fr", ["page"], [], set()),
+    ],
+)
+def test_phrases_and_exclusions(keyword: KeywordIndex, lang: str, phrases: list[str], excluded: list[str], wanted: set[str]) -> None:
+    assert keyword.matching(lang, phrases, excluded) == wanted
+
+
+def test_prefixes_are_completed(keyword: KeywordIndex) -> None:
+    assert keyword.complete("en", "pa", 5) == ["page", "password"]
+    assert keyword.complete("en", "zz", 5) == [] == keyword.complete("xx", "pa", 5)
+
+
+def test_spelling_is_corrected_only_where_it_is_wrong(keyword: KeywordIndex) -> None:
+    assert keyword.correct("en", "pasword") == "password"
+    assert keyword.correct("en", "password") is None
+    assert keyword.correct("en", "pagg") is None, "too short to be sure"
+    assert keyword.correct("en", "xylophone") is None
+
+
+def test_an_edit_replaces_and_leaves_the_linked_files_alone(tmp_path: Path) -> None:
+    write_index(tmp_path / "one", entries(TEXTS))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    changed = [("password", "ja", "合言葉を忘れたとき")]
+    write_index(tmp_path / "two", entries(changed), ["password", "en2"], tmp_path / "one")
+    index = WhooshIndex(tmp_path / "two")
+    assert index.ids() == {"refund", "password", "en"}
+    assert index.matching("ja", ["合言葉"], []) == {"password"} and index.matching("ja", ["パスワード"], []) == set()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()} == before
+
+
+DOCUMENTS = [["a", "b", "b"], ["b", "c"], ["c", "cd", "d"], []]
+
+
+@pytest.fixture(params=["memory", "bm25s", "saved"])
+def impacts(request: pytest.FixtureRequest, tmp_path: Path) -> Impacts:
+    if request.param == "memory":
+        return MemoryImpacts(DOCUMENTS)
+    built = Bm25Impacts.build(DOCUMENTS)
+    if request.param == "bm25s":
+        return built
+    built.save(tmp_path / "impacts")
+    return Bm25Impacts.open(tmp_path / "impacts")
+
+
+def token(text: str, prefix: bool = False) -> Token:
+    return Token(text, 0, len(text), prefix)
+
+
+@pytest.mark.parametrize("asked", [[token("a")], [token("b"), token("c")], [token("c", prefix=True)], [token("zz")], []])
+def test_scores_are_those_of_the_formula(impacts: Impacts, asked: list[Token]) -> None:
+    np.testing.assert_allclose(impacts.scores(asked), MemoryImpacts(DOCUMENTS).scores(asked), rtol=1e-4)
+
+
+def test_weights_are_idf(impacts: Impacts) -> None:
+    assert impacts.weight(token("a")) > impacts.weight(token("b")) > 0 == impacts.weight(token("zz"))
+    assert impacts.unknown_weight() > impacts.weight(token("a"))
+
+
+def test_documents_without_any_word_are_no_error() -> None:
+    assert Bm25Impacts.build([[], []]).scores([token("a")]).tolist() == [0, 0]
+
+
+@pytest.fixture(params=["memory", "faiss", "saved"])
+def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
+    rows = np.eye(5, dtype=np.float32)
+    if request.param == "memory":
+        return MemoryVectors(rows)
+    if request.param == "faiss":
+        return FaissVectors(rows)
+    FaissVectors(rows).save(tmp_path / "v.faiss")
+    return FaissVectors.open(tmp_path / "v.faiss", 5)
+
+
+def test_the_nearest_come_first(vectors: VectorIndex) -> None:
+    asked = np.array([0.1, 0.9, 0.3, 0, 0], dtype=np.float32)
+    rows, scores = vectors.search(asked, 2)
+    assert rows.tolist() == [1, 2] and scores[0] == pytest.approx(0.9)
+    allowed = np.array([True, False, True, False, False])
+    assert vectors.search(asked, 5, allowed)[0].tolist() == [2, 0]
+    assert vectors.scores(asked, np.array([2, 0])).tolist() == pytest.approx([0.3, 0.1])
+    assert len(vectors) == 5 and vectors.vectors.shape == (5, 5)
+
+
+def test_a_vector_file_of_another_length_is_refused(tmp_path: Path) -> None:
+    FaissVectors(np.eye(3, dtype=np.float32)).save(tmp_path / "v.faiss")
+    with pytest.raises(BundleError, match="python -m indexer build"):
+        FaissVectors.open(tmp_path / "v.faiss", 4)

@@ -1,0 +1,136 @@
+"""The whole site as an operator starts it: a process of its own, the sample articles, the real model, a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSER_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@dataclass
+class Site:
+    """A running ``kb serve``."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+    articles: Path
+    data: Path
+    _opened: list[Any] = field(default_factory=list)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a page."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def api(self, path: str) -> Any:
+        """An answer of the API."""
+        return json.loads(self.get(path)[1])
+
+    def wait(self, holds: Callable[[], bool], seconds: float = 240) -> None:
+        """Wait until something holds; the log is shown when it never does."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log.read_text(encoding="utf-8")[-3000:]
+            try:
+                if holds():
+                    return
+            except (urllib.error.URLError, OSError):
+                pass
+            time.sleep(0.2)
+        pytest.fail(self.log.read_text(encoding="utf-8")[-3000:])
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> int:
+        """Stop it and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_site(articles: Path, data: Path, **settings: str) -> Site:
+    """Start ``kb serve``; the caller waits for what it needs."""
+    port = free_port()
+    data.mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
+    environment |= {"KB_ARTICLES": str(articles), "KB_DATA": str(data), "KB_PORT": str(port), "KB_CONTACT_MAIL": "help@example.com", "KB_RATE_LIMIT": "off"}
+    environment |= {"KB_SITE_NAME": "Tsubame Store Help", "KB_CONTACT_PHONE": "0120-000-123", **settings}
+    log = data / "serve.log"
+    command = [sys.executable, "-m", "flask", "--app", "kb_app", "kb", "serve"]
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, text=True, preexec_fn=_heed_interrupts)  # noqa: PLW1509
+    return Site(f"http://127.0.0.1:{port}", process, log, articles, data)
+
+
+def _heed_interrupts() -> None:
+    """A test runner in the background may have Ctrl-C ignored; a site in a terminal has not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def site(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The sample articles with the real model."""
+    folder = tmp_path_factory.mktemp("e2e")
+    articles = folder / "articles"
+    shutil.copytree(ROOT / "articles", articles)
+    (folder / "var").mkdir()
+    (folder / "var" / "model").symlink_to(model_folder.parent)
+    running = start_site(articles, folder / "var")
+    running.wait(lambda: running.api("/readyz").get("meaning") == "ready", 420)
+    yield running
+    running.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages that fail the test on any error of a script."""
+    contexts = []
+    errors: list[str] = []
+
+    def opened(url: str, width: int = 1280, height: int = 900, locale: str = "ja-JP", scheme: str = "light", **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []

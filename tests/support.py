@@ -1,0 +1,105 @@
+"""Small articles and engines for tests, made of the package's own in-memory parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.build import Paths, build, tokenise
+from indexer.model import Article, BuildReport, Section
+from indexer.passages import keyword_text, question_texts, to_document, to_passages
+from kb_app.services import Services, build_services
+from kb_app.settings import Settings, load_settings
+from search.bundle import Builds
+from search.embedder import OffEmbedder
+from search.engine import Corpus, Engine, LanguageImpacts, Meaning
+from search.fusion import Scale
+from search.memory import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, MemoryVectors
+from search.ports import Embedder
+from search.store import open_corpus
+from search.suggest import Entry, build_suggest
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+PUBLIC = frozenset({"public"})
+
+
+def article(name: str, title: str, text: str = "", **values: Any) -> Article:
+    """An article of one section; the language is Japanese unless given."""
+    sections = (Section("", "", 0, text),) if text else ()
+    defaults: dict[str, Any] = {"lang": "ja", "section": "orders", "slug": name, "type": "faq", "path": f"ja/orders/{name}.md", "sections": sections}
+    return Article(id=name, title=title, **(defaults | values))
+
+
+def memory_engine(articles: Sequence[Article], embedder: Embedder | None = None) -> Engine:
+    """An engine over the in-memory parts; by keyword alone unless an embedder is given."""
+    documents = [to_document(one) for one in articles]
+    passages = [passage for one in articles for passage in to_passages(one)]
+    rows = {document.id: row for row, document in enumerate(documents)}
+    tokens = [tokenise(one, one.id) for one in articles]
+    impacts = {}
+    for lang in sorted({document.lang for document in documents}):
+        own = [row for row, document in enumerate(documents) if document.lang == lang]
+        words, grams = MemoryImpacts([tokens[row].words for row in own]), MemoryImpacts([tokens[row].grams for row in own])
+        impacts[lang] = LanguageImpacts(np.array(own), words, grams)
+    entries = [Entry(row, text, text == one.title) for row, one in enumerate(articles) for text in question_texts(one)]
+    corpus = Corpus(
+        documents=documents,
+        passage=lambda row: passages[row],
+        passage_documents=np.array([rows[passage.article_id] for passage in passages]),
+        impacts=impacts,
+        keyword=MemoryKeywordIndex([(one.id, one.lang, " \n ".join(text for text, _ in keyword_text(one))) for one in articles]),
+        suggest=build_suggest(entries, [documents[entry.document].lang for entry in entries]),
+        meaning=_meaning(articles, passages, embedder) if embedder else None,
+        version="memory",
+    )
+    return Engine(corpus, embedder or OffEmbedder())
+
+
+def _meaning(articles: Sequence[Article], passages: Sequence[Any], embedder: Embedder) -> Meaning:
+    asked = [(row, text) for row, one in enumerate(articles) for text in question_texts(one)]
+    return Meaning(
+        MemoryVectors(embedder.encode([passage.embedded_text for passage in passages], "passage")),
+        MemoryVectors(embedder.encode([text for _, text in asked], "query")),
+        np.array([row for row, _ in asked]),
+        embedder.fingerprint,
+        None if embedder.calibrated else Scale(0.2, 0.12),
+    )
+
+
+def write_article(folder: Path, name: str, title: str = "題名", body: str = "本文です。", **front: Any) -> Path:
+    """A Markdown file with front matter, id included."""
+    import json
+
+    values = {"id": name.replace("/", "-").removesuffix(".md"), "title": title} | front
+    dates = ("publish_at", "expire_at", "updated", "review_by")
+    shown = {key: value if key in dates else json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+    lines = [f"{key}: {value}" for key, value in shown.items() if values[key] is not None]
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("---\n" + "\n".join(lines) + "\n---\n" + body, encoding="utf-8")
+    return path
+
+
+def build_folder(folder: Path, data: Path, embedder: Embedder | None = None) -> BuildReport:
+    """Index a folder with the hash embedder, or the given one."""
+    return build(Paths(folder, data), embedder or HashEmbedder())
+
+
+def open_engine(data: Path, embedder: Embedder | None = None) -> Engine:
+    """The engine over the current bundle of a data folder."""
+    return Engine(open_corpus(Builds(data / "index").open_current()), embedder or HashEmbedder())
+
+
+def make_settings(folder: Path, data: Path, **given: Any) -> Settings:
+    """Settings for a test site; nothing of the environment but what a test gives."""
+    defaults: dict[str, Any] = {"site_name": "Test Help", "contact_mail": "help@example.com", "rate_limit": "off"}
+    return load_settings(articles=folder, data=data, **(defaults | given))
+
+
+def make_services(folder: Path, data: Path, embedder: Embedder | None = None, **given: Any) -> Services:
+    """Services over a folder that was built, with a fixed clock."""
+    return build_services(make_settings(folder, data, **given), embedder=embedder or HashEmbedder(), clock=lambda: NOW)

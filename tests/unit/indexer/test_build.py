@@ -1,0 +1,178 @@
+"""A build goes on past bad articles, never serves half, and does nothing twice."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from indexer.build import Paths, build
+from indexer.errors import ArticlesFolderError, BuildFailed
+from indexer.library import Library
+from search.bundle import Builds
+from search.embedder import OffEmbedder
+from search.engine import Engine
+from search.errors import BuildInProgress, BundleError
+from search.memory import HashEmbedder
+from search.model import Query
+from tests.support import NOW, PUBLIC, build_folder, open_engine, write_article
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    articles = tmp_path / "articles"
+    write_article(articles, "ja/returns/refund.md", "返金の時期", "返金は5営業日です。\n\n[パスワード](../account/password.md)\n\n![図](a.png)")
+    write_article(articles, "ja/account/password.md", "パスワードを忘れた", "再設定できます。")
+    write_article(articles, "en/account/password.md", "Forgotten password", "Reset it.", translation_of="ja-account-password")
+    (articles / "ja/returns/a.png").write_bytes(b"png")
+    return articles
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "var"
+
+
+def first(engine: Engine, text: str) -> str:
+    return engine.search(Query(text, lang="ja", now=NOW)).hits[0].article_id
+
+
+def test_what_is_built_is_found_and_read(folder: Path, data: Path) -> None:
+    report = build_folder(folder, data)
+    assert report.articles == 3 and report.problems == () and report.embedded > 0
+    assert first(open_engine(data), "パスワード忘れ") == "ja-account-password"
+    library = Library.open(Builds(data / "index").open_current())
+    article = library.article("ja-returns-refund")
+    assert article is not None and 'href="kb:ja-account-password"' in article.html and "kb-image:" in article.html
+
+
+def test_a_second_build_embeds_and_publishes_nothing(folder: Path, data: Path) -> None:
+    before = build_folder(folder, data)
+    after = build_folder(folder, data)
+    assert (after.embedded, after.published, after.version) == (0, False, before.version)
+
+
+def test_one_edit_embeds_only_what_changed(folder: Path, data: Path) -> None:
+    build_folder(folder, data)
+    write_article(folder, "ja/account/password.md", "パスワードを忘れた", "合言葉で再設定できます。")
+    report = build_folder(folder, data)
+    assert report.embedded == 1 and report.changed == ("ja-account-password",)
+    assert first(open_engine(data), "合言葉") == "ja-account-password"
+
+
+def test_a_removed_article_is_gone(folder: Path, data: Path) -> None:
+    build_folder(folder, data)
+    (folder / "ja/returns/refund.md").unlink()
+    build_folder(folder, data)
+    engine = open_engine(data)
+    assert all(hit.article_id != "ja-returns-refund" for hit in engine.search(Query("返金", now=NOW)).hits)
+    assert engine.corpus.keyword.matching("ja", ["営業日"], []) == set()
+
+
+def test_a_bad_article_is_reported_and_the_rest_goes_on(folder: Path, data: Path) -> None:
+    write_article(folder, "ja/bad.md", "一", tags=3)
+    report = build_folder(folder, data)
+    assert report.articles == 3 and [problem.path for problem in report.errors] == ["ja/bad.md"]
+
+
+def test_a_spoilt_article_is_served_as_it_was(folder: Path, data: Path) -> None:
+    build_folder(folder, data)
+    (folder / "ja/account/password.md").write_text("---\ntitle: 'open\n---\n", encoding="utf-8")
+    report = build_folder(folder, data)
+    assert "still served" in report.errors[0].mend
+    assert first(open_engine(data), "パスワード") == "ja-account-password"
+
+
+def test_another_model_embeds_anew(folder: Path, data: Path) -> None:
+    build_folder(folder, data)
+    report = build_folder(folder, data, HashEmbedder(salt="two"))
+    assert report.embedded > 0 and report.published
+
+
+def test_without_a_model_the_keyword_part_is_valid(folder: Path, data: Path) -> None:
+    report = build_folder(folder, data, OffEmbedder())
+    assert report.degraded == "off"
+    results = open_engine(data, OffEmbedder()).search(Query("パスワード", lang="ja", now=NOW))
+    assert results.hits[0].article_id == "ja-account-password" and results.degraded == "off"
+
+
+def test_a_missing_folder_leaves_what_is_served(folder: Path, data: Path) -> None:
+    before = build_folder(folder, data).version
+    with pytest.raises(ArticlesFolderError):
+        build_folder(folder / "none", data)
+    assert Builds(data / "index").current_name() == before
+
+
+def test_an_empty_folder_is_an_empty_site(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    report = build_folder(tmp_path / "empty", data)
+    assert report.articles == 0 and report.errors == ()
+    engine = open_engine(data)
+    assert engine.search(Query("返金", now=NOW)).hits == () and engine.suggest("a", "ja", 5, NOW, PUBLIC) == []
+
+
+def test_two_builds_at_once_are_refused(folder: Path, data: Path) -> None:
+    builds = Builds(data / "index")
+    with builds.building(), pytest.raises(BuildInProgress, match="Another build"):
+        build_folder(folder, data)
+
+
+def test_a_full_disk_leaves_what_is_served(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = build_folder(folder, data).version
+    write_article(folder, "ja/new.md", "新しい")
+
+    def full(*_arguments: object, **_named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("search.store.FaissVectors.save", full)
+    with pytest.raises(BuildFailed, match="No space left"):
+        build_folder(folder, data)
+    assert Builds(data / "index").open_current().version == before
+    assert not list((data / "index").glob(".building-*"))
+
+
+@pytest.mark.parametrize("name", ["passages.jsonl", "impacts/ja-words/data.csc.index.npy", "questions.faiss", "library.json"])
+def test_a_flipped_byte_is_refused_and_the_build_before_is_served(folder: Path, data: Path, name: str) -> None:
+    before = build_folder(folder, data).version
+    write_article(folder, "ja/new.md", "新しい")
+    after = build_folder(folder, data).version
+    path = data / "index" / after / name
+    spoilt = bytearray(path.read_bytes())
+    spoilt[len(spoilt) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(spoilt)
+    bundle = Builds(data / "index").open_current()
+    assert bundle.version == before
+
+
+def test_another_schema_is_refused_with_what_to_run(folder: Path, data: Path) -> None:
+    version = build_folder(folder, data).version
+    path = data / "index" / version / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"schema": 99}), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"schema 99.*python -m indexer build"):
+        Builds(data / "index").open_current()
+
+
+def test_old_builds_are_pruned_and_linked_files_untouched(folder: Path, data: Path) -> None:
+    for number in range(6):
+        write_article(folder, "ja/new.md", "新しい", f"本文{number}")
+        build_folder(folder, data)
+    builds = Builds(data / "index")
+    assert len(builds.names()) == 3
+    for name in builds.names():
+        from search.bundle import open_bundle
+
+        open_bundle(data / "index" / name)
+
+
+def test_a_damaged_cache_is_made_anew(folder: Path, data: Path) -> None:
+    paths = Paths(folder, data)
+    paths.cache.parent.mkdir(parents=True)
+    paths.cache.write_bytes(os.urandom(5_000))
+    assert build(paths, HashEmbedder()).articles == 3
+
+
+def test_a_changed_image_is_a_new_bundle(folder: Path, data: Path) -> None:
+    before = build_folder(folder, data).version
+    (folder / "ja/returns/a.png").write_bytes(b"other")
+    assert build_folder(folder, data).version != before

@@ -1,0 +1,77 @@
+"""Problems between articles, and the mends that are safe."""
+
+from pathlib import Path
+
+from indexer.build import collect
+from indexer.cache import BuildCache
+from indexer.fix import fix
+from indexer.model import Article, Problem
+from tests.support import write_article
+
+
+def checked(folder: Path) -> tuple[list[Article], list[Problem]]:
+    from datetime import UTC
+
+    cache = BuildCache(folder.parent / "cache.sqlite")
+    articles, problems, _ = collect(folder, cache, UTC)
+    cache.close()
+    return articles, problems
+
+
+def codes(folder: Path) -> list[tuple[str, str, int]]:
+    return [(problem.path, problem.code, problem.line) for problem in checked(folder)[1]]
+
+
+def test_all_is_well(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "一", "[二](b.md#x)")
+    write_article(folder, "ja/b.md", "二", "## 見出し {#x}\n\n文")
+    assert codes(folder) == []
+
+
+def test_broken_links_anchors_and_images_are_found_with_their_line(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "一", "文\n\n[無い](none.md)\n\n[無い](#none)\n\n![図](none.png)\n\n![図](../../out.png)\n\n![図](a.exe)")
+    assert codes(folder) == [
+        ("ja/a.md", "link", 7),
+        ("ja/a.md", "anchor", 9),
+        ("ja/a.md", "image-missing", 11),
+        ("ja/a.md", "image-outside", 13),
+        ("ja/a.md", "image-type", 15),
+    ]
+
+
+def test_of_two_with_one_id_or_slug_the_first_is_served(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "一", id="same")
+    write_article(folder, "ja/b.md", "二", id="same")
+    write_article(folder, "ja/c.md", "三", slug="a")
+    articles, problems = checked(folder)
+    assert [article.path for article in articles] == ["ja/a.md"]
+    assert [(problem.path, problem.code) for problem in problems] == [("ja/b.md", "duplicate-id"), ("ja/c.md", "duplicate-slug")]
+
+
+def test_a_test_that_cannot_fail_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "返品したい", tests=["返品 したい。", "送り返す"])
+    assert [code for _, code, _ in codes(folder)] == ["idle-test"]
+
+
+def test_names_that_nothing_has_are_warned_of(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "一", related=["none"], translation_of="none", aliases=["b"])
+    write_article(folder, "ja/b.md", "二")
+    assert sorted(code for _, code, _ in codes(folder)) == ["alias", "related", "translation"]
+
+
+def test_fix_adds_ids_and_mends_links_to_moved_articles(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/orders/a.md", "一", "[二](b.md#x)", id=None)
+    write_article(folder, "ja/returns/b.md", "二", "## 見出し {#x}\n\n文")
+    (folder / "ja" / "plain.md").write_text("# 題名だけ\n\n本文", encoding="utf-8")
+    articles, problems = checked(folder)
+    mended = fix(folder, articles, problems)
+    assert len(mended) == 3
+    assert codes(folder) == []
+    assert "[二](../returns/b.md#x)" in (folder / "ja/orders/a.md").read_text(encoding="utf-8")
+    assert (folder / "ja/plain.md").read_text(encoding="utf-8").endswith("# 題名だけ\n\n本文")

@@ -1,0 +1,33 @@
+"""Articles are cut at headings, sized for the model, and nothing is lost."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.model import Section
+from indexer.passages import MAX_CHARS, MAX_CHARS_WIDE, cut, question_texts, to_passages
+from tests.support import article
+
+
+def test_an_article_without_text_still_has_a_passage() -> None:
+    passages = to_passages(article("a", "題名", summary="要約"))
+    assert [passage.text for passage in passages] == ["要約"]
+    assert passages[0].embedded_text == "題名\n要約"
+
+
+def test_long_sections_are_cut_at_sentences() -> None:
+    pieces = list(cut(Section("", "", 0, "返品できます。" * 300)))
+    assert all(len(piece) <= MAX_CHARS_WIDE and piece.endswith("。") for piece in pieces)
+    english = list(cut(Section("", "", 0, "You can return it. " * 300)))
+    assert all(len(piece) <= MAX_CHARS and piece.endswith(".") for piece in english)
+
+
+@given(st.text("あい。. ab\n", max_size=3_000))
+def test_nothing_is_lost(text: str) -> None:
+    letters = [char for char in text if not char.isspace()]
+    cut_letters = [char for piece in cut(Section("", "", 0, text)) for char in piece if not char.isspace()]
+    assert cut_letters == letters
+
+
+def test_questions_are_embedded_one_by_one_and_once() -> None:
+    one = article("a", "題名", questions=("質問", "題名"), learned=("学んだ質問",))
+    assert question_texts(one) == ["題名", "質問", "学んだ質問"]

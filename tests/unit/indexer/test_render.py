@@ -1,0 +1,107 @@
+"""Markdown as writers expect it, HTML that cannot run, sections with their trail."""
+
+import pytest
+
+from indexer.model import Article, Problem
+from indexer.render import render, resolve
+from indexer.source import Parsed, parse
+
+
+def rendered(body: str, lang: str = "ja") -> tuple[Article, list[Problem]]:
+    parsed = parse(f"{lang}/orders/a.md", f"---\nid: a\ntitle: t\n---\n{body}")
+    assert isinstance(parsed, Parsed)
+    return render(parsed)
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("| a | b |\n|---|--:|\n| 1 | 2 |", '<td align="right">2</td>'),
+        ("本文[^1]\n\n[^1]: 注", 'class="footnote"'),
+        ("用語\n:   説明", "<dt>用語</dt>"),
+        ('!!! warning "注意"\n    本文', 'class="admonition warning"'),
+        ('=== "一"\n    甲\n\n=== "二"\n    乙', 'class="tabbed-labels"'),
+        ("- [x] 済んだ\n- [ ] まだ", "task-done"),
+        ("文\n{.note #here}", 'id="here"'),
+        ("```python\nprint('a')\n```", 'class="highlight"'),
+        ("## 見出し {#card}\n\n文", '<h2 id="card">'),
+        ("## 返品の手順\n\n文", '<h2 id="返品の手順">'),
+        ("~~古い~~", "<del>古い</del>"),
+        ("https://example.com/a", 'href="https://example.com/a"'),
+    ],
+)
+def test_the_extensions_writers_expect(body: str, wanted: str) -> None:
+    assert wanted in rendered(body)[0].html
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[a](javascript:alert(1))",
+        "<a href='JaVaScRiPt:alert(1)'>a</a>",
+        "<iframe src='https://example.com'></iframe>",
+        "<div style='position:fixed'>a</div>",
+        "<svg onload=alert(1)>",
+        "![a](data:text/html;base64,PHNjcmlwdD4=)",
+        "<form action='https://example.com'><input name=q></form>",
+        "<a href='kb:other'>a</a>",
+        "<math><mi xlink:href='data:x,<script>'>",
+    ],
+)
+def test_nothing_that_runs_comes_through(body: str) -> None:
+    html = rendered(body)[0].html.lower()
+    assert not any(bad in html for bad in ("<script", "onerror", "javascript:", "<iframe", "style=", "onload", "data:", "<form", "kb:", "<math"))
+
+
+@pytest.mark.parametrize("body", ["[a](javascript:alert(1))", "文\n\n<script>x</script>"])
+def test_what_was_removed_is_said(body: str) -> None:
+    problems = rendered(body)[1]
+    assert [problem.code[:6] for problem in problems if problem.code.startswith("unsafe")] == ["unsafe"]
+
+
+def test_code_may_show_what_may_not_run() -> None:
+    assert not [problem for problem in rendered("`<script>` と\n\n```html\n<script>\n```\n")[1] if problem.code.startswith("unsafe")]
+
+
+def test_raw_tables_are_kept_and_cleaned() -> None:
+    html = rendered("<table onclick='x()'><tr><td colspan='2'>a</td></tr></table>")[0].html
+    assert '<td colspan="2">a</td>' in html and "onclick" not in html
+
+
+def test_lines_of_a_japanese_sentence_join_without_a_space() -> None:
+    assert "<p>日本語の文を改行しても、続きます。</p>" in rendered("日本語の文を\n改行しても、続きます。")[0].html
+    assert "two\nlines" in rendered("two\nlines", "en")[0].html
+
+
+def test_sections_know_their_trail() -> None:
+    article, _ = rendered("はじめ\n\n## 返金 {#refund}\n\n文\n\n### カード {#card}\n\n- 甲\n- 乙\n\n## 次\n\n終わり")
+    assert [(section.heading, section.anchor, section.text) for section in article.sections] == [
+        ("", "", "はじめ"),
+        ("返金", "refund", "文"),
+        ("返金 > カード", "card", "甲\n乙"),
+        ("次", "次", "終わり"),
+    ]
+    assert [(entry.anchor, entry.level) for entry in article.toc] == [("refund", 2), ("card", 3), ("次", 2)]
+
+
+def test_links_between_articles_are_known_with_their_line() -> None:
+    article, _ = rendered("文\n\n[返金](../returns/refund.md#card) と ![図](a%20b.svg) と [外](https://example.com)")
+    assert [(link.target, link.anchor, link.line, link.image) for link in article.links] == [
+        ("ja/returns/refund.md", "card", 7, False),
+        ("ja/orders/a b.svg", "", 7, True),
+    ]
+
+
+def test_paths_resolve_inside_and_show_when_they_lead_out() -> None:
+    assert resolve("ja/orders/a.md", "../returns/b.md") == "ja/returns/b.md"
+    assert resolve("ja/a.md", "../../../etc/passwd").startswith("..")
+
+
+def test_images_without_a_description_are_warned_of() -> None:
+    assert "alt" in [problem.code for problem in rendered("![](a.png)")[1]]
+
+
+def test_task_boxes_have_a_name() -> None:
+    assert "済み" in rendered("- [x] a")[0].html and "<input" not in rendered("- [x] a")[0].html

@@ -1,0 +1,137 @@
+"""Front matter: what writers write comes in, what is wrong is named with file, line and mend."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from indexer.errors import ArticlesFolderError
+from indexer.model import Problem
+from indexer.source import MAX_BYTES, Parsed, parse, read, read_sections, slugify, walk
+from tests.support import write_article
+
+
+def good(text: str, name: str = "ja/orders/a.md") -> Parsed:
+    parsed = parse(name, text)
+    assert isinstance(parsed, Parsed), parsed
+    return parsed
+
+
+def bad(text: str, name: str = "ja/orders/a.md") -> Problem:
+    found = parse(name, text)
+    assert isinstance(found, list)
+    return found[0]
+
+
+def test_every_key_is_read() -> None:
+    article = good(
+        "---\nid: a1\ntype: guide\ntitle: 返品する\nsummary: 短く\nslug: 返品\nquestions:\n  - 返せますか\nkeywords: [返送]\n"
+        "tags: [返品]\ntests: [送り返したい]\naudience: internal\nstatus: draft\nupdated: 2026-11-01\nowner: desk\nboost: 1.5\nfeatured: true\n---\n本文"
+    ).article
+    assert (article.id, article.type, article.title, article.slug) == ("a1", "guide", "返品する", "返品")
+    assert article.questions == ("返せますか",) and article.tests == ("送り返したい",)
+    assert (article.audience, article.status, article.boost, article.featured) == ("internal", "draft", 1.5, True)
+    assert article.updated == date(2026, 11, 1)
+
+
+def test_language_and_section_come_from_the_folder() -> None:
+    article = good("---\ntitle: Track it\n---\n", "en/delivery/track.md").article
+    assert (article.lang, article.section, article.slug) == ("en", "delivery", "track")
+
+
+def test_without_a_folder_the_text_tells_the_language() -> None:
+    assert good("---\ntitle: 荷物が届かない\n---\n本文", "a.md").article.lang == "ja"
+
+
+def test_dates_without_a_zone_are_the_sites() -> None:
+    text = "---\ntitle: a\npublish_at: 2026-11-20\nexpire_at: 2026-11-21T09:00:00+00:00\n---\n"
+    parsed = parse("ja/a.md", text, ZoneInfo("Asia/Tokyo"))
+    assert isinstance(parsed, Parsed)
+    assert parsed.article.publish_at == datetime(2026, 11, 19, 15, tzinfo=UTC)
+    assert parsed.article.expire_at == datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+def test_the_first_heading_is_the_title_where_there_is_none() -> None:
+    parsed = good("# 返品する\n\n本文")
+    assert parsed.article.title == "返品する" and "#" not in parsed.body
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("---\ntitle: a\ntags: one\n---\n", 3, ("tags", "list")),
+        ("---\ntitle: a\n\nboost: high\n---\n", 4, ("boost", "number")),
+        ("---\ntitle: a\ntype: essay\n---\n", 3, ("type", "faq")),
+        ("---\ntitle: a\nupdated: soon\n---\n", 3, ("updated", "2026-11-30")),
+        ("---\ntitle: 2026\n---\n", 2, ("title", "quotes")),
+        ("---\ntitle: a\nschema: 99\n---\n", 3, ("schema 99", "newer")),
+        ("---\ntitle: a: b: c\n---\n", 2, ("broken YAML", "Quote")),
+        ("---\ntitle: 'a\nid: x\n---\n", 3, ("broken YAML",)),
+        ("---\n- a\n- b\n---\n", 2, ("not a list of keys",)),
+        ("---\nid: a\n---\nno title", 1, ("no title",)),
+        ("---\ntitle: a\nid: 'a b'\n---\n", 3, ("id",)),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(text: str, line: int, words: tuple[str, ...]) -> None:
+    problem = bad(text)
+    assert problem.severity == "error" and problem.line == line, problem
+    assert all(word in str(problem) for word in words), str(problem)
+
+
+def test_unknown_keys_are_warnings_with_a_guess() -> None:
+    problem = good("---\nid: a\ntitle: a\nquestion: [b]\n---\n").problems[0]
+    assert problem.severity == "warning" and problem.line == 4 and "questions" in problem.mend
+
+
+def test_without_an_id_the_path_serves_and_a_rename_is_warned_of() -> None:
+    parsed = good("---\ntitle: a\n---\n")
+    assert parsed.article.id == "ja.orders.a"
+    assert "rename" in parsed.problems[0].message and parsed.problems[0].fixable
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("パスワードを忘れた？", "パスワードを忘れた"),
+        ("How do I return it?", "how-do-i-return-it"),
+        ("ＡＢＣ／１２", "abc-12"),
+        ("!!!", "article"),
+        ("のし・名入れ", "のし・名入れ"),
+    ],
+)
+def test_any_title_gives_a_usable_slug(title: str, slug: str) -> None:
+    assert slugify(title) == slug == slugify(slug)
+
+
+def test_files_that_are_no_text_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes("---\ntitle: a\n---\n日本語".encode("shift_jis"))
+    (tmp_path / "b.md").write_text("x" * (MAX_BYTES + 1), encoding="utf-8")
+    files, _ = walk(tmp_path)
+    first, second = (read(file) for file in files)
+    assert isinstance(first, list) and "UTF-8" in str(first[0]) and first[0].line == 4
+    assert isinstance(second, list) and "MB" in str(second[0]) and "Split" in second[0].mend
+
+
+def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.md"
+    secret.write_text("# secret", encoding="utf-8")
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md")
+    (folder / "ja" / "leak.md").symlink_to(secret)
+    (folder / "ja" / "outside").symlink_to(tmp_path)
+    files, problems = walk(folder)
+    assert [file.name for file in files] == ["ja/a.md"]
+    assert [problem.path for problem in problems] == ["ja/leak.md"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArticlesFolderError, match="KB_ARTICLES"):
+        walk(tmp_path / "none")
+
+
+def test_sections_have_names(tmp_path: Path) -> None:
+    (tmp_path / "sections.yml").write_text("orders:\n  title: {ja: ご注文, en: Orders}\n  order: 1\nbad: 3\n", encoding="utf-8")
+    sections, problems = read_sections(tmp_path)
+    assert sections["orders"].title["ja"] == "ご注文"
+    assert problems[0].line == 4

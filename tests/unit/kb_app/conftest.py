@@ -1,0 +1,55 @@
+"""A small site over the hash embedder."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from kb_app import create_app
+from kb_app.services import Services
+from tests.support import NOW, build_folder, make_services, write_article
+
+REFUND = "返金は5営業日です。\n\n[承認](../desk/approve.md)と[パスワード](../account/password.md#next)\n\n![図](a.svg)"
+SECTIONS = """
+returns: {title: {ja: 返品, en: Returns}, description: {ja: 返す, en: Send back}, order: 1, icon: return}
+account: {title: {ja: 会員, en: Account}, order: 2}
+faults: {title: {ja: 故障, en: Faults}}
+desk: {title: {ja: 窓口, en: Desk}}
+"""
+
+
+@pytest.fixture(scope="session")
+def articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "articles"
+    write_article(folder, "ja/returns/refund.md", "返金の時期", REFUND,
+                  questions=["お金はいつ戻りますか"], tags=["返金"], updated="2026-11-01", featured=True, aliases=["henkin"])  # fmt: skip
+    write_article(folder, "ja/account/password.md", "パスワードを忘れたとき", "再設定できます。\n\n## 次 {#next}\n\n終わり", slug="パスワードを忘れた")
+    write_article(folder, "en/account/password.md", "Reset a forgotten password", "Use the link.", translation_of="ja-account-password", type="guide")
+    write_article(folder, "en/faults/kettle.md", "Descale a kettle", "Citric acid.\n\n" + "\n\n".join(f"## Step {n}\n\nText" for n in range(4)))
+    write_article(folder, "ja/desk/approve.md", "返金の承認", "社内の手順。![図](inside.svg)", audience="internal")
+    write_article(folder, "ja/returns/draft.md", "返金の下書き", "下書き。", status="draft")
+    write_article(folder, "ja/returns/future.md", "返金の新しいきまり", "変わります。", publish_at=(NOW + timedelta(days=1)).isoformat())
+    write_article(folder, "ja/returns/expired.md", "返金の遅れ", "遅れています。", expire_at=(NOW - timedelta(days=1)).isoformat())
+    (folder / "ja/returns/a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><title>a</title></svg>", encoding="utf-8")
+    (folder / "ja/desk/inside.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><title>secret</title></svg>", encoding="utf-8")
+    (folder / "sections.yml").write_text(SECTIONS, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(articles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    report = build_folder(articles, folder)
+    assert not report.errors, report.errors
+    return folder
+
+
+@pytest.fixture
+def services(articles: Path, data: Path) -> Services:
+    return make_services(articles, data)
+
+
+@pytest.fixture
+def site(services: Services) -> FlaskClient:
+    return create_app(services).test_client()

@@ -1,0 +1,163 @@
+"""What a visitor sees, page by page."""
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from kb_app import create_app
+from search.embedder import OffEmbedder
+from tests.support import make_services
+
+
+def page(site: FlaskClient, url: str, status: int = 200) -> str:
+    response = site.get(url)
+    assert response.status_code == status, (url, response.status_code)
+    return response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("browser", "lang"), [("ja,en;q=0.5", "ja"), ("en-GB", "en"), ("fr", "ja"), ("", "ja")])
+def test_the_language_is_chosen_from_the_browser(site: FlaskClient, browser: str, lang: str) -> None:
+    assert site.get("/", headers={"Accept-Language": browser}).location == f"/{lang}/"
+
+
+def test_a_chosen_language_is_remembered(site: FlaskClient) -> None:
+    site.get("/en/", headers={"Accept-Language": "ja"})
+    assert site.get("/", headers={"Accept-Language": "ja"}).location == "/en/"
+
+
+def test_home_offers_topics_featured_and_recent_articles(site: FlaskClient) -> None:
+    html = page(site, "/ja/")
+    assert "返品" in html and "返金の時期" in html and 'role="search"' in html and "help@example.com" in html
+    assert "Account" in page(site, "/en/")
+
+
+def test_results_mark_words_and_offer_filters(site: FlaskClient) -> None:
+    html = page(site, "/ja/search?q=返金 パスワード")
+    assert "<mark>返金</mark>" in html and "section=" in html and "noindex" in html
+
+
+def test_results_in_another_language_are_labelled(site: FlaskClient) -> None:
+    assert 'lang="en"' in page(site, "/ja/search?q=descale+kettle") and "English の記事" in page(site, "/ja/search?q=descale+kettle")
+
+
+def test_no_answer_is_said_and_a_person_offered(site: FlaskClient) -> None:
+    html = page(site, "/en/search?q=zzxxqq+wwvv")
+    assert "We do not seem to have an answer" in html and "Talk to a person" in html
+
+
+@pytest.mark.parametrize("query", ["", "%20", "%E3%80%80", "%00"])
+def test_an_empty_search_asks_for_a_question(site: FlaskClient, query: str) -> None:
+    assert "知りたいことを" in page(site, f"/ja/search?q={query}")
+
+
+@pytest.mark.parametrize("query", ["%3F%3F%3F", "%F0%9F%98%80"])
+def test_signs_alone_are_explained(site: FlaskClient, query: str) -> None:
+    assert "検索できる言葉がありません" in page(site, f"/ja/search?q={query}")
+
+
+@pytest.mark.parametrize("query", ["%ED%A0%80", "a" * 10_000, "返金" * 2_000, "%FF", "q[]=1&q=返金", "返金&page=x", "返金&page=-1", "返金&section=%00"])
+def test_strange_queries_are_no_errors(site: FlaskClient, query: str) -> None:
+    assert site.get(f"/ja/search?q={query}").status_code == 200
+
+
+def test_a_page_beyond_the_last_is_said(site: FlaskClient) -> None:
+    assert "99" in page(site, "/ja/search?q=返金&page=99", 404)
+
+
+def test_an_unknown_filter_gives_no_results_and_a_way_out(site: FlaskClient) -> None:
+    assert "remove filter" in page(site, "/en/search?q=password&section=nowhere")
+
+
+def test_an_article_has_all_it_needs(site: FlaskClient) -> None:
+    html = page(site, "/ja/articles/refund")
+    assert "<h1>返金の時期</h1>" in html and "2026年11月1日" in html and 'aria-label="現在の位置"' in html
+    assert 'href="/ja/articles/%E3%83%91%E3%82%B9%E3%83%AF%E3%83%BC%E3%83%89%E3%82%92%E5%BF%98%E3%82%8C%E3%81%9F#next"' in html
+    assert "/media/" in html and 'rel="canonical" href="http://localhost/ja/articles/refund"' in html
+
+
+def test_a_japanese_slug_is_a_stable_address(site: FlaskClient) -> None:
+    html = page(site, "/ja/articles/パスワードを忘れた")
+    assert 'hreflang="en" href="http://localhost/en/articles/password"' in html and "English" in html
+
+
+def test_contents_stand_before_a_long_article(site: FlaskClient) -> None:
+    assert 'href="#step-0"' in page(site, "/en/articles/kettle")
+
+
+def test_an_article_of_another_language_says_so(site: FlaskClient) -> None:
+    assert "日本語版がありません" in page(site, "/ja/articles/kettle")
+
+
+def test_a_translations_slug_leads_to_the_readers_language(site: FlaskClient) -> None:
+    assert site.get("/ja/articles/password").status_code == 302
+
+
+def test_an_old_address_is_redirected(site: FlaskClient) -> None:
+    response = site.get("/ja/articles/henkin")
+    assert (response.status_code, response.location) == (301, "/ja/articles/refund")
+
+
+@pytest.mark.parametrize(
+    "url", ["/ja/articles/none", "/ja/sections/none", "/xx/", "/xx/search?q=a", "/none/none/none", "/media/none.png", "/media/../manifest.json"]
+)
+def test_what_is_not_there_offers_a_search(site: FlaskClient, url: str) -> None:
+    assert 'role="search"' in page(site, url, 404)
+
+
+@pytest.mark.parametrize("url", ["/ja/", "/ja/search?q=返金", "/ja/articles/refund", "/api/v1/search?q=a", "/static/site.css", "/none"])
+def test_every_answer_is_guarded(site: FlaskClient, url: str) -> None:
+    headers = site.get(url, buffered=True).headers
+    assert "unsafe" not in headers["Content-Security-Policy"] and headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("url", ["/ja/", "/en/search?q=password", "/ja/articles/refund", "/ja/sections/returns", "/none"])
+def test_no_page_needs_inline_code(site: FlaskClient, url: str) -> None:
+    html = site.get(url).get_data(as_text=True)
+    assert " style=" not in html and "<style" not in html and " onclick=" not in html and "<script>" not in html
+
+
+def test_what_visitors_type_is_escaped(site: FlaskClient) -> None:
+    html = page(site, "/ja/search?q=%3Cscript%3Ealert(1)%3C/script%3E%22%3E返金")
+    assert "<script>alert" not in html and 'value="&lt;script&gt;' in html
+
+
+def test_without_the_model_pages_say_so(articles: Path, data: Path) -> None:
+    site = create_app(make_services(articles, data, OffEmbedder())).test_client()
+    assert "意味による検索は停止中" in page(site, "/ja/search?q=返金")
+
+
+def test_before_the_first_build_the_site_says_so(articles: Path, tmp_path: Path) -> None:
+    site = create_app(make_services(articles, tmp_path)).test_client()
+    assert "準備をしています" in page(site, "/ja/", 503)
+    assert site.get("/readyz").status_code == 503 and site.get("/healthz").status_code == 200
+
+
+def test_a_site_below_a_path(articles: Path, data: Path) -> None:
+    site = create_app(make_services(articles, data, base_url="https://example.com/help")).test_client()
+    assert 'href="/help/ja/"' in page(site, "/help/ja/") and 'href="/help/ja/"' in page(site, "/ja/")
+    assert 'href="https://example.com/help/ja/articles/refund"' in page(site, "/help/ja/articles/refund")
+    assert site.get("/help/").location == "/help/ja/"
+
+
+def test_proxy_headers_count_only_behind_a_proxy(articles: Path, data: Path) -> None:
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+    bare = create_app(make_services(articles, data)).test_client()
+    assert "evil.example" not in bare.get("/ja/", headers=forwarded).get_data(as_text=True)
+    behind = create_app(make_services(articles, data, proxies=1)).test_client()
+    response = behind.get("/ja/", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "kb.example"})
+    assert "https://kb.example/ja/" in response.get_data(as_text=True) and "Strict-Transport-Security" in response.headers
+
+
+def test_too_many_searches_are_slowed(articles: Path, data: Path) -> None:
+    site = create_app(make_services(articles, data, rate_limit="2 per minute")).test_client()
+    codes = [site.get("/ja/search?q=返金").status_code for _ in range(3)]
+    assert codes == [200, 200, 429] and site.get("/ja/").status_code == 200
+
+
+def test_name_logo_and_colour_are_the_operators(articles: Path, data: Path, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
+    site = create_app(make_services(articles, data, logo=logo, colour="#ff8800", site_name_ja="手伝い")).test_client()
+    assert "手伝い" in page(site, "/ja/") and "Test Help" in page(site, "/en/") and 'src="/logo"' in page(site, "/ja/")
+    assert site.get("/logo", buffered=True).status_code == 200 and "--accent:" in page(site, "/theme.css")

@@ -1,0 +1,42 @@
+"""A bad setting is refused at start, by name."""
+
+from pathlib import Path
+
+import pytest
+
+from kb_app.settings import SettingsError, load_settings, secret_key
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("KB_PORT", "high", "KB_PORT"),
+        ("KB_PORT", "70000", "KB_PORT"),
+        ("KB_COLOUR", "green", "#0b6e66"),
+        ("KB_BASE_URL", "example.com", "https://example.com"),
+        ("KB_LANGUAGES", "ja,fr", "ja, en"),
+        ("KB_TIMEZONE", "Tokio", "Asia/Tokyo"),
+        ("KB_LOGO", "/none.svg", "KB_LOGO"),
+        ("KB_CONTACT_MAIL", "nobody", "mail address"),
+        ("KB_CONTACT_LINK", "javascript:alert(1)", "https://"),
+        ("KB_RATE_LIMIT", "lots", "600 per minute"),
+        ("KB_WRITER_PANEL", "all", "KB_WRITER_PANEL"),
+    ],
+)
+def test_a_bad_value_names_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert name in str(refused.value) and words in str(refused.value)
+
+
+def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    settings = load_settings(data=tmp_path)
+    key = secret_key(settings)
+    assert len(key) > 40 and secret_key(settings) == key
+    assert (tmp_path / "secret-key").stat().st_mode & 0o077 == 0
+    assert secret_key(load_settings(data=tmp_path, secret_key="given")) == "given"
+
+
+def test_secrets_do_not_show(tmp_path: Path) -> None:
+    assert "hush" not in repr(load_settings(data=tmp_path, secret_key="hush"))

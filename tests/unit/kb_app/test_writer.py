@@ -1,0 +1,52 @@
+"""A writer who saves sees at once what is wrong, and whether the article is found."""
+
+from pathlib import Path
+
+import pytest
+
+from kb_app import create_app
+from tests.support import make_services, write_article
+
+
+def test_problems_and_ranks_of_the_article_just_saved(tmp_path: Path) -> None:
+    folder, data = tmp_path / "articles", tmp_path / "var"
+    write_article(folder, "ja/a.md", "返金の時期", "返金は5営業日です。")
+    services = make_services(folder, data)
+    services.accept(services.rebuild())
+    write_article(folder, "ja/b.md", "パスワードを忘れた", "再設定できます。[無い](none.md)", tests=["合言葉を忘れました", "返金の時期はいつ"])
+    services.accept(services.rebuild())
+    html = create_app(services).test_client().get("/writer/panel").get_data(as_text=True)
+    assert "ja/b.md:6" in html and "none.md" in html
+    assert "合言葉を忘れました" in html and "返金の時期" in html
+    assert [trial.rank for trial in services.desk.trials] == [1, 2] or services.desk.trials[1].rank != 1
+
+
+def test_a_draft_is_said_to_be_hidden(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "一")
+    services = make_services(folder, tmp_path / "var")
+    services.accept(services.rebuild())
+    write_article(folder, "ja/b.md", "二", status="draft")
+    services.accept(services.rebuild())
+    html = create_app(services).test_client().get("/writer/panel", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    assert "not shown to customers now" in html
+
+
+@pytest.mark.parametrize(
+    ("headers", "environment"),
+    [
+        ({"Host": "help.example.com"}, {}),
+        ({"X-Forwarded-For": "203.0.113.5"}, {}),
+        ({}, {"REMOTE_ADDR": "203.0.113.5"}),
+    ],
+)
+def test_nobody_else_sees_the_panel(services, headers: dict[str, str], environment: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+    site = create_app(services).test_client()
+    assert "writer-panel" in site.get("/ja/").get_data(as_text=True)
+    assert site.get("/writer/panel", headers=headers, environ_overrides=environment).status_code == 404
+    assert "writer-panel" not in site.get("/ja/", headers=headers, environ_overrides=environment).get_data(as_text=True)
+
+
+def test_the_panel_can_be_switched_off(articles: Path, data: Path) -> None:
+    site = create_app(make_services(articles, data, writer_panel="off")).test_client()
+    assert site.get("/writer/panel").status_code == 404

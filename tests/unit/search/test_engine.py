@@ -1,0 +1,156 @@
+"""The engine over in-memory parts: ranking, visibility, translations, verdicts, and questions that are none."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from search.engine import Engine
+from search.errors import EmbedderUnavailable
+from search.memory import HashEmbedder
+from search.model import Filters, Query
+from tests.support import NOW, PUBLIC, article, memory_engine
+
+ARTICLES = [
+    article("refund", "返金の時期", "返品された商品が倉庫に着いてから、5〜7営業日で返金します。", section="returns", tags=("返金",)),
+    article("password", "パスワードを忘れたとき", "ログイン画面から再設定できます。", questions=("ログインできない",), section="account", type="guide"),
+    article("password-en", "Reset a forgotten password", "Use the link on the sign-in page.", lang="en", translation_of="password", section="account"),
+    article("kettle-en", "Descale a kettle", "Fill it with citric acid and water.", lang="en", section="faults"),
+    article("internal", "返金の承認", "返金を承認する社内の手順。", audience="internal"),
+    article("draft", "返金の下書き", "返金の下書きです。", status="draft"),
+    article("future", "返金の新しいきまり", "返金のきまりが変わります。", publish_at=NOW + timedelta(days=1)),
+    article("expired", "返金の遅れ", "返金が遅れています。", expire_at=NOW - timedelta(days=1)),
+]
+HIDDEN = {"internal", "draft", "future", "expired"}
+
+
+@pytest.fixture(params=["keyword", "hybrid"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return memory_engine(ARTICLES, HashEmbedder() if request.param == "hybrid" else None)
+
+
+def ask(engine: Engine, text: str, **values: object) -> list[str]:
+    return [hit.article_id for hit in engine.search(replace(Query(text, lang="ja", now=NOW), **values)).hits]  # type: ignore[arg-type]
+
+
+def test_the_right_article_is_first(engine: Engine) -> None:
+    assert ask(engine, "返金はいつ")[0] == "refund"
+    assert ask(engine, "パスワードがわからない")[0] == "password"
+
+
+def test_nobody_sees_what_is_not_theirs(engine: Engine) -> None:
+    assert not HIDDEN & set(ask(engine, "返金", limit=50))
+    assert not HIDDEN & {document.id for document in engine.related("refund", 20, NOW, PUBLIC)}
+    assert not HIDDEN & {document.id for _, document in engine.suggest("返金", "ja", 20, NOW, PUBLIC)}
+
+
+def test_dates_take_effect_without_a_build(engine: Engine) -> None:
+    assert "future" in ask(engine, "返金", now=NOW + timedelta(days=2), limit=50)
+    assert "expired" in ask(engine, "返金", now=NOW - timedelta(days=2), limit=50)
+
+
+def test_colleagues_see_internal_articles(engine: Engine) -> None:
+    assert "internal" in ask(engine, "返金の承認", audiences=frozenset({"public", "internal"}))
+
+
+def test_of_an_article_and_its_translation_one_is_shown(engine: Engine) -> None:
+    assert {"password", "password-en"} & set(ask(engine, "forgotten password")) == {"password-en"}
+    assert {"password", "password-en"} & set(ask(engine, "パスワード")) == {"password"}
+
+
+def test_filters_exclude(engine: Engine) -> None:
+    assert set(ask(engine, "返金 パスワード", filters=Filters(section="account"))) == {"password"}
+    assert set(ask(engine, "パスワード", filters=Filters(lang="en"))) <= {"password-en", "kettle-en"}
+    assert ask(engine, "返金", filters=Filters(tag="返金")) == ["refund"]
+    assert ask(engine, "返金", filters=Filters(section="nowhere")) == []
+
+
+def test_paging_walks_one_ranking(engine: Engine) -> None:
+    whole = ask(engine, "返金 パスワード", limit=10)
+    assert ask(engine, "返金 パスワード", limit=1, offset=1) == whole[1:2]
+
+
+def test_the_same_query_gives_the_same_answer(engine: Engine) -> None:
+    query = Query("返金 パスワード", lang="ja", now=NOW)
+    first, second = engine.search(query), engine.search(query)
+    assert replace(first, elapsed_ms=0) == replace(second, elapsed_ms=0)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000", "\x00", "\u200b"])
+def test_an_empty_query_is_a_value(engine: Engine, text: str) -> None:
+    assert engine.search(Query(text)).problem == "empty"
+
+
+@pytest.mark.parametrize("text", ["???", "。、！", "😀", "-", '"'])
+def test_signs_alone_cannot_be_searched(engine: Engine, text: str) -> None:
+    results = engine.search(Query(text))
+    assert results.problem == "unsearchable" and results.hits == ()
+
+
+@pytest.mark.parametrize("text", ["返金" * 5_000, "返金\x00いつ", "返金\ud800", "か゛", "a" * 10_000, "'; drop table --", "field:*", "[", "\\"])
+def test_strange_queries_are_no_errors(engine: Engine, text: str) -> None:
+    assert engine.search(Query(text, now=NOW)).problem in ("", "unsearchable")
+
+
+def test_a_language_never_indexed_gives_an_honest_answer(engine: Engine) -> None:
+    results = engine.search(Query("Как вернуть деньги", now=NOW))
+    assert results.verdict in ("none", "weak") and results.problem == ""
+
+
+def test_snippets_mark_the_matched_words(engine: Engine) -> None:
+    hit = engine.search(Query("返金", lang="ja", now=NOW)).hits[0]
+    assert [hit.snippet[start:end] for start, end in hit.spans] == ["返金"]
+
+
+def test_quoted_phrases_must_stand_there() -> None:
+    engine = memory_engine(ARTICLES)
+    assert ask(engine, '"営業日で返金"') == ["refund"]
+    assert ask(engine, '"返金で営業日"') == []
+    assert "refund" not in ask(engine, "返金 -倉庫", limit=50)
+
+
+def test_a_misspelt_word_is_corrected() -> None:
+    results = memory_engine(ARTICLES).search(Query("pasword", lang="en", now=NOW))
+    assert results.suggestions == ("password",)
+
+
+def test_without_an_answer_the_verdict_says_so() -> None:
+    engine = memory_engine(ARTICLES)
+    assert engine.search(Query("宇宙旅行", lang="ja", now=NOW)).verdict == "none"
+    assert engine.search(Query("パスワードを忘れた", lang="ja", now=NOW)).verdict == "strict"
+
+
+def test_by_keyword_alone_is_said() -> None:
+    assert memory_engine(ARTICLES).search(Query("返金", now=NOW)).degraded == "off"
+
+
+def test_a_model_that_fails_leaves_keyword_search() -> None:
+    class Failing(HashEmbedder):
+        broken = False
+
+        def encode(self, texts, kind):  # type: ignore[no-untyped-def]
+            if self.broken:
+                raise EmbedderUnavailable("failed")
+            return super().encode(texts, kind)
+
+    embedder = Failing()
+    engine = memory_engine(ARTICLES, embedder)
+    embedder.broken = True
+    results = engine.search(Query("返金", lang="ja", now=NOW))
+    assert results.degraded == "failed" and results.hits[0].article_id == "refund"
+
+
+def test_vectors_of_another_model_are_not_compared() -> None:
+    engine = memory_engine(ARTICLES, HashEmbedder())
+    engine._embedder = HashEmbedder(salt="other")
+    assert engine.search(Query("返金", now=NOW)).degraded == "stale"
+
+
+def test_related_articles_are_of_the_same_language_and_no_translation(engine: Engine) -> None:
+    related = engine.related("password-en", 5, NOW, PUBLIC)
+    assert [document.id for document in related] == ["kettle-en"]
+
+
+def test_an_article_that_is_only_in_another_language_is_found() -> None:
+    engine = memory_engine(ARTICLES, HashEmbedder())
+    assert ask(engine, "kettle", lang="ja")[0] == "kettle-en"

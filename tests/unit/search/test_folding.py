@@ -1,0 +1,54 @@
+"""What must be equal becomes equal, and the way back to the writer's text is never lost."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.folding import fold, fold_kana, fold_sounds, fold_with_offsets
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ＡＢＣ", "abc"),
+        ("ｶﾀｶﾅ", "カタカナ"),
+        ("１２３", "123"),
+        ("㈱", "(株)"),
+        ("①", "1"),
+        ("か゛", "が"),
+        ("か\u3099", "が"),
+        ("ﾊﾟｽﾜｰﾄﾞ", "パスワード"),
+        ("髙﨑", "高崎"),
+        ("齋藤", "斎藤"),
+        ("斉藤", "斎藤"),
+        ("渡邊", "渡辺"),
+        ("E‐502", "e-502"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("nul\x00l", "null"),
+        ("lone\ud800", "lone"),
+    ],
+)
+def test_spellings_of_one_thing_fold_to_one(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+@given(ANY_TEXT)
+def test_both_foldings_agree_and_every_character_has_an_origin(text: str) -> None:
+    folded = fold_with_offsets(text)
+    assert folded.text == fold(text)
+    assert len(folded.starts) == len(folded.ends) == len(folded.text)
+    assert all(0 <= start < end <= len(text) for start, end in zip(folded.starts, folded.ends, strict=True))
+
+
+def test_a_stretch_leads_back_to_whole_characters() -> None:
+    folded = fold_with_offsets("あのﾊﾟｽﾜｰﾄﾞは")
+    at = folded.text.index("パスワード")
+    start, end = folded.span(at, at + 5)
+    assert "あのﾊﾟｽﾜｰﾄﾞは"[start:end] == "ﾊﾟｽﾜｰﾄﾞ"
+
+
+@pytest.mark.parametrize(("one", "other"), [("ぱすわーど", "パスワード"), ("サーバ", "サーバー"), ("ヴィーガン", "ビーガン"), ("ユーザ", "ユーザー")])
+def test_one_sound_has_one_spelling(one: str, other: str) -> None:
+    assert fold_sounds(fold_kana(one)) == fold_sounds(fold_kana(other))

@@ -1,0 +1,47 @@
+"""Suggestions complete what is typed, before and after conversion."""
+
+import pytest
+
+from search.suggest import Entry, build_suggest, romaji, typed_forms
+
+TEXTS = ["パスワードを忘れたとき", "商品を返品する", "クレジットカードが使えない", "Reset a forgotten password", "返品の送料"]
+INDEX = build_suggest([Entry(row, text, True) for row, text in enumerate(TEXTS)], ["ja", "ja", "ja", "en", "ja"])
+ALL = [True] * len(TEXTS)
+
+
+def found(typed: str, allowed: list[bool] = ALL) -> list[str]:
+    return [entry.text for entry in INDEX.find(typed, allowed, ALL, 8)]
+
+
+@pytest.mark.parametrize("typed", ["ぱすわ", "パスワ", "pasuwa", "pasuw", "ﾊﾟｽ", "ぱすw", "わすれ"])
+def test_kana_and_romaji_before_conversion_find_the_word(typed: str) -> None:
+    assert TEXTS[0] in found(typed)
+
+
+@pytest.mark.parametrize("typed", ["へんぴ", "henpin", "返", "返品"])
+def test_kanji_are_found_by_their_reading(typed: str) -> None:
+    assert {TEXTS[1], TEXTS[4]} <= set(found(typed))
+
+
+def test_english_is_completed_by_any_word() -> None:
+    assert found("forg") == [TEXTS[3]]
+    assert found("Reset pass") == [TEXTS[3]]
+
+
+def test_english_is_not_taken_for_romaji() -> None:
+    assert romaji("parcel") == "" and romaji("parc") == ""
+    assert TEXTS[0] not in found("parc")
+
+
+def test_all_words_must_be_completed() -> None:
+    assert found("返品 送料") == [TEXTS[4]]
+
+
+def test_what_may_not_be_read_is_not_suggested() -> None:
+    assert found("ぱすわ", [False, True, True, True, True]) == []
+
+
+@pytest.mark.parametrize("typed", ["", " ", "?", "\x00", "\ud800", "ー", "'\"", "x" * 5_000])
+def test_nothing_typed_is_an_error(typed: str) -> None:
+    assert isinstance(found(typed), list)
+    assert isinstance(typed_forms(typed), list)

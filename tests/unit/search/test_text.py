@@ -1,0 +1,88 @@
+"""Index and query are split alike, in every language."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.text import analyser, merge_spans
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
+
+
+def words(lang: str, text: str) -> list[str]:
+    return [token.text for token in analyser(lang).analyse_query(text)[0]]
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("引越し", "引っ越し", "引越"),
+        ("問合せ", "問い合わせ"),
+        ("申込", "申し込み"),
+        ("取消", "取り消し"),
+        ("サーバ", "サーバー"),
+        ("ヴィーガン", "ビーガン"),
+        ("返品できますか", "返品したい", "返品する", "返品"),
+        ("届かない", "届きません"),
+        ("送料", "送料について知りたいのですが", "送料を教えてください"),
+        ("ＷＩ－ＦＩ", "Wi-Fi", "wifi"),
+    ],
+)
+def test_japanese_spellings_share_their_words(spellings: tuple[str, ...]) -> None:
+    first = set(words("ja", spellings[0]))
+    assert all(first & set(words("ja", other)) for other in spellings[1:])
+
+
+def test_codes_are_kept_whole() -> None:
+    assert "e502" in words("ja", "エラーコードE-502")
+    assert "iphone15" in words("ja", "iPhone15の画面割れ")
+    assert "ws30" in words("en", "My WS-30 is silent")
+
+
+def test_a_sentence_is_not_one_token() -> None:
+    assert {"注文", "商品", "届く"} <= set(words("ja", "注文した商品がまだ届かないのはなぜですか"))
+
+
+def test_a_long_word_holds_its_parts() -> None:
+    assert {"東京都庁", "東京"} <= set(words("ja", "東京都庁"))
+    assert "新" not in words("ja", "新幹線")
+
+
+def test_english_is_stemmed_and_function_words_carry_no_weight() -> None:
+    assert words("en", "How do I return the items?") == words("en", "returning an item")
+    assert words("en", "who are you") == ["who", "are", "you"], "nothing else is asked, so they stay"
+
+
+def test_other_languages_have_stems_or_bigrams() -> None:
+    assert words("fr", "remboursements") == words("fr", "remboursement")
+    assert [token.text for token in analyser("zh").analyse_query("退货政策")[1]] == ["退货", "货政", "政策"]
+    assert analyser("ko").analyse("환불 정책").words == ("환불", "정책")
+    assert analyser("th").analyse("คืนสินค้า").grams
+
+
+def test_one_ideograph_asks_for_all_that_begin_with_it() -> None:
+    _, grams = analyser("ja").analyse_query("健")
+    assert [(token.text, token.prefix) for token in grams] == [("健", True)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_TEXT, st.sampled_from(["ja", "en", "zh", "ko", "th", "fr"]))
+def test_no_text_is_an_error_and_spans_lie_inside(text: str, lang: str) -> None:
+    reader = analyser(lang)
+    analysed = reader.analyse(text)
+    found_words, grams = reader.analyse_query(text)
+    assert {token.text for token in found_words} <= set(analysed.words), "a query never asks for what an index would not hold"
+    spans = reader.spans(text, {token.text for token in found_words}, {token.text for token in grams})
+    assert all(0 <= start < end <= len(text) for start, end in spans)
+    assert spans == merge_spans(spans)
+
+
+def test_ten_thousand_characters_are_no_error() -> None:
+    assert analyser("ja").analyse("返品したい" * 2_000).words
+
+
+def test_marks_never_cut_a_character() -> None:
+    text = "新しいﾊﾟｽﾜｰﾄﾞとコード"
+    found, grams = analyser("ja").analyse_query("パスワード")
+    spans = analyser("ja").spans(text, {token.text for token in found}, {token.text for token in grams})
+    assert [text[start:end] for start, end in spans] == ["ﾊﾟｽﾜｰﾄﾞ"]

@@ -1,0 +1,109 @@
+"""What keeps the structure and the documents true."""
+
+import ast
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+
+from indexer.__main__ import _parser
+from indexer.source import KNOWN_KEYS
+from kb_app.cli import kb
+from kb_app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("search", "indexer", "kb_app", "bench")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def text_of(*names: str) -> str:
+    return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+
+
+@pytest.mark.parametrize("module", ["search.model", "search.engine", "search.embedder", "indexer.build", "kb_app", "kb_app.web.application"])
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    program = (
+        f"import sys, {module}; print([n for n in ('torch', 'transformers', 'sentence_transformers', 'sudachipy', 'faiss', 'py3langid') if n in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_packages_begin_empty() -> None:
+    for package in ("search", "indexer", "bench", "kb_app/web"):
+        tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+        assert all(isinstance(node, ast.Expr) for node in tree.body)
+
+
+def test_only_settings_read_the_environment() -> None:
+    readers = {
+        path.relative_to(ROOT).as_posix()
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
+    }
+    assert readers <= {"kb_app/settings.py"}
+
+
+@pytest.mark.parametrize(("library", "owner"), [("whoosh", "search/keyword.py"), ("bm25s", "search/impacts.py"), ("faiss", "search/vector.py")])
+def test_each_library_has_one_owner(library: str, owner: str) -> None:
+    users = {
+        path.relative_to(ROOT).as_posix() for path in MODULES if re.search(rf"^\s*(?:import|from) {library}\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert users == {owner}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"`KB_{name.upper()}`" in text_of("docs/operating.md")
+
+
+@pytest.mark.parametrize("name", KNOWN_KEYS)
+def test_every_key_of_the_front_matter_is_documented(name: str) -> None:
+    assert f"`{name}`" in text_of("docs/writing.md")
+
+
+def test_every_command_is_documented() -> None:
+    documents = text_of("docs/operating.md", "docs/writing.md", "README.md")
+    commands = [f"kb {name}" for name in kb.commands]
+    actions = next(action for action in _parser()._actions if action.choices)
+    commands += [f"python -m indexer {name}" for name in actions.choices or ()]
+    commands += [f"make {name}" for name in re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE) if name not in ("help", "browser")]
+    assert [command for command in commands if command not in documents] == []
+
+
+def test_every_requirement_is_pinned_and_explained() -> None:
+    for line in text_of("requirements.txt").splitlines():
+        assert line.startswith("#") or re.match(r"^[\w.-]+==[\w.]+(\s+#.+)?$", line), line
+
+
+def _texts(catalogue: Catalog) -> dict[object, object]:
+    return {
+        str(list(message.id) if isinstance(message.id, tuple) else message.id): str(
+            list(message.string) if isinstance(message.string, tuple) else message.string
+        )
+        for message in catalogue
+        if message.id
+    }
+
+
+def test_every_text_of_the_interface_is_translated() -> None:
+    folder = ROOT / "kb_app" / "translations" / "ja" / "LC_MESSAGES"
+    methods = [("kb_app/**.py", "python"), ("templates/**.html", "jinja2")]
+    used = set()
+    for top in ("kb_app", "templates"):
+        for _file, _line, message, _comments, _context in extract_from_dir(ROOT / top, [("**" + pattern[-5:].lstrip("*"), kind) for pattern, kind in methods]):
+            used.add(message[0] if isinstance(message, tuple) else message)
+    with (folder / "messages.po").open("rb") as file:
+        catalogue = read_po(file, locale="ja")
+    translated = {message.id[0] if isinstance(message.id, tuple) else message.id for message in catalogue if message.id and message.string}
+    assert used and used <= translated, used - translated
+    compiled = read_mo(io.BytesIO((folder / "messages.mo").read_bytes()))
+    assert _texts(compiled) == _texts(catalogue), "run: pybabel compile -d kb_app/translations"
