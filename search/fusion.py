@@ -20,7 +20,7 @@ QUESTION_WEIGHT = 2.0
 # Below this cosine of the bundled model a nearest question is noise; the bend is softened over FLOOR_WIDTH.
 FLOOR = 0.84
 FLOOR_WIDTH = 0.02
-COVERAGE_WEIGHT = 0.25
+COVERAGE_WEIGHT = 0.3
 # Unrelated texts have about this cosine; it is where scores start from.
 BACKGROUND = 0.75
 # In another language than the asked one: found where nothing else is, not before an equal in their own.
