@@ -26,7 +26,7 @@ from indexer.model import Article, BuildReport, Problem, SectionInfo
 from indexer.passages import keyword_text, question_texts, to_document, to_passages
 from indexer.render import VERSION as RENDER_VERSION
 from indexer.render import render, resolve
-from indexer.source import SourceFile, read, read_sections, walk
+from indexer.source import SourceFile, read, read_sections, require_folder, walk
 from search.bundle import Builds, Bundle, ModelStamp
 from search.errors import BundleError, EmbedderUnavailable
 from search.fusion import Scale
@@ -84,7 +84,7 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
     when the bundle cannot be written; what was served before goes on being served.
     """
     started = time.perf_counter()
-    walk(paths.articles)
+    require_folder(paths.articles)
     builds = Builds(paths.index)
     try:
         with builds.building() as work:

@@ -97,13 +97,18 @@ class Parsed:
     problems: tuple[Problem, ...]
 
 
+def require_folder(folder: Path) -> None:
+    """Raises ArticlesFolderError when the folder is missing or is not a folder."""
+    if not folder.is_dir():
+        raise ArticlesFolderError(f"There is no articles folder {folder}. Make it, or set KB_ARTICLES (make serve ARTICLES=...).")
+
+
 def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
     """All Markdown files inside the folder in order of name; links that lead out of it are refused.
 
     Raises ArticlesFolderError when the folder is missing or is not a folder.
     """
-    if not folder.is_dir():
-        raise ArticlesFolderError(f"There is no articles folder {folder}. Make it, or set KB_ARTICLES (make serve ARTICLES=...).")
+    require_folder(folder)
     root = folder.resolve()
     files: list[SourceFile] = []
     problems: list[Problem] = []
@@ -114,7 +119,7 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
             shown = path.relative_to(root).as_posix()
             if not name.endswith(".md") or name[0] in "._":
                 continue
-            if not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
                 problems.append(_error(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
                 continue
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def write_corpus(folder: Path, contents: Contents, previous: Bundle | None = Non
     documents = contents.documents
     rows = {document.id: row for row, document in enumerate(documents)}
     RecordFile.write(folder / _DOCUMENTS, (_document_to_json(document) for document in documents))
-    RecordFile.write(folder / _PASSAGES, (asdict(passage) for passage in contents.passages))
+    RecordFile.write(folder / _PASSAGES, (dict(vars(passage)) for passage in contents.passages))
     owners = np.array([rows[passage.article_id] for passage in contents.passages], dtype=np.int64)
     np.save(folder / "passage-documents.npy", owners)
     _write_impacts(folder / "impacts", contents)
@@ -176,7 +176,7 @@ def _open_meaning(bundle: Bundle, passages: int) -> Meaning | None:
 
 
 def _document_to_json(document: Document) -> dict[str, Any]:
-    record = asdict(document)
+    record: dict[str, Any] = dict(vars(document))
     for name in ("publish_at", "expire_at"):
         record[name] = record[name].isoformat() if record[name] else None
     return record

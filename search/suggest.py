@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from search.folding import fold, fold_kana, fold_sounds
 from search.text import morphemes_with_reading, sound_key
@@ -70,15 +71,21 @@ class SuggestIndex:
 
 def build_suggest(entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
     """Index entries; ``langs`` gives the language of each."""
-    rows = [
-        (key, owner, head) for owner, (entry, lang) in enumerate(zip(entries, langs, strict=True)) for key, head in sorted(set(entry_keys(entry.text, lang)))
-    ]
+    rows = [(key, owner, head) for owner, (entry, lang) in enumerate(zip(entries, langs, strict=True)) for key, head in entry_keys(entry.text, lang)]
     rows.sort()
     return SuggestIndex(entries, [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
 
-def entry_keys(text: str, lang: str) -> Iterator[tuple[str, bool]]:
-    """(key, whether it is the beginning) of every word of a text, as written and, in Japanese, as read."""
+@lru_cache(maxsize=100_000)
+def entry_keys(text: str, lang: str) -> tuple[tuple[str, bool], ...]:
+    """(key, whether it is the beginning) of every word of a text, as written and, in Japanese, as read.
+
+    Remembered, so that a site that rebuilds at every save makes only the keys of what was saved.
+    """
+    return tuple(sorted(set(_keys(text, lang))))
+
+
+def _keys(text: str, lang: str) -> Iterator[tuple[str, bool]]:
     folded = fold(text)
     if lang != "ja" or not _KANA_OR_KANJI.search(folded):
         for match in _WORD_START.finditer(folded):

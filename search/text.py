@@ -159,14 +159,12 @@ def has_letters(text: str) -> bool:
 
 def sound_key(text: str) -> str:
     """What two spellings of one word share: folded, kana as katakana, one spelling for one sound."""
-    folded = fold_with_offsets(text).text
-    return fold_sounds(fold_kana(folded))
+    return fold_sounds(fold_kana(fold(text)))
 
 
 def reading(text: str) -> str:
     """The text in katakana, kanji read aloud by the dictionary; other scripts as they are."""
-    folded = fold_with_offsets(text).text
-    return "".join(fold_sounds(part) for _surface, part in morphemes_with_reading(folded))
+    return "".join(fold_sounds(part) for _surface, part in morphemes_with_reading(fold(text)))
 
 
 def morphemes_with_reading(folded: str) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from kb_app import create_app
@@ -45,11 +46,17 @@ def data(articles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def services(articles: Path, data: Path) -> Services:
     return make_services(articles, data)
 
 
+@pytest.fixture(scope="session")
+def app(services: Services) -> Flask:
+    return create_app(services)
+
+
 @pytest.fixture
-def site(services: Services) -> FlaskClient:
-    return create_app(services).test_client()
+def site(app: Flask) -> FlaskClient:
+    """A visitor of their own, with no cookies yet."""
+    return app.test_client()

@@ -24,9 +24,14 @@ ARTICLES = [
 HIDDEN = {"internal", "draft", "future", "expired"}
 
 
-@pytest.fixture(params=["keyword", "hybrid"])
+@pytest.fixture(params=["keyword", "hybrid"], scope="module")
 def engine(request: pytest.FixtureRequest) -> Engine:
     return memory_engine(ARTICLES, HashEmbedder() if request.param == "hybrid" else None)
+
+
+@pytest.fixture(scope="module")
+def by_keyword() -> Engine:
+    return memory_engine(ARTICLES)
 
 
 def ask(engine: Engine, text: str, **values: object) -> list[str]:
@@ -102,26 +107,26 @@ def test_snippets_mark_the_matched_words(engine: Engine) -> None:
     assert [hit.snippet[start:end] for start, end in hit.spans] == ["返金"]
 
 
-def test_quoted_phrases_must_stand_there() -> None:
-    engine = memory_engine(ARTICLES)
+def test_quoted_phrases_must_stand_there(by_keyword: Engine) -> None:
+    engine = by_keyword
     assert ask(engine, '"営業日で返金"') == ["refund"]
     assert ask(engine, '"返金で営業日"') == []
     assert "refund" not in ask(engine, "返金 -倉庫", limit=50)
 
 
-def test_a_misspelt_word_is_corrected() -> None:
-    results = memory_engine(ARTICLES).search(Query("pasword", lang="en", now=NOW))
+def test_a_misspelt_word_is_corrected(by_keyword: Engine) -> None:
+    results = by_keyword.search(Query("pasword", lang="en", now=NOW))
     assert results.suggestions == ("password",)
 
 
-def test_without_an_answer_the_verdict_says_so() -> None:
-    engine = memory_engine(ARTICLES)
+def test_without_an_answer_the_verdict_says_so(by_keyword: Engine) -> None:
+    engine = by_keyword
     assert engine.search(Query("宇宙旅行", lang="ja", now=NOW)).verdict == "none"
     assert engine.search(Query("パスワードを忘れた", lang="ja", now=NOW)).verdict == "strict"
 
 
-def test_by_keyword_alone_is_said() -> None:
-    assert memory_engine(ARTICLES).search(Query("返金", now=NOW)).degraded == "off"
+def test_by_keyword_alone_is_said(by_keyword: Engine) -> None:
+    assert by_keyword.search(Query("返金", now=NOW)).degraded == "off"
 
 
 def test_a_model_that_fails_leaves_keyword_search() -> None:
