@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -94,8 +95,8 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
                 report = publish(builds, work, articles, paths.articles, sections, embedder, cache, progress)
             finally:
                 cache.close()
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise BuildFailed(f"The index could not be written to {paths.data}: {reason}. What was served before goes on being served.") from error
     found = sorted([*problems, *report.problems], key=lambda problem: (problem.path, problem.line))
     return replace(report, problems=tuple(found), seconds=round(time.perf_counter() - started, 2))

@@ -36,10 +36,13 @@ class FaissVectors:
         return opened
 
     def save(self, path: Path) -> None:
-        """Write the index to one file."""
+        """Write the index to one file; raises OSError when that fails."""
         import faiss
 
-        faiss.write_index(self._index, str(path))
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:  # faiss's word for a full disk
+            raise OSError(f"{path.name} could not be written; is the disk full?") from error
 
     @property
     def vectors(self) -> Vector:

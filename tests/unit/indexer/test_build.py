@@ -2,12 +2,14 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from indexer.build import Paths, build
-from indexer.errors import ArticlesFolderError, BuildFailed
+from indexer.errors import ArticlesFolderError
 from indexer.library import Library
 from search.bundle import Builds
 from search.embedder import OffEmbedder
@@ -16,6 +18,9 @@ from search.errors import BuildInProgress, BundleError
 from search.memory import HashEmbedder
 from search.model import Query
 from tests.support import NOW, PUBLIC, build_folder, open_engine, write_article
+
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -117,18 +122,25 @@ def test_two_builds_at_once_are_refused(folder: Path, data: Path) -> None:
         build_folder(folder, data)
 
 
-def test_a_full_disk_leaves_what_is_served(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_is_served(folder: Path, data: Path) -> None:
+    """The operating system refuses to write beyond a size, as a full disk would, at one file after another."""
     before = build_folder(folder, data).version
-    write_article(folder, "ja/new.md", "新しい")
-
-    def full(*_arguments: object, **_named: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("search.store.FaissVectors.save", full)
-    with pytest.raises(BuildFailed, match="No space left"):
-        build_folder(folder, data)
+    write_article(folder, "ja/new.md", "新しい", "本文。" * 300)
+    program = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from indexer.errors import BuildFailed; from tests.support import build_folder\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); folder, data = map(Path, sys.argv[1:])\n"
+        "for limit in (300, 900, 2_500, 5_000, 9_000, 20_000):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))\n"
+        "    try: build_folder(folder, data)\n"
+        "    except BuildFailed as error: print(error)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, str(folder), str(data)], cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 6 and all("goes on being served" in line for line in lines), ran.stdout + ran.stderr
     assert Builds(data / "index").open_current().version == before
     assert not list((data / "index").glob(".building-*"))
+    assert build_folder(folder, data).published
 
 
 @pytest.mark.parametrize("name", ["passages.jsonl", "impacts/ja-words/data.csc.index.npy", "questions.faiss", "library.json"])
