@@ -12,6 +12,7 @@ from indexer.build import Paths, Progress, build, quiet
 from indexer.model import BuildReport
 from indexer.trial import Trial, try_article
 from indexer.watch import attempt, watch
+from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
 from kb_app.settings import Settings
 from search.bundle import Builds
@@ -61,6 +62,8 @@ class Services:
         self.desk.report, self.desk.at = report, self.clock()
         if report.published:
             self.desk.trials = self._try(report)
+        if report.embedded:
+            release_free_memory()
         for problem in report.problems:
             log.warning("%s", problem)
         log.info(

@@ -335,7 +335,9 @@ class Engine:
         if first == last:
             return None
         passages = [self.corpus.passage(place) for place in range(first, min(last, first + 64))]
-        pieces = _pieces(plain, tokens)
+        title = fold_kana(fold(passages[0].title))
+        # Words that stand in the title do not say which passage of the article is meant.
+        pieces = [piece for piece in _pieces(plain, tokens) if piece not in title]
         share = np.array([snippet.overlap(passage.text, pieces) for passage in passages], dtype=np.float32) / max(1, len(pieces))
         scores = fusion.COVERAGE_WEIGHT * share
         scores[0] += FIRST_PASSAGE
