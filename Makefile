@@ -33,11 +33,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --progress-bar on $(TORCH_INDEX) -r requirements.txt
+	$(BIN)/python -m pip install $(TORCH_INDEX) -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt requirements-bench.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --progress-bar on $(TORCH_INDEX) -r requirements-dev.txt
+	$(BIN)/python -m pip install $(TORCH_INDEX) -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
 
 # Chromium and Japanese fonts, from Debian where that may be done; elsewhere the browser tests say what is missing.

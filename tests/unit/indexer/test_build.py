@@ -19,7 +19,6 @@ from search.memory import HashEmbedder
 from search.model import Query
 from tests.support import NOW, PUBLIC, build_folder, open_engine, write_article
 
-
 ROOT = Path(__file__).resolve().parents[3]
 
 
