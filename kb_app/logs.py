@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+OURS = ("kb_app", "indexer", "search")
+
 
 def set_up(level: str, form: str) -> None:
     """Send all logs to standard error, as text or as one JSON object a line."""
@@ -13,8 +15,14 @@ def set_up(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("watchfiles", "sentence_transformers", "transformers", "httpx", "httpx2", "urllib3", "filelock", "bm25s", "faiss", "waitress.queue"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _Quiet(logging.Filter):
+    """Of libraries only warnings: some set their own level to DEBUG when they are imported."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        return record.levelno >= logging.WARNING or record.name.startswith(OURS)
 
 
 class _Text(logging.Formatter):
