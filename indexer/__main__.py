@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import threading
@@ -69,6 +70,10 @@ def _new(flags: argparse.Namespace) -> int:
     from search.language import detect
 
     lang = flags.lang or detect(flags.title, ("ja", "en"))
+    wrong = _wrong_flags(flags, lang)
+    if wrong:
+        print(wrong, file=sys.stderr)
+        return 2
     path = flags.articles / lang / flags.section / f"{slugify(flags.title)}.md"
     if path.exists():
         print(f"{path} is there already; give the article another title, or edit that one.", file=sys.stderr)
@@ -79,11 +84,22 @@ def _new(flags: argparse.Namespace) -> int:
     return 0
 
 
+def _wrong_flags(flags: argparse.Namespace, lang: str) -> str:
+    """What is wrong with the flags of ``new``; "" where nothing is."""
+    if not flags.articles.is_dir():
+        return f"There is no articles folder {flags.articles}. Make it, or give --articles."
+    if not flags.title.strip():
+        return "An article needs a title."
+    if not re.fullmatch(r"[\w-]+", flags.section):
+        return f"--section {flags.section}: use letters, digits, dashes and underscores."
+    return "" if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", lang) else f"--lang {lang} is not a language code, for example ja or en."
+
+
 def _template(name: str, title: str, kind: str, original: str) -> str:
     import json
 
     lines = [f"id: {name}", f"type: {kind}", f"title: {json.dumps(title, ensure_ascii=False)}", 'summary: ""']
-    lines += [f"translation_of: {original}"] if original else []
+    lines += [f"translation_of: {json.dumps(original)}"] if original else []
     lines += ["tags: []", "questions: []   # other ways customers ask it, in their own words", "keywords: []    # found, not shown"]
     lines += ["tests: []       # queries that must find this article first", "status: draft", f"updated: {date.today():%Y-%m-%d}"]
     return "---\n" + "\n".join(lines) + "\n---\n\n"

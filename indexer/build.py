@@ -6,7 +6,6 @@ import hashlib
 import html
 import json
 import logging
-import os
 import re
 import shutil
 import sqlite3
@@ -19,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from indexer.cache import BuildCache, token_key, vector_key
-from indexer.check import Collection, check, without_duplicates
+from indexer.cache import BuildCache, CacheDamaged, token_key, vector_key
+from indexer.check import Collection, check, image_file, without_duplicates
 from indexer.errors import BuildFailed
 from indexer.library import article_hash, write_library
 from indexer.model import Article, BuildReport, Problem, SectionInfo
@@ -86,20 +85,32 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
     """
     started = time.perf_counter()
     require_folder(paths.articles)
-    builds = Builds(paths.index)
     try:
-        with builds.building() as work:
-            cache = BuildCache(paths.cache)
-            try:
-                articles, problems, sections = collect(paths.articles, cache, zone, progress)
-                report = publish(builds, work, articles, paths.articles, sections, embedder, cache, progress)
-            finally:
-                cache.close()
+        try:
+            report, problems = _build(paths, embedder, zone, progress)
+        except (CacheDamaged, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.OperationalError):  # a full disk, not a damaged file
+                raise
+            log.warning("%s was damaged (%s) and is made anew", paths.cache, error)
+            paths.cache.unlink(missing_ok=True)
+            report, problems = _build(paths, embedder, zone, progress)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BuildFailed(f"The index could not be written to {paths.data}: {reason}. What was served before goes on being served.") from error
     found = sorted([*problems, *report.problems], key=lambda problem: (problem.path, problem.line))
     return replace(report, problems=tuple(found), seconds=round(time.perf_counter() - started, 2))
+
+
+def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -> tuple[BuildReport, list[Problem]]:
+    """Build under the lock; returns the report and the problems of articles."""
+    builds = Builds(paths.index)
+    with builds.building() as work:
+        cache = BuildCache(paths.cache)
+        try:
+            articles, problems, sections = collect(paths.articles, cache, zone, progress)
+            return publish(builds, work, articles, paths.articles, sections, embedder, cache, progress), problems
+        finally:
+            cache.close()
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------
@@ -131,16 +142,23 @@ def _read_cached(file: SourceFile, cache: BuildCache, known: Mapping[str, tuple[
     before = cache.read(known[file.name], stamp) if file.name in known else None
     if before is not None and before.current:
         return before.article, list(before.problems)
-    parsed = read(file, zone)
-    if isinstance(parsed, list):
-        article, problems = None, parsed
-    else:
-        article, problems = render(parsed)
+    article, problems = _read_new(file, zone)
     last_good = before.article if before else None
     if article is None and last_good is not None:
         problems = [replace(problems[0], mend=f"{problems[0].mend} Its last good version is still served.".strip()), *problems[1:]]
     cache.store_article(file.name, stamp, article, problems)
     return article or last_good, problems
+
+
+def _read_new(file: SourceFile, zone: tzinfo) -> tuple[Article | None, list[Problem]]:
+    """An article from its file; whatever goes wrong with one file is that file's problem alone."""
+    try:
+        parsed = read(file, zone)
+        return (None, parsed) if isinstance(parsed, list) else render(parsed)
+    except Exception as error:
+        log.exception("an article could not be read")
+        mend = "Take out what was added last, and try again."
+        return None, [Problem(file.name, 0, "error", "unreadable", f"cannot be read ({type(error).__name__}: {str(error)[:80]}).", mend)]
 
 
 # --- making ------------------------------------------------------------------------------------------------------------
@@ -186,8 +204,8 @@ def link(articles: Sequence[Article], folder: Path) -> tuple[list[Article], dict
     names: dict[str, str] = {}
     images: dict[str, Path] = {}
     for target in {link.target for article in articles for link in article.links if link.image}:
-        path = folder / target
-        if not target.startswith("..") and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        path = image_file(folder, target)
+        if path is not None:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
             names[target] = f"{digest}{path.suffix.lower()}"
             images[names[target]] = path
@@ -199,7 +217,10 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
         return article
 
     def href(match: re.Match[str]) -> str:
-        parts = urlsplit(html.unescape(match.group(2)))
+        try:
+            parts = urlsplit(html.unescape(match.group(2)))
+        except ValueError:
+            return f'{match.group(1)}class="broken-link"'
         if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
             return match.group()
         target = ids.get(resolve(article.path, unquote(parts.path)))
@@ -207,7 +228,7 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
         return f'{match.group(1)}href="kb:{target}{html.escape(anchor)}"' if target else f'{match.group(1)}class="broken-link"'
 
     def src(match: re.Match[str]) -> str:
-        target = resolve(article.path, unquote(urlsplit(html.unescape(match.group(2))).path))
+        target = resolve(article.path, unquote(html.unescape(match.group(2)).split("#")[0].split("?")[0]))
         return f'{match.group(1)}src="kb-image:{names[target]}" loading="lazy"' if target in names else match.group()
 
     cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
@@ -216,7 +237,7 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
 
 def analyse(articles: Sequence[Article], cache: BuildCache, progress: Progress = quiet) -> list[DocumentTokens]:
     """The tokens of each article, from the cache where its text is known."""
-    keyed = [(article, token_key(article.lang, keyword_text(article), _open_to_all(article))) for article in articles]
+    keyed = [(article, token_key(article.lang, keyword_text(article), to_document(article).open_to_all)) for article in articles]
     known = cache.tokens([key for _, key in keyed])
     missing = [(article, key) for article, key in keyed if key not in known]
     for number, (article, key) in enumerate(missing, 1):
@@ -240,10 +261,6 @@ def tokenise(article: Article, key: str) -> DocumentTokens:
         grams += analysed.grams * times
         surfaces.update(reader.surfaces(text))
     return DocumentTokens(key, words, grams, sorted(surfaces))
-
-
-def _open_to_all(article: Article) -> bool:
-    return article.status == "published" and article.audience == "public" and article.publish_at is None
 
 
 def embed(ready: _Ready, embedder: Embedder, cache: BuildCache, progress: Progress = quiet) -> tuple[Vectors | None, ModelStamp | None, int, str]:
@@ -291,7 +308,7 @@ def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | N
     for name, path in images.items():
         before = previous.path / "images" / name if previous else None
         if before is not None and before.is_file():
-            os.link(before, folder / name)
+            shutil.copyfile(before, folder / name)
             reused.add(f"images/{name}")
         else:
             shutil.copyfile(path, folder / name)

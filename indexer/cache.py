@@ -42,6 +42,10 @@ class CachedArticle:
     current: bool
 
 
+class CacheDamaged(Exception):
+    """The file holds what no build wrote; it may be deleted."""
+
+
 class BuildCache:
     """One builder at a time uses it, under the lock of the builds."""
 
@@ -82,8 +86,11 @@ class BuildCache:
     def read(stored: tuple[str, str | None, str], stamp: str) -> CachedArticle:
         """A stored row as values."""
         known_stamp, record, problems = stored
-        article = article_from_json(json.loads(record)) if record else None
-        return CachedArticle(article, tuple(Problem(**problem) for problem in json.loads(problems)), known_stamp == stamp)
+        try:
+            article = article_from_json(json.loads(record)) if record else None
+            return CachedArticle(article, tuple(Problem(**problem) for problem in json.loads(problems)), known_stamp == stamp)
+        except (ValueError, KeyError, TypeError) as error:
+            raise CacheDamaged(str(error)) from error
 
     def store_article(self, path: str, stamp: str, article: Article | None, problems: Sequence[Problem]) -> None:
         """Remember a file as it is now; without an article the last good version stays."""

@@ -31,6 +31,8 @@ def without_duplicates(articles: Sequence[Article]) -> tuple[list[Article], list
     """The articles that may be served, first come first kept where two share an id or a slug of one language."""
     kept: list[Article] = []
     problems: list[Problem] = []
+    # A draft copied from an article must not push it aside.
+    articles = sorted(articles, key=lambda article: article.status != "published")
     ids: dict[str, Article] = {}
     slugs: dict[tuple[str, str], Article] = {}
     for article in articles:
@@ -68,18 +70,27 @@ def _broken_links(collection: Collection) -> Iterator[Problem]:
                 yield problem
 
 
+def image_file(folder: Path, target: str) -> Path | None:
+    """The file of an image, if there is one of a type that browsers show inside the folder."""
+    path = folder / target
+    try:
+        inside = not target.startswith("..") and path.resolve().is_relative_to(folder.resolve())
+        return path if inside and path.suffix.lower() in IMAGE_TYPES and path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have
+        return None
+
+
 def _image(article: Article, link: Link, folder: Path) -> Problem | None:
-    path = folder / link.target
-    if link.target.startswith("..") or not path.resolve().is_relative_to(folder.resolve()):
-        return Problem(
-            article.path, link.line, "error", "image-outside", f"the image {link.target} is outside the articles folder.", "Copy it beside the article."
-        )
-    if path.suffix.lower() not in IMAGE_TYPES:
-        return Problem(article.path, link.line, "error", "image-type", f"{link.target} is no image that browsers show.", f"Use one of: {' '.join(IMAGE_TYPES)}")
-    if not path.is_file():
-        mend = _near(path.name, (entry.name for entry in path.parent.iterdir())) if path.parent.is_dir() else ""
-        return Problem(article.path, link.line, "error", "image-missing", f"the image {link.target} is not there.", mend)
-    return None
+    if image_file(folder, link.target):
+        return None
+    shown = link.target[:100]
+    if link.target.startswith(".."):
+        return Problem(article.path, link.line, "error", "image-outside", f"the image {shown} is outside the articles folder.", "Copy it beside the article.")
+    if Path(link.target).suffix.lower() not in IMAGE_TYPES:
+        return Problem(article.path, link.line, "error", "image-type", f"{shown} is no image that browsers show.", f"Use one of: {' '.join(IMAGE_TYPES)}")
+    parent = (folder / link.target).parent
+    mend = _near(Path(link.target).name, (entry.name for entry in parent.iterdir())) if "\0" not in link.target and parent.is_dir() else ""
+    return Problem(article.path, link.line, "error", "image-missing", f"the image {shown} is not there.", mend)
 
 
 def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Problem | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -108,7 +108,7 @@ class Library:
 
 
 def write_library(folder: Path, articles: Sequence[Article], sections: Mapping[str, SectionInfo], previous: Bundle | None) -> set[str]:
-    """Write articles and sections into a bundle's folder; returns the names of shards linked from the previous one."""
+    """Write articles and sections into a bundle's folder; returns the names of shards taken over from the previous one."""
     shards: dict[str, list[Article]] = defaultdict(list)
     for article in articles:
         shards[_shard(article.id)].append(article)
@@ -120,7 +120,7 @@ def write_library(folder: Path, articles: Sequence[Article], sections: Mapping[s
         old = previous.path / "articles" / f"{name}.jsonl" if previous else None
         wanted = {article.id: hashes[article.id] for article in members}
         if old is not None and old.is_file() and before.get(name) == wanted:
-            os.link(old, folder / "articles" / f"{name}.jsonl")
+            shutil.copyfile(old, folder / "articles" / f"{name}.jsonl")
             reused.add(f"articles/{name}.jsonl")
         else:
             _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in members))

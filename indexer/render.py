@@ -150,7 +150,7 @@ def _task_boxes(raw: str, lang: str) -> str:
 
 def _scroll_tables(clean: str) -> str:
     """Wide tables scroll by themselves, not the page."""
-    return clean.replace("<table>", '<div class="table-scroll"><table>').replace("</table>", "</table></div>")
+    return re.sub(r"<table\b[^>]*>", lambda match: f'<div class="table-scroll">{match.group()}', clean).replace("</table>", "</table></div>")
 
 
 def _toc(tokens: list[dict[str, Any]]) -> list[TocEntry]:
@@ -172,7 +172,10 @@ def _links(clean: str, parsed: Parsed) -> list[Link]:
 def _link(raw: str, parsed: Parsed, image: bool) -> Link | None:
     """A link to a file of the folder or an anchor of this article; None for links to elsewhere."""
     href = html.unescape(raw)
-    parts = urlsplit(href)
+    try:
+        parts = urlsplit(href)
+    except ValueError:  # no address at all, e.g. //[
+        return None
     if parts.scheme or parts.netloc or href.startswith("/") or not href:
         return None
     if href.startswith(("#fn:", "#fnref")):
@@ -219,7 +222,7 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
             line = line_of(html.unescape(match.group(1)), parsed)
             mend = "Write what it shows: ![The pairing button](pairing.svg)"
             problems.append(Problem(article.path, line, "warning", "alt", f"the image {match.group(1)} has no description.", mend))
-        if urlsplit(match.group(1)).netloc:
+        if match.group(1).startswith(("http:", "https:", "//")):
             line = line_of(html.unescape(match.group(1)), parsed)
             message = f"the image {match.group(1)} of another site is not shown."
             problems.append(Problem(article.path, line, "warning", "remote-image", message, "Save it beside the article."))

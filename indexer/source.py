@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,10 +19,17 @@ from indexer.model import AUDIENCES, STATUSES, TYPES, Article, Problem, SectionI
 from search.folding import fold
 from search.language import detect
 
-MAX_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 512 * 1024
+MAX_HEADER_CHARS = 32_000
 SCHEMA = 1
 _FENCE = re.compile(r"^---[ \t]*$")
 _LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
+_TOO_DEEP = re.compile(r"(?:[\[{]\s*){6}|(?:^|\n)(?:\s*- ?){6}")
+_ALIAS = re.compile(r"(?m)[:\-,\[]\s*\*[\w-]+")
+MAX_ALIASES = 20
+_NOT_IN_ID = re.compile(r"[^\w.-]+")
+_SECTION = re.compile(r"[\w-]+")
+_DATES = ("publish_at", "expire_at", "updated", "review_by")
 ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 _NOT_IN_SLUG = re.compile(r"[\s/\\?#%&\"'<>:;,.!*|(){}\[\]`~^=+@$。、？！「」『』（）：；…　]+")
 
@@ -72,7 +80,7 @@ _EXPECTED: dict[str, Callable[[Any], str]] = {
     "int_type": lambda _error: "a whole number",
     "greater_than_equal": lambda error: f"a number of at least {error['ctx']['ge']}",
     "less_than_equal": lambda error: f"a number of at most {error['ctx']['le']}",
-    "datetime_type": lambda _error: "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00, without quotes",
+    "datetime_type": lambda _error: "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00",
     "date_type": lambda _error: "a date like 2026-11-30",
 }
 
@@ -114,12 +122,17 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
     problems: list[Problem] = []
     for base, folders, names in os.walk(root, followlinks=False):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
+        linked = [Path(base) / name for name in folders if (Path(base) / name).is_symlink()]
+        problems += [_error(_printable(path.relative_to(root).as_posix()), 0, "outside", "is a linked folder and is not read.", "Copy it.") for path in linked]
         for name in sorted(names):
             path = Path(base) / name
             shown = path.relative_to(root).as_posix()
             if not name.endswith(".md") or name[0] in "._":
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if not _is_text(shown):
+                problems.append(_error(_printable(shown), 0, "name", "has a name that is not UTF-8.", "Rename the file."))
+                continue
+            if path.is_symlink() and not _inside(path, root):
                 problems.append(_error(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
                 continue
             try:
@@ -127,15 +140,34 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
             except OSError as error:
                 problems.append(_error(shown, 0, "unreadable", f"cannot be read: {error.strerror}.", "Check that the link or the rights are right."))
                 continue
+            if not stat.S_ISREG(state.st_mode):
+                problems.append(_error(shown, 0, "unreadable", "is not an ordinary file."))
+                continue
             files.append(SourceFile(shown, path, state.st_size, state.st_mtime_ns))
     return files, problems
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Whether a link stays in the folder; a link to itself does not."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):
+        return False
+
+
+def _is_text(name: str) -> bool:
+    return name.isprintable() and not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
 
 
 def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     """Read one file; the problems alone when it cannot become an article."""
     if file.size > MAX_BYTES:
         size = f"{file.size / 1024 / 1024:.1f} MB"
-        return [_error(file.name, 0, "too-large", f"is {size}; an article may have {MAX_BYTES // 1024 // 1024} MB.", "Split it into several articles.")]
+        return [_error(file.name, 0, "too-large", f"is {size}; an article may have {MAX_BYTES // 1024} KB.", "Split it into several articles.")]
     try:
         text = file.path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -143,12 +175,14 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
         return [_error(file.name, line, "encoding", "is not UTF-8.", "Save it as UTF-8 (in most editors: Save with encoding).")]
     except OSError as error:
         return [_error(file.name, 0, "unreadable", f"cannot be read: {error.strerror}.")]
-    return parse(file.name, text.replace("\r\n", "\n"), zone)
+    return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone)
 
 
 def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     """Take front matter and body apart and check the front matter."""
     header, body, body_line = split_front_matter(text)
+    if body_line < 0:
+        return [_error(name, 1, "front-matter", "the front matter is not closed.", "Add a line of --- after its last key.")]
     values, lines, problem = _load_yaml(name, header)
     if problem:
         return [problem]
@@ -159,20 +193,24 @@ def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     try:
         front = FrontMatter.model_validate(values)
     except ValidationError as error:
-        return [_type_problem(found, entry) for entry in error.errors()]
+        wrong = {str(entry["loc"][0]): entry for entry in reversed(error.errors())}
+        return [_type_problem(found, entry) for entry in reversed(wrong.values())]
     problems = [_unknown_key(found, key) for key in values if key not in KNOWN_KEYS]
-    return _to_article(name, front, body, body_line, found, problems, zone)
+    try:
+        return _to_article(name, front, body, body_line, found, problems, zone)
+    except (OverflowError, ValueError) as error:
+        return [found.error("publish_at", "dates", f"a date cannot be used: {error}.", "Write years between 1900 and 9000.")]
 
 
 def split_front_matter(text: str) -> tuple[str, str, int]:
-    """(YAML, body, line of the file at which the body begins)."""
+    """(YAML, body, line of the file at which the body begins); the line is -1 where the front matter never ends."""
     lines = text.split("\n")
     if not _FENCE.match(lines[0]):
         return "", text, 1
     for number, line in enumerate(lines[1:], 1):
         if _FENCE.match(line):
             return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :]), number + 2
-    return "\n".join(lines[1:]), "", len(lines)
+    return "\n".join(lines[1:]), "", -1
 
 
 def slugify(title: str) -> str:
@@ -194,12 +232,17 @@ def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
     problems: list[Problem] = []
     for key, value in values.items():
         try:
-            title, description = dict(value["title"]), dict(value.get("description", {}))
+            title, description = _said(value["title"]), _said(value.get("description", {}))
             sections[str(key)] = SectionInfo(str(key), title, description, int(value.get("order", 0)), str(value.get("icon", "info")))
-        except (TypeError, KeyError, ValueError, AttributeError):
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             message = f"section {key} needs a title by language, and may have description, order and icon."
             problems.append(_Lines("sections.yml", lines).error(str(key), "sections", message, "For example: title: {ja: ご注文, en: Orders}"))
     return sections, problems
+
+
+def _said(texts: Any) -> dict[str, str]:
+    """Texts by language."""
+    return {str(lang): str(text) for lang, text in dict(texts).items()}
 
 
 def _error(name: str, line: int, code: str, message: str, mend: str = "") -> Problem:
@@ -226,6 +269,8 @@ def _load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pr
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     first = 1 if name.endswith(".yml") else 2
+    if len(text) > MAX_HEADER_CHARS or _TOO_DEEP.search(text) or len(_ALIAS.findall(text)) > MAX_ALIASES:
+        return {}, {}, _error(name, first, "yaml", "is too large or too deeply nested.", "Keys have a value or a list, no more.")
     loader: Any = YAML(typ="rt")
     try:
         values = loader.load(text) if text.strip() else {}
@@ -234,7 +279,7 @@ def _load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pr
         line = (mark.line if mark else 0) + first
         mend = "Quote values that hold a colon or begin with a sign, and indent lists alike."
         return {}, {}, _error(name, line, "yaml", f"broken YAML: {error.problem or error.context}.", mend)
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         return {}, {}, _error(name, first, "yaml", f"broken YAML: {str(error).splitlines()[0]}.")
     if not isinstance(values, dict):
         return (
@@ -243,24 +288,32 @@ def _load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pr
             _error(name, first, "yaml", "the part between the --- lines is not a list of keys with values.", "For example: title: How to return an item"),
         )
     lines = {str(key): place[0] + first for key, place in values.lc.data.items()} if hasattr(values, "lc") else {}
-    return {str(key): _plain(value) for key, value in values.items() if value is not None}, lines, None
+    plain = {str(key): _plain(value) for key, value in values.items() if value is not None}
+    return {key: _as_date(value) if key in _DATES else value for key, value in plain.items()}, lines, None
+
+
+def _as_date(value: Any) -> Any:
+    """A date or time that YAML took for text: in quotes, or without seconds."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value.strip()) if len(value.strip()) <= 10 else datetime.fromisoformat(value.strip())
+    except ValueError:
+        return value
 
 
 def _plain(value: Any) -> Any:
     """Ruamel's annotated values as ordinary ones."""
-    if isinstance(value, bool):
-        return value
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
     if isinstance(value, datetime):
-        zone = getattr(value, "tzinfo", None)
-        return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=zone)
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
+        return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=value.tzinfo)
+    if isinstance(value, str):
+        return _printable(str(value))
+    kind = next((kind for kind in (bool, int, float) if isinstance(value, kind)), None)
+    return kind(value) if kind else value
 
 
 def _type_problem(found: _Lines, error: Any) -> Problem:
@@ -280,34 +333,43 @@ def _unknown_key(found: _Lines, key: str) -> Problem:
 def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found: _Lines, problems: list[Problem], zone: tzinfo) -> Parsed | list[Problem]:
     body, heading = _title_from_body(body, front.title)
     title = (front.title or heading or "").strip()
-    if not title:
-        return [found.error("title", "title", "has no title.", "Add a line to the front matter: title: ...")]
     folder_lang, folder_section = _from_folder(name)
     lang = front.lang or folder_lang or detect(f"{title}\n{body}", ("ja", "en"))
-    if not _LANG.match(lang):
-        return [found.error("lang", "lang", f"lang {lang!r} is not a language code.", "For example: ja, en, pt-br")]
-    identity = front.id or name.removesuffix(".md").replace("/", ".")
+    section = front.section or folder_section or "general"
+    wrong = _wrong_value(found, front, title, lang, section)
+    if wrong:
+        return [wrong]
+    identity = front.id or _NOT_IN_ID.sub("-", name.removesuffix(".md").replace("/", ".")).strip("-")
     if front.id is None:
         mend = "Run: python -m indexer check --fix"
         problems.append(found.warning("id", "no-id", "has no id; a rename will lose its history.", mend, fixable=True))
-    elif not ID.match(front.id):
-        return [found.error("id", "id", f"id {front.id!r} may only have letters, digits, dots, dashes and underscores.")]
     slug = slugify(front.slug or Path(name).stem)
     if front.slug and slug != unicodedata.normalize("NFKC", front.slug).lower():
         problems.append(found.warning("slug", "slug", f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.", f"Write: slug: {slug}"))
-    if not fold(title).strip():
-        return [found.error("title", "title", "the title has no visible character.")]
     article = Article(
-        id=identity, lang=lang.lower(), section=front.section or folder_section or "general", slug=slug, type=front.type, title=title,
+        id=identity, lang=lang.lower(), section=section, slug=slug, type=front.type, title=title,
         path=name, summary=front.summary.strip(), questions=tuple(front.questions), keywords=tuple(front.keywords),
         tags=tuple(tag.strip() for tag in front.tags), tests=tuple(front.tests), audience=front.audience, status=front.status,
         publish_at=_moment(front.publish_at, zone), expire_at=_moment(front.expire_at, zone), updated=_day(front.updated),
         review_by=_day(front.review_by), owner=front.owner, translation_of=front.translation_of or "", related=tuple(front.related),
-        aliases=tuple(front.aliases), boost=front.boost, cover=front.cover, featured=front.featured,
+        aliases=tuple(slugify(alias) for alias in front.aliases), boost=front.boost, cover=front.cover, featured=front.featured,
     )  # fmt: skip
     if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
         problems.append(found.warning("expire_at", "dates", "expire_at is not after publish_at; it will never be shown."))
     return Parsed(article, body, body_line, tuple(problems))
+
+
+def _wrong_value(found: _Lines, front: FrontMatter, title: str, lang: str, section: str) -> Problem | None:
+    """What no article can be made of."""
+    if not fold(title).strip():
+        return found.error("title", "title", "has no title.", "Add a line to the front matter: title: ...")
+    if not _LANG.match(lang):
+        return found.error("lang", "lang", f"lang {lang!r} is not a language code.", "For example: ja, en, pt-br")
+    if not _SECTION.fullmatch(section):
+        return found.error("section", "section", f"section {section!r} cannot stand in a URL.", "Use letters, digits, dashes and underscores.")
+    if front.id is not None and not ID.match(front.id):
+        return found.error("id", "id", f"id {front.id!r} may only have letters, digits, dots, dashes and underscores.")
+    return None
 
 
 def _title_from_body(body: str, title: str | None) -> tuple[str, str | None]:

@@ -19,11 +19,30 @@ RETRY_SECONDS = 1.0
 
 
 def watch(folder: Path, rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event) -> None:
-    """Build at every change until ``stop`` is set; a build that fails is logged and the next change tries again."""
+    """Build at every change until ``stop`` is set; a build that fails is logged and the next change tries again.
+
+    A folder that is taken away and put back, or replaced by another, is watched again.
+    """
+    replaced = False
+    while not stop.is_set():
+        if not folder.is_dir():
+            stop.wait(RETRY_SECONDS)
+        else:
+            if replaced:
+                attempt(rebuild, report, stop)
+            _watch_one(folder, rebuild, report, stop)
+        replaced = True
+
+
+def _watch_one(folder: Path, rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event) -> None:
+    """Build at every change for as long as the folder is the same one."""
     from watchfiles import watch as changes
 
-    stream = changes(folder, stop_event=stop, debounce=DEBOUNCE_MS, step=STEP_MS, raise_interrupt=False, recursive=True, rust_timeout=500)
+    watched = folder.stat().st_ino
+    stream = changes(folder, stop_event=stop, debounce=DEBOUNCE_MS, step=STEP_MS, raise_interrupt=False, rust_timeout=500, yield_on_timeout=True)
     for changed in stream:
+        if not folder.is_dir() or folder.stat().st_ino != watched:
+            return
         if any(_matters(path) for _kind, path in changed):
             attempt(rebuild, report, stop)
 
@@ -38,6 +57,9 @@ def attempt(rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], 
             stop.wait(RETRY_SECONDS)
         except (IndexerError, SearchError) as error:
             log.error("%s", error)
+            return
+        except Exception:  # the watcher outlives whatever a build did
+            log.exception("the build failed; the next save tries again")
             return
 
 

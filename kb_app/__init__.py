@@ -12,9 +12,18 @@ if TYPE_CHECKING:
 
 def create_app(services: Services | None = None) -> Flask:
     """The Flask application; settings come from the environment unless services are given."""
+    import sys
+
     from kb_app.cli import kb
+    from kb_app.settings import SettingsError
     from kb_app.web.application import make_application
 
-    app = make_application(services)
+    try:
+        app = make_application(services)
+    except SettingsError as error:
+        if services is not None:
+            raise
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
     app.cli.add_command(kb)
     return app

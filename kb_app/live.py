@@ -43,6 +43,12 @@ class LiveIndex:
         """What is served now; None before the first build."""
         return self._snapshot
 
+    def current(self) -> Snapshot | None:
+        """The snapshot, opened at the first request where nothing opened it before."""
+        if self._snapshot is None:
+            self.refresh()
+        return self._snapshot
+
     def refresh(self) -> bool:
         """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open."""
         with self._lock:

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         unknown = [lang for lang in value if lang not in INTERFACE_LANGUAGES]
         if unknown or not value:
             raise ValueError(f"the interface speaks {', '.join(INTERFACE_LANGUAGES)}")
-        return value
+        return tuple(dict.fromkeys(value))
 
     @field_validator("colour")
     @classmethod
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or re.search(r"\s", value)):
             raise ValueError("must be like https://example.com or https://example.com/help")
         return value.rstrip("/")
 
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     def _is_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("must be a time zone like Asia/Tokyo") from error
         return value
 
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     @field_validator("rate_limit")
     @classmethod
     def _is_limit(cls, value: str) -> str:
-        if value != "off" and not re.match(r"^\d+ per \d*\s*(second|minute|hour|day)s?$", value):
+        if value != "off" and not re.match(r"^[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?$", value):
             raise ValueError("must be like `600 per minute`, or `off`")
         return value
 
@@ -166,8 +166,18 @@ def secret_key(settings: Settings) -> str:
     if settings.secret_key:
         return settings.secret_key
     path = settings.data / "secret-key"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+    try:
+        kept = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        return kept or _make_key(path)
+    except OSError as error:
+        raise SettingsError(f"KB_DATA={str(settings.data)!r}: cannot be written to ({error.strerror}).") from error
+
+
+def _make_key(path: Path) -> str:
+    """A new key, in place whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    staged.touch(mode=0o600)
+    staged.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+    staged.replace(path)
     return path.read_text(encoding="utf-8").strip()

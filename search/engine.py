@@ -26,6 +26,8 @@ Rows = NDArray[np.int64]
 CANDIDATES = 200
 # Hits below this share of the first one's score are not counted among the results that a page offers.
 RELEVANT_SHARE = 0.35
+# A single letter may find articles, but is no question that could be known to be answered.
+UNSURE = 0.3
 # Writers put the answer first: among equal passages of an article the first one is shown.
 FIRST_PASSAGE = 0.02
 
@@ -116,7 +118,8 @@ class Engine:
         asked = self._prepare(query, parsed)
         vector, degraded = self._vector(parsed.plain)
         ranking = self._rank(asked, vector)
-        chance = self._probability(ranking)
+        chance = self._probability(ranking) if _says_something(asked) else min(self._probability(ranking), UNSURE)
+        verdict = answerability.verdict(chance)
         page = [int(place) for place in ranking.order[query.offset : query.offset + query.limit]]
         ranks = _ranks_by_arm(ranking.evidence, ranking.order)
         relevant = _relevant(ranking)
@@ -124,10 +127,10 @@ class Engine:
             hits=tuple(self._hit(asked, ranking, place, vector, ranks) for place in page),
             total=len(relevant),
             relevant=tuple(self.corpus.documents[int(ranking.documents[place])].id for place in relevant),
-            verdict=answerability.verdict(chance),
+            verdict=verdict,
             probability=round(chance, 6),
             lang=asked.lang,
-            suggestions=self._spelling(asked),
+            suggestions=() if verdict == "strict" else self._spelling(asked),
             index_version=self.version,
             elapsed_ms=_since(started),
             degraded=degraded,
@@ -385,6 +388,12 @@ def _times(documents: Sequence[Document]) -> tuple[NDArray[np.float64], NDArray[
 
 def _group_number(rows: Mapping[str, int], document: Document, row: int) -> int:
     return rows.get(document.group, row) if document.group else row
+
+
+def _says_something(asked: _Asked) -> bool:
+    """Whether more than one letter or kana was asked; a single ideograph is a word."""
+    letters = [char for char in fold(asked.plain) if char.isalnum()]
+    return len(letters) > 1 or any(token.prefix for _, grams in asked.tokens.values() for token in grams)
 
 
 def _problem(plain: str) -> str:

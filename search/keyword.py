@@ -6,7 +6,7 @@ stream, so that whoosh's own analysis and query parser, which turn a question in
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +80,11 @@ class WhooshIndex:
 def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[str] = (), previous: Path | None = None) -> None:
     """Write an index into the new ``folder``: the previous one with some documents replaced, or a new one.
 
-    Files of the previous index are linked, never opened for writing; whoosh adds segments beside them.
+    Files of the previous index are copied, so that no two builds share one; whoosh adds segments beside them.
     """
     folder.mkdir(parents=True)
     if previous is not None:
-        _link(previous, folder)
+        _copy(previous, folder)
         whole = index.open_dir(str(folder))
     else:
         whole = index.create_in(str(folder), fields.Schema(id=fields.ID(stored=True, unique=True), lang=fields.ID()))
@@ -121,10 +121,10 @@ def _joined(tokens: Sequence[str]) -> str:
     return " ".join(token.replace(" ", "") for token in tokens)
 
 
-def _link(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
     for path in source.iterdir():
         if path.is_file() and not any(name in path.name for name in _NOT_LINKED):
-            os.link(path, target / path.name)
+            shutil.copyfile(path, target / path.name)
 
 
 def _phrase(lang: str, text: str) -> query.Query:

@@ -33,6 +33,11 @@ class Document:
     expire_at: datetime | None = None
     boost: float = 1.0
 
+    @property
+    def open_to_all(self) -> bool:
+        """Whether everybody may read it at any time, so that its words may be offered as spellings."""
+        return self.status == "published" and self.audience == "public" and self.publish_at is None and self.expire_at is None
+
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
         """Whether somebody of one of the audiences may see it at that time."""
         if self.status != "published" or self.audience not in audiences:

@@ -136,7 +136,7 @@ def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) ->
     before = _token_keys(previous)
     source = previous.path / "whoosh" if previous is not None and before else None
     entries = [
-        KeywordEntry(document.id, document.lang, tokens.words, tokens.grams, tokens.surfaces if _open_to_all(document) else ())
+        KeywordEntry(document.id, document.lang, tokens.words, tokens.grams, tokens.surfaces if document.open_to_all else ())
         for document, tokens in zip(contents.documents, contents.tokens, strict=True)
         if before.get(document.id) != tokens.key
     ]
@@ -145,7 +145,12 @@ def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) ->
     (folder / _TOKEN_KEYS).write_text(json.dumps(keys), encoding="utf-8")
     if source is None:
         return set()
-    return {f"whoosh/{path.name}" for path in (folder / "whoosh").iterdir() if path.stat().st_nlink > 1}
+    return {f"whoosh/{path.name}" for path in (folder / "whoosh").iterdir() if _same(path, source / path.name)}
+
+
+def _same(path: Path, before: Path) -> bool:
+    """Whether whoosh left a file as it was: it writes segments once and never again."""
+    return before.is_file() and path.suffix == ".seg" and path.stat().st_size == before.stat().st_size
 
 
 def _token_keys(previous: Bundle | None) -> dict[str, str]:
@@ -155,11 +160,6 @@ def _token_keys(previous: Bundle | None) -> dict[str, str]:
         return dict(json.loads((previous.path / _TOKEN_KEYS).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
-
-
-def _open_to_all(document: Document) -> bool:
-    """Whether its words may be offered as spellings: nothing internal, unfinished or not yet announced shows through them."""
-    return document.status == "published" and document.audience == "public" and document.publish_at is None
 
 
 def _open_meaning(bundle: Bundle, passages: int) -> Meaning | None:

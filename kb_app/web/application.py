@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import Flask
+from werkzeug.routing import BaseConverter
 
 from kb_app.services import Services, build_services
 from kb_app.settings import load_settings, secret_key
 from kb_app.web import api, assets, errors, health, i18n, limits, pages, presenting, requestlog, security, writer
+
+
+class InterfaceLanguage(BaseConverter):
+    """The language at the beginning of a page's address; anything else there is not found."""
+
+    regex = "[a-z]{2,3}"
+
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +34,9 @@ def make_application(services: Services | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
     )
+    if settings.base_url:
+        app.config["TRUSTED_HOSTS"] = [urlsplit(settings.base_url).hostname, "localhost", "127.0.0.1", "[::1]"]
+    app.url_map.converters["ui"] = InterfaceLanguage
     app.extensions["kb_services"] = services
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     i18n.set_up(app, settings)
@@ -35,5 +47,4 @@ def make_application(services: Services | None = None) -> Flask:
     for blueprint in (health.blueprint, assets.blueprint, api.blueprint, writer.blueprint, pages.blueprint):
         app.register_blueprint(blueprint)
     limits.set_up(app, settings)
-    services.live.refresh()
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, send_file
+from flask import Blueprint, Response, abort, redirect, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.check import IMAGE_TYPES
@@ -25,6 +25,12 @@ def media(name: str) -> BaseResponse:
     response = send_file(path.resolve(), mimetype=IMAGE_TYPES[path.suffix], max_age=3600)
     response.headers["Content-Security-Policy"] = _IMAGE_POLICY
     return response
+
+
+@blueprint.get("/favicon.ico")
+def favicon() -> BaseResponse:
+    """For browsers that ask for it unasked."""
+    return redirect(url_for("static", filename="icon.svg"))
 
 
 @blueprint.get("/theme.css")

@@ -22,7 +22,7 @@ def services() -> Services:
 def snapshot() -> Snapshot:
     """The bundle this request is answered from, the same to its end; 503 before the first build."""
     if "snapshot" not in g:
-        g.snapshot = services().live.snapshot()
+        g.snapshot = services().live.current()
     if g.snapshot is None:
         abort(503)
     return cast(Snapshot, g.snapshot)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError
+from flask import Flask, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 log = logging.getLogger("kb_app.errors")
@@ -33,13 +33,15 @@ def _title(status: int) -> str:
 
 def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPException:
     code = error.code or 500
-    if code < 400:
-        return error
+    if code < 400 or isinstance(error, SecurityError):
+        return error  # of a host that is not ours not even links can be made
     if request.path.startswith("/api/"):
         return problem(code, error.description or _title(code))
     words = (request.view_args or {}).get("slug") or ""
     guess = "" if request.url_rule is None else str(words).replace("-", " ")
-    return render_template("errors/error.html", code=code, guess=guess[:100]), code
+    page = make_response(render_template("errors/error.html", code=code, guess=guess[:100]), code)
+    page.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
+    return page
 
 
 def _unexpected(error: Exception) -> BaseResponse | tuple[str, int] | HTTPException:

@@ -39,7 +39,7 @@ def start() -> BaseResponse:
     return response
 
 
-@blueprint.get("/<ui>/")
+@blueprint.get("/<ui:ui>/")
 def home(ui: str) -> str:
     """Search box, sections, featured and recently changed articles."""
     library = snapshot().library
@@ -51,7 +51,7 @@ def home(ui: str) -> str:
     )
 
 
-@blueprint.get("/<ui>/search")
+@blueprint.get("/<ui:ui>/search")
 def search(ui: str) -> str | tuple[str, int]:
     """Results with filters and paging."""
     form = read_form(request.args)
@@ -66,7 +66,7 @@ def search(ui: str) -> str | tuple[str, int]:
     return (page, 404) if beyond else page
 
 
-@blueprint.get("/<ui>/sections/<section>")
+@blueprint.get("/<ui:ui>/sections/<section>")
 def section(ui: str, section: str) -> str:
     """All articles of a section."""
     library = snapshot().library
@@ -77,7 +77,7 @@ def section(ui: str, section: str) -> str:
     return render_template("pages/section.html", section=section, cards=cards, infos=library.sections)
 
 
-@blueprint.get("/<ui>/articles/<slug>")
+@blueprint.get("/<ui:ui>/articles/<slug>")
 def article(ui: str, slug: str) -> str | BaseResponse:
     """One article, in its own language where there is none in the reader's."""
     shown = snapshot()

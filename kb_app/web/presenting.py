@@ -17,6 +17,8 @@ from indexer.model import SectionInfo
 from kb_app.settings import Settings
 from kb_app.web import context, i18n
 
+# Only these may go from the address into links: url_for gives others a meaning of their own.
+_KEPT = ("q", "section", "type", "tag", "lang", "page")
 _KB_LINK = re.compile(r'<a\s([^>]*?)href="kb:([^"#]*)((?:#[^"]*)?)"([^>]*)>(.*?)</a>', re.DOTALL)
 _KB_IMAGE = re.compile(r'src="kb-image:([^"]+)"')
 _EXTERNAL = re.compile(r'<a\s([^>]*?)href="(https?://[^"]+)"')
@@ -92,8 +94,8 @@ def switch_url(lang: str) -> str:
     """The same page in another language of the interface."""
     if request.url_rule is None or "ui" not in (request.view_args or {}):
         return url_for("pages.home", ui=lang)
-    arguments = dict(request.view_args or {}) | request.args.to_dict() | {"ui": lang}
-    return url_for(request.endpoint or "pages.home", **arguments)
+    kept = {name: value for name, value in request.args.items() if name in _KEPT} if request.endpoint == "pages.search" else {}
+    return url_for(request.endpoint or "pages.home", **(kept | dict(request.view_args or {}) | {"ui": lang}))
 
 
 def public_url(path: str) -> str:

@@ -16,7 +16,7 @@ def panel() -> str:
     current = services()
     if not writer_present(current.settings):
         abort(404)
-    snapshot = current.live.snapshot()
+    snapshot = current.live.current()
     report = current.desk.report
     changed = report.changed if report else ()
     cards = [snapshot.library.cards[name] for name in changed if name in snapshot.library.cards] if snapshot else []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -181,6 +182,44 @@ def test_a_damaged_cache_is_made_anew(folder: Path, data: Path) -> None:
     paths.cache.parent.mkdir(parents=True)
     paths.cache.write_bytes(os.urandom(5_000))
     assert build(paths, HashEmbedder()).articles == 3
+
+
+def test_a_record_of_the_cache_that_no_build_wrote_is_made_anew(folder: Path, data: Path) -> None:
+    build_folder(folder, data)
+    with sqlite3.connect(Paths(folder, data).cache) as damaged:
+        damaged.execute("update articles set record = 'nonsense'")
+    damaged.close()
+    assert build_folder(folder, data).articles == 3
+
+
+def test_a_file_that_breaks_the_renderer_is_that_files_problem(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ValueError("unforeseen")
+
+    monkeypatch.setattr("indexer.build.render", broken)
+    report = build_folder(folder, data)
+    assert report.articles == 0 and {problem.code for problem in report.errors} == {"unreadable"}
+
+
+def test_builds_share_no_file(folder: Path, data: Path) -> None:
+    build_folder(folder, data)
+    write_article(folder, "ja/new.md", "新しい")
+    build_folder(folder, data)
+    assert {path.stat().st_nlink for path in (data / "index").rglob("*") if path.is_file()} == {1}
+
+
+def test_a_file_of_another_kind_is_no_image(folder: Path, data: Path) -> None:
+    write_article(folder, "ja/new.md", "新しい", "![図](account/password.md)")
+    build_folder(folder, data)
+    assert not [path for path in (data / "index").rglob("images/*") if path.suffix == ".md"]
+
+
+def test_words_of_articles_that_end_are_not_offered_as_spellings(folder: Path, data: Path) -> None:
+    write_article(folder, "en/a.md", "Quazzledorf", "Quazzledorf is over.", expire_at="2020-01-01")
+    write_article(folder, "en/b.md", "Grommelfix", "Grommelfix stays.")
+    build_folder(folder, data)
+    keyword = open_engine(data).corpus.keyword
+    assert keyword.correct("en", "quazzledorx") is None and keyword.correct("en", "grommelfox") == "grommelfix"
 
 
 def test_a_changed_image_is_a_new_bundle(folder: Path, data: Path) -> None:

@@ -64,6 +64,42 @@ def test_names_that_nothing_has_are_warned_of(tmp_path: Path) -> None:
     assert sorted(code for _, code, _ in codes(folder)) == ["alias", "related", "translation"]
 
 
+def test_a_draft_copy_does_not_push_the_article_aside(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a copy.md", "写し", id="same", status="draft")
+    write_article(folder, "ja/a.md", "一", id="same")
+    assert [article.path for article in checked(folder)[0]] == ["ja/a.md"]
+
+
+def test_names_that_no_file_can_have_are_missing_images(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "一", f"![図](a%00.png)\n\n![図]({'x' * 300}.png)\n\n[甲](//[z) ![図](//[z)", cover="http://[bad")
+    assert {code for _, code, _ in codes(folder)} <= {"image-missing", "image-type", "remote-image"}
+
+
+def test_fix_changes_only_the_links_that_are_broken(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    body = "[甲](../returns/time.md) [乙](../returns/refund-time.md) [丙](https://example.com/docs/time.md) [丁](../../en/orders/time.md)"
+    write_article(folder, "ja/orders/a.md", "一", body)
+    write_article(folder, "ja/orders/time.md", "二")
+    write_article(folder, "ja/returns/refund-time.md", "三")
+    write_article(folder, "en/orders/time.md", "Four")
+    assert len(fix(folder, *checked(folder))) == 1
+    assert (folder / "ja/orders/a.md").read_text(encoding="utf-8").endswith(body.replace("../returns/time.md", "time.md"))
+
+
+def test_fix_leaves_alone_what_it_cannot_mend_safely(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    path = write_article(folder, "ja/a.md", "一", id=None)
+    path.write_text("---\nid:\ntitle: 一\n---\n本文", encoding="utf-8")
+    path.chmod(0o640)
+    (folder / "ja/b.md").write_text("---\n{title: 二}\n---\n本文", encoding="utf-8")
+    before = [file.read_bytes() for file in sorted(folder.rglob("*.md"))]
+    mended = fix(folder, *checked(folder))
+    assert len(mended) == 2 and all("safely" in line for line in mended)
+    assert [file.read_bytes() for file in sorted(folder.rglob("*.md"))] == before and path.stat().st_mode & 0o777 == 0o640
+
+
 def test_fix_adds_ids_and_mends_links_to_moved_articles(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/orders/a.md", "一", "[二](b.md#x)", id=None)

@@ -16,6 +16,12 @@ def test_new_makes_an_article_with_its_front_matter(tmp_path: Path, capsys: pyte
     assert main(["new", "荷物が届かない？", "--section", "delivery", "--articles", str(tmp_path)]) == 2
 
 
+@pytest.mark.parametrize("arguments", [["x", "--section", "../../evil"], ["x", "--lang", "zzzz12"], [" "], ["x", "--articles", "/none"]])
+def test_new_writes_nowhere_else(tmp_path: Path, arguments: list[str]) -> None:
+    assert main(["new", "--articles", str(tmp_path), *arguments]) == 2
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_check_exits_by_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_article(tmp_path, "ja/a.md", "一", "[無い](none.md)")
     assert main(["check", "--articles", str(tmp_path)]) == 1

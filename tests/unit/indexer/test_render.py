@@ -103,5 +103,10 @@ def test_images_without_a_description_are_warned_of() -> None:
     assert "alt" in [problem.code for problem in rendered("![](a.png)")[1]]
 
 
+def test_every_wrapped_table_is_closed() -> None:
+    html = rendered("<table class='x'><tr><td>a</td></tr></table>\n\n| a |\n|---|\n| b |")[0].html
+    assert html.count("<div") == html.count("</div>") == 2
+
+
 def test_task_boxes_have_a_name() -> None:
     assert "済み" in rendered("- [x] a")[0].html and "<input" not in rendered("- [x] a")[0].html

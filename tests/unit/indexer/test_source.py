@@ -1,5 +1,6 @@
 """Front matter: what writers write comes in, what is wrong is named with file, line and mend."""
 
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -122,7 +123,37 @@ def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     (folder / "ja" / "outside").symlink_to(tmp_path)
     files, problems = walk(folder)
     assert [file.name for file in files] == ["ja/a.md"]
-    assert [problem.path for problem in problems] == ["ja/leak.md"]
+    assert {problem.path for problem in problems} == {"ja/leak.md", "ja/outside"}
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    (tmp_path / "loop.md").symlink_to(tmp_path / "loop.md")
+    (tmp_path / os.fsdecode(b"\xff.md")).write_text("# a", encoding="utf-8")
+    files, problems = walk(tmp_path)
+    assert files == [] and len(problems) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\ntitle: a\npublish_at: 0001-01-01\n---\n",
+        "---\ntitle: a\nexpire_at: 9999-12-31T23:59:59-05:00\n---\n",
+        "---\ntitle: a\nsection: a/b\n---\n",
+        "---\ntitle: a\nsection: '..'\n---\n",
+        "---\ntitle: a\ntags: " + "[" * 2_000 + "\n---\n",
+        "---\na: &a [x,x]\n" + "".join(f"b{n}: [*a,*a,*a,*a]\n" for n in range(30)) + "---\n",
+        "---\ntitle: a\nid: b\n\nthe front matter never ends",
+    ],
+)
+def test_front_matter_that_would_break_a_build_is_a_problem(text: str) -> None:
+    found = parse("ja/orders/a.md", text, ZoneInfo("Asia/Tokyo"))
+    assert isinstance(found, list) and found[0].severity == "error"
+
+
+@pytest.mark.parametrize("written", ["'2026-12-01'", "2026-12-01 09:00", "2026-12-01T09:00+09:00"])
+def test_dates_are_read_in_quotes_and_without_seconds(written: str) -> None:
+    assert good(f"---\nid: a\ntitle: a\npublish_at: {written}\n---\n").article.publish_at
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

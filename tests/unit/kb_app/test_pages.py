@@ -149,6 +149,28 @@ def test_proxy_headers_count_only_behind_a_proxy(articles: Path, data: Path) -> 
     assert "https://kb.example/ja/" in response.get_data(as_text=True) and "Strict-Transport-Security" in response.headers
 
 
+@pytest.mark.parametrize("arguments", ["endpoint=1", "_external=1&_scheme=https", "_anchor=x", "_method=FOO", "slug=other", "ui=en"])
+@pytest.mark.parametrize("url", ["/ja/", "/ja/search", "/ja/articles/refund", "/ja/articles/none"])
+def test_arguments_of_the_address_do_not_reach_into_links(site: FlaskClient, url: str, arguments: str) -> None:
+    response = site.get(f"{url}?q=返金&{arguments}")
+    html = response.get_data(as_text=True)
+    assert response.status_code == (404 if url.endswith("none") else 200)
+    assert "https://localhost" not in html and "#x" not in html and "articles/other" not in html
+
+
+def test_only_the_sites_own_host_is_answered(articles: Path, data: Path) -> None:
+    site = create_app(make_services(articles, data, base_url="https://help.example.com")).test_client()
+    assert site.get("/ja", headers={"Host": "evil.example"}).status_code == 400
+    assert site.get("/ja/", headers={"Host": "help.example.com"}).status_code == 200
+    assert site.get("/healthz", headers={"Host": "localhost"}).status_code == 200
+
+
+def test_browsers_and_crawlers_ask_for_files_that_are_no_languages(site: FlaskClient) -> None:
+    assert site.get("/favicon.ico").location == "/static/icon.svg"
+    assert site.get("/sitemap.xml").status_code == 404
+    assert "GET" in site.post("/en/").headers["Allow"]
+
+
 def test_too_many_searches_are_slowed(articles: Path, data: Path) -> None:
     site = create_app(make_services(articles, data, rate_limit="2 per minute")).test_client()
     codes = [site.get("/ja/search?q=返金").status_code for _ in range(3)]

@@ -20,6 +20,9 @@ from kb_app.settings import SettingsError, load_settings, secret_key
         ("KB_CONTACT_MAIL", "nobody", "mail address"),
         ("KB_CONTACT_LINK", "javascript:alert(1)", "https://"),
         ("KB_RATE_LIMIT", "lots", "600 per minute"),
+        ("KB_RATE_LIMIT", "0 per minute", "600 per minute"),
+        ("KB_BASE_URL", "https://exa mple.com", "https://example.com"),
+        ("KB_TIMEZONE", "", "Asia/Tokyo"),
         ("KB_WRITER_PANEL", "all", "KB_WRITER_PANEL"),
     ],
 )
@@ -36,6 +39,17 @@ def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert len(key) > 40 and secret_key(settings) == key
     assert (tmp_path / "secret-key").stat().st_mode & 0o077 == 0
     assert secret_key(load_settings(data=tmp_path, secret_key="given")) == "given"
+
+
+def test_an_empty_key_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "secret-key").touch()
+    assert len(secret_key(load_settings(data=tmp_path))) > 40
+
+
+def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="KB_DATA"):
+        secret_key(load_settings(data=tmp_path / "file" / "data"))
 
 
 def test_secrets_do_not_show(tmp_path: Path) -> None:

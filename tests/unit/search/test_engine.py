@@ -125,6 +125,11 @@ def test_without_an_answer_the_verdict_says_so(by_keyword: Engine) -> None:
     assert engine.search(Query("パスワードを忘れた", lang="ja", now=NOW)).verdict == "strict"
 
 
+@pytest.mark.parametrize("text", ["a", "あ", "5"])
+def test_one_letter_is_never_known_to_be_answered(engine: Engine, text: str) -> None:
+    assert engine.search(Query(text, lang="ja", now=NOW)).verdict != "strict"
+
+
 def test_by_keyword_alone_is_said(by_keyword: Engine) -> None:
     assert by_keyword.search(Query("返金", now=NOW)).degraded == "off"
 
