@@ -49,11 +49,20 @@ def fold(text: str) -> str:
 
     ``fold("Ｗｉ－Ｆｉ ｶﾞ ㈱") == "wi-fi ガ (株)"``
     """
-    if text.isascii():
-        return "".join(map(_fold_char, text)) if _has_controls(text) else text.lower()
     if _FOLLOWS.search(text):
         return "".join(_fold_cluster(match.group()) for match in _CLUSTER.finditer(text))
-    return "".join(map(_fold_char, text))
+    return text.translate(_TABLE)
+
+
+class _Table(dict[int, str]):
+    """What each character folds to, worked out when it is first met: str.translate then runs without Python."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _fold_char(chr(code))
+        return self[code]
+
+
+_TABLE = _Table()
 
 
 def clean(text: str) -> str:
@@ -64,19 +73,13 @@ def clean(text: str) -> str:
 
 def fold_with_offsets(text: str) -> Folded:
     """The same as ``fold`` with the way back into the original."""
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for match in _CLUSTER.finditer(text):
-        piece = _fold_cluster(match.group())
-        pieces.append(piece)
-        starts += [match.start()] * len(piece)
-        ends += [match.end()] * len(piece)
-    return Folded("".join(pieces), tuple(starts), tuple(ends))
-
-
-def _has_controls(text: str) -> bool:
-    return not text.isprintable()
+    if _FOLLOWS.search(text):
+        clusters = [(match.start(), match.end(), _fold_cluster(match.group())) for match in _CLUSTER.finditer(text)]
+    else:
+        clusters = [(place, place + 1, _TABLE[ord(char)]) for place, char in enumerate(text)]
+    starts = [start for start, _end, piece in clusters for _ in piece]
+    ends = [end for _start, end, piece in clusters for _ in piece]
+    return Folded("".join(piece for _start, _end, piece in clusters), tuple(starts), tuple(ends))
 
 
 def _fold_cluster(cluster: str) -> str:
@@ -86,7 +89,6 @@ def _fold_cluster(cluster: str) -> str:
     return "".join(_fold_char(char) for char in base)
 
 
-@lru_cache(maxsize=50_000)
 def _fold_char(char: str) -> str:
     if char in _SPACES:
         return " "

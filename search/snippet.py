@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from search.folding import fold_kana, fold_with_offsets
+from search.folding import fold, fold_kana, fold_with_offsets
 from search.model import Span
 
 WIDTH = 160
@@ -18,7 +18,7 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-
 
 def overlap(text: str, pieces: Sequence[str]) -> int:
     """How many different pieces (folded, kana as katakana) the text holds."""
-    folded = fold_kana(fold_with_offsets(text).text)
+    folded = fold_kana(fold(text))
     return sum(piece in folded for piece in set(pieces))
 
 
