@@ -1,4 +1,4 @@
-"""A build goes on past bad articles, never serves half, and does nothing twice."""
+"""A build over the real parts: goes on past bad articles, never serves half, and does nothing twice."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from search.memory import HashEmbedder
 from search.model import Query
 from tests.support import NOW, PUBLIC, build_folder, open_engine, write_article
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
