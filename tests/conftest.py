@@ -7,10 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from search.bundled_model import ensure_model
 from search.embedder import SentenceTransformerEmbedder, WarmingEmbedder
 from search.errors import ModelError
+
+# Enough texts nobody thought of to find what breaks, few enough to run at every save.
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.load_profile("quick")
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI") == "true"

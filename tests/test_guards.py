@@ -18,7 +18,7 @@ from indexer.source import KNOWN_KEYS
 from kb_app.cli import kb
 from kb_app.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("search", "indexer", "kb_app", "bench")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
