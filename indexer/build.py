@@ -26,7 +26,8 @@ from indexer.model import Article, BuildReport, Problem, SectionInfo
 from indexer.passages import keyword_text, question_texts, to_document, to_passages
 from indexer.render import VERSION as RENDER_VERSION
 from indexer.render import render, resolve
-from indexer.source import SourceFile, read, read_sections, require_folder, walk
+from indexer.sections import read_sections
+from indexer.source import SourceFile, read, require_folder, walk
 from search.bundle import Builds, Bundle, ModelStamp
 from search.errors import BundleError, EmbedderUnavailable
 from search.fusion import Scale

@@ -7,9 +7,6 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
-TYPES = ("faq", "guide", "paper", "case", "notice")
-AUDIENCES = ("public", "internal")
-STATUSES = ("draft", "published", "archived")
 
 
 @dataclass(frozen=True)
@@ -101,12 +98,6 @@ class Article:
     def group(self) -> str:
         """Shared by an article and its translations."""
         return self.translation_of or self.id
-
-    def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
-        """Whether somebody of one of the audiences may see it at that time."""
-        if self.status != "published" or self.audience not in audiences:
-            return False
-        return (self.publish_at is None or self.publish_at <= now) and (self.expire_at is None or now < self.expire_at)
 
 
 @dataclass(frozen=True)

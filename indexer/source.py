@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -15,21 +15,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.errors import ArticlesFolderError
-from indexer.model import AUDIENCES, STATUSES, TYPES, Article, Problem, SectionInfo
+from indexer.model import Article, Problem
+from indexer.yamlfile import Lines, error_in, load_yaml, printable
 from search.folding import fold
 from search.language import detect
 
 MAX_BYTES = 512 * 1024
-MAX_HEADER_CHARS = 32_000
 SCHEMA = 1
 _FENCE = re.compile(r"^---[ \t]*$")
 _LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
-_TOO_DEEP = re.compile(r"(?:[\[{]\s*){6}|(?:^|\n)(?:\s*- ?){6}")
-_ALIAS = re.compile(r"(?m)[:\-,\[]\s*\*[\w-]+")
-MAX_ALIASES = 20
 _NOT_IN_ID = re.compile(r"[^\w.-]+")
 _SECTION = re.compile(r"[\w-]+")
-_DATES = ("publish_at", "expire_at", "updated", "review_by")
 ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 _NOT_IN_SLUG = re.compile(r"[\s/\\?#%&\"'<>:;,.!*|(){}\[\]`~^=+@$。、？！「」『』（）：；…　]+")
 
@@ -123,25 +119,25 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
     for base, folders, names in os.walk(root, followlinks=False):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         linked = [Path(base) / name for name in folders if (Path(base) / name).is_symlink()]
-        problems += [_error(_printable(path.relative_to(root).as_posix()), 0, "outside", "is a linked folder and is not read.", "Copy it.") for path in linked]
+        problems += [error_in(printable(path.relative_to(root).as_posix()), 0, "outside", "is a linked folder and is not read.", "Copy it.") for path in linked]
         for name in sorted(names):
             path = Path(base) / name
             shown = path.relative_to(root).as_posix()
             if not name.endswith(".md") or name[0] in "._":
                 continue
             if not _is_text(shown):
-                problems.append(_error(_printable(shown), 0, "name", "has a name that is not UTF-8.", "Rename the file."))
+                problems.append(error_in(printable(shown), 0, "name", "has a name that is not UTF-8.", "Rename the file."))
                 continue
             if path.is_symlink() and not _inside(path, root):
-                problems.append(_error(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
+                problems.append(error_in(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
                 continue
             try:
                 state = path.stat()
             except OSError as error:
-                problems.append(_error(shown, 0, "unreadable", f"cannot be read: {error.strerror}.", "Check that the link or the rights are right."))
+                problems.append(error_in(shown, 0, "unreadable", f"cannot be read: {error.strerror}.", "Check that the link or the rights are right."))
                 continue
             if not stat.S_ISREG(state.st_mode):
-                problems.append(_error(shown, 0, "unreadable", "is not an ordinary file."))
+                problems.append(error_in(shown, 0, "unreadable", "is not an ordinary file."))
                 continue
             files.append(SourceFile(shown, path, state.st_size, state.st_mtime_ns))
     return files, problems
@@ -159,22 +155,18 @@ def _is_text(name: str) -> bool:
     return name.isprintable() and not any("\ud800" <= char <= "\udfff" for char in name)
 
 
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode()
-
-
 def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     """Read one file; the problems alone when it cannot become an article."""
     if file.size > MAX_BYTES:
         size = f"{file.size / 1024 / 1024:.1f} MB"
-        return [_error(file.name, 0, "too-large", f"is {size}; an article may have {MAX_BYTES // 1024} KB.", "Split it into several articles.")]
+        return [error_in(file.name, 0, "too-large", f"is {size}; an article may have {MAX_BYTES // 1024} KB.", "Split it into several articles.")]
     try:
         text = file.path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = file.path.read_bytes()[: error.start].count(b"\n") + 1
-        return [_error(file.name, line, "encoding", "is not UTF-8.", "Save it as UTF-8 (in most editors: Save with encoding).")]
+        return [error_in(file.name, line, "encoding", "is not UTF-8.", "Save it as UTF-8 (in most editors: Save with encoding).")]
     except OSError as error:
-        return [_error(file.name, 0, "unreadable", f"cannot be read: {error.strerror}.")]
+        return [error_in(file.name, 0, "unreadable", f"cannot be read: {error.strerror}.")]
     return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone)
 
 
@@ -182,11 +174,11 @@ def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     """Take front matter and body apart and check the front matter."""
     header, body, body_line = split_front_matter(text)
     if body_line < 0:
-        return [_error(name, 1, "front-matter", "the front matter is not closed.", "Add a line of --- after its last key.")]
-    values, lines, problem = _load_yaml(name, header)
+        return [error_in(name, 1, "front-matter", "the front matter is not closed.", "Add a line of --- after its last key.")]
+    values, lines, problem = load_yaml(name, header)
     if problem:
         return [problem]
-    found = _Lines(name, lines)
+    found = Lines(name, lines)
     schema = values.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
         return [found.error("schema", "schema", f"schema {schema} is of a newer version; this one reads {SCHEMA}.", "Update the software, or remove the key.")]
@@ -220,117 +212,21 @@ def slugify(title: str) -> str:
     return re.sub(r"-{2,}", "-", kept).strip("-")[:80] or "article"
 
 
-def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
-    """Names and order of sections from sections.yml; an empty mapping where there is none."""
-    path = folder / "sections.yml"
-    if not path.is_file():
-        return {}, []
-    values, lines, problem = _load_yaml("sections.yml", path.read_text(encoding="utf-8", errors="replace"))
-    if problem:
-        return {}, [problem]
-    sections: dict[str, SectionInfo] = {}
-    problems: list[Problem] = []
-    for key, value in values.items():
-        try:
-            title, description = _said(value["title"]), _said(value.get("description", {}))
-            sections[str(key)] = SectionInfo(str(key), title, description, int(value.get("order", 0)), str(value.get("icon", "info")))
-        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
-            message = f"section {key} needs a title by language, and may have description, order and icon."
-            problems.append(_Lines("sections.yml", lines).error(str(key), "sections", message, "For example: title: {ja: ご注文, en: Orders}"))
-    return sections, problems
-
-
-def _said(texts: Any) -> dict[str, str]:
-    """Texts by language."""
-    return {str(lang): str(text) for lang, text in dict(texts).items()}
-
-
-def _error(name: str, line: int, code: str, message: str, mend: str = "") -> Problem:
-    return Problem(name, line, "error", code, message, mend)
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """Where each key of a YAML mapping stands in its file."""
-
-    name: str
-    lines: dict[str, int]
-
-    def error(self, key: str, code: str, message: str, mend: str = "") -> Problem:
-        return Problem(self.name, self.lines.get(key, 1), "error", code, message, mend)
-
-    def warning(self, key: str, code: str, message: str, mend: str = "", fixable: bool = False) -> Problem:
-        return Problem(self.name, self.lines.get(key, 1), "warning", code, message, mend, fixable)
-
-
-def _load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
-    """(values, line of each key, what is wrong). Front matter starts on line 2 of its file."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    first = 1 if name.endswith(".yml") else 2
-    if len(text) > MAX_HEADER_CHARS or _TOO_DEEP.search(text) or len(_ALIAS.findall(text)) > MAX_ALIASES:
-        return {}, {}, _error(name, first, "yaml", "is too large or too deeply nested.", "Keys have a value or a list, no more.")
-    loader: Any = YAML(typ="rt")
-    try:
-        values = loader.load(text) if text.strip() else {}
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = (mark.line if mark else 0) + first
-        mend = "Quote values that hold a colon or begin with a sign, and indent lists alike."
-        return {}, {}, _error(name, line, "yaml", f"broken YAML: {error.problem or error.context}.", mend)
-    except (YAMLError, ValueError, RecursionError) as error:
-        return {}, {}, _error(name, first, "yaml", f"broken YAML: {str(error).splitlines()[0]}.")
-    if not isinstance(values, dict):
-        return (
-            {},
-            {},
-            _error(name, first, "yaml", "the part between the --- lines is not a list of keys with values.", "For example: title: How to return an item"),
-        )
-    lines = {str(key): place[0] + first for key, place in values.lc.data.items()} if hasattr(values, "lc") else {}
-    plain = {str(key): _plain(value) for key, value in values.items() if value is not None}
-    return {key: _as_date(value) if key in _DATES else value for key, value in plain.items()}, lines, None
-
-
-def _as_date(value: Any) -> Any:
-    """A date or time that YAML took for text: in quotes, or without seconds."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return date.fromisoformat(value.strip()) if len(value.strip()) <= 10 else datetime.fromisoformat(value.strip())
-    except ValueError:
-        return value
-
-
-def _plain(value: Any) -> Any:
-    """Ruamel's annotated values as ordinary ones."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=value.tzinfo)
-    if isinstance(value, str):
-        return _printable(str(value))
-    kind = next((kind for kind in (bool, int, float) if isinstance(value, kind)), None)
-    return kind(value) if kind else value
-
-
-def _type_problem(found: _Lines, error: Any) -> Problem:
+def _type_problem(found: Lines, error: Any) -> Problem:
     key = str(error["loc"][0])
     explain = _EXPECTED.get(error["type"])
     expected = explain(error) if explain else str(error["msg"])
     return found.error(key, "type", f"{key} has the wrong type: {str(error['input'])[:60]!r}.", f"It must be {expected}.")
 
 
-def _unknown_key(found: _Lines, key: str) -> Problem:
+def _unknown_key(found: Lines, key: str) -> Problem:
     from difflib import get_close_matches
 
     near = get_close_matches(key, KNOWN_KEYS, 1)
     return found.warning(key, "unknown-key", f"unknown key {key}; it is ignored.", f"Did you mean {near[0]}?" if near else "")
 
 
-def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found: _Lines, problems: list[Problem], zone: tzinfo) -> Parsed | list[Problem]:
+def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found: Lines, problems: list[Problem], zone: tzinfo) -> Parsed | list[Problem]:
     body, heading = _title_from_body(body, front.title)
     title = (front.title or heading or "").strip()
     folder_lang, folder_section = _from_folder(name)
@@ -359,7 +255,7 @@ def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found:
     return Parsed(article, body, body_line, tuple(problems))
 
 
-def _wrong_value(found: _Lines, front: FrontMatter, title: str, lang: str, section: str) -> Problem | None:
+def _wrong_value(found: Lines, front: FrontMatter, title: str, lang: str, section: str) -> Problem | None:
     """What no article can be made of."""
     if not fold(title).strip():
         return found.error("title", "title", "has no title.", "Add a line to the front matter: title: ...")
@@ -399,8 +295,3 @@ def _moment(value: datetime | date | None, zone: tzinfo) -> datetime | None:
 
 def _day(value: datetime | date | None) -> date | None:
     return value.date() if isinstance(value, datetime) else value
-
-
-def iter_choices() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Keys with a fixed set of values, for documentation and ``new``."""
-    yield from (("type", TYPES), ("audience", AUDIENCES), ("status", STATUSES))

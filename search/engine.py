@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search import answerability, fusion, snippet, syntax
+from search import answerability, fusion, showing, syntax
+from search.corpus import Corpus, Meaning, Rows
 from search.errors import EmbedderUnavailable, ModelError
-from search.folding import fold, fold_kana
-from search.fusion import Evidence, Scale
+from search.folding import fold
+from search.fusion import Evidence
 from search.language import detect
-from search.model import ARMS, Document, Filters, Hit, Passage, Query, Results, Span
-from search.ports import Embedder, Impacts, KeywordIndex, Vector, VectorIndex
-from search.suggest import Entry, SuggestIndex
-from search.text import Analyser, Token, analyser, folded_word, has_letters
-
-Rows = NDArray[np.int64]
+from search.model import ARMS, Document, Filters, Hit, Passage, Query, Results
+from search.ports import Embedder, Impacts, Vector, VectorIndex
+from search.suggest import Entry
+from search.text import Token, analyser, folded_word, has_letters
 
 # How many documents or rows each arm may propose. MAP over 100 needs more than a page.
 CANDIDATES = 200
@@ -28,42 +27,8 @@ CANDIDATES = 200
 RELEVANT_SHARE = 0.35
 # A single letter may find articles, but is no question that could be known to be answered.
 UNSURE = 0.3
-# Writers put the answer first: among equal passages of an article the first one is shown.
-FIRST_PASSAGE = 0.02
-
-
-@dataclass(frozen=True)
-class LanguageImpacts:
-    """The keyword arm of one language: row i of both indexes is document ``documents[i]``."""
-
-    documents: Rows
-    words: Impacts
-    grams: Impacts
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """The vector arms. Row i of ``passages`` is passage i; row j of ``questions`` belongs to ``question_documents[j]``."""
-
-    passages: VectorIndex
-    questions: VectorIndex
-    question_documents: Rows
-    fingerprint: str
-    scale: Scale | None = None
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Everything an engine serves. ``passage_documents[i]`` is the document of passage i; passages of one stand together."""
-
-    documents: Sequence[Document]
-    passage: Callable[[int], Passage]
-    passage_documents: Rows
-    impacts: Mapping[str, LanguageImpacts]
-    keyword: KeywordIndex
-    suggest: SuggestIndex
-    meaning: Meaning | None
-    version: str = ""
+# Passages of one article that are looked at for the one to show.
+SHOWN_PASSAGES = 64
 
 
 @dataclass(frozen=True)
@@ -73,7 +38,7 @@ class _Asked:
     query: Query
     plain: str
     lang: str
-    tokens: Mapping[str, tuple[list[Token], list[Token]]]
+    tokens: Mapping[str, showing.Tokens]
     allowed: NDArray[np.bool_]
 
 
@@ -180,7 +145,7 @@ class Engine:
             allowed = allowed & self._matching(parsed)
         return _Asked(query, parsed.plain, lang, tokens, allowed)
 
-    def _knows(self, lang: str, tokens: Mapping[str, tuple[list[Token], list[Token]]]) -> bool:
+    def _knows(self, lang: str, tokens: Mapping[str, showing.Tokens]) -> bool:
         """Whether every word is one of the language's articles: Wi-Fi and E-502 are asked in the asker's own language."""
         if lang not in tokens or not tokens[lang][0]:
             return False
@@ -328,25 +293,19 @@ class Engine:
             return Hit(document.id, document, None, score, arms)
         reader = analyser(document.lang)
         tokens = asked.tokens.get(document.lang) or reader.analyse_query(asked.plain)
-        passage = self._best_passage(row, asked.plain, tokens, vector)
-        shown, spans = _snippet(passage, asked.plain, tokens, reader) if passage else ("", ())
-        title_spans = tuple(reader.spans(document.title, *_marked(tokens)))
+        passage = self._best_passage(row, asked, tokens, vector)
+        shown, spans = showing.snippet_of(passage, asked.plain, tokens, reader) if passage else ("", ())
+        title_spans = tuple(reader.spans(document.title, *showing.marked(tokens)))
         return Hit(document.id, document, passage, score, arms, shown, spans, title_spans)
 
-    def _best_passage(self, row: int, plain: str, tokens: tuple[list[Token], list[Token]], vector: Vector | None) -> Passage | None:
+    def _best_passage(self, row: int, asked: _Asked, tokens: showing.Tokens, vector: Vector | None) -> Passage | None:
         first, last = int(self._first_passage[row]), int(self._first_passage[row + 1])
+        last = min(last, first + SHOWN_PASSAGES)
         if first == last:
             return None
-        passages = [self.corpus.passage(place) for place in range(first, min(last, first + 64))]
-        title = fold_kana(fold(passages[0].title))
-        # Words that stand in the title do not say which passage of the article is meant.
-        pieces = [piece for piece in _pieces(plain, tokens) if piece not in title]
-        share = np.array([snippet.overlap(passage.text, pieces) for passage in passages], dtype=np.float32) / max(1, len(pieces))
-        scores = fusion.COVERAGE_WEIGHT * share
-        scores[0] += FIRST_PASSAGE
-        if vector is not None:
-            scores = scores + self._meaning().passages.scores(vector, np.arange(first, first + len(passages)))
-        return passages[int(np.argmax(scores))]
+        passages = [self.corpus.passage(place) for place in range(first, last)]
+        cosines = self._meaning().passages.scores(vector, np.arange(first, last)) if vector is not None else None
+        return showing.best_passage(passages, cosines, asked.plain, tokens)
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
         meaning = self.corpus.meaning
@@ -437,23 +396,3 @@ def _relevant(ranking: _Ranking) -> Rows:
         return ranking.order
     kept: Rows = ranking.order[scores >= RELEVANT_SHARE * scores[0]]
     return kept
-
-
-def _marked(tokens: tuple[list[Token], list[Token]]) -> tuple[set[str], set[str]]:
-    """Words and grams to mark: of the grams those inside a word, or all where the words are guesses of kana."""
-    words, grams = tokens
-    inside = [gram for gram in grams if any(word.start <= gram.start and gram.end <= word.end for word in words)]
-    return {token.text for token in words}, {gram.text for gram in inside or grams}
-
-
-def _pieces(plain: str, tokens: tuple[list[Token], list[Token]]) -> list[str]:
-    """Folded stretches of the query to look for in a passage as they stand."""
-    words, grams = tokens
-    written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
-    return [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
-
-
-def _snippet(passage: Passage, plain: str, tokens: tuple[list[Token], list[Token]], reader: Analyser) -> tuple[str, tuple[Span, ...]]:
-    start, end = snippet.window(passage.text, _pieces(plain, tokens))
-    shown = passage.text[start:end]
-    return shown, tuple(reader.spans(shown, *_marked(tokens)))

@@ -38,13 +38,6 @@ class Document:
         """Whether everybody may read it at any time, so that its words may be offered as spellings."""
         return self.status == "published" and self.audience == "public" and self.publish_at is None and self.expire_at is None
 
-    def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
-        """Whether somebody of one of the audiences may see it at that time."""
-        if self.status != "published" or self.audience not in audiences:
-            return False
-        begun = self.publish_at is None or self.publish_at <= now
-        return begun and (self.expire_at is None or now < self.expire_at)
-
 
 @dataclass(frozen=True)
 class Passage:

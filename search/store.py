@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.bundle import Bundle, RecordFile
-from search.engine import Corpus, LanguageImpacts, Meaning
+from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.errors import BundleError
 from search.impacts import Bm25Impacts
 from search.keyword import KeywordEntry, WhooshIndex, write_index

@@ -15,8 +15,9 @@ from indexer.passages import keyword_text, question_texts, to_document, to_passa
 from kb_app.services import Services, build_services
 from kb_app.settings import Settings, load_settings
 from search.bundle import Builds
+from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.embedder import OffEmbedder
-from search.engine import Corpus, Engine, LanguageImpacts, Meaning
+from search.engine import Engine
 from search.fusion import Scale
 from search.memory import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, MemoryVectors
 from search.ports import Embedder

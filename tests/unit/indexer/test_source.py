@@ -9,7 +9,8 @@ import pytest
 
 from indexer.errors import ArticlesFolderError
 from indexer.model import Problem
-from indexer.source import MAX_BYTES, Parsed, parse, read, read_sections, slugify, walk
+from indexer.sections import read_sections
+from indexer.source import MAX_BYTES, Parsed, parse, read, slugify, walk
 from tests.support import write_article
 
 

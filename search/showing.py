@@ -1,0 +1,51 @@
+"""Why a hit was found: its best passage, the stretch of it to show, and the words to mark. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from search import fusion, snippet
+from search.folding import fold, fold_kana
+from search.model import Passage, Span
+from search.ports import Vector
+from search.text import Analyser, Token
+
+Tokens = tuple[list[Token], list[Token]]
+"""Words and grams of a query."""
+
+# Writers put the answer first: among equal passages of an article the first one is shown.
+FIRST_PASSAGE = 0.02
+
+
+def best_passage(passages: Sequence[Passage], cosines: Vector | None, plain: str, tokens: Tokens) -> Passage:
+    """Of an article's passages (at least one) the one to show; ``cosines`` has one value a passage, or is None."""
+    title = fold_kana(fold(passages[0].title))
+    # Words that stand in the title do not say which passage of the article is meant.
+    pieces = [piece for piece in pieces_of(plain, tokens) if piece not in title]
+    share = np.array([snippet.overlap(passage.text, pieces) for passage in passages], dtype=np.float32) / max(1, len(pieces))
+    scores = fusion.COVERAGE_WEIGHT * share
+    scores[0] += FIRST_PASSAGE
+    return passages[int(np.argmax(scores if cosines is None else scores + cosines))]
+
+
+def marked(tokens: Tokens) -> tuple[set[str], set[str]]:
+    """Words and grams to mark: of the grams those inside a word, or all where the words are guesses of kana."""
+    words, grams = tokens
+    inside = [gram for gram in grams if any(word.start <= gram.start and gram.end <= word.end for word in words)]
+    return {token.text for token in words}, {gram.text for gram in inside or grams}
+
+
+def pieces_of(plain: str, tokens: Tokens) -> list[str]:
+    """Folded stretches of the query to look for in a passage as they stand."""
+    words, grams = tokens
+    written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
+    return [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
+
+
+def snippet_of(passage: Passage, plain: str, tokens: Tokens, reader: Analyser) -> tuple[str, tuple[Span, ...]]:
+    """The stretch of a passage to show, and the spans in it to mark."""
+    start, end = snippet.window(passage.text, pieces_of(plain, tokens))
+    shown = passage.text[start:end]
+    return shown, tuple(reader.spans(shown, *marked(tokens)))
