@@ -133,7 +133,7 @@ def _watch(flags: argparse.Namespace) -> int:
     from indexer.build import Paths, build
     from indexer.progress import Bar
     from indexer.watch import watch
-    from search.embedder import load_embedder
+    from search.loading import load_embedder
 
     embedder = load_embedder(flags.model, flags.data / "model", progress=Bar())
     paths = Paths(flags.articles, flags.data)
@@ -154,9 +154,10 @@ def _watch(flags: argparse.Namespace) -> int:
 def _run_build(flags: argparse.Namespace) -> BuildReport:
     from indexer.build import Paths, build
     from indexer.progress import Bar
-    from search.embedder import OffEmbedder, load_embedder
     from search.errors import ModelError
+    from search.loading import load_embedder
     from search.ports import Embedder
+    from search.warming import OffEmbedder
 
     embedder: Embedder
     try:

@@ -19,7 +19,7 @@ import numpy as np
 from indexer.model import Article, Problem, article_from_json, article_to_json
 from indexer.render import VERSION as RENDER_VERSION
 from indexer.source import SourceFile
-from search.ports import Embedder, Kind, Vector
+from search.ports import Embedder, Kind, Vector, in_bulk
 from search.store import DocumentTokens
 from search.text import VERSION as ANALYSER_VERSION
 
@@ -135,14 +135,15 @@ class BuildCache:
         known = self._known_vectors(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         todo = sorted(missing.items(), key=lambda item: len(item[1]))
-        for start in range(0, len(todo), CHUNK):
-            part = todo[start : start + CHUNK]
-            made = embedder.encode([text for _, text in part], kind)
-            rows = [(key, vector.astype("<f4").tobytes()) for (key, _), vector in zip(part, made, strict=True)]
-            self._db.executemany("insert or replace into vectors values (?, ?)", rows)
-            self._db.commit()
-            known.update({key: vector for (key, _), vector in zip(part, made, strict=True)})
-            progress(min(start + CHUNK, len(todo)), len(todo))
+        with in_bulk(embedder, len(todo)) as encode:
+            for start in range(0, len(todo), CHUNK):
+                part = todo[start : start + CHUNK]
+                made = encode([text for _, text in part], kind)
+                rows = [(key, vector.astype("<f4").tobytes()) for (key, _), vector in zip(part, made, strict=True)]
+                self._db.executemany("insert or replace into vectors values (?, ?)", rows)
+                self._db.commit()
+                known.update({key: vector for (key, _), vector in zip(part, made, strict=True)})
+                progress(min(start + CHUNK, len(todo)), len(todo))
         return np.stack([known[key] for key in keys]).astype(np.float32), len(todo)
 
     def _known_vectors(self, keys: Sequence[str]) -> dict[str, Vector]:

@@ -31,8 +31,8 @@ def build() -> None:
 
     from indexer.errors import IndexerError
     from indexer.progress import Bar
-    from search.embedder import WarmingEmbedder
     from search.errors import SearchError
+    from search.warming import WarmingEmbedder
 
     services = current_app.extensions["kb_services"]
     if isinstance(services.embedder, WarmingEmbedder):

@@ -13,8 +13,8 @@ from indexer.progress import Bar
 from kb_app.logs import set_up
 from kb_app.services import Services, build_services
 from kb_app.settings import Settings
-from search.embedder import WarmingEmbedder
 from search.errors import SearchError
+from search.warming import WarmingEmbedder
 
 log = logging.getLogger("kb_app.serve")
 _EVERYWHERE = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only shown

@@ -16,8 +16,9 @@ from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
 from kb_app.settings import Settings
 from search.bundle import Builds
-from search.embedder import OffEmbedder, WarmingEmbedder, load_embedder
+from search.loading import load_embedder
 from search.ports import Embedder
+from search.warming import OffEmbedder, WarmingEmbedder
 
 log = logging.getLogger("kb_app.services")
 Clock = Callable[[], datetime]

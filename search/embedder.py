@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from search.bundled_model import SEAL, Progress, quiet, sha256_of
-from search.errors import EmbedderUnavailable, ModelError
-from search.ports import Embedder, Kind, Vector
+from search.bundled_model import SEAL, sha256_of
+from search.errors import ModelError
+from search.ports import Kind, Vector
 
-log = logging.getLogger("search.embedder")
 # Texts a call: small, so that a visitor's question gets between two batches of a build.
 BATCH = 16
-QUERY_CACHE = 4096
 
 
 class SentenceTransformerEmbedder:
@@ -64,11 +60,18 @@ class SentenceTransformerEmbedder:
     def _compute_fingerprint(self, model: str) -> str:
         weights = sorted(Path(model).glob("*.safetensors")) if Path(model).is_dir() else []
         name = "+".join(sha256_of(path) for path in weights) or f"{model}@{_commit(self._model)}"
-        if self.calibrated and name != json.loads((Path(model) / SEAL).read_text(encoding="utf-8"))["weights_sha256"]:
-            raise ModelError(f"{weights[0]} is damaged: its checksum differs. Remove {model} and start again.")
+        if self.calibrated:
+            if name != json.loads((Path(model) / SEAL).read_text(encoding="utf-8"))["weights_sha256"]:
+                raise ModelError(f"{weights[0]} is damaged: its checksum differs. Remove {model} and start again.")
+            return bundled_fingerprint(Path(model))
         pooling = [str(module) for module in self._model][1:]
         parts = [name, self.dtype, self.prefixes["query"], self.prefixes["passage"], *pooling, str(self.max_tokens)]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+
+
+def bundled_fingerprint(folder: Path) -> str:
+    """The bundled model's, whatever computes it: its vectors from torch and from onnxruntime are alike (cosine 0.9999)."""
+    return hashlib.sha256((folder / SEAL).read_bytes()).hexdigest()[:16]
 
 
 def unit(vectors: Vector) -> Vector:
@@ -107,98 +110,3 @@ def _load(model: str, owner: SentenceTransformerEmbedder, threads: int) -> Any:
 def _commit(model: Any) -> str:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     return str(getattr(config, "_commit_hash", None) or "unknown")
-
-
-class OffEmbedder:
-    """Search by meaning switched off on purpose; implements ports.Embedder."""
-
-    fingerprint = "off"
-    calibrated = False
-    state = "off"
-
-    def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Raises EmbedderUnavailable("off")."""
-        raise EmbedderUnavailable("off", "Search by meaning is off: KB_EMBEDDING_MODEL=off.")
-
-
-class WarmingEmbedder:
-    """Loads another embedder in a thread of its own, so that keyword search serves meanwhile. Caches query vectors.
-
-    ``state`` goes from "warming" to "ready" or "failed"; while it is not ready ``encode`` raises EmbedderUnavailable.
-    """
-
-    def __init__(self, load: Callable[[], Embedder]) -> None:
-        self._load = load
-        self._inner: Embedder | None = None
-        self._settled = threading.Event()
-        self._cache: OrderedDict[str, Vector] = OrderedDict()
-        self._cache_lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self.state = "warming"
-        self.failure = ""
-
-    def start(self, done: Callable[[], None] | None = None) -> None:
-        """Begin loading; ``done`` is called in the loading thread when the model is ready."""
-        self._thread = threading.Thread(target=self._run, args=(done,), name="model-loader", daemon=True)
-        self._thread.start()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until loading has ended; True when the model is ready."""
-        self._settled.wait(timeout)
-        return self.state == "ready"
-
-    @property
-    def calibrated(self) -> bool:
-        """Of the loaded model."""
-        return self._ready().calibrated
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the loaded model; raises EmbedderUnavailable until then."""
-        return self._ready().fingerprint
-
-    def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Like the loaded embedder; one query at a time is remembered."""
-        inner = self._ready()
-        if kind != "query" or len(texts) != 1:
-            return inner.encode(texts, kind)
-        with self._cache_lock:
-            cached = self._cache.get(texts[0])
-            if cached is not None:
-                self._cache.move_to_end(texts[0])
-                return cached
-        vector = inner.encode(texts, kind)
-        with self._cache_lock:
-            self._cache[texts[0]] = vector
-            while len(self._cache) > QUERY_CACHE:
-                self._cache.popitem(last=False)
-        return vector
-
-    def _ready(self) -> Embedder:
-        if self._inner is None:
-            raise EmbedderUnavailable(self.state, self.failure)
-        return self._inner
-
-    def _run(self, done: Callable[[], None] | None) -> None:
-        try:
-            inner = self._load()
-            inner.encode(["warm"], "query")
-            self._inner, self.state = inner, "ready"
-        except Exception as error:  # whatever a model does wrong, keyword search goes on
-            self.state, self.failure = "failed", str(error)
-            log.error("search by meaning is out: %s", error)
-        finally:
-            self._settled.set()
-        if done and self.state == "ready":
-            done()
-
-
-def load_embedder(model: str, folder: Path, dtype: str = "auto", threads: int = 0, progress: Progress = quiet) -> Embedder:
-    """The embedder that KB_EMBEDDING_MODEL names: "" or "bundled" (unpacked into ``folder``), an id, a path, or "off"."""
-    if model == "off":
-        return OffEmbedder()
-    if model in ("", "bundled"):
-        from search.bundled_model import ensure_model
-
-        return SentenceTransformerEmbedder(str(ensure_model(folder, progress)), dtype, threads=threads)
-    return SentenceTransformerEmbedder(model, dtype, threads=threads)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from search.text import Token
 
 Vector = NDArray[np.float32]
 Kind = Literal["query", "passage"]
+Encode = Callable[[Sequence[str], Kind], Vector]
 
 
 class Embedder(Protocol):
@@ -27,6 +29,19 @@ class Embedder(Protocol):
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
         """Vectors of shape (len(texts), dimension), float32. Raises EmbedderUnavailable when there is no model now."""
+
+
+@runtime_checkable
+class BulkEmbedder(Protocol):
+    """An embedder that has a faster way for many texts."""
+
+    def bulk(self, count: int) -> AbstractContextManager[Encode]:
+        """An ``encode`` for about ``count`` texts in several calls; what it takes besides is given back at the end."""
+
+
+def in_bulk(embedder: Embedder, count: int) -> AbstractContextManager[Encode]:
+    """The embedder's way for many texts, or its ordinary one."""
+    return embedder.bulk(count) if isinstance(embedder, BulkEmbedder) else nullcontext(embedder.encode)
 
 
 class Impacts(Protocol):

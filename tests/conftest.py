@@ -10,8 +10,9 @@ import pytest
 from hypothesis import settings
 
 from search.bundled_model import ensure_model
-from search.embedder import SentenceTransformerEmbedder, WarmingEmbedder
 from search.errors import ModelError
+from search.loading import load_embedder
+from search.warming import WarmingEmbedder
 
 # Enough texts nobody thought of to find what breaks, few enough to run at every save.
 settings.register_profile("quick", max_examples=50, deadline=None)
@@ -41,7 +42,7 @@ def model_folder() -> Path:
 @pytest.fixture(scope="session")
 def real_embedder(model_folder: Path) -> WarmingEmbedder:
     """The bundled model, loaded once for all tests."""
-    embedder = WarmingEmbedder(lambda: SentenceTransformerEmbedder(str(model_folder)))
+    embedder = WarmingEmbedder(lambda: load_embedder("", model_folder.parent))
     embedder.start()
     assert embedder.wait(120), embedder.failure
     return embedder

@@ -16,13 +16,13 @@ from kb_app.services import Services, build_services
 from kb_app.settings import Settings, load_settings
 from search.bundle import Builds
 from search.corpus import Corpus, LanguageImpacts, Meaning
-from search.embedder import OffEmbedder
 from search.engine import Engine
 from search.fusion import Scale
 from search.memory import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, MemoryVectors
 from search.ports import Embedder
 from search.store import open_corpus
 from search.suggest import Entry, build_suggest
+from search.warming import OffEmbedder
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 PUBLIC = frozenset({"public"})

@@ -13,11 +13,11 @@ from indexer.build import Paths, build
 from indexer.errors import ArticlesFolderError
 from indexer.library import Library
 from search.bundle import Builds
-from search.embedder import OffEmbedder
 from search.engine import Engine
 from search.errors import BuildInProgress, BundleError
 from search.memory import HashEmbedder
 from search.model import Query
+from search.warming import OffEmbedder
 from tests.support import NOW, PUBLIC, build_folder, open_engine, write_article
 
 ROOT = Path(__file__).resolve().parents[2]

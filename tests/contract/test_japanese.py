@@ -8,11 +8,11 @@ from indexer.build import publish
 from indexer.cache import BuildCache
 from indexer.model import Article
 from search.bundle import Builds
-from search.embedder import OffEmbedder
 from search.engine import Engine
 from search.model import Query
 from search.ports import Embedder
 from search.store import open_corpus
+from search.warming import OffEmbedder
 from tests.support import NOW, PUBLIC, article, memory_engine
 
 ARTICLES = [
