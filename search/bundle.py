@@ -12,12 +12,12 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -28,7 +28,7 @@ from search.fusion import Scale
 
 log = logging.getLogger("search.bundle")
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3
@@ -245,7 +245,7 @@ class RecordFile:
 
     def __init__(self, path: Path) -> None:
         self._offsets = np.load(path.with_suffix(".offsets.npy"))
-        self._data = np.memmap(path, dtype=np.uint8, mode="r") if len(self._offsets) > 1 else np.zeros(0, np.uint8)
+        self._data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r")) if len(self._offsets) > 1 else np.zeros(0, np.uint8)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -261,3 +261,32 @@ class RecordFile:
             for record in records:
                 offsets.append(offsets[-1] + file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n"))
         np.save(path.with_suffix(".offsets.npy"), np.array(offsets, dtype=np.int64))
+
+
+class StringFile(Sequence[str]):
+    """Strings read one at a time from a file that is mapped into memory. Sorted ones may be bisected."""
+
+    def __init__(self, path: Path) -> None:
+        self._offsets = np.asarray(np.load(path.with_suffix(".offsets.npy"), mmap_mode="r"))
+        self._data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r")) if self._offsets[-1] else np.zeros(0, np.uint8)
+        if len(self._data) != self._offsets[-1]:
+            raise ValueError(f"{path.name} is cut short")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return self._data[self._offsets[index] : self._offsets[index + 1]].tobytes().decode("utf-8", "surrogatepass")
+
+    @staticmethod
+    def write(path: Path, strings: Sequence[str]) -> None:
+        """Write strings one after another, and where each begins."""
+        encoded = [text.encode("utf-8", "surrogatepass") for text in strings]
+        path.write_bytes(b"".join(encoded))
+        np.save(path.with_suffix(".offsets.npy"), np.cumsum([0, *map(len, encoded)], dtype=np.int64))

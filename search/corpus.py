@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from search.fusion import Scale
 from search.model import Document, Passage
-from search.ports import Impacts, KeywordIndex, VectorIndex
+from search.ports import Impacts, KeywordIndex, Rows, VectorIndex
 from search.suggest import SuggestIndex
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

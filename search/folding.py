@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,8 +26,8 @@ class Folded:
     """Folded text; character i came from ``original[starts[i]:ends[i]]``."""
 
     text: str
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the original that the folded stretch [start, end) came from."""
@@ -65,6 +66,17 @@ class _Table(dict[int, str]):
 _TABLE = _Table()
 
 
+class _Lengths(dict[str, int]):
+    """How many characters each one folds to."""
+
+    def __missing__(self, char: str) -> int:
+        self[char] = len(_TABLE[ord(char)])
+        return self[char]
+
+
+_LENGTHS = _Lengths()
+
+
 def clean(text: str) -> str:
     """The text as a person sees it: no controls, zero-width characters or lone surrogates, marks joined to their letters."""
     kept = "".join(" " if char in _SPACES else char for char in text.translate(_MARKS) if char in _SPACES or _visible(char))
@@ -75,11 +87,14 @@ def fold_with_offsets(text: str) -> Folded:
     """The same as ``fold`` with the way back into the original."""
     if _FOLLOWS.search(text):
         clusters = [(match.start(), match.end(), _fold_cluster(match.group())) for match in _CLUSTER.finditer(text)]
+    elif set(map(_LENGTHS.__getitem__, text)) <= {1}:
+        # Almost every text: one character for one, so that places stay.
+        return Folded(text.translate(_TABLE), range(len(text)), range(1, len(text) + 1))
     else:
         clusters = [(place, place + 1, _TABLE[ord(char)]) for place, char in enumerate(text)]
     starts = [start for start, _end, piece in clusters for _ in piece]
     ends = [end for _start, end, piece in clusters for _ in piece]
-    return Folded("".join(piece for _start, _end, piece in clusters), tuple(starts), tuple(ends))
+    return Folded("".join(piece for _start, _end, piece in clusters), starts, ends)
 
 
 def _fold_cluster(cluster: str) -> str:

@@ -24,6 +24,8 @@ class Bm25Impacts:
         self._index = index
         self._documents = documents
         self._vocabulary: dict[str, int] = index.vocab_dict
+        # Plain views of what bm25s maps into memory: its own kind of array is slow to slice.
+        self._rows, self._values, self._starts = (np.asarray(index.scores[name]) for name in ("indices", "data", "indptr"))
         self._sorted: list[str] | None = None
 
     @classmethod
@@ -60,7 +62,7 @@ class Bm25Impacts:
         for column in self._columns(tokens):
             start, end = self._bounds(column)
             # A document stands at most once in a column, so plain fancy indexing adds up right.
-            total[self._index.scores["indices"][start:end]] += self._index.scores["data"][start:end]
+            total[self._rows[start:end]] += self._values[start:end]
         return total
 
     def weight(self, token: Token) -> float:
@@ -76,8 +78,7 @@ class Bm25Impacts:
         return float(np.log(1 + (self._documents + 0.5) / 0.5))
 
     def _bounds(self, column: int) -> tuple[int, int]:
-        indptr = self._index.scores["indptr"]
-        return int(indptr[column]), int(indptr[column + 1])
+        return int(self._starts[column]), int(self._starts[column + 1])
 
     def _columns(self, tokens: Sequence[Token]) -> list[int]:
         columns: list[int] = []

@@ -41,6 +41,8 @@ class WhooshIndex:
     def __init__(self, folder: Path) -> None:
         self._index = index.open_dir(str(folder))
         self._searcher = self._index.searcher()
+        # Whoosh reads its file anew whenever it is asked for the schema.
+        self._fields = frozenset(self._index.schema.names())
 
     def close(self) -> None:
         """Release the files."""
@@ -62,7 +64,7 @@ class WhooshIndex:
     def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
         """Words as written that begin with the folded prefix, those in most documents first."""
         reader, field = self._searcher.reader(), f"spelling_{lang}"
-        if field not in self._index.schema or not prefix:
+        if field not in self._fields or not prefix:
             return []
         found = [word.decode() for word in reader.expand_prefix(field, prefix)]
         return sorted(found, key=lambda word: (-reader.doc_frequency(field, word), word))[:limit]
@@ -70,7 +72,7 @@ class WhooshIndex:
     def correct(self, lang: str, word: str) -> str | None:
         """The nearest word in the index, one or two letters away; None when this one is there or nothing is near."""
         folded, field = fold(word), f"spelling_{lang}"
-        if field not in self._index.schema or len(folded) < SHORTEST_CORRECTED or self._searcher.reader().doc_frequency(field, folded):
+        if field not in self._fields or len(folded) < SHORTEST_CORRECTED or self._searcher.reader().doc_frequency(field, folded):
             return None
         distance = allowed_distance(folded)
         nearest = self._searcher.corrector(field).suggest(folded, limit=1, maxdist=distance, prefix=1)

@@ -69,15 +69,6 @@ class Filters:
     def __bool__(self) -> bool:
         return bool(self.lang or self.section or self.type or self.tag)
 
-    def admits(self, document: Document) -> bool:
-        """Whether the document is within all filters."""
-        return (
-            self.lang in ("", document.lang)
-            and self.section in ("", document.section)
-            and self.type in ("", document.type)
-            and (not self.tag or self.tag in document.tags)
-        )
-
 
 @dataclass(frozen=True)
 class Query:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from search.text import Token
 
 Vector = NDArray[np.float32]
+Rows = NDArray[np.int64]
 Kind = Literal["query", "passage"]
 Encode = Callable[[Sequence[str], Kind], Vector]
 

@@ -44,8 +44,8 @@ def pieces_of(plain: str, tokens: Tokens) -> list[str]:
     return [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
 
 
-def snippet_of(passage: Passage, plain: str, tokens: Tokens, reader: Analyser) -> tuple[str, tuple[Span, ...]]:
+def snippet_of(passage: Passage, pieces: Sequence[str], marks: tuple[set[str], set[str]], reader: Analyser) -> tuple[str, tuple[Span, ...]]:
     """The stretch of a passage to show, and the spans in it to mark."""
-    start, end = snippet.window(passage.text, pieces_of(plain, tokens))
+    start, end = snippet.window(passage.text, pieces)
     shown = passage.text[start:end]
-    return shown, tuple(reader.spans(shown, *marked(tokens)))
+    return shown, tuple(reader.spans(shown, *marks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from search.folding import fold, fold_kana, fold_with_offsets
@@ -17,9 +18,15 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-
 
 
 def overlap(text: str, pieces: Sequence[str]) -> int:
-    """How many different pieces (folded, kana as katakana) the text holds."""
-    folded = fold_kana(fold(text))
-    return sum(piece in folded for piece in set(pieces))
+    """How many of the pieces (folded, kana as katakana, each once) the text holds."""
+    folded = _comparable(text)
+    return sum(piece in folded for piece in pieces)
+
+
+@lru_cache(maxsize=8192)
+def _comparable(text: str) -> str:
+    """The text as pieces are looked for in it. Remembered: the same articles are found again and again."""
+    return fold_kana(fold(text))
 
 
 def window(text: str, pieces: Sequence[str]) -> Span:
@@ -37,10 +44,11 @@ def window(text: str, pieces: Sequence[str]) -> Span:
     return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
 
 
-def _sentences(text: str) -> list[Span]:
+@lru_cache(maxsize=4096)
+def _sentences(text: str) -> tuple[Span, ...]:
     bounds = [0, *(match.end() for match in _SENTENCE.finditer(text)), len(text)]
     spans = [(start, end) for start, end in pairwise(bounds) if text[start:end].strip()]
-    return [_trimmed(text, span) for span in spans]
+    return tuple(_trimmed(text, span) for span in spans)
 
 
 def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Span:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.bundle import Bundle, RecordFile
+from search.bundle import Bundle, RecordFile, StringFile
 from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.errors import BundleError
 from search.impacts import Bm25Impacts
@@ -24,7 +25,10 @@ from search.vector import FaissVectors
 
 _DOCUMENTS, _PASSAGES = "documents.jsonl", "passages.jsonl"
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.faiss", "questions.faiss"
-_TOKEN_KEYS, _SUGGEST = "token-keys.json", "suggest.json"
+# Passages that were shown last stay in memory.
+PASSAGES_KEPT = 4096
+_TOKEN_KEYS = "token-keys.json"
+_SUGGEST, _SUGGEST_KEYS, _SUGGEST_TEXTS = "suggest.npz", "suggest-keys.bin", "suggest-texts.bin"
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def write_corpus(folder: Path, contents: Contents, previous: Bundle | None = Non
     owners = np.array([rows[passage.article_id] for passage in contents.passages], dtype=np.int64)
     np.save(folder / "passage-documents.npy", owners)
     _write_impacts(folder / "impacts", contents)
-    _write_suggest(folder / _SUGGEST, documents)
+    _write_suggest(folder, documents)
     if contents.vectors is not None:
         FaissVectors(contents.vectors.passages).save(folder / _PASSAGE_VECTORS)
         FaissVectors(contents.vectors.questions).save(folder / _QUESTION_VECTORS)
@@ -80,14 +84,14 @@ def open_corpus(bundle: Bundle) -> Corpus:
         stored = RecordFile(folder / _DOCUMENTS)
         documents = [_document_from_json(stored[row]) for row in range(len(stored))]
         passages = RecordFile(folder / _PASSAGES)
-        suggest = json.loads((folder / _SUGGEST).read_text(encoding="utf-8"))
+        read = lru_cache(maxsize=PASSAGES_KEPT)(lambda row: Passage(**passages[row]))
         return Corpus(
             documents=documents,
-            passage=lambda row: Passage(**passages[row]),
+            passage=read,
             passage_documents=np.load(folder / "passage-documents.npy"),
             impacts=_open_impacts(folder / "impacts"),
             keyword=WhooshIndex(folder / "whoosh"),
-            suggest=SuggestIndex([Entry(*entry) for entry in suggest["entries"]], suggest["keys"], suggest["owners"], suggest["heads"]),
+            suggest=_open_suggest(folder),
             meaning=_open_meaning(bundle, len(passages)),
             version=bundle.version,
         )
@@ -113,7 +117,7 @@ def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
     return opened
 
 
-def _write_suggest(path: Path, documents: Sequence[Document]) -> None:
+def _write_suggest(folder: Path, documents: Sequence[Document]) -> None:
     entries = [
         Entry(row, text, title)
         for row, document in enumerate(documents)
@@ -121,13 +125,14 @@ def _write_suggest(path: Path, documents: Sequence[Document]) -> None:
         for text, title in [(document.title, True), *((question, False) for question in document.questions)]
     ]
     index = build_suggest(entries, [documents[entry.document].lang for entry in entries])
-    stored = {
-        "entries": [[entry.document, entry.text, entry.title] for entry in entries],
-        "keys": index.keys,
-        "owners": index.owners,
-        "heads": index.heads,
-    }
-    path.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
+    StringFile.write(folder / _SUGGEST_KEYS, index.keys)
+    StringFile.write(folder / _SUGGEST_TEXTS, index.texts)
+    np.savez(folder / _SUGGEST, owners=index.owners, heads=index.heads, documents=index.documents, ranks=index.ranks)
+
+
+def _open_suggest(folder: Path) -> SuggestIndex:
+    with np.load(folder / _SUGGEST) as arrays:
+        return SuggestIndex(keys=StringFile(folder / _SUGGEST_KEYS), texts=StringFile(folder / _SUGGEST_TEXTS), **arrays)
 
 
 def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) -> set[str]:

@@ -1,6 +1,6 @@
 """Completions while typing: titles and questions, by prefix of any of their words, as written or as read aloud.
 
-All keys are made when the bundle is built; a look-up is a bisection. Typing ぱすわ, パスワ or pasuwa finds パスワード.
+All keys are made when the bundle is built; a look-up is a bisection over them. Typing ぱすわ, パスワ or pasuwa finds パスワード.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from search.folding import fold, fold_kana, fold_sounds
 from search.text import morphemes_with_reading, sound_key
 
 KEY_CHARS = 24
+# Entries looked at for each one wanted: several may be of one document.
+FEW = 16
 _KANA_OR_KANJI = re.compile("[\u3041-\u30ff\u3400-\u9fff]")
 _LATIN_TAIL = re.compile("[a-z]{1,2}$")
 _CONSONANT_TAIL = re.compile("(?:[kgnhbpmr]y|sh?|ch?|ts?|[kgzdnhbpmyrwfvj])$(?<!n)")
@@ -35,45 +40,77 @@ class Entry:
 
 @dataclass(frozen=True)
 class SuggestIndex:
-    """Sorted keys, and for each of them the entry and whether the key is the entry's own beginning."""
+    """Entries by their keys.
 
-    entries: Sequence[Entry]
+    Of key i, ``owners[i]`` is the entry it leads to and ``heads[i]`` whether it is the entry's own beginning; ``keys`` are sorted.
+    Of entry j, ``documents[j]`` is its document and ``ranks[j]`` its place among all: titles first, short ones first.
+    """
+
     keys: Sequence[str]
-    owners: Sequence[int]
-    heads: Sequence[bool]
+    owners: NDArray[np.int32]
+    heads: NDArray[np.bool_]
+    texts: Sequence[str]
+    documents: NDArray[np.int32]
+    ranks: NDArray[np.int32]
 
-    def find(self, typed: str, allowed: Sequence[bool], preferred: Sequence[bool], limit: int) -> list[Entry]:
-        """Entries of allowed documents that complete what was typed; preferred documents, beginnings and titles first."""
+    def find(self, typed: str, allowed: NDArray[np.bool_], preferred: NDArray[np.bool_], limit: int) -> list[tuple[int, str]]:
+        """(document, text) that complete what was typed; ``allowed`` and ``preferred`` say so of each document.
+
+        Preferred documents come first, then entries that begin so, then titles; one entry a document.
+        """
         parts = [forms for part in fold(typed).split() if (forms := typed_forms(part))]
-        if not parts:
+        if not parts or not len(self.documents):
             return []
-        found = self._owners(parts[-1])
+        hits, heads = self._entries(parts[-1])
         for forms in parts[:-1]:
-            others = self._owners(forms)
-            found = {owner: found[owner] and others[owner] for owner in found.keys() & others.keys()}
-        kept = [(owner, head) for owner, head in found.items() if allowed[self.entries[owner].document]]
-        kept.sort(key=lambda pair: self._order(pair[0], pair[1], preferred))
-        return _one_a_document([self.entries[owner] for owner, _ in kept], limit)
+            also, also_heads = self._entries(forms)
+            hits, heads = hits & also, heads & also_heads
+        found = np.flatnonzero(hits & allowed[self.documents])
+        order = (~preferred[self.documents[found]] * 2 + ~heads[found]) * np.int64(len(self.documents)) + self.ranks[found]
+        return self._one_a_document(found[_smallest(order, FEW * limit)], limit)
 
-    def _owners(self, forms: Iterable[str]) -> dict[int, bool]:
-        found: dict[int, bool] = {}
+    def _entries(self, forms: Iterable[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of each entry whether one of the forms leads to it, and whether it begins so."""
+        hits, heads = np.zeros((2, len(self.documents)), dtype=np.bool_)
         for form in forms:
-            first, last = bisect_left(self.keys, form), bisect_left(self.keys, form + "\U0010ffff")
-            for place in range(first, last):
-                owner = self.owners[place]
-                found[owner] = found.get(owner, False) or self.heads[place]
-        return found
+            found = slice(bisect_left(self.keys, form), bisect_left(self.keys, form + "\U0010ffff"))
+            owners = self.owners[found]
+            hits[owners] = True
+            heads[owners[self.heads[found]]] = True
+        return hits, heads
 
-    def _order(self, owner: int, head: bool, preferred: Sequence[bool]) -> tuple[bool, bool, bool, int, str]:
-        entry = self.entries[owner]
-        return not preferred[entry.document], not head, not entry.title, len(entry.text), entry.text
+    def _one_a_document(self, entries: NDArray[np.int64], limit: int) -> list[tuple[int, str]]:
+        kept: dict[int, str] = {}
+        for entry in entries.tolist():
+            kept.setdefault(int(self.documents[entry]), self.texts[entry])
+            if len(kept) == limit:
+                break
+        return list(kept.items())
+
+
+def _smallest(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Where the ``count`` smallest values are, in their order."""
+    if len(order) > count:
+        chosen = np.argpartition(order, count)[:count]
+        return chosen[np.argsort(order[chosen])]
+    return np.argsort(order)
 
 
 def build_suggest(entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
     """Index entries; ``langs`` gives the language of each."""
     rows = [(key, owner, head) for owner, (entry, lang) in enumerate(zip(entries, langs, strict=True)) for key, head in entry_keys(entry.text, lang)]
     rows.sort()
-    return SuggestIndex(entries, [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+    order = sorted(range(len(entries)), key=lambda place: (not entries[place].title, len(entries[place].text), entries[place].text))
+    ranks = np.zeros(len(entries), dtype=np.int32)
+    ranks[order] = np.arange(len(entries))
+    return SuggestIndex(
+        keys=[row[0] for row in rows],
+        owners=np.array([row[1] for row in rows], dtype=np.int32),
+        heads=np.array([row[2] for row in rows], dtype=np.bool_),
+        texts=[entry.text for entry in entries],
+        documents=np.array([entry.document for entry in entries], dtype=np.int32),
+        ranks=ranks,
+    )
 
 
 @lru_cache(maxsize=100_000)
@@ -128,13 +165,3 @@ def romaji(letters: str) -> str:
         return ""
     kana = str(jaconv.hira2kata(jaconv.alphabet2kana(begun)))
     return "" if re.search("[a-z']", kana) else fold_sounds(kana)
-
-
-def _one_a_document(entries: Iterable[Entry], limit: int) -> list[Entry]:
-    kept: dict[int, Entry] = {}
-    for entry in entries:
-        if entry.document not in kept:
-            kept[entry.document] = entry
-        if len(kept) == limit:
-            break
-    return list(kept.values())

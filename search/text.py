@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from threading import local
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.folding import Folded, fold, fold_kana, fold_sounds, fold_with_offsets
 
@@ -71,14 +71,16 @@ ENGLISH_FUNCTION_WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """An indexed form and the stretch of the original text that it came from. ``prefix`` asks for all that start so."""
 
     text: str
     start: int
     end: int
     prefix: bool = False
+
+
+Stretches = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,21 @@ class Analyser:
 
     def spans(self, text: str, words: set[str], grams: set[str]) -> list[tuple[int, int]]:
         """Stretches of ``text`` that hold one of the words, or grams in a row: one bigram alone marks half of other words."""
+        own_words, own_grams = _stretches(self.lang, text)
+        rows = merge_spans([(start, end) for gram, start, end in own_grams if gram in grams]) if grams else []
+        return merge_spans([(start, end) for word, start, end in own_words if word in words] + [row for row in rows if row[1] - row[0] > 2])
+
+    def stretches(self, text: str) -> tuple[Stretches, Stretches]:
+        """(form, start, end) of every word and every gram of a text that is shown."""
         folded = fold_with_offsets(text)
-        found = [(token.start, token.end) for token in self._words(folded) if token.text in words]
-        rows = merge_spans([(token.start, token.end) for token in _grams(folded, tail=False) if token.text in grams])
-        return merge_spans(found + [(start, end) for start, end in rows if end - start > 2])
+        words = tuple((token.text, token.start, token.end) for token in self._words(folded))
+        return words, tuple((token.text, token.start, token.end) for token in _grams(folded, tail=False))
+
+
+@lru_cache(maxsize=8192)
+def _stretches(lang: str, text: str) -> tuple[Stretches, Stretches]:
+    """Remembered: the same titles and sentences are shown again and again."""
+    return analyser(lang).stretches(text)
 
 
 @lru_cache(maxsize=64)
@@ -202,6 +215,9 @@ def _token(folded: Folded, text: str, start: int, end: int) -> Token:
 def _latin_words(folded: Folded, stem: Callable[[str], str]) -> Iterator[Token]:
     for match in _LATIN.finditer(folded.text):
         run, start = match.group(), match.start()
+        if run.isalpha():
+            yield _token(folded, stem(run), start, match.end())
+            continue
         plain = re.sub(r"'s?$|'s(?=\W|$)", "", run) if "'" in run else run
         whole = _SEPARATORS.sub("", plain)
         parts = _parts(run)
@@ -227,6 +243,7 @@ def _stemmer(lang: str) -> Callable[[str], str]:
     store = local()
     name = STEMMERS[lang]
 
+    @lru_cache(maxsize=50_000)
     def stem(word: str) -> str:
         if not hasattr(store, "stemmer"):
             store.stemmer = Stemmer.Stemmer(name)
@@ -237,21 +254,33 @@ def _stemmer(lang: str) -> Callable[[str], str]:
 
 def _japanese_words(folded: Folded) -> Iterator[Token]:
     """Codes and Latin names whole; for the rest dictionary forms of long units and of the short units in them."""
-    latin = [(match.start(), match.end()) for match in _LATIN.finditer(folded.text)]
-    yield from _latin_words(folded, lambda word: word)
     covered = bytearray(len(folded.text))
-    for start, end in latin:
-        covered[start:end] = b"\1" * (end - start)
+    for match in _LATIN.finditer(folded.text):
+        covered[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+    yield from _latin_words(folded, lambda word: word)
     for at, line in _sudachi_lines(folded.text):
         for morpheme in _sudachi().tokenize(line):
             start, end = at + morpheme.begin(), at + morpheme.end()
-            if all(covered[start:end]) or morpheme.part_of_speech()[0] in _CONTENT_FREE:
+            if 0 not in covered[start:end] or _tells_nothing(morpheme):
                 continue
             yield from _units(folded, morpheme, start, end)
 
 
+_free_of_content: dict[int, bool] = {}
+
+
+def _tells_nothing(morpheme: Any) -> bool:
+    """Particles, auxiliaries, signs and spaces, remembered by the dictionary's number of the part of speech."""
+    number = morpheme.part_of_speech_id()
+    if number not in _free_of_content:
+        _free_of_content[number] = morpheme.part_of_speech()[0] in _CONTENT_FREE
+    return _free_of_content[number]
+
+
 def _units(folded: Folded, morpheme: Any, start: int, end: int) -> Iterator[Token]:
     yield _token(folded, _normal(morpheme), start, end)
+    if end - start < 2:
+        return
     shorts = morpheme.split(_short_units(), add_single=False)
     for short in shorts:
         inner = start + short.begin() - morpheme.begin()
@@ -324,8 +353,7 @@ def _function_words(lang: str) -> frozenset[str]:
 # --- grams -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Cell:
+class _Cell(NamedTuple):
     """One character of a run after the folding of sounds, with its stretch of the folded text."""
 
     char: str
@@ -335,8 +363,10 @@ class _Cell:
 
 def _cells(run: str, at: int) -> list[_Cell]:
     """Characters of a run: kana as katakana, ヴァ as バ, no long-vowel mark at the end of a kana word."""
-    cells: list[_Cell] = []
     kana = fold_kana(run)
+    if "ヴ" not in kana and "ー" not in kana:
+        return [_Cell(char, at + index, at + index + 1) for index, char in enumerate(kana)]
+    cells: list[_Cell] = []
     index = 0
     while index < len(run):
         pair = fold_sounds(kana[index : index + 2])

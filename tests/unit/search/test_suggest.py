@@ -1,5 +1,6 @@
 """Suggestions complete what is typed, before and after conversion."""
 
+import numpy as np
 import pytest
 
 from search.suggest import Entry, build_suggest, romaji, typed_forms
@@ -10,7 +11,7 @@ ALL = [True] * len(TEXTS)
 
 
 def found(typed: str, allowed: list[bool] = ALL) -> list[str]:
-    return [entry.text for entry in INDEX.find(typed, allowed, ALL, 8)]
+    return [text for _, text in INDEX.find(typed, np.array(allowed), np.array(ALL), 8)]
 
 
 @pytest.mark.parametrize("typed", ["ぱすわ", "パスワ", "pasuwa", "pasuw", "ﾊﾟｽ", "ぱすw", "わすれ"])

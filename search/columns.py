@@ -1,0 +1,99 @@
+"""What is asked of every document at once, as arrays with one value a document: who may see it and when, filters, language."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search import fusion
+from search.model import Document, Filters
+from search.ports import Rows, Vector
+
+Mask = NDArray[np.bool_]
+# Beside a cosine between passages.
+SAME_SECTION, SAME_TAG = 0.01, 0.02
+
+
+class Columns:
+    """The documents' columns; made once when an index is opened."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.rows = {document.id: row for row, document in enumerate(documents)}
+        self.groups = np.array([_group(self.rows, document, row) for row, document in enumerate(documents)], dtype=np.int64)
+        self._begin = np.array([_begin(document) for document in documents], dtype=np.float64)
+        self._end = np.array([document.expire_at.timestamp() if document.expire_at else np.inf for document in documents], dtype=np.float64)
+        self._audience = _rows_by([document.audience for document in documents])
+        self._lang = _rows_by([document.lang for document in documents])
+        self._section = _rows_by([document.section for document in documents])
+        self._type = _rows_by([document.type for document in documents])
+        self._tag = _rows_by_each([document.tags for document in documents])
+        self._boost = np.array([fusion.BOOST_WEIGHT * np.log(document.boost) for document in documents], dtype=np.float32)
+        self._count = len(documents)
+
+    def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
+        """Which documents one of the audiences may see at that time and the filters admit, shape (documents,)."""
+        stamp = now.timestamp()
+        allowed: Mask = (self._begin <= stamp) & (stamp < self._end)
+        seen = np.zeros(self._count, dtype=np.bool_)
+        for audience in audiences:
+            seen |= self._mask(self._audience, audience)
+        allowed &= seen
+        for column, value in ((self._lang, filters.lang), (self._section, filters.section), (self._type, filters.type), (self._tag, filters.tag)):
+            if value:
+                allowed &= self._mask(column, value)
+        return allowed
+
+    def in_language(self, *langs: str) -> Mask:
+        """Which documents are written in one of the languages."""
+        mask = np.zeros(self._count, dtype=np.bool_)
+        for lang in langs:
+            mask |= self._mask(self._lang, lang)
+        return mask
+
+    def preferences(self, langs: Sequence[str]) -> Vector:
+        """What is added to each document's score: for its boost, and against it in a language that was not asked for."""
+        other = np.where(self.in_language(*langs), 0, fusion.OTHER_LANGUAGE) if any(langs) else 0
+        return (self._boost + other).astype(np.float32)
+
+    def likeness(self, document: Document) -> Vector:
+        """How much each document shares with one: a little for the section, more for each tag."""
+        likeness = np.zeros(self._count, dtype=np.float32)
+        likeness[self._section.get(document.section, _NOBODY)] += SAME_SECTION
+        for tag in set(document.tags):
+            likeness[self._tag.get(tag, _NOBODY)] += SAME_TAG
+        return likeness
+
+    def _mask(self, column: Mapping[str, Rows], value: str) -> Mask:
+        mask = np.zeros(self._count, dtype=np.bool_)
+        mask[column.get(value, _NOBODY)] = True
+        return mask
+
+
+_NOBODY = np.zeros(0, dtype=np.int64)
+
+
+def _begin(document: Document) -> float:
+    """When a document begins to be shown (seconds since 1970); never, where it is not published."""
+    if document.status != "published":
+        return np.inf
+    return document.publish_at.timestamp() if document.publish_at else -np.inf
+
+
+def _group(rows: Mapping[str, int], document: Document, row: int) -> int:
+    return rows.get(document.group, row) if document.group else row
+
+
+def _rows_by(values: Sequence[str]) -> dict[str, Rows]:
+    return _rows_by_each([(value,) for value in values])
+
+
+def _rows_by_each(values: Sequence[Sequence[str]]) -> dict[str, Rows]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for row, own in enumerate(values):
+        for value in own:
+            found[value].append(row)
+    return {value: np.array(rows, dtype=np.int64) for value, rows in found.items()}

@@ -1,0 +1,188 @@
+"""Each arm's evidence for the documents worth looking at, and their order. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from search import fusion
+from search.columns import Columns, Mask
+from search.corpus import Corpus, Meaning
+from search.fusion import Evidence
+from search.model import ARMS
+from search.ports import Impacts, Rows, Vector, VectorIndex
+from search.text import Token
+
+# How many documents or rows each arm may propose. MAP over 100 needs more than a page.
+CANDIDATES = 200
+# Hits below this share of the first one's score are not counted among the results that a page offers.
+RELEVANT_SHARE = 0.35
+
+Tokens = tuple[list[Token], list[Token]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is ranked for: the words and grams by language, the vector if there is one, who may be found."""
+
+    tokens: Mapping[str, Tokens]
+    vector: Vector | None
+    allowed: Mask
+    langs: Sequence[str]
+    arms: frozenset[str] = frozenset(ARMS)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates with their scores and each arm's evidence; ``order`` has their places, best first, one a group."""
+
+    documents: Rows
+    scores: Vector
+    evidence: Evidence
+    order: Rows
+
+    def relevant(self) -> Rows:
+        """The places worth paging through: those near enough to the first."""
+        scores = self.scores[self.order]
+        if not len(scores) or scores[0] <= 0:
+            return self.order
+        kept: Rows = self.order[scores >= RELEVANT_SHARE * scores[0]]
+        return kept
+
+    def arms(self, place: int) -> dict[str, tuple[int, float]]:
+        """Arm -> (rank from 1 among the documents shown, score) of one place; the keyword arm only where it found something."""
+        named = {"keyword": self.evidence.coverage, "passage": self.evidence.passage, "question": self.evidence.question}
+        found: dict[str, tuple[int, float]] = {}
+        for arm, scores in named.items():
+            if scores is not None and (arm != "keyword" or scores[place] > 0):
+                found[arm] = (int(np.count_nonzero(scores[self.order] > scores[place])) + 1, round(float(scores[place]), 4))
+        return found
+
+
+class Ranker:
+    """Ranks one corpus. Threads may share it."""
+
+    def __init__(self, corpus: Corpus, columns: Columns) -> None:
+        self._corpus = corpus
+        self._columns = columns
+        self._documents = len(corpus.documents)
+        everyone = np.arange(self._documents + 1)
+        self._first_passage = np.searchsorted(corpus.passage_documents, everyone)
+        if corpus.meaning is not None:
+            self._question_order = np.argsort(corpus.meaning.question_documents, kind="stable")
+            self._first_question = np.searchsorted(corpus.meaning.question_documents[self._question_order], everyone)
+
+    def passages_of(self, row: int) -> range:
+        """The passages of a document."""
+        return range(int(self._first_passage[row]), int(self._first_passage[row + 1]))
+
+    def rank(self, question: Question) -> Ranking:
+        """Candidates of all arms asked for, by fused score."""
+        covered = self._coverage(question) if "keyword" in question.arms else np.zeros(self._documents, np.float32)
+        chosen = _best(covered, CANDIDATES)
+        passage = nearest = None
+        meaning = self._corpus.meaning
+        if question.vector is not None and meaning is not None:
+            chosen = np.union1d(chosen, self._nearest_documents(question, question.vector, meaning))
+            passage = self.passage_scores(question.vector, chosen) if "passage" in question.arms else None
+            nearest = self._question_scores(question.vector, chosen, meaning) if "question" in question.arms else None
+        evidence = Evidence(covered[chosen], passage, nearest)
+        together = fusion.fuse(evidence) + self._columns.preferences(question.langs)[chosen]
+        scores = together if len(question.arms) > 1 else _single(evidence, question.arms)
+        return Ranking(chosen, scores, evidence, self._order(question, chosen, scores))
+
+    def passage_scores(self, vector: Vector, documents: Rows) -> Vector:
+        """Cosine of each document's nearest passage."""
+        assert self._corpus.meaning is not None  # noqa: S101, callers have a vector
+        first, last = self._first_passage[documents], self._first_passage[documents + 1]
+        return self._best_of(self._corpus.meaning, self._corpus.meaning.passages, vector, _ranges(first, last), last - first)
+
+    def _question_scores(self, vector: Vector, documents: Rows, meaning: Meaning) -> Vector:
+        """Cosine of each document's nearest title, question or confirmed question."""
+        first, last = self._first_question[documents], self._first_question[documents + 1]
+        return self._best_of(meaning, meaning.questions, vector, self._question_order[_ranges(first, last)], last - first)
+
+    def _coverage(self, question: Question) -> Vector:
+        covered = np.zeros(self._documents, dtype=np.float32)
+        for lang, (words, grams) in question.tokens.items():
+            impacts = self._corpus.impacts[lang]
+            total = _total_weight(impacts.words, words) + _total_weight(impacts.grams, grams)
+            if total:
+                covered[impacts.documents] = fusion.coverage(impacts.words.scores(words) + impacts.grams.scores(grams), total)
+        covered[~question.allowed] = 0
+        return covered
+
+    def _nearest_documents(self, question: Question, vector: Vector, meaning: Meaning) -> Rows:
+        found: list[Rows] = []
+        allowed = None if question.allowed.all() else question.allowed
+        if "passage" in question.arms and len(meaning.passages):
+            owners = self._corpus.passage_documents
+            rows, _ = meaning.passages.search(vector, CANDIDATES, None if allowed is None else allowed[owners])
+            found.append(owners[rows])
+        if "question" in question.arms and len(meaning.questions):
+            owners = meaning.question_documents
+            rows, _ = meaning.questions.search(vector, 2 * CANDIDATES, None if allowed is None else allowed[owners])
+            found.append(owners[rows])
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+    @staticmethod
+    def _best_of(meaning: Meaning, index: VectorIndex, vector: Vector, rows: Rows, sizes: Rows) -> Vector:
+        """The best score of each document's rows, which stand one after another, ``sizes`` of them each."""
+        best = np.full(len(sizes), fusion.BACKGROUND, dtype=np.float32)
+        if not len(rows):
+            return best
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        best[sizes > 0] = np.maximum.reduceat(index.scores(vector, rows), starts[sizes > 0])
+        return meaning.scale.standard(best) if meaning.scale else best
+
+    def _order(self, question: Question, documents: Rows, scores: Vector) -> Rows:
+        """Places by score; of an article and its translations only the one in the asker's language, at the best one's place."""
+        order = np.argsort(-scores, kind="stable")
+        groups = self._columns.groups[documents[order]]
+        _, firsts = np.unique(groups, return_index=True)
+        if len(firsts) == len(order):
+            return order
+        rank = np.full(self._documents, len(question.langs))
+        for place, lang in reversed(list(enumerate(question.langs))):
+            rank[self._columns.in_language(lang)] = place
+        best: dict[int, int] = {}
+        for place, group in zip(order.tolist(), groups.tolist(), strict=True):
+            if group not in best or rank[documents[place]] < rank[documents[best[group]]]:
+                best[group] = place
+        return np.array(list(best.values()), dtype=np.int64)
+
+
+def _best(values: Vector, count: int) -> Rows:
+    """Where the ``count`` highest values above 0 are, in any order."""
+    above = np.flatnonzero(values)
+    if len(above) <= count:
+        return above
+    # Equal values at the edge: the earlier document, so that the same question always gives the same answer.
+    edge = np.partition(values[above], len(above) - count)[len(above) - count]
+    over, at_edge = above[values[above] > edge], above[values[above] == edge]
+    return np.concatenate([over, at_edge[: count - len(over)]])
+
+
+def _ranges(first: Rows, last: Rows) -> Rows:
+    """All numbers of the ranges [first, last), one range after another."""
+    sizes = last - first
+    if not sizes.sum():
+        return np.zeros(0, dtype=np.int64)
+    shifts = np.repeat(first - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
+    numbers: Rows = np.arange(int(sizes.sum())) + shifts
+    return numbers
+
+
+def _total_weight(impacts: Impacts, tokens: Sequence[Token]) -> float:
+    return sum(impacts.weight(token) or impacts.unknown_weight() for token in tokens)
+
+
+def _single(evidence: Evidence, arms: frozenset[str]) -> Vector:
+    """One arm alone, for measuring."""
+    if "passage" in arms and evidence.passage is not None:
+        return evidence.passage
+    if "question" in arms and evidence.question is not None:
+        return evidence.question
+    return evidence.coverage
