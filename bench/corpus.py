@@ -40,7 +40,8 @@ def material(folder: Path) -> dict[str, Material]:
         cache = BuildCache(Path(temporary) / "cache.sqlite")
         articles, _, _ = collect(folder, cache, UTC)
         cache.close()
-    sections, questions = defaultdict(list), defaultdict(list)
+    sections: dict[str, list[Section]] = defaultdict(list)
+    questions: dict[str, list[str]] = defaultdict(list)
     for article in articles:
         sections[article.lang] += [section for section in article.sections if section.text]
         questions[article.lang] += [article.title, *article.questions, *article.tests]

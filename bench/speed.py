@@ -171,8 +171,7 @@ def measure_http(bench: Bench) -> None:
             load = run_clients(address, asked, clients)
             record(bench, f"http_{clients}", load["times"])
             bench.figures[f"http_{clients}_new_per_s"] = load["per_s"]
-        asked = mixed(bench.questions(1_200, seed=300))
-        load = run_clients(address, asked, 8)
+        load = run_clients(address, mixed(bench.questions(1_200, seed=300)), 8)
         record(bench, "http_8_mixed", load["times"])
         bench.figures["http_per_s"] = load["per_s"]
         bench.figures["memory_mb"] = pss(process.pid)
@@ -206,7 +205,6 @@ def record(bench: Bench, name: str, times: Sequence[float]) -> None:
 
 def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
     """Everything, in order; progress goes to standard error."""
-    said = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
     source = material(flags.articles)
     embedder = WarmingEmbedder(lambda: load_embedder("", flags.model_dir))
     embedder.start()
@@ -218,19 +216,23 @@ def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
     cache.close()
     bench.figures["passages"] = len(bench.passages)
     bench.figures["articles"] = len(bench.articles)
-    said("building")
+    _say("building")
     bench.figures["build_s"] = build(bench.articles, data, bench.ready)
-    said("asking in process")
+    _say("asking in process")
     corpus = open_corpus(Builds(data / "index").open_current())
     measure_in_process(bench, Engine(corpus, embedder))
-    said("asking over HTTP")
+    _say("asking over HTTP")
     measure_http(bench)
     if flags.peers:
-        said("asking the peers")
+        _say("asking the peers")
         measure_peers(bench)
-    said("build rates")
+    _say("build rates")
     measure_build_rate(bench, flags.peers)
     return {name: round(value, 3) for name, value in bench.figures.items()}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 RATIOS = {

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from indexer.errors import IndexerError
 from indexer.model import BuildReport, Problem
 from search.errors import SearchError
+from search.ports import Embedder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[common, indexing], help="find what is wrong with the articles")
     check.add_argument("--fix", action="store_true", help="mend what is safe to mend: missing ids, links to moved articles")
     check.add_argument("--strict", action="store_true", help="warnings count too")
+    check.add_argument("--search", action="store_true", help="index the articles aside and run every article's tests: queries")
     check.set_defaults(run=_check)
     build = commands.add_parser("build", parents=[common, indexing], help="index the articles")
     build.set_defaults(run=_build)
@@ -118,9 +120,19 @@ def _check(flags: argparse.Namespace) -> int:
                 print(line)
             articles, problems, _ = collect(flags.articles, cache, flags.timezone)
         cache.close()
+    if flags.search:
+        problems = [*problems, *_search_tests(flags)]
     _show(problems)
     print(_summary(len(articles), problems))
     return 1 if any(problem.severity == "error" or flags.strict for problem in problems) else 0
+
+
+def _search_tests(flags: argparse.Namespace) -> list[Problem]:
+    """Articles that their own tests do not find first."""
+    from indexer.progress import Bar
+    from indexer.trial import failed_tests
+
+    return failed_tests(flags.articles, flags.data, _embedder(flags), flags.timezone, Bar())
 
 
 def _build(flags: argparse.Namespace) -> int:
@@ -154,18 +166,22 @@ def _watch(flags: argparse.Namespace) -> int:
 def _run_build(flags: argparse.Namespace) -> BuildReport:
     from indexer.build import Paths, build
     from indexer.progress import Bar
+
+    return build(Paths(flags.articles, flags.data), _embedder(flags), flags.timezone, Bar())
+
+
+def _embedder(flags: argparse.Namespace) -> Embedder:
+    """The model that the flags name; none where it cannot be had, which is said."""
+    from indexer.progress import Bar
     from search.errors import ModelError
     from search.loading import load_embedder
-    from search.ports import Embedder
     from search.warming import OffEmbedder
 
-    embedder: Embedder
     try:
-        embedder = load_embedder(flags.model, flags.data / "model", progress=Bar())
+        return load_embedder(flags.model, flags.data / "model", progress=Bar())
     except ModelError as error:
         print(f"{error}\nIndexing for keyword search alone.", file=sys.stderr)
-        embedder = OffEmbedder()
-    return build(Paths(flags.articles, flags.data), embedder, flags.timezone, Bar())
+        return OffEmbedder()
 
 
 def _print_report(report: BuildReport) -> None:

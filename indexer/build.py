@@ -28,12 +28,15 @@ from indexer.render import VERSION as RENDER_VERSION
 from indexer.render import render, resolve
 from indexer.sections import read_sections
 from indexer.source import SourceFile, read, require_folder, walk
-from search.bundle import Builds, Bundle, ModelStamp
+from indexer.synonyms import read_synonyms
+from search.bundle import SCHEMA, Builds, Bundle, ModelStamp
+from search.centring import centre, centres_of
 from search.errors import BundleError, EmbedderUnavailable
 from search.fusion import Scale
 from search.model import Passage
 from search.ports import Embedder, Vector
 from search.store import Contents, DocumentTokens, Vectors, write_corpus
+from search.synonyms import Rule
 from search.text import VERSION as ANALYSER_VERSION
 from search.text import analyser
 
@@ -76,6 +79,7 @@ class _Ready:
     images: Mapping[str, Path]
     passages: Sequence[Passage]
     tokens: Sequence[DocumentTokens]
+    synonyms: Sequence[Rule] = ()
 
 
 def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet) -> BuildReport:
@@ -109,7 +113,9 @@ def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -
         cache = BuildCache(paths.cache)
         try:
             articles, problems, sections = collect(paths.articles, cache, zone, progress)
-            return publish(builds, work, articles, paths.articles, sections, embedder, cache, progress), problems
+            synonyms, wrong = read_synonyms(paths.articles)
+            report = publish(builds, work, articles, paths.articles, sections, embedder, cache, progress, synonyms)
+            return report, [*problems, *wrong]
         finally:
             cache.close()
 
@@ -174,16 +180,17 @@ def publish(
     embedder: Embedder,
     cache: BuildCache,
     progress: Progress = quiet,
+    synonyms: Sequence[Rule] = (),
 ) -> BuildReport:
     """Turn articles into a bundle in ``work`` and make it the current one; nothing is published where nothing changed."""
     linked, images = link(articles, folder)
     passages = [passage for article in linked for passage in to_passages(article)]
     tokens = analyse(linked, cache, progress)
     previous = _previous(builds)
-    stamp = _inputs(linked, images, sections, embedder)
+    stamp = _inputs(linked, images, sections, synonyms, embedder)
     if previous is not None and _stored_inputs(previous) == stamp:
         return BuildReport(previous.version, len(linked), len(passages), published=False)
-    ready = _Ready(linked, sections, images, passages, tokens)
+    ready = _Ready(linked, sections, images, passages, tokens, synonyms)
     vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
     progress("writing the index", 0, 1)
     reused = _write(work, ready, vectors, previous, stamp)
@@ -273,20 +280,23 @@ def embed(ready: _Ready, embedder: Embedder, cache: BuildCache, progress: Progre
     try:
         passages, first = cache.vectors(embedder, texts, "passage", lambda done, total: progress("embedding passages", done, total))
         asked, second = cache.vectors(embedder, [text for _, text in questions], "query", lambda done, total: progress("embedding questions", done, total))
-        scale = None if embedder.calibrated else measure_scale(passages, asked)
-        stamp = ModelStamp(embedder.fingerprint, passages.shape[1], scale)
+        langs = [ready.articles[row].lang for row, _ in questions]
+        centres = centres_of(asked, langs, embedder.calibrated)
+        centred = centre(asked, langs, centres)
+        scales = (None, None) if embedder.calibrated else (measure_scale(passages, asked), measure_scale(centred, centred))
+        stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
     except EmbedderUnavailable as unavailable:
         return None, None, 0, unavailable.reason
     owners = np.array([row for row, _ in questions], dtype=np.int64)
-    return Vectors(passages, asked, owners), stamp, first + second, ""
+    return Vectors(passages, centred, owners, centres), stamp, first + second, ""
 
 
-def measure_scale(passages: Vector, questions: Vector, sample: int = 400) -> Scale:
-    """Mean and spread of the cosines between a sample of questions and passages; almost all of them are unrelated."""
+def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
+    """Mean and spread of the cosines between samples of two sets of texts; almost all of them are unrelated."""
     chance = np.random.default_rng(0)
-    left = questions[chance.permutation(len(questions))[:sample]]
-    right = passages[chance.permutation(len(passages))[:sample]]
-    cosines = left @ right.T
+    some = left[chance.permutation(len(left))[:sample]]
+    others = right[chance.permutation(len(right))[:sample]]
+    cosines = some @ others.T
     return Scale(float(cosines.mean()), max(float(cosines.std()), 1e-3))
 
 
@@ -295,7 +305,7 @@ def measure_scale(passages: Vector, questions: Vector, sample: int = 400) -> Sca
 
 def _write(work: Path, ready: _Ready, vectors: Vectors | None, previous: Bundle | None, stamp: str) -> set[str]:
     """Write the bundle's files; returns the names of those taken over from the previous one."""
-    contents = Contents([to_document(article) for article in ready.articles], ready.passages, ready.tokens, vectors)
+    contents = Contents([to_document(article) for article in ready.articles], ready.passages, ready.tokens, vectors, ready.synonyms)
     reused = write_corpus(work, contents, previous)
     reused |= write_library(work, ready.articles, ready.sections, previous)
     reused |= _write_images(work / "images", ready.images, previous)
@@ -324,9 +334,10 @@ def _previous(builds: Builds) -> Bundle | None:
         return None
 
 
-def _inputs(articles: Sequence[Article], images: Mapping[str, Path], sections: Mapping[str, SectionInfo], embedder: Embedder) -> str:
+def _inputs(articles: Sequence[Article], images: Mapping[str, Path], sections: Mapping[str, SectionInfo], synonyms: Sequence[Rule], embedder: Embedder) -> str:
     """A hash over everything that a bundle depends on."""
-    digest = hashlib.sha256(f"{ANALYSER_VERSION}/{RENDER_VERSION}/{_fingerprint(embedder)}".encode())
+    digest = hashlib.sha256(f"{SCHEMA}/{ANALYSER_VERSION}/{RENDER_VERSION}/{_fingerprint(embedder)}".encode())
+    digest.update(repr(tuple(synonyms)).encode("utf-8", "replace"))
     for article in articles:
         digest.update(article_hash(article).encode())
     for part in (*sorted(images), *(repr(section) for section in sections.values())):

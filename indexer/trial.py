@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 
+from indexer.build import Paths, Progress, collect, publish, quiet
+from indexer.cache import BuildCache
+from indexer.model import Article, Problem
+from indexer.synonyms import read_synonyms
+from search.bundle import Builds
 from search.engine import Engine
 from search.model import Filters, Query
+from search.ports import Embedder
+from search.store import open_corpus
 
 DEPTH = 50
 
@@ -38,3 +47,38 @@ def _try(engine: Engine, article_id: str, lang: str, test: str, now: datetime, a
     rank = next((place for place, hit in enumerate(hits, 1) if hit.article_id == article_id), 0)
     above = hits[: rank - 1] if rank else hits
     return Trial(article_id, test, rank, tuple(hit.document.title for hit in above[:3]))
+
+
+def failed_tests(folder: Path, data: Path, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet) -> list[Problem]:
+    """Index the articles aside, run every test, and say of each that did not find its article first what stood above it.
+
+    Nothing that is served is touched; texts embedded before are taken from the build cache in ``data``.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        cache = BuildCache(Paths(folder, data).cache)
+        builds = Builds(Path(aside))
+        try:
+            articles, _, sections = collect(folder, cache, zone)
+            synonyms, _ = read_synonyms(folder)
+            with builds.building() as work:
+                publish(builds, work, articles, folder, sections, embedder, cache, progress, synonyms)
+        finally:
+            cache.close()
+        engine = Engine(open_corpus(builds.open_current()), embedder)
+        return [problem for article in articles for problem in _failures(engine, article)]
+
+
+def _failures(engine: Engine, article: Article) -> list[Problem]:
+    """What is wrong with an article's tests; drafts and articles for other times are not tried."""
+    now, audiences = datetime.now(UTC), frozenset({article.audience, "public"})
+    if article.status != "published" or (article.publish_at and now < article.publish_at) or (article.expire_at and article.expire_at <= now):
+        return []
+    trials = try_article(engine, article.id, article.lang, article.tests, now, audiences)
+    return [_problem(article, trial) for trial in trials if not trial.passed]
+
+
+def _problem(article: Article, trial: Trial) -> Problem:
+    place = f"finds it at rank {trial.rank}" if trial.rank else f"does not find it among the first {DEPTH}"
+    above = f"; above it: {', '.join(trial.above)}" if trial.above else ""
+    mend = "Add the customer's words to questions: or keywords:, or take the test out if the article above answers it better."
+    return Problem(article.path, 1, "error", "search-test", f"the test {trial.query!r} {place}{above}.", mend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -65,6 +66,37 @@ def model() -> None:
         click.echo(str(ensure_model(settings.data / "model", Bar())))
     except ModelError as error:
         raise click.ClickException(str(error)) from error
+
+
+@kb.command("calibrate")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@with_appcontext
+def calibrate(file: Path) -> None:
+    """Fit the verdict to FILE, JSON Lines of queries known to be answered or not."""
+    from flask import current_app
+
+    from kb_app.calibrating import calibrate as fit
+    from kb_app.calibrating import read_known
+    from kb_app.services import CALIBRATION
+    from search.errors import SearchError
+    from search.warming import WarmingEmbedder
+
+    services = current_app.extensions["kb_services"]
+    try:
+        known = read_known(file)
+        snapshot = services.live.current()
+        if snapshot is None:
+            raise click.ClickException("There is no index yet. Run: flask --app kb_app kb build")
+        if isinstance(services.embedder, WarmingEmbedder):
+            services.embedder.start()
+            services.embedder.wait()
+        target = services.settings.data / CALIBRATION
+        fitted = fit(snapshot.engine, known, target, file.name)
+    except SearchError as error:
+        raise click.ClickException(str(error)) from error
+    for name, value in fitted.sheet.items():
+        click.echo(f"{name}: {value}")
+    click.echo(f"Stored in {target}; a running site uses it from its next index on, or when it is started anew.")
 
 
 @kb.command("settings")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexer.library import Library
-from search.bundle import Builds
+from search.answerability import Calibration, read
+from search.bundle import Builds, Bundle
+from search.calibration import WITHOUT_MODEL, for_model
+from search.corpus import Corpus
 from search.engine import Engine
-from search.errors import BundleError
+from search.errors import BundleError, CalibrationError
 from search.ports import Embedder
 from search.store import open_corpus
 
@@ -32,9 +36,10 @@ class Snapshot:
 class LiveIndex:
     """Hands out the current snapshot; a request keeps the one it took."""
 
-    def __init__(self, builds: Builds, embedder: Embedder) -> None:
+    def __init__(self, builds: Builds, embedder: Embedder, calibration: Path | None = None) -> None:
         self._builds = builds
         self._embedder = embedder
+        self._calibration = calibration
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
         self._refused = ""
@@ -60,7 +65,7 @@ class LiveIndex:
                 if self._snapshot and bundle.version == self._snapshot.version:
                     self._refused = wanted
                     return False
-                self._snapshot = Snapshot(Engine(open_corpus(bundle), self._embedder), Library.open(bundle))
+                self._snapshot = self._open(bundle)
             except BundleError as error:
                 self._refused = wanted
                 log.error("%s", error)
@@ -69,6 +74,10 @@ class LiveIndex:
             log.info("serving index %s", bundle.version)
             return True
 
+    def _open(self, bundle: Bundle) -> Snapshot:
+        corpus = open_corpus(bundle)
+        return Snapshot(Engine(corpus, self._embedder, own_calibration(self._calibration, corpus)), Library.open(bundle))
+
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
         """Look for a newer bundle until ``stop`` is set: for builds made by another process."""
         while not stop.wait(seconds):
@@ -76,3 +85,14 @@ class LiveIndex:
                 self.refresh()
             except Exception:  # serving goes on with what is open
                 log.exception("the new index could not be opened")
+
+
+def own_calibration(path: Path | None, corpus: Corpus) -> Calibration | None:
+    """The operator's calibration where there is one for this index's model; else none, and the log says why."""
+    if path is None or not path.is_file():
+        return None
+    try:
+        return for_model(read(path), corpus.meaning.fingerprint if corpus.meaning else WITHOUT_MODEL, str(path))
+    except CalibrationError as error:
+        log.error("%s", error)
+        return None

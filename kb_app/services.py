@@ -21,6 +21,8 @@ from search.ports import Embedder
 from search.warming import OffEmbedder, WarmingEmbedder
 
 log = logging.getLogger("kb_app.services")
+# The operator's own calibration, in the data folder.
+CALIBRATION = "calibration.json"
 Clock = Callable[[], datetime]
 ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
 
@@ -112,7 +114,7 @@ class Services:
 def build_services(settings: Settings, embedder: Embedder | None = None, clock: Clock | None = None, progress: Progress = quiet) -> Services:
     """Wire the site up; nothing heavy is loaded until it is needed."""
     serving = embedder or make_embedder(settings, progress)
-    live = LiveIndex(Builds(settings.data / "index"), serving)
+    live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
     return Services(settings, serving, live, clock or (lambda: datetime.now(UTC)), WriterDesk(), threading.Event())
 
 

@@ -43,6 +43,7 @@ class ModelStamp:
     fingerprint: str
     dimension: int
     scale: Scale | None = None
+    question_scale: Scale | None = None
 
 
 @dataclass(frozen=True)
@@ -229,15 +230,15 @@ def _flush_folder(folder: Path) -> None:
 def _stamp_to_json(model: ModelStamp | None) -> dict[str, Any] | None:
     if model is None:
         return None
-    scale = [model.scale.mean, model.scale.spread] if model.scale else None
-    return {"fingerprint": model.fingerprint, "dimension": model.dimension, "scale": scale}
+    scales = {name: [scale.mean, scale.spread] if scale else None for name, scale in (("scale", model.scale), ("question_scale", model.question_scale))}
+    return {"fingerprint": model.fingerprint, "dimension": model.dimension, **scales}
 
 
 def _stamp_from_json(value: dict[str, Any] | None) -> ModelStamp | None:
     if value is None:
         return None
-    scale = Scale(*value["scale"]) if value["scale"] else None
-    return ModelStamp(value["fingerprint"], value["dimension"], scale)
+    scales = [Scale(*value[name]) if value[name] else None for name in ("scale", "question_scale")]
+    return ModelStamp(value["fingerprint"], value["dimension"], *scales)
 
 
 class RecordFile:

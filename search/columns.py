@@ -33,6 +33,8 @@ class Columns:
         self._tag = _rows_by_each([document.tags for document in documents])
         self._boost = np.array([fusion.BOOST_WEIGHT * np.log(document.boost) for document in documents], dtype=np.float32)
         self._count = len(documents)
+        times = np.concatenate([self._begin, self._end])
+        self._changes = np.unique(times[np.isfinite(times)])
 
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         """Which documents one of the audiences may see at that time and the filters admit, shape (documents,)."""
@@ -46,6 +48,10 @@ class Columns:
             if value:
                 allowed &= self._mask(column, value)
         return allowed
+
+    def epoch(self, now: datetime) -> int:
+        """How many times before ``now`` what may be seen has changed by itself."""
+        return int(np.searchsorted(self._changes, now.timestamp(), side="right"))
 
     def in_language(self, *langs: str) -> Mask:
         """Which documents are written in one of the languages."""

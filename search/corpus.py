@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from search.centring import Centres
 from search.fusion import Scale
 from search.model import Document, Passage
 from search.ports import Impacts, KeywordIndex, Rows, VectorIndex
 from search.suggest import SuggestIndex
+from search.synonyms import Synonyms
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,18 @@ class LanguageImpacts:
 
 @dataclass(frozen=True)
 class Meaning:
-    """The vector arms. Row i of ``passages`` is passage i; row j of ``questions`` belongs to ``question_documents[j]``."""
+    """The vector arms. Row i of ``passages`` is passage i; row j of ``questions``, centred, belongs to ``question_documents[j]``.
+
+    The scales are those of a model other than the bundled one.
+    """
 
     passages: VectorIndex
     questions: VectorIndex
     question_documents: Rows
+    centres: Centres
     fingerprint: str
     scale: Scale | None = None
+    question_scale: Scale | None = None
 
 
 @dataclass(frozen=True)
@@ -42,4 +49,5 @@ class Corpus:
     keyword: KeywordIndex
     suggest: SuggestIndex
     meaning: Meaning | None
+    synonyms: Synonyms = field(default_factory=Synonyms)
     version: str = ""

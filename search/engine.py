@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from search import answerability, fusion, showing, syntax
+from search import answerability, asking, fusion, showing, syntax
+from search.answerability import Calibration, Signs
+from search.asking import Ready
+from search.centring import ANY, centre
 from search.columns import Columns, Mask
 from search.corpus import Corpus
 from search.errors import EmbedderUnavailable, ModelError
 from search.folding import fold
 from search.language import detect
-from search.model import Document, Filters, Hit, Passage, Query, Results
+from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
 from search.ports import Embedder, Rows, Vector
-from search.ranking import Question, Ranker, Ranking
-from search.text import analyser, folded_word, has_letters
+from search.ranking import Question, Ranker, Ranking, Tokens, telling_words
+from search.text import analyser, has_letters
 
 # A single letter may find articles, but is no question that could be known to be answered.
 UNSURE = 0.3
 # Passages of one article that are looked at for the one to show.
 SHOWN_PASSAGES = 64
+# Answers that are remembered: the most asked questions are asked again and again.
+REMEMBERED = 1024
+# A question is suggested by meaning from this centred cosine on; unrelated ones are at 0.
+SUGGESTED_NEAR = 0.5
+# Too few letters have no meaning yet.
+SHORTEST_MEANT = 4
 
 
 @dataclass(frozen=True)
@@ -33,19 +45,38 @@ class _Asked:
     query: Query
     plain: str
     lang: str
-    tokens: Mapping[str, showing.Tokens]
+    tokens: Mapping[str, Tokens]
+    ready: Mapping[str, Ready]
     allowed: Mask
+
+    @property
+    def langs(self) -> tuple[str, ...]:
+        """The languages to answer in: of the question, then of the asker."""
+        return tuple(dict.fromkeys(lang for lang in (self.lang, self.query.lang) if lang))
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """A query with its ranking. ``degraded`` says why search by meaning is out."""
+
+    asked: _Asked
+    ranking: Ranking
+    vector: Vector | None
+    degraded: str
 
 
 class Engine:
-    """Searches one corpus. Threads may share it; it never changes."""
+    """Searches one corpus. Threads may share it; what it finds never changes."""
 
-    def __init__(self, corpus: Corpus, embedder: Embedder) -> None:
+    def __init__(self, corpus: Corpus, embedder: Embedder, calibration: Calibration | None = None) -> None:
         self.corpus = corpus
         self._embedder = embedder
+        self._calibration = calibration or answerability.shipped()
         self._langs = sorted(corpus.impacts)
         self._columns = Columns(corpus.documents)
         self._ranker = Ranker(corpus, self._columns)
+        self._remembered: OrderedDict[tuple[Query, int], Results] = OrderedDict()
+        self._remembering = threading.Lock()
 
     @property
     def version(self) -> str:
@@ -57,29 +88,62 @@ class Engine:
     def search(self, query: Query) -> Results:
         """Rank the articles that answer a query. Never raises for what a visitor typed."""
         started = time.perf_counter()
+        query = replace(query, now=query.now or datetime.now(UTC))
+        # What may be seen changes only when an article begins or ends to be shown.
+        key = (replace(query, now=None), self._columns.epoch(query.now or datetime.now(UTC)))
+        with self._remembering:
+            results = self._remembered.get(key)
+        if results is None:
+            results = self._search(query)
+            if not results.degraded or results.degraded == "off":
+                self._remember(key, results)
+        return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
+
+    def signs(self, query: Query) -> Signs | None:
+        """What the verdict on a query rests on; None where nothing was found or asked."""
+        parsed = syntax.parse(query.text, query.filters)
+        if _problem(parsed.plain):
+            return None
+        ranked = self._rank(query, parsed)
+        return self._signs(ranked) if len(ranked.ranking.order) else None
+
+    def _search(self, query: Query) -> Results:
         parsed = syntax.parse(query.text, query.filters)
         problem = _problem(parsed.plain)
         if problem:
-            return Results(problem=problem, index_version=self.version, lang=query.lang, elapsed_ms=_since(started))
-        asked = self._prepare(query, parsed)
-        vector, degraded = self._vector(parsed.plain)
-        ranking = self._ranker.rank(Question(asked.tokens, vector, asked.allowed, _languages(asked), query.arms))
-        chance = self._probability(ranking) if _says_something(asked) else min(self._probability(ranking), UNSURE)
-        verdict = answerability.verdict(chance)
-        page = [int(place) for place in ranking.order[query.offset : query.offset + query.limit]]
+            return Results(problem=problem, index_version=self.version, lang=query.lang)
+        ranked = self._rank(query, parsed)
+        asked, ranking = ranked.asked, ranked.ranking
+        chance = self._calibration.probability(self._signs(ranked)) if len(ranking.order) else 0.0
+        chance = chance if _says_something(asked) else min(chance, UNSURE)
+        verdict = self._calibration.verdict(chance)
+        hits = tuple(self._hit(ranked, int(place)) for place in ranking.order[query.offset : query.offset + query.limit])
         relevant = ranking.relevant()
         return Results(
-            hits=tuple(self._hit(asked, ranking, place, vector) for place in page),
+            hits=hits,
             total=len(relevant),
             relevant=tuple(self.corpus.documents[int(ranking.documents[place])].id for place in relevant),
             verdict=verdict,
             probability=round(chance, 6),
+            answer=self._answer(asked, hits[0]) if verdict == "strict" and hits and not query.offset else None,
             lang=asked.lang,
-            suggestions=() if verdict == "strict" else self._spelling(asked),
+            suggestions=self._spelling(asked),
             index_version=self.version,
-            elapsed_ms=_since(started),
-            degraded=degraded,
+            degraded=ranked.degraded,
         )
+
+    def _remember(self, key: tuple[Query, int], results: Results) -> None:
+        with self._remembering:
+            self._remembered[key] = results
+            while len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+
+    def _rank(self, query: Query, parsed: syntax.Parsed) -> _Ranked:
+        asked = self._prepare(query, parsed)
+        vector, degraded = self._vector(parsed.plain)
+        tokens = {lang: ready.asked for lang, ready in asked.ready.items()}
+        ranking = self._ranker.rank(Question(tokens, vector, asked.allowed, asked.langs, query.arms))
+        return _Ranked(asked, ranking, vector, degraded)
 
     def related(self, article_id: str, limit: int, now: datetime, audiences: frozenset[str]) -> list[Document]:
         """Articles of the same language nearest by meaning, else sharing tags and section; never its translations."""
@@ -101,6 +165,21 @@ class Engine:
         found = self.corpus.suggest.find(typed[:100], allowed, self._columns.in_language(lang), limit)
         return [(text, self.corpus.documents[document]) for document, text in found]
 
+    def suggest_by_meaning(self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]) -> list[tuple[str, Document]]:
+        """(title, its article) of articles that one of whose questions means what was typed; none while there is no model."""
+        parsed = syntax.parse(typed[:100])
+        vector, _ = self._vector(parsed.plain) if len(parsed.plain) >= SHORTEST_MEANT and has_letters(parsed.plain) else (None, "")
+        meaning = self.corpus.meaning
+        if vector is None or meaning is None:
+            return []
+        centred = centre(vector[np.newaxis], [lang or ANY], meaning.centres)[0]
+        allowed = self.visible(now, audiences, Filters()) & self._columns.in_language(lang)
+        rows, cosines = meaning.questions.search(centred, 4 * limit, allowed[meaning.question_documents])
+        if meaning.question_scale:
+            cosines = meaning.question_scale.read_as(fusion.QUESTION_SCALE, cosines)
+        near = dict.fromkeys(int(meaning.question_documents[row]) for row, cosine in zip(rows, cosines, strict=True) if cosine >= SUGGESTED_NEAR)
+        return [(self.corpus.documents[row].title, self.corpus.documents[row]) for row in list(near)[:limit]]
+
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         """Which documents one of the audiences may see at that time and the filters admit, shape (documents,)."""
         return self._columns.visible(now, audiences, filters)
@@ -113,13 +192,13 @@ class Engine:
         tokens = {own: analyser(own).analyse_query(parsed.plain) for own in self._langs}
         if lang != query.lang and self._knows(query.lang, tokens):
             lang = query.lang
-        now = query.now or datetime.now(UTC)
-        allowed = self.visible(now, query.audiences, parsed.filters)
+        ready = {own: asking.ready(self.corpus, own, parsed.plain, tokens[own], mend=own == lang) for own in self._langs}
+        allowed = self.visible(query.now or datetime.now(UTC), query.audiences, parsed.filters)
         if parsed.phrases or parsed.excluded:
             allowed = allowed & self._matching(parsed)
-        return _Asked(query, parsed.plain, lang, tokens, allowed)
+        return _Asked(query, parsed.plain, lang, tokens, ready, allowed)
 
-    def _knows(self, lang: str, tokens: Mapping[str, showing.Tokens]) -> bool:
+    def _knows(self, lang: str, tokens: Mapping[str, Tokens]) -> bool:
         """Whether every word is one of the language's articles: Wi-Fi and E-502 are asked in the asker's own language."""
         if lang not in tokens or not tokens[lang][0]:
             return False
@@ -150,36 +229,50 @@ class Engine:
 
     # --- judging and showing -------------------------------------------------------------------------------------
 
-    def _probability(self, ranking: Ranking) -> float:
-        if not len(ranking.order):
-            return 0.0
-        first = ranking.order[0]
-        rest = ranking.order[1:]
+    def _signs(self, ranked: _Ranked) -> Signs:
+        """The signs of the first hit; there must be one."""
+        ranking = ranked.ranking
+        first, rest = ranking.order[0], ranking.order[1:]
         evidence = ranking.evidence
         covered = float(evidence.coverage[first])
+        own = self._langs if ranked.asked.lang not in self.corpus.impacts else [ranked.asked.lang]
+        weight = math.log1p(max((telling_words(self.corpus.impacts[lang], ranked.asked.ready[lang].asked) for lang in own), default=0.0))
         if evidence.passage is None or evidence.question is None:
             lead = covered - float(np.max(evidence.coverage[rest], initial=0.0))
-            return answerability.probability_by_keyword(covered, max(0.0, lead))
+            return Signs(covered, None, None, max(0.0, lead), weight)
         lead = float(ranking.scores[first]) - float(np.max(ranking.scores[rest], initial=0.0))
         above = float(fusion.above_floor(evidence.question[[first]])[0])
-        return answerability.probability(covered, float(evidence.passage[first]), above, max(0.0, lead))
+        return Signs(covered, float(evidence.passage[first]), above, max(0.0, lead), weight)
 
-    def _hit(self, asked: _Asked, ranking: Ranking, place: int, vector: Vector | None) -> Hit:
+    def _hit(self, ranked: _Ranked, place: int) -> Hit:
+        asked, ranking = ranked.asked, ranked.ranking
         row = int(ranking.documents[place])
         document = self.corpus.documents[row]
         arms = ranking.arms(place)
         score = round(float(ranking.scores[place]), 4)
         if not asked.query.show:
             return Hit(document.id, document, None, score, arms)
-        reader = analyser(document.lang)
-        tokens = asked.tokens.get(document.lang) or reader.analyse_query(asked.plain)
-        passage = self._best_passage(row, asked, tokens, vector)
+        reader, tokens = analyser(document.lang), self._marks(asked, document.lang)
+        passage = self._best_passage(row, asked, tokens, ranked.vector)
         marked = showing.marked(tokens)
         shown, spans = showing.snippet_of(passage, showing.pieces_of(asked.plain, tokens), marked, reader) if passage else ("", ())
         title_spans = tuple(reader.spans(document.title, *marked))
         return Hit(document.id, document, passage, score, arms, shown, spans, title_spans)
 
-    def _best_passage(self, row: int, asked: _Asked, tokens: showing.Tokens, vector: Vector | None) -> Passage | None:
+    def _marks(self, asked: _Asked, lang: str) -> Tokens:
+        return asked.ready[lang].marks if lang in asked.ready else analyser(lang).analyse_query(asked.plain)
+
+    def _answer(self, asked: _Asked, hit: Hit) -> Answer | None:
+        """The sentence or step of the first hit that answers, as the writer wrote it."""
+        if hit.passage is None or not hit.passage.text:
+            return None
+        tokens = self._marks(asked, hit.document.lang)
+        start, end = showing.answer_window(hit.passage, showing.pieces_of(asked.plain, tokens))
+        quoted = hit.passage.text[start:end]
+        spans = tuple(analyser(hit.document.lang).spans(quoted, *showing.marked(tokens)))
+        return Answer(hit.article_id, hit.passage, quoted, spans) if quoted else None
+
+    def _best_passage(self, row: int, asked: _Asked, tokens: Tokens, vector: Vector | None) -> Passage | None:
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
         if not places:
             return None
@@ -198,23 +291,11 @@ class Engine:
         centre = meaning.passages.vectors[own.start : own.stop].mean(axis=0)
         return self._ranker.passage_scores(np.ascontiguousarray(centre), candidates) + likeness
 
-    def _spelling(self, asked: _Asked) -> tuple[str, ...]:
+    @staticmethod
+    def _spelling(asked: _Asked) -> tuple[str, ...]:
         """The query with words that no article has replaced by the nearest that some has; empty where all are known."""
-        corrected = asked.plain
-        lang = asked.lang
-        if lang not in self.corpus.impacts:
-            return ()
-        known = self.corpus.impacts[lang].words
-        for token in asked.tokens[lang][0]:
-            written = asked.plain[token.start : token.end]
-            if not known.weight(token) and (better := self.corpus.keyword.correct(lang, folded_word(written))):
-                corrected = corrected.replace(written, better)
-        return (corrected,) if corrected != asked.plain else ()
-
-
-def _languages(asked: _Asked) -> tuple[str, ...]:
-    """The languages to answer in: of the question, then of the asker."""
-    return tuple(lang for lang in (asked.lang, asked.query.lang) if lang)
+        corrections = asked.ready[asked.lang].corrections if asked.lang in asked.ready else ()
+        return (asking.corrected(asked.plain, corrections),) if corrections else ()
 
 
 def _says_something(asked: _Asked) -> bool:
@@ -227,7 +308,3 @@ def _problem(plain: str) -> str:
     if not fold(plain).strip():
         return "empty"
     return "" if has_letters(fold(plain)) else "unsearchable"
-
-
-def _since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 2)

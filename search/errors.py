@@ -26,3 +26,7 @@ class BundleError(SearchError):
 
 class BuildInProgress(SearchError):
     """Another process is building into the same data folder."""
+
+
+class CalibrationError(SearchError):
+    """A calibration file cannot be used: damaged, or of another model or version."""

@@ -1,9 +1,9 @@
 """One score out of three arms' evidence. Pure functions over arrays, one value a document.
 
-An article is as near as its nearest question, beside its nearest passage and what part of the question its words cover.
-Cosines are compared as they are, not stretched per query: stretching makes noise look like knowledge. An arm that knows
-nothing stands back by itself: coverage is near 0, and question cosines below FLOOR count alike.
-Figures behind each constant: docs/benchmarks.md.
+An article is as near as its nearest questions, beside its nearest passage and what part of the question its words cover. Scores are
+compared as they are, not stretched per query: stretching makes noise look like knowledge. An arm that knows nothing stands back:
+coverage is near 0, question cosines below FLOOR count alike, and where no question at all is near the whole arm counts less.
+docs/relevance.md has the figures behind each constant.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
 
-# Another question is the best sign there is, so its cosine counts twice the passage's.
-QUESTION_WEIGHT = 2.0
-# Below this cosine of the bundled model a nearest question is noise; the bend is softened over FLOOR_WIDTH.
-FLOOR = 0.84
-FLOOR_WIDTH = 0.02
-COVERAGE_WEIGHT = 0.3
-# Unrelated texts have about this cosine; it is where scores start from.
+PASSAGE_WEIGHT = 1.168
+QUESTION_WEIGHT = 0.67
+COVERAGE_WEIGHT = 0.272
+# Question cosines are between centred vectors (see centring.py): unrelated ones are about 0. Below FLOOR they are noise; the bend is
+# softened over FLOOR_WIDTH.
+FLOOR = 0.19
+FLOOR_WIDTH = 0.012
+# An article's question score is its best one's, this much of it replaced by the mean of its best three.
+SEVERAL = 0.55
+NEAREST = 3
+# The question arm counts fully where the nearest question of all is much nearer than STANDING, less where it is not.
+STANDING = 0.24
+STANDING_WIDTH = 0.155
+# Unrelated texts have about this cosine; it is where passage scores start from.
 BACKGROUND = 0.75
 # In another language than the asked one: found where nothing else is, not before an equal in their own.
 OTHER_LANGUAGE = -0.05
@@ -35,13 +42,15 @@ class Scale:
     mean: float
     spread: float
 
-    def standard(self, cosines: Scores) -> Scores:
-        """The cosines on the bundled model's scale."""
-        moved: Scores = ((cosines - self.mean) * (BUNDLED_SCALE.spread / self.spread) + BUNDLED_SCALE.mean).astype(np.float32)
+    def read_as(self, other: Scale, cosines: Scores) -> Scores:
+        """Cosines of this scale on another one."""
+        moved: Scores = ((cosines - self.mean) * (other.spread / self.spread) + other.mean).astype(np.float32)
         return moved
 
 
-BUNDLED_SCALE = Scale(mean=0.79, spread=0.024)
+# Of the bundled model: between questions and passages, and between centred questions.
+PASSAGE_SCALE = Scale(mean=0.79, spread=0.024)
+QUESTION_SCALE = Scale(mean=0.0, spread=0.145)
 
 
 @dataclass(frozen=True)
@@ -56,22 +65,38 @@ class Evidence:
     question: Scores | None
 
 
-def coverage(scores: Scores, total_weight: float) -> Scores:
-    """BM25 divided by the query's total idf: how much of the question a document covers, 0 to 1."""
-    return scores / np.float32(max(total_weight, 1e-6))
+def coverage(words: Scores, words_weight: float, grams: Scores, grams_weight: float) -> Scores:
+    """BM25 divided by the query's total idf: how much of the question a document covers, 0 to 1. The mean over words and grams."""
+    streams = [scores / np.float32(weight) for scores, weight in ((words, words_weight), (grams, grams_weight)) if weight > 0]
+    if not streams:
+        return np.zeros_like(words)
+    covered: Scores = (sum(streams[1:], streams[0]) / np.float32(len(streams))).astype(np.float32)
+    return covered
+
+
+def several(best: Scores) -> Scores:
+    """An article's question score out of its NEAREST best cosines, shape (documents, NEAREST), the highest first."""
+    mixed: Scores = ((1 - SEVERAL) * best[:, 0] + SEVERAL * best.mean(axis=1)).astype(np.float32)
+    return mixed
 
 
 def above_floor(question: Scores) -> Scores:
-    """Question cosines with everything below FLOOR flattened (softplus), so that noise is not ranked."""
-    bent: Scores = (FLOOR + FLOOR_WIDTH * np.logaddexp(0, (question - FLOOR) / FLOOR_WIDTH)).astype(np.float32)
+    """How far question cosines are above FLOOR (softplus), so that noise is not ranked; 0 or more."""
+    bent: Scores = (FLOOR_WIDTH * np.logaddexp(0, (question - FLOOR) / FLOOR_WIDTH)).astype(np.float32)
     return bent
+
+
+def standing(question: Scores) -> float:
+    """How much the question arm counts for this query, 0 to 1, by the nearest question of all."""
+    nearest = float(question.max(initial=-1.0))
+    return float(1 / (1 + np.exp(-(nearest - STANDING) / STANDING_WIDTH)))
 
 
 def fuse(evidence: Evidence) -> Scores:
     """One score a candidate, about 0 for an unrelated one."""
     score = COVERAGE_WEIGHT * evidence.coverage
     if evidence.passage is not None:
-        score = score + evidence.passage - BACKGROUND
+        score = score + PASSAGE_WEIGHT * (evidence.passage - BACKGROUND)
     if evidence.question is not None:
-        score = score + QUESTION_WEIGHT * (above_floor(evidence.question) - FLOOR)
+        score = score + QUESTION_WEIGHT * standing(evidence.question) * above_floor(evidence.question)
     return score.astype(np.float32)

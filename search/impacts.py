@@ -12,9 +12,9 @@ import numpy as np
 from search.ports import Vector
 from search.text import Token
 
-# k1 and b: docs/benchmarks.md. A low b because a long answer is not a worse one.
-K1 = 1.2
-B = 0.5
+# docs/relevance.md. A low k1: that an answer speaks of a thing at all says more than how often it does.
+K1 = 0.7
+B = 0.75
 
 
 class Bm25Impacts:

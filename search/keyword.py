@@ -16,7 +16,7 @@ from whoosh import fields, index, query
 from whoosh.analysis import SpaceSeparatedTokenizer
 
 from search.folding import fold
-from search.text import SHORTEST_CORRECTED, allowed_distance, analyser
+from search.text import allowed_distance, analyser, spelling_key
 
 # Files of a folder that is still being written to; never carried over.
 _NOT_LINKED = ("WRITELOCK",)
@@ -63,20 +63,31 @@ class WhooshIndex:
 
     def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
         """Words as written that begin with the folded prefix, those in most documents first."""
-        reader, field = self._searcher.reader(), f"spelling_{lang}"
+        reader, field = self._searcher.reader(), f"written_{lang}"
         if field not in self._fields or not prefix:
             return []
-        found = [word.decode() for word in reader.expand_prefix(field, prefix)]
-        return sorted(found, key=lambda word: (-reader.doc_frequency(field, word), word))[:limit]
+        found = [entry.decode() for entry in reader.expand_prefix(field, spelling_key(prefix))]
+        ranked = sorted(found, key=lambda entry: (-reader.doc_frequency(field, entry), entry))
+        return list(dict.fromkeys(entry.partition("|")[2] for entry in ranked))[:limit]
 
     def correct(self, lang: str, word: str) -> str | None:
-        """The nearest word in the index, one or two letters away; None when this one is there or nothing is near."""
+        """The word that was probably meant: read alike, else one or two letters away; None when this one is there or nothing is near."""
         folded, field = fold(word), f"spelling_{lang}"
-        if field not in self._fields or len(folded) < SHORTEST_CORRECTED or self._searcher.reader().doc_frequency(field, folded):
+        key = spelling_key(folded)
+        distance = allowed_distance(key)
+        if field not in self._fields or not distance:
             return None
-        distance = allowed_distance(folded)
-        nearest = self._searcher.corrector(field).suggest(folded, limit=1, maxdist=distance, prefix=1)
-        return str(nearest[0]) if nearest else None
+        if self._searcher.reader().doc_frequency(field, key):
+            written = self._written(lang, key)
+            return None if folded in written else written[0]
+        nearest = self._searcher.corrector(field).suggest(key, limit=1, maxdist=distance, prefix=1)
+        return self._written(lang, str(nearest[0]))[0] if nearest else None
+
+    def _written(self, lang: str, key: str) -> list[str]:
+        """How articles write what has this key, the commonest first."""
+        reader, field = self._searcher.reader(), f"written_{lang}"
+        found = [entry.decode() for entry in reader.expand_prefix(field, f"{key}|")]
+        return [entry.partition("|")[2] for entry in sorted(found, key=lambda entry: (-reader.doc_frequency(field, entry), entry))]
 
 
 def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[str] = (), previous: Path | None = None) -> None:
@@ -100,7 +111,7 @@ def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[st
 def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
     writer = whole.writer()
     for lang in sorted({entry.lang for entry in entries}):
-        for name, phrases in ((f"words_{lang}", True), (f"grams_{lang}", True), (f"spelling_{lang}", False)):
+        for name, phrases in ((f"words_{lang}", True), (f"grams_{lang}", True), (f"spelling_{lang}", False), (f"written_{lang}", False)):
             if name not in writer.schema:
                 writer.add_field(name, fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=phrases))
     for document_id in gone:
@@ -112,7 +123,8 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
             **{
                 f"words_{entry.lang}": _joined(entry.words),
                 f"grams_{entry.lang}": _joined(entry.grams),
-                f"spelling_{entry.lang}": _joined(entry.surfaces),
+                f"spelling_{entry.lang}": _joined([surface.partition("|")[0] for surface in entry.surfaces]),
+                f"written_{entry.lang}": _joined(entry.surfaces),
             },
         )
     crowded = len(getattr(writer, "segments", ())) >= MAX_SEGMENTS

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from search.folding import fold
 from search.impacts import K1, B
 from search.ports import Kind, Vector
-from search.text import SHORTEST_CORRECTED, Token, allowed_distance, analyser, sound_key
+from search.text import Token, allowed_distance, analyser, sound_key, spelling_key
 
 
 class HashEmbedder:
@@ -102,16 +102,20 @@ class MemoryKeywordIndex:
     def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
         """Words as written that begin with the folded prefix, those in most documents first."""
         words = self._surfaces.get(lang, Counter())
-        found = [word for word in words if prefix and word.startswith(prefix)]
-        return sorted(found, key=lambda word: (-words[word], word))[:limit]
+        found = [word for word in words if prefix and word.startswith(spelling_key(prefix))]
+        ranked = sorted(found, key=lambda word: (-words[word], word))
+        return list(dict.fromkeys(word.partition("|")[2] for word in ranked))[:limit]
 
     def correct(self, lang: str, word: str) -> str | None:
-        """The nearest word with the same first letter, one or two letters away."""
+        """The word read alike, else the nearest with the same first letter, one or two letters away."""
         folded, words = fold(word), self._surfaces.get(lang, Counter())
-        if len(folded) < SHORTEST_CORRECTED or folded in words:
+        key = spelling_key(folded)
+        distance = allowed_distance(key)
+        written = {known.partition("|")[2] for known in words if known.partition("|")[0] == key}
+        if not distance or folded in written:
             return None
-        near = [(edit_distance(folded, known), -words[known], known) for known in words if known[0] == folded[0]]
-        return min((entry for entry in near if entry[0] <= allowed_distance(folded)), default=(0, 0, None))[2]
+        near = [(edit_distance(key, known.partition("|")[0]), -words[known], known.partition("|")[2]) for known in words if known[0] == key[0]]
+        return min((entry for entry in near if entry[0] <= (0 if written else distance)), default=(0, 0, None))[2]
 
 
 def edit_distance(left: str, right: str) -> int:

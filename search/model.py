@@ -103,11 +103,22 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What is quoted as the answer: ``text`` stands so in the passage; ``spans`` are to be marked in it."""
+
+    article_id: str
+    passage: Passage
+    text: str
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
 class Results:
     """The answer to a query. ``degraded`` names why search by meaning is out ("off", "warming", "failed", "stale").
 
     ``probability`` (0 to 1) is how sure the verdict is that the first hit answers; ``problem`` names what is wrong with
-    the query ("empty", "unsearchable") instead of an exception. ``relevant`` are the ids of all ``total`` articles in order.
+    the query ("empty", "unsearchable") instead of an exception. ``answer`` is quoted where the verdict is strict.
+    ``relevant`` are the ids of all ``total`` articles in order.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -115,6 +126,7 @@ class Results:
     relevant: tuple[str, ...] = ()
     verdict: Verdict = "none"
     probability: float = 0.0
+    answer: Answer | None = None
     lang: str = ""
     suggestions: tuple[str, ...] = ()
     index_version: str = ""

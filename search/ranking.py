@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from search import fusion
+from search.centring import ANY, centre
 from search.columns import Columns, Mask
-from search.corpus import Corpus, Meaning
+from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.fusion import Evidence
 from search.model import ARMS
 from search.ports import Impacts, Rows, Vector, VectorIndex
@@ -21,13 +22,31 @@ CANDIDATES = 200
 RELEVANT_SHARE = 0.35
 
 Tokens = tuple[list[Token], list[Token]]
+"""Words and grams."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Words of which any one will do: ``others`` may stand for what was asked, but count only ``share`` as much."""
+
+    asked: Tokens
+    others: Sequence[Tokens]
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question in one language's tokens: those that are meant as they stand, and choices."""
+
+    plain: Tokens
+    choices: Sequence[Choice] = ()
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is ranked for: the words and grams by language, the vector if there is one, who may be found."""
+    """What is ranked for: the tokens by language, the vector if there is one, who may be found, languages preferred."""
 
-    tokens: Mapping[str, Tokens]
+    tokens: Mapping[str, Asked]
     vector: Vector | None
     allowed: Mask
     langs: Sequence[str]
@@ -85,9 +104,10 @@ class Ranker:
         passage = nearest = None
         meaning = self._corpus.meaning
         if question.vector is not None and meaning is not None:
-            chosen = np.union1d(chosen, self._nearest_documents(question, question.vector, meaning))
+            centred = centre(question.vector[np.newaxis], question.langs[:1] or [ANY], meaning.centres)[0]
+            chosen = np.union1d(chosen, self._nearest_documents(question, question.vector, centred, meaning))
             passage = self.passage_scores(question.vector, chosen) if "passage" in question.arms else None
-            nearest = self._question_scores(question.vector, chosen, meaning) if "question" in question.arms else None
+            nearest = self._question_scores(centred, chosen, meaning) if "question" in question.arms else None
         evidence = Evidence(covered[chosen], passage, nearest)
         together = fusion.fuse(evidence) + self._columns.preferences(question.langs)[chosen]
         scores = together if len(question.arms) > 1 else _single(evidence, question.arms)
@@ -100,21 +120,44 @@ class Ranker:
         return self._best_of(self._corpus.meaning, self._corpus.meaning.passages, vector, _ranges(first, last), last - first)
 
     def _question_scores(self, vector: Vector, documents: Rows, meaning: Meaning) -> Vector:
-        """Cosine of each document's nearest title, question or confirmed question."""
+        """Each document's nearest titles, questions and confirmed questions; ``vector`` is centred."""
         first, last = self._first_question[documents], self._first_question[documents + 1]
-        return self._best_of(meaning, meaning.questions, vector, self._question_order[_ranges(first, last)], last - first)
+        sizes = last - first
+        best = np.zeros((len(documents), fusion.NEAREST), dtype=np.float32)
+        if not sizes.sum():
+            return fusion.several(best)
+        cosines = meaning.questions.scores(vector, self._question_order[_ranges(first, last)])
+        if meaning.question_scale:
+            cosines = meaning.question_scale.read_as(fusion.QUESTION_SCALE, cosines)
+        owners = np.repeat(np.arange(len(documents)), sizes)
+        order = np.lexsort((-cosines, owners))
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        for place in range(fusion.NEAREST):
+            # An article with fewer questions counts its last one again.
+            picked = starts + np.minimum(place, np.maximum(sizes - 1, 0))
+            best[sizes > 0, place] = cosines[order[picked[sizes > 0]]]
+        return fusion.several(best)
 
     def _coverage(self, question: Question) -> Vector:
         covered = np.zeros(self._documents, dtype=np.float32)
-        for lang, (words, grams) in question.tokens.items():
-            impacts = self._corpus.impacts[lang]
-            total = _total_weight(impacts.words, words) + _total_weight(impacts.grams, grams)
-            if total:
-                covered[impacts.documents] = fusion.coverage(impacts.words.scores(words) + impacts.grams.scores(grams), total)
+        for lang, asked in question.tokens.items():
+            covered[self._corpus.impacts[lang].documents] = self._covered(self._corpus.impacts[lang], asked)
         covered[~question.allowed] = 0
         return covered
 
-    def _nearest_documents(self, question: Question, vector: Vector, meaning: Meaning) -> Rows:
+    @staticmethod
+    def _covered(impacts: LanguageImpacts, asked: Asked) -> Vector:
+        """How much of the question each document of a language covers."""
+        streams: list[tuple[Vector, float]] = []
+        for stream, index in enumerate((impacts.words, impacts.grams)):
+            total, weight = index.scores(asked.plain[stream]), _total_weight(index, asked.plain[stream])
+            for choice in asked.choices:
+                scores, own = _either(index, choice, stream)
+                total, weight = total + scores, weight + own
+            streams.append((total, weight))
+        return fusion.coverage(*streams[0], *streams[1])
+
+    def _nearest_documents(self, question: Question, vector: Vector, centred: Vector, meaning: Meaning) -> Rows:
         found: list[Rows] = []
         allowed = None if question.allowed.all() else question.allowed
         if "passage" in question.arms and len(meaning.passages):
@@ -123,7 +166,7 @@ class Ranker:
             found.append(owners[rows])
         if "question" in question.arms and len(meaning.questions):
             owners = meaning.question_documents
-            rows, _ = meaning.questions.search(vector, 2 * CANDIDATES, None if allowed is None else allowed[owners])
+            rows, _ = meaning.questions.search(centred, 2 * CANDIDATES, None if allowed is None else allowed[owners])
             found.append(owners[rows])
         return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
@@ -135,7 +178,7 @@ class Ranker:
             return best
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         best[sizes > 0] = np.maximum.reduceat(index.scores(vector, rows), starts[sizes > 0])
-        return meaning.scale.standard(best) if meaning.scale else best
+        return meaning.scale.read_as(fusion.PASSAGE_SCALE, best) if meaning.scale else best
 
     def _order(self, question: Question, documents: Rows, scores: Vector) -> Rows:
         """Places by score; of an article and its translations only the one in the asker's language, at the best one's place."""
@@ -152,6 +195,12 @@ class Ranker:
             if group not in best or rank[documents[place]] < rank[documents[best[group]]]:
                 best[group] = place
         return np.array(list(best.values()), dtype=np.int64)
+
+
+def telling_words(impacts: LanguageImpacts, asked: Asked) -> float:
+    """How much a question says: the sum of its words' idf, in words as rare as can be, so that it means the same in any index."""
+    total = _total_weight(impacts.words, asked.plain[0]) + sum(_total_weight(impacts.words, choice.asked[0]) for choice in asked.choices)
+    return total / max(impacts.words.unknown_weight(), 1e-6)
 
 
 def _best(values: Vector, count: int) -> Rows:
@@ -173,6 +222,18 @@ def _ranges(first: Rows, last: Rows) -> Rows:
     shifts = np.repeat(first - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
     numbers: Rows = np.arange(int(sizes.sum())) + shifts
     return numbers
+
+
+def _either(impacts: Impacts, choice: Choice, stream: int) -> tuple[Vector, float]:
+    """(scores, weight) of a choice: of each document the best of what was asked and what may stand for it."""
+    scores, weight = impacts.scores(choice.asked[stream]), _total_weight(impacts, choice.asked[stream])
+    for other in choice.others:
+        own = _total_weight(impacts, other[stream])
+        # Shared out, so that any one of them covers as much of the question as what was asked.
+        fair = weight / own if weight and own else 1.0
+        scores = np.maximum(scores, np.float32(choice.share * fair) * impacts.scores(other[stream]))
+        weight = weight or own
+    return scores, weight
 
 
 def _total_weight(impacts: Impacts, tokens: Sequence[Token]) -> float:

@@ -10,13 +10,13 @@ from search import fusion, snippet
 from search.folding import fold, fold_kana
 from search.model import Passage, Span
 from search.ports import Vector
-from search.text import Analyser, Token
-
-Tokens = tuple[list[Token], list[Token]]
-"""Words and grams of a query."""
+from search.ranking import Tokens
+from search.text import Analyser
 
 # Writers put the answer first: among equal passages of an article the first one is shown.
 FIRST_PASSAGE = 0.02
+# An answer may be this much longer than a snippet.
+ANSWER_SHARE = 1.6
 
 
 def best_passage(passages: Sequence[Passage], cosines: Vector | None, plain: str, tokens: Tokens) -> Passage:
@@ -42,6 +42,17 @@ def pieces_of(plain: str, tokens: Tokens) -> list[str]:
     words, grams = tokens
     written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
     return [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
+
+
+def answer_window(passage: Passage, pieces: Sequence[str]) -> Span:
+    """The stretch of a passage to quote as the answer.
+
+    The sentence or step that says most of what was asked, beyond what the title says already, and what follows it as far as it fits:
+    writers answer first and explain then. Where no sentence stands out the passage's first one.
+    """
+    title = fold_kana(fold(f"{passage.title} {passage.heading}"))
+    telling = [piece for piece in pieces if piece not in title]
+    return snippet.window(passage.text, telling, ANSWER_SHARE)
 
 
 def snippet_of(passage: Passage, pieces: Sequence[str], marks: tuple[set[str], set[str]], reader: Analyser) -> tuple[str, tuple[Span, ...]]:

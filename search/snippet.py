@@ -29,12 +29,12 @@ def _comparable(text: str) -> str:
     return fold_kana(fold(text))
 
 
-def window(text: str, pieces: Sequence[str]) -> Span:
-    """The stretch to show: whole sentences from the one with most pieces on, as many as fit."""
+def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
+    """The stretch to show: whole sentences from the one with most pieces on, as many as fit ``share`` times the usual width."""
     sentences = _sentences(text)
     if not sentences:
         return 0, 0
-    width = WIDTH_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else WIDTH
+    width = int(share * (WIDTH_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else WIDTH))
     best = max(range(len(sentences)), key=lambda i: (overlap(text[slice(*sentences[i])], pieces), -i))
     start, end = sentences[best]
     for _start, following in sentences[best + 1 :]:

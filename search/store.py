@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.bundle import Bundle, RecordFile, StringFile
+from search.centring import Centres
 from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.errors import BundleError
 from search.impacts import Bm25Impacts
@@ -21,13 +22,14 @@ from search.keyword import KeywordEntry, WhooshIndex, write_index
 from search.model import Document, Passage
 from search.ports import Vector
 from search.suggest import Entry, SuggestIndex, build_suggest
+from search.synonyms import Rule, Synonyms
 from search.vector import FaissVectors
 
 _DOCUMENTS, _PASSAGES = "documents.jsonl", "passages.jsonl"
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.faiss", "questions.faiss"
 # Passages that were shown last stay in memory.
 PASSAGES_KEPT = 4096
-_TOKEN_KEYS = "token-keys.json"
+_DOCUMENT_KEYS, _SYNONYMS, _CENTRES = "token-keys.json", "synonyms.json", "question-centres.npz"
 _SUGGEST, _SUGGEST_KEYS, _SUGGEST_TEXTS = "suggest.npz", "suggest-keys.bin", "suggest-texts.bin"
 
 
@@ -43,11 +45,12 @@ class DocumentTokens:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors: one a passage, and one a question with the row of its document."""
+    """Unit vectors: one a passage, and a centred one a question with the row of its document."""
 
     passages: Vector
     questions: Vector
     question_documents: NDArray[np.int64]
+    centres: Centres
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Contents:
     passages: Sequence[Passage]
     tokens: Sequence[DocumentTokens]
     vectors: Vectors | None
+    synonyms: Sequence[Rule] = ()
 
 
 def write_corpus(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
@@ -69,10 +73,12 @@ def write_corpus(folder: Path, contents: Contents, previous: Bundle | None = Non
     owners = np.array([rows[passage.article_id] for passage in contents.passages], dtype=np.int64)
     np.save(folder / "passage-documents.npy", owners)
     _write_impacts(folder / "impacts", contents)
+    (folder / _SYNONYMS).write_text(json.dumps([vars(rule) for rule in contents.synonyms], ensure_ascii=False), encoding="utf-8")
     _write_suggest(folder, documents)
     if contents.vectors is not None:
         FaissVectors(contents.vectors.passages).save(folder / _PASSAGE_VECTORS)
         FaissVectors(contents.vectors.questions).save(folder / _QUESTION_VECTORS)
+        np.savez(folder / _CENTRES, **dict(contents.vectors.centres))  # type: ignore[arg-type]
         np.save(folder / "question-documents.npy", contents.vectors.question_documents)
     return _write_keyword(folder, contents, previous)
 
@@ -93,10 +99,18 @@ def open_corpus(bundle: Bundle) -> Corpus:
             keyword=WhooshIndex(folder / "whoosh"),
             suggest=_open_suggest(folder),
             meaning=_open_meaning(bundle, len(passages)),
+            synonyms=Synonyms.of(
+                [Rule(rule["lang"], rule["said"], tuple(rule["meant"])) for rule in json.loads((folder / _SYNONYMS).read_text(encoding="utf-8"))]
+            ),
             version=bundle.version,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{folder} cannot be opened ({error}). Run: python -m indexer build") from error
+
+
+def _open_synonyms(path: Path) -> Synonyms:
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Synonyms.of([Rule(rule["lang"], rule["said"], tuple(rule["meant"])) for rule in stored])
 
 
 def _write_impacts(folder: Path, contents: Contents) -> None:
@@ -147,7 +161,7 @@ def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) ->
     ]
     gone = [name for name in before if keys.get(name) != before[name]]
     write_index(folder / "whoosh", entries, gone, source)
-    (folder / _TOKEN_KEYS).write_text(json.dumps(keys), encoding="utf-8")
+    (folder / _DOCUMENT_KEYS).write_text(json.dumps(keys), encoding="utf-8")
     if source is None:
         return set()
     return {f"whoosh/{path.name}" for path in (folder / "whoosh").iterdir() if _same(path, source / path.name)}
@@ -162,7 +176,7 @@ def _token_keys(previous: Bundle | None) -> dict[str, str]:
     if previous is None:
         return {}
     try:
-        return dict(json.loads((previous.path / _TOKEN_KEYS).read_text(encoding="utf-8")))
+        return dict(json.loads((previous.path / _DOCUMENT_KEYS).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
 
@@ -175,9 +189,16 @@ def _open_meaning(bundle: Bundle, passages: int) -> Meaning | None:
         FaissVectors.open(bundle.path / _PASSAGE_VECTORS, passages),
         FaissVectors.open(bundle.path / _QUESTION_VECTORS, len(question_documents)),
         question_documents,
+        _open_centres(bundle.path / _CENTRES),
         bundle.model.fingerprint,
         bundle.model.scale,
+        bundle.model.question_scale,
     )
+
+
+def _open_centres(path: Path) -> dict[str, Vector]:
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 def _document_to_json(document: Document) -> dict[str, Any]:

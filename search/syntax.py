@@ -17,6 +17,10 @@ _FIELD = re.compile(r"(?<!\S)(section|tag|type|lang):(\S+)", re.IGNORECASE)
 _EXCLUDED = re.compile(r"(?<!\S)-([^\W\d_][^\s]*)")
 
 
+# More than this beside a quoted phrase makes a sentence.
+FEW_WORDS, FEW_CHARS = 4, 10
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A query taken apart. ``plain`` is what is scored, phrases included."""
@@ -32,7 +36,7 @@ def parse(text: str, filters: Filters | None = None) -> Parsed:
     rest = clean(text[:MAX_CHARS])
     found = {match.group(1).lower(): match.group(2) if match.group(1).lower() == "tag" else match.group(2).lower() for match in _FIELD.finditer(rest)}
     rest = _FIELD.sub(" ", rest)
-    phrases = tuple(match.group(2) for match in _PHRASE.finditer(rest) if not match.group(1))
+    phrases = tuple(match.group(2) for match in _PHRASE.finditer(rest) if not match.group(1)) if not _is_sentence(_PHRASE.sub(" ", rest)) else ()
     excluded = [match.group(2) for match in _PHRASE.finditer(rest) if match.group(1)]
     rest = _PHRASE.sub(lambda match: " " if match.group(1) else f" {match.group(2)} ", rest)
     without = _EXCLUDED.sub(" ", rest)
@@ -42,3 +46,9 @@ def parse(text: str, filters: Filters | None = None) -> Parsed:
     given = filters or Filters()
     wanted = {name: value for name, value in found.items() if not getattr(given, name)}
     return Parsed(" ".join(rest.split()), phrases, tuple(excluded), replace(given, **wanted))
+
+
+def _is_sentence(outside: str) -> bool:
+    """Whether what stands outside the quotes is a sentence: there quotes only set a word off, and demand nothing."""
+    spaceless = sum(char > "\u2e80" for char in outside)
+    return len(outside.split()) > FEW_WORDS or spaceless > FEW_CHARS

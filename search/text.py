@@ -21,7 +21,7 @@ from search.folding import Folded, fold, fold_kana, fold_sounds, fold_with_offse
 if TYPE_CHECKING:
     from sudachipy import Tokenizer
 
-VERSION = "5"
+VERSION = "6"
 """Changes whenever the same text would give other tokens; a bundle of another version is not opened."""
 
 _DATA = Path(__file__).parent / "data"
@@ -51,10 +51,13 @@ _SEPARATORS = re.compile(r"[-'._/&@]")
 _WRITTEN_OUT = re.compile("[\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff]")
 # Written by sound: Latin, Greek, Cyrillic ... and katakana
 _SPELT = re.compile("[^\\W\\d_\u3041-\u3096\u3400-\u9fff]+")
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc]+")
 _HANGUL = re.compile("[\uac00-\ud7af]+")
 
 # A shorter word has too many neighbours: mars is no misspelt mark.
 SHORTEST_CORRECTED = 5
+# A kana says as much as two letters.
+SHORTEST_KANA = 4
 # Sudachi takes 49,149 bytes at a time; lines are cut well below that.
 _SUDACHI_CHARS = 8_000
 _CONTENT_FREE = ("助詞", "助動詞", "補助記号", "空白", "記号")
@@ -106,10 +109,16 @@ class Analyser:
         return Analysed(words, tuple(token.text for token in _grams(folded, tail=True)))
 
     def surfaces(self, text: str) -> tuple[str, ...]:
-        """Words as they are written, three letters and longer: what a misspelt word is compared with."""
+        """What a misspelt word is compared with: words three letters and longer, as ``key|written``.
+
+        The key of a word in kana or kanji is how it is read, in katakana; of any other the word itself.
+        """
         folded = fold_with_offsets(text)
-        found = {folded_word(text[token.start : token.end]) for token in self._words(folded)}
-        return tuple(sorted(word for word in found if len(word) > 2 and _SPELT.fullmatch(word)))
+        words = {folded_word(text[token.start : token.end]) for token in self._words(folded)}
+        found = {f"{spelling_key(word)}|{word}" for word in words if len(word) > 2 and _SPELT.fullmatch(word)}
+        if self.lang == "ja":
+            found |= {f"{spoken}|{surface}" for surface, spoken in _spoken_words(folded.text) if len(spoken) >= SHORTEST_KANA}
+        return tuple(sorted(found))
 
     def analyse_query(self, text: str) -> tuple[list[Token], list[Token]]:
         """Words and grams of a question, function words left out where anything else is asked for."""
@@ -155,9 +164,24 @@ def merge_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def allowed_distance(word: str) -> int:
-    """How many letters a misspelt word may be away from the one that was meant."""
-    return 1 if len(word) < 8 else 2
+def allowed_distance(key: str) -> int:
+    """How many letters a misspelt word may be away from the one that was meant; none where it is too short to say."""
+    if _KANA.fullmatch(key):
+        return 0 if len(key) < SHORTEST_KANA else 1
+    return 0 if len(key) < SHORTEST_CORRECTED else 1 if len(key) < 8 else 2
+
+
+def spelling_key(word: str) -> str:
+    """A folded word as misspelt ones are compared: kana by sound, anything else as it is."""
+    return fold_sounds(fold_kana(word)) if _KANA.fullmatch(word) else word
+
+
+def _spoken_words(folded: str) -> Iterator[tuple[str, str]]:
+    """(surface, reading in katakana) of words written with ideographs."""
+    for _at, line in _sudachi_lines(folded):
+        for morpheme in _sudachi().tokenize(line):
+            if _IDEOGRAPH.search(morpheme.surface()) and not _tells_nothing(morpheme):
+                yield morpheme.surface(), fold_sounds(fold_kana(fold(morpheme.reading_form())))
 
 
 def folded_word(text: str) -> str:
@@ -427,3 +451,8 @@ def writes_without_spaces(lang: str) -> bool:
 def is_south_east_asian(text: str) -> bool:
     """Thai, Lao, Khmer or Burmese letters in it."""
     return bool(_SOUTH_EAST_ASIAN.search(text))
+
+
+def is_spaceless(text: str) -> bool:
+    """Whether it holds a script that is written without spaces."""
+    return bool(_RUN.search(text))

@@ -1,4 +1,9 @@
-"""Nearest vectors by inner product, exact. The only file that imports faiss."""
+"""Nearest vectors by inner product, exact or nearly so, chosen by size. The only file that imports faiss.
+
+Up to EXACT_ROWS rows are compared as they are. Above that the comparison runs over 8-bit copies, and the best RESCORED of them are
+compared anew as they are. The graph index that faiss has besides (HNSW) is faster still, but was not needed up to 200,000 rows:
+docs/relevance.md.
+"""
 
 from __future__ import annotations
 
@@ -11,38 +16,60 @@ from numpy.typing import NDArray
 from search.errors import BundleError
 from search.ports import Vector
 
+EXACT_ROWS = 20_000
+# Candidates of the 8-bit index that are compared anew, at least, and for each row that is wanted.
+RESCORED, RESCORED_EACH = 400, 2
+_COARSE = ".8bit"
+
 
 class FaissVectors:
-    """A flat FAISS index over unit vectors; implements ports.VectorIndex. Row numbers are the caller's."""
+    """An index over unit vectors; implements ports.VectorIndex. Row numbers are the caller's.
 
-    def __init__(self, vectors: Vector) -> None:
+    ``exact_rows``: up to how many rows are compared as they are.
+    """
+
+    def __init__(self, vectors: Vector, exact_rows: int = EXACT_ROWS) -> None:
         import faiss
 
         self._vectors = vectors
-        self._index: Any = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        self._exact: Any = faiss.IndexFlatIP(vectors.shape[1])
+        self._exact.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        self._coarse: Any = None
+        if len(vectors) > exact_rows:
+            self._coarse = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT)
+            self._coarse.add(_steps(vectors))
 
     @classmethod
     def open(cls, path: Path, rows: int) -> FaissVectors:
-        """Open a saved file; raises BundleError when it holds another number of vectors."""
+        """Open a saved file, mapped into memory; raises BundleError when it is damaged or holds another number of vectors."""
         import faiss
 
-        index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-        if index.ntotal != rows:
-            raise BundleError(f"{path.name} holds {index.ntotal} vectors where {rows} were written. Run: python -m indexer build")
         opened = cls.__new__(cls)
-        opened._index = index
-        opened._vectors = faiss.rev_swig_ptr(index.get_xb(), rows * index.d).reshape(rows, index.d) if rows else np.zeros((0, index.d), np.float32)
+        opened._exact = _read(path)
+        coarse = path.with_name(path.name + _COARSE)
+        opened._coarse = _read(coarse) if coarse.is_file() else None
+        for index in filter(None, (opened._exact, opened._coarse)):
+            if index.ntotal != rows:
+                raise BundleError(f"{path.name} holds {index.ntotal} vectors where {rows} were written. Run: python -m indexer build")
+        width = opened._exact.d
+        opened._vectors = faiss.rev_swig_ptr(opened._exact.get_xb(), rows * width).reshape(rows, width) if rows else np.zeros((0, width), np.float32)
         return opened
 
     def save(self, path: Path) -> None:
-        """Write the index to one file; raises OSError when that fails."""
+        """Write the index beside and into ``path``; raises OSError when that fails."""
         import faiss
 
         try:
-            faiss.write_index(self._index, str(path))
+            faiss.write_index(self._exact, str(path))
+            if self._coarse is not None:
+                faiss.write_index(self._coarse, str(path.with_name(path.name + _COARSE)))
         except RuntimeError as error:  # faiss's word for a full disk
             raise OSError(f"{path.name} could not be written; is the disk full?") from error
+
+    @property
+    def kind(self) -> str:
+        """How it searches: "exact", or "8 bit" with the best compared anew."""
+        return "exact" if self._coarse is None else "8 bit"
 
     @property
     def vectors(self) -> Vector:
@@ -51,16 +78,14 @@ class FaissVectors:
 
     def search(self, vector: Vector, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
-        import faiss
-
-        params = None
-        if allowed is not None:
-            # faiss's Python layer takes an array and keyword arguments that its type stubs do not know.
-            library: Any = faiss
-            params = library.SearchParameters(sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
-        scores, rows = self._index.search(vector.reshape(1, -1), max(1, min(count, len(self))), params=params)
-        found = rows[0] >= 0
-        return rows[0][found], scores[0][found]
+        count = max(1, min(count, len(self)))
+        if self._coarse is None:
+            return _nearest(self._exact, vector, count, allowed)
+        wanted = min(len(self), max(RESCORED, RESCORED_EACH * count))
+        rows, _ = _nearest(self._coarse, _steps(vector), wanted, allowed)
+        scores = self.scores(vector, rows)
+        order = np.argsort(-scores, kind="stable")[:count]
+        return rows[order], scores[order]
 
     def scores(self, vector: Vector, rows: NDArray[np.int64]) -> Vector:
         """Inner products with the given rows."""
@@ -68,4 +93,40 @@ class FaissVectors:
         return picked
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int(self._exact.ntotal)
+
+
+def _nearest(index: Any, vector: Vector, count: int, allowed: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], Vector]:
+    import faiss
+
+    params = None
+    if allowed is not None:
+        # faiss's Python layer takes an array and keyword arguments that its type stubs do not know.
+        library: Any = faiss
+        params = library.SearchParameters(sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
+    scores, rows = index.search(vector.reshape(1, -1), count, params=params)
+    found = rows[0] >= 0
+    return rows[0][found], scores[0][found]
+
+
+def _read(path: Path) -> Any:
+    import faiss
+
+    try:
+        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    except RuntimeError as error:  # faiss's word for a file that it cannot read
+        raise BundleError(f"{path.name} is damaged or cut short. Run: python -m indexer build") from error
+
+
+def _steps(vectors: Vector) -> Vector:
+    """Values as whole steps of -127 to 127, which is what an 8-bit index holds.
+
+    Components of unit vectors in hundreds of dimensions are small; those beyond the range are cut, and rescoring makes up for it.
+    """
+    width = 127 * np.sqrt(vectors.shape[-1]) / SPREAD
+    steps: Vector = np.clip(np.rint(vectors * width), -127, 127).astype(np.float32)
+    return steps
+
+
+# How many standard deviations of a component the 8 bits span, each way.
+SPREAD = 6.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from indexer.passages import keyword_text, question_texts, to_document, to_passa
 from kb_app.services import Services, build_services
 from kb_app.settings import Settings, load_settings
 from search.bundle import Builds
+from search.centring import centre, centres_of
 from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.engine import Engine
 from search.fusion import Scale
@@ -22,6 +24,7 @@ from search.memory import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, Memor
 from search.ports import Embedder
 from search.store import open_corpus
 from search.suggest import Entry, build_suggest
+from search.synonyms import Rule, Synonyms
 from search.warming import OffEmbedder
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -62,12 +65,16 @@ def memory_engine(articles: Sequence[Article], embedder: Embedder | None = None)
 
 def _meaning(articles: Sequence[Article], passages: Sequence[Any], embedder: Embedder) -> Meaning:
     asked = [(row, text) for row, one in enumerate(articles) for text in question_texts(one)]
+    vectors, langs = embedder.encode([text for _, text in asked], "query"), [articles[row].lang for row, _ in asked]
+    centres = centres_of(vectors, langs, embedder.calibrated)
     return Meaning(
         MemoryVectors(embedder.encode([passage.embedded_text for passage in passages], "passage")),
-        MemoryVectors(embedder.encode([text for _, text in asked], "query")),
+        MemoryVectors(centre(vectors, langs, centres)),
         np.array([row for row, _ in asked]),
+        centres,
         embedder.fingerprint,
         None if embedder.calibrated else Scale(0.2, 0.12),
+        None if embedder.calibrated else Scale(0.0, 0.3),
     )
 
 
@@ -104,3 +111,8 @@ def make_settings(folder: Path, data: Path, **given: Any) -> Settings:
 def make_services(folder: Path, data: Path, embedder: Embedder | None = None, **given: Any) -> Services:
     """Services over a folder that was built, with a fixed clock."""
     return build_services(make_settings(folder, data, **given), embedder=embedder or HashEmbedder(), clock=lambda: NOW)
+
+
+def with_synonyms(engine: Engine, rules: Sequence[Rule]) -> Engine:
+    """The same engine with words of the house."""
+    return Engine(replace(engine.corpus, synonyms=Synonyms.of(rules)), OffEmbedder())

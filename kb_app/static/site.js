@@ -2,6 +2,9 @@
 "use strict";
 
 const TYPING_PAUSE_MS = 120;
+// Suggestions by meaning take longer and are filled in when the typing rests.
+const MEANING_PAUSE_MS = 350;
+const MOST_SUGGESTIONS = 8;
 const PANEL_POLL_MS = 2000;
 
 // --- "/" focuses the search box ---------------------------------------------------------------------------------------
@@ -31,6 +34,7 @@ function suggestFor(input) {
   })) input.setAttribute(name, value);
 
   let timer = 0;
+  let later = 0;
   let asked = null;
   let typed = input.value;
   let active = -1;
@@ -78,20 +82,39 @@ function suggestFor(input) {
     status.textContent = suggestions.length ? input.dataset.count.replace("{n}", suggestions.length) : input.dataset.none;
   }
 
+  async function fetchSuggestions(by) {
+    const url = new URL(input.dataset.suggest, location.href);
+    url.searchParams.set("q", typed);
+    if (by) url.searchParams.set("by", by);
+    const response = await fetch(url, { signal: asked.signal });
+    return response.ok ? (await response.json()).suggestions : [];
+  }
+
   async function ask() {
     typed = input.value;
     if (asked) asked.abort();
+    clearTimeout(later);
     if (!typed.trim()) return close();
     asked = new AbortController();
     try {
-      const url = new URL(input.dataset.suggest, location.href);
-      url.searchParams.set("q", typed);
-      const response = await fetch(url, { signal: asked.signal });
-      if (!response.ok) return close();
-      const { suggestions } = await response.json();
-      if (document.activeElement === input) show(suggestions);
+      const completed = await fetchSuggestions("");
+      if (document.activeElement !== input) return;
+      show(completed);
+      if (completed.length < MOST_SUGGESTIONS) later = setTimeout(() => fillIn(completed), MEANING_PAUSE_MS);
     } catch (error) {
       if (error.name !== "AbortError") close();
+    }
+  }
+
+  // Articles that mean what was typed are added below, unless somebody is walking the list already.
+  async function fillIn(completed) {
+    try {
+      const known = new Set(completed.map((suggestion) => suggestion.article_id));
+      const meant = (await fetchSuggestions("meaning")).filter((suggestion) => !known.has(suggestion.article_id));
+      const walking = active >= 0 && active < options().length;
+      if (meant.length && !walking && document.activeElement === input) show([...completed, ...meant].slice(0, MOST_SUGGESTIONS));
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
     }
   }
 

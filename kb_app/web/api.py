@@ -12,7 +12,7 @@ from kb_app.web import i18n
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.errors import problem
 from kb_app.web.presenting import article_url, public_url, render_body
-from search.model import Filters, Hit, Query
+from search.model import Filters, Hit, Query, Results
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 MAX_LIMIT = 100
@@ -47,6 +47,7 @@ def search() -> Response:
         query_id=str(uuid.uuid4()),
         verdict=results.verdict,
         probability=results.probability,
+        answer=_answer(results, ui),
         degraded=results.degraded,
         problem=results.problem,
         lang=results.lang,
@@ -60,10 +61,12 @@ def search() -> Response:
 
 @blueprint.get("/suggest")
 def suggest() -> Response:
-    """?q=&lang=: titles and questions that complete what was typed."""
+    """?q=&lang=: titles and questions that complete what was typed; with by=meaning, titles of articles that are about it."""
     ui = _language()
     library = snapshot().library
-    found = snapshot().engine.suggest(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
+    engine = snapshot().engine
+    find = engine.suggest_by_meaning if request.args.get("by") == "meaning" else engine.suggest
+    found = find(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
     lines = [{"text": text, "article_id": document.id, "lang": document.lang, "url": article_url(library.cards[document.id], ui)} for text, document in found]
     return jsonify(suggestions=lines)
 
@@ -87,6 +90,21 @@ def article(article_id: str) -> BaseResponse:
         sections=[{"heading": part.heading, "anchor": part.anchor, "text": part.text} for part in whole.sections],
         translations=[{"id": other.id, "lang": other.lang, "title": other.title, "url": article_url(other)} for other in translations],
     )  # fmt: skip
+
+
+def _answer(results: Results, ui: str) -> dict[str, Any] | None:
+    """The sentence or step that answers, quoted, with where it stands."""
+    answer = results.answer
+    if answer is None:
+        return None
+    card = snapshot().library.cards[answer.article_id]
+    return {
+        "article_id": answer.article_id,
+        "text": answer.text,
+        "spans": [list(span) for span in answer.spans],
+        "heading": answer.passage.heading,
+        "url": article_url(card, ui, answer.passage.anchor),
+    }
 
 
 def _hit(hit: Hit, ui: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def set_up(app: Flask, settings: Settings) -> None:
     """Make everything here known to templates."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(marked=marked, day=day, language_name=i18n.language_name)
+    app.jinja_env.filters.update(marked=marked, marked_lines=marked_lines, day=day, language_name=i18n.language_name)
     app.jinja_env.globals.update(
         article_url=article_url,
         type_name=type_name,
@@ -50,12 +50,21 @@ def set_up(app: Flask, settings: Settings) -> None:
 
 def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     """The text with its spans in <mark>, everything escaped; line breaks become a gap."""
+    return _in_marks(text, spans).replace("\n", Markup(' <span class="gap" aria-hidden="true">·</span> '))
+
+
+def marked_lines(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
+    """The same with its line breaks, as steps have them."""
+    return _in_marks(text, spans).replace("\n", Markup("<br>"))
+
+
+def _in_marks(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     pieces: list[Markup] = []
     at = 0
     for start, end in spans:
         pieces += [escape(text[at:start]), Markup("<mark>") + escape(text[start:end]) + Markup("</mark>")]
         at = end
-    return Markup("").join([*pieces, escape(text[at:])]).replace("\n", Markup(' <span class="gap" aria-hidden="true">·</span> '))
+    return Markup("").join([*pieces, escape(text[at:])])
 
 
 def day(value: date | None) -> str:

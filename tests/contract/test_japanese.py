@@ -12,8 +12,9 @@ from search.engine import Engine
 from search.model import Query
 from search.ports import Embedder
 from search.store import open_corpus
+from search.synonyms import Rule
 from search.warming import OffEmbedder
-from tests.support import NOW, PUBLIC, article, memory_engine
+from tests.support import NOW, PUBLIC, article, memory_engine, with_synonyms
 
 ARTICLES = [
     article("password", "パスワードを忘れたとき", "ログイン画面から新しいパスワードを決められます。", questions=("ログインできない",)),
@@ -35,7 +36,12 @@ ARTICLES = [
     article("late", "荷物が届かない", "配送状況を確かめ、2営業日たっても届かないときはご連絡ください。"),
     article("company", "㈱の領収書", "領収書に会社名を入れられます。宛名は①会社名②部署の順です。"),
     article("parking", "Shop parking", "There are twelve spaces behind the shop.", lang="en"),
+    article("korean", "비밀번호를 잊어버렸을 때", "로그인 화면에서 새 비밀번호를 정할 수 있습니다.", lang="ko"),
+    article("chinese", "如何申请退货", "收到商品后三十天内可以申请退货。", lang="zh"),
+    article("thai", "วิธีคืนสินค้า", "คืนสินค้าได้ภายใน 30 วัน", lang="th"),
+    article("german", "Rücksendungen anmelden", "Melden Sie die Rücksendung im Kundenkonto an.", lang="de"),
 ]
+HOUSE = [Rule("ja", "卒業", ("取り消し",)), Rule("ja", "キャンセル", ("取り消し", "解約")), Rule("ja", "解約", ("取り消し", "キャンセル"))]
 CASES = [
     ("mid-sentence word", "送料", "return"),
     ("whole sentence", "ログイン画面で新しいパスワードを決めるにはどうすればよいですか", "password"),
@@ -74,6 +80,21 @@ CASES = [
     ("NUL", "返\x00品", "return"),
     ("lone surrogate", "返品\ud800", "return"),
     ("very long", "返品したい" + "。" * 10_000, "return"),
+    ("word of the house 1", "卒業したい", "cancel"),
+    ("word of the house 2", "注文のキャンセル", "cancel"),
+    ("word of the house 3", "注文を解約", "cancel"),
+    ("misspelt katakana", "パスワド", "password"),
+    ("misspelt hiragana", "ぱすわど", "password"),
+    ("by its reading", "へんぴん", "return"),
+]
+ELSEWHERE = [
+    ("ko", "비밀번호", "korean"),
+    ("ko", "비밀번호를 잊었어요", "korean"),
+    ("zh", "退货", "chinese"),
+    ("zh", "我想退货怎么办", "chinese"),
+    ("th", "คืนสินค้า", "thai"),
+    ("de", "Rücksendung", "german"),
+    ("de", "ruecksendungen anmelden", "german"),
 ]
 
 
@@ -81,7 +102,7 @@ def real_engine(folder: Path, embedder: Embedder) -> Engine:
     builds = Builds(folder / "index")
     cache = BuildCache(folder / "cache.sqlite")
     with builds.building() as work:
-        publish(builds, work, ARTICLES, folder, {}, embedder, cache)
+        publish(builds, work, ARTICLES, folder, {}, embedder, cache, synonyms=HOUSE)
     cache.close()
     return Engine(open_corpus(builds.open_current()), embedder)
 
@@ -89,7 +110,7 @@ def real_engine(folder: Path, embedder: Embedder) -> Engine:
 @pytest.fixture(scope="module", params=["memory", "keyword", pytest.param("hybrid", marks=pytest.mark.model)])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     if request.param == "memory":
-        return memory_engine(ARTICLES)
+        return with_synonyms(memory_engine(ARTICLES), HOUSE)
     embedder = OffEmbedder() if request.param == "keyword" else request.getfixturevalue("real_embedder")
     return real_engine(tmp_path_factory.mktemp("japanese"), embedder)
 
@@ -130,3 +151,35 @@ def test_matches_are_marked_in_the_writers_spelling(engine: Engine) -> None:
 @pytest.mark.parametrize("typed", ["ぱすわ", "パスワ", "pasuwa"])
 def test_suggestions_before_conversion(engine: Engine, typed: str) -> None:
     assert "password" in [document.id for _, document in engine.suggest(typed, "ja", 5, NOW, PUBLIC)]
+
+
+@pytest.mark.parametrize(("lang", "text", "wanted"), ELSEWHERE)
+def test_other_languages_are_found_too(engine: Engine, lang: str, text: str, wanted: str) -> None:
+    hits = engine.search(Query(text, lang=lang, now=NOW)).hits
+    assert hits[0].article_id == wanted and hits[0].document.lang == lang
+
+
+def test_a_question_in_another_language_finds_the_only_article_there_is(engine: Engine) -> None:
+    if engine.corpus.meaning is None:
+        pytest.skip("words of two languages do not meet without search by meaning")
+    for text, lang, wanted in (
+        ("I forgot my password", "en", "password"),
+        ("I am moving to a new address", "en", "moving"),
+        ("駐車場はありますか", "ja", "parking"),
+    ):
+        hit = engine.search(Query(text, lang=lang, now=NOW)).hits[0]
+        assert hit.article_id == wanted and hit.document.lang != lang
+
+
+def test_a_query_in_a_language_never_indexed_is_no_error(engine: Engine) -> None:
+    for text in ("Πώς επιστρέφω ένα προϊόν;", "როგორ დავაბრუნო", "كيف أعيد المنتج", "שכחתי סיסמה"):
+        results = engine.search(Query(text, lang="", now=NOW))
+        assert not results.problem and results.verdict in ("none", "weak", "strict")
+        if engine.corpus.meaning is None:
+            assert results.verdict == "none"
+
+
+def test_what_is_spelt_right_is_never_hidden_by_what_it_might_mean(engine: Engine) -> None:
+    assert engine.search(Query("東京", lang="ja", now=NOW)).suggestions == ()
+    assert engine.search(Query("パスワド", lang="ja", now=NOW)).suggestions == ("パスワード",)
+    assert engine.search(Query("へんぴん", lang="ja", now=NOW)).suggestions in ((), ("返品",))
