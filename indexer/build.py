@@ -31,7 +31,7 @@ from indexer.source import SourceFile, read, require_folder, walk
 from indexer.synonyms import read_synonyms
 from search.bundle import SCHEMA, Builds, Bundle, ModelStamp
 from search.centring import centre, centres_of
-from search.errors import BundleError, EmbedderUnavailable
+from search.errors import BundleError, EmbedderUnavailable, ModelError
 from search.fusion import Scale
 from search.model import Passage
 from search.ports import Embedder, Vector
@@ -287,6 +287,9 @@ def embed(ready: _Ready, embedder: Embedder, cache: BuildCache, progress: Progre
         stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
     except EmbedderUnavailable as unavailable:
         return None, None, 0, unavailable.reason
+    except ModelError as error:
+        log.error("indexing for keyword search alone: %s", error)
+        return None, None, 0, "failed"
     owners = np.array([row for row, _ in questions], dtype=np.int64)
     return Vectors(passages, centred, owners, centres), stamp, first + second, ""
 

@@ -19,6 +19,7 @@ import numpy as np
 from indexer.model import Article, Problem, article_from_json, article_to_json
 from indexer.render import VERSION as RENDER_VERSION
 from indexer.source import SourceFile
+from search.errors import ModelError
 from search.ports import Embedder, Kind, Vector, in_bulk
 from search.store import DocumentTokens
 from search.text import VERSION as ANALYSER_VERSION
@@ -139,6 +140,8 @@ class BuildCache:
             for start in range(0, len(todo), CHUNK):
                 part = todo[start : start + CHUNK]
                 made = encode([text for _, text in part], kind)
+                if not np.isfinite(made).all():
+                    raise ModelError("The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL.")
                 rows = [(key, vector.astype("<f4").tobytes()) for (key, _), vector in zip(part, made, strict=True)]
                 self._db.executemany("insert or replace into vectors values (?, ?)", rows)
                 self._db.commit()

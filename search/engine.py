@@ -219,7 +219,7 @@ class Engine:
             vector = self._embedder.encode([plain], "query")[0]
             if meaning is None:
                 return None, "stale"
-            if self._embedder.fingerprint != meaning.fingerprint:
+            if self._embedder.fingerprint != meaning.fingerprint or len(vector) != meaning.passages.vectors.shape[1]:
                 return None, "stale"
         except EmbedderUnavailable as unavailable:
             return None, unavailable.reason

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer.build import Paths, build
 from indexer.errors import ArticlesFolderError
 from indexer.library import Library
+from indexer.trial import failed_tests
 from search.bundle import Builds
 from search.engine import Engine
 from search.errors import BuildInProgress, BundleError
@@ -226,3 +228,31 @@ def test_a_changed_image_is_a_new_bundle(folder: Path, data: Path) -> None:
     before = build_folder(folder, data).version
     (folder / "ja/returns/a.png").write_bytes(b"other")
     assert build_folder(folder, data).version != before
+
+
+def test_words_of_the_house_are_part_of_the_index(folder: Path, data: Path) -> None:
+    before = build_folder(folder, data)
+    (folder / "synonyms.yml").write_text("ja:\n  - [返品, おもどし]\n  - a: [b]\n  - b: [a]\n", encoding="utf-8")
+    report = build_folder(folder, data)
+    assert report.published and report.version != before.version
+    assert [problem.code for problem in report.problems if problem.path == "synonyms.yml"] == ["synonyms-loop", "synonyms-loop"]
+    assert open_engine(data).corpus.synonyms.matches("ja", "おもどしの方法")[0].meant == ("返品",)
+
+
+def test_a_model_that_returns_no_numbers_leaves_keyword_search(folder: Path, data: Path) -> None:
+    class Broken(HashEmbedder):
+        def encode(self, texts, kind):  # type: ignore[no-untyped-def]
+            return super().encode(texts, kind) * np.nan
+
+    report = build_folder(folder, data, Broken())
+    assert report.degraded == "failed" and report.articles
+    assert open_engine(data, Broken()).search(Query("返品", lang="ja", now=NOW)).hits
+
+
+def test_failing_search_tests_are_said_with_what_stood_above(folder: Path, data: Path) -> None:
+    write_article(folder, "ja/returns/idle.md", "包装紙の色", "青と白があります。", tests=["返品の送料と期限", "包装紙は何色"])
+    problems = failed_tests(folder, data, HashEmbedder())
+    assert [problem.path for problem in problems if "idle" in problem.path] == ["ja/returns/idle.md"]
+    (problem,) = [problem for problem in problems if "idle" in problem.path]
+    assert "返品の送料と期限" in str(problem) and ("finds it at rank" in str(problem) or "does not find it" in str(problem)) and "above it: " in str(problem)
+    assert not (data / "index").exists(), "what is served is left alone"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.bundle import StringFile
 from search.errors import BundleError
 from search.impacts import Bm25Impacts
 from search.keyword import KeywordEntry, WhooshIndex, write_index
@@ -111,15 +112,17 @@ def test_documents_without_any_word_are_no_error() -> None:
     assert Bm25Impacts.build([[], []]).scores([token("a")]).tolist() == [0, 0]
 
 
-@pytest.fixture(params=["memory", "faiss", "saved"])
+@pytest.fixture(params=["memory", "faiss", "8 bit", "saved", "saved 8 bit"])
 def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
     rows = np.eye(5, dtype=np.float32)
     if request.param == "memory":
         return MemoryVectors(rows)
-    if request.param == "faiss":
-        return FaissVectors(rows)
-    FaissVectors(rows).save(tmp_path / "v.faiss")
-    return FaissVectors.open(tmp_path / "v.faiss", 5)
+    made = FaissVectors(rows, exact_rows=0 if "8 bit" in request.param else 100)
+    if request.param.startswith("saved"):
+        made.save(tmp_path / "v.faiss")
+        made = FaissVectors.open(tmp_path / "v.faiss", 5)
+    assert made.kind == ("8 bit" if "8 bit" in request.param else "exact")
+    return made
 
 
 def test_the_nearest_come_first(vectors: VectorIndex) -> None:
@@ -136,3 +139,31 @@ def test_a_vector_file_of_another_length_is_refused(tmp_path: Path) -> None:
     FaissVectors(np.eye(3, dtype=np.float32)).save(tmp_path / "v.faiss")
     with pytest.raises(BundleError, match="python -m indexer build"):
         FaissVectors.open(tmp_path / "v.faiss", 4)
+
+
+def test_a_vector_file_cut_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "v.faiss"
+    FaissVectors(np.eye(300, dtype=np.float32)).save(path)
+    path.write_bytes(path.read_bytes()[:5_000])
+    with pytest.raises(BundleError, match=r"cut short.*python -m indexer build"):
+        FaissVectors.open(path, 300)
+
+
+def test_eight_bits_find_what_exact_vectors_find() -> None:
+    chance = np.random.default_rng(3)
+    centres = chance.normal(size=(40, 64))
+    rows = centres[chance.integers(0, 40, 3_000)] + 0.4 * chance.normal(size=(3_000, 64))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    exact, coarse = FaissVectors(rows), FaissVectors(rows, exact_rows=0)
+    shared = [len(set(exact.search(row, 10)[0]) & set(coarse.search(row, 10)[0])) / 10 for row in rows[:100]]
+    assert np.mean(shared) >= 0.99
+
+
+def test_strings_are_read_one_at_a_time(tmp_path: Path) -> None:
+    strings = ["", "パスワード", "a", "\ud800", ""]
+    StringFile.write(tmp_path / "s.bin", strings)
+    opened = StringFile(tmp_path / "s.bin")
+    assert list(opened) == strings and opened[1:3] == strings[1:3] and len(opened) == 5
+    (tmp_path / "s.bin").write_bytes(b"short")
+    with pytest.raises(ValueError, match="cut short"):
+        StringFile(tmp_path / "s.bin")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from search.engine import Engine
@@ -164,3 +165,27 @@ def test_related_articles_are_of_the_same_language_and_no_translation(engine: En
 def test_an_article_that_is_only_in_another_language_is_found() -> None:
     engine = memory_engine(ARTICLES, HashEmbedder())
     assert ask(engine, "kettle", lang="ja")[0] == "kettle-en"
+
+
+def test_titles_are_suggested_by_meaning_in_the_askers_language(engine: Engine) -> None:
+    found = engine.suggest_by_meaning("パスワードをわすれた", "ja", 5, NOW, PUBLIC)
+    assert found and found[0][1].id == "password" and all(document.lang == "ja" for _, document in found)
+    assert engine.suggest_by_meaning("パ", "ja", 5, NOW, PUBLIC) == [] == engine.suggest_by_meaning("???????", "ja", 5, NOW, PUBLIC)
+
+
+def test_without_a_model_nothing_is_suggested_by_meaning(by_keyword: Engine) -> None:
+    assert by_keyword.suggest_by_meaning("パスワードを忘れた", "ja", 5, NOW, PUBLIC) == []
+
+
+def test_a_model_of_another_dimension_leaves_keyword_search() -> None:
+    class Wider(HashEmbedder):
+        def encode(self, texts, kind):  # type: ignore[no-untyped-def]
+            return np.pad(super().encode(texts, kind), ((0, 0), (0, 8)))
+
+    made = memory_engine([article("a", "返品する", "返品できます。")], HashEmbedder())
+    results = Engine(made.corpus, Wider()).search(Query("返品", lang="ja", now=NOW))
+    assert results.degraded == "stale" and results.hits[0].article_id == "a"
+
+
+def test_a_quote_in_a_sentence_demands_nothing(engine: Engine) -> None:
+    assert "password" in ask(engine, "ログインの画面で「忘れた方」と出るので\"存在しない語\"を押してパスワードを直したい")

@@ -1,0 +1,129 @@
+"""The verdict: what it rests on, how it is fitted, and which files of it are refused."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search.answerability import Signs, read, shipped, write
+from search.calibration import fit, for_model
+from search.engine import Engine
+from search.errors import CalibrationError
+from search.memory import HashEmbedder
+from search.model import Query
+from tests.support import NOW, article, memory_engine
+
+ARTICLES = [
+    article("refund", "返金の時期", "返金は5営業日です。銀行により前後します。\n振込先は変えられません。", questions=("お金はいつ戻りますか",)),
+    article("password", "パスワードを忘れたとき", "1. ログイン画面を開きます。\n2. 「忘れた方」を押します。\n3. メールの番号を入れます。"),
+    article("shipping", "送料はいくらか", "全国一律600円です。5,000円以上は無料です。"),
+    article("picture", "店の地図", ""),
+]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return memory_engine(ARTICLES)
+
+
+def samples(seed: int, meaning: bool = True) -> list[tuple[Signs, bool]]:
+    chance = random.Random(seed)
+
+    def one(answered: bool) -> Signs:
+        level = 0.7 if answered else 0.3
+        noisy = [min(1.0, max(0.0, level + chance.gauss(0, 0.15))) for _ in range(4)]
+        return Signs(noisy[0], noisy[1] if meaning else None, noisy[2] if meaning else None, noisy[3] / 10, 1.0)
+
+    return [(one(answered), answered) for answered in (True, False) for _ in range(60)]
+
+
+def test_the_shipped_calibration_has_its_data_sheet() -> None:
+    sheet = shipped().sheet
+    assert sheet["answered"] > 1_000 and sheet["unanswered"] > 500 and sheet["both_arms"]["auroc"] > 0.95
+    assert 0 < shipped().weak < shipped().strict < 1
+
+
+def test_more_evidence_makes_it_surer() -> None:
+    little = Signs(0.1, 0.8, 0.0, 0.0, 1.5)
+    much = Signs(0.8, 0.9, 0.5, 0.0, 1.5)
+    assert shipped().probability(little) < 0.2 < 0.8 < shipped().probability(much)
+    assert shipped().probability(Signs(0.05, None, None, 0.0, 1.5)) < shipped().probability(Signs(0.9, None, None, 0.3, 1.5))
+
+
+def test_a_fit_tells_what_it_was_shown_apart(tmp_path: Path) -> None:
+    fitted = fit([samples(1)], [samples(2, meaning=False)], "model-x", 0.6, 0.2, {"fitted_to": "test"})
+    assert fitted.sheet["both_arms"]["auroc"] > 0.9 and fitted.sheet["answered"] == 60
+    yes, no = samples(3)[0][0], samples(3)[-1][0]
+    assert fitted.verdict(fitted.probability(yes)) == "strict" and fitted.verdict(fitted.probability(no)) == "none"
+    write(tmp_path / "c.json", fitted)
+    assert read(tmp_path / "c.json") == fitted
+
+
+def test_too_few_queries_are_refused() -> None:
+    with pytest.raises(CalibrationError, match="there are 60 and 5"):
+        fit([samples(1)[:65]], [samples(1, meaning=False)[:65]], "m", 0.6, 0.2, {})
+
+
+def test_a_calibration_of_another_model_is_refused() -> None:
+    with pytest.raises(CalibrationError, match="another embedding model"):
+        for_model(replace(shipped(), model="other"), "this", "var/calibration.json")
+    assert for_model(replace(shipped(), model="this"), "this", "x").model == "this"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"signs": 0}, "another version"),
+        ({"both": [1, 2]}, "8 finite numbers"),
+        ({"keyword": [1, 2, 3, "x", 5]}, "cannot be read"),
+        ({"both": [float("nan")] * 8}, "8 finite numbers"),
+        ({"strict": 0.1, "weak": 0.9}, "must not be above"),
+    ],
+)
+def test_a_damaged_calibration_is_refused_with_what_to_do(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    path = tmp_path / "calibration.json"
+    write(path, shipped())
+    path.write_text(json.dumps(json.loads(path.read_text()) | change), encoding="utf-8")
+    with pytest.raises(CalibrationError, match=words) as refused:
+        read(path)
+    assert "kb calibrate" in str(refused.value)
+
+
+def test_no_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text("{")
+    with pytest.raises(CalibrationError, match="cannot be read"):
+        read(tmp_path / "c.json")
+
+
+def test_the_answer_is_quoted_from_the_article(engine: Engine) -> None:
+    results = engine.search(Query("返金は何営業日ですか", lang="ja", now=NOW))
+    assert results.verdict == "strict" and results.answer is not None
+    assert results.answer.article_id == results.hits[0].article_id == "refund"
+    assert results.answer.text in results.answer.passage.text and "5営業日" in results.answer.text
+    assert any(results.answer.text[start:end] == "返金" for start, end in results.answer.spans)
+
+
+def test_nothing_is_quoted_where_it_is_not_known(engine: Engine) -> None:
+    for text in ("宇宙旅行の予約", "株価", "返金 and something else entirely in other words"):
+        results = engine.search(Query(text, lang="ja", now=NOW))
+        assert results.verdict == "strict" or results.answer is None
+
+
+def test_an_article_of_one_picture_is_found_and_quotes_nothing(engine: Engine) -> None:
+    results = engine.search(Query("店の地図", lang="ja", now=NOW))
+    assert results.hits[0].article_id == "picture" and results.answer is None
+
+
+def test_the_same_question_is_answered_from_memory(engine: Engine) -> None:
+    first, again = (engine.search(Query("送料", lang="ja", now=NOW)) for _ in range(2))
+    assert replace(first, elapsed_ms=0) == replace(again, elapsed_ms=0) and again.hits is first.hits
+
+
+def test_the_signs_of_a_query_are_what_its_verdict_rests_on(engine: Engine) -> None:
+    signs = engine.signs(Query("送料", lang="ja", now=NOW))
+    assert signs is not None and signs.coverage > 0 and not signs.of_both_arms
+    assert engine.signs(Query("", now=NOW)) is None
+    both = memory_engine(ARTICLES, HashEmbedder()).signs(Query("送料", lang="ja", now=NOW))
+    assert both is not None and both.of_both_arms and len(both.values()) == 7
