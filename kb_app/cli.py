@@ -51,19 +51,22 @@ def build() -> None:
 @kb.command("model")
 @with_appcontext
 def model() -> None:
-    """Fetch and unpack the embedding model, so that serving needs no network."""
+    """Fetch the embedding model and make it ready for serving, so that a start needs no network."""
     from flask import current_app
 
     from indexer.progress import Bar
     from search.bundled_model import ensure_model
     from search.errors import ModelError
+    from search.onnx_export import ensure_export
 
     settings = current_app.extensions["kb_services"].settings
     if settings.embedding_model not in ("", "bundled"):
         click.echo(f"KB_EMBEDDING_MODEL={settings.embedding_model}: nothing to fetch.")
         return
     try:
-        click.echo(str(ensure_model(settings.data / "model", Bar())))
+        unpacked = ensure_model(settings.data / "model", Bar())
+        ensure_export(unpacked, Bar())
+        click.echo(str(unpacked))
     except ModelError as error:
         raise click.ClickException(str(error)) from error
 

@@ -29,9 +29,9 @@ class Settings(BaseSettings):
     data: Path = Field(Path("var"), description="Where the index, the model and the secret key are kept.")
     embedding_model: str = Field("", description="A sentence-transformers id or folder, `off`, or empty for the bundled model.")
     embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Number format of the model; `auto` is bfloat16 where the processor computes in it."
+        "auto", description="Number format of sentence-transformers; `auto` is bfloat16 where the processor computes in it."
     )
-    embedding_threads: int = Field(0, ge=0, le=256, description="Threads for the model; 0 leaves it to torch.")
+    embedding_threads: int = Field(0, ge=0, le=256, description="Threads for the model; 0 is one a core, four at most.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(8, ge=1, le=256, description="Requests served at the same time.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from search.corpus import Corpus
 from search.model import Span
 from search.ranking import Asked, Choice, Tokens
+from search.showing import Shown, shown_for
 from search.text import Token, analyser, folded_word
 
 # What a word nobody wrote may mean counts less than a word that somebody did.
@@ -27,11 +28,11 @@ class Correction:
 
 @dataclass(frozen=True)
 class Ready:
-    """A question in one language: for ranking, for marking, and its misspelt words."""
+    """A question in one language: for ranking, for showing, and its misspelt words."""
 
     asked: Asked
-    marks: Tokens
-    corrections: tuple[Correction, ...]
+    shown: Shown
+    corrections: tuple[Correction, ...] = ()
 
 
 def ready(corpus: Corpus, lang: str, plain: str, tokens: Tokens, mend: bool) -> Ready:
@@ -47,7 +48,7 @@ def ready(corpus: Corpus, lang: str, plain: str, tokens: Tokens, mend: bool) -> 
         stretches.append((correction.start, correction.end))
     others = [other for choice in choices for other in choice.others]
     marks = ([*tokens[0], *(token for other in others for token in other[0])], tokens[1])
-    return Ready(Asked(_outside(tokens, stretches), choices), marks, corrections)
+    return Ready(Asked(_outside(tokens, stretches), choices), shown_for(plain, marks), corrections)
 
 
 def corrected(plain: str, corrections: tuple[Correction, ...]) -> str:
@@ -59,7 +60,8 @@ def corrected(plain: str, corrections: tuple[Correction, ...]) -> str:
 
 def _corrections(corpus: Corpus, lang: str, plain: str, tokens: Tokens, taken: list[tuple[int, int]]) -> Iterator[Correction]:
     known = corpus.impacts[lang].words
-    unknown = [(token.start, token.end) for token in tokens[0] if not known.weight(token)]
+    # Numbers and codes are never misspelt words.
+    unknown = [(token.start, token.end) for token in tokens[0] if token.text.isalpha() and not known.weight(token)]
     for stretch in _worth_mending(plain, unknown):
         if any(start < stretch[1] and stretch[0] < end for start, end in taken):
             continue

@@ -24,6 +24,7 @@ from search.language import detect
 from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
 from search.ports import Embedder, Rows, Vector
 from search.ranking import Question, Ranker, Ranking, Tokens, telling_words
+from search.showing import Shown
 from search.text import analyser, has_letters
 
 # A single letter may find articles, but is no question that could be known to be answered.
@@ -34,6 +35,7 @@ SHOWN_PASSAGES = 64
 REMEMBERED = 1024
 # A question is suggested by meaning from this centred cosine on; unrelated ones are at 0.
 SUGGESTED_NEAR = 0.5
+MEANING_ARMS = frozenset({"passage", "question"})
 # Too few letters have no meaning yet.
 SHORTEST_MEANT = 4
 
@@ -140,7 +142,7 @@ class Engine:
 
     def _rank(self, query: Query, parsed: syntax.Parsed) -> _Ranked:
         asked = self._prepare(query, parsed)
-        vector, degraded = self._vector(parsed.plain)
+        vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
         tokens = {lang: ready.asked for lang, ready in asked.ready.items()}
         ranking = self._ranker.rank(Question(tokens, vector, asked.allowed, asked.langs, query.arms))
         return _Ranked(asked, ranking, vector, degraded)
@@ -221,6 +223,8 @@ class Engine:
                 return None, "stale"
             if self._embedder.fingerprint != meaning.fingerprint or len(vector) != meaning.passages.vectors.shape[1]:
                 return None, "stale"
+            if not np.isfinite(vector).all():
+                return None, "failed"
         except EmbedderUnavailable as unavailable:
             return None, unavailable.reason
         except ModelError:
@@ -252,34 +256,30 @@ class Engine:
         score = round(float(ranking.scores[place]), 4)
         if not asked.query.show:
             return Hit(document.id, document, None, score, arms)
-        reader, tokens = analyser(document.lang), self._marks(asked, document.lang)
-        passage = self._best_passage(row, asked, tokens, ranked.vector)
-        marked = showing.marked(tokens)
-        shown, spans = showing.snippet_of(passage, showing.pieces_of(asked.plain, tokens), marked, reader) if passage else ("", ())
-        title_spans = tuple(reader.spans(document.title, *marked))
-        return Hit(document.id, document, passage, score, arms, shown, spans, title_spans)
-
-    def _marks(self, asked: _Asked, lang: str) -> Tokens:
-        return asked.ready[lang].marks if lang in asked.ready else analyser(lang).analyse_query(asked.plain)
+        reader, shown = analyser(document.lang), asked.ready[document.lang].shown
+        passage = self._best_passage(row, shown, ranked.vector)
+        text, spans = showing.snippet_of(passage, shown, reader) if passage else ("", ())
+        title_spans = tuple(reader.spans(document.title, shown.words, shown.grams))
+        return Hit(document.id, document, passage, score, arms, text, spans, title_spans)
 
     def _answer(self, asked: _Asked, hit: Hit) -> Answer | None:
         """The sentence or step of the first hit that answers, as the writer wrote it."""
         if hit.passage is None or not hit.passage.text:
             return None
-        tokens = self._marks(asked, hit.document.lang)
-        start, end = showing.answer_window(hit.passage, showing.pieces_of(asked.plain, tokens))
+        shown = asked.ready[hit.document.lang].shown
+        start, end = showing.answer_window(hit.passage, shown)
         quoted = hit.passage.text[start:end]
-        spans = tuple(analyser(hit.document.lang).spans(quoted, *showing.marked(tokens)))
+        spans = tuple(analyser(hit.document.lang).spans(quoted, shown.words, shown.grams))
         return Answer(hit.article_id, hit.passage, quoted, spans) if quoted else None
 
-    def _best_passage(self, row: int, asked: _Asked, tokens: Tokens, vector: Vector | None) -> Passage | None:
+    def _best_passage(self, row: int, shown: Shown, vector: Vector | None) -> Passage | None:
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
         if not places:
             return None
         passages = [self.corpus.passage(place) for place in places]
         meaning = self.corpus.meaning
         cosines = meaning.passages.scores(vector, np.array(places)) if vector is not None and meaning is not None else None
-        return showing.best_passage(passages, cosines, asked.plain, tokens)
+        return showing.best_passage(passages, cosines, shown)
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
         meaning = self.corpus.meaning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,6 +39,11 @@ class OnnxEmbedder:
         self._tokenizer = _tokenizer(folder)
         self._prefixes: dict[Kind, str] = _prefixes(folder)
         self._session = self._open(QUERY, self._threads)
+        # Beside another question a second thread for one only gets in the way.
+        self._single: Any = None
+        self._running = 0
+        self._counting = threading.Lock()
+        self._turns = threading.BoundedSemaphore(self._threads)
         self._bulk_with = bulk_with
         self.fingerprint = bundled_fingerprint(folder)
         self.dimension = int(self._session.get_outputs()[0].shape[1])
@@ -47,7 +53,7 @@ class OnnxEmbedder:
         if len(texts) > BULK_TEXTS:
             with self.bulk(len(texts)) as encode:
                 return encode(texts, kind)
-        made = [self._run(self._session, text, kind) for text in texts]
+        made = [self._run_in_turn(text, kind) for text in texts]
         return np.concatenate(made) if made else np.zeros((0, self.dimension), np.float32)
 
     @contextmanager
@@ -71,6 +77,20 @@ class OnnxEmbedder:
         for row, vector in zip(order, pool.map(lambda row: self._run(session, texts[row], kind), order), strict=True):
             vectors[row] = vector
         return vectors
+
+    def _run_in_turn(self, text: str, kind: Kind) -> Vector:
+        """With all threads when alone, with one when others are at it; no more at once than there are threads."""
+        with self._counting:
+            self._running += 1
+            crowded = self._running > 1
+            if crowded and self._single is None and self._threads > 1:
+                self._single = self._open(QUERY, threads=1)
+        try:
+            with self._turns:
+                return self._run(self._single if crowded and self._single else self._session, text, kind)
+        finally:
+            with self._counting:
+                self._running -= 1
 
     def _run(self, session: Any, text: str, kind: Kind) -> Vector:
         encoding = self._tokenizer.encode(self._prefixes[kind] + text)

@@ -1,8 +1,9 @@
-"""Why a hit was found: its best passage, the stretch of it to show, and the words to mark. Pure functions."""
+"""Why a hit was found: its best passage, the stretch of it to show or to quote, and the words to mark. Pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,44 +20,47 @@ FIRST_PASSAGE = 0.02
 ANSWER_SHARE = 1.6
 
 
-def best_passage(passages: Sequence[Passage], cosines: Vector | None, plain: str, tokens: Tokens) -> Passage:
+@dataclass(frozen=True)
+class Shown:
+    """What of a question is looked for in the articles that are shown: ``pieces`` as they stand, words and grams to mark."""
+
+    pieces: Sequence[str]
+    words: set[str]
+    grams: set[str]
+
+
+def shown_for(plain: str, tokens: Tokens) -> Shown:
+    """The pieces of a question, and what to mark: of the grams those inside a word, or all where the words are guesses of kana."""
+    words, grams = tokens
+    inside = [gram for gram in grams if any(word.start <= gram.start and gram.end <= word.end for word in words)]
+    written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
+    pieces = [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
+    return Shown(pieces, {token.text for token in words}, {gram.text for gram in inside or grams})
+
+
+def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Shown) -> Passage:
     """Of an article's passages (at least one) the one to show; ``cosines`` has one value a passage, or is None."""
-    title = fold_kana(fold(passages[0].title))
+    if len(passages) == 1:
+        return passages[0]
     # Words that stand in the title do not say which passage of the article is meant.
-    pieces = [piece for piece in pieces_of(plain, tokens) if piece not in title]
+    pieces = snippet.without(shown.pieces, passages[0].title)
     share = np.array([snippet.overlap(passage.text, pieces) for passage in passages], dtype=np.float32) / max(1, len(pieces))
     scores = fusion.COVERAGE_WEIGHT * share
     scores[0] += FIRST_PASSAGE
     return passages[int(np.argmax(scores if cosines is None else scores + cosines))]
 
 
-def marked(tokens: Tokens) -> tuple[set[str], set[str]]:
-    """Words and grams to mark: of the grams those inside a word, or all where the words are guesses of kana."""
-    words, grams = tokens
-    inside = [gram for gram in grams if any(word.start <= gram.start and gram.end <= word.end for word in words)]
-    return {token.text for token in words}, {gram.text for gram in inside or grams}
-
-
-def pieces_of(plain: str, tokens: Tokens) -> list[str]:
-    """Folded stretches of the query to look for in a passage as they stand."""
-    words, grams = tokens
-    written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
-    return [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
-
-
-def answer_window(passage: Passage, pieces: Sequence[str]) -> Span:
+def answer_window(passage: Passage, shown: Shown) -> Span:
     """The stretch of a passage to quote as the answer.
 
     The sentence or step that says most of what was asked, beyond what the title says already, and what follows it as far as it fits:
     writers answer first and explain then. Where no sentence stands out the passage's first one.
     """
-    title = fold_kana(fold(f"{passage.title} {passage.heading}"))
-    telling = [piece for piece in pieces if piece not in title]
-    return snippet.window(passage.text, telling, ANSWER_SHARE)
+    return snippet.window(passage.text, snippet.without(shown.pieces, f"{passage.title} {passage.heading}"), ANSWER_SHARE)
 
 
-def snippet_of(passage: Passage, pieces: Sequence[str], marks: tuple[set[str], set[str]], reader: Analyser) -> tuple[str, tuple[Span, ...]]:
+def snippet_of(passage: Passage, shown: Shown, reader: Analyser) -> tuple[str, tuple[Span, ...]]:
     """The stretch of a passage to show, and the spans in it to mark."""
-    start, end = snippet.window(passage.text, pieces)
-    shown = passage.text[start:end]
-    return shown, tuple(reader.spans(shown, *marks))
+    start, end = snippet.window(passage.text, shown.pieces)
+    text = passage.text[start:end]
+    return text, tuple(reader.spans(text, shown.words, shown.grams))

@@ -23,7 +23,13 @@ def overlap(text: str, pieces: Sequence[str]) -> int:
     return sum(piece in folded for piece in pieces)
 
 
-@lru_cache(maxsize=8192)
+def without(pieces: Sequence[str], text: str) -> list[str]:
+    """The pieces that the text does not hold."""
+    folded = _comparable(text)
+    return [piece for piece in pieces if piece not in folded]
+
+
+@lru_cache(maxsize=16_384)
 def _comparable(text: str) -> str:
     """The text as pieces are looked for in it. Remembered: the same articles are found again and again."""
     return fold_kana(fold(text))
@@ -35,7 +41,7 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     if not sentences:
         return 0, 0
     width = int(share * (WIDTH_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else WIDTH))
-    best = max(range(len(sentences)), key=lambda i: (overlap(text[slice(*sentences[i])], pieces), -i))
+    best = max(range(len(sentences)), key=lambda i: (overlap(text[slice(*sentences[i])], pieces), -i)) if len(sentences) > 1 else 0
     start, end = sentences[best]
     for _start, following in sentences[best + 1 :]:
         if following - start > width:

@@ -45,7 +45,7 @@ class Synonyms:
         rules = self.rules.get(lang, ())
         if not rules:
             return []
-        words = analyser(lang).stretches(text)[0]
+        words = analyser(lang).stretches(text)
         sounds = sound_key(text)
         found: list[Match] = []
         for rule in rules:
@@ -58,12 +58,12 @@ class Synonyms:
 
 def phrase_key(lang: str, phrase: str) -> str:
     """What two spellings of one phrase share: its sounds, or its stems."""
-    return sound_key(phrase) if is_spaceless(phrase) else " ".join(form for form, _, _ in analyser(lang).stretches(phrase)[0])
+    return sound_key(phrase) if is_spaceless(phrase) else " ".join(form for form, _, _ in analyser(lang).stretches(phrase))
 
 
 def _in_words(words: Sequence[tuple[str, int, int]], lang: str, phrase: str) -> Iterator[Span]:
     """Where the phrase's stems stand in a row."""
-    wanted = [form for form, _, _ in analyser(lang).stretches(phrase)[0]]
+    wanted = [form for form, _, _ in analyser(lang).stretches(phrase)]
     for at in range(len(words) - len(wanted) + 1) if wanted else ():
         if [form for form, _, _ in words[at : at + len(wanted)]] == wanted:
             yield words[at][1], words[at + len(wanted) - 1][2]

@@ -130,21 +130,53 @@ class Analyser:
 
     def spans(self, text: str, words: set[str], grams: set[str]) -> list[tuple[int, int]]:
         """Stretches of ``text`` that hold one of the words, or grams in a row: one bigram alone marks half of other words."""
-        own_words, own_grams = _stretches(self.lang, text)
-        rows = merge_spans([(start, end) for gram, start, end in own_grams if gram in grams]) if grams else []
-        return merge_spans([(start, end) for word, start, end in own_words if word in words] + [row for row in rows if row[1] - row[0] > 2])
+        found, left = _written_out(text, words) if self.lang == "ja" else ([], words)
+        if left:
+            found += [(start, end) for word, start, end in _words_of(self.lang, text) if word in left]
+        rows = merge_spans([place for run in _runs_of(text) for place in _gram_places(run, grams)]) if grams else []
+        return merge_spans(found + [row for row in rows if row[1] - row[0] > 2])
 
-    def stretches(self, text: str) -> tuple[Stretches, Stretches]:
-        """(form, start, end) of every word and every gram of a text that is shown."""
-        folded = fold_with_offsets(text)
-        words = tuple((token.text, token.start, token.end) for token in self._words(folded))
-        return words, tuple((token.text, token.start, token.end) for token in _grams(folded, tail=False))
+    def stretches(self, text: str) -> Stretches:
+        """(form, start, end) of every word of a text, function words among them."""
+        return tuple((token.text, token.start, token.end) for token in self._words(fold_with_offsets(text)))
 
 
-@lru_cache(maxsize=8192)
-def _stretches(lang: str, text: str) -> tuple[Stretches, Stretches]:
+def _written_out(text: str, words: set[str]) -> tuple[list[tuple[int, int]], set[str]]:
+    """Where Japanese words stand as they are, and the words that may stand in another form: for those a text must be analysed.
+
+    A word whose first character is nowhere in the text does not stand in it in any form.
+    """
+    folded = fold_with_offsets(text)
+    kana = fold_kana(folded.text)
+    found: list[tuple[int, int]] = []
+    left: set[str] = set()
+    for word in words:
+        key = fold_kana(word)
+        places = [match.start() for match in re.finditer(re.escape(key), kana)] if len(key) > 1 and not key.isascii() else []
+        found += [folded.span(at, at + len(key)) for at in places]
+        if not places and key[:1] in kana:
+            left.add(word)
+    return found, left
+
+
+def _gram_places(run: Stretches, grams: set[str]) -> Iterator[tuple[int, int]]:
+    for (left, start, _), (right, _, end) in pairwise(run):
+        if left + right in grams:
+            yield start, end
+
+
+@lru_cache(maxsize=16_384)
+def _words_of(lang: str, text: str) -> Stretches:
     """Remembered: the same titles and sentences are shown again and again."""
     return analyser(lang).stretches(text)
+
+
+@lru_cache(maxsize=16_384)
+def _runs_of(text: str) -> tuple[Stretches, ...]:
+    """(character, start, end) of each of a text's runs without spaces."""
+    folded = fold_with_offsets(text)
+    runs = [_cells(match.group(), match.start()) for match in _RUN.finditer(folded.text)]
+    return tuple(tuple((cell.char, *folded.span(cell.start, cell.end)) for cell in run) for run in runs)
 
 
 @lru_cache(maxsize=64)

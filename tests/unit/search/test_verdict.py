@@ -48,7 +48,8 @@ def test_the_shipped_calibration_has_its_data_sheet() -> None:
 def test_more_evidence_makes_it_surer() -> None:
     little = Signs(0.1, 0.8, 0.0, 0.0, 1.5)
     much = Signs(0.8, 0.9, 0.5, 0.0, 1.5)
-    assert shipped().probability(little) < 0.2 < 0.8 < shipped().probability(much)
+    assert shipped().probability(little) < 0.2
+    assert shipped().probability(much) > 0.8
     assert shipped().probability(Signs(0.05, None, None, 0.0, 1.5)) < shipped().probability(Signs(0.9, None, None, 0.3, 1.5))
 
 
