@@ -3,8 +3,8 @@
     python -m bench.verdict --data DIR [--articles DIR] [--write]
 
 Queries known to be answered or not: of every collection in DIR that has unanswerable.txt, and of the sample articles: their own
-tests, and bench/data/unanswered.jsonl, short everyday questions that
-they do not answer. --write stores the fit in search/data/calibration.json, its data sheet with it.
+tests, and in bench/data short everyday questions
+that they answer and do not answer. --write stores the fit in search/data/calibration.json, its data sheet with it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from search.ports import Embedder
 from search.store import open_corpus
 from search.warming import WarmingEmbedder
 
-UNANSWERED = Path(__file__).parent / "data" / "unanswered.jsonl"
+DATA, KNOWN = Path(__file__).parent / "data", ("answered.jsonl", "unanswered.jsonl")
 SHIPPED = Path(answerability.__file__).parent / "data" / "calibration.json"
 # Chosen on the fit: nearly every answered query is at least weak, and few unanswered ones are strict.
-STRICT, WEAK = 0.6, 0.25
+STRICT, WEAK = 0.75, 0.25
 KEYWORD = frozenset({"keyword"})
 
 
@@ -51,7 +51,7 @@ def of_collections(folder: Path, embedder: Embedder, cache: Path) -> Iterator[tu
 
 
 def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bool]], Engine]:
-    """The sample articles' tests, and questions that they do not answer."""
+    """The sample articles' tests, and short questions that they answer and do not answer."""
     with tempfile.TemporaryDirectory() as folder:
         build(Paths(articles, Path(folder)), embedder)
         engine = Engine(open_corpus(Builds(Path(folder) / "index").open_current()), embedder)
@@ -59,9 +59,8 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bo
         known, _, _ = collect(articles, cache, UTC)
         cache.close()
         asked = [(Query(test, lang=article.lang, show=False), True) for article in known if article.audience == "public" for test in article.tests]
-        with UNANSWERED.open(encoding="utf-8") as file:
-            records = [json.loads(line) for line in file]
-        return [*asked, *((Query(record["query"], lang=record["lang"], show=False), False) for record in records)], engine
+        records = [json.loads(line) for name in KNOWN for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+        return [*asked, *((Query(record["query"], lang=record["lang"], show=False), record["answered"]) for record in records)], engine
 
 
 def signs(engine: Engine, queries: Sequence[tuple[Query, bool]], arms: frozenset[str] | None = None) -> list[Sample]:

@@ -193,7 +193,8 @@ def publish(
     ready = _Ready(linked, sections, images, passages, tokens, synonyms)
     vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
     progress("writing the index", 0, 1)
-    reused = _write(work, ready, vectors, previous, stamp)
+    # What a failing model left out is tried again by the next build.
+    reused = _write(work, ready, vectors, previous, f"{stamp} {degraded}" if degraded == "failed" else stamp)
     counts = {"articles": len(linked), "passages": len(passages)}
     taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
     bundle = builds.publish(work, model, counts, taken)

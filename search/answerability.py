@@ -30,7 +30,7 @@ class Signs:
     ``coverage``: how much of the question its words cover (0 to 1); ``passage``, ``question``: cosine of its nearest passage, and how
     far its nearest questions are above the floor, None where search by meaning is out; ``lead``: how far it stands before the second
     (of fused scores, or of coverages); ``weight``: how much the question says, the logarithm of 1 + its number of
-    telling words.
+    telling words; ``named``: the part of its words that stand in one title or question of the article (0 to 1).
     """
 
     coverage: float
@@ -38,6 +38,7 @@ class Signs:
     question: float | None
     lead: float
     weight: float
+    named: float
 
     @property
     def of_both_arms(self) -> bool:
@@ -45,14 +46,14 @@ class Signs:
         return self.passage is not None and self.question is not None
 
     def values(self) -> tuple[float, ...]:
-        """The signs as the regression takes them, with the products that make it see them together.
+        """The signs as the regression takes them, with the product of coverage and weight.
 
         To cover all of two common words says less than to cover half of ten telling ones.
         """
         said = self.coverage * self.weight
         if self.passage is None or self.question is None:
-            return (self.coverage, self.lead, self.weight, said)
-        return (self.coverage, self.passage, self.question, self.lead, self.weight, said, self.coverage * self.question)
+            return (self.coverage, self.lead, self.weight, said, self.named)
+        return (self.coverage, self.passage, self.question, self.lead, self.weight, said, self.named)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def read(path: Path) -> Calibration:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["signs"] != SIGNS_VERSION:
             raise CalibrationError(f"{path} was fitted by another version of the search. {mend}")
-        both, keyword = _numbers(stored["both"], 8), _numbers(stored["keyword"], 5)
+        both, keyword = _numbers(stored["both"], 8), _numbers(stored["keyword"], 6)
         strict, weak = _numbers([stored["strict"], stored["weak"]], 2)
         model, sheet = str(stored["model"]), dict(stored.get("sheet", {}))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.answerability import Calibration, Signs
+from search.answerability import Calibration, Signs, shipped
 from search.errors import CalibrationError
 
 # Fewer of either kind say nothing.
@@ -36,11 +36,20 @@ def fit(sources: Sequence[Source], keyword_sources: Sequence[Source], model: str
     """
     samples = [sample for source in sources for sample in source]
     answered = sum(known for _, known in samples)
-    if answered < FEWEST or len(samples) - answered < FEWEST:
+    if not enough(samples):
         raise CalibrationError(f"At least {FEWEST} answered and {FEWEST} unanswered queries are needed; there are {answered} and {len(samples) - answered}.")
     sheet = sheet | {"answered": answered, "unanswered": len(samples) - answered, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
-    sheet |= {"both_arms": _measured(sources), "keyword_alone": _measured(keyword_sources)}
-    return Calibration(model, _fitted(*_arrays(sources)), _fitted(*_arrays(keyword_sources)), strict, weak, sheet)
+    words = [sample for source in keyword_sources for sample in source]
+    # Where words alone find nothing for most of the unanswered ones, there is nothing to be fitted: such queries get "none" anyway.
+    keyword = _fitted(*_arrays(keyword_sources)) if enough(words) else shipped().keyword
+    sheet |= {"both_arms": _measured(sources), "keyword_alone": _measured(keyword_sources) if enough(words) else "as shipped"}
+    return Calibration(model, _fitted(*_arrays(sources)), keyword, strict, weak, sheet)
+
+
+def enough(samples: Source) -> bool:
+    """Whether there are FEWEST of either kind."""
+    answered = sum(known for _, known in samples)
+    return answered >= FEWEST and len(samples) - answered >= FEWEST
 
 
 def false_answers(chances: Sequence[float], known: Sequence[bool], kept: float = 0.95) -> float:

@@ -23,18 +23,20 @@ from search.folding import fold
 from search.language import detect
 from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
 from search.ports import Embedder, Rows, Vector
-from search.ranking import Question, Ranker, Ranking, Tokens, telling_words
+from search.ranking import Question, Ranker, Ranking, Tokens, named_in, telling_words
 from search.showing import Shown
-from search.text import analyser, has_letters
+from search.text import analyser, has_letters, words_of
 
 # A single letter may find articles, but is no question that could be known to be answered.
 UNSURE = 0.3
 # Passages of one article that are looked at for the one to show.
 SHOWN_PASSAGES = 64
 # Answers that are remembered: the most asked questions are asked again and again.
-REMEMBERED = 1024
+REMEMBERED = 512
 # A question is suggested by meaning from this centred cosine on; unrelated ones are at 0.
 SUGGESTED_NEAR = 0.5
+# Questions of an article that a query is held against, word by word.
+NAMED_QUESTIONS = 50
 MEANING_ARMS = frozenset({"passage", "question"})
 # Too few letters have no meaning yet.
 SHORTEST_MEANT = 4
@@ -241,12 +243,19 @@ class Engine:
         covered = float(evidence.coverage[first])
         own = self._langs if ranked.asked.lang not in self.corpus.impacts else [ranked.asked.lang]
         weight = math.log1p(max((telling_words(self.corpus.impacts[lang], ranked.asked.ready[lang].asked) for lang in own), default=0.0))
+        named = self._named(ranked.asked, self.corpus.documents[int(ranking.documents[first])])
         if evidence.passage is None or evidence.question is None:
             lead = covered - float(np.max(evidence.coverage[rest], initial=0.0))
-            return Signs(covered, None, None, max(0.0, lead), weight)
+            return Signs(covered, None, None, max(0.0, lead), weight, named)
         lead = float(ranking.scores[first]) - float(np.max(ranking.scores[rest], initial=0.0))
         above = float(fusion.above_floor(evidence.question[[first]])[0])
-        return Signs(covered, float(evidence.passage[first]), above, max(0.0, lead), weight)
+        return Signs(covered, float(evidence.passage[first]), above, max(0.0, lead), weight, named)
+
+    def _named(self, asked: _Asked, document: Document) -> float:
+        """How much of the question one of the document's own questions names."""
+        texts = (document.title, *document.questions[:NAMED_QUESTIONS], *document.learned[:NAMED_QUESTIONS])
+        impacts, ready = self.corpus.impacts[document.lang], asked.ready[document.lang]
+        return max(named_in(impacts, ready.asked, {form for form, _, _ in words_of(document.lang, text)}) for text in texts)
 
     def _hit(self, ranked: _Ranked, place: int) -> Hit:
         asked, ranking = ranked.asked, ranked.ranking

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from search.bundled_model import Progress, quiet
 from search.embedder import bundled_fingerprint, unit
@@ -36,6 +37,8 @@ class OnnxEmbedder:
     def __init__(self, folder: Path, threads: int = 0, progress: Progress = quiet, bulk_with: Callable[[int], Any] | None = None) -> None:
         self._graphs = ensure_export(folder, progress)
         self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
+        # numpy's own threads and onnxruntime's wait for each other on few cores: a new question took twice as long.
+        threadpool_limits(1, "blas")
         self._tokenizer = _tokenizer(folder)
         self._prefixes: dict[Kind, str] = _prefixes(folder)
         self._session = self._open(QUERY, self._threads)
@@ -102,6 +105,8 @@ class OnnxEmbedder:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Waiting threads that spin take the time of those that serve.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         # Else the memory of the longest text ever met is kept.
         options.enable_cpu_mem_arena = False

@@ -203,6 +203,16 @@ def telling_words(impacts: LanguageImpacts, asked: Asked) -> float:
     return total / max(impacts.words.unknown_weight(), 1e-6)
 
 
+def named_in(impacts: LanguageImpacts, asked: Asked, forms: set[str]) -> float:
+    """The part of a question's words, by idf, that stand in a text of these forms, 0 to 1; of a choice any one will do."""
+    parts = [(_total_weight(impacts.words, [token]), token.text in forms) for token in asked.plain[0]]
+    for choice in asked.choices:
+        meant = any(other[0] and all(token.text in forms for token in other[0]) for other in (choice.asked, *choice.others))
+        parts.append((_total_weight(impacts.words, choice.asked[0]), meant))
+    total = sum(weight for weight, _ in parts)
+    return sum(weight for weight, there in parts if there) / total if total else 0.0
+
+
 def _best(values: Vector, count: int) -> Rows:
     """Where the ``count`` highest values above 0 are, in any order."""
     above = np.flatnonzero(values)

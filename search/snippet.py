@@ -29,7 +29,7 @@ def without(pieces: Sequence[str], text: str) -> list[str]:
     return [piece for piece in pieces if piece not in folded]
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4096)
 def _comparable(text: str) -> str:
     """The text as pieces are looked for in it. Remembered: the same articles are found again and again."""
     return fold_kana(fold(text))

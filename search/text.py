@@ -132,7 +132,7 @@ class Analyser:
         """Stretches of ``text`` that hold one of the words, or grams in a row: one bigram alone marks half of other words."""
         found, left = _written_out(text, words) if self.lang == "ja" else ([], words)
         if left:
-            found += [(start, end) for word, start, end in _words_of(self.lang, text) if word in left]
+            found += [(start, end) for word, start, end in words_of(self.lang, text) if word in left]
         rows = merge_spans([place for run in _runs_of(text) for place in _gram_places(run, grams)]) if grams else []
         return merge_spans(found + [row for row in rows if row[1] - row[0] > 2])
 
@@ -165,13 +165,13 @@ def _gram_places(run: Stretches, grams: set[str]) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-@lru_cache(maxsize=16_384)
-def _words_of(lang: str, text: str) -> Stretches:
-    """Remembered: the same titles and sentences are shown again and again."""
+@lru_cache(maxsize=4096)
+def words_of(lang: str, text: str) -> Stretches:
+    """(form, start, end) of every word of a text. Remembered: the same titles and sentences are shown again and again."""
     return analyser(lang).stretches(text)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4096)
 def _runs_of(text: str) -> tuple[Stretches, ...]:
     """(character, start, end) of each of a text's runs without spaces."""
     folded = fold_with_offsets(text)

@@ -74,7 +74,7 @@ def _meaning(articles: Sequence[Article], passages: Sequence[Any], embedder: Emb
         centres,
         embedder.fingerprint,
         None if embedder.calibrated else Scale(0.2, 0.12),
-        None if embedder.calibrated else Scale(0.0, 0.3),
+        None if embedder.calibrated else Scale(0.0, 0.15),
     )
 
 

@@ -1,11 +1,13 @@
 """As operators and writers use it: start, save, stop, and what goes wrong."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,6 +38,23 @@ def test_customers_words_find_the_article(site: Site, text: str, lang: str, want
 @pytest.mark.parametrize("text", ["宇宙旅行の予約", "今日の天気は?", "who won the world cup", "best pizza in rome"])
 def test_what_nobody_wrote_about_is_not_claimed(site: Site, text: str) -> None:
     assert search(site, text, "ja")["verdict"] != "strict"
+
+
+@pytest.mark.model
+def test_thirty_two_clients_with_endless_questions_are_all_answered(site: Site) -> None:
+    asked = [f"/api/v1/search?q={quote('返品したい ' * 1_650 + str(number))}&lang=ja" for number in range(32)]
+    with ThreadPoolExecutor(32) as clients:
+        answers = list(clients.map(site.get, asked))
+    assert {status for status, _ in answers} == {200} and site.get("/healthz")[0] == 200
+    assert all(json.loads(text)["hits"][0]["article_id"] == "ja-return-item" for _, text in answers)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("text", ["返金はいつ届きますか", "送料はいくらですか"])
+def test_a_known_answer_is_quoted_from_its_article(site: Site, text: str) -> None:
+    answer = search(site, text, "ja")
+    article = site.api(f"/api/v1/articles/{answer['answer']['article_id']}")
+    assert answer["verdict"] == "strict" and answer["answer"]["text"] in "\n".join(section["text"] for section in article["sections"])
 
 
 @pytest.mark.model

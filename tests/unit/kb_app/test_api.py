@@ -1,7 +1,13 @@
 """The JSON API: its shape, and errors that name the parameter."""
 
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
+
+from kb_app import create_app
+from search.warming import OffEmbedder
+from tests.support import make_services
 
 
 def test_search_has_the_promised_shape(site: FlaskClient) -> None:
@@ -36,6 +42,19 @@ def test_a_bad_parameter_is_named(site: FlaskClient, arguments: str, words: str)
 
 def test_an_empty_query_is_a_value(site: FlaskClient) -> None:
     assert site.get("/api/v1/search").get_json()["problem"] == "empty"
+
+
+def test_the_answer_is_quoted(articles: Path, data: Path) -> None:
+    site = create_app(make_services(articles, data, OffEmbedder())).test_client()
+    answer = site.get("/api/v1/search?q=お金はいつ戻りますか&lang=ja").get_json()
+    assert answer["verdict"] == "strict" and answer["answer"]["article_id"] == "ja-returns-refund" and "5営業日" in answer["answer"]["text"]
+    assert site.get("/api/v1/search?q=zzxxqq&lang=ja").get_json()["answer"] is None
+
+
+def test_suggestions_by_meaning_have_the_same_shape(site: FlaskClient) -> None:
+    answer = site.get("/api/v1/suggest?q=パスワードを忘れたとき&lang=ja&by=meaning")
+    assert answer.status_code == 200 and all({"text", "url", "lang", "article_id"} <= line.keys() for line in answer.get_json()["suggestions"])
+    assert all(line["article_id"] != "ja-desk-approve" for line in site.get("/api/v1/suggest?q=返金の承認&lang=ja&by=meaning").get_json()["suggestions"])
 
 
 def test_suggestions_lead_to_articles(site: FlaskClient) -> None:

@@ -41,9 +41,26 @@ def test_results_in_another_language_are_labelled(site: FlaskClient) -> None:
     assert 'lang="en"' in page(site, "/ja/search?q=descale+kettle") and "English の記事" in page(site, "/ja/search?q=descale+kettle")
 
 
+@pytest.fixture(scope="module")
+def by_words(articles: Path, data: Path) -> FlaskClient:
+    """Without a model: the tests' own knows no meaning, so its verdict says nothing."""
+    return create_app(make_services(articles, data, OffEmbedder())).test_client()
+
+
+def test_a_known_answer_is_quoted_with_its_article(by_words: FlaskClient) -> None:
+    html = page(by_words, "/ja/search?q=お金はいつ戻りますか")
+    box = html[html.index('class="answer"') : html.index("</section>", html.index('class="answer"'))]
+    assert "<blockquote" in box and "5営業日" in box and "返金の時期" in box and "/ja/articles/" in box
+
+
+def test_a_quoted_answer_in_another_language_is_labelled(by_words: FlaskClient) -> None:
+    html = page(by_words, "/ja/search?q=descale+kettle+citric+acid")
+    assert 'class="answer"' in html and "English" in html[html.index('class="answer"') : html.index("</section>", html.index('class="answer"'))]
+
+
 def test_no_answer_is_said_and_a_person_offered(site: FlaskClient) -> None:
     html = page(site, "/en/search?q=zzxxqq+wwvv")
-    assert "We do not seem to have an answer" in html and "Talk to a person" in html
+    assert "We do not seem to have an answer" in html and "Talk to a person" in html and 'class="answer"' not in html
 
 
 @pytest.mark.parametrize("query", ["", "%20", "%E3%80%80", "%00"])
