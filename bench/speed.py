@@ -34,7 +34,7 @@ from indexer.passages import to_passages
 from search.bundle import Builds
 from search.engine import Engine
 from search.loading import load_embedder
-from search.model import Passage, Query
+from search.model import ARMS, Passage, Query
 from search.ports import Embedder
 from search.store import open_corpus
 from search.warming import WarmingEmbedder
@@ -117,19 +117,19 @@ def measure_build_rate(bench: Bench, with_peers: bool) -> None:
 
 
 def measure_in_process(bench: Bench, engine: Engine) -> None:
-    """Searches and suggestions by calling the engine."""
+    """Searches and suggestions by calling the engine: ranked articles with scores as the peers give, and with all that a page shows."""
     now = datetime.now(UTC)
 
-    def ask(text: str, lang: str, *arms: str) -> Callable[[], Any]:
-        wanted = {"arms": frozenset(arms)} if arms else {}
-        return lambda: engine.search(Query(text, lang=lang, now=now, **wanted))  # type: ignore[arg-type]
+    def ask(text: str, lang: str, arms: Sequence[str] = ARMS, show: bool = False) -> Callable[[], Any]:
+        return lambda: engine.search(Query(text, lang=lang, now=now, arms=frozenset(arms), show=show))
 
-    timed([ask(text, lang) for text, lang in bench.questions(20, seed=1)])
+    timed([ask(text, lang, show=True) for text, lang in bench.questions(20, seed=1)])
     for name, arms in (("keyword", ("keyword",)), ("vector", ("passage", "question"))):
-        record(bench, f"{name}", timed([ask(text, lang, *arms) for text, lang in bench.questions(ASKED, seed=2 + len(arms))]))
+        record(bench, name, timed([ask(text, lang, arms) for text, lang in bench.questions(ASKED, seed=2 + len(arms))]))
     asked = bench.questions(ASKED, seed=5)
     record(bench, "hybrid_new", timed([ask(text, lang) for text, lang in asked]))
     record(bench, "hybrid_repeat", timed([ask(text, lang) for text, lang in asked]))
+    record(bench, "page_new", timed([ask(text, lang, show=True) for text, lang in bench.questions(ASKED, seed=8)]))
     typed = list(_typed(bench.questions(100, seed=6)))
     record(bench, "suggest", timed([lambda text=text, lang=lang: engine.suggest(text, lang, 8, now, frozenset({"public"})) for text, lang in typed]))  # type: ignore[misc]
 

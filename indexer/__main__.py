@@ -144,6 +144,7 @@ def _build(flags: argparse.Namespace) -> int:
 def _watch(flags: argparse.Namespace) -> int:
     from indexer.build import Paths, build
     from indexer.progress import Bar
+    from indexer.source import require_folder
     from indexer.watch import watch
     from search.loading import load_embedder
 
@@ -153,7 +154,7 @@ def _watch(flags: argparse.Namespace) -> int:
     def rebuild() -> BuildReport:
         return build(paths, embedder, flags.timezone, Bar())
 
-    _print_report(rebuild())
+    require_folder(flags.articles)
     print(f"Watching {flags.articles}; Ctrl-C ends it.")
     stop = threading.Event()
     try:

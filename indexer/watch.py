@@ -19,19 +19,15 @@ RETRY_SECONDS = 1.0
 
 
 def watch(folder: Path, rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event) -> None:
-    """Build at every change until ``stop`` is set; a build that fails is logged and the next change tries again.
+    """Build at once and at every change until ``stop`` is set; a build that fails is logged and the next change tries again.
 
     A folder that is taken away and put back, or replaced by another, is watched again.
     """
-    replaced = False
     while not stop.is_set():
-        if not folder.is_dir():
-            stop.wait(RETRY_SECONDS)
-        else:
-            if replaced:
-                attempt(rebuild, report, stop)
+        if folder.is_dir():
             _watch_one(folder, rebuild, report, stop)
-        replaced = True
+        else:
+            stop.wait(RETRY_SECONDS)
 
 
 def _watch_one(folder: Path, rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event) -> None:
@@ -40,10 +36,13 @@ def _watch_one(folder: Path, rebuild: Callable[[], BuildReport], report: Callabl
 
     watched = folder.stat().st_ino
     stream = changes(folder, stop_event=stop, debounce=DEBOUNCE_MS, step=STEP_MS, raise_interrupt=False, rust_timeout=500, yield_on_timeout=True)
+    begun = False
     for changed in stream:
         if not folder.is_dir() or folder.stat().st_ino != watched:
             return
-        if any(_matters(path) for _kind, path in changed):
+        # The first build runs when changes are noticed already: what is saved during it is not lost.
+        if not begun or any(_matters(path) for _kind, path in changed):
+            begun = True
             attempt(rebuild, report, stop)
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from indexer.build import Paths, Progress, build, quiet
 from indexer.model import BuildReport
 from indexer.trial import Trial, try_article
-from indexer.watch import attempt, watch
+from indexer.watch import watch
 from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
 from kb_app.settings import Settings
@@ -96,9 +96,6 @@ class Services:
         if isinstance(self.embedder, WarmingEmbedder):
             while not self.stop.is_set() and not self.embedder.wait(0.2) and self.embedder.state == "warming":
                 continue
-        attempt(self.rebuild, self.accept, self.stop)
-        if not self.settings.articles.is_dir():
-            return
         watch(self.settings.articles, self.rebuild, self.accept, self.stop)
 
     def _try(self, report: BuildReport) -> list[Trial]:

@@ -97,6 +97,8 @@ class Engine:
         key = (replace(query, now=None), self._columns.epoch(query.now or datetime.now(UTC)))
         with self._remembering:
             results = self._remembered.get(key)
+            if results is not None:
+                self._remembered.move_to_end(key)
         if results is None:
             results = self._search(query)
             if not results.degraded or results.degraded == "off":

@@ -30,3 +30,27 @@ def test_a_folder_that_is_replaced_is_watched_again(tmp_path: Path) -> None:
         stop.set()
         watcher.join(5)
     assert reports[-1].articles == 2
+
+
+def test_what_is_saved_during_the_first_build_is_not_lost(tmp_path: Path) -> None:
+    folder, data = tmp_path / "articles", tmp_path / "var"
+    write_article(folder, "ja/a.md", "一")
+    stop = threading.Event()
+    reports: list[BuildReport] = []
+
+    def rebuild() -> BuildReport:
+        report = build_folder(folder, data)
+        if not reports:
+            write_article(folder, "ja/b.md", "二")
+        return report
+
+    watcher = threading.Thread(target=watch, args=(folder, rebuild, reports.append, stop))
+    watcher.start()
+    try:
+        end = time.monotonic() + 15
+        while time.monotonic() < end and not (reports and reports[-1].articles == 2):
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        watcher.join(5)
+    assert [report.articles for report in reports] == [1, 2]
