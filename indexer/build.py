@@ -75,6 +75,7 @@ class _Ready:
     """Everything a bundle is made of. ``images`` maps a name in the bundle to its file."""
 
     articles: Sequence[Article]
+    hashes: Mapping[str, str]
     sections: Mapping[str, SectionInfo]
     images: Mapping[str, Path]
     passages: Sequence[Passage]
@@ -187,10 +188,11 @@ def publish(
     passages = [passage for article in linked for passage in to_passages(article)]
     tokens = analyse(linked, cache, progress)
     previous = _previous(builds)
-    stamp = _inputs(linked, images, sections, synonyms, embedder)
+    hashes = {article.id: article_hash(article) for article in linked}
+    stamp = _inputs(hashes, images, sections, synonyms, embedder)
     if previous is not None and _stored_inputs(previous) == stamp:
         return BuildReport(previous.version, len(linked), len(passages), published=False)
-    ready = _Ready(linked, sections, images, passages, tokens, synonyms)
+    ready = _Ready(linked, hashes, sections, images, passages, tokens, synonyms)
     vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
     progress("writing the index", 0, 1)
     # What a failing model left out is tried again by the next build.
@@ -203,7 +205,7 @@ def publish(
     if model is not None:
         # Only then: a build without the model must not throw away what the model made.
         cache.prune_vectors(_vector_keys(ready, embedder))
-    changed = _changed(linked, previous)
+    changed = _changed(hashes, previous)
     return BuildReport(bundle.version, len(linked), len(passages), embedded, changed, degraded=degraded)
 
 
@@ -311,7 +313,7 @@ def _write(work: Path, ready: _Ready, vectors: Vectors | None, previous: Bundle 
     """Write the bundle's files; returns the names of those taken over from the previous one."""
     contents = Contents([to_document(article) for article in ready.articles], ready.passages, ready.tokens, vectors, ready.synonyms)
     reused = write_corpus(work, contents, previous)
-    reused |= write_library(work, ready.articles, ready.sections, previous)
+    reused |= write_library(work, ready.articles, ready.hashes, ready.sections, previous)
     reused |= _write_images(work / "images", ready.images, previous)
     (work / "inputs.txt").write_text(stamp, encoding="utf-8")
     return reused
@@ -338,13 +340,11 @@ def _previous(builds: Builds) -> Bundle | None:
         return None
 
 
-def _inputs(articles: Sequence[Article], images: Mapping[str, Path], sections: Mapping[str, SectionInfo], synonyms: Sequence[Rule], embedder: Embedder) -> str:
+def _inputs(hashes: Mapping[str, str], images: Mapping[str, Path], sections: Mapping[str, SectionInfo], synonyms: Sequence[Rule], embedder: Embedder) -> str:
     """A hash over everything that a bundle depends on."""
     digest = hashlib.sha256(f"{SCHEMA}/{ANALYSER_VERSION}/{RENDER_VERSION}/{_fingerprint(embedder)}".encode())
     digest.update(repr(tuple(synonyms)).encode("utf-8", "replace"))
-    for article in articles:
-        digest.update(article_hash(article).encode())
-    for part in (*sorted(images), *(repr(section) for section in sections.values())):
+    for part in (*hashes.values(), *sorted(images), *(repr(section) for section in sections.values())):
         digest.update(part.encode())
     return digest.hexdigest()
 
@@ -368,7 +368,7 @@ def _vector_keys(ready: _Ready, embedder: Embedder) -> set[str]:
     return keys | {vector_key(embedder.fingerprint, "query", text) for article in ready.articles for text in question_texts(article)}
 
 
-def _changed(articles: Sequence[Article], previous: Bundle | None) -> tuple[str, ...]:
+def _changed(hashes: Mapping[str, str], previous: Bundle | None) -> tuple[str, ...]:
     """Ids of the articles that the bundle before did not have like this."""
     if previous is None:
         return ()
@@ -376,4 +376,4 @@ def _changed(articles: Sequence[Article], previous: Bundle | None) -> tuple[str,
         before = json.loads((previous.path / "article-hashes.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ()
-    return tuple(article.id for article in articles if before.get(article.id) != article_hash(article))
+    return tuple(name for name, digest in hashes.items() if before.get(name) != digest)

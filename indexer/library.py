@@ -107,13 +107,17 @@ class Library:
         return self._image_owners.get(name, ())
 
 
-def write_library(folder: Path, articles: Sequence[Article], sections: Mapping[str, SectionInfo], previous: Bundle | None) -> set[str]:
-    """Write articles and sections into a bundle's folder; returns the names of shards taken over from the previous one."""
+def write_library(
+    folder: Path, articles: Sequence[Article], hashes: Mapping[str, str], sections: Mapping[str, SectionInfo], previous: Bundle | None
+) -> set[str]:
+    """Write articles and sections into a bundle's folder; returns the names of shards taken over from the previous one.
+
+    ``hashes`` are the articles' own, by id.
+    """
     shards: dict[str, list[Article]] = defaultdict(list)
     for article in articles:
         shards[_shard(article.id)].append(article)
     (folder / "articles").mkdir()
-    hashes = {article.id: article_hash(article) for article in articles}
     before = _previous_hashes(previous)
     reused: set[str] = set()
     for name, members in shards.items():
@@ -124,7 +128,7 @@ def write_library(folder: Path, articles: Sequence[Article], sections: Mapping[s
             reused.add(f"articles/{name}.jsonl")
         else:
             _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in members))
-    _write_json(folder / _HASHES, hashes)
+    _write_json(folder / _HASHES, dict(hashes))
     _write_json(folder / _CARDS, [_card_to_json(article) for article in articles])
     _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])
     _write_json(folder / "image-owners.json", _image_owners(articles))

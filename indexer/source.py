@@ -120,11 +120,11 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         linked = [Path(base) / name for name in folders if (Path(base) / name).is_symlink()]
         problems += [error_in(printable(path.relative_to(root).as_posix()), 0, "outside", "is a linked folder and is not read.", "Copy it.") for path in linked]
-        for name in sorted(names):
-            path = Path(base) / name
-            shown = path.relative_to(root).as_posix()
-            if not name.endswith(".md") or name[0] in "._":
-                continue
+        within = Path(base).relative_to(root)
+        for name in sorted(name for name in names if name.endswith(".md") and name[0] not in "._"):
+            path = Path(base, name)
+            # Ten thousand files: one string, not one path each.
+            shown = f"{within.as_posix()}/{name}" if within.parts else name
             if not _is_text(shown):
                 problems.append(error_in(printable(shown), 0, "name", "has a name that is not UTF-8.", "Rename the file."))
                 continue
