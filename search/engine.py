@@ -92,15 +92,15 @@ class Engine:
     def search(self, query: Query) -> Results:
         """Rank the articles that answer a query. Never raises for what a visitor typed."""
         started = time.perf_counter()
-        query = replace(query, now=query.now or datetime.now(UTC))
+        now = query.now or datetime.now(UTC)
         # What may be seen changes only when an article begins or ends to be shown.
-        key = (replace(query, now=None), self._columns.epoch(query.now or datetime.now(UTC)))
+        key = (replace(query, now=None), self._columns.epoch(now))
         with self._remembering:
             results = self._remembered.get(key)
             if results is not None:
                 self._remembered.move_to_end(key)
         if results is None:
-            results = self._search(query)
+            results = self._search(replace(query, now=now))
             if not results.degraded or results.degraded == "off":
                 self._remember(key, results)
         return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))

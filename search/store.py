@@ -99,9 +99,7 @@ def open_corpus(bundle: Bundle) -> Corpus:
             keyword=WhooshIndex(folder / "whoosh"),
             suggest=_open_suggest(folder),
             meaning=_open_meaning(bundle, len(passages)),
-            synonyms=Synonyms.of(
-                [Rule(rule["lang"], rule["said"], tuple(rule["meant"])) for rule in json.loads((folder / _SYNONYMS).read_text(encoding="utf-8"))]
-            ),
+            synonyms=_open_synonyms(folder / _SYNONYMS),
             version=bundle.version,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

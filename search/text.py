@@ -41,7 +41,6 @@ _SPACELESS = (
     "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff"
 )
 _RUN = re.compile(f"[{_SPACELESS}]+")
-_SOUTH_EAST_ASIAN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _IDEOGRAPH = re.compile("[\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\uac00-\ud7af]")
 # A run of letters and digits with the signs that hold codes and names together: wi-fi, e-502, c++, don't, a.b.c
 _LATIN = re.compile(rf"[^\W_{_SPACELESS}]+(?:[-'._/&@][^\W_{_SPACELESS}]+)*(?:\+\+|#)?")
@@ -473,16 +472,6 @@ def _telling_grams(folded: Folded, grams: list[Token], telling: list[Token]) -> 
     if not _WRITTEN_OUT.search(folded.text):
         return grams
     return [gram for gram in grams if any(gram.start < word.end and word.start < gram.end for word in telling)]
-
-
-def writes_without_spaces(lang: str) -> bool:
-    """Languages that have no words here, only grams."""
-    return lang in ("zh", "th", "lo", "km", "my")
-
-
-def is_south_east_asian(text: str) -> bool:
-    """Thai, Lao, Khmer or Burmese letters in it."""
-    return bool(_SOUTH_EAST_ASIAN.search(text))
 
 
 def is_spaceless(text: str) -> bool:
