@@ -7,7 +7,6 @@ twice, wherever it moves. The file may be deleted at any time; the next build is
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 from indexer.model import Article, Problem, article_from_json, article_to_json
 from indexer.render import VERSION as RENDER_VERSION
@@ -88,19 +88,19 @@ class BuildCache:
         """A stored row as values."""
         known_stamp, record, problems = stored
         try:
-            article = article_from_json(json.loads(record)) if record else None
-            return CachedArticle(article, tuple(Problem(**problem) for problem in json.loads(problems)), known_stamp == stamp)
+            article = article_from_json(orjson.loads(record)) if record else None
+            return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)), known_stamp == stamp)
         except (ValueError, KeyError, TypeError) as error:
             raise CacheDamaged(str(error)) from error
 
     def store_article(self, path: str, stamp: str, article: Article | None, problems: Sequence[Problem]) -> None:
         """Remember a file as it is now; without an article the last good version stays."""
-        found = json.dumps([vars(problem) for problem in problems], ensure_ascii=False)
+        found = orjson.dumps([vars(problem) for problem in problems]).decode()
         if article is None:
             statement = "insert into articles values (?, ?, null, ?) on conflict (path) do update set stamp = ?2, problems = ?3"
             self._db.execute(statement, (path, stamp, found))
         else:
-            record = json.dumps(article_to_json(article), ensure_ascii=False)
+            record = orjson.dumps(article_to_json(article)).decode()
             self._db.execute("insert or replace into articles values (?, ?, ?, ?)", (path, stamp, record, found))
 
     def forget_articles(self, paths: Iterable[str]) -> None:
@@ -120,12 +120,12 @@ class BuildCache:
             part = keys[start : start + 500]
             marks = ",".join("?" * len(part))
             for key, stored in self._db.execute(f"select key, tokens from tokens where key in ({marks})", part):
-                found[key] = DocumentTokens(key, *json.loads(stored))
+                found[key] = DocumentTokens(key, *orjson.loads(stored))
         return found
 
     def store_tokens(self, tokens: DocumentTokens) -> None:
         """Remember the tokens of a text."""
-        stored = json.dumps([list(tokens.words), list(tokens.grams), list(tokens.surfaces)], ensure_ascii=False)
+        stored = orjson.dumps([tokens.words, tokens.grams, tokens.surfaces]).decode()
         self._db.execute("insert or replace into tokens values (?, ?)", (tokens.key, stored))
 
     # --- vectors -------------------------------------------------------------------------------------------------
@@ -182,5 +182,4 @@ def vector_key(fingerprint: str, kind: Kind, text: str) -> str:
 
 def token_key(lang: str, texts: Sequence[tuple[str, int]], open_to_all: bool) -> str:
     """Key of a document's tokens; whether they may feed spelling is part of it, since the index depends on it."""
-    joined = json.dumps([ANALYSER_VERSION, lang, open_to_all, list(texts)], ensure_ascii=False)
-    return hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()[:40]
+    return hashlib.sha256(orjson.dumps([ANALYSER_VERSION, lang, open_to_all, texts])).hexdigest()[:40]

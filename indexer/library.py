@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from indexer.model import Article, SectionInfo, article_from_json, article_to_json
 from search.bundle import Bundle
@@ -72,13 +73,13 @@ class Library:
     def article(self, article_id: str) -> Article | None:
         """One article, whole, read from its shard."""
         path = self._folder / "articles" / f"{_shard(article_id)}.jsonl"
-        head = json.dumps({"id": article_id}, ensure_ascii=False)[:-1].encode()
+        head = orjson.dumps({"id": article_id})[:-1]
         if article_id not in self.cards:
             return None
         with path.open("rb") as file:
             for line in file:
                 if line.startswith(head):
-                    return article_from_json(json.loads(line))
+                    return article_from_json(orjson.loads(line))
         return None
 
     def by_slug(self, lang: str, slug: str) -> Card | None:
@@ -137,7 +138,7 @@ def write_library(
 
 def article_hash(article: Article) -> str:
     """Changes with anything of the article."""
-    return hashlib.sha256(json.dumps(article_to_json(article)).encode()).hexdigest()[:20]
+    return hashlib.sha256(orjson.dumps(article_to_json(article))).hexdigest()[:20]
 
 
 def _image_owners(articles: Sequence[Article]) -> dict[str, list[str]]:
@@ -186,13 +187,13 @@ def _card_from_json(record: dict[str, Any]) -> Card:
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return orjson.loads(path.read_bytes())
 
 
 def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    path.write_bytes(orjson.dumps(value))
 
 
 def _write_lines(path: Path, records: Iterable[Any]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    with path.open("wb") as file:
+        file.writelines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)

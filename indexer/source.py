@@ -121,18 +121,21 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
         linked = [Path(base) / name for name in folders if (Path(base) / name).is_symlink()]
         problems += [error_in(printable(path.relative_to(root).as_posix()), 0, "outside", "is a linked folder and is not read.", "Copy it.") for path in linked]
         within = Path(base).relative_to(root)
+        beneath = f"{within.as_posix()}/" if within.parts else ""
         for name in sorted(name for name in names if name.endswith(".md") and name[0] not in "._"):
             path = Path(base, name)
-            # Ten thousand files: one string, not one path each.
-            shown = f"{within.as_posix()}/{name}" if within.parts else name
+            shown = f"{beneath}{name}"
             if not _is_text(shown):
                 problems.append(error_in(printable(shown), 0, "name", "has a name that is not UTF-8.", "Rename the file."))
                 continue
-            if path.is_symlink() and not _inside(path, root):
-                problems.append(error_in(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
-                continue
             try:
-                state = path.stat()
+                # One look at an ordinary file: there may be ten thousand.
+                state = os.lstat(path)
+                if stat.S_ISLNK(state.st_mode):
+                    if not _inside(path, root):
+                        problems.append(error_in(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
+                        continue
+                    state = path.stat()
             except OSError as error:
                 problems.append(error_in(shown, 0, "unreadable", f"cannot be read: {error.strerror}.", "Check that the link or the rights are right."))
                 continue

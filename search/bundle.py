@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+import orjson
 from filelock import FileLock, Timeout
 
 from search import text
@@ -28,7 +29,7 @@ from search.fusion import Scale
 
 log = logging.getLogger("search.bundle")
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3
@@ -252,7 +253,7 @@ class RecordFile:
         return len(self._offsets) - 1
 
     def __getitem__(self, row: int) -> Any:
-        return json.loads(self._data[self._offsets[row] : self._offsets[row + 1]].tobytes())
+        return orjson.loads(self._data[self._offsets[row] : self._offsets[row + 1]].tobytes())
 
     @staticmethod
     def write(path: Path, records: Iterator[Any]) -> None:
@@ -260,7 +261,7 @@ class RecordFile:
         offsets = [0]
         with path.open("wb") as file:
             for record in records:
-                offsets.append(offsets[-1] + file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n"))
+                offsets.append(offsets[-1] + file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)))
         np.save(path.with_suffix(".offsets.npy"), np.array(offsets, dtype=np.int64))
 
 

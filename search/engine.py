@@ -78,6 +78,7 @@ class Engine:
         self._calibration = calibration or answerability.shipped()
         self._langs = sorted(corpus.impacts)
         self._columns = Columns(corpus.documents)
+        self._ids = [document.id for document in corpus.documents]
         self._ranker = Ranker(corpus, self._columns)
         self._remembered: OrderedDict[tuple[Query, int], Results] = OrderedDict()
         self._remembering = threading.Lock()
@@ -128,7 +129,7 @@ class Engine:
         return Results(
             hits=hits,
             total=len(relevant),
-            relevant=tuple(self.corpus.documents[int(ranking.documents[place])].id for place in relevant),
+            relevant=tuple(map(self._ids.__getitem__, ranking.documents[relevant].tolist())),
             verdict=verdict,
             probability=round(chance, 6),
             answer=self._answer(asked, hits[0]) if verdict == "strict" and hits and not query.offset else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ class Bm25Impacts:
         # Plain views of what bm25s maps into memory: its own kind of array is slow to slice.
         self._rows, self._values, self._starts = (np.asarray(index.scores[name]) for name in ("indices", "data", "indptr"))
         self._sorted: list[str] | None = None
+        having = np.diff(self._starts)
+        # Lucene's idf of every column; see weight.
+        self._weights = np.log(1 + (documents - having + 0.5) / (having + 0.5))
+        self._unknown_weight = math.log(1 + (documents + 0.5) / 0.5)
 
     @classmethod
     def build(cls, documents: Sequence[Sequence[str]]) -> Bm25Impacts:
@@ -67,15 +72,12 @@ class Bm25Impacts:
 
     def weight(self, token: Token) -> float:
         """Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)); of the commonest one where a prefix stands for several."""
-        columns = list(self._columns([token]))
-        if not columns:
-            return 0.0
-        having = max(end - start for start, end in map(self._bounds, columns))
-        return float(np.log(1 + (self._documents - having + 0.5) / (having + 0.5)))
+        columns = self._columns([token])
+        return float(min(self._weights[column] for column in columns)) if columns else 0.0
 
     def unknown_weight(self) -> float:
         """The idf of a word that no document has."""
-        return float(np.log(1 + (self._documents + 0.5) / 0.5))
+        return self._unknown_weight
 
     def _bounds(self, column: int) -> tuple[int, int]:
         return int(self._starts[column]), int(self._starts[column + 1])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from search.bundle import Bundle, RecordFile, StringFile
@@ -159,7 +160,7 @@ def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) ->
     ]
     gone = [name for name in before if keys.get(name) != before[name]]
     write_index(folder / "whoosh", entries, gone, source)
-    (folder / _DOCUMENT_KEYS).write_text(json.dumps(keys), encoding="utf-8")
+    (folder / _DOCUMENT_KEYS).write_bytes(orjson.dumps(keys))
     if source is None:
         return set()
     return {f"whoosh/{path.name}" for path in (folder / "whoosh").iterdir() if _same(path, source / path.name)}
@@ -174,7 +175,7 @@ def _token_keys(previous: Bundle | None) -> dict[str, str]:
     if previous is None:
         return {}
     try:
-        return dict(json.loads((previous.path / _DOCUMENT_KEYS).read_text(encoding="utf-8")))
+        return dict(orjson.loads((previous.path / _DOCUMENT_KEYS).read_bytes()))
     except (OSError, ValueError):
         return {}
 
