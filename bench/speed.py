@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +33,8 @@ from indexer.build import publish
 from indexer.cache import BuildCache
 from indexer.model import Article, SectionInfo
 from indexer.passages import to_passages
-from search.bundle import Builds
+from kb_app.live import LiveIndex
+from search.bundle import CURRENT, Builds
 from search.engine import Engine
 from search.loading import load_embedder
 from search.model import ARMS, Passage, Query
@@ -43,6 +46,8 @@ RATED_PASSAGES = 1_000
 ASKED = 300
 # Slow peers are asked fewer.
 ASKED_SLOWLY = 60
+# Times that a newer bundle is swapped in; the middle one counts.
+SWAPS = 5
 Questions = Sequence[tuple[str, str]]
 
 
@@ -155,6 +160,43 @@ def measure_peers(bench: Bench) -> None:
     record(bench, "txtai", timed([lambda text=text: txtai.search(text, peers.K) for text, _ in questions[:ASKED_SLOWLY]]))  # type: ignore[misc]
 
 
+def measure_swap(bench: Bench) -> None:
+    """What a search takes at worst while nothing happens, and while a newer bundle is opened and swapped in."""
+    builds = Builds(bench.data / "index")
+    live = LiveIndex(builds, bench.embedder)
+    live.refresh()
+    asked = iter(bench.questions(20_000, seed=9))
+
+    def ask_until(done: threading.Event, times: list[float]) -> None:
+        while not done.is_set():
+            text, lang = next(asked)
+            started = time.perf_counter()
+            snapshot = live.current()
+            assert snapshot is not None
+            snapshot.engine.search(Query(text, lang=lang, arms=frozenset({"keyword"}), show=False))
+            times.append(time.perf_counter() - started)
+
+    def worst_during(action: Callable[[], Any]) -> float:
+        done, times = threading.Event(), list[float]()
+        asking = threading.Thread(target=ask_until, args=(done, times))
+        asking.start()
+        action()
+        done.set()
+        asking.join()
+        return max(times) * 1000
+
+    worst_during(lambda: time.sleep(0.5))
+    bench.figures["undisturbed_max_ms"] = float(np.median([worst_during(lambda: time.sleep(1)) for _ in range(SWAPS)]))
+    swapped: list[float] = []
+    for number in range(SWAPS):
+        newer = f"{builds.current_name()}-{number}"
+        shutil.copytree(builds.root / str(builds.current_name()), builds.root / newer)
+        (builds.root / CURRENT).write_text(newer, encoding="utf-8")
+        swapped.append(worst_during(live.refresh))
+    bench.figures["swap_max_ms"] = float(np.median(swapped))
+    bench.figures["swap_adds_ms"] = max(0.0, bench.figures["swap_max_ms"] - bench.figures["undisturbed_max_ms"])
+
+
 def measure_http(bench: Bench) -> None:
     """New questions over HTTP, start-up and memory of all processes that serve."""
     empty = bench.data / "articles"
@@ -221,6 +263,7 @@ def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
     _say("asking in process")
     corpus = open_corpus(Builds(data / "index").open_current())
     measure_in_process(bench, Engine(corpus, embedder))
+    measure_swap(bench)
     _say("asking over HTTP")
     measure_http(bench)
     if flags.peers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import html
 import logging
@@ -10,8 +9,7 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -35,6 +33,7 @@ from search.bundle import SCHEMA, Builds, Bundle, ModelStamp
 from search.centring import centre, centres_of
 from search.errors import BundleError, EmbedderUnavailable, ModelError
 from search.fusion import Scale
+from search.heap import without_collector
 from search.model import Passage
 from search.ports import Embedder, Vector
 from search.store import Contents, DocumentTokens, Vectors, write_corpus
@@ -112,7 +111,7 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
 def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -> tuple[BuildReport, list[Problem]]:
     """Build under the lock; returns the report and the problems of articles."""
     builds = Builds(paths.index)
-    with builds.building() as work, _without_collector():
+    with builds.building() as work, without_collector():
         cache = BuildCache(paths.cache)
         try:
             articles, problems, sections = collect(paths.articles, cache, zone, progress)
@@ -121,18 +120,6 @@ def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -
             return report, [*problems, *wrong]
         finally:
             cache.close()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A build makes many objects and hardly a cycle: looking for cycles again and again took a seventh of its time."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------

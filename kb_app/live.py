@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from search.calibration import WITHOUT_MODEL, for_model
 from search.corpus import Corpus
 from search.engine import Engine
 from search.errors import BundleError, CalibrationError
+from search.heap import without_collector
 from search.ports import Embedder
 from search.store import open_corpus
 
@@ -75,8 +77,12 @@ class LiveIndex:
             return True
 
     def _open(self, bundle: Bundle) -> Snapshot:
-        corpus = open_corpus(bundle)
-        return Snapshot(Engine(corpus, self._embedder, own_calibration(self._calibration, corpus)), Library.open(bundle))
+        with without_collector():
+            corpus = open_corpus(bundle)
+            snapshot = Snapshot(Engine(corpus, self._embedder, own_calibration(self._calibration, corpus)), Library.open(bundle))
+        # The index stays until the next one comes: no later search for garbage need look through it.
+        gc.freeze()
+        return snapshot
 
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
         """Look for a newer bundle until ``stop`` is set: for builds made by another process."""

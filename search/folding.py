@@ -66,6 +66,22 @@ class _Table(dict[int, str]):
 _TABLE = _Table()
 
 
+class _KanaTable(dict[int, str]):
+    """The same with katakana for all kana."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = fold_kana(_TABLE[code])
+        return self[code]
+
+
+_KANA_TABLE = _KanaTable()
+
+
+def fold_to_kana(text: str) -> str:
+    """``fold_kana(fold(text))`` at once, as texts are compared while they are shown."""
+    return fold_kana(fold(text)) if _FOLLOWS.search(text) else text.translate(_KANA_TABLE)
+
+
 class _Lengths(dict[str, int]):
     """How many characters each one folds to."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -72,12 +73,18 @@ class Ranking:
 
     def arms(self, place: int) -> dict[str, tuple[int, float]]:
         """Arm -> (rank from 1 among the documents shown, score) of one place; the keyword arm only where it found something."""
-        named = {"keyword": self.evidence.coverage, "passage": self.evidence.passage, "question": self.evidence.question}
         found: dict[str, tuple[int, float]] = {}
-        for arm, scores in named.items():
-            if scores is not None and (arm != "keyword" or scores[place] > 0):
-                found[arm] = (int(np.count_nonzero(scores[self.order] > scores[place])) + 1, round(float(scores[place]), 4))
+        for arm, (scores, in_order) in self._by_arm.items():
+            score = float(scores[place])
+            if arm != "keyword" or score > 0:
+                found[arm] = (int(np.count_nonzero(in_order > score)) + 1, round(score, 4))
         return found
+
+    @cached_property
+    def _by_arm(self) -> dict[str, tuple[Vector, Vector]]:
+        """Arm -> (scores by place, scores of the documents shown), worked out once for all hits."""
+        named = {"keyword": self.evidence.coverage, "passage": self.evidence.passage, "question": self.evidence.question}
+        return {arm: (scores, scores[self.order]) for arm, scores in named.items() if scores is not None}
 
 
 class Ranker:

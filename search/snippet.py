@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from search.folding import fold, fold_kana, fold_with_offsets
+from search.folding import fold_kana, fold_to_kana, fold_with_offsets
 from search.model import Span
 
 WIDTH = 160
@@ -32,7 +32,7 @@ def without(pieces: Sequence[str], text: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def _comparable(text: str) -> str:
     """The text as pieces are looked for in it. Remembered: the same articles are found again and again."""
-    return fold_kana(fold(text))
+    return fold_to_kana(text)
 
 
 def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
@@ -41,13 +41,23 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     if not sentences:
         return 0, 0
     width = int(share * (WIDTH_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else WIDTH))
-    best = max(range(len(sentences)), key=lambda i: (overlap(text[slice(*sentences[i])], pieces), -i)) if len(sentences) > 1 else 0
+    best = _fullest(text, sentences, pieces) if len(sentences) > 1 else 0
     start, end = sentences[best]
     for _start, following in sentences[best + 1 :]:
         if following - start > width:
             break
         end = following
     return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
+
+
+def _fullest(text: str, sentences: Sequence[Span], pieces: Sequence[str]) -> int:
+    """Which sentence holds most pieces; the first of equals."""
+    folded = _comparable(text)
+    if len(folded) != len(text):  # a sign that folds to several moves what follows it
+        counts = [overlap(text[start:end], pieces) for start, end in sentences]
+    else:
+        counts = [sum(piece in folded[start:end] for piece in pieces) for start, end in sentences]
+    return counts.index(max(counts))
 
 
 @lru_cache(maxsize=4096)

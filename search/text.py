@@ -150,12 +150,18 @@ def _written_out(text: str, words: set[str]) -> tuple[list[tuple[int, int]], set
     found: list[tuple[int, int]] = []
     left: set[str] = set()
     for word in words:
-        key = fold_kana(word)
+        key = _kana_key(word)
         places = [match.start() for match in re.finditer(re.escape(key), kana)] if len(key) > 1 and not key.isascii() else []
         found += [folded.span(at, at + len(key)) for at in places]
         if not places and key[:1] in kana:
             left.add(word)
     return found, left
+
+
+@lru_cache(maxsize=4096)
+def _kana_key(word: str) -> str:
+    """A folded word in katakana. Remembered: each word of a question is looked for in all that is shown."""
+    return fold_kana(word)
 
 
 def _gram_places(run: Stretches, grams: set[str]) -> Iterator[tuple[int, int]]:
