@@ -20,6 +20,7 @@ import orjson
 
 from indexer.cache import BuildCache, CacheDamaged, token_key, vector_key
 from indexer.check import Collection, check, image_file, without_duplicates
+from indexer.editing import read_learned
 from indexer.errors import BuildFailed
 from indexer.library import article_hash, write_library
 from indexer.model import Article, BuildReport, Problem, SectionInfo
@@ -140,6 +141,8 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     cache.forget_articles(known.keys() - {file.name for file in files})
     cache.commit()
     sections, section_problems = read_sections(folder)
+    learned = read_learned(folder)
+    articles = [replace(article, learned=learned[article.id]) if article.id in learned else article for article in articles]
     kept, duplicates = without_duplicates(articles)
     collection = Collection(kept, folder, sections)
     return kept, [*problems, *section_problems, *duplicates, *check(collection)], sections

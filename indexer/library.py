@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import orjson
 
 from indexer.model import Article, SectionInfo, article_from_json, article_to_json
 from search.bundle import Bundle
+from search.model import DRAFTS
 
 SHARDS = 256
 _CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.json"
@@ -45,8 +46,10 @@ class Card:
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
         """Whether somebody of one of the audiences may see it at that time."""
-        if self.status != "published" or self.audience not in audiences:
+        if self.audience not in audiences:
             return False
+        if self.status != "published":
+            return self.status == "draft" and DRAFTS in audiences
         return (self.publish_at is None or self.publish_at <= now) and (self.expire_at is None or now < self.expire_at)
 
 
@@ -55,7 +58,7 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.cards = {card.id: card for card in map(_card_from_json, _read_json(folder / _CARDS))}
+        self.cards = {card.id: card for card in map(_card_from_json, _read_lines(folder / _CARDS))}
         self.sections = {value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)}
         self._by_slug = {(card.lang, card.slug): card for card in self.cards.values()}
         self._by_alias = {(card.lang, alias): card for card in self.cards.values() for alias in card.aliases}
@@ -130,7 +133,7 @@ def write_library(
         else:
             _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in members))
     _write_json(folder / _HASHES, dict(hashes))
-    _write_json(folder / _CARDS, [_card_to_json(article) for article in articles])
+    _write_lines(folder / _CARDS, (_card_to_json(article) for article in articles))
     _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])
     _write_json(folder / "image-owners.json", _image_owners(articles))
     return reused
@@ -188,6 +191,12 @@ def _card_from_json(record: dict[str, Any]) -> Card:
 
 def _read_json(path: Path) -> Any:
     return orjson.loads(path.read_bytes())
+
+
+def _read_lines(path: Path) -> Iterator[Any]:
+    """Record by record: all at once would hold up every request for as long."""
+    with path.open("rb") as file:
+        yield from map(orjson.loads, file)
 
 
 def _write_json(path: Path, value: object) -> None:

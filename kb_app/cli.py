@@ -108,8 +108,10 @@ def settings() -> None:
     """Show every setting and its value; secrets are hidden."""
     from flask import current_app
 
+    from kb_app.settings import SECRETS
+
     current = current_app.extensions["kb_services"].settings
     for name in type(current).model_fields:
         value = getattr(current, name)
-        shown = "(hidden)" if name == "secret_key" and value else ",".join(value) if isinstance(value, tuple) else value
+        shown = "(hidden)" if name in SECRETS and value else ",".join(value) if isinstance(value, tuple) else value
         click.echo(f"KB_{name.upper()}={'' if shown is None else shown}")

@@ -12,7 +12,7 @@ from indexer.errors import IndexerError
 from indexer.progress import Bar
 from kb_app.logs import set_up
 from kb_app.services import Services, build_services
-from kb_app.settings import Settings
+from kb_app.settings import Settings, SettingsError
 from search.errors import SearchError
 from search.warming import WarmingEmbedder
 
@@ -26,7 +26,12 @@ def run(settings: Settings) -> int:
     listener = _listen(settings)
     if listener is None:
         return 2
-    services = build_services(settings, progress=Bar())
+    try:
+        services = build_services(settings, progress=Bar())
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        listener.close()
+        return 2
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _serve(settings, services, listener)
@@ -34,6 +39,7 @@ def run(settings: Settings) -> int:
         return 0
     finally:
         services.stop.set()
+        services.events.close()
         listener.close()
         print("Stopped.", file=sys.stderr)
 
@@ -51,6 +57,8 @@ def _serve(settings: Settings, services: Services, listener: socket.socket) -> i
     if settings.watch:
         services.start_watching()
     services.start_following()
+    if settings.jobs and settings.analytics == "on":
+        services.start_jobs()
     _serve_http(settings, services, listener)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,9 +13,19 @@ from indexer.build import Paths, Progress, build, quiet
 from indexer.model import BuildReport
 from indexer.trial import Trial, try_article
 from indexer.watch import watch
+from kb_app.accounts.store import UserStore
+from kb_app.analytics.gap_store import GapStore
+from kb_app.analytics.job import JobReport, JobRunning, run
+from kb_app.analytics.model import DAY
+from kb_app.analytics.privacy import patterns
+from kb_app.analytics.store import EventStore
+from kb_app.analytics.vectors import QuestionVectors
+from kb_app.analytics.writer import BackgroundWriter
+from kb_app.db.engine import DatabaseError, migrate, open_database
 from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
-from kb_app.settings import Settings
+from kb_app.questions import CentredQuestions, IndexFinder
+from kb_app.settings import Settings, SettingsError
 from search.bundle import Builds
 from search.loading import load_embedder
 from search.ports import Embedder
@@ -23,6 +34,7 @@ from search.warming import OffEmbedder, WarmingEmbedder
 log = logging.getLogger("kb_app.services")
 # The operator's own calibration, in the data folder.
 CALIBRATION = "calibration.json"
+JOB_SECONDS = 300
 Clock = Callable[[], datetime]
 ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
 
@@ -46,6 +58,39 @@ class Services:
     clock: Clock
     desk: WriterDesk
     stop: threading.Event
+    store: EventStore
+    events: BackgroundWriter
+    users: UserStore
+    redactions: tuple[re.Pattern[str], ...] = ()
+
+    @property
+    def finder(self) -> IndexFinder:
+        """The article nearest to a question."""
+        return IndexFinder(self.live, self.clock)
+
+    def vectors(self) -> QuestionVectors:
+        """Vectors of recorded questions; none while there is no model."""
+        ready = self.meaning == "ready"
+        return QuestionVectors(self.store.engine, CentredQuestions(self.embedder) if ready else None)
+
+    def work_out(self, everything: bool = False) -> JobReport:
+        """Bring the figures up to now. Raises JobRunning while another process does."""
+        self.events.flush()
+        return run(self.store, self.vectors(), int(self.clock().timestamp() * 1000), self.settings.zone, everything)
+
+    def work_out_gaps(self) -> None:
+        """Group what found no answer, replay what was written since, offer what was learned."""
+        now = int(self.clock().timestamp() * 1000)
+        gaps = GapStore(self.store, self.vectors())
+        gaps.refresh(now)
+        gaps.replay(now, self.finder)
+        gaps.offer_learned(now)
+
+    def start_jobs(self) -> threading.Thread:
+        """Work the figures out every few minutes, and forget what is too old, in a thread of its own."""
+        thread = threading.Thread(target=self._jobs, name="jobs", daemon=True)
+        thread.start()
+        return thread
 
     @property
     def meaning(self) -> str:
@@ -92,6 +137,18 @@ class Services:
         thread.start()
         return thread
 
+    def _jobs(self) -> None:
+        while not self.stop.wait(JOB_SECONDS):
+            try:
+                report = self.work_out()
+                self.work_out_gaps()
+                self.store.purge(int(self.clock().timestamp() * 1000) - self.settings.retention_days * DAY)
+                log.info("figures worked out", extra=vars(report))
+            except JobRunning:
+                continue
+            except Exception:  # the site goes on; the next run tries again
+                log.exception("the figures could not be worked out")
+
     def _watch(self) -> None:
         if isinstance(self.embedder, WarmingEmbedder):
             while not self.stop.is_set() and not self.embedder.wait(0.2) and self.embedder.state == "warming":
@@ -112,7 +169,15 @@ def build_services(settings: Settings, embedder: Embedder | None = None, clock: 
     """Wire the site up; nothing heavy is loaded until it is needed."""
     serving = embedder or make_embedder(settings, progress)
     live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
-    return Services(settings, serving, live, clock or (lambda: datetime.now(UTC)), WriterDesk(), threading.Event())
+    try:
+        store = EventStore(open_database(settings.database))
+        migrate(store.engine)
+    except DatabaseError as error:
+        raise SettingsError(str(error)) from error
+    events = BackgroundWriter(store)
+    asked = clock or (lambda: datetime.now(UTC))
+    redactions = patterns(settings.redact.splitlines())
+    return Services(settings, serving, live, asked, WriterDesk(), threading.Event(), store, events, UserStore(store.engine), redactions)
 
 
 def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbedder:

@@ -16,6 +16,10 @@ INTERFACE_LANGUAGES = ("ja", "en")
 _COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
 
 
+# Never shown, in no message and by no command.
+SECRETS = frozenset({"secret_key", "database_url", "smtp_url", "oidc_client_secret"})
+
+
 class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names it and what it should be."""
 
@@ -54,6 +58,24 @@ class Settings(BaseSettings):
         "local", description="Show writers what is wrong with saved articles, to browsers on this machine only; or `off`."
     )
     watch: bool = Field(True, description="Rebuild the index when an article is saved.")
+    database_url: str = Field("", description="sqlite:///path or postgresql://user:password@host/name; a file in the data folder when empty.", repr=False)
+    analytics: Literal["on", "off"] = Field("on", description="Record searches and what became of them; or `off`.")
+    consent: Literal["notice", "ask"] = Field(
+        "notice", description="`ask`: record nothing before a visitor says yes; `notice`: say on the privacy page what is kept."
+    )
+    retention_days: int = Field(400, ge=1, le=3650, description="Days after which searches and actions are removed.")
+    redact: str = Field(
+        "", description="Regular expressions, one a line, of what is taken out of texts before they are stored, besides mail, phone and card numbers."
+    )
+    survey_share: float = Field(0.1, ge=0, le=1, description="Share of readers, drawn at random, who are asked whether an article solved it.")
+    smallest_group: int = Field(5, ge=1, le=100, description="Exports leave out groups of fewer people than this.")
+    jobs: bool = Field(True, description="Work the figures out in this process, every five minutes.")
+    session_hours: int = Field(12, ge=1, le=720, description="Hours after which somebody who is signed in must sign in again.")
+    smtp_url: str = Field("", description="Mail server for digests and password resets: smtp://user:password@host:587 or smtps://...", repr=False)
+    mail_from: str = Field("", description="Sender of mails; contact_mail when empty.")
+    oidc_issuer: str = Field("", description="OpenID Connect: the provider's address, e.g. https://login.example.com.")
+    oidc_client_id: str = Field("", description="OpenID Connect: this site's id at the provider.")
+    oidc_client_secret: str = Field("", description="OpenID Connect: its secret.", repr=False)
     log_format: Literal["json", "text"] = Field("text", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe log lines to write.")
 
@@ -76,6 +98,30 @@ class Settings(BaseSettings):
         if not _COLOUR.match(value):
             raise ValueError("must be like #0b6e66")
         return value.lower()
+
+    @field_validator("redact")
+    @classmethod
+    def _are_patterns(cls, value: str) -> str:
+        for line in filter(str.strip, value.splitlines()):
+            try:
+                re.compile(line.strip())
+            except re.error as error:
+                raise ValueError(f"{line.strip()!r} is no regular expression ({error})") from error
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        if value and not re.match(r"^(sqlite:///|postgres(ql)?(\+psycopg)?://)", value):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: str) -> str:
+        if value and not re.match(r"^smtps?://[^\s/]+$", value):
+            raise ValueError("must be like smtp://user:password@host:587")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -128,6 +174,11 @@ class Settings(BaseSettings):
         return ZoneInfo(self.timezone)
 
     @property
+    def database(self) -> str:
+        """The database's URL: the one set, or a file in the data folder."""
+        return self.database_url or f"sqlite:///{(self.data / 'kb.sqlite').resolve()}"
+
+    @property
     def path_prefix(self) -> str:
         """The path of the public address: "/help" or ""."""
         return urlsplit(self.base_url).path.rstrip("/")
@@ -157,7 +208,7 @@ def load_settings(**given: object) -> Settings:
 
 def _explain(name: object, message: str, value: object) -> str:
     reason = message.removeprefix("Value error, ")
-    shown = "(hidden)" if name == "secret_key" else repr(str(value))
+    shown = "(hidden)" if name in SECRETS else repr(str(value))
     return f"KB_{str(name).upper()}={shown}: {reason[0].lower() + reason[1:]}"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search import fusion
-from search.model import Document, Filters
+from search.model import DRAFTS, Document, Filters
 from search.ports import Rows, Vector
 
 Mask = NDArray[np.bool_]
@@ -26,6 +26,7 @@ class Columns:
         self.groups = np.array([_group(self.rows, document, row) for row, document in enumerate(documents)], dtype=np.int64)
         self._begin = np.array([_begin(document) for document in documents], dtype=np.float64)
         self._end = np.array([document.expire_at.timestamp() if document.expire_at else np.inf for document in documents], dtype=np.float64)
+        self._drafts = np.array([document.status == "draft" for document in documents], dtype=np.bool_)
         self._audience = _rows_by([document.audience for document in documents])
         self._lang = _rows_by([document.lang for document in documents])
         self._section = _rows_by([document.section for document in documents])
@@ -40,6 +41,8 @@ class Columns:
         """Which documents one of the audiences may see at that time and the filters admit, shape (documents,)."""
         stamp = now.timestamp()
         allowed: Mask = (self._begin <= stamp) & (stamp < self._end)
+        if DRAFTS in audiences:
+            allowed |= self._drafts
         seen = np.zeros(self._count, dtype=np.bool_)
         for audience in audiences:
             seen |= self._mask(self._audience, audience)

@@ -152,6 +152,10 @@ class Engine:
         ranking = self._ranker.rank(Question(tokens, vector, asked.allowed, asked.langs, query.arms))
         return _Ranked(asked, ranking, vector, degraded)
 
+    def document(self, article_id: str) -> Document:
+        """What is known of an article of the index."""
+        return self.corpus.documents[self._columns.rows[article_id]]
+
     def related(self, article_id: str, limit: int, now: datetime, audiences: frozenset[str]) -> list[Document]:
         """Articles of the same language nearest by meaning, else sharing tags and section; never its translations."""
         row = self._columns.rows.get(article_id)

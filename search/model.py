@@ -12,6 +12,10 @@ Span = tuple[int, int]
 ARMS = ("keyword", "passage", "question")
 
 
+# In a set of audiences: articles that are still being written may be seen too.
+DRAFTS = "draft"
+
+
 @dataclass(frozen=True)
 class Document:
     """What the engine knows of an article. ``group`` is shared by an article and its translations."""

@@ -41,6 +41,13 @@ function suggestFor(input) {
 
   const options = () => Array.from(list.children);
 
+  // What was typed goes along, so that a suggestion taken counts as a question answered.
+  function chosen(option) {
+    const url = new URL(option.dataset.url, location.href);
+    url.searchParams.set("typed", typed);
+    return url.href;
+  }
+
   function close() {
     list.hidden = true;
     active = -1;
@@ -130,13 +137,13 @@ function suggestFor(input) {
     else if (event.key === "Escape" && !list.hidden) { event.preventDefault(); input.value = typed; close(); }
     else if (event.key === "Enter" && !list.hidden && active >= 0 && active < options().length) {
       event.preventDefault();
-      location.assign(options()[active].dataset.url);
+      location.assign(chosen(options()[active]));
     }
   });
   list.addEventListener("mousedown", (event) => event.preventDefault());
   list.addEventListener("click", (event) => {
     const option = event.target.closest("[role=option]");
-    if (option) location.assign(option.dataset.url);
+    if (option) location.assign(chosen(option));
   });
   input.addEventListener("blur", () => setTimeout(close, 100));
 }
@@ -160,6 +167,87 @@ for (const prose of document.querySelectorAll(".prose[data-copy]")) {
     heading.append(button);
   }
 }
+
+// --- what became of an answer: how long it was read, what was copied, which channel was opened ---------------------------------
+const page = document.body.dataset;
+const newId = () => (crypto.randomUUID ? crypto.randomUUID() : "");
+
+function send(actions) {
+  const body = JSON.stringify({ actions: actions.map((action) => ({ event_id: newId(), query_id: page.query, object_id: page.article || "", ...action })) });
+  fetch(page.events, { method: "POST", body, headers: { "Content-Type": "application/json" }, keepalive: true }).catch(() => {});
+}
+
+// The ids in the address have done their work; a link that is copied must not carry them.
+if (/[?&](from|typed|at|of)=/.test(location.search) && page.article) {
+  const clean = new URL(location.href);
+  for (const name of ["from", "typed", "at", "of"]) clean.searchParams.delete(name);
+  history.replaceState(history.state, "", clean);
+}
+
+if (page.article) {
+  let visibleMs = 0;
+  let since = document.hidden ? 0 : performance.now();
+  let sent = 0;
+  let scrolled = 0;
+  let clicks = [];
+  let rage = 0;
+  const prose = document.querySelector(".prose");
+
+  const measureScroll = () => {
+    const { top, height } = prose.getBoundingClientRect();
+    if (height) scrolled = Math.max(scrolled, Math.min(1, (innerHeight - top) / height));
+  };
+  const report = () => {
+    if (since) visibleMs += performance.now() - since;
+    since = document.hidden ? 0 : performance.now();
+    const seconds = Math.round(visibleMs / 1000);
+    if (seconds <= sent) return;
+    sent = seconds;
+    measureScroll();
+    send([{ action_name: "engaged", attributes: { seconds, scroll: Math.max(0, scrolled), rage } }]);
+  };
+  addEventListener("scroll", measureScroll, { passive: true });
+  document.addEventListener("visibilitychange", report);
+  addEventListener("pagehide", report);
+  // Somebody who reads for long without ever leaving the page is read too.
+  setTimeout(report, 15000);
+  prose.addEventListener("copy", () => send([{ action_name: "copy" }]));
+  document.addEventListener("click", (event) => {
+    const now = performance.now();
+    clicks = [...clicks.filter((one) => now - one.at < 1000 && Math.hypot(one.x - event.clientX, one.y - event.clientY) < 20), { at: now, x: event.clientX, y: event.clientY }];
+    if (clicks.length === 4) rage += 1;
+  });
+
+  const survey = document.querySelector("[data-survey]");
+  if (survey) {
+    setTimeout(() => {
+      if (document.hidden) return;
+      survey.hidden = false;
+      send([{ action_name: "survey_shown" }]);
+    }, 12000);
+    survey.querySelector("[data-survey-close]").addEventListener("click", () => { survey.hidden = true; });
+  }
+}
+
+for (const link of document.querySelectorAll("a[data-channel]")) {
+  link.addEventListener("click", () => send([{ action_name: "channel_opened", attributes: { channel: link.dataset.channel } }]));
+}
+
+const contactForm = document.querySelector("form[data-contact]");
+if (contactForm) {
+  page.query = contactForm.elements.from.value;
+  let submitted = false;
+  contactForm.addEventListener("submit", () => { submitted = true; });
+  addEventListener("pagehide", () => { if (!submitted) send([{ action_name: "contact_leave" }]); });
+}
+
+// --- the desk: one key a decision on the first gap, or on the one that has the focus --------------------------------------------
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+  const gap = event.target.closest("[data-gap]") || document.querySelector("[data-gap]");
+  const button = gap && gap.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (button) button.click();
+});
 
 // --- the panel for writers -------------------------------------------------------------------------------------------------
 const panel = document.getElementById("writer-panel");

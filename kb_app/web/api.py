@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb_app.web import i18n
+from kb_app.web import i18n, recording
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.errors import problem
 from kb_app.web.presenting import article_url, public_url, render_body
@@ -43,8 +43,11 @@ def search() -> Response:
         audiences=audiences(),
     )
     results = snapshot().engine.search(query)
+    query_id = str(uuid.uuid4())
+    if not query.offset:
+        recording.record_query(query_id, query.text, results, ui, dict(vars(query.filters)), channel="api", origin="api")
     return jsonify(
-        query_id=str(uuid.uuid4()),
+        query_id=query_id,
         verdict=results.verdict,
         probability=results.probability,
         answer=_answer(results, ui),

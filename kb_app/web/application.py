@@ -10,7 +10,26 @@ from werkzeug.routing import BaseConverter
 
 from kb_app.services import Services, build_services
 from kb_app.settings import load_settings, secret_key
-from kb_app.web import api, assets, errors, health, i18n, limits, pages, presenting, requestlog, security, writer
+from kb_app.web import (
+    accounts,
+    api,
+    assets,
+    desk,
+    errors,
+    events,
+    feedback,
+    gaps,
+    health,
+    i18n,
+    limits,
+    pages,
+    presenting,
+    recording,
+    requestlog,
+    security,
+    visitor,
+    writer,
+)
 
 
 class InterfaceLanguage(BaseConverter):
@@ -44,7 +63,10 @@ def make_application(services: Services | None = None) -> Flask:
     security.set_up(app, settings)
     requestlog.set_up(app)
     errors.set_up(app)
-    for blueprint in (health.blueprint, assets.blueprint, api.blueprint, writer.blueprint, pages.blueprint):
-        app.register_blueprint(blueprint)
+    accounts.set_up(app, settings)
+    visitor.set_up(app)
+    recording.set_up(app)
+    for part in (health, assets, api, events, feedback, accounts, desk, gaps, writer, pages):
+        app.register_blueprint(part.blueprint)
     limits.set_up(app, settings)
     return app

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import cast
 
 from flask import abort, current_app, g
+from flask_login import current_user
 
 from kb_app.live import Snapshot
 from kb_app.services import Services
 
-# Until there are accounts everybody is the public; who may see what never comes from the request.
 PUBLIC = frozenset({"public"})
 
 
@@ -36,5 +36,6 @@ def now() -> datetime:
 
 
 def audiences() -> frozenset[str]:
-    """Whose articles the visitor may see."""
-    return PUBLIC
+    """Whose articles the visitor may see: by who is signed in, never by what the request says."""
+    found: frozenset[str] = current_user.audiences
+    return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
+from flask_babel import gettext
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
 from werkzeug.wrappers import Response as BaseResponse
 
 log = logging.getLogger("kb_app.errors")
@@ -14,6 +16,7 @@ log = logging.getLogger("kb_app.errors")
 def set_up(app: Flask) -> None:
     """Handle everything that goes wrong."""
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -42,6 +45,12 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
     page = make_response(render_template("errors/error.html", code=code, guess=guess[:100]), code)
     page.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
     return page
+
+
+def _database(error: SQLAlchemyError) -> BaseResponse | tuple[str, int] | HTTPException:
+    """Nothing was kept, and the page says so."""
+    log.error("the database failed: %s", type(error).__name__)
+    return _http(ServiceUnavailable(gettext("This could not be saved just now. Nothing was lost that was saved before. Please try again.")))
 
 
 def _unexpected(error: Exception) -> BaseResponse | tuple[str, int] | HTTPException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +13,12 @@ from flask import Blueprint, Response, abort, g, redirect, render_template, requ
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.library import Card, Library
-from kb_app.web import i18n
+from kb_app.analytics import model as m
+from kb_app.web import i18n, recording
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.presenting import article_url, render_body
-from kb_app.web.searching import PAGE_SIZE, read_form, run_search
+from kb_app.web.searching import PAGE_SIZE, Found, SearchForm, read_form, run_search
+from search.model import Hit, Results
 
 blueprint = Blueprint("pages", __name__)
 FEATURED = 6
@@ -58,12 +62,24 @@ def search(ui: str) -> str | tuple[str, int]:
     library = snapshot().library
     if form.empty:
         return render_template("pages/results.html", form=form, results=None, infos=library.sections, found=None)
-    found = run_search(form, ui)
+    before = recording.given_query_id("of")
+    found = run_search(form, ui, before if form.page > 1 and recording.known(before) else "")
+    if found.first and form.page == 1:
+        _record(form, found, ui)
     beyond = form.page > max(1, found.pages)
     page = render_template(
         "pages/results.html", form=form, results=found.results, found=found, infos=library.sections, cards=library.cards, beyond=beyond, page_size=PAGE_SIZE
     )
     return (page, 404) if beyond else page
+
+
+def _record(form: SearchForm, found: Found, ui: str) -> None:
+    """The search, and which one it was asked from."""
+    before = recording.given_query_id()
+    filters = {"section": form.section, "type": form.type, "tag": form.tag, "lang": form.lang}
+    recording.record_query(found.query_id, form.q, found.results, ui, filters, origin="refinement" if before else "typed")
+    if before:
+        recording.record_refinement(found.query_id, before)
 
 
 @blueprint.get("/<ui:ui>/sections/<section>")
@@ -92,6 +108,7 @@ def article(ui: str, slug: str) -> str | BaseResponse:
     whole = library.article(card.id)
     if whole is None:
         abort(404)
+    query_id = _record_reading(card, ui)
     translations = [other for other in library.translations(card) if other.id != card.id and _may_see(other)]
     related = [library.cards[document.id] for document in shown.engine.related(card.id, RELATED, now(), audiences())]
     named = [library.cards[name] for name in whole.related if name in library.cards and _may_see(library.cards[name])]
@@ -99,6 +116,10 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         "pages/article.html",
         card=card,
         article=whole,
+        query_id=query_id,
+        form_id=str(uuid.uuid4()),
+        said=request.args.get("said", ""),
+        surveyed=random.random() < services().settings.survey_share and not request.args.get("said"),  # noqa: S311, a sample, no secret
         body=render_body(whole.html, library, _may_see, ui),
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
@@ -106,6 +127,23 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         canonical_language=card.lang if card.lang in services().settings.languages else ui,
         translation_urls={other.lang: article_url(other, other.lang) for other in translations if other.lang in services().settings.languages},
     )
+
+
+def _record_reading(card: Card, ui: str) -> str:
+    """That an article was opened, and from which search; gives that search's id."""
+    query_id = recording.given_query_id()
+    typed = request.args.get("typed", "").strip()[:200]
+    if typed and not query_id:
+        query_id = str(uuid.uuid4())
+        picked = Hit(card.id, snapshot().engine.document(card.id), None, 1.0, {})
+        results = Results(hits=(picked,), verdict="strict", probability=1.0, index_version=snapshot().version, lang=ui)
+        recording.record_query(query_id, typed, results, ui, {}, channel="suggest", origin="suggestion")
+    if request.args.get("said"):
+        return query_id
+    if query_id:
+        recording.record_click(query_id, card.id, recording.given_position() or (1 if typed else None))
+    recording.put(m.VIEW, query_id=query_id or None, object_id=card.id, language=ui)
+    return query_id
 
 
 @blueprint.get("/robots.txt")

@@ -16,6 +16,7 @@ from indexer.library import Card, Library
 from indexer.model import SectionInfo
 from kb_app.settings import Settings
 from kb_app.web import context, i18n
+from kb_app.web.visitor import consent_open
 
 # Only these may go from the address into links: url_for gives others a meaning of their own.
 _KEPT = ("q", "section", "type", "tag", "lang", "page")
@@ -44,6 +45,7 @@ def set_up(app: Flask, settings: Settings) -> None:
             "site_name": settings.name(i18n.interface_language()),
             "other_languages": [lang for lang in settings.languages if lang != i18n.interface_language()],
             "writer": writer_present(settings),
+            "consent_open": consent_open,
         }
     )
 

@@ -62,6 +62,7 @@ class Found:
     """Results with what a page needs around them."""
 
     query_id: str
+    first: bool
     results: Results
     pages: int
     sections: list[Facet]
@@ -69,15 +70,16 @@ class Found:
     langs: list[Facet]
 
 
-def run_search(form: SearchForm, ui: str) -> Found:
-    """Ask the engine for one page of results."""
+def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
+    """Ask the engine for one page of results; ``before`` is the id of the search whose next page it is."""
     engine, library = snapshot().engine, snapshot().library
     offset = (form.page - 1) * PAGE_SIZE
     results = engine.search(Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now()))
     cards = [library.cards[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
     return Found(
-        query_id=str(uuid.uuid4()),
+        query_id=before or str(uuid.uuid4()),
+        first=not before,
         results=results,
         pages=min(pages, MAX_PAGE),
         sections=_facets(card.section for card in cards),

@@ -1,0 +1,245 @@
+"""Changes articles from outside an editor: drafts, questions, synonyms, learned questions. Only ever one file at a time.
+
+Front matter keeps its comments and order. A file that changed since it was read is refused, and what was changed is committed alone
+where the folder is a git repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import IndexerError
+from indexer.fix import new_id, replace_file
+from indexer.source import parse, slugify
+
+log = logging.getLogger("indexer.editing")
+LEARNED, SYNONYMS = "learned.yml", "synonyms.yml"
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
+_NAME = re.compile(r"^[\w-]+(/[\w.-]+)*$")
+
+
+class EditRefused(IndexerError):
+    """Nothing was changed; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file as it was read. ``digest`` is given back with the change."""
+
+    name: str
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Author:
+    """In whose name a change is committed."""
+
+    name: str
+    mail: str
+
+
+class Editor:
+    """Edits the files of one articles folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open(self, name: str) -> Opened:
+        """A file of the folder; raises EditRefused where there is none of that name inside it."""
+        path = self._inside(name)
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise EditRefused(f"{name} cannot be read.") from error
+        return Opened(name, text, _digest(text))
+
+    def save(self, opened: Opened, text: str, author: Author, message: str) -> None:
+        """Put a new text in the place of what was opened; raises EditRefused where it changed meanwhile or would not be an article."""
+        if opened.name.endswith(".md"):
+            parsed = parse(opened.name, text.replace("\r\n", "\n"))
+            if isinstance(parsed, list):
+                raise EditRefused(str(parsed[0]))
+        if self.open(opened.name).digest != opened.digest:
+            raise EditRefused(f"{opened.name} was changed by somebody else meanwhile. Open it again and repeat your change.")
+        replace_file(self._inside(opened.name), text)
+        self._commit(opened.name, author, message)
+
+    def draft(self, lang: str, section: str, title: str, tests: Sequence[str], author: Author) -> tuple[str, str]:
+        """A new draft that carries questions as its tests; returns (its name in the folder, its id)."""
+        if not re.fullmatch(r"[a-z]{2,3}", lang) or not re.fullmatch(r"[\w-]+", section):
+            raise EditRefused("A draft needs a language and a section of letters, digits and dashes.")
+        slug = slugify(title)
+        names = (f"{lang}/{section}/{slug}{f'-{n}' if n > 1 else ''}.md" for n in range(1, 1000))
+        name = next(name for name in names if not (self._folder / name).exists())
+        article_id = new_id()
+        front = {
+            "id": article_id,
+            "type": "faq",
+            "title": title,
+            "summary": "",
+            "tags": [],
+            "questions": [],
+            "tests": list(tests),
+            "status": "draft",
+            "updated": date.today(),
+        }
+        text = f"---\n{_dump(front)}---\n\n"
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text)
+        self._commit(name, author, f"Draft: {title}")
+        return name, article_id
+
+    def add_questions(self, opened: Opened, questions: Sequence[str], author: Author, key: str = "questions") -> int:
+        """Add ways of asking to an article's front matter; returns how many were new."""
+
+        def change(front: Any) -> int:
+            have = list(front.get(key) or [])
+            new = [text for text in dict.fromkeys(questions) if text not in have]
+            if key in front and hasattr(front[key], "extend"):
+                front[key].extend(new)
+            else:
+                front[key] = [*have, *new]
+            return len(new)
+
+        added, text = self._with_front(opened, change)
+        if added:
+            self.save(opened, text, author, f"Asked in other words: {opened.name}")
+        return added
+
+    def publish(self, opened: Opened, author: Author) -> None:
+        """Turn a draft into a published article."""
+
+        def change(front: Any) -> int:
+            front["status"], front["updated"] = "published", date.today()
+            return 1
+
+        self.save(opened, self._with_front(opened, change)[1], author, f"Published: {opened.name}")
+
+    def add_synonym(self, lang: str, words: Sequence[str], author: Author) -> None:
+        """Add a group of words that mean the same to synonyms.yml."""
+        group = [word.strip() for word in dict.fromkeys(words) if word.strip()]
+        if len(group) < 2:
+            raise EditRefused("A group of synonyms needs two words or more.")
+
+        def change(values: Any) -> int:
+            groups = values.setdefault(lang, [])
+            groups.append(_flow(group))
+            return 1
+
+        self._change_yaml(SYNONYMS, change, author, f"Synonyms: {', '.join(group)}")
+
+    def add_learned(self, article_id: str, questions: Sequence[str], author: Author) -> None:
+        """Add confirmed questions of an article to learned.yml."""
+
+        def change(values: Any) -> int:
+            have = values.setdefault(article_id, [])
+            new = [text for text in dict.fromkeys(questions) if text not in have]
+            have.extend(new)
+            return len(new)
+
+        self._change_yaml(LEARNED, change, author, "Learned questions")
+
+    # --- parts -----------------------------------------------------------------------------------------------------------
+
+    def _inside(self, name: str) -> Path:
+        path = self._folder / name
+        if not _NAME.match(name) or ".." in name.split("/") or not path.resolve().is_relative_to(self._folder.resolve()) or path.is_symlink():
+            raise EditRefused(f"{name!r} is no file of the articles folder.")
+        return path
+
+    def _with_front(self, opened: Opened, change: Callable[[Any], int]) -> tuple[int, str]:
+        """(what ``change`` gave, the text with the front matter changed); comments and order stay."""
+        match = _FRONT.match(opened.text)
+        if match is None:
+            raise EditRefused(f"{opened.name} has no front matter between --- lines; add it in an editor.")
+        yaml = _yaml()
+        front = yaml.load(match.group(1)) or {}
+        given = change(front)
+        written = io.StringIO()
+        yaml.dump(front, written)
+        return given, f"---\n{written.getvalue()}---\n{opened.text[match.end() :]}"
+
+    def _change_yaml(self, name: str, change: Callable[[Any], int], author: Author, message: str) -> None:
+        path = self._folder / name
+        yaml = _yaml()
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        values = yaml.load(text) if text.strip() else {}
+        if not isinstance(values, dict):
+            raise EditRefused(f"{name} is not a list of keys; mend it in an editor first.")
+        if not change(values):
+            return
+        written = io.StringIO()
+        yaml.dump(values, written)
+        head = "" if text else f"# {message}. See docs/writing.md.\n"
+        replace_file(path, head + written.getvalue())
+        self._commit(name, author, message)
+
+    def _commit(self, name: str, author: Author, message: str) -> None:
+        """Commit one file alone; what else is changed in the repository is left as it is."""
+        if not self._git("rev-parse", "--is-inside-work-tree"):
+            return
+        who = {"user.name": author.name, "user.email": author.mail}
+        settings = [part for key, value in who.items() for part in ("-c", f"{key}={value}")]
+        if not self._git("add", "--", name) or not self._git(*settings, "commit", "--quiet", "--only", "-m", message, "--", name):
+            log.warning("%s was changed but not committed to git", name)
+
+    def _git(self, *arguments: str) -> bool:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=self._folder, capture_output=True, timeout=20, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
+
+
+def read_learned(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Article id -> questions that people confirmed it answers, from learned.yml; {} where it is missing or broken."""
+    path = folder / LEARNED
+    try:
+        values = _yaml().load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except Exception as error:  # a broken file takes its own lines away and nothing else
+        log.warning("%s cannot be read: %s", LEARNED, str(error).splitlines()[0])
+        return {}
+    if not isinstance(values, Mapping):
+        return {}
+    return {str(name): tuple(str(text) for text in texts) for name, texts in values.items() if isinstance(texts, list)}
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml: Any = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 10_000
+    yaml.allow_unicode = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _dump(front: Mapping[str, Any]) -> str:
+    written = io.StringIO()
+    _yaml().dump(dict(front), written)
+    return written.getvalue()
+
+
+def _flow(words: Sequence[str]) -> Any:
+    """A list on one line, as synonyms.yml has them."""
+    from ruamel.yaml.comments import CommentedSeq
+
+    group = CommentedSeq(words)
+    group.fa.set_flow_style()
+    return group
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

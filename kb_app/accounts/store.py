@@ -1,0 +1,170 @@
+"""Accounts, tokens and the audit log in the database."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+import uuid
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from kb_app.accounts.model import ROLES, SCOPES, User
+from kb_app.db import schema
+
+_MAIL = re.compile(r"^[^@\s<>\"]+@[^@\s<>\"]+$")
+_HASHER = PasswordHasher()
+# Compared with when nobody has the address, so that the time tells nothing.
+_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$" + "c29tZXNhbHRzb21lc2FsdA$" + "W1IcR1N0Yy1SrOQ3pZK8MZ6V7b2oJm2rjU5m5l0Xq2s"
+
+
+class AccountError(ValueError):
+    """An account cannot be made or changed so; the message says why."""
+
+
+class UserStore:
+    """Threads may share it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # --- accounts ----------------------------------------------------------------------------------------------------
+
+    def add(self, mail: str, role: str, name: str = "", password: str = "") -> User:
+        """Add an account; without a password it can sign in by OpenID Connect or after a reset. Raises AccountError."""
+        if not _MAIL.match(mail) or len(mail) > 200:
+            raise AccountError(f"{mail!r} is no mail address.")
+        if role not in ROLES:
+            raise AccountError(f"{role!r} is no role; there are {', '.join(ROLES)}.")
+        row = {
+            "mail": mail.casefold(),
+            "name": name[:200],
+            "role": role,
+            "password_hash": _HASHER.hash(password) if password else "",
+            "stamp": str(uuid.uuid4()),
+            "active": True,
+            "created_at": _now(),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(schema.users).values(**row))
+        except IntegrityError as error:
+            raise AccountError(f"{mail} has an account already.") from error
+        found = self.by_mail(mail)
+        assert found is not None  # noqa: S101, it was just stored
+        return found
+
+    def check(self, mail: str, password: str) -> User | None:
+        """The active user of that address and password; takes as long for a wrong address as for a wrong password."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(schema.users).where(schema.users.c.mail == mail.strip().casefold())).mappings().first()
+        try:
+            _HASHER.verify(row["password_hash"] if row and row["password_hash"] else _NOBODY, password)
+        except (Argon2Error, InvalidHashError):
+            return None
+        if row is None or not row["active"] or not row["password_hash"]:
+            return None
+        if _HASHER.check_needs_rehash(row["password_hash"]):
+            self._update(row["user_id"], password_hash=_HASHER.hash(password))
+        return _user(row)
+
+    def set_password(self, user_id: int, password: str) -> None:
+        """Set a new password; all sessions end."""
+        self._update(user_id, password_hash=_HASHER.hash(password), stamp=str(uuid.uuid4()))
+
+    def change(self, user_id: int, role: str | None = None, active: bool | None = None) -> None:
+        """Change a role, or switch an account off or on; all its sessions end. Raises AccountError."""
+        if role is not None and role not in ROLES:
+            raise AccountError(f"{role!r} is no role; there are {', '.join(ROLES)}.")
+        values: dict[str, Any] = {"stamp": str(uuid.uuid4())}
+        values |= {"role": role} if role is not None else {}
+        values |= {"active": active} if active is not None else {}
+        self._update(user_id, **values)
+
+    def by_id(self, user_id: int) -> User | None:
+        """One user."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(schema.users).where(schema.users.c.user_id == user_id)).mappings().first()
+        return _user(row) if row else None
+
+    def by_mail(self, mail: str) -> User | None:
+        """The user of an address."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(schema.users).where(schema.users.c.mail == mail.strip().casefold())).mappings().first()
+        return _user(row) if row else None
+
+    def by_session(self, session_id: str) -> User | None:
+        """The user that a session names, where its stamp is still the account's."""
+        number, _, stamp = session_id.partition(":")
+        user = self.by_id(int(number)) if number.isascii() and number.isdigit() and len(number) < 12 else None
+        return user if user and user.active and secrets.compare_digest(user.stamp, stamp) else None
+
+    def all(self) -> list[User]:
+        """Everybody, by address."""
+        with self._engine.connect() as connection:
+            return [_user(row) for row in connection.execute(select(schema.users).order_by(schema.users.c.mail)).mappings()]
+
+    def empty(self) -> bool:
+        """Whether there is no account yet."""
+        with self._engine.connect() as connection:
+            return not connection.execute(select(func.count()).select_from(schema.users)).scalar_one()
+
+    def _update(self, user_id: int, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(schema.users).where(schema.users.c.user_id == user_id).values(**values))
+
+    # --- tokens ------------------------------------------------------------------------------------------------------
+
+    def add_token(self, name: str, scopes: tuple[str, ...], user_id: int, days: int | None = None) -> str:
+        """A new API token, shown once; only its hash is kept. Raises AccountError for an unknown scope."""
+        unknown = [scope for scope in scopes if scope not in SCOPES]
+        if unknown or not scopes:
+            raise AccountError(f"Scopes are {', '.join(SCOPES)}.")
+        token = f"kb_{secrets.token_urlsafe(32)}"
+        expires = _now() + days * 86_400_000 if days else None
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(schema.api_tokens).values(
+                    token_hash=_hash(token), name=name[:100], scopes=",".join(scopes), user_id=user_id, created_at=_now(), expires_at=expires
+                )
+            )
+        return token
+
+    def by_token(self, token: str, scope: str) -> User | None:
+        """Whose token it is, where it has the scope and has not expired."""
+        table = schema.api_tokens
+        with self._engine.connect() as connection:
+            row = connection.execute(select(table).where(table.c.token_hash == _hash(token))).mappings().first()
+        if row is None or scope not in row["scopes"].split(",") or (row["expires_at"] and row["expires_at"] < _now()):
+            return None
+        user = self.by_id(row["user_id"])
+        return user if user and user.active else None
+
+    # --- who did what ------------------------------------------------------------------------------------------------
+
+    def note(self, who: str, did: str, to_what: str = "") -> None:
+        """Add a line to the audit log."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(schema.audit).values(at=_now(), who=who[:200], did=did[:64], to_what=to_what[:2000]))
+
+    def notes(self, limit: int = 200) -> list[dict[str, Any]]:
+        """The newest lines of the audit log."""
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(select(schema.audit).order_by(schema.audit.c.audit_id.desc()).limit(limit)).mappings()]
+
+
+def _user(row: Any) -> User:
+    return User(row["user_id"], row["mail"], row["name"], row["role"], row["stamp"], row["active"])
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "ignore")).hexdigest()
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,296 @@
+"""Which searches are one problem. Pure functions: the same log and the same vectors always give the same groups."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from kb_app.analytics.model import (
+    CLICK,
+    CONTACT_OPEN,
+    CONTACT_SUGGESTION_CLICK,
+    CONTACTS,
+    DAY,
+    ENGAGED,
+    HOUR,
+    REFINE,
+    SECOND,
+    VIEW,
+    YES,
+    ActionEvent,
+    QueryEvent,
+)
+from kb_app.analytics.ports import Vectors
+
+# Cosine of two centred question vectors from which on they mean the same; docs/analytics.md has the table.
+SAME_INTENT = 0.3
+# Less is wanted where the same article came first, or where a question follows right after one without a sure answer; more where
+# both had a sure answer and not the same one.
+EASIER, HARDER = 0.1, 0.15
+# Cosines that differ by less say the same of two searches.
+ALIKE = 0.15
+# What is typed on within so long, beginning with what was there, is one question being written.
+TYPING = 5 * SECOND
+EPISODE = 7 * DAY
+# A reworded question follows soon.
+REWORDED = 3 * 60 * SECOND
+_SHARED = frozenset({CLICK, VIEW, ENGAGED, CONTACT_SUGGESTION_CLICK})
+_WORD = re.compile(r"\w{2,}")
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The searches of one problem and all that was done with their answers, oldest first."""
+
+    queries: tuple[QueryEvent, ...]
+    actions: tuple[ActionEvent, ...] = ()
+
+
+def fold_prefixes(queries: Sequence[QueryEvent]) -> list[QueryEvent]:
+    """One client's searches, oldest first, without those that were only a question being typed."""
+    kept: list[QueryEvent] = []
+    for query in queries:
+        while kept and _typed_on(kept[-1], query):
+            kept.pop()
+        kept.append(query)
+    return kept
+
+
+def _typed_on(before: QueryEvent, after: QueryEvent) -> bool:
+    """Whether a search became the next one; the same one again within the time is a page shown twice."""
+    old, new = _plain(before.user_query), _plain(after.user_query)
+    return after.at - before.at <= TYPING and new.startswith(old)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def group(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], vectors: Mapping[str, Vectors], threshold: float = SAME_INTENT) -> list[Trail]:
+    """The problems of one client. ``vectors`` maps a query's id to its centred unit vector, where there is one.
+
+    Searches of one problem are linked by meaning, by an article opened from both, or by one being the other reworded, within
+    seven days of each other; a problem in between does not part them.
+    """
+    asked = fold_prefixes(sorted(queries, key=lambda query: (query.at, query.query_id)))
+    if not asked:
+        return []
+    opened = _opened(actions)
+    refined = {str(action.attributes.get("from", "")): action.query_id for action in actions if action.action_name == REFINE}
+    said = frozenset(action.query_id for action in actions if action.action_name in YES and action.query_id)
+    parents = list(range(len(asked)))
+
+    def root(place: int) -> int:
+        while parents[place] != place:
+            parents[place] = parents[parents[place]]
+            place = parents[place]
+        return place
+
+    for later in range(len(asked)):
+        for earlier in range(later - 1, -1, -1):
+            if asked[later].at - asked[earlier].at > EPISODE:
+                break
+            if root(earlier) != root(later) and _linked(asked[earlier], asked[later], later - earlier == 1, opened, refined, said, vectors, threshold):
+                parents[root(later)] = root(earlier)
+    members: dict[int, list[QueryEvent]] = defaultdict(list)
+    for place, query in enumerate(asked):
+        members[root(place)].append(query)
+    return _with_actions(list(members.values()), queries, asked, actions, vectors)
+
+
+def _linked(
+    earlier: QueryEvent,
+    later: QueryEvent,
+    neighbours: bool,
+    opened: Mapping[str, frozenset[str]],
+    refined: Mapping[str, str | None],
+    said: frozenset[str],
+    vectors: Mapping[str, Vectors],
+    threshold: float,
+) -> bool:
+    """Whether two searches of one client are about the same thing."""
+    if _plain(earlier.user_query) == _plain(later.user_query) or refined.get(earlier.query_id) == later.query_id:
+        return True
+    if opened.get(earlier.query_id, frozenset()) & opened.get(later.query_id, frozenset()):
+        return True
+    one, other = vectors.get(earlier.query_id), vectors.get(later.query_id)
+    soon = neighbours and later.at - earlier.at <= REWORDED
+    if one is not None and other is not None:
+        near = float(np.dot(one, other))
+        return near >= threshold + _margin(earlier, later, soon, said)
+    return soon and _share_words(earlier.user_query, later.user_query)
+
+
+def _margin(earlier: QueryEvent, later: QueryEvent, soon: bool, said: frozenset[str]) -> float:
+    """What is added to the threshold: less is wanted where the same article came first or no answer was sure.
+
+    More where two answers were sure, where the language is another (a shared computer), and where one was said to help: its yes must
+    not cover a question that was given up.
+    """
+    if _same_first(earlier, later):
+        return -EASIER
+    if earlier.verdict == later.verdict == "strict" or earlier.language != later.language or {earlier.query_id, later.query_id} & said:
+        return HARDER
+    return -EASIER if soon and "strict" not in (earlier.verdict, later.verdict) else 0.0
+
+
+def _same_first(one: QueryEvent, other: QueryEvent) -> bool:
+    """Whether both found the same article first, and it may answer."""
+    return one.hit_ids[:1] == other.hit_ids[:1] != () and "none" not in (one.verdict, other.verdict)
+
+
+def _share_words(one: str, other: str) -> bool:
+    """Where there are no vectors: half of the words of the shorter question stand in the other."""
+    left, right = set(_WORD.findall(one.casefold())), set(_WORD.findall(other.casefold()))
+    return bool(left and right) and len(left & right) * 2 >= min(len(left), len(right))
+
+
+def _opened(actions: Sequence[ActionEvent]) -> dict[str, frozenset[str]]:
+    """Query id -> articles opened from it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for action in actions:
+        if action.query_id and action.object_id and action.action_name in _SHARED:
+            found[action.query_id].add(action.object_id)
+    return {name: frozenset(articles) for name, articles in found.items()}
+
+
+def _with_actions(
+    groups: Sequence[list[QueryEvent]],
+    everything: Sequence[QueryEvent],
+    kept: Sequence[QueryEvent],
+    actions: Sequence[ActionEvent],
+    vectors: Mapping[str, Vectors],
+) -> list[Trail]:
+    """Each action goes to the problem of its search.
+
+    One without a search goes to the problem of the same intent begun before it, where it has a text of its own, else to the last one.
+    """
+    place_of = {query.query_id: place for place, group in enumerate(groups) for query in group}
+    place_of |= _folded(everything, kept, place_of)
+    starts = sorted((query.at, place) for place, group in enumerate(groups) for query in group)
+    done: dict[int, list[ActionEvent]] = defaultdict(list)
+    for action in sorted(actions, key=lambda action: (action.at, action.event_id)):
+        place = place_of.get(action.query_id or "")
+        if place is None:
+            begun = [owner for at, owner in reversed(starts) if at <= action.at <= at + EPISODE]
+            place = _same_intent(action, begun, groups, vectors) if begun else None
+        if place is not None:
+            done[place].append(action)
+    trails = [Trail(tuple(group), tuple(done[place])) for place, group in enumerate(groups)]
+    return sorted(trails, key=lambda trail: (trail.queries[0].at, trail.queries[0].query_id))
+
+
+def _same_intent(action: ActionEvent, begun: Sequence[int], groups: Sequence[list[QueryEvent]], vectors: Mapping[str, Vectors]) -> int:
+    """Of the problems begun, last first, the one nearest to an action's words; the last begun where it has none."""
+    own = vectors.get(action.event_id)
+    if own is None:
+        return begun[0]
+
+    def nearness(place: int) -> float:
+        return max((float(np.dot(own, vectors[query.query_id])) for query in groups[place] if query.query_id in vectors), default=-1.0)
+
+    return max(dict.fromkeys(begun), key=nearness)
+
+
+def _folded(everything: Sequence[QueryEvent], kept: Sequence[QueryEvent], place_of: Mapping[str, int]) -> dict[str, int]:
+    """Where what was only typed on went: to the next search that was kept."""
+    order = sorted(everything, key=lambda query: (query.at, query.query_id))
+    remaining = {query.query_id for query in kept}
+    found: dict[str, int] = {}
+    waiting: list[str] = []
+    for query in order:
+        waiting.append(query.query_id)
+        if query.query_id in remaining:
+            found.update(dict.fromkeys(waiting, place_of[query.query_id]))
+            waiting = []
+    return found
+
+
+def searches_of_tickets(
+    tickets: Sequence[ActionEvent],
+    queries: Sequence[QueryEvent],
+    actions: Sequence[ActionEvent],
+    vectors: Mapping[str, Vectors],
+    threshold: float = SAME_INTENT,
+    taken: frozenset[str] = frozenset(),
+) -> dict[str, str]:
+    """Ticket -> search, for tickets that came with their words alone: a search of the same intent in the seven days before.
+
+    Of those about as near as the nearest, one whose visitor opened the contact form in the hour before, else one that was said to be solved (a success is
+    rather taken back than kept), else the nearest. Each search is taken once.
+    """
+    said = {action.query_id for action in actions if action.action_name in YES}
+    opened = sorted((action.at, action.query_id or "") for action in actions if action.action_name == CONTACT_OPEN)
+    # Whoever has written under a name already is not looked for again.
+    own_tickets = [action for action in actions if action.action_name in CONTACTS]
+    used = set(taken) | {action.query_id for action in own_tickets}
+    named = {action.client_id for action in own_tickets if action.client_id}
+    found: dict[str, str] = {}
+    recognised = [query for query in queries if query.client_id and query.client_id not in named and query.query_id in vectors]
+    recognised.sort(key=lambda query: query.at)
+    moments = [query.at for query in recognised]
+    for ticket in sorted(tickets, key=lambda ticket: (ticket.at, ticket.event_id)):
+        own = vectors.get(ticket.event_id)
+        week = recognised[bisect_left(moments, ticket.at - EPISODE) : bisect_left(moments, ticket.at)]
+        if own is None or not week:
+            continue
+        near = np.stack([vectors[query.query_id] for query in week]) @ own
+        just = {name for at, name in opened[bisect_left(opened, (ticket.at - HOUR, "")) : bisect_left(opened, (ticket.at, ""))]}
+        ranked = [
+            (query.query_id in just, query.query_id in said, float(cosine), query.query_id)
+            for query, cosine in zip(week, near, strict=True)
+            if cosine >= max(threshold - EASIER, min(threshold, float(near.max()) - ALIKE)) and query.query_id not in used
+        ]
+        if ranked:
+            found[ticket.event_id] = max(ranked)[3]
+            used.add(found[ticket.event_id])
+    return found
+
+
+def by_client(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> list[tuple[str, list[QueryEvent], list[ActionEvent]]]:
+    """(client, its searches, its actions) of every client that may be recognised; bots are left out."""
+    asked: dict[str, list[QueryEvent]] = defaultdict(list)
+    for query in queries:
+        if query.client_id and not query.bot:
+            asked[query.client_id].append(query)
+    owner = {query.query_id: query.client_id for query in queries}
+    done: dict[str, list[ActionEvent]] = defaultdict(list)
+    for action in actions:
+        # An action that came by another channel belongs to whoever asked the question it names.
+        client = owner.get(action.query_id or "") or action.client_id
+        if client in asked:
+            done[str(client)].append(action)
+    return [(client, asked[client], done[client]) for client in sorted(asked)]
+
+
+def average_linkage(vectors: Vectors, threshold: float) -> list[int]:
+    """Group number of each row: groups are joined while the mean cosine between their members is ``threshold`` or more.
+
+    Average linkage (UPGMA) by scipy; numbers follow the order in which groups first appear.
+    """
+    if len(vectors) < 2:
+        return list(range(len(vectors)))
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist
+
+    distances = np.clip(pdist(vectors, "cosine"), 0, 2)
+    labels = fcluster(linkage(distances, "average"), t=1 - threshold, criterion="distance")
+    order: dict[int, int] = {}
+    return [order.setdefault(int(label), len(order)) for label in labels]
+
+
+def pairwise_f1(found: Sequence[object], true: Sequence[object]) -> float:
+    """F1 over pairs of items: together in both, against together in one of them."""
+
+    def pairs(labels: Sequence[object]) -> int:
+        return sum(size * (size - 1) // 2 for size in (len(list(members)) for _, members in groupby(sorted(map(repr, labels)))))
+
+    both = pairs([(repr(one), repr(other)) for one, other in zip(found, true, strict=True)])
+    together = pairs(found) + pairs(true)
+    return 2 * both / together if together else 1.0

@@ -1,0 +1,102 @@
+"""What is recorded and what is made of it: frozen values. Times are milliseconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["strict", "weak", "none"]
+CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone")
+ORIGINS = ("typed", "suggestion", "refinement", "contact form", "api", "chat")
+
+# Names of actions. What counts is committed before the response, the rest is written behind it.
+CLICK, VIEW, ENGAGED, COPY = "click", "view", "engaged", "copy"
+VOTE_YES, VOTE_NO, SOLVED_YES, SOLVED_NO = "vote_yes", "vote_no", "solved_yes", "solved_no"
+REFINE, CONTACT_OPEN, CONTACT_LEAVE = "refine", "contact_open", "contact_leave"
+CONTACT_SUGGESTION_CLICK, CHANNEL_OPENED = "contact_suggestion_click", "channel_opened"
+TICKET_CREATED, TICKET_RESOLVED, SURVEY_SHOWN = "ticket_created", "ticket_resolved", "survey_shown"
+ACTIONS = frozenset({
+    CLICK, VIEW, ENGAGED, COPY, VOTE_YES, VOTE_NO, SOLVED_YES, SOLVED_NO, REFINE, CONTACT_OPEN, CONTACT_LEAVE,
+    CONTACT_SUGGESTION_CLICK, CHANNEL_OPENED, TICKET_CREATED, TICKET_RESOLVED, SURVEY_SHOWN,
+})  # fmt: skip
+COUNTED = frozenset({VOTE_YES, VOTE_NO, SOLVED_YES, SOLVED_NO, CHANNEL_OPENED, TICKET_CREATED, TICKET_RESOLVED})
+# An explicit yes, an explicit no, and what reaches a person.
+YES, NO = frozenset({VOTE_YES, SOLVED_YES}), frozenset({VOTE_NO, SOLVED_NO})
+CONTACTS = frozenset({TICKET_CREATED, CHANNEL_OPENED})
+
+Outcome = Literal["escalated", "confirmed", "unanswered", "probable", "unknown"]
+OUTCOMES: tuple[Outcome, ...] = ("confirmed", "probable", "unknown", "unanswered", "escalated")
+
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+@dataclass(frozen=True)
+class QueryEvent:
+    """A search as it was answered. ``client_id`` is None for visitors who are not to be recognised."""
+
+    query_id: str
+    at: int
+    user_query: str
+    client_id: str | None = None
+    session_id: str | None = None
+    language: str = ""
+    channel: str = "site"
+    origin: str = "typed"
+    filters: Mapping[str, str] = field(default_factory=dict)
+    verdict: str = "none"
+    probability: float = 0.0
+    arms: str = ""
+    index_version: str = ""
+    elapsed_ms: float = 0.0
+    hit_ids: tuple[str, ...] = ()
+    section: str = ""
+    audience: str = "public"
+    bot: bool = False
+
+
+@dataclass(frozen=True)
+class ActionEvent:
+    """Something done with an answer. ``event_id`` makes sending it twice the same as once; ``position`` counts from 1."""
+
+    event_id: str
+    action_name: str
+    at: int
+    query_id: str | None = None
+    client_id: str | None = None
+    session_id: str | None = None
+    object_id: str = ""
+    position: int | None = None
+    channel: str = "site"
+    language: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def number(self, name: str) -> float:
+        """A numeric attribute; 0 where it is missing or is no number."""
+        value = self.attributes.get(name, 0)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One visitor's one problem, and how it ended. ``reason`` names the rule that decided."""
+
+    episode_id: str
+    client_id: str
+    first_at: int
+    last_at: int
+    query_ids: tuple[str, ...]
+    outcome: Outcome
+    reason: str
+    provisional: bool = False
+    article_id: str = ""
+    section: str = ""
+    language: str = ""
+    channel: str = "site"
+    audience: str = "public"
+    verdict: str = ""
+    refinements: int = 0
+    frustrated: bool = False
+    seconds_to_answer: float | None = None
+    surveyed: str = ""
+    fingerprint: str = ""

@@ -1,0 +1,166 @@
+"""The log in the database: appended to, read by time, purged and erased. The only writer of queries, actions and losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, Table, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from kb_app.analytics.model import ActionEvent, QueryEvent
+from kb_app.db import schema
+
+# Rows a statement; SQLite takes 32,766 values.
+ROWS = 500
+FETCHED = 2_000
+
+
+class EventStore:
+    """Implements ports.EventSink; threads may share it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def append(self, queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> None:
+        """Store events in one transaction; one whose id is there already stays as it is."""
+        asked, done = [_query_row(event) for event in queries], [_action_row(event) for event in actions]
+        if asked or done:
+            with self.engine.begin() as connection:
+                insert_new(connection, schema.queries, asked)
+                insert_new(connection, schema.actions, done)
+
+    def lost(self, counts: Mapping[str, int], at: int) -> None:
+        """Add to the losses of a day."""
+        day = datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
+        table = schema.losses
+        with self.engine.begin() as connection:
+            for reason, count in counts.items():
+                statement = _insert(connection, table).values(day=day, reason=reason, count=count)
+                connection.execute(
+                    statement.on_conflict_do_update(index_elements=[table.c.day, table.c.reason], set_={"count": table.c.count + statement.excluded.count})
+                )
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def queries(self, start: int, end: int, clients: Sequence[str] | None = None, bots: bool = False) -> list[QueryEvent]:
+        """Searches in [start, end), oldest first; of some clients where given."""
+        table = schema.queries
+        condition = (table.c.at >= start) & (table.c.at < end)
+        if not bots:
+            condition &= table.c.bot.is_(False)
+        return [_query(row) for row in self._rows(table, condition, clients)]
+
+    def actions(self, start: int, end: int, clients: Sequence[str] | None = None) -> list[ActionEvent]:
+        """Actions in [start, end), oldest first; of some clients where given."""
+        table = schema.actions
+        return [_action(row) for row in self._rows(table, (table.c.at >= start) & (table.c.at < end), clients)]
+
+    def query(self, query_id: str) -> QueryEvent | None:
+        """One search."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(schema.queries).where(schema.queries.c.query_id == query_id)).mappings().first()
+        return _query(row) if row else None
+
+    def queries_of(self, query_ids: Sequence[str]) -> list[QueryEvent]:
+        """Some searches, oldest first."""
+        found: list[QueryEvent] = []
+        table = schema.queries
+        with self.engine.connect() as connection:
+            for start in range(0, len(query_ids), ROWS):
+                part = query_ids[start : start + ROWS]
+                found += [_query(row) for row in connection.execute(select(table).where(table.c.query_id.in_(part))).mappings()]
+        return sorted(found, key=lambda event: (event.at, event.query_id))
+
+    def active_clients(self, since: int) -> list[str]:
+        """Clients of whom something was recorded since then."""
+        with self.engine.connect() as connection:
+            asked = select(schema.queries.c.client_id).where(schema.queries.c.at >= since, schema.queries.c.client_id.is_not(None))
+            done = select(schema.actions.c.client_id).where(schema.actions.c.at >= since, schema.actions.c.client_id.is_not(None))
+            return sorted({str(name) for (name,) in connection.execute(asked.union(done))})
+
+    def losses(self, start_day: str, end_day: str) -> dict[str, int]:
+        """What was lost between two days, both included, by reason."""
+        table = schema.losses
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                select(table.c.reason, func.sum(table.c.count)).where(table.c.day >= start_day, table.c.day <= end_day).group_by(table.c.reason)
+            )
+            return {str(reason): int(count) for reason, count in rows}
+
+    def count(self, table: Table) -> int:
+        """Rows of a table."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+    # --- forgetting ----------------------------------------------------------------------------------------------------
+
+    def purge(self, before: int) -> int:
+        """Remove what is older; returns how many events went."""
+        gone = 0
+        with self.engine.begin() as connection:
+            for table in (schema.queries, schema.actions):
+                gone += connection.execute(delete(table).where(table.c.at < before)).rowcount
+        return gone
+
+    def erase(self, client_id: str) -> int:
+        """Remove one visitor's trail, what was made of it included; returns how many events went."""
+        gone = 0
+        with self.engine.begin() as connection:
+            asked = select(schema.queries.c.query_id).where(schema.queries.c.client_id == client_id)
+            connection.execute(delete(schema.episode_queries).where(schema.episode_queries.c.query_id.in_(asked)))
+            gone += connection.execute(delete(schema.actions).where((schema.actions.c.client_id == client_id) | schema.actions.c.query_id.in_(asked))).rowcount
+            gone += connection.execute(delete(schema.queries).where(schema.queries.c.client_id == client_id)).rowcount
+            connection.execute(delete(schema.episodes).where(schema.episodes.c.client_id == client_id))
+            connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id=""))
+        return gone
+
+    def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None) -> Iterator[Any]:
+        parts: list[Sequence[str] | None] = [None] if clients is None else [clients[start : start + ROWS] for start in range(0, len(clients), ROWS)]
+        with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
+            for part in parts:
+                wanted = condition if part is None else condition & table.c.client_id.in_(part)
+                yield from connection.execute(select(table).where(wanted).order_by(table.c.at, next(iter(table.primary_key)))).mappings()
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows whose key is not there yet."""
+    for start in range(0, len(rows), ROWS):
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows[start : start + ROWS]))
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def upsert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert a row, or replace the one with its key."""
+    keys = [column.name for column in table.primary_key]
+    statement = _insert(connection, table).values(**row)
+    changed = {name: statement.excluded[name] for name in row if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed) if changed else statement.on_conflict_do_nothing())
+
+
+def _query_row(event: QueryEvent) -> dict[str, Any]:
+    row = dict(vars(event))
+    row["filters"] = orjson.dumps(dict(event.filters)).decode()
+    row["hit_ids"] = orjson.dumps(list(event.hit_ids)).decode()
+    return row
+
+
+def _action_row(event: ActionEvent) -> dict[str, Any]:
+    return dict(vars(event)) | {"attributes": orjson.dumps(dict(event.attributes)).decode()}
+
+
+def _query(row: Any) -> QueryEvent:
+    values = dict(row)
+    return QueryEvent(**values | {"filters": orjson.loads(values["filters"]), "hit_ids": tuple(orjson.loads(values["hit_ids"]))})
+
+
+def _action(row: Any) -> ActionEvent:
+    values = dict(row)
+    return ActionEvent(**values | {"attributes": orjson.loads(values["attributes"])})

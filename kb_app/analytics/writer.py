@@ -1,0 +1,117 @@
+"""Writes events behind the response: a bounded queue and one thread. What counts goes past it, straight to the store."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+
+from kb_app.analytics.model import ActionEvent, QueryEvent
+from kb_app.analytics.ports import EventSink
+
+log = logging.getLogger("kb_app.analytics")
+LONGEST_QUEUE = 10_000
+BATCH = 500
+PAUSE_S = 0.25
+# A locked or full database is tried again so often; then the events are counted as lost.
+ATTEMPTS = 5
+
+
+class BackgroundWriter:
+    """Never slows or fails a request; what it has to drop is counted."""
+
+    def __init__(self, sink: EventSink, longest: int = LONGEST_QUEUE, retry_s: float = 1.0) -> None:
+        self._sink = sink
+        self._queue: queue.Queue[QueryEvent | ActionEvent] = queue.Queue(longest)
+        self._losses: Counter[str] = Counter()
+        self._losing = threading.Lock()
+        self._stop = threading.Event()
+        self._retry_s = retry_s
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def put(self, event: QueryEvent | ActionEvent) -> None:
+        """Take an event; where the queue is full it is counted as dropped."""
+        self._start()
+        try:
+            self._queue.put_nowait(event)
+        except queue.Full:
+            self.lose("queue full")
+
+    def lose(self, reason: str, count: int = 1) -> None:
+        """Count events that were not recorded."""
+        with self._losing:
+            self._losses[reason] += count
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until everything taken so far is written; False when that took too long."""
+        if self._thread is None:
+            self._write_losses()
+            return True
+        with self._queue.all_tasks_done:
+            return self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, timeout)
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Write what is left and stop."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        else:
+            self._write_losses()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            ending = self._stop.is_set()
+            batch = self._take()
+            if batch:
+                self._write(batch)
+            self._write_losses()
+            for _ in batch:
+                self._queue.task_done()
+            if self._queue.empty():
+                if ending:
+                    return
+                self._stop.wait(PAUSE_S)
+
+    def _take(self) -> list[QueryEvent | ActionEvent]:
+        batch: list[QueryEvent | ActionEvent] = []
+        while len(batch) < BATCH:
+            try:
+                batch.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+    def _write(self, batch: list[QueryEvent | ActionEvent]) -> None:
+        queries = [event for event in batch if isinstance(event, QueryEvent)]
+        actions = [event for event in batch if isinstance(event, ActionEvent)]
+        for attempt in range(ATTEMPTS):
+            try:
+                self._sink.append(queries, actions)
+            except Exception as error:  # a database in any trouble must not stop the site
+                log.warning("events could not be written (%s), attempt %d", type(error).__name__, attempt + 1)
+                if self._stop.wait(self._retry_s * 2**attempt if not self._stop.is_set() else 0.05):
+                    time.sleep(0.05)
+            else:
+                return
+        self.lose("database", len(batch))
+
+    def _write_losses(self) -> None:
+        with self._losing:
+            counts, self._losses = self._losses, Counter()
+        if not counts:
+            return
+        try:
+            self._sink.lost(counts, int(time.time() * 1000))
+        except Exception as error:  # counted again at the next attempt
+            log.warning("lost events could not be counted (%s)", type(error).__name__)
+            with self._losing:
+                self._losses.update(counts)

@@ -1,0 +1,99 @@
+"""Opens the database and brings its schema up to date."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+log = logging.getLogger("kb_app.db")
+MIGRATIONS = Path(__file__).parent / "migrations"
+# The newest migration; a test compares it with the files.
+HEAD = "0001"
+# How long a write waits for another one to end.
+BUSY_MS = 10_000
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+def open_database(url: str) -> Engine:
+    """An engine for an SQLAlchemy URL; raises DatabaseError for one that cannot be understood. Connects at first use."""
+    try:
+        engine = create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"), connect_args=_arguments(url))
+    except (ArgumentError, SQLAlchemyError, ImportError) as error:
+        raise DatabaseError(f"KB_DATABASE_URL={_hidden(url)}: cannot be used ({type(error).__name__}). Write sqlite:///path or postgresql://...") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to this version; raises DatabaseError where the database is newer, damaged or cannot be reached."""
+    try:
+        if _version(engine) == HEAD:
+            return
+        _upgrade(engine)
+    except SQLAlchemyError as error:
+        raise DatabaseError(f"The database {_hidden(str(engine.url))} cannot be used: {_reason(error)}.") from error
+
+
+def _upgrade(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseError("The database is of a newer version of this program. Update the program, or restore a backup: kb restore.") from error
+
+
+def _version(engine: Engine) -> str | None:
+    """The revision that the schema is at; None for an empty database."""
+    from sqlalchemy import text
+
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("select version_num from alembic_version")).scalar()
+
+
+def _with_driver(url: str) -> str:
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url.removeprefix(short)
+    return url
+
+
+def _arguments(url: str) -> dict[str, Any]:
+    return {"check_same_thread": False, "timeout": BUSY_MS / 1000} if url.startswith("sqlite") else {"connect_timeout": 10}
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Readers beside one writer, and no commit lost but to a power cut in the last moment."""
+    for pragma in ("journal_mode=wal", "synchronous=normal", "foreign_keys=on", f"busy_timeout={BUSY_MS}"):
+        connection.execute(f"pragma {pragma}")
+
+
+def _hidden(url: str) -> str:
+    """The URL without its password."""
+    from sqlalchemy import make_url
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "(hidden)"
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    first = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return first[0][:200] if first else type(error).__name__

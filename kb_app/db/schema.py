@@ -1,0 +1,216 @@
+"""The tables, for SQLAlchemy Core. Times are milliseconds since 1970 in UTC. Every change needs a migration in migrations/versions."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+# SQLite numbers rows by itself only in a column that is plainly INTEGER.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+# --- the log: appended to, never changed --------------------------------------------------------------------------------
+
+queries = Table(
+    "queries",
+    metadata,
+    Column("query_id", String(36), primary_key=True),
+    Column("client_id", String(36), index=True),
+    Column("session_id", String(36)),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("user_query", Text, nullable=False),
+    Column("language", String(8), nullable=False, default=""),
+    Column("channel", String(16), nullable=False, default="site"),
+    Column("origin", String(16), nullable=False, default="typed"),
+    Column("filters", Text, nullable=False, default="{}"),
+    Column("verdict", String(8), nullable=False, default="none"),
+    Column("probability", Float, nullable=False, default=0.0),
+    Column("arms", String(64), nullable=False, default=""),
+    Column("index_version", String(64), nullable=False, default=""),
+    Column("elapsed_ms", Float, nullable=False, default=0.0),
+    Column("hit_ids", Text, nullable=False, default="[]"),
+    Column("section", String(100), nullable=False, default=""),
+    Column("audience", String(16), nullable=False, default="public"),
+    Column("bot", Boolean, nullable=False, default=False),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("event_id", String(64), primary_key=True),
+    Column("action_name", String(32), nullable=False),
+    Column("query_id", String(36), index=True),
+    Column("client_id", String(36), index=True),
+    Column("session_id", String(36)),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("object_id", String(200), nullable=False, default=""),
+    Column("position", Integer),
+    Column("channel", String(16), nullable=False, default="site"),
+    Column("language", String(8), nullable=False, default=""),
+    Column("attributes", Text, nullable=False, default="{}"),
+)
+Index("actions_object", actions.c.object_id, actions.c.action_name)
+
+# What could not be kept, by day and reason: reports say what they cannot see.
+losses = Table(
+    "losses",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("reason", String(32), primary_key=True),
+    Column("count", Integer, nullable=False, default=0),
+)
+
+# --- what jobs make of it: may be thrown away and made anew ----------------------------------------------------------------
+
+query_vectors = Table(
+    "query_vectors",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("episode_id", String(36), primary_key=True),
+    Column("client_id", String(36), nullable=False, index=True),
+    Column("first_at", BigInteger, nullable=False, index=True),
+    Column("last_at", BigInteger, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("article_id", String(200), nullable=False, default=""),
+    Column("section", String(100), nullable=False, default=""),
+    Column("language", String(8), nullable=False, default=""),
+    Column("channel", String(16), nullable=False, default="site"),
+    Column("audience", String(16), nullable=False, default="public"),
+    Column("verdict", String(8), nullable=False, default=""),
+    Column("queries", Integer, nullable=False, default=0),
+    Column("refinements", Integer, nullable=False, default=0),
+    Column("frustrated", Boolean, nullable=False, default=False),
+    Column("seconds_to_answer", Float),
+    Column("surveyed", String(8), nullable=False, default=""),
+    Column("fingerprint", String(80), nullable=False, default=""),
+)
+
+episode_queries = Table(
+    "episode_queries",
+    metadata,
+    Column("query_id", String(36), primary_key=True),
+    Column("episode_id", String(36), nullable=False, index=True),
+)
+
+# A ticket that came with neither client nor query, and the search that it is about.
+ticket_links = Table(
+    "ticket_links",
+    metadata,
+    Column("event_id", String(64), primary_key=True),
+    Column("query_id", String(36), nullable=False, index=True),
+)
+
+daily = Table(
+    "daily",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("language", String(8), primary_key=True),
+    Column("section", String(100), primary_key=True),
+    Column("audience", String(16), primary_key=True),
+    Column("measure", String(32), primary_key=True),
+    Column("value", Float, nullable=False),
+)
+
+job_state = Table(
+    "job_state",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# --- what people decide ----------------------------------------------------------------------------------------------------
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("gap_id", String(36), primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("state", String(16), nullable=False, default="open"),
+    Column("owner", String(200), nullable=False, default=""),
+    Column("reason", Text, nullable=False, default=""),
+    Column("notes", Text, nullable=False, default=""),
+    Column("article_id", String(200), nullable=False, default=""),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("merged_into", String(36), nullable=False, default=""),
+    Column("replay", Text, nullable=False, default=""),
+)
+
+gap_members = Table(
+    "gap_members",
+    metadata,
+    Column("text_key", String(64), primary_key=True),
+    Column("gap_id", String(36), nullable=False, index=True),
+)
+
+learned = Table(
+    "learned",
+    metadata,
+    Column("text_key", String(64), primary_key=True),
+    Column("article_id", String(200), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("state", String(16), nullable=False, default="offered"),
+    Column("by", String(200), nullable=False, default=""),
+    Column("at", BigInteger, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("case_id", String(36), primary_key=True),
+    Column("number", String(16), nullable=False, unique=True),
+    Column("form_id", String(36), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("kind", String(16), nullable=False, default="question"),
+    Column("message", Text, nullable=False),
+    Column("name", Text, nullable=False, default=""),
+    Column("mail", Text, nullable=False, default=""),
+    Column("language", String(8), nullable=False, default=""),
+    Column("query_id", String(36), nullable=False, default=""),
+    Column("client_id", String(36)),
+    Column("state", String(16), nullable=False, default="open"),
+)
+
+# --- accounts ----------------------------------------------------------------------------------------------------------------
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", Number, primary_key=True, autoincrement=True),
+    Column("mail", String(200), nullable=False, unique=True),
+    Column("name", String(200), nullable=False, default=""),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", Text, nullable=False, default=""),
+    Column("stamp", String(36), nullable=False),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("user_id", Number, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", Number, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("who", String(200), nullable=False),
+    Column("did", String(64), nullable=False),
+    Column("to_what", Text, nullable=False, default=""),
+)

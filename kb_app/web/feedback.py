@@ -1,0 +1,142 @@
+"""Votes, the micro-survey, the contact form and the privacy page: plain forms that work without JavaScript."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb_app.analytics import model as m
+from kb_app.analytics.cases import KINDS, NewCase, create_case
+from kb_app.analytics.privacy import LONGEST
+from kb_app.web import recording
+from kb_app.web.context import audiences, now, services, snapshot
+from kb_app.web.events import require_same_site
+from kb_app.web.presenting import article_url
+from kb_app.web.visitor import CLIENT, CONSENT, SESSION, visitor, wishes_privacy
+
+blueprint = Blueprint("feedback", __name__)
+REASONS = ("not what I asked", "hard to understand", "did not work", "out of date", "other")
+NAMES = {"yes": m.VOTE_YES, "no": m.VOTE_NO, "solved": m.SOLVED_YES, "not_solved": m.SOLVED_NO}
+_YEAR = 365 * 24 * 3600
+
+
+@blueprint.url_value_preprocessor
+def _language(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    if values and "ui" in values:
+        if values["ui"] not in services().settings.languages:
+            abort(404)
+        g.ui = values["ui"]
+
+
+@blueprint.post("/<ui:ui>/articles/<slug>/vote")
+def vote(ui: str, slug: str) -> BaseResponse:
+    """Keep a yes or a no, its reason and comment; sent twice it counts once."""
+    require_same_site()
+    value = request.form.get("value", "")
+    card = next((found for lang in services().settings.languages if (found := snapshot().library.by_slug(lang, slug))), None)
+    if value not in NAMES or card is None or not card.visible(now(), audiences()):
+        abort(400 if value not in NAMES else 404)
+    form_id = request.form.get("form_id", "")
+    reason = request.form.get("reason", "")
+    attributes: dict[str, Any] = {"reason": reason} if reason in REASONS else {}
+    if request.form.get("comment", "").strip():
+        attributes["comment"] = request.form["comment"].strip()[:LONGEST]
+    recording.put(
+        NAMES[value],
+        query_id=recording.given_query_id() or None,
+        object_id=card.id,
+        attributes=attributes,
+        event_id=f"{form_id}:{'more' if attributes else value}" if recording.UUID.match(form_id) else "",
+        language=card.lang,
+    )
+    said = "more" if attributes else value
+    return redirect(article_url(card, ui) + f"?said={said}&from={recording.given_query_id()}#feedback", 303)
+
+
+@blueprint.get("/<ui:ui>/contact")
+def contact(ui: str) -> str:
+    """The form that reaches a person."""
+    query_id = recording.given_query_id()
+    recording.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
+    asked = services().store.query(query_id) if query_id else None
+    mine = asked is not None and asked.client_id is not None and asked.client_id == visitor().client_id
+    words = asked.user_query if asked and mine else ""
+    return render_template("pages/contact.html", kinds=KINDS, form={"message": words}, problems={}, form_id=str(uuid.uuid4()), query_id=query_id)
+
+
+@blueprint.post("/<ui:ui>/contact")
+def send(ui: str) -> str | BaseResponse | tuple[str, int]:
+    """Store the case and give its number to the log; the same form sent twice is one case."""
+    require_same_site()
+    if request.form.get("website"):  # a field that people do not see
+        return redirect(url_for("feedback.sent", ui=ui, number="-"), 303)
+    query_id = recording.given_query_id()
+    given = NewCase(
+        form_id=request.form.get("form_id", ""),
+        kind=request.form.get("kind", "question"),
+        message=request.form.get("message", ""),
+        name=request.form.get("name", ""),
+        mail=request.form.get("mail", ""),
+        language=ui,
+        query_id=query_id if recording.known(query_id) else "",
+        client_id=visitor().client_id,
+    )
+    problems = given.problems()
+    if problems:
+        page = render_template("pages/contact.html", kinds=KINDS, form=request.form, problems=problems, form_id=given.form_id, query_id=query_id)
+        return page, 422
+    case = create_case(services().store, given, recording.moment())
+    # The case itself is kept whatever the visitor wishes; the log gets its token only where it may.
+    if visitor().recorded:
+        recording.put(
+            m.TICKET_CREATED,
+            query_id=given.query_id or None,
+            object_id=case.number,
+            attributes={"text": given.message[:LONGEST], "kind": given.kind},
+            event_id=f"t:{case.case_id}",
+            channel="contact",
+            language=ui,
+        )
+    return redirect(url_for("feedback.sent", ui=ui, number=case.number), 303)
+
+
+@blueprint.get("/<ui:ui>/contact/sent/<number>")
+def sent(ui: str, number: str) -> str:
+    """What happens next."""
+    return render_template("pages/contact_sent.html", number=number[:16])
+
+
+@blueprint.get("/<ui:ui>/privacy")
+def privacy(ui: str) -> str:
+    """What is kept, for how long, and how to have it removed."""
+    return render_template("pages/privacy.html", refused=wishes_privacy(), consented=request.cookies.get(CONSENT) == "yes", done=request.args.get("done", ""))
+
+
+@blueprint.post("/<ui:ui>/privacy")
+def choose(ui: str) -> BaseResponse:
+    """Say yes or no to being recognised, or have one's trail removed."""
+    require_same_site()
+    choice = request.form.get("choice", "")
+    if choice not in ("yes", "no", "erase"):
+        abort(400)
+    response: Response = redirect(_back(ui, choice), 303)  # type: ignore[assignment]
+    client = request.cookies.get(CLIENT, "")
+    if choice in ("no", "erase") and client:
+        services().events.flush(2)
+        services().store.erase(client)
+    if choice != "erase":
+        response.set_cookie(CONSENT, choice, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
+    if choice != "yes":
+        for name in (CLIENT, SESSION):
+            response.delete_cookie(name)
+    return response
+
+
+def _back(ui: str, choice: str) -> str:
+    """To the page from which consent was given, else to the privacy page."""
+    path = request.form.get("back", "")
+    own = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if choice == "yes" and own else url_for("feedback.privacy", ui=ui, done=choice)
