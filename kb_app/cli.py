@@ -8,7 +8,11 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup, with_appcontext
 
+from kb_app.cli_desk import COMMANDS
+
 kb = AppGroup("kb", help="Run and look after the knowledge base.")
+for command in COMMANDS:
+    kb.add_command(command)
 
 
 @kb.command("serve")

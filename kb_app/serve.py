@@ -67,10 +67,16 @@ def _serve_http(settings: Settings, services: Services, listener: socket.socket)
     from waitress import create_server
 
     from kb_app import create_app
+    from kb_app.web.accounts import first_link
 
-    server = create_server(create_app(services), sockets=[listener], threads=settings.threads, ident=None, clear_untrusted_proxy_headers=False)
+    app = create_app(services)
+    server = create_server(app, sockets=[listener], threads=settings.threads, ident=None, clear_untrusted_proxy_headers=False)
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
-    print(f"\n  Listening on {settings.base_url or f'http://{host}:{settings.port}'}/   (Ctrl-C stops it)\n", file=sys.stderr, flush=True)
+    address = settings.base_url or f"http://{host}:{settings.port}"
+    print(f"\n  Listening on {address}/   (Ctrl-C stops it)\n", file=sys.stderr, flush=True)
+    link = first_link(app)
+    if link:
+        print(f"  Make the first account, for the reports: {address.removesuffix(settings.path_prefix)}{link}\n", file=sys.stderr, flush=True)
     server.run()
 
 

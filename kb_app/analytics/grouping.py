@@ -130,12 +130,16 @@ def _linked(
 def _margin(earlier: QueryEvent, later: QueryEvent, soon: bool, said: frozenset[str]) -> float:
     """What is added to the threshold: less is wanted where the same article came first or no answer was sure.
 
-    More where two answers were sure, where the language is another (a shared computer), and where one was said to help: its yes must
-    not cover a question that was given up.
+    More where two answers were sure or the language is another (a shared computer), and where the later one was said to help: its yes
+    must not cover a question that was given up. One asked after a yes rather takes the yes back.
     """
     if _same_first(earlier, later):
         return -EASIER
-    if earlier.verdict == later.verdict == "strict" or earlier.language != later.language or {earlier.query_id, later.query_id} & said:
+    if later.query_id in said and earlier.query_id not in said:
+        return HARDER
+    if earlier.query_id in said:
+        return 0.0
+    if earlier.verdict == later.verdict == "strict" or earlier.language != later.language:
         return HARDER
     return -EASIER if soon and "strict" not in (earlier.verdict, later.verdict) else 0.0
 

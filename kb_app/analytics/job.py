@@ -80,7 +80,7 @@ def _clients(store: EventStore, since: int, now: int) -> list[str]:
         for ids in (recent, linked):
             found |= {str(name) for (name,) in connection.execute(select(queries.c.client_id).where(queries.c.query_id.in_(ids))) if name}
         # Of bots and of clients that asked nothing there are no episodes; they cost one look.
-        open_ones = select(episodes.c.client_id).where(episodes.c.provisional, episodes.c.last_at >= now - 2 * EPISODE)
+        open_ones = select(episodes.c.client_id).where(episodes.c.provisional.is_(True))
         found |= {str(name) for (name,) in connection.execute(open_ones)}
     return sorted(found)
 

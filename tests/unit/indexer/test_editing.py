@@ -1,0 +1,131 @@
+"""Files changed from the desk: comments stay, strangers' changes are not lost, and only that file is committed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from indexer.build import collect
+from indexer.cache import BuildCache
+from indexer.editing import Author, Editor, EditRefused, read_learned
+from tests.support import build_folder, open_engine
+
+LEAD = Author("Hanako 花子", "lead@example.com")
+ARTICLE = """---
+id: return
+title: 返品したい  # the title customers see
+# asked in their own words
+questions:
+  - 品物を返したい
+tags: [返品]
+---
+30日以内に返せます。
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "articles"
+    (made / "ja/returns").mkdir(parents=True)
+    (made / "ja/returns/return.md").write_text(ARTICLE, encoding="utf-8")
+    return made
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def articles(folder: Path, tmp_path: Path) -> dict[str, object]:
+    from datetime import UTC
+
+    cache = BuildCache(tmp_path / "cache.sqlite")
+    found, problems, _ = collect(folder, cache, UTC)
+    cache.close()
+    assert not [problem for problem in problems if problem.severity == "error"]
+    return {article.id: article for article in found}
+
+
+def test_a_question_is_added_and_comments_and_order_stay(folder: Path) -> None:
+    editor = Editor(folder)
+    added = editor.add_questions(editor.open("ja/returns/return.md"), ["返送の方法", "品物を返したい"], LEAD)
+    text = (folder / "ja/returns/return.md").read_text(encoding="utf-8")
+    assert added == 1 and "# the title customers see" in text and "# asked in their own words" in text
+    assert text.index("id:") < text.index("title:") < text.index("questions:") < text.index("返送の方法") < text.index("tags:")
+    assert text.endswith("30日以内に返せます。\n")
+
+
+def test_a_file_that_changed_meanwhile_is_refused_and_kept(folder: Path) -> None:
+    editor, path = Editor(folder), folder / "ja/returns/return.md"
+    opened = editor.open("ja/returns/return.md")
+    path.write_text(ARTICLE.replace("30日", "60日"), encoding="utf-8")
+    with pytest.raises(EditRefused, match="changed by somebody else"):
+        editor.save(opened, ARTICLE + "x", LEAD, "mine")
+    assert "60日" in path.read_text(encoding="utf-8")
+
+
+def test_what_would_be_no_article_is_refused_with_its_line(folder: Path) -> None:
+    editor = Editor(folder)
+    opened = editor.open("ja/returns/return.md")
+    with pytest.raises(EditRefused, match=r"ja/returns/return\.md:5: error: broken YAML"):
+        editor.save(opened, ARTICLE.replace("title: 返品したい", "title: [返品"), LEAD, "broken")
+    assert (folder / "ja/returns/return.md").read_text(encoding="utf-8") == ARTICLE
+
+
+@pytest.mark.parametrize("name", ["../secret.md", "/etc/passwd", "ja/../../x.md", "ja/returns/none.md", "", ".git/config"])
+def test_nothing_outside_the_folder_is_opened(folder: Path, name: str) -> None:
+    (folder.parent / "secret.md").write_text("secret", encoding="utf-8")
+    with pytest.raises(EditRefused):
+        Editor(folder).open(name)
+
+
+def test_a_link_that_leads_out_is_not_followed(folder: Path) -> None:
+    (folder.parent / "secret.md").write_text("secret", encoding="utf-8")
+    (folder / "ja/link.md").symlink_to(folder.parent / "secret.md")
+    with pytest.raises(EditRefused):
+        Editor(folder).open("ja/link.md")
+
+
+def test_a_draft_carries_its_tests_and_is_found_once_it_is_published(folder: Path, tmp_path: Path) -> None:
+    editor = Editor(folder)
+    name, article_id = editor.draft("ja", "payment", "学割はありますか", ["学生割引", "student discount: yes?"], LEAD)
+    draft = articles(folder, tmp_path)[article_id]
+    assert (draft.status, draft.tests, draft.title) == ("draft", ("学生割引", "student discount: yes?"), "学割はありますか")  # type: ignore[attr-defined]
+    editor.publish(editor.open(name), LEAD)
+    assert articles(folder, tmp_path)[article_id].status == "published"  # type: ignore[attr-defined]
+    assert editor.draft("ja", "payment", "学割はありますか", [], LEAD)[0] != name
+
+
+def test_only_the_changed_file_is_committed_under_the_leads_name(folder: Path) -> None:
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "first")
+    (folder / "other.md").write_text("half written", encoding="utf-8")
+    git(folder, "add", "other.md")
+    editor = Editor(folder)
+    editor.add_questions(editor.open("ja/returns/return.md"), ["返送の方法"], LEAD)
+    assert git(folder, "show", "--name-only", "--format=%an <%ae>").split("\n") == ["Hanako 花子 <lead@example.com>", "", "ja/returns/return.md", ""] or (
+        "ja/returns/return.md" in git(folder, "-c", "core.quotepath=off", "show", "--name-only", "--format=%an <%ae>")
+    )
+    assert "A  other.md" in git(folder, "status", "--short")
+
+
+def test_synonyms_are_added_and_comments_stay(folder: Path) -> None:
+    (folder / "synonyms.yml").write_text("# ours\nja:\n  - [キャンセル, 取り消し]  # both are said\n", encoding="utf-8")
+    Editor(folder).add_synonym("ja", ["学割", " 学生割引 ", ""], LEAD)
+    text = (folder / "synonyms.yml").read_text(encoding="utf-8")
+    assert "# ours" in text and "# both are said" in text and "[学割, 学生割引]" in text
+    with pytest.raises(EditRefused):
+        Editor(folder).add_synonym("ja", ["学割"], LEAD)
+
+
+def test_learned_questions_are_searched_from_the_next_build_on(folder: Path, tmp_path: Path) -> None:
+    Editor(folder).add_learned("return", ["クーリングオフ期間", "クーリングオフ期間"], LEAD)
+    assert read_learned(folder) == {"return": ("クーリングオフ期間",)}
+    build_folder(folder, tmp_path / "var")
+    assert open_engine(tmp_path / "var").corpus.documents[0].learned == ("クーリングオフ期間",)
+
+
+@pytest.mark.parametrize("text", ["[", "- a\n- b", "return: one"])
+def test_a_broken_file_of_learned_questions_harms_nothing(folder: Path, tmp_path: Path, text: str) -> None:
+    (folder / "learned.yml").write_text(text, encoding="utf-8")
+    assert read_learned(folder) == {} and "return" in articles(folder, tmp_path)

@@ -1,0 +1,198 @@
+"""The lead's desk: figures with their rows, gaps turned into articles, exports that harm nobody."""
+
+import csv
+import io
+import re
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from kb_app import create_app
+from kb_app.analytics import model as m
+from kb_app.services import Services
+from kb_app.web.desk import harmless
+from search.warming import OffEmbedder
+from tests.support import NOW, build_folder, make_services
+from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
+from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did, read
+
+AT = int(NOW.timestamp() * 1000) - 10 * DAY
+
+
+@pytest.fixture
+def own(articles: Path, tmp_path: Path) -> Services:
+    """A site with files and a log of its own: one question was answered, one found nothing and was asked by three."""
+    folder = tmp_path / "articles"
+    shutil.copytree(articles, folder)
+    build_folder(folder, tmp_path / "var", OffEmbedder())
+    services = make_services(folder, tmp_path / "var", OffEmbedder(), smallest_group=2)
+    queries = [asked("ok", "返金はいつ", first="ja-returns-refund")]
+    queries += [asked(f"none{n}", words, client=f"c{n}", at=n * HOUR, verdict="none", first="") for n, words in enumerate(("学割", "学割", "=cmd()", "学割"))]
+    actions = [read("ok"), did(m.VOTE_YES, "ok", at=2 * MINUTE, article="ja-returns-refund")]
+    services.store.append([replace(query, at=query.at + AT) for query in queries], [replace(action, at=action.at + AT) for action in actions])
+    services.work_out()
+    services.work_out_gaps()
+    services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
+    services.users.add("writer@example.com", "writer", password=PASSWORD)
+    return services
+
+
+@pytest.fixture
+def lead(own: Services) -> FlaskClient:
+    return sign_in(create_app(own), "lead@example.com")[0]
+
+
+def text_of(client: FlaskClient, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status, (path, answer.status_code)
+    return answer.get_data(as_text=True)
+
+
+def post(client: FlaskClient, path: str, **form: str) -> str:
+    """Send a form of the desk; the page it leads to."""
+    token = token_in(text_of(client, "/desk/gaps"))
+    answer = client.post(path, data={**form, "csrf_token": token})
+    assert answer.status_code == 303, (answer.status_code, answer.get_data(as_text=True)[:300])
+    return text_of(client, answer.location or "")
+
+
+def test_the_overview_shows_figures_with_interval_and_chart(lead: FlaskClient) -> None:
+    html = text_of(lead, "/desk/")
+    assert "20.0 %" in html and "1 / 5" in html and '<svg role="img"' in html and "<style" not in html.split("<svg", 1)[1]
+    assert "学割" in html and "返金の時期" in html
+
+
+def test_every_figure_links_to_its_rows(lead: FlaskClient) -> None:
+    html = text_of(lead, "/desk/")
+    for link in re.findall(r'href="(/desk/rows[^"]+)"', html):
+        text_of(lead, link.replace("&amp;", "&"))
+    rows = text_of(lead, "/desk/rows?outcome=unanswered")
+    assert rows.count("nothing found") == 4
+    trail = re.search(r'href="(/desk/episodes/[^"]+)"', rows)
+    assert trail and "nothing found" in text_of(lead, trail.group(1))
+
+
+@pytest.mark.parametrize(
+    "query", ["days=x", "from=2026-13-99&to=x", "from=2030-01-01&to=2020-01-01", "days=99999999", "section=' or 1=1 --", "channel=" + "x" * 5000]
+)
+def test_odd_periods_are_no_error(lead: FlaskClient, query: str) -> None:
+    text_of(lead, f"/desk/?{query}")
+
+
+@pytest.mark.parametrize("path", ["articles", "inventory", "definitions", "pillars", "learned"])
+def test_every_report_is_a_page(lead: FlaskClient, path: str) -> None:
+    assert "<h1" in text_of(lead, f"/desk/{path}")
+
+
+def test_a_gap_of_three_people_becomes_an_article_with_their_words_as_tests(own: Services, lead: FlaskClient) -> None:
+    page = text_of(lead, "/desk/gaps")
+    gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', page)
+    assert gap and "3人" in page
+    editor = post(lead, gap.group(1), do="write", title="学割はありますか", lang="ja", section="payment")
+    name = re.search(r"ja/payment/[^\s<]+\.md", editor)
+    assert name
+    text = (own.settings.articles / name.group()).read_text(encoding="utf-8")
+    assert "status: draft" in text and "学割" in text
+    digest = re.search(r'name="digest" value="([^"]+)"', editor).group(1)  # type: ignore[union-attr]
+    post(lead, "/desk/edit", name=name.group(), digest=digest, text=text + "\n学割はありません。\n", do="publish")
+    assert "status: published" in (own.settings.articles / name.group()).read_text(encoding="utf-8")
+    own.accept(own.rebuild())
+    assert lead.get("/api/v1/search?q=学割はありますか&lang=ja").get_json()["hits"][0]["title"] == "学割はありますか"
+
+
+def test_a_file_changed_meanwhile_is_not_overwritten(own: Services, lead: FlaskClient) -> None:
+    editor = text_of(lead, "/desk/edit?name=ja/returns/refund.md")
+    digest = re.search(r'name="digest" value="([^"]+)"', editor).group(1)  # type: ignore[union-attr]
+    path = own.settings.articles / "ja/returns/refund.md"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before + "\nthe writer was faster\n", encoding="utf-8")
+    form = {"name": "ja/returns/refund.md", "digest": digest, "text": before + "mine", "do": "save", "csrf_token": token_in(editor)}
+    answer = lead.post("/desk/edit", data=form)
+    assert answer.status_code == 409 and "changed by somebody else" in answer.get_data(as_text=True) and "mine" in answer.get_data(as_text=True)
+    assert "the writer was faster" in path.read_text(encoding="utf-8")
+
+
+def test_a_preview_is_sanitised_and_says_what_is_wrong(own: Services, lead: FlaskClient) -> None:
+    token = token_in(text_of(lead, "/desk/edit?name=ja/returns/refund.md"))
+    text = "---\nid: x\ntitle: 題\nowl: 1\n---\n<script>alert(1)</script>**太字**"
+    html = lead.post("/desk/edit", data={"name": "ja/returns/refund.md", "text": text, "do": "preview", "csrf_token": token}).get_data(as_text=True)
+    shown = html.split('class="preview"')[1]
+    assert "<strong>太字</strong>" in shown and "<script>alert" not in shown and "owl" in shown
+
+
+def test_a_gap_is_taken_noted_dismissed_and_opened_again(own: Services, lead: FlaskClient) -> None:
+    gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
+    assert "lead@example.com" in post(lead, gap, do="take")
+    assert "あとで聞く" in post(lead, gap, do="note", notes="あとで聞く")
+    assert ">学割<" not in post(lead, gap, do="dismiss", reason="ほかの店の話")
+    assert "ほかの店の話" in text_of(lead, gap)
+    post(lead, gap, do="reopen")
+    assert ">学割<" in text_of(lead, "/desk/gaps")
+    assert [note["did"] for note in own.users.notes()][:2] == ["gap: reopen", "gap: dismiss"]
+
+
+def test_questions_and_synonyms_go_into_the_files(own: Services, lead: FlaskClient) -> None:
+    gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
+    post(lead, gap, do="question", article_id="ja-returns-refund")
+    assert "学割" in (own.settings.articles / "ja/returns/refund.md").read_text(encoding="utf-8")
+    post(lead, gap, do="synonym", words="学割、学生割引")
+    assert "[学割, 学生割引]" in (own.settings.articles / "synonyms.yml").read_text(encoding="utf-8")
+    assert "synonym" in post(lead, gap, do="synonym", words="ひとつ").lower()
+
+
+def test_confirmed_questions_are_approved_into_learned_yml(own: Services, lead: FlaskClient) -> None:
+    page = text_of(lead, "/desk/learned")
+    chosen = re.search(r'name="chosen" value="([^"]+)"', page).group(1).replace("&#9;", "\t")  # type: ignore[union-attr]
+    post(lead, "/desk/learned", chosen=chosen, do="approve")
+    assert "返金はいつ" in (own.settings.articles / "learned.yml").read_text(encoding="utf-8")
+    assert 'name="chosen"' not in text_of(lead, "/desk/learned")
+
+
+def test_exports_hide_small_groups_and_hold_no_formula(lead: FlaskClient) -> None:
+    answer = lead.get("/desk/export.csv")
+    rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff"))))
+    assert ["学割", "3", "3", "3"] in rows and not any("cmd" in cell for row in rows for cell in row)
+    assert lead.get("/desk/export.json").get_json()["questions"] == [{"text": "学割", "searches": 3, "people": 3, "no answer": 3}]
+
+
+@pytest.mark.parametrize("cell", ["=cmd()", "+1", "-1", "@x", "\tx"])
+def test_no_cell_is_a_formula(cell: str) -> None:
+    assert harmless(cell) == f"'{cell}" and harmless("返金") == "返金"
+
+
+def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -> None:
+    own.store.append([asked("x", "<img src=x onerror=alert(1)>", at=AT + HOUR, client="z", verdict="none", first="")], [])
+    own.work_out()
+    own.work_out_gaps()
+    for path in ("/desk/", "/desk/gaps", "/desk/rows?verdict=none", "/desk/inventory"):
+        assert "<img src=x" not in text_of(lead, path)
+
+
+def test_a_writer_sees_figures_but_no_rows(own: Services) -> None:
+    writer = sign_in(create_app(own), "writer@example.com")[0]
+    assert "/desk/rows" not in text_of(writer, "/desk/") and writer.get("/desk/rows").status_code == 403
+
+
+def test_the_command_line_keeps_the_database(own: Services, tmp_path: Path) -> None:
+    runner = create_app(own).test_cli_runner()
+    assert "rows" in runner.invoke(args=["kb", "backup", str(tmp_path / "kb.zip")]).output
+    assert "not empty" in runner.invoke(args=["kb", "restore", str(tmp_path / "kb.zip")]).output
+    assert "0 events removed" in runner.invoke(args=["kb", "purge"]).output
+    assert "1 events removed" in runner.invoke(args=["kb", "erase", "--client", "c0"]).output
+    assert "episodes of" in runner.invoke(args=["kb", "figures", "--everything"]).output
+    added = runner.invoke(args=["kb", "user", "add", "new@example.com", "--role", "agent", "--password", "a long enough one"])
+    assert added.output == "new@example.com is agent.\n"
+    assert "ten characters" in runner.invoke(args=["kb", "user", "add", "b@example.com", "--role", "agent", "--password", "short"]).output
+    assert runner.invoke(args=["kb", "token", "add", "widget", "--mail", "new@example.com", "--scope", "search"]).output.startswith("kb_")
+
+
+def test_the_digest_says_the_week_in_words(own: Services) -> None:
+    own.store.append([asked("late", "学割", at=int((NOW - timedelta(days=2)).timestamp() * 1000), client="c9", verdict="none", first="")], [])
+    own.work_out(everything=True)
+    own.work_out_gaps()
+    shown = create_app(own).test_cli_runner().invoke(args=["kb", "digest", "--print"]).output
+    assert "0% confirmed, 1 problems" in shown and "1. 学割 (4 people, 4 searches)" in shown and "Unanswered: 100.0% (1 of 1" in shown

@@ -1,0 +1,89 @@
+"""What is written behind the response: nothing waits for it, nothing is lost without being counted."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from kb_app.analytics.model import ActionEvent, QueryEvent
+from kb_app.analytics.writer import ATTEMPTS, BackgroundWriter
+from tests.unit.kb_app.trails import asked, did
+
+
+class Sink:
+    """A store that may be locked."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.open = threading.Event()
+        self.open.set()
+        self.kept: list[object] = []
+        self.losses: Counter[str] = Counter()
+
+    def append(self, queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> None:
+        self.open.wait(5)
+        if self.failures:
+            self.failures -= 1
+            raise OSError("database is locked")
+        self.kept += [*queries, *actions]
+
+    def lost(self, counts: Mapping[str, int], at: int) -> None:
+        self.losses.update(counts)
+
+
+def test_events_are_written_and_flushed() -> None:
+    sink = Sink()
+    writer = BackgroundWriter(sink)
+    for number in range(1_200):
+        writer.put(asked(f"q{number}"))
+    writer.put(did("click"))
+    assert writer.flush(5) and len(sink.kept) == 1_201
+    writer.close()
+
+
+def test_taking_an_event_never_waits_and_what_does_not_fit_is_counted() -> None:
+    sink = Sink()
+    sink.open.clear()
+    writer = BackgroundWriter(sink, longest=10)
+    started = time.perf_counter()
+    for number in range(1_000):
+        writer.put(asked(f"q{number}"))
+    assert time.perf_counter() - started < 1
+    sink.open.set()
+    assert writer.flush(5)
+    writer.close()
+    assert len(sink.kept) + sink.losses["queue full"] == 1_000 and sink.losses["queue full"] > 0
+
+
+def test_a_locked_database_is_tried_again() -> None:
+    sink = Sink(failures=ATTEMPTS - 1)
+    writer = BackgroundWriter(sink, retry_s=0.001)
+    writer.put(asked("q"))
+    assert writer.flush(5) and len(sink.kept) == 1 and not sink.losses
+    writer.close()
+
+
+def test_what_a_dead_database_did_not_take_is_counted() -> None:
+    sink = Sink(failures=ATTEMPTS)
+    writer = BackgroundWriter(sink, retry_s=0.001)
+    writer.put(asked("q"))
+    assert writer.flush(5)
+    writer.close()
+    assert sink.kept == [] and sink.losses == {"database": 1}
+
+
+def test_stopping_writes_what_is_left() -> None:
+    sink = Sink()
+    writer = BackgroundWriter(sink)
+    for number in range(50):
+        writer.put(asked(f"q{number}"))
+    writer.close()
+    assert len(sink.kept) == 50
+
+
+def test_losses_without_a_single_event_are_kept_too() -> None:
+    sink = Sink()
+    writer = BackgroundWriter(sink)
+    writer.lose("bot action", 3)
+    writer.close()
+    assert sink.losses == {"bot action": 3}

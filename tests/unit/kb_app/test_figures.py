@@ -1,0 +1,117 @@
+"""Figures and the definitions of others, each worked out by hand."""
+
+import pytest
+
+from kb_app.analytics import model as m
+from kb_app.analytics.definitions import definitions
+from kb_app.analytics.figures import episode_figures, probable_calibration, query_figures, seconds_to_answer, share, wilson
+from kb_app.analytics.rollup import count_episodes, count_queries
+from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    # statsmodels.stats.proportion.proportion_confint(part, whole, method="wilson")
+    [(0, 10, 0.0, 0.2775327998628892), (5, 10, 0.236593090512564, 0.763406909487436), (10, 10, 0.7224672001371106, 1.0), (190, 1000, 0.16689, 0.21546)],
+)
+def test_wilsons_interval(part: int, whole: int, low: float, high: float) -> None:
+    assert wilson(part, whole) == pytest.approx((low, high), abs=2e-4)
+
+
+def test_of_nothing_there_is_no_share() -> None:
+    assert share("x", "a / b", 0, 0).value is None
+
+
+def test_success_is_confirmed_and_nothing_else() -> None:
+    counts = {"episodes": 20, "confirmed": 4, "probable": 6, "unknown": 5, "unanswered": 3, "escalated": 2, "frustrated": 1}
+    shares = {figure.name: figure.value for figure in episode_figures(counts)}
+    assert shares == {
+        "confirmed_rate": 0.2, "upper_bound": 0.5, "unknown_share": 0.25, "unanswered_rate": 0.15, "escalation_rate": 0.1,
+        "never_reached_agent": 0.9, "frustrated_rate": 0.05,
+    }  # fmt: skip
+
+
+def test_click_through_per_search_and_per_impression_are_two_things() -> None:
+    queries = [asked("a"), asked("b", at=MINUTE), asked("c", at=2 * MINUTE, verdict="none", first="")]
+    queries = [m.QueryEvent(**{**vars(query), "hit_ids": tuple("wxyz") if query.verdict == "strict" else ()}) for query in queries]
+    clicks = [did(m.CLICK, "a", position=2), did(m.CLICK, "a", at=2 * MINUTE, position=1, article="w"), did(m.CLICK, "b", position=4)]
+    (counter,) = count_queries(queries, clicks, frozenset({"a"})).values()
+    figures = {figure.name: figure.value for figure in query_figures(counter)}
+    assert figures["click_through_per_search"] == pytest.approx(2 / 3) and figures["click_through_per_impression"] == pytest.approx(3 / 8)
+    assert figures["mean_reciprocal_rank"] == pytest.approx((1 / 1 + 1 / 4) / 2)
+    assert figures["no_answer_rate"] == pytest.approx(1 / 3) and figures["refinement_rate"] == pytest.approx(1 / 3)
+
+
+def test_searches_of_bots_and_of_the_unrecognised_are_told_apart() -> None:
+    (counter,) = count_queries([asked("a"), asked("b", client=None), asked("c", bot=True)], [], frozenset()).values()
+    assert (counter["queries"], counter["queries_unrecognised"], counter["bots"]) == (2, 1, 1)
+
+
+def test_the_median_lies_within_its_class() -> None:
+    # Four at up to 5 s, six at up to 20 s: the fifth of ten is the first sixth of the class 10 to 20.
+    assert seconds_to_answer({"seconds_5": 4, "seconds_20": 6}).value == pytest.approx(10 + 10 * 1 / 6)
+
+
+def test_the_survey_calibrates_the_probable_ones() -> None:
+    figure = probable_calibration({"surveyed_yes": 30, "surveyed_no": 10, "surveyed_asked": 25})
+    assert figure.value == 0.25 and (figure.part, figure.whole) == (10, 40)
+
+
+def test_episodes_are_counted_by_channel_and_language() -> None:
+    episode = m.Episode("e", "taro", 0, 0, ("q",), "confirmed", "vote_yes", language="ja", seconds_to_answer=12.0)
+    other = m.Episode("f", "hana", 0, 0, ("r",), "unknown", "left", language="en", frustrated=True)
+    counts = count_episodes([episode, other])
+    assert counts["site", "ja", "", "public"] == {"episodes": 1, "confirmed": 1, "seconds_20": 1, "provisional": 0, "frustrated": 0}
+    assert counts["site", "en", "", "public"]["frustrated"] == 1
+
+
+# Five visits, by hand:
+#   taro:  asks, opens an article, says yes
+#   hana:  asks, opens an article, leaves
+#   ken:   asks, opens an article, writes a ticket from that search
+#   yuki:  asks twice, the second finds nothing, leaves
+#   somebody without a cookie: asks, leaves
+QUERIES = [
+    asked("t", client="taro"), asked("h", client="hana"), asked("k", client="ken"),
+    asked("y1", client="yuki"), asked("y2", "宇宙旅行", client="yuki", at=MINUTE, verdict="none", first=""), asked("n", client=None),
+]  # fmt: skip
+ACTIONS = [
+    did(m.CLICK, "t", client="taro", position=1), did(m.VIEW, "t", client="taro"), did(m.VOTE_YES, "t", at=2 * MINUTE, client="taro"),
+    did(m.CLICK, "h", client="hana", position=3), did(m.VIEW, "h", client="hana"),
+    did(m.CLICK, "k", client="ken", position=2), did(m.VIEW, "k", client="ken"), did(m.TICKET_CREATED, "k", at=5 * MINUTE, client="ken"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("product", "name", "part", "whole"),
+    [
+        ("Zendesk", "Self-service score", 4, 1),
+        ("Zendesk", "Total searches", 6, None),
+        ("Zendesk", "Searches with no results", 1, None),
+        ("Zendesk", "Searches with no clicks", 2, None),
+        ("Zendesk", "Tickets created", 1, None),
+        ("Help Scout", "Found an answer", 2, 5),
+        ("Help Scout", "Failed searches", 1, 6),
+        ("Help Scout", "Sent a message", 1, 5),
+        ("Intercom", "Confirmed resolutions", 1, 3),
+        ("Intercom", "Assumed resolutions", 1, 3),
+        ("Salesforce", "Successful deflections", 1, 3),
+        ("Salesforce", "Failed deflections", 1, 3),
+        ("Salesforce", "Potential deflections", 1, 3),
+        ("Algolia", "No results rate", 1, 6),
+        ("Algolia", "No click rate", 2, 5),
+        ("Algolia", "Click-through rate", 3, 5),
+        ("Algolia", "Mean click position", 6, 3),
+        ("Document360", "Bounced searches", 2, 6),
+        ("Google Analytics", "Search refinements", 1, 6),
+        ("Google Analytics", "Search exits", 2, 6),
+    ],
+)
+def test_others_definitions_by_hand(product: str, name: str, part: float, whole: float | None) -> None:
+    found = {(line.product, line.name): line for line in definitions(QUERIES, ACTIONS)}
+    assert (found[product, name].part, found[product, name].whole) == (part, whole)
+
+
+def test_a_pause_of_half_an_hour_begins_another_visit() -> None:
+    lines = definitions([asked("a"), asked("b", at=HOUR), asked("c", at=2 * DAY)], [])
+    assert next(line.whole for line in lines if line.name == "Found an answer") == 3

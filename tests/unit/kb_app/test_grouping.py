@@ -1,0 +1,122 @@
+"""Which searches are one problem."""
+
+import numpy as np
+import pytest
+
+from kb_app.analytics import model as m
+from kb_app.analytics.grouping import average_linkage, by_client, fold_prefixes, group, pairwise_f1, searches_of_tickets
+from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, SECOND, asked, did
+
+
+def pointing(**degrees: float) -> dict[str, np.ndarray]:
+    """Unit vectors in a plane: two of them mean the same when their angle is small."""
+    return {name: np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))], dtype=np.float32) for name, angle in degrees.items()}
+
+
+def ids(trails: list) -> list[list[str]]:
+    return [[query.query_id for query in trail.queries] for trail in trails]
+
+
+def test_a_question_being_typed_is_one_search() -> None:
+    typed = [asked("a", "へん"), asked("b", "へんぴ", at=SECOND), asked("c", "へんぴん", at=2 * SECOND), asked("d", "へんぴん", at=MINUTE)]
+    assert [query.query_id for query in fold_prefixes(typed)] == ["c", "d"]
+
+
+def test_actions_of_a_folded_search_go_to_what_it_became() -> None:
+    trails = group([asked("a", "へん"), asked("b", "へんぴん", at=SECOND)], [did(m.CLICK, "a")], {})
+    assert ids(trails) == [["b"]] and len(trails[0].actions) == 1
+
+
+def test_the_same_meaning_is_one_problem_even_days_later() -> None:
+    queries = [
+        asked("a", "返品したい", first="x"),
+        asked("b", "品物を返す", at=3 * DAY, verdict="weak", first="y"),
+        asked("c", "送料は", at=4 * DAY, first="z"),
+    ]
+    assert ids(group(queries, [], pointing(a=0, b=40, c=120))) == [["a", "b"], ["c"]]
+
+
+def test_after_seven_days_it_is_another_problem() -> None:
+    assert ids(group([asked("a"), asked("b", at=8 * DAY)], [], pointing(a=0, b=0))) == [["a"], ["b"]]
+
+
+def test_a_problem_in_between_does_not_part_them() -> None:
+    queries = [asked("a", "返品したい"), asked("b", "パスワード", at=MINUTE, first="pw"), asked("c", "返品 方法", at=HOUR)]
+    assert ids(group(queries, [], pointing(a=0, b=100, c=10))) == [["a", "c"], ["b"]]
+
+
+def test_an_article_opened_from_both_links_them() -> None:
+    queries = [asked("a", "返品", first="x"), asked("b", "送り返す", at=HOUR, first="y")]
+    clicks = [did(m.CLICK, "a", article="return"), did(m.CLICK, "b", at=HOUR + MINUTE, article="return")]
+    assert ids(group(queries, clicks, pointing(a=0, b=100))) == [["a", "b"]]
+
+
+def test_a_refinement_links_them() -> None:
+    queries = [asked("a", "返品", first="x"), asked("b", "関税", at=MINUTE, first="y")]
+    refined = did(m.REFINE, "b", **{"from": "a"})
+    assert ids(group(queries, [refined], pointing(a=0, b=100))) == [["a", "b"]]
+
+
+def test_a_yes_does_not_cover_a_neighbours_question_on_a_shared_computer() -> None:
+    queries = [asked("a", "荷物が届かない", first="where"), asked("b", "壊れていた", at=10 * MINUTE, first="broken")]
+    trails = group(queries, [did(m.VOTE_YES, "b", at=12 * MINUTE)], pointing(a=0, b=70))
+    assert ids(trails) == [["a"], ["b"]]
+
+
+def test_without_a_model_words_in_common_soon_after_link_them() -> None:
+    queries = [asked("a", "返品 送料 だれ"), asked("b", "返品 送料", at=MINUTE), asked("c", "返品 送料", at=2 * DAY + HOUR, first="z")]
+    assert ids(group(queries[:2], [], {})) == [["a", "b"]]
+
+
+def test_a_ticket_with_words_goes_to_the_problem_it_is_about() -> None:
+    queries = [asked("a", "返品したい"), asked("b", "パスワード", at=MINUTE, first="pw")]
+    ticket = did(m.TICKET_CREATED, None, at=HOUR, event_id="t", text="返品のこと")
+    trails = group(queries, [ticket], pointing(a=0, b=100, t=5))
+    assert [len(trail.actions) for trail in trails] == [1, 0]
+
+
+def test_a_ticket_of_nobody_is_joined_by_its_words_and_takes_a_success_back() -> None:
+    queries = [asked("a", client="taro"), asked("b", client="hana", at=HOUR), asked("c", "送料", client="ken", at=HOUR)]
+    yes = did(m.VOTE_YES, "b", at=2 * HOUR, client="hana")
+    ticket = did(m.TICKET_CREATED, None, at=DAY, client=None, event_id="t", text="返品できない")
+    meaning = pointing(a=0, b=10, c=100, t=2)
+    assert searches_of_tickets([ticket], queries, [yes, ticket], meaning) == {"t": "b"}
+    assert searches_of_tickets([ticket], queries, [yes, ticket], meaning, taken=frozenset({"b"})) == {"t": "a"}
+
+
+def test_a_ticket_about_something_else_joins_nobody() -> None:
+    ticket = did(m.TICKET_CREATED, None, at=DAY, client=None, event_id="t", text="採用")
+    assert searches_of_tickets([ticket], [asked("a")], [ticket], pointing(a=0, t=95)) == {}
+
+
+def test_a_token_joins_whatever_channel_it_came_by_and_bots_are_nobody() -> None:
+    queries = [asked("a"), asked("b", client="bot", bot=True)]
+    found = by_client(queries, [did(m.TICKET_CREATED, "a", client=None), did(m.CLICK, "b", client="bot")])
+    assert [(client, len(done)) for client, _, done in found] == [("taro", 1)]
+
+
+def test_the_order_of_the_log_changes_nothing() -> None:
+    queries = [asked(f"q{n}", at=n * MINUTE, first=str(n)) for n in range(5)]
+    actions = [did(m.CLICK, f"q{n}", at=n * MINUTE + SECOND) for n in range(5)]
+    meaning = pointing(q0=0, q1=20, q2=90, q3=100, q4=10)
+    assert group(queries, actions, meaning) == group(queries[::-1], actions[::-1], meaning)
+
+
+def test_average_linkage_joins_what_is_alike() -> None:
+    vectors = np.stack(list(pointing(a=0, b=10, c=90, d=100, e=180).values()))
+    assert average_linkage(vectors, 0.8) == [0, 0, 1, 1, 2]
+    assert average_linkage(vectors[:1], 0.8) == [0] and average_linkage(vectors[:0], 0.8) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "true", "f1"),
+    [
+        (["a", "a", "b"], ["x", "x", "y"], 1.0),
+        (["a", "b", "c"], ["x", "y", "z"], 1.0),
+        # Pairs found: 1-2, 1-3, 2-3; true: 1-2. Precision 1/3, recall 1, F1 0.5.
+        (["a", "a", "a"], ["x", "x", "y"], 0.5),
+        (["a", "b"], ["x", "x"], 0.0),
+    ],
+)
+def test_pairwise_f1_by_hand(found: list[str], true: list[str], f1: float) -> None:
+    assert pairwise_f1(found, true) == pytest.approx(f1)

@@ -1,0 +1,50 @@
+"""What names a person never reaches the database."""
+
+import pytest
+
+from kb_app.analytics.privacy import LONGEST, patterns, redact, redact_all
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("連絡先は 090-1234-5678 です", "連絡先は [phone] です"),
+        ("電話０９０－１２３４－５６７８まで", "電話[phone]まで"),
+        ("03（1234）5678に折り返して", "[phone]に折り返して"),
+        ("0120 000 123 につながらない", "[phone] につながらない"),
+        ("09012345678", "[phone]"),
+        ("+81 90 1234 5678 へ", "[phone] へ"),
+        ("call +44 20 7946 0958 please", "call [phone] please"),
+        ("メールはyamada.taro@example.co.jpです", "メールは[mail]です"),
+        ("taro＠example.com に送って", "[mail] に送って"),
+        ("カード 4111 1111 1111 1111 が使えない", "カード [card] が使えない"),
+        ("4111-1111-1111-1111", "[card]"),
+        ("４１１１１１１１１１１１１１１１", "[card]"),
+    ],
+)
+def test_persons_are_taken_out(written: str, kept: str) -> None:
+    assert redact(written) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["注文番号 123456789 の状況", "E-502 と出る", "RV-15のごみ容器", "2026-11-22に届く", "10,000円以上は送料無料", "3,980円", "1234 5678 9012 3456"]
+)
+def test_what_names_nobody_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_the_operators_own_patterns_are_taken_out_too() -> None:
+    assert redact("会員番号 KB-0042 です", patterns([r"KB-\d{4}", ""])) == "会員番号 [removed] です"
+
+
+def test_a_broken_pattern_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'\(' is no regular expression"):
+        patterns(["("])
+
+
+def test_every_text_of_an_event_is_redacted_and_nothing_a_database_refuses_is_left() -> None:
+    assert redact_all({"comment": "a@example.com\x00\ud800", "seconds": 3}) == {"comment": "[mail]", "seconds": 3}
+
+
+def test_a_text_of_a_megabyte_is_cut() -> None:
+    assert len(redact("あ" * 1_000_000)) == LONGEST
