@@ -20,13 +20,18 @@ export KB_TIMEZONE ?= Asia/Tokyo
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-unit lint bench browser clean
+.PHONY: help demo serve test test-unit lint bench browser clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
 
 serve: $(VENV)/.installed
 	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)" exec $(BIN)/flask --app kb_app kb serve
+
+# The reports full: ninety days of simulated visits, in a database of their own.
+demo: $(VENV)/.installed
+	$(BIN)/python -m bench.demo --articles "$(ARTICLES)" --data "$(DATA)/demo"
+	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)/demo" exec $(BIN)/flask --app kb_app kb serve
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }

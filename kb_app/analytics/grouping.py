@@ -141,6 +141,8 @@ def _margin(earlier: QueryEvent, later: QueryEvent, soon: bool, said: frozenset[
         return 0.0
     if earlier.verdict == later.verdict == "strict" or earlier.language != later.language:
         return HARDER
+    if soon and earlier.verdict == later.verdict == "none":
+        return -2 * EASIER
     return -EASIER if soon and "strict" not in (earlier.verdict, later.verdict) else 0.0
 
 

@@ -1,0 +1,190 @@
+"""One question's life: asked and not answered, seen as a gap, written, found, confirmed, and taken back by a later message."""
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from werkzeug.serving import make_server
+
+from kb_app import create_app
+from kb_app.services import Services, build_services
+from search.warming import WarmingEmbedder
+from tests.e2e.conftest import ROOT
+from tests.support import make_settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.model]
+Opener = Callable[..., Page]
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Shop:
+    """The sample shop in this process, so that its clock can be moved."""
+
+    services: Services
+    url: str
+    moment: datetime
+
+    def later(self, **by: float) -> None:
+        """Let time pass, and let the jobs do what they do every few minutes."""
+        self.services.events.flush()
+        self.moment += timedelta(**by)
+        self.services.work_out(everything=True)
+        self.services.work_out_gaps()
+
+    def publish(self) -> None:
+        """What the watcher does after a save."""
+        self.services.accept(self.services.rebuild())
+        self.later(minutes=5)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, real_embedder: WarmingEmbedder) -> Iterator[Shop]:
+    articles = tmp_path / "articles"
+    shutil.copytree(ROOT / "articles", articles)
+    made = Shop(None, "", datetime(2026, 12, 1, 9, 0, tzinfo=UTC))  # type: ignore[arg-type]
+    settings = make_settings(articles, tmp_path / "var", site_name="Tsubame Store Help", survey_share=0, writer_panel="off", contact_phone="0120-000-123")
+    made.services = build_services(settings, embedder=real_embedder, clock=lambda: made.moment)
+    made.services.accept(made.services.rebuild())
+    made.services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
+    server = make_server("127.0.0.1", 0, create_app(made.services), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    yield made
+    server.shutdown()
+    made.services.events.close()
+
+
+def ask(shop: Shop, open_page: Opener, text: str, lang: str = "ja") -> Page:
+    """Somebody of their own asks."""
+    page = open_page(f"{shop.url}/{lang}/", locale=f"{lang}-{lang.upper()}")
+    page.get_by_role("combobox").fill(text)
+    page.get_by_role("combobox").press("Enter")
+    page.wait_for_url("**/search?q=**")
+    shop.moment += timedelta(minutes=7)
+    return page
+
+
+def as_lead(shop: Shop, open_page: Opener, path: str = "/desk/") -> Page:
+    page = open_page(f"{shop.url}/account/sign-in?next={quote(path)}", locale="ja-JP")
+    page.get_by_label("メールアドレス").fill("lead@example.com")
+    page.get_by_label("パスワード").fill(PASSWORD)
+    page.get_by_role("button", name="ログイン").click()
+    page.wait_for_url(f"**{path}")
+    return page
+
+
+def figure(page: Page, name: str) -> str:
+    """A figure's counts on the overview."""
+    return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=re.compile(re.escape(name)))).first.get_by_role("cell").nth(2).inner_text()
+
+
+def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
+    # Four people ask the same in their own words; none is answered, and the page says so and offers a person.
+    first = ask(shop, open_page, "学割はありますか")
+    expect(first.locator(".answer")).to_have_count(0)
+    expect(first.get_by_role("link", name="お問い合わせ").first).to_be_visible()
+    ask(shop, open_page, "学生割引を使いたい")
+    ask(shop, open_page, "is there a discount for students", "en")
+    ask(shop, open_page, "student discount", "en")
+    shop.later(hours=1)
+
+    # The lead sees one gap of four people, and makes a draft of it.
+    desk = as_lead(shop, open_page, "/desk/gaps")
+    gap = desk.locator("[data-gap]").first
+    expect(gap).to_contain_text("4人")
+    expect(gap).to_contain_text("English")
+    gap.get_by_role("link").first.click()
+    desk.get_by_label("題名").fill("学割はありますか")
+    desk.get_by_role("combobox", name="言語").select_option("ja")
+    desk.get_by_role("button", name="下書きを作る").click()
+    editor = desk.get_by_label("記事(Markdown、前付けの下に本文)")
+    text = editor.input_value()
+    assert "tests:" in text and "student discount" in text and "status: draft" in text
+    asked = "questions:\n  - 学生割引を使いたい\n  - is there a discount for students\n  - student discount\n"
+    text = re.sub(r"questions: \[\]\n", asked, text) + "\n学生割引(学割)はありません。学生の方も、会員ポイントは同じようにたまります。\n"
+    editor.fill(text)
+    desk.get_by_role("button", name="プレビュー").click()
+    expect(desk.locator(".preview")).to_contain_text("学生割引(学割)はありません")
+    desk.get_by_role("button", name="保存して公開").click()
+    expect(desk.get_by_role("status")).to_contain_text("公開しました")
+
+    # Publishing asks the logged questions again, and the gap closes.
+    shop.publish()
+    desk.goto(f"{shop.url}/desk/gaps?state=answered")
+    expect(desk.locator("[data-gap]").first).to_contain_text("学")
+    expect(desk.locator("[data-gap]").first).to_contain_text("4/4")
+
+    # The next one who asks gets the answer, reads it and says yes.
+    reader = ask(shop, open_page, "学割ってありますか")
+    expect(reader.locator(".answer")).to_contain_text("ありません")
+    reader.locator(".answer-source a").click()
+    expect(reader).not_to_have_url(re.compile("from="))
+    shop.moment += timedelta(minutes=1)
+    reader.get_by_role("button", name="はい").click()
+    expect(reader.get_by_role("heading", name="ありがとうございます。回答を記録しました。")).to_be_visible()
+    shop.later(minutes=10)
+    desk.goto(f"{shop.url}/desk/")
+    assert figure(desk, "セルフサービスで解決(確認済み)") == "1 / 5"
+    assert figure(desk, "未回答") == "4 / 5"
+
+    # Three days later the same person writes all the same: the success is taken back.
+    shop.moment += timedelta(days=3)
+    reader.get_by_role("link", name="お問い合わせ").first.click()
+    reader.get_by_label("内容").fill("学割がないのは困ります。090-1234-5678 に電話をください。")
+    reader.get_by_role("button", name="送信する").click()
+    expect(reader.locator(".case-number")).to_be_visible()
+    shop.later(minutes=10)
+    desk.goto(f"{shop.url}/desk/")
+    assert figure(desk, "セルフサービスで解決(確認済み)") == "0 / 5"
+    assert figure(desk, "担当者に連絡") == "1 / 5"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_the_desk_is_accessible(shop: Shop, open_page: Opener, width: int, scheme: str) -> None:
+    ask(shop, open_page, "学割はありますか")
+    shop.later(minutes=10)
+    page = open_page(f"{shop.url}/account/sign-in", width=width, scheme=scheme, locale="en-GB")
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_label("Mail address").fill("lead@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    for path in ("", "gaps", "rows?outcome=unanswered", "articles", "inventory", "definitions", "pillars", "learned"):
+        page.goto(f"{shop.url}/desk/{path}")
+        violations = [(found["id"], [node["target"] for node in found["nodes"]][:3]) for found in Axe().run(page).response["violations"]]
+        assert violations == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    for path in ("/ja/contact", "/en/privacy", "/ja/articles/return-item"):
+        page.goto(shop.url + path)
+        assert [found["id"] for found in Axe().run(page).response["violations"]] == [], path
+
+
+def test_a_decision_takes_one_key(shop: Shop, open_page: Opener) -> None:
+    ask(shop, open_page, "学割はありますか")
+    shop.later(minutes=10)
+    desk = as_lead(shop, open_page, "/desk/gaps")
+    desk.keyboard.press("d")
+    expect(desk.locator("[data-gap]")).to_have_count(0)
+
+
+def test_reading_is_noticed_and_a_left_form_too(shop: Shop, open_page: Opener) -> None:
+    page = ask(shop, open_page, "返品したい")
+    page.locator(".hit a").first.click()
+    page.wait_for_timeout(1_500)
+    page.locator(".feedback").scroll_into_view_if_needed()
+    page.get_by_role("link", name="お問い合わせ").first.click()
+    page.get_by_label("内容").fill("途中")
+    page.goto(f"{shop.url}/ja/")
+    page.wait_for_timeout(500)
+    shop.services.events.flush()
+    done = {action.action_name: action for action in shop.services.store.actions(0, 2**60)}
+    assert {"click", "view", "engaged", "contact_open", "contact_leave"} <= set(done)
+    assert done["engaged"].number("seconds") >= 1 and done["engaged"].number("scroll") > 0.5 and done["contact_leave"].query_id == done["click"].query_id
