@@ -13,7 +13,8 @@ from kb_app.analytics.gaps import STATES, Group, Question, group_gaps, questions
 from kb_app.analytics.model import DAY, QueryEvent
 from kb_app.analytics.ports import FindArticle, Found
 from kb_app.analytics.store import EventStore, insert_new, upsert
-from kb_app.analytics.vectors import QuestionVectors, text_key
+from kb_app.analytics.texts import text_key
+from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
 
 # Questions older than this are not asked any more.

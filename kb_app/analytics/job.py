@@ -175,9 +175,19 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
         for measure, value in counter.items()
         if value
     ]
+    questions = [
+        {"day": day, "text_key": name, "channel": key[0], "language": key[1], "section": key[2], "audience": key[3], **vars(count)}
+        for (name, key), count in rollup.count_questions(queries, clicks).items()
+    ]
+    that_day = [action for action in clicks if action.at < end]
+    articles = [
+        {"day": day, "article_id": article, "measure": measure, "value": value}
+        for (article, measure), value in rollup.count_articles(that_day, episodes).items()
+    ]
     with store.engine.begin() as connection:
-        connection.execute(delete(schema.daily).where(schema.daily.c.day == day))
-        insert_new(connection, schema.daily, rows)
+        for table, made in ((schema.daily, rows), (schema.daily_questions, questions), (schema.daily_articles, articles)):
+            connection.execute(delete(table).where(table.c.day == day))
+            insert_new(connection, table, made)
 
 
 def _stored_episodes(store: EventStore, start: int, end: int) -> tuple[list[Episode], list[list[str]]]:

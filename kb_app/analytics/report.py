@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import Engine, case, func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.analytics.figures import Counts, Figure, episode_figures, probable_calibration, query_figures, survey_response
 from kb_app.analytics.job import bounds, to_episode
-from kb_app.analytics.model import CLICK, NO, OUTCOMES, VIEW, YES, Episode
+from kb_app.analytics.model import CLICK, NO, OUTCOMES, Episode
 from kb_app.db import schema
 
 MOST_ROWS = 500
@@ -127,48 +127,46 @@ class Reports:
 
     def top_questions(self, period: Period, limit: int = TOP) -> list[Line]:
         """The questions asked most, with how many people asked and how often there was no answer."""
-        table = schema.queries
-        words = func.lower(table.c.user_query)
-        people = func.count(func.distinct(func.coalesce(table.c.client_id, table.c.query_id)))
-        none = func.sum(case((table.c.verdict == "none", 1), else_=0))
-        query = select(func.min(table.c.user_query), func.count(), people, none).where(*self._asked(period)).group_by(words)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(func.count().desc(), words).limit(limit))
-            return [Line(str(text), {"searches": int(n), "people": int(who), "no answer": int(nothing or 0)}) for text, n, who, nothing in rows]
+        rows = self._questions(period, schema.daily_questions.c.searches, limit)
+        people = self._people(period, [key for key, *_ in rows])
+        return [Line(text, {"searches": n, "people": people.get(key, 0), "no answer": nothing}, key) for key, text, n, nothing, _ in rows]
 
     def without_click(self, period: Period, limit: int = TOP) -> list[Line]:
         """Questions that had answers of which none was opened."""
-        table, actions = schema.queries, schema.actions
-        words = func.lower(table.c.user_query)
-        clicked = select(actions.c.query_id).where(actions.c.action_name == CLICK, actions.c.query_id.is_not(None), actions.c.at >= period.start)
-        query = (
-            select(func.min(table.c.user_query), func.count())
-            .where(*self._asked(period), table.c.verdict != "none", table.c.query_id.not_in(clicked))
-            .group_by(words)
-            .order_by(func.count().desc(), words)
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return [Line(str(text), {"searches": int(count)}) for text, count in connection.execute(query)]
+        rows = self._questions(period, schema.daily_questions.c.unopened, limit)
+        return [Line(text, {"searches": unopened}, key) for key, text, _n, _nothing, unopened in rows if unopened]
 
     def articles(self, period: Period, limit: int = 50) -> list[Line]:
         """Articles with views, votes, and how many of their episodes reached an agent after it was read."""
-        actions, episodes = schema.actions, schema.episodes
+        table = schema.daily_articles
         numbers: dict[str, Counter[str]] = defaultdict(Counter)
-        names = {VIEW: "views"} | dict.fromkeys(YES, "yes") | dict.fromkeys(NO, "no")
-        seen = select(actions.c.object_id, actions.c.action_name, func.count()).where(
-            actions.c.at >= period.start, actions.c.at < period.end, actions.c.action_name.in_(list(names)), actions.c.object_id != ""
-        )
-        after = select(episodes.c.article_id, func.count()).where(
-            episodes.c.first_at >= period.start, episodes.c.first_at < period.end, episodes.c.outcome == "escalated", episodes.c.article_id != ""
+        query = select(table.c.article_id, table.c.measure, func.sum(table.c.value)).where(
+            table.c.day >= period.first.isoformat(), table.c.day <= period.last.isoformat()
         )
         with self._engine.connect() as connection:
-            for article, name, count in connection.execute(seen.group_by(actions.c.object_id, actions.c.action_name)):
-                numbers[article][names[name]] += count
-            for article, count in connection.execute(after.group_by(episodes.c.article_id)):
-                numbers[article]["contacts after reading"] = count
+            for article, measure, count in connection.execute(query.group_by(table.c.article_id, table.c.measure)):
+                numbers[article][measure] = int(count)
         order = sorted(numbers, key=lambda name: (-numbers[name]["contacts after reading"], -numbers[name]["no"], -numbers[name]["views"], name))
         return [Line(name, dict(numbers[name]), key=name) for name in order[:limit]]
+
+    def _questions(self, period: Period, by: ColumnElement[int], limit: int) -> list[tuple[str, str, int, int, int]]:
+        """(key, text, searches, nothing, unopened) of the questions with most of a column."""
+        table = schema.daily_questions
+        conditions: list[ColumnElement[bool]] = [table.c.day >= period.first.isoformat(), table.c.day <= period.last.isoformat()]
+        conditions += [table.c[name] == value for name, value in period.narrowed.items()]
+        sums = [func.sum(column) for column in (table.c.searches, table.c.unanswered, table.c.unopened)]
+        query = select(table.c.text_key, func.min(table.c.text), *sums).where(*conditions).group_by(table.c.text_key)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(func.sum(by).desc(), table.c.text_key).limit(limit))
+            return [(str(key), str(text), int(n), int(nothing), int(unopened)) for key, text, n, nothing, unopened in rows]
+
+    def _people(self, period: Period, keys: Sequence[str]) -> dict[str, int]:
+        """How many different people asked each question; each unrecognised search counts as somebody."""
+        table = schema.queries
+        people = func.count(func.distinct(func.coalesce(table.c.client_id, table.c.query_id)))
+        query = select(table.c.text_key, people).where(*self._asked(period), table.c.text_key.in_(keys)).group_by(table.c.text_key)
+        with self._engine.connect() as connection:
+            return {str(key): int(count) for key, count in connection.execute(query)}
 
     def reasons(self, period: Period) -> list[dict[str, Any]]:
         """What was said with a no, newest first."""

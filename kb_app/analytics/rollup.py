@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from kb_app.analytics.figures import class_of
-from kb_app.analytics.model import CLICK, SECOND, ActionEvent, Episode, QueryEvent
+from kb_app.analytics.model import CLICK, NO, SECOND, VIEW, YES, ActionEvent, Episode, QueryEvent
+from kb_app.analytics.texts import text_key
 
 Key = tuple[str, str, str, str]
 """(channel, language, section, audience)"""
@@ -61,6 +63,44 @@ def count_episodes(episodes: Iterable[Episode]) -> dict[Key, Counter[str]]:
         if episode.seconds_to_answer is not None:
             count[f"seconds_{class_of(episode.seconds_to_answer)}"] += 1
     return dict(counts)
+
+
+@dataclass
+class QuestionCount:
+    """How often the same words were asked on a day, with nothing found, and with answers of which none was opened."""
+
+    text: str
+    searches: int = 0
+    unanswered: int = 0
+    unopened: int = 0
+
+
+def count_questions(queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> dict[tuple[str, Key], QuestionCount]:
+    """(text key, dimensions) -> counts."""
+    clicked = {action.query_id for action in actions if action.action_name == CLICK}
+    counts: dict[tuple[str, Key], QuestionCount] = {}
+    for query in queries:
+        if query.bot:
+            continue
+        key = text_key(query.user_query), (query.channel, query.language, query.section, query.audience)
+        count = counts.setdefault(key, QuestionCount(query.user_query))
+        count.searches += 1
+        count.unanswered += query.verdict == "none"
+        count.unopened += query.verdict != "none" and query.query_id not in clicked
+    return counts
+
+
+def count_articles(actions: Iterable[ActionEvent], episodes: Iterable[Episode]) -> Counter[tuple[str, str]]:
+    """(article, measure) -> how often it was opened, helped, did not, and was read before somebody reached an agent."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for action in actions:
+        measure = "views" if action.action_name == VIEW else "yes" if action.action_name in YES else "no" if action.action_name in NO else ""
+        if measure and action.object_id:
+            counts[action.object_id, measure] += 1
+    for episode in episodes:
+        if episode.outcome == "escalated" and episode.article_id:
+            counts[episode.article_id, "contacts after reading"] += 1
+    return counts
 
 
 def reworded_in(trails: Iterable[Sequence[str]]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kb_app.analytics.model import ActionEvent, QueryEvent
+from kb_app.analytics.texts import text_key
 from kb_app.db import schema
 
 # Rows a statement; SQLite takes 32,766 values.
@@ -65,6 +66,17 @@ class EventStore:
         with self.engine.connect() as connection:
             row = connection.execute(select(schema.queries).where(schema.queries.c.query_id == query_id)).mappings().first()
         return _query(row) if row else None
+
+    def action(self, event_id: str) -> ActionEvent | None:
+        """One action."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(schema.actions).where(schema.actions.c.event_id == event_id)).mappings().first()
+        return _action(row) if row else None
+
+    def is_demo(self) -> bool:
+        """Whether what is in the log was simulated."""
+        with self.engine.connect() as connection:
+            return connection.execute(select(schema.job_state.c.value).where(schema.job_state.c.name == "demo")).scalar() is not None
 
     def queries_of(self, query_ids: Sequence[str]) -> list[QueryEvent]:
         """Some searches, oldest first."""
@@ -149,6 +161,7 @@ def _query_row(event: QueryEvent) -> dict[str, Any]:
     row = dict(vars(event))
     row["filters"] = orjson.dumps(dict(event.filters)).decode()
     row["hit_ids"] = orjson.dumps(list(event.hit_ids)).decode()
+    row["text_key"] = text_key(event.user_query)
     return row
 
 
@@ -158,6 +171,7 @@ def _action_row(event: ActionEvent) -> dict[str, Any]:
 
 def _query(row: Any) -> QueryEvent:
     values = dict(row)
+    values.pop("text_key")
     return QueryEvent(**values | {"filters": orjson.loads(values["filters"]), "hit_ids": tuple(orjson.loads(values["hit_ids"]))})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,17 +10,12 @@ from sqlalchemy import Engine, select
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.analytics.ports import Encode, Vectors
 from kb_app.analytics.store import ROWS, insert_new
+from kb_app.analytics.texts import text_key
 from kb_app.db import schema
 
 CHUNK = 256
 Asked = tuple[str, str]
 """(text, language)"""
-
-
-def text_key(text: str, lang: str = "", fingerprint: str = "") -> str:
-    """Key of a question: the same for the same words, whatever their case and spaces."""
-    plain = " ".join(text.casefold().split())
-    return hashlib.sha256(f"{fingerprint}\x00{lang}\x00{plain}".encode("utf-8", "ignore")).hexdigest()[:40]
 
 
 class QuestionVectors:

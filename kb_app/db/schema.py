@@ -18,6 +18,7 @@ queries = Table(
     Column("session_id", String(36)),
     Column("at", BigInteger, nullable=False, index=True),
     Column("user_query", Text, nullable=False),
+    Column("text_key", String(40), nullable=False, default="", index=True),
     Column("language", String(8), nullable=False, default=""),
     Column("channel", String(16), nullable=False, default="site"),
     Column("origin", String(16), nullable=False, default="typed"),
@@ -117,6 +118,30 @@ daily = Table(
     Column("audience", String(16), primary_key=True),
     Column("measure", String(32), primary_key=True),
     Column("value", Float, nullable=False),
+)
+
+daily_questions = Table(
+    "daily_questions",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("text_key", String(40), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("language", String(8), primary_key=True),
+    Column("section", String(100), primary_key=True),
+    Column("audience", String(16), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("searches", Integer, nullable=False),
+    Column("unanswered", Integer, nullable=False),
+    Column("unopened", Integer, nullable=False),
+)
+
+daily_articles = Table(
+    "daily_articles",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("article_id", String(200), primary_key=True),
+    Column("measure", String(32), primary_key=True),
+    Column("value", Integer, nullable=False),
 )
 
 job_state = Table(

@@ -27,6 +27,7 @@ from kb_app.web import (
     recording,
     requestlog,
     security,
+    tickets,
     visitor,
     writer,
 )
@@ -66,7 +67,7 @@ def make_application(services: Services | None = None) -> Flask:
     accounts.set_up(app, settings)
     visitor.set_up(app)
     recording.set_up(app)
-    for part in (health, assets, api, events, feedback, accounts, desk, gaps, writer, pages):
+    for part in (health, assets, api, events, feedback, accounts, desk, gaps, tickets, writer, pages):
         app.register_blueprint(part.blueprint)
     limits.set_up(app, settings)
     return app

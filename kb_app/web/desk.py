@@ -60,7 +60,7 @@ def set_up_names() -> dict[str, Any]:
 
 @blueprint.app_context_processor
 def _names() -> dict[str, Any]:
-    return set_up_names() if request.blueprint in ("desk", "gaps") else {}
+    return set_up_names() | {"demo": services().store.is_demo()} if request.blueprint in ("desk", "gaps") else {}
 
 
 @blueprint.app_template_filter("moment")

@@ -10,7 +10,7 @@ from kb_app.settings import Settings
 
 LIMITED = ("pages.search", "api.search", "api.suggest")
 # What visitors send; enough for anybody who reads, too little to fill the disk.
-SENT = ("events.events", "feedback.vote", "feedback.send", "feedback.choose")
+SENT = ("events.events", "feedback.vote", "feedback.send", "feedback.choose", "tickets.tickets")
 SENT_LIMIT = "120 per minute"
 SIGN_IN_LIMIT = "10 per 15 minutes"
 RESET_LIMIT = "5 per hour"

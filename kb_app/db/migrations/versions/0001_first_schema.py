@@ -90,6 +90,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", "channel", "language", "section", "audience", "measure"),
     )
     op.create_table(
+        "daily_articles",
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("article_id", sa.String(length=200), nullable=False),
+        sa.Column("measure", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "article_id", "measure"),
+    )
+    op.create_table(
+        "daily_questions",
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("text_key", sa.String(length=40), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("section", sa.String(length=100), nullable=False),
+        sa.Column("audience", sa.String(length=16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("searches", sa.Integer(), nullable=False),
+        sa.Column("unanswered", sa.Integer(), nullable=False),
+        sa.Column("unopened", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "text_key", "channel", "language", "section", "audience"),
+    )
+    op.create_table(
         "episode_queries",
         sa.Column("query_id", sa.String(length=36), nullable=False),
         sa.Column("episode_id", sa.String(length=36), nullable=False),
@@ -176,6 +198,7 @@ def upgrade() -> None:
         sa.Column("session_id", sa.String(length=36), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("user_query", sa.Text(), nullable=False),
+        sa.Column("text_key", sa.String(length=40), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("origin", sa.String(length=16), nullable=False),
@@ -194,6 +217,7 @@ def upgrade() -> None:
     with op.batch_alter_table("queries", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_queries_at"), ["at"], unique=False)
         batch_op.create_index(batch_op.f("ix_queries_client_id"), ["client_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_queries_text_key"), ["text_key"], unique=False)
 
     op.create_table(
         "query_vectors",
@@ -236,6 +260,7 @@ def downgrade() -> None:
     op.drop_table("ticket_links")
     op.drop_table("query_vectors")
     with op.batch_alter_table("queries", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_queries_text_key"))
         batch_op.drop_index(batch_op.f("ix_queries_client_id"))
         batch_op.drop_index(batch_op.f("ix_queries_at"))
 
@@ -257,6 +282,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_episode_queries_episode_id"))
 
     op.drop_table("episode_queries")
+    op.drop_table("daily_questions")
+    op.drop_table("daily_articles")
     op.drop_table("daily")
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_cases_at"))

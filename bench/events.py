@@ -1,0 +1,147 @@
+"""A million events: how long they take to write, to be made into figures, and to be shown; what recording adds to a search.
+
+    python -m bench.events [--events N] [--database URL] [--json]
+
+Simulated visits (bench/episodes.py) over ninety days, written as the site writes them, worked out as the job does, and the reports
+read as the desk reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.episodes import BEGIN, PERSONAS, SPAN, intents_of, simulate
+from kb_app.analytics import model as m
+from kb_app.analytics.gap_store import GapStore
+from kb_app.analytics.job import run
+from kb_app.analytics.report import Period, Reports
+from kb_app.analytics.store import EventStore
+from kb_app.analytics.vectors import QuestionVectors
+from kb_app.analytics.writer import BackgroundWriter
+from kb_app.db.engine import migrate, open_database
+from kb_app.questions import CentredQuestions
+from search.loading import load_embedder
+
+VISITS = 20_000
+BATCH = 2_000
+RECORDED = 2_000
+
+
+def months(events: int, chance: random.Random) -> Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]:
+    """Parts of a log until it has so many events."""
+    intents = intents_of(Path(__file__).parent / "data" / "rewordings.jsonl")
+    made = part = 0
+    while made < events:
+        log = simulate(intents, PERSONAS, VISITS, chance)
+        shift = (part % 3) * SPAN
+        queries = [replace(q, query_id=f"{part}{q.query_id}", client_id=f"{part}{q.client_id}", at=q.at + shift) for q in log.queries]
+        actions = [_moved(action, part) for action in log.actions]
+        yield queries, actions
+        made += len(queries) + len(actions)
+        part += 1
+
+
+def _moved(action: m.ActionEvent, part: int) -> m.ActionEvent:
+    """The action with the names of its part of the log."""
+    query_id, client_id = action.query_id and f"{part}{action.query_id}", action.client_id and f"{part}{action.client_id}"
+    return replace(action, event_id=f"{part}{action.event_id}", query_id=query_id, client_id=client_id, at=action.at + (part % 3) * SPAN)
+
+
+def timed(call: Callable[[], Any], times: int = 1) -> float:
+    """Median seconds of a call."""
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - started)
+    return float(np.median(taken))
+
+
+def load(store: EventStore, parts: Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]) -> tuple[int, float]:
+    """(events, seconds) of writing them in the batches of the background writer."""
+    count, seconds = 0, 0.0
+    for queries, actions in parts:
+        started = time.perf_counter()
+        for start in range(0, max(len(queries), len(actions)), BATCH):
+            store.append(queries[start : start + BATCH], actions[start : start + BATCH])
+        seconds += time.perf_counter() - started
+        count += len(queries) + len(actions)
+    return count, seconds
+
+
+def recording_adds(store: EventStore) -> tuple[float, float]:
+    """(p50, p95) in milliseconds that handing one search to the writer takes."""
+    writer = BackgroundWriter(store)
+    queries = [m.QueryEvent(f"r{n}", BEGIN, "返品したい", "c", hit_ids=tuple("abcdefghij")) for n in range(RECORDED)]
+    times: list[float] = []
+    for query in queries:
+        started = time.perf_counter()
+        writer.put(query)
+        times.append(time.perf_counter() - started)
+        time.sleep(0.001)
+    writer.close()
+    return float(np.percentile(times, 50)) * 1000, float(np.percentile(times, 95)) * 1000
+
+
+def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """All figures of one run."""
+    url = flags.database or f"sqlite:///{folder / 'kb.sqlite'}"
+    engine = open_database(url)
+    migrate(engine)
+    store = EventStore(engine)
+    count, seconds = load(store, months(flags.events, random.Random(flags.seed)))
+    figures: dict[str, float] = {"events": count, "load_s": seconds, "load_per_s": count / seconds}
+    encode = CentredQuestions(load_embedder("", flags.model_dir))
+    now = BEGIN + 3 * SPAN + m.DAY
+    figures["job_everything_s"] = timed(lambda: run(store, QuestionVectors(engine, encode), now, UTC, everything=True))
+    figures["job_again_s"] = timed(lambda: run(store, QuestionVectors(engine, encode), now + 1, UTC))
+    last = datetime.fromtimestamp(now / 1000, UTC).date()
+    reports = Reports(engine)
+    for days in (28, 90):
+        period = Period(last - timedelta(days=days - 1), last, UTC)
+        figures[f"dashboard_{days}_days_s"] = timed(lambda period=period: dashboard(reports, period), 3)  # type: ignore[misc]
+    gaps = GapStore(store, QuestionVectors(engine, encode))
+    figures["gaps_grouped_s"] = timed(lambda: gaps.refresh(now))
+    figures["gaps_shown_s"] = timed(lambda: gaps.gaps(now), 3)
+    figures["recording_p50_ms"], figures["recording_p95_ms"] = recording_adds(store)
+    if not flags.database:
+        figures["file_mb"] = sum(path.stat().st_size for path in folder.glob("kb.sqlite*")) / 1e6
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def dashboard(reports: Reports, period: Period) -> Sequence[object]:
+    """All that the overview reads."""
+    return [
+        reports.figures(period), reports.figures(period.before), reports.by_day(period, [*m.OUTCOMES, "queries_none", "queries"]),
+        reports.top_questions(period), reports.without_click(period), reports.articles(period, 15), reports.unseen(period),
+        [reports.values(name) for name in ("channel", "language", "section", "audience")],
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Parse flags, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--database", default="", help="an empty database; a SQLite file of its own when left out")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
+    parser.add_argument("--json", action="store_true")
+    flags = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(flags, Path(folder))
+    print(json.dumps(figures) if flags.json else "\n".join(f"{name:24s}{value:14,.3f}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
