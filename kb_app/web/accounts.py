@@ -227,20 +227,30 @@ def oidc() -> BaseResponse:
     """To the provider."""
     if not services().settings.oidc_issuer:
         abort(404)
+    from requests import RequestException
+
     session["next"] = _next()
-    return _provider().authorize_redirect(_public(url_for("accounts.oidc_back")))
+    try:
+        there: BaseResponse = _provider().authorize_redirect(_public(url_for("accounts.oidc_back")))
+    except RequestException as error:
+        current_app.logger.error("OpenID Connect: the provider at KB_OIDC_ISSUER cannot be reached (%s)", type(error).__name__)
+        abort(503)
+    return there
 
 
 @blueprint.get("/oidc/back")
 def oidc_back() -> BaseResponse | tuple[str, int]:
     """Back from the provider: whoever has an account of that verified address is signed in."""
     from authlib.common.errors import AuthlibBaseError
+    from joserfc.errors import JoseError
+    from requests import RequestException
 
     if not services().settings.oidc_issuer:
         abort(404)
     try:
         info = _provider().authorize_access_token().get("userinfo") or {}
-    except AuthlibBaseError:
+    except (AuthlibBaseError, JoseError, RequestException) as error:
+        current_app.logger.warning("OpenID Connect: %s; look at KB_OIDC_ISSUER, KB_OIDC_CLIENT_ID and KB_OIDC_CLIENT_SECRET", type(error).__name__)
         return render_template("account/sign_in.html", form=SignIn(), wrong=True), 401
     found = services().users.by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
     if found is None or not found.active:
