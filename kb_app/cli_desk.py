@@ -172,4 +172,38 @@ def digest(receivers: tuple[str, ...], show: bool) -> None:
         click.echo(f"sent to {address}")
 
 
-COMMANDS = (user, token, figures, erase, purge, backup, restore, digest)
+@click.command("events")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@with_appcontext
+def events(folder: Path) -> None:
+    """Write the log into FOLDER as User Behavior Insights 1.3: queries.jsonl and events.jsonl."""
+    import orjson
+
+    from kb_app.analytics.ubi import action_to_ubi, query_to_ubi
+
+    services = _services()
+    name, end = services.settings.site_name, int(services.clock().timestamp() * 1000) + 1
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "queries.jsonl").open("wb") as file:
+        file.writelines(orjson.dumps(query_to_ubi(query, name)) + b"\n" for query in services.store.queries(0, end, bots=True))
+    with (folder / "events.jsonl").open("wb") as file:
+        file.writelines(orjson.dumps(action_to_ubi(action, name)) + b"\n" for action in services.store.actions(0, end))
+    click.echo(f"{folder}/queries.jsonl, {folder}/events.jsonl")
+
+
+@click.command("known")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_appcontext
+def known(file: Path) -> None:
+    """Write to FILE what the log knows to be answered or not, for kb calibrate: confirmed and unanswered problems."""
+    import json
+
+    from kb_app.analytics.report import Reports
+
+    found = Reports(_services().store.engine).known_queries()
+    lines = [json.dumps({"query": text, "answered": answered, "lang": lang}, ensure_ascii=False) for text, lang, answered in found]
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    click.echo(f"{file}: {sum(answered for _, _, answered in found)} answered, {sum(not answered for _, _, answered in found)} not")
+
+
+COMMANDS = (user, token, figures, events, known, erase, purge, backup, restore, digest)

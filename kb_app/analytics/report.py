@@ -226,6 +226,22 @@ class Reports:
             query = select(table).where(*conditions).order_by(table.c.at.desc(), table.c.query_id).limit(limit)
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def known_queries(self) -> list[tuple[str, str, bool]]:
+        """(text, language, answered) of the questions of confirmed and of unanswered problems; those that were both are left out."""
+        queries, members, episodes = schema.queries, schema.episode_queries, schema.episodes
+        joined = (
+            select(queries.c.user_query, queries.c.language, episodes.c.outcome)
+            .join(members, members.c.query_id == queries.c.query_id)
+            .join(episodes, episodes.c.episode_id == members.c.episode_id)
+            .where(episodes.c.outcome.in_(["confirmed", "unanswered"]), episodes.c.provisional.is_(False))
+            .distinct()
+        )
+        outcomes: dict[tuple[str, str], set[str]] = defaultdict(set)
+        with self._engine.connect() as connection:
+            for text, lang, outcome in connection.execute(joined):
+                outcomes[str(text), str(lang)].add(str(outcome))
+        return [(text, lang, found == {"confirmed"}) for (text, lang), found in sorted(outcomes.items()) if len(found) == 1]
+
     def cases(self, limit: int = 200) -> list[dict[str, Any]]:
         """The newest messages."""
         with self._engine.connect() as connection:

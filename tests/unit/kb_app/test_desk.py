@@ -183,6 +183,9 @@ def test_the_command_line_keeps_the_database(own: Services, tmp_path: Path) -> N
     assert "not empty" in runner.invoke(args=["kb", "restore", str(tmp_path / "kb.zip")]).output
     assert "0 events removed" in runner.invoke(args=["kb", "purge"]).output
     assert "1 events removed" in runner.invoke(args=["kb", "erase", "--client", "c0"]).output
+    assert "queries.jsonl" in runner.invoke(args=["kb", "events", str(tmp_path / "ubi")]).output
+    assert len((tmp_path / "ubi" / "queries.jsonl").read_text(encoding="utf-8").splitlines()) == 4
+    assert "1 answered, 2 not" in runner.invoke(args=["kb", "known", str(tmp_path / "known.jsonl")]).output
     assert "episodes of" in runner.invoke(args=["kb", "figures", "--everything"]).output
     added = runner.invoke(args=["kb", "user", "add", "new@example.com", "--role", "agent", "--password", "a long enough one"])
     assert added.output == "new@example.com is agent.\n"
