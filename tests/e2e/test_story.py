@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
+from indexer.build import Paths, build
 from kb_app import create_app
 from kb_app.services import Services, build_services
 from search.warming import WarmingEmbedder
@@ -46,10 +47,19 @@ class Shop:
         self.later(minutes=5)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: WarmingEmbedder) -> Path:
+    """The sample articles and their index, embedded once for all tests here."""
+    folder = tmp_path_factory.mktemp("built")
+    shutil.copytree(ROOT / "articles", folder / "articles")
+    build(Paths(folder / "articles", folder / "var"), real_embedder)
+    return folder
+
+
 @pytest.fixture
-def shop(tmp_path: Path, real_embedder: WarmingEmbedder) -> Iterator[Shop]:
+def shop(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder) -> Iterator[Shop]:
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
     articles = tmp_path / "articles"
-    shutil.copytree(ROOT / "articles", articles)
     made = Shop(None, "", datetime(2026, 12, 1, 9, 0, tzinfo=UTC))  # type: ignore[arg-type]
     settings = make_settings(articles, tmp_path / "var", site_name="Tsubame Store Help", survey_share=0, writer_panel="off", contact_phone="0120-000-123")
     made.services = build_services(settings, embedder=real_embedder, clock=lambda: made.moment)

@@ -15,6 +15,7 @@ from kb_app.db import schema
 from kb_app.services import Services
 from search.warming import OffEmbedder
 from tests.support import make_services
+from tests.unit.kb_app.test_accounts import PASSWORD, sign_in
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 ARTICLE = "/ja/articles/refund"
@@ -101,6 +102,15 @@ def test_who_wishes_privacy_gets_no_cookie_and_counts_in_totals_only(own: Servic
     answer = quiet.get("/ja/search?q=返金")
     (query,), _ = log()
     assert query.client_id is None and "Set-Cookie" not in answer.headers
+
+
+def test_those_who_work_here_are_not_counted(own: Services, log: Log) -> None:
+    own.users.add("lead@example.com", "lead", password=PASSWORD)
+    staff, status = sign_in(create_app(own), "lead@example.com")
+    assert status == 302
+    staff.get("/ja/search?q=返金", headers=BROWSER)
+    staff.get(ARTICLE, headers=BROWSER)
+    assert log() == ([], [])
 
 
 def test_bots_are_marked_and_what_they_do_is_left_out(own: Services, log: Log) -> None:
