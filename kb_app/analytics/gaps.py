@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kb_app.analytics.grouping import average_linkage
+from kb_app.analytics.grouping import average_linkage, without_common
 from kb_app.analytics.model import DAY, QueryEvent
 from kb_app.analytics.ports import Vectors
 from kb_app.analytics.texts import text_key
 
 # Mean cosine between centred question vectors from which on two groups are one gap; docs/analytics.md has the table.
-SAME_GAP = 0.24
+SAME_GAP = 0.38
 # Questions that are grouped at once; more would not fit into memory as pairs.
 MOST = 4_000
 TREND = 14 * DAY
@@ -85,7 +85,8 @@ def group_gaps(questions: Sequence[Question], vectors: Mapping[str, Vectors], be
 
     known = [question for question in questions if question.key in vectors][:MOST]
     alone = [question for question in questions if question.key not in vectors]
-    labels = average_linkage(np.stack([vectors[question.key] for question in known]), threshold) if known else []
+    meant = without_common(np.stack([vectors[question.key] for question in known])) if known else np.zeros((0, 1), np.float32)
+    labels = average_linkage(meant, threshold, [question.language for question in known])
     members: dict[int, list[Question]] = defaultdict(list)
     for label, question in zip(labels, known, strict=True):
         members[label].append(question)
