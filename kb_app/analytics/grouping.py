@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kb_app.analytics.model import (
     CLICK,
@@ -234,8 +235,8 @@ def searches_of_tickets(
 ) -> dict[str, str]:
     """Ticket -> search, for tickets that came with their words alone: a search of the same intent in the seven days before.
 
-    Of those about as near as the nearest, one whose visitor opened the contact form in the hour before, else one that was said to be solved (a success is
-    rather taken back than kept), else the nearest. Each search is taken once.
+    Of those about as near as the nearest, one whose visitor opened the contact form in the hour before, else one that was said to be
+    solved (a success is rather taken back than kept), else the nearest. Each search is taken once.
     """
     said = {action.query_id for action in actions if action.action_name in YES}
     opened = sorted((action.at, action.query_id or "") for action in actions if action.action_name == CONTACT_OPEN)
@@ -247,22 +248,30 @@ def searches_of_tickets(
     recognised = [query for query in queries if query.client_id and query.client_id not in named and query.query_id in vectors]
     recognised.sort(key=lambda query: query.at)
     moments = [query.at for query in recognised]
+    meanings, which = _distinct([vectors[query.query_id] for query in recognised])
     for ticket in sorted(tickets, key=lambda ticket: (ticket.at, ticket.event_id)):
         own = vectors.get(ticket.event_id)
-        week = recognised[bisect_left(moments, ticket.at - EPISODE) : bisect_left(moments, ticket.at)]
-        if own is None or not week:
+        first, last = bisect_left(moments, ticket.at - EPISODE), bisect_left(moments, ticket.at)
+        if own is None or first == last:
             continue
-        near = np.stack([vectors[query.query_id] for query in week]) @ own
+        near = (meanings @ own)[which[first:last]]
+        floor = max(threshold - EASIER, min(threshold, float(near.max()) - ALIKE))
         just = {name for at, name in opened[bisect_left(opened, (ticket.at - HOUR, "")) : bisect_left(opened, (ticket.at, ""))]}
-        ranked = [
-            (query.query_id in just, query.query_id in said, float(cosine), query.query_id)
-            for query, cosine in zip(week, near, strict=True)
-            if cosine >= max(threshold - EASIER, min(threshold, float(near.max()) - ALIKE)) and query.query_id not in used
-        ]
+        alike = [(recognised[first + int(place)].query_id, float(near[place])) for place in np.flatnonzero(near >= floor)]
+        ranked = [(name in just, name in said, cosine, name) for name, cosine in alike if name not in used]
         if ranked:
             found[ticket.event_id] = max(ranked)[3]
             used.add(found[ticket.event_id])
     return found
+
+
+def _distinct(vectors: Sequence[Vectors]) -> tuple[Vectors, NDArray[np.int64]]:
+    """(different vectors, which of them each one is): the same words share one, and a long log has few different ones."""
+    places: dict[int, int] = {}
+    which = np.array([places.setdefault(id(vector), len(places)) for vector in vectors], dtype=np.int64)
+    if not len(which):
+        return np.zeros((0, 1), np.float32), which
+    return np.stack([vectors[place] for place in np.unique(which, return_index=True)[1]]), which
 
 
 def by_client(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> list[tuple[str, list[QueryEvent], list[ActionEvent]]]:
