@@ -34,7 +34,8 @@ from search.warming import OffEmbedder, WarmingEmbedder
 log = logging.getLogger("kb_app.services")
 # The operator's own calibration, in the data folder.
 CALIBRATION = "calibration.json"
-JOB_SECONDS = 300
+# Soon after a start, so that the overview is not empty; then now and again.
+FIRST_JOB_SECONDS, JOB_SECONDS = 20, 300
 Clock = Callable[[], datetime]
 ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
 
@@ -138,7 +139,9 @@ class Services:
         return thread
 
     def _jobs(self) -> None:
-        while not self.stop.wait(JOB_SECONDS):
+        pause = FIRST_JOB_SECONDS
+        while not self.stop.wait(pause):
+            pause = JOB_SECONDS
             try:
                 report = self.work_out()
                 self.work_out_gaps()
