@@ -54,6 +54,19 @@ def set_up_names() -> dict[str, Any]:
             "refinement_rate": _("Asked again in other words"),
             "seconds_to_answer": _("Seconds to the first article read"),
         },
+        "reason_names": {
+            "ticket": _("a message came"),
+            "channel opened": _("a phone number or an address was used"),
+            "vote_yes": _("said that it helped"),
+            "solved_yes": _("said in the survey that it is solved"),
+            "no": _("said that it did not help"),
+            "contact form left": _("opened the contact form and left it"),
+            "nothing found": _("nothing was found"),
+            "weak, nothing read": _("only a perhaps was found, and nothing was read"),
+            "read": _("an article was read, and nothing more"),
+            "left": _("left without a sign"),
+            "no sign": _("nothing shows how it ended"),
+        },
         "dimension_names": {"channel": _("Channel"), "language": _("Language"), "section": _("Section"), "audience": _("Audience")},
     }
 

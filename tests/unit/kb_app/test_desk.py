@@ -71,9 +71,9 @@ def test_every_figure_links_to_its_rows(lead: FlaskClient) -> None:
     for link in re.findall(r'href="(/desk/rows[^"]+)"', html):
         text_of(lead, link.replace("&amp;", "&"))
     rows = text_of(lead, "/desk/rows?outcome=unanswered")
-    assert rows.count("nothing found") == 4
+    assert rows.count("何も見つからなかった") == 4
     trail = re.search(r'href="(/desk/episodes/[^"]+)"', rows)
-    assert trail and "nothing found" in text_of(lead, trail.group(1))
+    assert trail and "何も見つからなかった" in text_of(lead, trail.group(1))
 
 
 @pytest.mark.parametrize(
