@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -131,12 +131,17 @@ class EventStore:
             connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id=""))
         return gone
 
-    def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None) -> Iterator[Any]:
-        parts: list[Sequence[str] | None] = [None] if clients is None else [clients[start : start + ROWS] for start in range(0, len(clients), ROWS)]
+    def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None) -> list[Any]:
+        """Rows by time. Those of some clients are sorted here: asked to, SQLite would walk through the whole log by time."""
+        key = next(iter(table.primary_key))
         with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
-            for part in parts:
-                wanted = condition if part is None else condition & table.c.client_id.in_(part)
-                yield from connection.execute(select(table).where(wanted).order_by(table.c.at, next(iter(table.primary_key)))).mappings()
+            if clients is None:
+                return list(connection.execute(select(table).where(condition).order_by(table.c.at, key)).mappings())
+            found: list[Any] = []
+            for start in range(0, len(clients), ROWS):
+                wanted = condition & table.c.client_id.in_(clients[start : start + ROWS])
+                found += connection.execute(select(table).where(wanted)).mappings()
+        return sorted(found, key=lambda row: (row["at"], row[key.name]))
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
