@@ -14,7 +14,7 @@ from indexer.model import BuildReport
 from indexer.trial import Trial, try_article
 from indexer.watch import watch
 from kb_app.accounts.store import UserStore
-from kb_app.analytics.gap_store import GapStore
+from kb_app.analytics.gap_store import AskedCache, GapStore
 from kb_app.analytics.job import JobReport, JobRunning, run
 from kb_app.analytics.model import DAY
 from kb_app.analytics.privacy import patterns
@@ -63,6 +63,7 @@ class Services:
     events: BackgroundWriter
     users: UserStore
     redactions: tuple[re.Pattern[str], ...] = ()
+    asked: AskedCache = field(default_factory=AskedCache)
 
     @property
     def finder(self) -> IndexFinder:
@@ -82,7 +83,7 @@ class Services:
     def work_out_gaps(self) -> None:
         """Group what found no answer, replay what was written since, offer what was learned."""
         now = int(self.clock().timestamp() * 1000)
-        gaps = GapStore(self.store, self.vectors())
+        gaps = GapStore(self.store, self.vectors(), self.asked)
         gaps.refresh(now)
         gaps.replay(now, self.finder)
         gaps.offer_learned(now)

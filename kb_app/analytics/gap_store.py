@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, func, select, update
 
 from kb_app.analytics.gaps import STATES, Group, Question, group_gaps, questions_of, suggested_action
-from kb_app.analytics.model import DAY, QueryEvent
+from kb_app.analytics.model import DAY, MINUTE, QueryEvent
 from kb_app.analytics.ports import FindArticle, Found
 from kb_app.analytics.store import EventStore, insert_new, upsert
 from kb_app.analytics.texts import text_key
@@ -22,6 +22,8 @@ WINDOW = 90 * DAY
 # A gap closes where so many of its questions find the article among the first three with a strict verdict.
 CLOSES_AT, AMONG = 0.9, 3
 MOST_REPLAYED = 200
+# So long what was read from the log serves pages; every run of the job reads it anew.
+FRESH = 10 * MINUTE
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,28 @@ class Gap:
         return tuple(sorted({question.language for question in self.questions if question.language}))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What found no answer, read from the log at a moment, and the searches after which somebody wrote."""
+
+    at: int
+    questions: list[Question]
+    tickets: frozenset[str]
+
+
+class AskedCache:
+    """What the last look at the log gave: of a million events it takes seconds, and changes when the job runs."""
+
+    def __init__(self) -> None:
+        self.asked: _Asked | None = None
+
+
 class GapStore:
     """Threads may share it."""
 
-    def __init__(self, store: EventStore, vectors: QuestionVectors) -> None:
+    def __init__(self, store: EventStore, vectors: QuestionVectors, cache: AskedCache | None = None) -> None:
         self._store = store
+        self._cache = cache or AskedCache()
         self._vectors = vectors
         self._engine: Engine = store.engine
 
@@ -69,6 +88,7 @@ class GapStore:
 
     def refresh(self, now: int) -> int:
         """Group what found no answer anew; states, owners and notes stay with their gaps. Returns how many gaps there are."""
+        self._cache.asked = None
         groups = self._grouped(now)
         known = self._rows()
         with self._engine.begin() as connection:
@@ -93,16 +113,16 @@ class GapStore:
         wanted, rows = set(states), self._rows()
         members = self._members()
         grouped: dict[str, list[Question]] = defaultdict(list)
-        for question in questions_of(self._unanswered(now)):
+        asked = self._asked(now)
+        for question in asked.questions:
             if question.key in members:
                 grouped[members[question.key]].append(question)
         merged: dict[str, list[str]] = defaultdict(list)
         for row in rows.values():
             if row["merged_into"]:
                 merged[row["merged_into"]].append(row["label"])
-        tickets = self._tickets(now)
         found = [
-            _gap(rows[name], tuple(questions), now, tickets, tuple(merged.get(name, ())))
+            _gap(rows[name], tuple(questions), now, asked.tickets, tuple(merged.get(name, ())))
             for name, questions in grouped.items()
             if name in rows and rows[name]["state"] in wanted and not rows[name]["merged_into"]
         ]
@@ -192,10 +212,18 @@ class GapStore:
     # --- parts ---------------------------------------------------------------------------------------------------------------
 
     def _grouped(self, now: int) -> list[Group]:
-        questions = questions_of(self._unanswered(now))
+        questions = self._asked(now).questions
         meaning = self._vectors.of([(question.text, question.language) for question in questions])
         vectors = {question.key: meaning[question.text, question.language] for question in questions if (question.text, question.language) in meaning}
         return group_gaps(questions, vectors, self._members())
+
+    def _asked(self, now: int) -> _Asked:
+        """The questions without an answer, from the last look at the log where that is fresh."""
+        known = self._cache.asked
+        if known is None or not 0 <= now - known.at <= FRESH:
+            known = _Asked(now, questions_of(self._unanswered(now)), self._tickets(now))
+            self._cache.asked = known
+        return known
 
     def _unanswered(self, now: int) -> list[QueryEvent]:
         """Searches without an answer, and weak ones of which nothing came; those of confirmed episodes are answered."""

@@ -20,7 +20,7 @@ TESTS_IN_DRAFT = 10
 
 def store() -> GapStore:
     """The gaps."""
-    return GapStore(services().store, services().vectors())
+    return GapStore(services().store, services().vectors(), services().asked)
 
 
 def editor() -> Editor:
