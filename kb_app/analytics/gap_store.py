@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, func, select, update
 
 from kb_app.analytics.gaps import STATES, Group, Question, group_gaps, questions_of, suggested_action
 from kb_app.analytics.model import DAY, MINUTE, QueryEvent
@@ -260,11 +260,6 @@ class GapStore:
         with self._engine.connect() as connection:
             rows = connection.execute(query.where(episodes.c.outcome == "escalated", episodes.c.last_at >= now - WINDOW))
             return frozenset(str(name) for (name,) in rows)
-
-    def forget(self) -> None:
-        """Remove questions that stand in no gap any more."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(schema.gap_members).where(schema.gap_members.c.gap_id.not_in(select(schema.gaps.c.gap_id))))
 
 
 def _gap(row: Mapping[str, Any], questions: tuple[Question, ...], now: int, tickets: frozenset[str], merged: tuple[str, ...]) -> Gap:

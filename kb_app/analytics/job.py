@@ -20,7 +20,7 @@ from kb_app.analytics import rollup
 from kb_app.analytics.grouping import EPISODE, by_client, group, searches_of_tickets
 from kb_app.analytics.model import CONTACTS, DAY, HOUR, ActionEvent, Episode
 from kb_app.analytics.outcomes import judge, to_row
-from kb_app.analytics.store import ROWS, EventStore, insert_new, upsert
+from kb_app.analytics.store import ROWS, EventStore, insert_new, to_action, upsert
 from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
 
@@ -98,19 +98,17 @@ def _episodes_of(store: EventStore, vectors: QuestionVectors, clients: Sequence[
 
 def _of_queries(store: EventStore, query_ids: Sequence[str]) -> list[ActionEvent]:
     """Actions that name these searches, whoever sent them: a ticket's token joins it, by whatever channel it came."""
-    from kb_app.analytics.store import _action
-
     actions, links = schema.actions, schema.ticket_links
     found: list[ActionEvent] = []
     with store.engine.connect() as connection:
         for start in range(0, len(query_ids), ROWS):
             part = query_ids[start : start + ROWS]
-            found += [_action(row) for row in connection.execute(select(actions).where(actions.c.query_id.in_(part))).mappings()]
+            found += [to_action(row) for row in connection.execute(select(actions).where(actions.c.query_id.in_(part))).mappings()]
             joined = select(actions, links.c.query_id.label("linked")).join(links, links.c.event_id == actions.c.event_id).where(links.c.query_id.in_(part))
             for row in connection.execute(joined).mappings():
                 values = dict(row)
                 linked = values.pop("linked")
-                found.append(_action(values | {"query_id": linked}))
+                found.append(to_action(values | {"query_id": linked}))
     return found
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.sql import ColumnElement
 
 from kb_app.analytics.figures import Counts, Figure, episode_figures, probable_calibration, query_figures, survey_response
 from kb_app.analytics.job import bounds, to_episode
-from kb_app.analytics.model import CLICK, NO, OUTCOMES, Episode
+from kb_app.analytics.model import CLICK, OUTCOMES, VOTE_REASON, Episode
 from kb_app.db import schema
 
 MOST_ROWS = 500
@@ -172,7 +172,7 @@ class Reports:
         """What was said with a no, newest first."""
         table = schema.actions
         query = select(table.c.at, table.c.object_id, table.c.attributes).where(
-            table.c.at >= period.start, table.c.at < period.end, table.c.action_name.in_(sorted(NO)), table.c.attributes != "{}"
+            table.c.at >= period.start, table.c.at < period.end, table.c.action_name == VOTE_REASON
         )
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query.order_by(table.c.at.desc()).limit(50)).mappings()]

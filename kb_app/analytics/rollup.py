@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -13,7 +13,6 @@ from kb_app.analytics.texts import text_key
 
 Key = tuple[str, str, str, str]
 """(channel, language, section, audience)"""
-Day = Mapping[Key, Counter[str]]
 
 
 def day_of(at: int, zone: tzinfo) -> str:

@@ -59,7 +59,7 @@ class EventStore:
     def actions(self, start: int, end: int, clients: Sequence[str] | None = None) -> list[ActionEvent]:
         """Actions in [start, end), oldest first; of some clients where given."""
         table = schema.actions
-        return [_action(row) for row in self._rows(table, (table.c.at >= start) & (table.c.at < end), clients)]
+        return [to_action(row) for row in self._rows(table, (table.c.at >= start) & (table.c.at < end), clients)]
 
     def query(self, query_id: str) -> QueryEvent | None:
         """One search."""
@@ -71,7 +71,7 @@ class EventStore:
         """One action."""
         with self.engine.connect() as connection:
             row = connection.execute(select(schema.actions).where(schema.actions.c.event_id == event_id)).mappings().first()
-        return _action(row) if row else None
+        return to_action(row) if row else None
 
     def is_demo(self) -> bool:
         """Whether what is in the log was simulated."""
@@ -180,6 +180,7 @@ def _query(row: Any) -> QueryEvent:
     return QueryEvent(**values | {"filters": orjson.loads(values["filters"]), "hit_ids": tuple(orjson.loads(values["hit_ids"]))})
 
 
-def _action(row: Any) -> ActionEvent:
+def to_action(row: Any) -> ActionEvent:
+    """The action of a row."""
     values = dict(row)
     return ActionEvent(**values | {"attributes": orjson.loads(values["attributes"])})

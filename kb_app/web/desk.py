@@ -19,7 +19,7 @@ from kb_app.analytics.pillars import scorecard
 from kb_app.analytics.report import Period, Reports
 from kb_app.web import charts
 from kb_app.web.accounts import needs, user
-from kb_app.web.context import now, services, snapshot
+from kb_app.web.context import now, services
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 SPANS = (7, 28, 90, 365)
@@ -294,11 +294,3 @@ def _titled(lines: list[Any]) -> list[tuple[str, Any]]:
 def _said(shown: Period) -> list[dict[str, Any]]:
     found = reports().reasons(shown)
     return [entry | {"said": orjson.loads(entry["attributes"]), "title": services().finder.title(entry["object_id"])} for entry in found]
-
-
-def card_url(article_id: str) -> str:
-    """The page of an article; "" where it is gone."""
-    from kb_app.web.presenting import article_url
-
-    card = snapshot().library.cards.get(article_id)
-    return article_url(card) if card else ""

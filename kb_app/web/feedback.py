@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
 from kb_app.analytics.cases import KINDS, NewCase, create_case
 from kb_app.analytics.privacy import LONGEST
 from kb_app.web import recording
-from kb_app.web.context import audiences, now, services, snapshot
+from kb_app.web.addresses import find_article, language_of_address
+from kb_app.web.context import services, snapshot
 from kb_app.web.events import require_same_site
 from kb_app.web.presenting import article_url
 from kb_app.web.visitor import CLIENT, CONSENT, SESSION, visitor, wishes_privacy
@@ -23,12 +24,7 @@ NAMES = {"yes": m.VOTE_YES, "no": m.VOTE_NO, "solved": m.SOLVED_YES, "not_solved
 _YEAR = 365 * 24 * 3600
 
 
-@blueprint.url_value_preprocessor
-def _language(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    if values and "ui" in values:
-        if values["ui"] not in services().settings.languages:
-            abort(404)
-        g.ui = values["ui"]
+blueprint.url_value_preprocessor(language_of_address)
 
 
 @blueprint.post("/<ui:ui>/articles/<slug>/vote")
@@ -36,8 +32,8 @@ def vote(ui: str, slug: str) -> BaseResponse:
     """Keep a yes or a no, its reason and comment; sent twice it counts once."""
     require_same_site()
     value = request.form.get("value", "")
-    card = next((found for lang in services().settings.languages if (found := snapshot().library.by_slug(lang, slug))), None)
-    if value not in NAMES or card is None or not card.visible(now(), audiences()):
+    card = find_article(snapshot().library, ui, slug)
+    if value not in NAMES or card is None:
         abort(400 if value not in NAMES else 404)
     form_id = request.form.get("form_id", "")
     reason = request.form.get("reason", "")
@@ -45,7 +41,8 @@ def vote(ui: str, slug: str) -> BaseResponse:
     if request.form.get("comment", "").strip():
         attributes["comment"] = request.form["comment"].strip()[:LONGEST]
     recording.put(
-        NAMES[value],
+        # The no itself was counted when it was said.
+        m.VOTE_REASON if attributes else NAMES[value],
         query_id=recording.given_query_id() or None,
         object_id=card.id,
         attributes=attributes,

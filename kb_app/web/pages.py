@@ -7,14 +7,14 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.library import Card, Library
 from kb_app.analytics import model as m
 from kb_app.web import i18n, recording
+from kb_app.web.addresses import find_article, language_of_address, may_see
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.presenting import article_url, render_body
 from kb_app.web.searching import PAGE_SIZE, Found, SearchForm, read_form, run_search
@@ -26,13 +26,7 @@ RECENT = 6
 RELATED = 4
 
 
-@blueprint.url_value_preprocessor
-def _language(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The language in the URL is the page's; another one than the site's is not found."""
-    if values and "ui" in values:
-        if values["ui"] not in services().settings.languages:
-            abort(404)
-        g.ui = values["ui"]
+blueprint.url_value_preprocessor(language_of_address)
 
 
 @blueprint.get("/")
@@ -98,20 +92,20 @@ def article(ui: str, slug: str) -> str | BaseResponse:
     """One article, in its own language where there is none in the reader's."""
     shown = snapshot()
     library = shown.library
-    card = _find(library, ui, slug)
+    card = find_article(library, ui, slug)
     if card is None:
         moved = _moved(library, ui, slug)
         return redirect(moved, 301) if moved else abort(404)
-    own = next((other for other in library.translations(card) if other.lang == ui and _may_see(other)), card)
+    own = next((other for other in library.translations(card) if other.lang == ui and may_see(other)), card)
     if own is not card:
         return redirect(article_url(own, ui))
     whole = library.article(card.id)
     if whole is None:
         abort(404)
     query_id = _record_reading(card, ui)
-    translations = [other for other in library.translations(card) if other.id != card.id and _may_see(other)]
+    translations = [other for other in library.translations(card) if other.id != card.id and may_see(other)]
     related = [library.cards[document.id] for document in shown.engine.related(card.id, RELATED, now(), audiences())]
-    named = [library.cards[name] for name in whole.related if name in library.cards and _may_see(library.cards[name])]
+    named = [library.cards[name] for name in whole.related if name in library.cards and may_see(library.cards[name])]
     return render_template(
         "pages/article.html",
         card=card,
@@ -120,7 +114,7 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         form_id=str(uuid.uuid4()),
         said=request.args.get("said", ""),
         surveyed=random.random() < services().settings.survey_share and not request.args.get("said"),  # noqa: S311, a sample, no secret
-        body=render_body(whole.html, library, _may_see, ui),
+        body=render_body(whole.html, library, may_see, ui),
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
         infos=library.sections,
@@ -153,24 +147,11 @@ def robots() -> Response:
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
-def _may_see(card: Card) -> bool:
-    return card.visible(now(), audiences())
-
-
-def _find(library: Library, ui: str, slug: str) -> Card | None:
-    """The article of that slug in the page's language, else in another language that may be seen."""
-    for lang in dict.fromkeys([ui, *services().settings.languages, *sorted({card.lang for card in library.cards.values()})]):
-        card = library.by_slug(lang, slug)
-        if card is not None and _may_see(card):
-            return card
-    return None
-
-
 def _moved(library: Library, ui: str, slug: str) -> str | None:
     """Where an old slug leads now."""
     for lang in dict.fromkeys([ui, *services().settings.languages]):
         card = library.by_alias(lang, slug)
-        if card is not None and _may_see(card):
+        if card is not None and may_see(card):
             return article_url(card, ui)
     return None
 

@@ -14,7 +14,7 @@ from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.db import schema
 from kb_app.services import Services
 from search.warming import OffEmbedder
-from tests.support import make_services
+from tests.support import build_folder, make_services, write_article
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -162,6 +162,23 @@ def test_a_no_may_say_why_without_naming_anybody(own: Services, visitor: FlaskCl
     assert "お役に立てず申し訳ありません" in page and "/ja/contact" in page
     visitor.post(f"{ARTICLE}/vote", data={"value": "no", "reason": "out of date", "comment": "<b>taro@example.com</b>へ", "form_id": str(uuid.uuid4())})
     assert own.store.actions(0, 2**60)[0].attributes == {"reason": "out of date", "comment": "<b>[mail]</b>へ"}
+
+
+def test_a_no_with_its_reason_is_one_no(own: Services, visitor: FlaskClient) -> None:
+    form_id = str(uuid.uuid4())
+    visitor.post(f"{ARTICLE}/vote", data={"value": "no", "form_id": form_id})
+    visitor.post(f"{ARTICLE}/vote", data={"value": "no", "reason": "out of date", "form_id": form_id})
+    assert names(own.store.actions(0, 2**60)) == ["vote_no", "vote_reason"]
+
+
+def test_a_vote_goes_to_the_article_in_the_language_of_the_page(articles: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    for lang in ("ja", "en"):
+        write_article(folder, f"{lang}/returns/same.md", "題名", slug="same")
+    build_folder(folder, tmp_path / "var", OffEmbedder())
+    services = make_services(folder, tmp_path / "var", OffEmbedder())
+    client(services).post("/en/articles/same/vote", data={"value": "yes"})
+    assert [action.object_id for action in services.store.actions(0, 2**60)] == ["en-returns-same"]
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
