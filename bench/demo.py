@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=2_500)
     parser.add_argument("--seed", type=int, default=1)
     flags = parser.parse_args()
+    _share_model(flags.data)
     services = build_services(load_settings(articles=flags.articles, data=flags.data))
     if services.store.count(schema.queries):
         print(f"{flags.data} holds visits already; they are served as they are.", file=sys.stderr)
@@ -54,6 +55,14 @@ def main() -> None:
     with services.store.engine.begin() as connection:
         upsert(connection, schema.job_state, {"name": "demo", "value": "1"})
     print(f"{services.store.count(schema.queries)} searches, {services.store.count(schema.episodes)} problems", file=sys.stderr)
+
+
+def _share_model(data: Path) -> None:
+    """The model that the site beside it has, not fetched again."""
+    beside = data.parent / "model"
+    if beside.is_dir() and not (data / "model").exists():
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "model").symlink_to(beside.resolve())
 
 
 def _write(services: Services, visits: int, chance: random.Random) -> None:

