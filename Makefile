@@ -14,8 +14,6 @@ export KB_SITE_NAME ?= Tsubame Store Help
 export KB_SITE_NAME_JA ?= つばめ商店 ヘルプ
 export KB_CONTACT_MAIL ?= help@tsubame.example
 export KB_CONTACT_PHONE ?= 0120-000-123
-export KB_CONTACT_HOURS ?= Mon-Fri 9:00-18:00, Sat 10:00-16:00 (Japan time)
-export KB_CONTACT_HOURS_JA ?= 月〜金 9:00〜18:00、土 10:00〜16:00(日曜・祝日は休み)
 export KB_TIMEZONE ?= Asia/Tokyo
 endif
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import with_appcontext
 
+# What mail servers take as "try again later" (sysexits.h, EX_TEMPFAIL).
+TRY_AGAIN = 75
+
 if TYPE_CHECKING:
     from kb_app.services import Services
 
@@ -198,4 +201,33 @@ def known(file: Path) -> None:
     click.echo(f"{file}: {sum(answered for _, _, answered in found)} answered, {sum(not answered for _, _, answered in found)} not")
 
 
-COMMANDS = (user, token, figures, events, known, erase, purge, backup, restore, digest)
+@click.command("mail-in")
+@with_appcontext
+def mail_in() -> None:
+    """Make a case of one mail on standard input, as a mail server pipes it. Exit status 75 asks it to try again later."""
+    import sys
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    services = _with_model()
+    raw = sys.stdin.buffer.read()
+    try:
+        click.echo(services.people.mail_desk.take(raw, int(services.clock().timestamp() * 1000)))
+    except SQLAlchemyError as error:
+        click.echo(f"The mail could not be kept ({type(error).__name__}); it is to be sent again.", err=True)
+        sys.exit(TRY_AGAIN)
+    finally:
+        services.events.close()
+
+
+@click.command("post")
+@with_appcontext
+def post() -> None:
+    """Send and fetch what is due about cases once: for a schedule of your own where KB_JOBS is off."""
+    services = _with_model()
+    done = services.people.run(int(services.clock().timestamp() * 1000))
+    services.events.close()
+    click.echo(f"{done.done} sent, {done.again} to be tried again, {done.dead} need a person")
+
+
+COMMANDS = (user, token, figures, events, known, erase, purge, backup, restore, digest, mail_in, post)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formataddr, formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
 from kb_app.settings import Settings
@@ -14,31 +15,105 @@ TIMEOUT_S = 20
 
 
 class MailError(Exception):
-    """A mail was not sent; the message says why and which setting to look at."""
+    """A mail was not sent; the message says why and which setting to look at.
+
+    ``lasting`` where trying again will not help, ``doubtful`` where it may have been taken all the same.
+    """
+
+    def __init__(self, message: str, lasting: bool = False, doubtful: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+        self.doubtful = doubtful
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A plain-text mail. ``automatic`` marks what no person wrote (RFC 3834), so that no other machine answers it."""
+
+    to: str
+    subject: str
+    body: str
+    message_id: str = ""
+    in_reply_to: str = ""
+    references: str = ""
+    reply_to: str = ""
+    automatic: str = "auto-generated"
+    to_name: str = ""
+
+
+def can_mail(settings: Settings) -> bool:
+    """Whether a server and a sender are set."""
+    return bool(settings.smtp_url and (settings.mail_from or settings.contact_mail))
+
+
+def new_message_id(settings: Settings) -> str:
+    """A Message-ID under the sender's domain."""
+    sender = settings.mail_from or settings.contact_mail or "kb@localhost"
+    return make_msgid(domain=sender.rpartition("@")[2].strip("<> ") or "localhost")
 
 
 def send_mail(settings: Settings, to: str, subject: str, body: str) -> None:
+    """Send one mail that no person wrote; raises MailError."""
+    send(settings, Mail(to, subject, body))
+
+
+def send(settings: Settings, mail: Mail) -> None:
     """Send one mail; raises MailError."""
-    sender = settings.mail_from or settings.contact_mail
-    if not settings.smtp_url or not sender:
+    if not can_mail(settings):
         raise MailError("A mail was not sent: set KB_SMTP_URL and KB_MAIL_FROM.")
+    message = _message(settings, mail)
+    sent = False
+    try:
+        with _connected(settings) as server:
+            server.send_message(message)
+            sent = True
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        raise MailError(f"The mail server refused the address ({', '.join(map(str, codes))}).", lasting=all(code >= 500 for code in codes)) from error
+    except smtplib.SMTPAuthenticationError as error:
+        raise MailError("The mail server refused name and password: look at KB_SMTP_URL.", lasting=True) from error
+    except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
+        if not sent:
+            raise MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.", doubtful=True) from error
+    except smtplib.SMTPResponseException as error:
+        raise MailError(f"The mail server answered {error.smtp_code}: look at KB_SMTP_URL.", lasting=error.smtp_code >= 550) from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.") from error
+
+
+def _message(settings: Settings, mail: Mail) -> EmailMessage:
+    """The mail with its headers, each on one line whatever was written into a name or a subject."""
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, to, " ".join(subject.split())
-    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=sender.rpartition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(body)
+    message["From"] = settings.mail_from or settings.contact_mail
+    message["To"] = formataddr((_one_line(mail.to_name), _one_line(mail.to))) if mail.to_name else _one_line(mail.to)
+    message["Subject"] = _one_line(mail.subject)
+    message["Date"], message["Message-ID"] = formatdate(), mail.message_id or new_message_id(settings)
+    for name, value in (("In-Reply-To", mail.in_reply_to), ("References", mail.references), ("Reply-To", mail.reply_to)):
+        if value:
+            message[name] = _one_line(value)
+    if mail.automatic:
+        message["Auto-Submitted"] = mail.automatic
+    message.set_content(mail.body)
+    return message
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:900]
+
+
+def _connected(settings: Settings) -> smtplib.SMTP:
     parts = urlsplit(settings.smtp_url)
     secure = parts.scheme == "smtps"
     host, port = parts.hostname or "localhost", parts.port or (465 if secure else 25)
+    context = ssl.create_default_context()
+    server = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context) if secure else smtplib.SMTP(host, port, timeout=TIMEOUT_S)
     try:
-        context = ssl.create_default_context()
-        server = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context) if secure else smtplib.SMTP(host, port, timeout=TIMEOUT_S)
-        with server:
-            server.ehlo()
-            if not secure and server.has_extn("starttls"):
-                server.starttls(context=context)
-            if parts.username:
-                server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.send_message(message)
-    except (OSError, smtplib.SMTPException) as error:
-        raise MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.") from error
+        server.ehlo()
+        if not secure and server.has_extn("starttls"):
+            server.starttls(context=context)
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+    except BaseException:
+        server.close()
+        raise
+    return server

@@ -57,6 +57,8 @@ def _serve(settings: Settings, services: Services, listener: socket.socket) -> i
     if settings.watch:
         services.start_watching()
     services.start_following()
+    if settings.jobs:
+        services.start_post()
     if settings.jobs and settings.analytics == "on":
         services.start_jobs()
     _serve_http(settings, services, listener)

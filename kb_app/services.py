@@ -15,15 +15,20 @@ from indexer.trial import Trial, try_article
 from indexer.watch import watch
 from kb_app.accounts.store import UserStore
 from kb_app.analytics.gap_store import AskedCache, GapStore
+from kb_app.analytics.gaps import questions_of
 from kb_app.analytics.job import JobReport, JobRunning, run
 from kb_app.analytics.model import DAY
 from kb_app.analytics.privacy import patterns
+from kb_app.analytics.spikes import BEFORE, LEAST_PEOPLE, LOOK_AGAIN, WINDOW, Seen, Spike, spikes
 from kb_app.analytics.store import EventStore
 from kb_app.analytics.vectors import QuestionVectors
 from kb_app.analytics.writer import BackgroundWriter
 from kb_app.db.engine import DatabaseError, migrate, open_database
+from kb_app.handoff.live import SupportFile
+from kb_app.handoff.support_file import SupportError, without_file
 from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
+from kb_app.people import People, make_people
 from kb_app.questions import CentredQuestions, IndexFinder
 from kb_app.settings import Settings, SettingsError
 from kb_app.weekly import last_due, receivers, send_digest, take_turn
@@ -37,6 +42,8 @@ log = logging.getLogger("kb_app.services")
 CALIBRATION = "calibration.json"
 # Soon after a start, so that the overview is not empty; then now and again.
 FIRST_JOB_SECONDS, JOB_SECONDS = 20, 300
+# How soon a reply leaves.
+POST_SECONDS = 5
 Clock = Callable[[], datetime]
 ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
 
@@ -63,8 +70,11 @@ class Services:
     store: EventStore
     events: BackgroundWriter
     users: UserStore
+    people: People
+    support_file: SupportFile
     redactions: tuple[re.Pattern[str], ...] = ()
     asked: AskedCache = field(default_factory=AskedCache)
+    seen_spikes: Seen = field(default_factory=Seen)
 
     @property
     def finder(self) -> IndexFinder:
@@ -88,6 +98,23 @@ class Services:
         gaps.refresh(now)
         gaps.replay(now, self.finder)
         gaps.offer_learned(now)
+
+    def current_spikes(self) -> tuple[Spike, ...]:
+        """What suddenly many people ask, as found in the last minutes."""
+        now = int(self.clock().timestamp() * 1000)
+        if abs(now - self.seen_spikes.at) >= LOOK_AGAIN:
+            self.seen_spikes = Seen(now, tuple(self._look_for_spikes(now)))
+        return self.seen_spikes.found
+
+    def _look_for_spikes(self, now: int) -> list[Spike]:
+        self.events.flush(1)
+        if len(self.store.queries(now - WINDOW, now + 1)) < LEAST_PEOPLE:
+            return []
+        queries = self.store.queries(now - WINDOW - BEFORE, now + 1)
+        questions = questions_of(queries)
+        made = self.vectors().of([(question.text, question.language) for question in questions])
+        vectors = {question.key: made[question.text, question.language] for question in questions if (question.text, question.language) in made}
+        return spikes(queries, vectors, now)
 
     def mail_digest(self) -> bool:
         """Mail the weekly digest where it is due and no process has; returns whether this one did. Raises MailError."""
@@ -150,6 +177,19 @@ class Services:
         thread.start()
         return thread
 
+    def start_post(self) -> threading.Thread:
+        """Send and fetch what is due about cases, every few seconds, in a thread of its own."""
+        thread = threading.Thread(target=self._post, name="post", daemon=True)
+        thread.start()
+        return thread
+
+    def _post(self) -> None:
+        while not self.stop.wait(POST_SECONDS):
+            try:
+                self.people.run(int(self.clock().timestamp() * 1000))
+            except Exception:  # nothing is lost: the next round tries again
+                log.exception("cases could not be looked after")
+
     def _jobs(self) -> None:
         pause = FIRST_JOB_SECONDS
         while not self.stop.wait(pause):
@@ -159,6 +199,7 @@ class Services:
                 self.work_out_gaps()
                 self.store.purge(int(self.clock().timestamp() * 1000) - self.settings.retention_days * DAY)
                 log.info("figures worked out", extra=vars(report))
+                self.current_spikes()
                 self.mail_digest()
             except JobRunning:
                 continue
@@ -193,7 +234,14 @@ def build_services(settings: Settings, embedder: Embedder | None = None, clock: 
     events = BackgroundWriter(store)
     asked = clock or (lambda: datetime.now(UTC))
     redactions = patterns(settings.redact.splitlines())
-    return Services(settings, serving, live, asked, WriterDesk(), threading.Event(), store, events, UserStore(store.engine), redactions)
+    try:
+        otherwise = without_file(settings.zone, settings.contact_phone, settings.contact_mail, settings.contact_link)
+        support_file = SupportFile(settings.articles, settings.zone, otherwise)
+    except SupportError as error:
+        raise SettingsError(str(error)) from error
+    people = make_people(settings, store, live, events, asked, redactions, support_file.current)
+    users = UserStore(store.engine)
+    return Services(settings, serving, live, asked, WriterDesk(), threading.Event(), store, events, users, people, support_file, redactions)
 
 
 def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbedder:

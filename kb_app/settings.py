@@ -20,7 +20,7 @@ _COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
 
 
 # Never shown, in no message and by no command.
-SECRETS = frozenset({"secret_key", "database_url", "smtp_url", "oidc_client_secret"})
+SECRETS = frozenset({"secret_key", "database_url", "smtp_url", "imap_url", "desk_secrets", "oidc_client_secret"})
 
 
 class SettingsError(Exception):
@@ -76,6 +76,12 @@ class Settings(BaseSettings):
         "", description="What one contact costs you, as a range with its currency, e.g. 400-900 JPY; money saved is shown only where it is set."
     )
     digest: str = Field("", description="When the weekly digest is mailed to the leads, e.g. mon 08:00; by command only when empty.")
+    desk_secrets: str = Field(
+        "", description="Secrets of the desks in support.yml, as name=secret with spaces between: tokens, API keys, webhook secrets.", repr=False
+    )
+    imap_url: str = Field("", description="The help address's mailbox, to make cases of mails: imaps://user:password@host/INBOX.", repr=False)
+    case_days: int = Field(730, ge=30, le=3650, description="Days after which cases that are closed are removed, with all that was said.")
+    link_days: int = Field(180, ge=1, le=3650, description="Days for which a customer's secret link to a case is valid.")
     jobs: bool = Field(True, description="Work the figures out in this process, every five minutes.")
     session_hours: int = Field(12, ge=1, le=720, description="Hours after which somebody who is signed in must sign in again.")
     smtp_url: str = Field("", description="Mail server for digests and password resets: smtp://user:password@host:587 or smtps://...", repr=False)
@@ -145,6 +151,20 @@ class Settings(BaseSettings):
             raise ValueError("must be like smtp://user:password@host:587")
         return value
 
+    @field_validator("imap_url")
+    @classmethod
+    def _is_imap(cls, value: str) -> str:
+        if value and not re.match(r"^imaps?://[^\s/]+(/\S*)?$", value):
+            raise ValueError("must be like imaps://user:password@host/INBOX")
+        return value
+
+    @field_validator("desk_secrets")
+    @classmethod
+    def _are_secrets(cls, value: str) -> str:
+        if any("=" not in part for part in value.split()):
+            raise ValueError("must be like name=secret, with spaces between")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _is_url(cls, value: str) -> str:
@@ -205,6 +225,15 @@ class Settings(BaseSettings):
         """The lowest and the highest cost of a contact; None where none is set."""
         match = _COST.match(self.contact_cost)
         return (float(match[1]), float(match[2])) if match else None
+
+    def desk_secret(self, name: str) -> str:
+        """The secret of a desk; "" where none is set."""
+        return dict(part.split("=", 1) for part in self.desk_secrets.split()).get(name, "")
+
+    @property
+    def address(self) -> str:
+        """Where the site stands, for links in mails."""
+        return self.base_url or f"http://localhost:{self.port}"
 
     @property
     def currency(self) -> str:

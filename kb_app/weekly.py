@@ -25,7 +25,7 @@ def write_digest(settings: Settings, gaps: GapStore, now: datetime) -> tuple[str
     last = now.astimezone(settings.zone).date() - timedelta(days=1)
     period = Period(last - timedelta(days=6), last, settings.zone)
     found = gaps.gaps(int(now.timestamp() * 1000), ("open", "assigned"))
-    link = f"{settings.base_url or f'http://localhost:{settings.port}'}/desk/"
+    link = f"{settings.address}/desk/"
     days = f"{period.first} to {period.last}"
     return digest(settings.site_name, days, reports.figures(period), reports.figures(period.before), found, len(gaps.learned()), link)
 

@@ -14,6 +14,8 @@ RIGHTS: dict[str, frozenset[str]] = {
     "triage": frozenset({"writer", "lead", "admin"}),
     "write": frozenset({"writer", "lead", "admin"}),
     "cases": frozenset({"agent", "lead", "admin"}),
+    "outbox": frozenset({"lead", "admin"}),
+    "notices": frozenset({"lead", "admin"}),
     "export": frozenset({"lead", "admin"}),
     "users": frozenset({"admin"}),
     "audit": frozenset({"admin"}),

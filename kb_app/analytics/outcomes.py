@@ -81,7 +81,7 @@ def _outcome(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now:
     open_until = max([query.at for query in queries] + [action.at for action in actions]) + REVOCABLE
     provisional = now < open_until
     if contact is not None:
-        return "escalated", "ticket" if contact.action_name == TICKET_CREATED else "channel opened", False
+        return "escalated", _how_contact_ended(contact, actions), False
     said = _last_word(actions)
     if said is not None and said.action_name in YES and not _returned(queries, said):
         return "confirmed", said.action_name, now < said.at + REVOCABLE
@@ -91,6 +91,14 @@ def _outcome(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now:
     if _read(actions) is not None and not _searched_after(queries, actions):
         return "probable", "read", provisional
     return "unknown", "left" if not actions else "no sign", provisional
+
+
+def _how_contact_ended(contact: ActionEvent, actions: Sequence[ActionEvent]) -> str:
+    """By which way an agent was reached, and what the customer said of it afterwards."""
+    if contact.action_name != TICKET_CREATED:
+        return "channel opened"
+    said = next((action for action in reversed(actions) if action.action_name in YES | NO and action.attributes.get("case")), None)
+    return "ticket" if said is None else "ticket, solved" if said.action_name in YES else "ticket, not solved"
 
 
 def _unanswered(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], said: ActionEvent | None, now: int) -> str:

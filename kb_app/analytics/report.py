@@ -261,11 +261,6 @@ class Reports:
                 outcomes[str(text), str(lang)].add(str(outcome))
         return [(text, lang, found == {"confirmed"}) for (text, lang), found in sorted(outcomes.items()) if len(found) == 1]
 
-    def cases(self, limit: int = 200) -> list[dict[str, Any]]:
-        """The newest messages."""
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(select(schema.cases).order_by(schema.cases.c.at.desc()).limit(limit)).mappings()]
-
     @staticmethod
     def _asked(period: Period) -> list[ColumnElement[bool]]:
         table = schema.queries

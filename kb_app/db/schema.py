@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, true
 
 metadata = MetaData()
 # SQLite numbers rows by itself only in a column that is plainly INTEGER.
@@ -201,7 +201,115 @@ cases = Table(
     Column("language", String(8), nullable=False, default=""),
     Column("query_id", String(36), nullable=False, default=""),
     Column("client_id", String(36)),
-    Column("state", String(16), nullable=False, default="open"),
+    Column("state", String(16), nullable=False, default="open", index=True),
+    Column("section", String(100), nullable=False, default="", server_default=""),
+    Column("subject", Text, nullable=False, default="", server_default=""),
+    Column("channel", String(16), nullable=False, default="contact", server_default="contact"),
+    Column("step", String(16), nullable=False, default="desk", server_default="desk"),
+    Column("owner", String(200), nullable=False, default="", server_default=""),
+    Column("desk", String(30), nullable=False, default="inbox", server_default="inbox"),
+    Column("external_id", String(100), nullable=False, default="", server_default=""),
+    Column("trail", Text, nullable=False, default="[]", server_default="[]"),
+    Column("recorded", Boolean, nullable=False, default=True, server_default=true()),
+    Column("spam", String(32), nullable=False, default="", server_default=""),
+    Column("due_at", BigInteger),
+    # Since when it is our turn; when we first answered; when it was said to be solved; when we asked whether it was.
+    Column("turn_at", BigInteger),
+    Column("first_reply_at", BigInteger),
+    Column("solved_at", BigInteger),
+    Column("solved_by", String(200), nullable=False, default="", server_default=""),
+    Column("asked_at", BigInteger),
+    Column("changed_at", BigInteger, nullable=False, default=0, server_default="0"),
+    # When the log was told that it reached an agent.
+    Column("counted_at", BigInteger),
+    Column("said", String(16), nullable=False, default="", server_default=""),
+    Column("satisfaction", Integer),
+    Column("effort", Integer),
+    # All that was said, folded, for the inbox's search.
+    Column("haystack", Text, nullable=False, default="", server_default=""),
+)
+Index("cases_inbox", cases.c.spam, cases.c.state, cases.c.changed_at)
+
+case_messages = Table(
+    "case_messages",
+    metadata,
+    Column("message_id", String(36), primary_key=True),
+    Column("case_id", String(36), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("author", String(16), nullable=False),
+    Column("who", String(200), nullable=False, default=""),
+    Column("text", Text, nullable=False),
+    # The Message-ID of the mail that it came or went by: answers name it in References.
+    Column("mail_message_id", String(250), nullable=False, default="", index=True),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("attachment_id", String(36), primary_key=True),
+    Column("form_id", String(36), nullable=False, index=True),
+    Column("case_id", String(36), nullable=False, default="", index=True),
+    Column("name", String(200), nullable=False),
+    Column("type", String(100), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# What is still to be handed over or mailed: written together with what it is about, so that nothing is lost between the two.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("delivery_id", String(36), nullable=False, unique=True),
+    Column("case_id", String(36), nullable=False, index=True),
+    Column("sink", String(30), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("payload", Text, nullable=False, default="{}"),
+    Column("state", String(16), nullable=False, default="waiting"),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    # Sent, and no answer heard: it may have arrived.
+    Column("doubtful", Boolean, nullable=False, default=False),
+    Column("error", Text, nullable=False, default=""),
+)
+Index("outbox_due", outbox.c.state, outbox.c.next_at)
+
+# What other systems sent, so that what is sent twice counts once.
+received = Table(
+    "received",
+    metadata,
+    Column("source", String(40), primary_key=True),
+    Column("event_id", String(200), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("case_id", String(36), nullable=False, default=""),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", String(36), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("languages", String(100), nullable=False, default=""),
+    Column("sections", Text, nullable=False, default=""),
+    # Questions, one a line: a search near one of them shows the notice.
+    Column("questions", Text, nullable=False, default=""),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, index=True),
+    Column("over_at", BigInteger),
+    Column("by", String(200), nullable=False, default=""),
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("notice_id", String(36), primary_key=True),
+    Column("mail", String(200), primary_key=True),
+    Column("language", String(8), nullable=False, default=""),
+    Column("at", BigInteger, nullable=False),
+    Column("told_at", BigInteger),
 )
 
 # --- accounts ----------------------------------------------------------------------------------------------------------------

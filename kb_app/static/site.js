@@ -233,12 +233,19 @@ for (const link of document.querySelectorAll("a[data-channel]")) {
   link.addEventListener("click", () => send([{ action_name: "channel_opened", attributes: { channel: link.dataset.channel } }]));
 }
 
-const contactForm = document.querySelector("form[data-contact]");
-if (contactForm) {
-  page.query = contactForm.elements.from.value;
+const contactForms = document.querySelectorAll("form[data-contact]");
+if (contactForms.length) {
+  page.query = contactForms[0].elements.from.value;
   let submitted = false;
-  contactForm.addEventListener("submit", () => { submitted = true; });
+  for (const form of contactForms) form.addEventListener("submit", () => { submitted = true; });
   addEventListener("pagehide", () => { if (!submitted) send([{ action_name: "contact_leave" }]); });
+}
+
+// An article read in place on the contact page.
+for (const details of document.querySelectorAll("details[data-suggestion]")) {
+  details.addEventListener("toggle", () => {
+    if (details.open) send([{ action_name: "contact_suggestion_click", object_id: details.dataset.suggestion, position: Number(details.dataset.position) }]);
+  }, { once: true });
 }
 
 // --- the desk: one key a decision on the first gap, or on the one that has the focus --------------------------------------------

@@ -14,16 +14,22 @@ from kb_app.web import (
     accounts,
     api,
     assets,
+    cases,
+    contact,
     desk,
     errors,
     events,
     feedback,
     gaps,
     health,
+    hooks,
     i18n,
+    inbox,
     limits,
+    notices,
     pages,
     presenting,
+    reach,
     recording,
     requestlog,
     security,
@@ -67,7 +73,9 @@ def make_application(services: Services | None = None) -> Flask:
     accounts.set_up(app, settings)
     visitor.set_up(app)
     recording.set_up(app)
-    for part in (health, assets, api, events, feedback, accounts, desk, gaps, tickets, writer, pages):
+    reach.set_up(app)
+    notices.set_up(app)
+    for part in (health, assets, api, events, feedback, contact, cases, accounts, desk, inbox, notices, gaps, tickets, hooks, writer, pages):
         app.register_blueprint(part.blueprint)
     limits.set_up(app, settings)
     return app

@@ -14,10 +14,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.accounts.model import ROLES
 from kb_app.accounts.store import AccountError
-from kb_app.analytics.figures import money_saved
+from kb_app.analytics.figures import Figure, money_saved, share
 from kb_app.analytics.model import OUTCOMES, Episode
 from kb_app.analytics.pillars import scorecard
 from kb_app.analytics.report import Period, Reports
+from kb_app.handoff.figures import CaseFigures, case_figures
 from kb_app.web import charts
 from kb_app.web.accounts import needs, user
 from kb_app.web.context import now, services
@@ -57,6 +58,8 @@ def set_up_names() -> dict[str, Any]:
         },
         "reason_names": {
             "ticket": _("a message came"),
+            "ticket, solved": _("a message came, and the customer says it is solved"),
+            "ticket, not solved": _("a message came, and the customer says it is not solved"),
             "channel opened": _("a phone number or an address was used"),
             "vote_yes": _("said that it helped"),
             "solved_yes": _("said in the survey that it is solved"),
@@ -74,7 +77,7 @@ def set_up_names() -> dict[str, Any]:
 
 @blueprint.app_context_processor
 def _names() -> dict[str, Any]:
-    return set_up_names() | {"demo": services().store.is_demo()} if request.blueprint in ("desk", "gaps") else {}
+    return set_up_names() | {"demo": services().store.is_demo()} if request.blueprint in ("desk", "gaps", "inbox", "notices") else {}
 
 
 @blueprint.app_template_filter("moment")
@@ -140,6 +143,7 @@ def dashboard() -> str:
     return render_template(
         "desk/dashboard.html", period=shown, args=arguments(shown), figures=figures, earlier=earlier, days=days, outcomes=outcomes, nothing=nothing,
         top=reader.top_questions(shown), unclicked=reader.without_click(shown), articles=_titled(reader.articles(shown, 15)), unseen=reader.unseen(shown),
+        spikes=services().current_spikes(), case_figures=_case_figures(shown), said_figures=_said_figures(_case_figures(shown)),
         saved=money_saved(figures[0].part, services().settings.cost),
         dimensions={name: reader.values(name) for name in ("channel", "language", "section", "audience")}, spans=SPANS,
     )  # fmt: skip
@@ -249,13 +253,6 @@ def _attached(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-@blueprint.get("/cases")
-@needs("cases")
-def cases() -> str:
-    """Messages to people."""
-    return render_template("desk/cases.html", cases=reports().cases())
-
-
 # --- people ------------------------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +296,22 @@ def audit() -> str:
 def _titled(lines: list[Any]) -> list[tuple[str, Any]]:
     """(title, line) of lists of articles."""
     return [(services().finder.title(line.key), line) for line in lines]
+
+
+def _case_figures(shown: Period) -> CaseFigures:
+    at = int(now().timestamp() * 1000)
+    return case_figures(services().store.engine, shown.start, shown.end, at, shown.channel, shown.language, shown.section)
+
+
+def _said_figures(found: CaseFigures) -> list[Figure]:
+    """What customers say of their cases, as shares with their interval."""
+    said = found.said_yes + found.said_no
+    return [
+        share("case_solved", "said yes / said yes or no", found.said_yes, said),
+        share("case_response", "said yes or no / asked", min(said, found.asked), found.asked),
+        share("satisfied", "4 or 5 / answers", sum(value >= 4 for value in found.satisfaction), len(found.satisfaction)),
+        share("easy", "4 or 5 / answers", sum(value >= 4 for value in found.effort), len(found.effort)),
+    ]
 
 
 def _said(shown: Period) -> list[dict[str, Any]]:

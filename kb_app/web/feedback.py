@@ -1,22 +1,20 @@
-"""Votes, the micro-survey, the contact form and the privacy page: plain forms that work without JavaScript."""
+"""Votes, the micro-survey and the privacy page: plain forms that work without JavaScript."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
-from kb_app.analytics.cases import KINDS, NewCase, create_case
 from kb_app.analytics.privacy import LONGEST
 from kb_app.web import recording
 from kb_app.web.addresses import find_article, language_of_address
 from kb_app.web.context import services, snapshot
 from kb_app.web.events import require_same_site
 from kb_app.web.presenting import article_url
-from kb_app.web.visitor import CLIENT, CONSENT, SESSION, visitor, wishes_privacy
+from kb_app.web.visitor import CLIENT, CONSENT, SESSION, wishes_privacy
 
 blueprint = Blueprint("feedback", __name__)
 REASONS = ("not what I asked", "hard to understand", "did not work", "out of date", "other")
@@ -51,59 +49,6 @@ def vote(ui: str, slug: str) -> BaseResponse:
     )
     said = "more" if attributes else value
     return redirect(article_url(card, ui) + f"?said={said}&from={recording.given_query_id()}#feedback", 303)
-
-
-@blueprint.get("/<ui:ui>/contact")
-def contact(ui: str) -> str:
-    """The form that reaches a person."""
-    query_id = recording.given_query_id()
-    recording.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
-    asked = services().store.query(query_id) if query_id else None
-    mine = asked is not None and asked.client_id is not None and asked.client_id == visitor().client_id
-    words = asked.user_query if asked and mine else ""
-    return render_template("pages/contact.html", kinds=KINDS, form={"message": words}, problems={}, form_id=str(uuid.uuid4()), query_id=query_id)
-
-
-@blueprint.post("/<ui:ui>/contact")
-def send(ui: str) -> str | BaseResponse | tuple[str, int]:
-    """Store the case and give its number to the log; the same form sent twice is one case."""
-    require_same_site()
-    if request.form.get("website"):  # a field that people do not see
-        return redirect(url_for("feedback.sent", ui=ui, number="-"), 303)
-    query_id = recording.given_query_id()
-    given = NewCase(
-        form_id=request.form.get("form_id", ""),
-        kind=request.form.get("kind", "question"),
-        message=request.form.get("message", ""),
-        name=request.form.get("name", ""),
-        mail=request.form.get("mail", ""),
-        language=ui,
-        query_id=query_id if recording.known(query_id) else "",
-        client_id=visitor().client_id,
-    )
-    problems = given.problems()
-    if problems:
-        page = render_template("pages/contact.html", kinds=KINDS, form=request.form, problems=problems, form_id=given.form_id, query_id=query_id)
-        return page, 422
-    case = create_case(services().store, given, recording.moment())
-    # The case itself is kept whatever the visitor wishes; the log gets its token only where it may.
-    if visitor().recorded:
-        recording.put(
-            m.TICKET_CREATED,
-            query_id=given.query_id or None,
-            object_id=case.number,
-            attributes={"text": given.message[:LONGEST], "kind": given.kind},
-            event_id=f"t:{case.case_id}",
-            channel="contact",
-            language=ui,
-        )
-    return redirect(url_for("feedback.sent", ui=ui, number=case.number), 303)
-
-
-@blueprint.get("/<ui:ui>/contact/sent/<number>")
-def sent(ui: str, number: str) -> str:
-    """What happens next."""
-    return render_template("pages/contact_sent.html", number=number[:16])
 
 
 @blueprint.get("/<ui:ui>/privacy")

@@ -10,8 +10,11 @@ from kb_app.settings import Settings
 
 LIMITED = ("pages.search", "api.search", "api.suggest")
 # What visitors send; enough for anybody who reads, too little to fill the disk.
-SENT = ("events.events", "feedback.vote", "feedback.send", "feedback.choose", "tickets.tickets")
+SENT = ("events.events", "feedback.vote", "feedback.choose", "tickets.tickets", "hooks.hook", "cases.solved", "cases.step")
 SENT_LIMIT = "120 per minute"
+# Messages to people: more than anybody writes, too few to bury the desk.
+WRITTEN = ("contact.send", "cases.add", "notices.subscribe")
+WRITTEN_LIMIT = "40 per hour"
 SIGN_IN_LIMIT = "10 per 15 minutes"
 RESET_LIMIT = "5 per hour"
 
@@ -37,3 +40,6 @@ def set_up(app: Flask, settings: Settings) -> None:
     sent = limiter.shared_limit(SENT_LIMIT, scope="sent")
     for name in SENT:
         app.view_functions[name] = sent(app.view_functions[name])
+    written = limiter.shared_limit(WRITTEN_LIMIT, scope="written", methods=["POST"])
+    for name in WRITTEN:
+        app.view_functions[name] = written(app.view_functions[name])

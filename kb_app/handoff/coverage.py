@@ -1,0 +1,172 @@
+"""When people can be reached: opening hours by channel, public holidays, closures, skeleton days, and what a promise comes to. Pure.
+
+Hours are wall-clock times of the channel's zone, so that nine o'clock stays nine o'clock through a change to summer time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+# How far ahead an opening is looked for: a shop closed longer says so in words.
+HORIZON_DAYS = 60
+Unit = Literal["minute", "hour", "day"]
+
+
+@dataclass(frozen=True)
+class Span:
+    """From a time to another one, in minutes after midnight; ``end`` above 1440 is on the next day."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Promise:
+    """How soon somebody answers: so many minutes or hours of opening time, or working days. ``count`` 0 is at once."""
+
+    count: int
+    unit: Unit = "hour"
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Days from ``first`` to ``last``, both included, that are closed, or have other hours where ``spans`` are given."""
+
+    first: date
+    last: date
+    name: Mapping[str, str] = field(default_factory=dict)
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+
+    def holds(self, day: date) -> bool:
+        """Whether a day is one of them."""
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """A zone with its public holidays, the own closures, and the days with a skeleton crew.
+
+    ``holiday`` gives a day's public holiday in a language, "" for a day that is none.
+    """
+
+    zone: ZoneInfo
+    holiday: Callable[[date, str], str] = lambda _day, _lang: ""
+    closed: tuple[Closure, ...] = ()
+    skeleton: tuple[Closure, ...] = ()
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A way to a person: its hours by weekday from Monday, where it stands, and how soon an answer comes. No hours are never open."""
+
+    name: str
+    kind: str
+    week: tuple[tuple[Span, ...], ...]
+    address: str = ""
+    reply: Promise | None = None
+    open_on_holidays: bool = False
+    languages: tuple[str, ...] = ()
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether its hours are known."""
+        return any(self.week)
+
+
+def hours_on(channel: Channel, calendar: Calendar, day: date) -> tuple[Span, ...]:
+    """The hours of one day: skeleton days before closures before public holidays before the week."""
+    for special in calendar.skeleton:
+        if special.holds(day) and (special.spans.get(channel.name) or special.spans.get("")):
+            return special.spans.get(channel.name) or special.spans[""]
+    if any(closure.holds(day) for closure in (*calendar.closed, *calendar.skeleton)):
+        return ()
+    if not channel.open_on_holidays and calendar.holiday(day, "en"):
+        return ()
+    return channel.week[day.weekday()]
+
+
+def why_closed(calendar: Calendar, day: date, lang: str) -> str:
+    """The name of the closure or public holiday of a day; "" where the day is an ordinary one."""
+    for closure in (*calendar.skeleton, *calendar.closed):
+        if closure.holds(day):
+            return closure.name.get(lang) or next(iter(closure.name.values()), "")
+    return calendar.holiday(day, lang)
+
+
+def intervals(channel: Channel, calendar: Calendar, after: datetime, days: int = HORIZON_DAYS) -> Iterator[tuple[datetime, datetime]]:
+    """Opening and closing moments (UTC) from the day before ``after`` on, in order."""
+    first = after.astimezone(calendar.zone).date() - timedelta(days=1)
+    for offset in range(days + 2):
+        day = first + timedelta(days=offset)
+        for span in hours_on(channel, calendar, day):
+            start, end = _moment(day, span.start, calendar.zone), _moment(day, span.end, calendar.zone)
+            if end > start:
+                yield start, end
+
+
+def is_open(channel: Channel, calendar: Calendar, now: datetime) -> bool:
+    """Whether somebody is there at a moment."""
+    return closes_at(channel, calendar, now) is not None
+
+
+def closes_at(channel: Channel, calendar: Calendar, now: datetime) -> datetime | None:
+    """When it closes; None while it is closed. Hours that follow on at once are one opening."""
+    until: datetime | None = None
+    for start, end in intervals(channel, calendar, now, 3):
+        if start <= now < end or (until is not None and start <= until):
+            until = max(until or end, end)
+    return until
+
+
+def opens_at(channel: Channel, calendar: Calendar, now: datetime) -> datetime | None:
+    """The next opening after a moment; None where there is none in HORIZON_DAYS."""
+    return next((start for start, _ in intervals(channel, calendar, now) if start > now), None)
+
+
+def due(channel: Channel, calendar: Calendar, promise: Promise, received: datetime) -> datetime:
+    """Until when an answer is promised for what came in at a moment.
+
+    Minutes and hours count while the channel is open. Days are days on which it opens, the day of receipt not counted, to the end of
+    the last one's hours. A channel without hours counts by the clock.
+    """
+    if not channel.has_hours:
+        return received + timedelta(**{f"{promise.unit}s": promise.count})
+    if promise.unit == "day":
+        return _due_in_days(channel, calendar, promise.count, received)
+    left = timedelta(minutes=promise.count * (60 if promise.unit == "hour" else 1))
+    last = received
+    for start, end in intervals(channel, calendar, received):
+        begin = max(start, received)
+        if begin >= end:
+            continue
+        if end - begin >= left:
+            return begin + left
+        left -= end - begin
+        last = end
+    return last + left
+
+
+def _due_in_days(channel: Channel, calendar: Calendar, count: int, received: datetime) -> datetime:
+    today = received.astimezone(calendar.zone).date()
+    ends: dict[date, datetime] = {}
+    for start, end in intervals(channel, calendar, received):
+        day = start.astimezone(calendar.zone).date()
+        if day > today:
+            ends[day] = end
+            if len(ends) > count:
+                break
+    days = sorted(ends)
+    if count == 0:
+        return received
+    return ends[days[count - 1]] if len(days) >= count else received + timedelta(days=HORIZON_DAYS)
+
+
+def _moment(day: date, minutes: int, zone: ZoneInfo) -> datetime:
+    """A wall-clock time as a moment; one that a change to summer time leaves out is the one just after."""
+    full, rest = divmod(minutes, 1440)
+    local = datetime.combine(day + timedelta(days=full), time(rest // 60, rest % 60), zone)
+    return local.astimezone(UTC)

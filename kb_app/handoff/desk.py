@@ -1,0 +1,410 @@
+"""What can happen to a case, each step one method: opened, answered, handed over, solved, taken up again, taken to the next step.
+
+What is stored and what is to be sent about it are written in one transaction; the log is told after it, and told again by ``keep_up``
+where that failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from kb_app.db import schema
+from kb_app.handoff import texts
+from kb_app.handoff.coverage import due
+from kb_app.handoff.ladder import next_rung
+from kb_app.handoff.links import Links
+from kb_app.handoff.model import (
+    AGENT,
+    ANSWERED,
+    CLOSED,
+    CUSTOMER,
+    DAY,
+    HOUR,
+    NOTE,
+    OPEN,
+    SOLVED,
+    SYSTEM,
+    WAITING,
+    Case,
+    Delivery,
+    Message,
+    NewCase,
+)
+from kb_app.handoff.outbox import enqueue
+from kb_app.handoff.store import CaseStore
+from kb_app.handoff.support_file import INBOX, Support
+from kb_app.handoff.texts import Quoted, lang_of
+
+log = logging.getLogger("kb_app.handoff")
+MAIL_SINK = "mail"
+CREATED, RESOLVED, SAID_YES, SAID_NO = "ticket_created", "ticket_resolved", "solved_yes", "solved_no"
+
+
+class Refusal(Exception):
+    """A step that the case's state does not allow; ``why`` names the rule."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Log(Protocol):
+    """Where the events of a case go; the same ``once`` counts once."""
+
+    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+        """Commit one event."""
+        ...
+
+
+class Post(Protocol):
+    """How mails leave; a site without a mail server sends none, and the customer reads at the status page."""
+
+    def can_mail(self) -> bool:
+        """Whether mails can be sent."""
+        ...
+
+    def new_message_id(self) -> str:
+        """A Message-ID of ours."""
+        ...
+
+
+@dataclass(frozen=True)
+class House:
+    """What the site is called and where it stands; ``help_address`` is where customers' mails go."""
+
+    name: Callable[[str], str]
+    address: str
+    help_address: str = ""
+
+
+class HandOff:
+    """The cases and everything that happens to them; threads may share it."""
+
+    def __init__(self, cases: CaseStore, support: Callable[[], Support], links: Links, log: Log, post: Post, house: House) -> None:
+        self.cases, self.support, self.links, self._log, self._post, self.house = cases, support, links, log, post, house
+
+    @property
+    def can_mail(self) -> bool:
+        """Whether replies leave by mail."""
+        return self._post.can_mail()
+
+    # --- the customer ----------------------------------------------------------------------------------------------------
+
+    def open(self, new: NewCase, now: int, answers: Sequence[Quoted] = ()) -> Case:
+        """Keep a new case, send it where it belongs, and tell the customer; the same form sent twice is one case.
+
+        With ``answers`` the customer is sent them, and the case waits a while for whether they help before a person must read it.
+        """
+        support = self.support()
+        until = None if new.kind == "praise" or new.spam else self._due(support, new.kind, support.ladder[0].name, now)
+        desk = INBOX if new.spam else support.desk_for(new.kind, new.language, new.section)
+        held = bool(answers) and bool(new.mail) and self._post.can_mail()
+        with self.cases.changing() as connection:
+            case, fresh = self.cases.add(connection, new, now, due_at=until, desk=desk, state=ANSWERED if held else OPEN)
+            if not fresh:
+                return case
+            self.cases.attach(connection, new.form_id, case.case_id)
+            if new.mail_message_id:
+                self.cases.first_time(connection, "thread", new.mail_message_id, now, case.case_id)
+            if held:
+                self._auto_reply(connection, case, answers, now)
+            elif not new.spam:
+                self._mail(connection, case, "received", self._received(case, now), now, thread=new.mail_message_id)
+                self._hand_over(connection, case, now)
+        if not held:
+            self._count(case, now)
+        return case
+
+    def customer_says(self, case: Case, text: str, now: int, once: str = "", mail_message_id: str = "") -> bool:
+        """Add what the customer says; it is our turn again. A closed case is taken up again by the same owner. False where it was there."""
+        with self.cases.changing() as connection:
+            fresh = self.cases.add_message(connection, case, now, CUSTOMER, case.name or case.mail, text, mail_message_id, once)
+            if not fresh:
+                return False
+            if once:
+                self.cases.attach(connection, once, case.case_id)
+            self._our_turn(connection, case, now)
+            self._comment(connection, case, text, once or f"{case.case_id}:{now}", now)
+        self._count(case, now)
+        return True
+
+    def answer(self, case: Case, solved: bool, now: int, satisfaction: int | None = None, effort: int | None = None) -> None:
+        """The customer says whether it is solved: a yes ends it, a no gives it back to the same owner."""
+        values: dict[str, Any] = {"said": "yes" if solved else "no"}
+        values |= {"satisfaction": satisfaction} if satisfaction else {}
+        values |= {"effort": effort} if effort else {}
+        by_article = case.state == ANSWERED
+        with self.cases.changing() as connection:
+            if solved:
+                self.cases.change(connection, case.case_id, now, state=CLOSED, solved_at=case.solved_at or now, **values)
+            else:
+                self._our_turn(connection, case, now)
+                self.cases.change(connection, case.case_id, now, **values)
+                self.cases.add_message(connection, case, now, SYSTEM, "", "not solved", once=f"{case.case_id}:not solved:{now // HOUR}")
+        if by_article and not solved:
+            self._count(case, now)
+        if case.said != values["said"]:
+            self._tell(SAID_YES if solved else SAID_NO, case, now, f"{case.case_id}:{values['said']}:{now // DAY}", {"case": case.number})
+
+    def escalate(self, case: Case, now: int) -> Case:
+        """The customer takes it to the next step, with its number and all that was said. Raises Refusal where that is not open yet."""
+        rung = next_rung(case, now, [step.name for step in self.support().ladder])
+        if rung is None or not rung.open:
+            raise Refusal("last step" if rung is None else rung.why)
+        support = self.support()
+        until = self._due(support, case.kind, rung.step, now)
+        with self.cases.changing() as connection:
+            self.cases.change(connection, case.case_id, now, step=rung.step, state=OPEN, turn_at=now, due_at=until, said="", solved_at=None, asked_at=None)
+            self.cases.add_message(connection, case, now, SYSTEM, "", f"step {rung.step}")
+            moved = replace(case, step=rung.step, due_at=until)
+            address = support.step(rung.step).mail
+            if address and self._post.can_mail():
+                subject, body = texts.handed_over(self.house.name("en"), case.number, case.title, case.kind, rung.step, self.story(case), self.desk_link(case))
+                payload = {"to": address, "subject": subject, "body": body, "message_id": self._post.new_message_id()}
+                enqueue(connection, case.case_id, MAIL_SINK, "mail", f"{case.case_id[:18]}:step:{rung.step}", payload, now)
+            self._comment(connection, case, f"(taken to the {rung.step})", f"{case.case_id}:step:{rung.step}", now)
+        self._count(case, now)
+        return moved
+
+    # --- the desk ----------------------------------------------------------------------------------------------------------
+
+    def reply(self, case: Case, who: str, owner: str, text: str, now: int, once: str = "") -> bool:
+        """Answer the customer; the first to answer becomes the owner. False where the same was sent already."""
+        name = self._post.new_message_id()
+        with self.cases.changing() as connection:
+            if not self.cases.add_message(connection, case, now, AGENT, who, text, name, once):
+                return False
+            self.cases.change(
+                connection, case.case_id, now, state=WAITING, due_at=None, turn_at=None, owner=case.owner or owner, first_reply_at=case.first_reply_at or now
+            )
+            lang = lang_of(case.language)
+            said = texts.reply(self.house.name(lang), case.number, case.title, text, who, self.status_link(case, now), lang)
+            self._mail(connection, case, f"reply:{once or name}", said, now, message_id=name, automatic="")
+        self._count(case, now)
+        return True
+
+    def note(self, case: Case, who: str, text: str, now: int, once: str = "") -> None:
+        """A note that only the desk sees."""
+        with self.cases.changing() as connection:
+            self.cases.add_message(connection, case, now, NOTE, who, text, once=once)
+
+    def take(self, case: Case, owner: str, now: int) -> None:
+        """Somebody takes the case, or gives it to somebody."""
+        with self.cases.changing() as connection:
+            self.cases.change(connection, case.case_id, now, owner=owner)
+
+    def transfer(self, case: Case, desk: str, who: str, now: int) -> None:
+        """Hand the case to another desk; its owner stays. Raises Refusal for a desk that is not in the support file."""
+        if desk != INBOX and desk not in self.support().desks:
+            raise Refusal("no such desk")
+        with self.cases.changing() as connection:
+            moved = replace(case, desk=desk, external_id="")
+            self.cases.change(connection, case.case_id, now, desk=desk, external_id="")
+            self.cases.add_message(connection, case, now, NOTE, who, f"{case.desk} → {desk}")
+            self._hand_over(connection, moved, now)
+
+    def solve(self, case: Case, who: str, now: int, article_id: str = "") -> None:
+        """Say that it is solved, and by which article; the customer is asked a while later whether that is so."""
+        with self.cases.changing() as connection:
+            self.cases.change(
+                connection, case.case_id, now, state=SOLVED, solved_at=now, solved_by=article_id or case.solved_by, due_at=None, turn_at=None, said=""
+            )
+            self.cases.add_message(connection, case, now, SYSTEM, who, "solved")
+        self._count(case, now)
+        self._tell(RESOLVED, case, now, f"{case.case_id}:resolved:{now}", {"case": case.number} | ({"article": article_id} if article_id else {}))
+
+    def not_spam(self, case: Case, now: int) -> None:
+        """Take a case out of the spam: it goes its way as if it had just come."""
+        with self.cases.changing() as connection:
+            until = self._due(self.support(), case.kind, case.step, now)
+            desk = self.support().desk_for(case.kind, case.language, case.section)
+            self.cases.change(connection, case.case_id, now, spam="", due_at=until, turn_at=now, desk=desk)
+            self._hand_over(connection, replace(case, spam="", desk=desk), now)
+        self._count(replace(case, spam=""), now)
+
+    def state_from(self, source: str, event_id: str, case: Case, solved: bool, now: int) -> bool:
+        """Another desk says that a case is solved, or open again. False where the same message came before."""
+        with self.cases.changing() as connection:
+            if event_id and not self.cases.first_time(connection, source, event_id, now, case.case_id):
+                return False
+            if solved and case.state not in (SOLVED, CLOSED):
+                values = {"state": SOLVED, "solved_at": now, "due_at": None, "turn_at": None, "said": "", "first_reply_at": case.first_reply_at or now}
+                self.cases.change(connection, case.case_id, now, **values)
+                self.cases.add_message(connection, case, now, SYSTEM, source, "solved")
+            elif not solved and case.state in (SOLVED, CLOSED):
+                self._our_turn(connection, case, now)
+        if solved and case.state not in (SOLVED, CLOSED):
+            self._tell(RESOLVED, case, now, f"{case.case_id}:resolved:{event_id or now}", {"case": case.number})
+        return True
+
+    def known_elsewhere(self, delivery: Delivery, name: str) -> None:
+        """Another desk has taken a case and calls it so."""
+        if delivery.action == "create" and name:
+            with self.cases.changing() as connection:
+                connection.execute(schema.cases.update().where(schema.cases.c.case_id == delivery.case_id).values(external_id=name[:100]))
+
+    # --- what time brings ----------------------------------------------------------------------------------------------------
+
+    def keep_up(self, now: int) -> None:
+        """Everything that falls due: follow-ups, cases that no answer helped, events that the log missed, cases nobody objected to."""
+        table, support = schema.cases.c, self.support()
+        for case in self.cases.due((table.state == SOLVED) & table.asked_at.is_(None) & (table.solved_at <= now - support.follow_up_hours * HOUR)):
+            self._follow_up(case, now)
+        for case in self.cases.due((table.state == SOLVED) & (table.asked_at <= now - support.close_days * DAY)):
+            with self.cases.changing() as connection:
+                self.cases.change(connection, case.case_id, now, state=CLOSED)
+        for case in self.cases.due(table.state == ANSWERED):
+            if now - case.at >= ((case.due_at or case.at + DAY) - case.at) / 2:
+                self._release(case, now)
+        for case in self.cases.due(table.counted_at.is_(None) & (table.spam == "") & (table.state != ANSWERED)):
+            if case.state != CLOSED or case.first_reply_at:
+                self._count(case, now)
+
+    def _follow_up(self, case: Case, now: int) -> None:
+        with self.cases.changing() as connection:
+            self.cases.change(connection, case.case_id, now, asked_at=now)
+            lang = lang_of(case.language)
+            link = self.solved_link(case, now)
+            said = texts.follow_up(self.house.name(lang), case.number, f"{link}?answer=yes", f"{link}?answer=no", lang)
+            self._mail(connection, case, f"follow-up:{case.solved_at}", said, now)
+
+    def _release(self, case: Case, now: int) -> None:
+        """No word came about what our articles say: a person reads it."""
+        with self.cases.changing() as connection:
+            self.cases.change(connection, case.case_id, now, state=OPEN, turn_at=case.at)
+            self._hand_over(connection, case, now)
+        self._count(case, now)
+
+    # --- words and links -----------------------------------------------------------------------------------------------------
+
+    def status_link(self, case: Case, now: int) -> str:
+        """The customer's own page of a case."""
+        return f"{self.house.address}/{lang_of(case.language)}/cases/{self.links.make('case', case.case_id, now)}"
+
+    def solved_link(self, case: Case, now: int) -> str:
+        """Where the customer says whether it is solved."""
+        return f"{self.status_link(case, now)}/solved"
+
+    def desk_link(self, case: Case) -> str:
+        """The case at our own desk."""
+        return f"{self.house.address}/desk/cases/{case.number}"
+
+    def story(self, case: Case, messages: Sequence[Message] | None = None) -> str:
+        """Everything that was said and tried, as plain text."""
+        said = self.cases.messages(case.case_id) if messages is None else messages
+        tried = [f"- {step.get('text', '')}" for step in case.trail]
+        lines = [case.message]
+        lines += ["", "Tried before:", *tried] if tried else []
+        files = self.cases.attachments(case.case_id)
+        lines += ["", f"Files: {', '.join(file.name for file in files)} ({self.desk_link(case)})"] if files else []
+        lines += [f"\n{message.author} {message.who}:\n{message.text}" for message in said]
+        return "\n".join(lines)
+
+    # --- parts -----------------------------------------------------------------------------------------------------------------
+
+    def due_for(self, kind: str, now: int) -> int | None:
+        """Until when somebody who writes now is answered; None where nothing is promised."""
+        support = self.support()
+        return self._due(support, kind, support.ladder[0].name, now) if support.promised and kind != "praise" else None
+
+    @staticmethod
+    def _due(support: Support, kind: str, step: str, now: int) -> int:
+        received = datetime.fromtimestamp(now / 1000, UTC)
+        return int(due(support.form, support.calendar, support.promise_of(kind, step), received).timestamp() * 1000)
+
+    def _our_turn(self, connection: Connection, case: Case, now: int) -> None:
+        until = case.due_at if case.ours and case.due_at else self._due(self.support(), case.kind, case.step, now)
+        since = case.turn_at if case.ours and case.turn_at else now
+        self.cases.change(connection, case.case_id, now, state=OPEN, turn_at=since, due_at=until, solved_at=None, asked_at=None, said="")
+
+    def _received(self, case: Case, now: int) -> texts.Said:
+        lang, support = lang_of(case.language), self.support()
+        until = texts.moment(case.due_at, support.calendar.zone, lang) if case.due_at and support.promised else ""
+        return texts.received(self.house.name(lang), case.number, until, self.status_link(case, now), lang)
+
+    def _auto_reply(self, connection: Connection, case: Case, answers: Sequence[Quoted], now: int) -> None:
+        lang, support, link = lang_of(case.language), self.support(), self.solved_link(case, now)
+        until = texts.moment(case.due_at, support.calendar.zone, lang) if case.due_at and support.promised else ""
+        said = texts.automatic(self.house.name(lang), case.number, answers, f"{link}?answer=yes", f"{link}?answer=no", until, lang)
+        first = connection.execute(schema.received.select().where(schema.received.c.case_id == case.case_id, schema.received.c.source == "thread")).first()
+        self._mail(connection, case, "automatic", said, now, thread=str(first.event_id) if first else "", automatic="auto-replied")
+
+    def _mail(
+        self,
+        connection: Connection,
+        case: Case,
+        what: str,
+        said: texts.Said,
+        now: int,
+        thread: str = "",
+        message_id: str = "",
+        automatic: str = "auto-generated",
+    ) -> None:
+        """Keep a mail to the customer, where there is an address and a server."""
+        if not case.mail or not self._post.can_mail():
+            return
+        subject, body = said
+        name = message_id or self._post.new_message_id()
+        self.cases.first_time(connection, "thread", name, now, case.case_id)
+        payload = {
+            "to": case.mail, "to_name": case.name, "subject": subject, "body": body, "message_id": name, "in_reply_to": thread, "references": thread,
+            "reply_to": self.house.help_address, "automatic": automatic,
+        }  # fmt: skip
+        enqueue(connection, case.case_id, MAIL_SINK, "mail", _key(case, what), payload, now)
+
+    def _hand_over(self, connection: Connection, case: Case, now: int) -> None:
+        """Keep the case for the desk that it belongs to, where that is not ours."""
+        if case.desk == INBOX or case.spam:
+            return
+        subject, body = texts.handed_over(self.house.name("en"), case.number, case.title, case.kind, case.step, self.story(case), self.desk_link(case))
+        message_id = self._post.new_message_id()
+        payload: dict[str, Any] = {
+            "number": case.number, "kind": case.kind, "step": case.step, "language": case.language, "section": case.section, "name": case.name,
+            "mail": case.mail, "subject": subject, "text": body, "message": case.message, "trail": [dict(step) for step in case.trail],
+            "link": self.desk_link(case), "message_id": message_id, "at": case.at,
+        }  # fmt: skip
+        self.cases.first_time(connection, "thread", message_id, now, case.case_id)
+        enqueue(connection, case.case_id, case.desk, "create", _key(case, f"create:{case.desk}:{now if case.external_id else ''}"), payload, now)
+
+    def _comment(self, connection: Connection, case: Case, text: str, once: str, now: int) -> None:
+        """Keep what was added for the desk that has the case."""
+        if case.desk == INBOX or case.spam:
+            return
+        message_id = self._post.new_message_id()
+        payload = {
+            "number": case.number, "text": text, "subject": f"[#{case.number}] {case.title}", "mail": case.mail, "name": case.name,
+            "message_id": message_id, "thread": case.external_id if case.external_id.startswith("<") else "",
+        }  # fmt: skip
+        self.cases.first_time(connection, "thread", message_id, now, case.case_id)
+        enqueue(connection, case.case_id, case.desk, "comment", _key(case, f"comment:{once}"), payload, now)
+
+    def _count(self, case: Case, now: int) -> None:
+        """Tell the log, once, that this reached an agent."""
+        if case.counted_at is not None or case.spam:
+            return
+        if self._tell(CREATED, case, case.at, "", {"text": case.message[:2_000], "kind": case.kind}):
+            with self.cases.changing() as connection:
+                connection.execute(schema.cases.update().where(schema.cases.c.case_id == case.case_id).values(counted_at=now))
+
+    def _tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether the log knows now; the case itself is safe either way."""
+        try:
+            if case.recorded:
+                self._log.tell(name, case, at, once, attributes)
+        except SQLAlchemyError as error:
+            log.warning("the log could not be told of a case (%s)", type(error).__name__)
+            return False
+        return True
+
+
+def _key(case: Case, what: str) -> str:
+    """The idempotency key of a delivery: the same for the same step of the same case, 64 characters at most."""
+    return f"{case.number}-{hashlib.sha256(f'{case.case_id}:{what}'.encode()).hexdigest()[:24]}"

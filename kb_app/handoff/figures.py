@@ -1,0 +1,81 @@
+"""How long cases take and what customers say of it: counts for the overview. Times are by the clock, in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.sql import ColumnElement
+
+from kb_app.db import schema
+from kb_app.handoff.model import OPEN
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Of cases of some kinds: how many there were, answered and solved, and the median and the slowest tenth of each time."""
+
+    cases: int
+    answered: int
+    first_reply_median: float | None
+    first_reply_p90: float | None
+    solved: int
+    solution_median: float | None
+    solution_p90: float | None
+
+
+@dataclass(frozen=True)
+class CaseFigures:
+    """Everything the overview says of cases that came in a period."""
+
+    all: Clock
+    complaints: Clock
+    asked: int
+    said_yes: int
+    said_no: int
+    satisfaction: tuple[int, ...]
+    effort: tuple[int, ...]
+    open_now: int
+    late_now: int
+
+
+def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = "", language: str = "", section: str = "") -> CaseFigures:
+    """The figures of cases that came in [start, end); spam is left out, praise too, since nobody waits for an answer to it."""
+    table = schema.cases
+    conditions: list[ColumnElement[bool]] = [table.c.at >= start, table.c.at < end, table.c.spam == "", table.c.kind != "praise"]
+    conditions += [table.c[name] == value for name, value in (("channel", channel), ("language", language), ("section", section)) if value]
+    columns = (table.c.kind, table.c.at, table.c.first_reply_at, table.c.solved_at, table.c.asked_at, table.c.said, table.c.satisfaction, table.c.effort)
+    ours = (table.c.state == OPEN) & (table.c.spam == "")
+    with engine.connect() as connection:
+        rows = connection.execute(select(*columns).where(*conditions)).all()
+        open_now = connection.execute(select(func.count()).select_from(table).where(ours)).scalar_one()
+        late_now = connection.execute(select(func.count()).select_from(table).where(ours, table.c.due_at < now)).scalar_one()
+    return CaseFigures(
+        all=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows]),
+        complaints=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows if row.kind == "complaint"]),
+        asked=sum(row.asked_at is not None for row in rows),
+        said_yes=sum(row.said == "yes" for row in rows),
+        said_no=sum(row.said == "no" for row in rows),
+        satisfaction=tuple(row.satisfaction for row in rows if row.satisfaction),
+        effort=tuple(row.effort for row in rows if row.effort),
+        open_now=int(open_now),
+        late_now=int(late_now),
+    )
+
+
+def clock(times: Sequence[tuple[int, int | None, int | None]]) -> Clock:
+    """The times of (came, first answered, solved). Pure."""
+    replies = sorted(first - came for came, first, _ in times if first is not None)
+    solutions = sorted(solved - came for came, _, solved in times if solved is not None)
+    return Clock(len(times), len(replies), quantile(replies, 0.5), quantile(replies, 0.9), len(solutions), quantile(solutions, 0.5), quantile(solutions, 0.9))
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The quantile of sorted values by linear interpolation (Hyndman and Fan's type 7); None of nothing."""
+    if not values:
+        return None
+    place = share * (len(values) - 1)
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (values[high] - values[low]) * (place - low)

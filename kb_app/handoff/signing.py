@@ -1,0 +1,45 @@
+"""Signed webhooks, ours and Zendesk's alike: base64(HMAC-SHA256(secret, timestamp + body)), the timestamp in a header of its own. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+SIGNATURE, TIMESTAMP, EVENT_ID = "X-KB-Signature", "X-KB-Timestamp", "X-KB-Event-Id"
+ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, ZENDESK_ID = "X-Zendesk-Webhook-Signature", "X-Zendesk-Webhook-Signature-Timestamp", "X-Zendesk-Webhook-Invocation-Id"
+# How far a clock elsewhere may be off, and how long a message may have been on its way.
+TOLERANCE_S = 300
+
+
+class BadSignature(Exception):
+    """A message that was not signed with the secret, or too long ago."""
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """The signature of a body at a time."""
+    return base64.b64encode(hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()).decode()
+
+
+def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    """Raises BadSignature unless the headers sign the body with the secret within TOLERANCE_S of ``now``."""
+    known = {name.casefold(): value for name, value in headers.items()}
+    given = known.get(SIGNATURE.casefold()) or known.get(ZENDESK_SIGNATURE.casefold()) or ""
+    timestamp = known.get(TIMESTAMP.casefold()) or known.get(ZENDESK_TIMESTAMP.casefold()) or ""
+    if not given or not timestamp:
+        raise BadSignature(f"The headers {SIGNATURE} and {TIMESTAMP} are missing.")
+    if not hmac.compare_digest(given.encode(), sign(secret, timestamp, body).encode()):
+        raise BadSignature("The signature does not fit the body. Look at the secret.")
+    sent = _moment(timestamp)
+    if sent is None or abs((now - sent).total_seconds()) > TOLERANCE_S:
+        raise BadSignature("The timestamp is not a time of the last five minutes. Look at the clock.")
+
+
+def _moment(text: str) -> datetime | None:
+    """Seconds since 1970, or ISO 8601 as Zendesk writes it."""
+    try:
+        return datetime.fromtimestamp(int(text), UTC) if text.isascii() and text.isdigit() else datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

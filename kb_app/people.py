@@ -1,0 +1,246 @@
+"""Ties the hand-off to the rest: its events to the log, its mails to the mail server, its desks to their sinks. Implements its ports."""
+
+from __future__ import annotations
+
+import imaplib
+import logging
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kb_app.analytics.model import ActionEvent, QueryEvent
+from kb_app.analytics.privacy import redact, redact_all
+from kb_app.analytics.store import EventStore
+from kb_app.analytics.writer import BackgroundWriter
+from kb_app.db.schema import cases
+from kb_app.handoff import texts
+from kb_app.handoff.desk import CREATED, MAIL_SINK, RESOLVED, HandOff, House
+from kb_app.handoff.files import Uploads
+from kb_app.handoff.links import Links
+from kb_app.handoff.mailbox import MailDesk, Reading, fetch
+from kb_app.handoff.model import CLOSED, DAY, SOLVED, Case
+from kb_app.handoff.notices import Notice, NoticeStore
+from kb_app.handoff.outbox import Outbox, Refused, Round, Sink, TryAgain
+from kb_app.handoff.sinks.freshdesk import FreshdeskSink
+from kb_app.handoff.sinks.mail import DeskMailSink, MailSink
+from kb_app.handoff.sinks.webhook import WebhookSink
+from kb_app.handoff.sinks.zendesk import ZendeskSink
+from kb_app.handoff.store import CaseStore
+from kb_app.handoff.support_file import INBOX, Support
+from kb_app.handoff.texts import Quoted
+from kb_app.live import LiveIndex
+from kb_app.mailing import can_mail, new_message_id
+from kb_app.settings import Settings, secret_key
+from search.model import Query
+
+log = logging.getLogger("kb_app.people")
+PUBLIC = frozenset({"public"})
+QUOTED = 3
+POLLED = 200
+
+
+class CaseLog:
+    """Writes a case's events into the log, redacted; implements handoff's Log."""
+
+    def __init__(self, store: EventStore, redactions: tuple[re.Pattern[str], ...]) -> None:
+        self._store, self._redactions = store, redactions
+
+    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+        """Commit one event."""
+        event_id = f"t:{case.case_id}" if name == CREATED else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{once}"))
+        self._store.append(
+            [],
+            [
+                ActionEvent(
+                    event_id=event_id, action_name=name, at=at, query_id=case.query_id or None, client_id=case.client_id,
+                    # What a customer says of a case is no vote on an article.
+                    object_id=case.number if name in (CREATED, RESOLVED) else "",
+                    channel=case.channel, language=case.language, attributes=redact_all(attributes, self._redactions),
+                )
+            ],
+        )  # fmt: skip
+
+
+class SitePost:
+    """Mails by the settings' server; implements handoff's Post."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def can_mail(self) -> bool:
+        """Whether a server and a sender are set."""
+        return can_mail(self._settings)
+
+    def new_message_id(self) -> str:
+        """A Message-ID of ours."""
+        return new_message_id(self._settings)
+
+
+class MailReader:
+    """Asks the index what a mail asks; implements handoff's Read."""
+
+    def __init__(
+        self, live: LiveIndex, events: BackgroundWriter, settings: Settings, redactions: tuple[re.Pattern[str], ...], clock: Callable[[], datetime]
+    ) -> None:
+        self._live, self._events, self._settings, self._redactions, self._clock = live, events, settings, redactions, clock
+
+    def __call__(self, subject: str, text: str) -> Reading:
+        """The articles that answer strictly; the search is recorded like any other."""
+        snapshot, asked = self._live.current(), question_of(subject, text)
+        if snapshot is None or not asked:
+            return Reading(language=self._settings.languages[0])
+        results = snapshot.engine.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
+        lang = results.lang or self._settings.languages[0]
+        query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
+        if results.problem:
+            return Reading(language=lang)
+        recorded = self._settings.analytics == "on"
+        section = results.hits[0].document.section if results.hits else ""
+        if recorded:
+            self._events.put(
+                QueryEvent(
+                    query_id=query_id, at=int(self._clock().timestamp() * 1000), user_query=redact(asked, self._redactions), client_id=client_id,
+                    language=lang, channel="mail", origin="mail", verdict=results.verdict, probability=results.probability,
+                    index_version=results.index_version, elapsed_ms=results.elapsed_ms, hit_ids=tuple(hit.article_id for hit in results.hits), section=section,
+                )
+            )  # fmt: skip
+        answers: tuple[Quoted, ...] = ()
+        if results.verdict == "strict" and results.answer:
+            card = snapshot.library.cards[results.answer.article_id]
+            ui = lang if lang in self._settings.languages else self._settings.languages[0]
+            answers = (Quoted(card.title, f"{self._settings.address}/{ui}/articles/{card.slug}?from={query_id}", results.answer.text),)
+        return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, answers)
+
+
+def question_of(subject: str, text: str, longest: int = 200) -> str:
+    """What a mail asks, short enough to search: its subject without Re:, else its first lines."""
+    plain = re.sub(r"(?i)^\s*((re|fwd?|aw|返信|転送)\s*[::]\s*)+", "", subject).strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(">")]
+    vague = len(plain) < 8 or re.fullmatch(r"(?i)(question|help|hello|hi|お問い合わせ|問い合わせ|質問|ご質問)[!!。\s]*", plain)
+    return " ".join([plain, *lines])[:longest].strip() if vague else plain[:longest]
+
+
+class Desks:
+    """Finds the sink that a name in the outbox stands for."""
+
+    def __init__(self, settings: Settings, support: Callable[[], Support], cases: CaseStore) -> None:
+        self._settings, self._support, self._cases = settings, support, cases
+
+    def sink_of(self, name: str) -> Sink | None:
+        """The sink; None for a desk that is not in the support file."""
+        if name == MAIL_SINK:
+            return MailSink(self._settings)
+        desk = self._support().desks.get(name)
+        if desk is None:
+            return None
+        secret = self._settings.desk_secret(name)
+        if desk.type == "smtp":
+            return DeskMailSink(self._settings, desk.mail)
+        if desk.type == "webhook":
+            return WebhookSink(desk.url, secret)
+        if desk.type == "zendesk":
+            return ZendeskSink(desk.url, desk.user, secret, self._external)
+        return FreshdeskSink(desk.url, secret, self._external)
+
+    def _external(self, case_id: str) -> str:
+        case = self._cases.case(case_id)
+        if case is None or not case.external_id:
+            raise Refused("The other desk's number of this case is not known.")
+        return case.external_id
+
+
+@dataclass
+class People:
+    """Everything between customers and people: cases, the outbox, mails in, notices."""
+
+    settings: Settings
+    handoff: HandOff
+    outbox: Outbox
+    uploads: Uploads
+    notices: NoticeStore
+    mail_desk: MailDesk
+    desks: Desks
+
+    @property
+    def cases(self) -> CaseStore:
+        """The cases."""
+        return self.handoff.cases
+
+    @property
+    def support(self) -> Support:
+        """The support file as it is now."""
+        return self.handoff.support()
+
+    def run(self, now: int) -> Round:
+        """What falls due: mails in, follow-ups, notices that end, states of other desks, the outbox, what is to be forgotten."""
+        if self.settings.imap_url:
+            try:
+                fetch(self.settings.imap_url, lambda raw: self.mail_desk.take(raw, now))
+            except (OSError, imaplib.IMAP4.error) as error:
+                log.warning("the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__)
+        self.handoff.keep_up(now)
+        self.end_notices(now)
+        self.poll(now)
+        self._forget(now)
+        return self.outbox.run(now)
+
+    def poll(self, now: int) -> int:
+        """Ask desks that do not call us which of their cases are solved; returns how many are."""
+        solved = 0
+        for case in self._open_elsewhere():
+            desk = self.support.desks.get(case.desk)
+            sink = self.desks.sink_of(case.desk) if desk and desk.poll else None
+            if not isinstance(sink, ZendeskSink | FreshdeskSink):
+                continue
+            try:
+                if sink.solved(case.external_id):
+                    solved += self.handoff.state_from(f"poll:{case.desk}", f"{case.case_id}:{case.turn_at}", case, True, now)
+            except TryAgain:
+                break
+            except (Refused, KeyError, TypeError) as error:
+                log.warning("the state of a case at %s could not be asked (%s)", case.desk, type(error).__name__)
+        return solved
+
+    def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:
+        """End notices whose time is up, and the given ones; returns how many are told."""
+        return self.notices.end(now, lambda notice, mail, lang: self._over(notice, mail, lang, now), notice_ids)
+
+    def _open_elsewhere(self) -> list[Case]:
+        away = (cases.c.desk != INBOX) & (cases.c.external_id != "") & cases.c.state.not_in([SOLVED, CLOSED])
+        return self.cases.due(away, POLLED)
+
+    def _over(self, notice: Notice, mail: str, language: str, now: int) -> Mapping[str, Any]:
+        lang = texts.lang_of(language)
+        stop = f"{self.settings.address}/{lang}/notices/stop/{self.handoff.links.make('notice', f'{notice.notice_id} {mail}', now)}"
+        subject, body = texts.notice_over(self.settings.name(lang), notice.words(notice.title, lang), f"{self.settings.address}/{lang}/", stop, lang)
+        return {"to": mail, "subject": subject, "body": body, "message_id": new_message_id(self.settings)}
+
+    def _forget(self, now: int) -> None:
+        for file in self.cases.abandoned_attachments(now - DAY):
+            self.uploads.forget(file)
+            self.cases.forget_attachment(file.attachment_id)
+        for file in self.cases.purge(now - self.settings.case_days * DAY):
+            self.uploads.forget(file)
+
+
+def make_people(
+    settings: Settings,
+    store: EventStore,
+    live: LiveIndex,
+    events: BackgroundWriter,
+    clock: Callable[[], datetime],
+    redactions: tuple[re.Pattern[str], ...],
+    support: Callable[[], Support],
+) -> People:
+    """The hand-off with its parts."""
+    cases = CaseStore(store.engine)
+    house = House(settings.name, settings.address, settings.contact_mail)
+    handoff = HandOff(cases, support, Links(secret_key(settings), settings.link_days), CaseLog(store, redactions), SitePost(settings), house)
+    uploads, desks = Uploads(settings.data / "uploads"), Desks(settings, support, cases)
+    reader = MailReader(live, events, settings, redactions, clock)
+    mail_desk = MailDesk(handoff, uploads, reader, [settings.contact_mail, settings.mail_from])
+    outbox = Outbox(store.engine, desks.sink_of, handoff.known_elsewhere)
+    return People(settings, handoff, outbox, uploads, NoticeStore(store.engine), mail_desk, desks)

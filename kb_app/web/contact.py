@@ -1,0 +1,240 @@
+"""Reaching a person: the form, at most one screen of articles that may answer, and the case. All of it works without JavaScript."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.library import Card
+from kb_app.analytics import model as m
+from kb_app.handoff.files import MEGABYTE, FileRefused
+from kb_app.handoff.model import Attachment, NewCase
+from kb_app.handoff.spam import spam_reason
+from kb_app.web import recording
+from kb_app.web.addresses import language_of_address
+from kb_app.web.context import audiences, now, services, snapshot
+from kb_app.web.events import require_same_site
+from kb_app.web.presenting import render_body
+from kb_app.web.recording import moment
+from kb_app.web.visitor import visitor
+from search.model import Query, Results
+
+blueprint = Blueprint("contact", __name__)
+blueprint.url_value_preprocessor(language_of_address)
+SUGGESTED = 3
+LONGEST_ASKED = 400
+# What somebody tried in so long goes along.
+TRAIL = 24 * m.HOUR
+MOST_STEPS = 20
+SUGGESTED_FOR = ("question", "problem")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An article that may answer, readable in place."""
+
+    card: Card
+    body: Markup
+    position: int
+
+
+@blueprint.get("/<ui:ui>/contact")
+def contact(ui: str) -> str:
+    """The form that reaches a person."""
+    query_id = recording.given_query_id()
+    recording.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
+    asked = _asked(query_id)
+    mine = asked is not None and asked.client_id is not None and asked.client_id == visitor().client_id
+    words = asked.user_query if asked and mine else ""
+    return _form(str(uuid.uuid4()), query_id, {"message": words, "kind": request.args.get("kind", "question")}, {})
+
+
+@blueprint.post("/<ui:ui>/contact")
+def send(ui: str) -> str | BaseResponse | tuple[str, int]:
+    """Show what may answer, once; else keep the case. The same form sent twice is one case."""
+    require_same_site()
+    request.max_content_length = body_limit()
+    try:
+        form, uploaded = request.form, request.files.getlist("files")
+    except RequestEntityTooLarge:
+        return too_large()
+    form_id = form.get("form_id", "") if recording.UUID.match(form.get("form_id", "")) else str(uuid.uuid4())
+    query_id = recording.given_query_id()
+    known = services().people.cases.by_form(form_id)
+    if known is not None:
+        return redirect(_sent(ui, known.case_id), 303)
+    results = _search(form.get("message", ""), ui)
+    if form.get("answered"):
+        return _answered(ui, form["answered"], query_id, form_id)
+    given = _new_case(ui, form_id, query_id, results)
+    problems: dict[str, Any] = dict(given.problems())
+    problems |= keep_files(form_id, uploaded)
+    if problems:
+        return _form(form_id, query_id, form, problems), 422
+    if form.get("do") != "anyway" and given.kind in SUGGESTED_FOR and not given.spam and results is not None:
+        suggestions = _suggestions(results, ui)
+        if suggestions:
+            asked_id = _record(results, given.message, ui, query_id)
+            return render_template(
+                "pages/contact_suggestions.html", form=form, form_id=form_id, query_id=query_id or asked_id, suggestions=suggestions, files=_files(form_id),
+                chosen_trail=form.getlist("trail"),
+            )  # fmt: skip
+    case = services().people.handoff.open(given, moment())
+    return redirect(_sent(ui, case.case_id), 303)
+
+
+def _asked(query_id: str) -> m.QueryEvent | None:
+    """The search that somebody comes from."""
+    try:
+        return services().store.query(query_id) if query_id else None
+    except SQLAlchemyError:
+        return None
+
+
+@blueprint.get("/<ui:ui>/contact/solved")
+def solved(ui: str) -> str:
+    """Somebody found the answer while writing."""
+    return render_template("pages/contact_solved.html")
+
+
+def _sent(ui: str, case_id: str) -> str:
+    token = services().people.handoff.links.make("case", case_id, moment())
+    return url_for("cases.status", ui=ui, token=token, sent=1)
+
+
+def _form(form_id: str, query_id: str, form: Any, problems: dict[str, Any]) -> str:
+    return render_template(
+        "pages/contact.html", form=form, problems=problems, form_id=form_id, query_id=query_id, trail=my_trail(), files=_files(form_id),
+        limits=services().people.support, ladder=services().people.support.ladder,
+    )  # fmt: skip
+
+
+def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> NewCase:
+    form = request.form
+    chosen = set(form.getlist("trail"))
+    asked = _asked(query_id)
+    section = asked.section if asked and asked.section else results.hits[0].document.section if results and results.hits else ""
+    language = results.lang if results and results.lang in services().settings.languages else ui
+    return NewCase(
+        form_id=form_id,
+        kind=form.get("kind", "question"),
+        message=form.get("message", "").replace("\r\n", "\n"),
+        name=form.get("name", ""),
+        mail=form.get("mail", ""),
+        language=language,
+        section=section,
+        query_id=query_id if recording.known(query_id) else "",
+        client_id=visitor().client_id,
+        trail=tuple(step for step in my_trail() if step["id"] in chosen),
+        recorded=visitor().recorded and not visitor().bot,
+        spam=spam_reason(form.get("message", ""), form.get("name", ""), form.get("website", "")),
+    )
+
+
+# --- what may answer -----------------------------------------------------------------------------------------------------------
+
+
+def _search(message: str, ui: str) -> Results | None:
+    words = " ".join(message.split())[:LONGEST_ASKED]
+    if not words:
+        return None
+    results = snapshot().engine.search(Query(words, ui, SUGGESTED, audiences=audiences(), now=now()))
+    return None if results.problem else results
+
+
+def _suggestions(results: Results, ui: str) -> list[Suggestion]:
+    """The articles that may answer, whole; none where the verdict is that there is none."""
+    if results.verdict == "none":
+        return []
+    library = snapshot().library
+    found = []
+    for position, hit in enumerate(results.hits, 1):
+        card, whole = library.cards.get(hit.article_id), library.article(hit.article_id)
+        if card and whole:
+            found.append(Suggestion(card, render_body(whole.html, library, lambda one: one.visible(now(), audiences()), ui), position))
+    return found
+
+
+def _record(results: Results, message: str, ui: str, before: str) -> str:
+    query_id = str(uuid.uuid4())
+    recording.record_query(query_id, " ".join(message.split())[:LONGEST_ASKED], results, ui, {}, channel="contact", origin="contact form")
+    if before:
+        recording.record_refinement(query_id, before)
+    return query_id
+
+
+def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> BaseResponse:
+    """ "This answers it": a confirmed outcome; nothing is sent."""
+    if recording.article_known(article_id):
+        known = query_id or None
+        recording.put(m.CONTACT_SUGGESTION_CLICK, query_id=known, object_id=article_id, event_id=f"{form_id}:opened", channel="contact", language=ui)
+        recording.put(m.SOLVED_YES, query_id=known, object_id=article_id, event_id=f"{form_id}:solved", channel="contact", language=ui)
+    return redirect(url_for("contact.solved", ui=ui), 303)
+
+
+# --- what goes along -----------------------------------------------------------------------------------------------------------
+
+
+def my_trail() -> list[dict[str, Any]]:
+    """What this visitor searched and opened lately, oldest first; nothing of visitors who are not recognised."""
+    client = visitor().client_id
+    try:
+        return _steps(client) if client else []
+    except SQLAlchemyError:  # the form is shown whatever the database does
+        return []
+
+
+def _steps(client: str) -> list[dict[str, Any]]:
+    store, since = services().store, moment() - TRAIL
+    services().events.flush(0.5)
+    steps = [{"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at} for query in store.queries(since, moment() + 1, [client])]
+    cards = snapshot().library.cards
+    for action in store.actions(since, moment() + 1, [client]):
+        if action.action_name == m.VIEW and action.object_id in cards:
+            steps.append({"id": action.event_id, "kind": "article", "text": cards[action.object_id].title, "article": action.object_id, "at": action.at})
+    return sorted(steps, key=lambda step: (step["at"], step["id"]))[-MOST_STEPS:]
+
+
+def body_limit() -> int:
+    """Bytes that a form with files may have: their most and a megabyte for the words."""
+    support = services().people.support
+    return (support.most_files * support.most_megabytes + 1) * MEGABYTE
+
+
+def too_large() -> tuple[str, int]:
+    """Files that are too large all in all: nothing was read of them."""
+    return render_template("errors/too_large.html", limits=services().people.support), 413
+
+
+def keep_files(form_id: str, uploaded: Sequence[FileStorage]) -> dict[str, list[tuple[str, str]]]:
+    """Store the files that came; {"files": [(name, why)]} of those that were refused."""
+    people, support = services().people, services().people.support
+    refused: list[tuple[str, str]] = []
+    count = len(_files(form_id))
+    for file in uploaded:
+        if not file.filename:
+            continue
+        try:
+            if count >= support.most_files:
+                raise FileRefused(file.filename[:100], "many")
+            people.cases.add_attachment(people.uploads.keep(file.stream, file.filename, form_id, support.most_megabytes * MEGABYTE, moment()))  # type: ignore[arg-type]
+            count += 1
+        except FileRefused as error:
+            refused.append((error.name, error.why))
+    return {"files": refused} if refused else {}
+
+
+def _files(form_id: str) -> list[Attachment]:
+    try:
+        return services().people.cases.attachments(form_id=form_id)
+    except SQLAlchemyError:
+        return []

@@ -1,0 +1,89 @@
+"""Who can be reached now, when the next can, and what is promised: for the foot of every page and the contact page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask
+from flask_babel import format_datetime, format_time, ngettext
+from flask_babel import gettext as _
+
+from kb_app.handoff.coverage import Calendar, Channel, Promise, closes_at, opens_at, why_closed
+from kb_app.web.context import now, services
+from kb_app.web.i18n import interface_language
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to a person: ``open`` is None where its hours are not known; ``until``, ``opens`` and ``why`` are texts."""
+
+    kind: str
+    label: str
+    address: str
+    href: str
+    open: bool | None
+    until: str = ""
+    opens: str = ""
+    why: str = ""
+    reply: str = ""
+
+
+def set_up(app: Flask) -> None:
+    """Make it known to templates."""
+    app.context_processor(lambda: {"people_mail": services().people.handoff.can_mail})
+    app.jinja_env.globals.update(ways=ways, promised_until=promised_until, when=when)
+
+
+def ways() -> list[Way]:
+    """All channels of the support file, those that are open now first; the form last, since it is a page of ours."""
+    support = services().people.support
+    found = [_way(channel, support.calendar) for channel in support.channels if channel.kind != "form"]
+    return sorted(found, key=lambda way: way.open is False)
+
+
+def promised_until(kind: str = "question") -> str:
+    """Until when somebody who writes now has an answer; "" where nothing is promised."""
+    until = services().people.handoff.due_for(kind, int(now().timestamp() * 1000))
+    return when(until) if until else ""
+
+
+def when(at: int | datetime | None) -> str:
+    """A moment as people say it, in the channels' own time zone."""
+    if at is None:
+        return ""
+    zone = services().people.support.calendar.zone
+    moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
+    pattern = "M月d日(EEE) H:mm" if interface_language() == "ja" else "EEE d MMM, H:mm"
+    return str(format_datetime(moment.astimezone(zone), pattern, rebase=False))
+
+
+def _way(channel: Channel, calendar: Calendar) -> Way:
+    href = {"phone": f"tel:{channel.address.replace(' ', '')}", "mail": f"mailto:{channel.address}"}.get(channel.kind, channel.address)
+    names = {"phone": _("Phone"), "mail": _("Mail"), "chat": _("Chat"), "social": _("Social network")}
+    label = channel.address if channel.kind in ("phone", "mail") else names[channel.kind]
+    reply = said(channel.reply) if channel.reply else ""
+    if not channel.has_hours:
+        return Way(channel.kind, label, channel.address, href, None, reply=reply)
+    until = closes_at(channel, calendar, now())
+    if until is not None:
+        always = (until - now()).days >= 2
+        return Way(channel.kind, label, channel.address, href, True, until="" if always else _clock(until, calendar), reply=reply)
+    opens = opens_at(channel, calendar, now())
+    why = why_closed(calendar, now().astimezone(calendar.zone).date(), interface_language())
+    return Way(channel.kind, label, channel.address, href, False, opens=when(opens), why=why, reply=reply)
+
+
+def _clock(at: datetime, calendar: Calendar) -> str:
+    return str(format_time(at.astimezone(calendar.zone), "H:mm", rebase=False))
+
+
+def said(promise: Promise) -> str:
+    """A promise in words."""
+    if promise.count == 0:
+        return _("at once")
+    if promise.unit == "minute":
+        return ngettext("within %(num)d minute", "within %(num)d minutes", promise.count)
+    if promise.unit == "hour":
+        return ngettext("within %(num)d working hour", "within %(num)d working hours", promise.count)
+    return ngettext("within %(num)d working day", "within %(num)d working days", promise.count)
