@@ -195,7 +195,6 @@ def my_trail() -> list[dict[str, Any]]:
 
 def _steps(client: str) -> list[dict[str, Any]]:
     store, since = services().store, moment() - TRAIL
-    services().events.flush(0.5)
     steps = [{"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at} for query in store.queries(since, moment() + 1, [client])]
     cards = snapshot().library.cards
     for action in store.actions(since, moment() + 1, [client]):

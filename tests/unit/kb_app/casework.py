@@ -1,0 +1,88 @@
+"""A hand-off over a database of its own, with a log and a post that tests can look into."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as made
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, select
+
+from kb_app.db import schema
+from kb_app.handoff.desk import HandOff
+from kb_app.handoff.desk import House as Names
+from kb_app.handoff.links import Links
+from kb_app.handoff.model import Case
+from kb_app.handoff.store import CaseStore
+from kb_app.handoff.support_file import Support, without_file
+
+NOW = 1_795_165_200_000
+"""Friday, 20 November 2026, nine in the morning UTC."""
+
+
+@dataclass
+class MemoryLog:
+    """Keeps what it is told, each ``once`` once."""
+
+    told: list[tuple[str, str]] = made(default_factory=list)
+    seen: set[str] = made(default_factory=set)
+
+    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+        key = f"{name}:{once or case.case_id}"
+        if key not in self.seen:
+            self.seen.add(key)
+            self.told.append((name, case.number))
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.told]
+
+
+@dataclass
+class MemoryPost:
+    """Says whether mails leave; names them in order."""
+
+    sends: bool = False
+    numbers: Any = made(default_factory=lambda: itertools.count(1))
+
+    def can_mail(self) -> bool:
+        return self.sends
+
+    def new_message_id(self) -> str:
+        return f"<{next(self.numbers)}@example.com>"
+
+
+@dataclass
+class House:
+    """The hand-off with what stands around it."""
+
+    engine: Engine
+    handoff: HandOff
+    log: MemoryLog
+    post: MemoryPost
+
+    def again(self, case: Case) -> Case:
+        """The case as it is now."""
+        found = self.handoff.cases.case(case.case_id)
+        assert found is not None
+        return found
+
+    def mails(self) -> list[dict[str, Any]]:
+        """The mails kept to be sent, in order."""
+        import json
+
+        table = schema.outbox
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(table.c.payload).where(table.c.sink == "mail").order_by(table.c.number))
+            return [json.loads(payload) for (payload,) in rows]
+
+
+def house(engine: Engine, support: Support | None = None, mails: bool = False) -> House:
+    """A hand-off of a site called Tsubame."""
+    held = support or without_file(ZoneInfo("UTC"))
+    log, post = MemoryLog(), MemoryPost(mails)
+    names = Names(lambda _lang: "Tsubame", "https://help.example.com", "help@example.com")
+    return House(engine, HandOff(CaseStore(engine), lambda: held, Links("secret", 180), log, post, names), log, post)
