@@ -19,8 +19,8 @@ from pathlib import Path
 
 from bench.episodes import BEGIN, PERSONAS, SPAN, Intent, intents_of, simulate
 from kb_app.analytics import model as m
-from kb_app.analytics.store import upsert
 from kb_app.db import schema
+from kb_app.db.writing import upsert
 from kb_app.services import Services, build_services
 from kb_app.settings import load_settings
 from search.model import Query, Results

@@ -71,7 +71,7 @@ class DeskHandler(BaseHTTPRequestHandler):
                 return
             self.answer(status, body, headers)
 
-    do_GET = do_POST = do_PUT = handle_one
+    do_GET = do_POST = do_PUT = handle_one  # noqa: N815, the names that http.server calls
 
     def do(self, given: Any) -> tuple[int, Any, dict[str, str]]:
         raise NotImplementedError

@@ -20,9 +20,10 @@ from kb_app.analytics import rollup
 from kb_app.analytics.grouping import EPISODE, by_client, group, searches_of_tickets
 from kb_app.analytics.model import CONTACTS, DAY, HOUR, ActionEvent, Episode
 from kb_app.analytics.outcomes import judge, to_row
-from kb_app.analytics.store import ROWS, EventStore, insert_new, to_action, upsert
+from kb_app.analytics.store import EventStore, to_action
 from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
+from kb_app.db.writing import ROWS, insert_new, upsert
 
 log = logging.getLogger("kb_app.analytics")
 CLIENTS = 400

@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, Table, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine, Table, delete, func, select
 
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.analytics.texts import text_key
 from kb_app.db import schema
+from kb_app.db.writing import ROWS, insert_new, inserting
 
-# Rows a statement; SQLite takes 32,766 values.
-ROWS = 500
 FETCHED = 2_000
 
 
@@ -41,7 +39,7 @@ class EventStore:
         table = schema.losses
         with self.engine.begin() as connection:
             for reason, count in counts.items():
-                statement = _insert(connection, table).values(day=day, reason=reason, count=count)
+                statement = inserting(connection, table).values(day=day, reason=reason, count=count)
                 connection.execute(
                     statement.on_conflict_do_update(index_elements=[table.c.day, table.c.reason], set_={"count": table.c.count + statement.excluded.count})
                 )
@@ -142,24 +140,6 @@ class EventStore:
                 wanted = condition & table.c.client_id.in_(clients[start : start + ROWS])
                 found += connection.execute(select(table).where(wanted)).mappings()
         return sorted(found, key=lambda row: (row["at"], row[key.name]))
-
-
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows whose key is not there yet."""
-    for start in range(0, len(rows), ROWS):
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows[start : start + ROWS]))
-
-
-def _insert(connection: Connection, table: Table) -> Any:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
-def upsert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    """Insert a row, or replace the one with its key."""
-    keys = [column.name for column in table.primary_key]
-    statement = _insert(connection, table).values(**row)
-    changed = {name: statement.excluded[name] for name in row if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed) if changed else statement.on_conflict_do_nothing())
 
 
 def _query_row(event: QueryEvent) -> dict[str, Any]:

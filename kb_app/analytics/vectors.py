@@ -9,9 +9,9 @@ from sqlalchemy import Engine, select
 
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.analytics.ports import Encode, Vectors
-from kb_app.analytics.store import ROWS, insert_new
 from kb_app.analytics.texts import text_key
 from kb_app.db import schema
+from kb_app.db.writing import ROWS, insert_new
 
 CHUNK = 256
 Asked = tuple[str, str]

@@ -35,7 +35,6 @@ from kb_app.handoff.model import (
     WAITING,
     Case,
     Delivery,
-    Message,
     NewCase,
 )
 from kb_app.handoff.outbox import enqueue
@@ -167,7 +166,9 @@ class HandOff:
             moved = replace(case, step=rung.step, due_at=until)
             address = support.step(rung.step).mail
             if address and self._post.can_mail():
-                subject, body = texts.handed_over(self.house.name("en"), case.number, case.title, case.kind, rung.step, self.story(case), self.desk_link(case))
+                subject, body = texts.handed_over(
+                    self.house.name("en"), case.number, case.title, case.kind, rung.step, self.story(case, connection), self.desk_link(case)
+                )
                 payload = {"to": address, "subject": subject, "body": body, "message_id": self._post.new_message_id()}
                 enqueue(connection, case.case_id, MAIL_SINK, "mail", f"{case.case_id[:18]}:step:{rung.step}", payload, now)
             self._comment(connection, case, f"(taken to the {rung.step})", f"{case.case_id}:step:{rung.step}", now)
@@ -297,13 +298,13 @@ class HandOff:
         """The case at our own desk."""
         return f"{self.house.address}/desk/cases/{case.number}"
 
-    def story(self, case: Case, messages: Sequence[Message] | None = None) -> str:
+    def story(self, case: Case, within: Connection) -> str:
         """Everything that was said and tried, as plain text."""
-        said = self.cases.messages(case.case_id) if messages is None else messages
+        said = self.cases.messages(case.case_id, within=within)
         tried = [f"- {step.get('text', '')}" for step in case.trail]
         lines = [case.message]
         lines += ["", "Tried before:", *tried] if tried else []
-        files = self.cases.attachments(case.case_id)
+        files = self.cases.attachments(case.case_id, within=within)
         lines += ["", f"Files: {', '.join(file.name for file in files)} ({self.desk_link(case)})"] if files else []
         lines += [f"\n{message.author} {message.who}:\n{message.text}" for message in said]
         return "\n".join(lines)
@@ -364,7 +365,9 @@ class HandOff:
         """Keep the case for the desk that it belongs to, where that is not ours."""
         if case.desk == INBOX or case.spam:
             return
-        subject, body = texts.handed_over(self.house.name("en"), case.number, case.title, case.kind, case.step, self.story(case), self.desk_link(case))
+        subject, body = texts.handed_over(
+            self.house.name("en"), case.number, case.title, case.kind, case.step, self.story(case, connection), self.desk_link(case)
+        )
         message_id = self._post.new_message_id()
         payload: dict[str, Any] = {
             "number": case.number, "kind": case.kind, "step": case.step, "language": case.language, "section": case.section, "name": case.name,

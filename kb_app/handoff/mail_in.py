@@ -102,8 +102,7 @@ def _raw(message: Message, name: str) -> str:
 
 def _header(message: Message, name: str) -> str:
     """A header decoded, also where it was sent in bytes of some charset without saying so."""
-    value = message.get(name, "")
-    text = str(value)
+    text = next((" ".join(str(value).split()) for key, value in message.raw_items() if key.casefold() == name.casefold()), "")
     if any(0xDC80 <= ord(char) <= 0xDCFF for char in text):
         return _decode(text.encode("ascii", "surrogateescape"), "")
     return _decoded(text)

@@ -83,8 +83,9 @@ class MailDesk:
             client_id=reading.client_id, mail_message_id=once, spam="",
         )  # fmt: skip
         case = self._handoff.open(new, now, reading.answers if may_reply else ())
-        for start in range(0, len(more), LONGEST_MESSAGE):
-            self._handoff.note(case, "", more[start : start + LONGEST_MESSAGE], now, f"{once}:{start}")
+        for place, start in enumerate(range(0, len(more), LONGEST_MESSAGE), 1):
+            # A millisecond apart, so that they stay in order.
+            self._handoff.note(case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}")
         self._tell_refused(case, refused, once, now)
         return "created"
 

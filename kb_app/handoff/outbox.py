@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 
 from kb_app.db import schema
+from kb_app.db.writing import insert_once
 from kb_app.handoff.model import HOUR, MINUTE, Delivery
 
 log = logging.getLogger("kb_app.handoff")
@@ -66,16 +67,11 @@ class Round:
 
 def enqueue(connection: Connection, case_id: str, sink: str, action: str, key: str, payload: Mapping[str, Any], at: int) -> bool:
     """Keep something to be sent; False where the same (``key``) is kept already."""
-    table = schema.outbox
-    if connection.execute(select(table.c.number).where(table.c.key == key[:64])).first():
-        return False
-    connection.execute(
-        insert(table).values(
-            delivery_id=str(uuid.uuid4()), case_id=case_id, sink=sink, action=action, key=key[:64], payload=orjson.dumps(dict(payload)).decode(),
-            state=WAITING, created_at=at, next_at=at,
-        )
-    )  # fmt: skip
-    return True
+    row = {
+        "delivery_id": str(uuid.uuid4()), "case_id": case_id, "sink": sink, "action": action, "key": key[:64],
+        "payload": orjson.dumps(dict(payload)).decode(), "state": WAITING, "created_at": at, "next_at": at,
+    }  # fmt: skip
+    return insert_once(connection, schema.outbox, row)
 
 
 def pause(attempts: int, chance: Callable[[], float] = random.random) -> int:

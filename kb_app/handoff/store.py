@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import schema
+from kb_app.db.writing import insert_once
 from kb_app.handoff.model import CLOSED, CUSTOMER, OPEN, SOLVED, Attachment, Case, Message, NewCase
 
 # Read aloud without mistakes: no 0 and O, 1 and I.
@@ -73,29 +73,19 @@ class CaseStore:
             "recorded": new.recorded, "spam": new.spam, "changed_at": at, "turn_at": at,
         } | values  # fmt: skip
         row["haystack"] = folded(" ".join(str(row[name]) for name in ("number", "name", "mail", "subject", "message")))
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(table).values(**row))
-        except IntegrityError:
-            found = self._one(connection, table.c.case_id == case_id)
-            if found is None:
-                raise
-            return found, False
-        found = self._one(connection, table.c.case_id == case_id)
-        assert found is not None  # noqa: S101, it was just stored
-        return found, True
+        fresh = insert_once(connection, table, row)
+        while (found := self._one(connection, table.c.case_id == case_id)) is None:
+            # The number is another case's: as likely as being struck by lightning, twice.
+            fresh = insert_once(connection, table, row | {"number": new_number()})
+        return found, fresh
 
     def add_message(self, connection: Connection, case: Case, at: int, author: str, who: str, text: str, mail_message_id: str = "", once: str = "") -> bool:
         """Add what was said; False where the same (``once``) is there already."""
         table = schema.case_messages
         name = str(uuid.uuid5(_CASES, f"message:{once}")) if once else str(uuid.uuid4())
-        if once and connection.execute(select(table.c.message_id).where(table.c.message_id == name)).first():
+        row = {"message_id": name, "case_id": case.case_id, "at": at, "author": author, "who": who[:200], "text": storable(text)}
+        if not insert_once(connection, table, row | {"mail_message_id": mail_message_id[:250]}):
             return False
-        connection.execute(
-            insert(table).values(
-                message_id=name, case_id=case.case_id, at=at, author=author, who=who[:200], text=storable(text), mail_message_id=mail_message_id[:250]
-            )
-        )
         hay = schema.cases.c.haystack
         grown = func.substr(hay + " " + folded(text), 1, LONGEST_HAYSTACK)
         connection.execute(update(schema.cases).where(schema.cases.c.case_id == case.case_id).values(haystack=grown, changed_at=at))
@@ -136,13 +126,13 @@ class CaseStore:
             name = next((found[one] for one in reversed(message_ids) if one in found), None)
             return self._one(connection, schema.cases.c.case_id == name) if name else None
 
-    def messages(self, case_id: str, notes: bool = False) -> list[Message]:
-        """What was said after the first message, oldest first; notes of the desk only where asked for."""
+    def messages(self, case_id: str, notes: bool = False, within: Connection | None = None) -> list[Message]:
+        """What was said after the first message, oldest first; notes of the desk only where asked for. ``within`` a transaction, or by itself."""
         table = schema.case_messages
         condition = table.c.case_id == case_id
         if not notes:
             condition &= table.c.author != "note"
-        with self.engine.connect() as connection:
+        with self._reading(within) as connection:
             return [Message(**row) for row in connection.execute(select(table).where(condition).order_by(table.c.at, table.c.message_id)).mappings()]
 
     def inbox(self, wanted: Filter, now: int, page: int = 1) -> Page:
@@ -180,11 +170,11 @@ class CaseStore:
         table = schema.attachments
         return int(connection.execute(update(table).where(table.c.form_id == form_id, table.c.case_id == "").values(case_id=case_id)).rowcount)
 
-    def attachments(self, case_id: str = "", form_id: str = "") -> list[Attachment]:
-        """The files of a case, or those that a form has brought so far."""
+    def attachments(self, case_id: str = "", form_id: str = "", within: Connection | None = None) -> list[Attachment]:
+        """The files of a case, or those that a form has brought so far. ``within`` a transaction, or by itself."""
         table = schema.attachments
         condition = table.c.case_id == case_id if case_id else (table.c.form_id == form_id) & (table.c.case_id == "")
-        with self.engine.connect() as connection:
+        with self._reading(within) as connection:
             return [Attachment(**row) for row in connection.execute(select(table).where(condition).order_by(table.c.at, table.c.name)).mappings()]
 
     def abandoned_attachments(self, before: int) -> list[Attachment]:
@@ -202,12 +192,7 @@ class CaseStore:
 
     def first_time(self, connection: Connection, source: str, event_id: str, at: int, case_id: str = "") -> bool:
         """Whether this came for the first time; remembered from now on."""
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(schema.received).values(source=source[:40], event_id=event_id[:200], at=at, case_id=case_id))
-        except IntegrityError:
-            return False
-        return True
+        return insert_once(connection, schema.received, {"source": source[:40], "event_id": event_id[:200], "at": at, "case_id": case_id})
 
     def seen(self, source: str, since: int) -> int:
         """How often something came from a source since then."""
@@ -230,6 +215,15 @@ class CaseStore:
                     connection.execute(delete(other).where(other.c.case_id.in_(part)))
             connection.execute(delete(schema.received).where(schema.received.c.at < before))
         return files
+
+    @contextmanager
+    def _reading(self, within: Connection | None) -> Iterator[Connection]:
+        """A transaction that reads what it has written itself; a second connection would wait for the first one's end."""
+        if within is not None:
+            yield within
+            return
+        with self.engine.connect() as connection:
+            yield connection
 
     @staticmethod
     def _one(connection: Connection, condition: ColumnElement[bool]) -> Case | None:

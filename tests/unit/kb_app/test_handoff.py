@@ -1,0 +1,312 @@
+"""What can happen to a case: opened, answered, solved, doubted, taken up again, taken to the next step."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+
+from kb_app.db.engine import migrate, open_database
+from kb_app.handoff.desk import Refusal
+from kb_app.handoff.figures import case_figures, clock, quantile
+from kb_app.handoff.files import FileRefused, Uploads, tidy
+from kb_app.handoff.ladder import next_rung
+from kb_app.handoff.links import BadLink, ExpiredLink, Links
+from kb_app.handoff.model import DAY, HOUR, MINUTE, Case, NewCase
+from kb_app.handoff.notices import Notice, NoticeStore, names_it
+from kb_app.handoff.spam import spam_reason
+from kb_app.handoff.store import Filter
+from kb_app.handoff.support_file import parse_support
+from kb_app.handoff.texts import Quoted
+from tests.unit.kb_app.casework import NOW, House, house
+
+SUPPORT = """
+timezone: Asia/Tokyo
+holidays: JP
+reply: 1 day
+complaints: {reply: 4 hours}
+channels: {form: {hours: {mon-fri: "09:00-18:00"}}}
+ladder: {supervisor: {reply: 2 days, mail: boss@example.com}}
+desks: {away: {type: webhook, url: "https://crm.example.com/cases"}}
+"""
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> House:
+    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
+    migrate(engine)
+    return house(engine, parse_support("support.yml", SUPPORT, ZoneInfo("UTC")), mails=True)
+
+
+def new(form_id: str = "form", message: str = "返品したい", kind: str = "question", **values: object) -> NewCase:
+    return NewCase(form_id, kind, message, name="山田花子", mail="hanako@example.com", language="ja", **values)  # type: ignore[arg-type]
+
+
+def test_a_message_becomes_one_case_however_often_it_is_sent(desk: House) -> None:
+    first, second = desk.handoff.open(new(), NOW), desk.handoff.open(new(), NOW + HOUR)
+    assert first.number == second.number and desk.log.names == ["ticket_created"] and len(desk.mails()) == 1
+    # Friday six in the evening in Japan: the next working day is Tuesday, Monday being a holiday.
+    assert first.due_at == NOW + 4 * DAY and "11月24日(火) 18:00" in desk.mails()[0]["body"]
+
+
+def test_complaints_have_their_own_clock_and_praise_has_none(desk: House) -> None:
+    assert desk.handoff.open(new("c", kind="complaint"), NOW).due_at == NOW + 3 * DAY + 19 * HOUR
+    assert desk.handoff.open(new("p", kind="praise"), NOW).due_at is None
+
+
+def test_the_first_to_reply_owns_the_case_and_keeps_it_through_a_transfer(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW)
+    assert desk.handoff.reply(case, "佐藤", "sato@example.com", "箱はいりません。", NOW + HOUR, "once")
+    assert not desk.handoff.reply(desk.again(case), "佐藤", "sato@example.com", "箱はいりません。", NOW + HOUR, "once")
+    desk.handoff.transfer(desk.again(case), "away", "佐藤", NOW + 2 * HOUR)
+    desk.handoff.reply(desk.again(case), "鈴木", "suzuki@example.com", "もう一度。", NOW + 3 * HOUR)
+    now = desk.again(case)
+    assert (now.owner, now.desk, now.state, now.first_reply_at) == ("sato@example.com", "away", "waiting", NOW + HOUR)
+    with pytest.raises(Refusal):
+        desk.handoff.transfer(now, "nowhere", "佐藤", NOW)
+
+
+def test_solved_is_asked_a_day_later_and_a_no_gives_it_back_to_the_same_owner(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW)
+    desk.handoff.reply(case, "佐藤", "sato@example.com", "こうしてください。", NOW + HOUR)
+    desk.handoff.solve(desk.again(case), "佐藤", NOW + 2 * HOUR, "return")
+    desk.handoff.keep_up(NOW + 25 * HOUR)
+    assert not [mail for mail in desk.mails() if "解決しましたか" in mail["subject"]]
+    for _ in range(2):
+        desk.handoff.keep_up(NOW + 27 * HOUR)
+    (asked,) = [mail for mail in desk.mails() if "解決しましたか" in mail["subject"]]
+    assert "/solved?answer=yes" in asked["body"]
+    desk.handoff.answer(desk.again(case), False, NOW + 30 * HOUR, 2, 1)
+    now = desk.again(case)
+    assert (now.state, now.owner, now.said, now.satisfaction, now.effort) == ("open", "sato@example.com", "no", 2, 1)
+    assert desk.log.names == ["ticket_created", "ticket_resolved", "solved_no"]
+
+
+def test_a_yes_closes_it_and_silence_closes_it_after_a_week(desk: House) -> None:
+    yes, silent = desk.handoff.open(new("a"), NOW), desk.handoff.open(new("b"), NOW)
+    for case in (yes, silent):
+        desk.handoff.solve(desk.again(case), "佐藤", NOW)
+    desk.handoff.answer(desk.again(yes), True, NOW + HOUR)
+    assert desk.again(yes).state == "closed"
+    desk.handoff.keep_up(NOW + 2 * DAY)
+    assert desk.again(silent).state == "solved"
+    desk.handoff.keep_up(NOW + 10 * DAY)
+    assert desk.again(silent).state == "closed"
+    desk.handoff.customer_says(desk.again(silent), "やはりだめでした", NOW + 11 * DAY)
+    assert desk.again(silent).state == "open"
+
+
+def test_the_ladder_opens_when_a_reply_is_late_and_carries_number_and_history(desk: House) -> None:
+    case = desk.handoff.open(new(kind="complaint"), NOW)
+    with pytest.raises(Refusal):
+        desk.handoff.escalate(case, NOW + HOUR)
+    late = (case.due_at or 0) + MINUTE
+    desk.handoff.escalate(desk.again(case), late)
+    now = desk.again(case)
+    assert (now.step, now.number, now.state) == ("supervisor", case.number, "open") and (now.due_at or 0) > late
+    (told,) = [mail for mail in desk.mails() if mail["to"] == "boss@example.com"]
+    assert case.number in told["subject"] and "返品したい" in told["body"]
+    with pytest.raises(Refusal):
+        desk.handoff.escalate(now, late)
+    desk.handoff.solve(now, "部長", late + HOUR)
+    desk.handoff.answer(desk.again(case), False, late + 2 * HOUR)
+    desk.handoff.escalate(desk.again(case), late + 3 * HOUR)
+    assert desk.again(case).step == "ombudsman" and next_rung(desk.again(case), late) is None
+
+
+RUNGS = [
+    ({"state": "open", "due_at": NOW + 1}, (False, "waiting", NOW + 1)),
+    ({"state": "open", "due_at": NOW - 1}, (True, "late", None)),
+    ({"state": "waiting"}, (False, "your turn", None)),
+    ({"state": "solved"}, (False, "say whether it is solved", None)),
+    ({"state": "open", "said": "no", "due_at": NOW + 1}, (True, "unsolved", None)),
+]
+
+
+@pytest.mark.parametrize(("values", "rung"), RUNGS)
+def test_when_the_next_step_is_open(values: dict[str, object], rung: tuple[bool, str, int | None]) -> None:
+    found = next_rung(Case("c", "N", NOW, "question", "x", **values), NOW)  # type: ignore[arg-type]
+    assert found is not None and (found.open, found.why, found.opens_at) == rung and found.step == "supervisor"
+
+
+def test_an_automatic_answer_that_helps_never_reaches_an_agent(desk: House) -> None:
+    answers = [Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。")]
+    helped, not_helped, silent = (desk.handoff.open(new(name, mail_message_id=f"<{name}@x>"), NOW, answers) for name in "abc")
+    assert desk.log.told == [] and {desk.again(case).state for case in (helped, not_helped, silent)} == {"answered"}
+    assert desk.mails()[0]["automatic"] == "auto-replied" and desk.mails()[0]["in_reply_to"] == "<a@x>" and "30日以内です" in desk.mails()[0]["body"]
+    desk.handoff.answer(helped, True, NOW + HOUR)
+    desk.handoff.answer(not_helped, False, NOW + HOUR)
+    assert desk.again(helped).state == "closed" and desk.again(not_helped).state == "open"
+    desk.handoff.keep_up(NOW + DAY)
+    assert desk.again(silent).state == "answered"
+    desk.handoff.keep_up(NOW + 3 * DAY)
+    assert desk.again(silent).state == "open"
+    assert sorted(name for name, number in desk.log.told if number != helped.number) == ["solved_no", "ticket_created", "ticket_created"]
+    assert [name for name, number in desk.log.told if number == helped.number] == ["solved_yes"]
+
+
+def test_spam_waits_apart_and_goes_its_way_when_a_person_says_it_is_none(desk: House) -> None:
+    case = desk.handoff.open(new(spam="links"), NOW)
+    assert desk.log.told == [] and desk.mails() == [] and desk.handoff.cases.inbox(Filter(), NOW).total == 0
+    assert desk.handoff.cases.inbox(Filter(state="all", spam=True), NOW).total == 1
+    desk.handoff.not_spam(case, NOW + HOUR)
+    assert desk.handoff.cases.inbox(Filter(), NOW).total == 1 and desk.log.names == ["ticket_created"]
+
+
+def test_a_state_from_elsewhere_counts_once(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW)
+    assert desk.handoff.state_from("hook:away", "e1", case, True, NOW + HOUR)
+    assert not desk.handoff.state_from("hook:away", "e1", desk.again(case), True, NOW + 2 * HOUR)
+    assert desk.again(case).solved_at == NOW + HOUR and desk.log.names == ["ticket_created", "ticket_resolved"]
+    assert desk.handoff.state_from("hook:away", "e2", desk.again(case), False, NOW + 3 * HOUR) and desk.again(case).state == "open"
+
+
+def test_what_the_log_missed_is_told_later(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_args: object) -> None:
+        raise OperationalError("x", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(desk.log, "tell", locked)
+    desk.handoff.open(new(), NOW)
+    monkeypatch.undo()
+    assert desk.log.names == []
+    for _ in range(2):
+        desk.handoff.keep_up(NOW + MINUTE)
+    assert desk.log.names == ["ticket_created"]
+
+
+def test_nothing_is_told_of_visitors_who_wish_it_so(desk: House) -> None:
+    case = desk.handoff.open(new(recorded=False), NOW)
+    desk.handoff.solve(desk.again(case), "佐藤", NOW)
+    desk.handoff.keep_up(NOW + DAY)
+    assert desk.log.told == [] and desk.again(case).state == "solved"
+
+
+@pytest.mark.parametrize("words", ["返品", "ﾍﾝﾋﾟﾝ", "ヤマダ花子 返品", "HANAKO@example", "山田 つけたし"])
+def test_the_inbox_finds_words_numbers_and_names_however_they_are_typed(desk: House, words: str) -> None:
+    case = desk.handoff.open(new(message="返品、ヘンピン、ヤマダ花子"), NOW)
+    desk.handoff.open(NewCase("other", "question", "送料は?"), NOW)
+    desk.handoff.customer_says(case, "山田です。つけたし", NOW + 1)
+    assert [one.number for one in desk.handoff.cases.inbox(Filter(words=words), NOW).cases] == [case.number]
+    assert desk.handoff.cases.by_number(f" {case.number.lower()} ") is not None
+
+
+def test_what_is_overdue_stands_first(desk: House) -> None:
+    early, late = desk.handoff.open(new("a"), NOW - 10 * DAY), desk.handoff.open(new("b"), NOW)
+    answered = desk.handoff.open(new("c"), NOW - 20 * DAY)
+    desk.handoff.reply(answered, "佐藤", "s@example.com", "はい", NOW)
+    assert [one.number for one in desk.handoff.cases.inbox(Filter(), NOW).cases] == [early.number, late.number, answered.number]
+    assert [one.number for one in desk.handoff.cases.inbox(Filter(state="late"), NOW).cases] == [early.number]
+
+
+def test_percent_signs_are_words_like_others(desk: House) -> None:
+    desk.handoff.open(new(message="100%返金"), NOW)
+    assert desk.handoff.cases.inbox(Filter(words="100%"), NOW).total == 1 and desk.handoff.cases.inbox(Filter(words="1_0"), NOW).total == 0
+
+
+def test_times_are_medians_and_complaints_stand_apart(desk: House) -> None:
+    for number, kind in enumerate(("question", "question", "complaint", "praise")):
+        case = desk.handoff.open(new(f"f{number}", kind=kind), NOW)
+        if number:
+            desk.handoff.reply(desk.again(case), "佐藤", "s@example.com", "はい", NOW + number * HOUR)
+            desk.handoff.solve(desk.again(case), "佐藤", NOW + (number + 2) * HOUR)
+    found = case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW)
+    assert (found.all.cases, found.all.answered, found.all.first_reply_median, found.all.solution_median) == (3, 2, 1.5 * HOUR, 3.5 * HOUR)
+    assert (found.complaints.cases, found.complaints.first_reply_median) == (1, 2 * HOUR) and found.open_now == 1
+    assert case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW, language="en").all.cases == 0
+
+
+def test_quantiles_by_hand() -> None:
+    assert quantile([1, 2, 3, 4], 0.5) == 2.5 and quantile([10], 0.9) == 10 and quantile([], 0.5) is None
+    assert clock([(0, None, None)]).first_reply_median is None
+
+
+# --- links, files, spam, notices -------------------------------------------------------------------------------------------------
+
+
+def test_a_link_opens_one_case_for_one_purpose_for_a_time() -> None:
+    links = Links("secret", 10)
+    token = links.make("case", "one", NOW)
+    assert links.read("case", token, NOW + 9 * DAY) == "one"
+    with pytest.raises(ExpiredLink):
+        links.read("case", token, NOW + 11 * DAY)
+    for wrong in (token[:-9] + ("A" if token[-9] != "A" else "B") + token[-8:], "", "x.y", token[1:], Links("other", 10).make("case", "one", NOW)):
+        with pytest.raises(BadLink):
+            links.read("case", wrong, NOW)
+    with pytest.raises(BadLink):
+        links.read("notice", token, NOW)
+
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("写真.png", PNG, ""), ("メモ.txt", "箱が壊れていた".encode("cp932"), ""), ("a.csv", "数,量\n1,2".encode(), ""), ("a.pdf", b"%PDF-1.7\n%...", ""),
+        ("setup.exe", b"MZ\x90", "type"), ("page.html", b"<script>", "type"), ("a.svg", b"<svg/>", "type"), ("photo.png", b"MZ\x90\x00" * 20, "misnamed"),
+        ("photo.jpg", PNG, "misnamed"), ("note.txt", b"<html><script>alert(1)</script>", "misnamed"), ("note.txt", PNG, "misnamed"),
+        ("a.pdf", b"PK\x03\x04", "misnamed"),
+        ("empty.txt", b"", "empty"), ("big.txt", b"x" * 2_000, "large"), ("none", b"x", "type"), ("a.png.exe", PNG, "type"),
+    ],
+)  # fmt: skip
+def test_a_file_is_taken_by_what_is_in_it(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+    import io
+
+    uploads = Uploads(tmp_path / "uploads")
+    try:
+        kept = uploads.keep(io.BytesIO(content), name, "form", 1_000, NOW)
+    except FileRefused as refused:
+        assert refused.why == why
+        assert not list((tmp_path / "uploads").glob("*"))
+    else:
+        assert not why and uploads.path(kept).read_bytes() == content and uploads.path(kept).stat().st_mode & 0o077 == 0
+
+
+@given(st.text(max_size=300))
+def test_no_name_leads_out_of_the_folder(name: str) -> None:
+    shown = tidy(name)
+    assert 0 < len(shown) <= 120 and not set(shown) & set("/\\\n\r\0") and shown not in (".", "..")
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "hidden", "reason"),
+    [
+        ("返品したいです。 https://example.com/order を見てください", "花子", "", ""), ("http://a http://b http://c http://d", "", "", "links"),
+        ("hi", "http://win.example", "", "link in name"), ("hi", "x", "http://", "hidden field"), ("[url=a] [url=b] [url=c] [url=d]", "", "", "links"),
+    ],
+)  # fmt: skip
+def test_what_looks_like_spam(message: str, name: str, hidden: str, reason: str) -> None:
+    assert spam_reason(message, name, hidden) == reason
+
+
+NOTICE = Notice("n", {"ja": "配送の遅れ", "en": "Deliveries are late"}, {}, NOW, NOW + DAY, ("ja",), ("delivery",), ("荷物が届かない",))
+
+
+def test_a_notice_is_shown_while_it_lasts_where_it_belongs() -> None:
+    assert [NOTICE.active(at) for at in (NOW - 1, NOW, NOW + DAY - 1, NOW + DAY)] == [False, True, True, False]
+    assert NOTICE.for_reader("ja") and NOTICE.for_reader("ja", "delivery") and not NOTICE.for_reader("ja", "returns") and not NOTICE.for_reader("en")
+
+
+@pytest.mark.parametrize(
+    ("query", "named"), [("荷物が届かない", True), ("荷物が届かないのですが", True), ("荷物", False), ("配送の遅れ", True), ("返品", False), ("", False)]
+)
+def test_a_query_names_a_notice(query: str, named: bool) -> None:
+    assert names_it(NOTICE, query) is named
+
+
+def test_whoever_asked_is_told_once_when_it_is_over(desk: House) -> None:
+    notices = NoticeStore(desk.engine)
+    notices.add(NOTICE)
+    assert notices.subscribe("n", "Hanako@example.com", "ja", NOW) and notices.subscribe("n", "hanako@example.com", "ja", NOW)
+    assert not notices.subscribe("n", "nobody", "ja", NOW) and notices.waiting("n") == 1
+    notices.subscribe("n", "taro@example.com", "en", NOW)
+    notices.unsubscribe("n", "taro@example.com")
+    assert notices.active(NOW) == [NOTICE]
+
+    def mail_for(_notice: Notice, mail: str, _lang: str) -> dict[str, str]:
+        return {"to": mail}
+
+    assert notices.end(NOW + HOUR, mail_for) == 0 and notices.end(NOW + DAY, mail_for) == 1 and notices.end(NOW + 2 * DAY, mail_for) == 0
+    assert [mail["to"] for mail in desk.mails()] == ["hanako@example.com"] and notices.active(NOW + HOUR) == []

@@ -1,0 +1,253 @@
+"""Mails that come in, in the charsets and states that mails come in: cases, threads, one automatic reply, no loops."""
+
+from email.message import EmailMessage
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb_app.db.engine import migrate, open_database
+from kb_app.handoff.files import Uploads
+from kb_app.handoff.mail_in import automatic, read_mail
+from kb_app.handoff.mailbox import REPLIES_A_DAY, MailDesk, Reading, without_quote
+from kb_app.handoff.model import DAY, HOUR
+from kb_app.handoff.store import Filter
+from kb_app.handoff.support_file import parse_support
+from kb_app.handoff.texts import Quoted
+from kb_app.people import question_of
+from tests.unit.kb_app.casework import NOW, House, house
+
+STRICT = (Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。"),)
+
+
+def mail(subject: str = "返品したい", text: str = "箱がありません。", sender: str = "山田花子 <hanako@example.com>", **headers: str) -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, "help@example.com", subject
+    message["Message-ID"] = headers.pop("message_id", f"<{abs(hash((subject, text, sender)))}@mail.example.com>")
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message.as_bytes()
+
+
+def bare(charset: str, subject: bytes, body: bytes, declared: str = "") -> bytes:
+    """A mail as old programs send it: the subject in bytes, the charset as declared."""
+    head = b"From: =?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= <hanako@example.com>\r\nMessage-ID: <old@example.com>\r\nSubject: " + subject
+    return head + f"\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset={declared or charset}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode() + body
+
+
+WORDS = "返品したい①、ﾊﾝｶｸ"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        bare("iso-2022-jp", b"=?ISO-2022-JP?B?GyRCSlZJSiQ3JD8kJBsoQg==?=", "返品したい".encode("iso2022_jp")),
+        bare("shift_jis", "返品したい".encode("cp932"), WORDS.encode("cp932")),
+        bare("utf-8", "返品したい".encode("cp932"), WORDS.encode("cp932")),
+        bare("euc-jp", "返品したい".encode(), "返品したい".encode("euc_jp")),
+        bare("utf-8", "返品したい".encode(), WORDS.encode()),
+        bare("x-unknown", "返品したい".encode(), WORDS.encode()),
+        bare("us-ascii", b"=?utf-8?B?6L+U5ZOB44GX44Gf44GE?=", WORDS.encode()),
+    ],
+    ids=["ISO-2022-JP", "Shift_JIS", "said UTF-8, is Shift_JIS", "EUC-JP", "UTF-8", "unknown charset", "said ASCII"],
+)
+def test_japanese_mails_of_every_charset_are_read(raw: bytes) -> None:
+    found = read_mail(raw)
+    assert found.subject == "返品したい" and found.text.startswith("返品したい") and (found.sender, found.sender_name) == ("hanako@example.com", "山田")
+
+
+BROKEN = [
+    b"", b"\r\n\r\n", b"From: <>\r\n\r\nx", b"Content-Type: multipart/mixed\r\n\r\nno boundary", b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nx",
+    b"Subject: =?utf-8?B?broken?=\r\n\r\nx", b"Content-Type: text/plain; charset=\"\xff\"\r\n\r\n\xff\xfe",
+    b"From: a\r\nFrom: b\r\nSubject: c\r\nSubject: d\r\n\r\n",
+    b"Content-Transfer-Encoding: base64\r\n\r\n!!!!", b"Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n", b"Subject: \x1b$B\r\n\r\n\x1b$B",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", BROKEN)
+def test_broken_mails_are_read_as_far_as_they_go(raw: bytes) -> None:
+    assert isinstance(read_mail(raw).text, str)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_the_reader(raw: bytes) -> None:
+    found = read_mail(b"From: a@example.com\r\nSubject: x\r\n" + raw)
+    assert "\n" not in found.subject and "\n" not in found.sender_name
+
+
+def test_html_is_read_as_text() -> None:
+    message = EmailMessage()
+    message["From"], message["Subject"] = "a@example.com", "x"
+    message.set_content("<html><style>p{}</style><p>返品は&amp;交換は<br>どちら?</p><script>alert(1)</script></html>", subtype="html")
+    assert read_mail(message.as_bytes()).text == "返品は&交換は\nどちら?"
+
+
+@pytest.mark.parametrize(
+    ("headers", "by"),
+    [
+        ({"Auto_Submitted": "auto-replied"}, "Auto-Submitted"), ({"Auto_Submitted": "no"}, ""), ({"Precedence": "bulk"}, "Precedence"),
+        ({"List_Id": "<news.example.com>"}, "List-Id"), ({"Return_Path": "<>"}, "Return-Path"),
+        ({"X_Auto_Response_Suppress": "All"}, "X-Auto-Response-Suppress"), ({}, ""),
+    ],
+)  # fmt: skip
+def test_machines_are_told_from_people(headers: dict[str, str], by: str) -> None:
+    import email
+
+    assert automatic(email.message_from_bytes(mail(**headers))) == by
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> House:
+    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
+    migrate(engine)
+    support = "desks: {branch: {type: smtp, mail: branch@example.com}}\nladder: {supervisor: {mail: boss@example.com}}"
+    return house(engine, parse_support("support.yml", support, ZoneInfo("UTC")), mails=True)
+
+
+@pytest.fixture
+def inbox(desk: House, tmp_path: Path) -> MailDesk:
+    return MailDesk(desk.handoff, Uploads(tmp_path / "uploads"), read, ["help@example.com"])
+
+
+def read(subject: str, text: str) -> Reading:
+    return Reading(language="ja", section="returns", answers=STRICT if "返品" in subject else ())
+
+
+def only(desk: House):  # type: ignore[no-untyped-def]
+    (case,) = desk.handoff.cases.inbox(Filter(state="all"), NOW).cases
+    return desk.again(case)
+
+
+def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answers(desk: House, inbox: MailDesk) -> None:
+    assert [inbox.take(mail(), NOW), inbox.take(mail(), NOW + HOUR)] == ["created", "known"]
+    case, (reply,) = only(desk), desk.mails()
+    assert (case.mail, case.name, case.channel, case.state, case.message) == ("hanako@example.com", "山田花子", "mail", "answered", "箱がありません。")
+    assert "30日以内です。" in reply["body"] and "solved?answer=yes" in reply["body"] and "solved?answer=no" in reply["body"]
+    assert reply["automatic"] == "auto-replied" and reply["in_reply_to"].endswith("@mail.example.com>")
+
+
+def test_a_mail_that_no_article_answers_goes_to_a_person(desk: House, inbox: MailDesk) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    assert only(desk).state == "open" and desk.log.names == ["ticket_created"] and "受け付けました" in desk.mails()[0]["subject"]
+
+
+def test_a_reply_finds_its_case_by_references_and_reopens_it(desk: House, inbox: MailDesk) -> None:
+    inbox.take(mail(), NOW)
+    sent = desk.mails()[0]["message_id"]
+    text = "まだです。\n\n> これは自動の返信です\n> 解決しましたか"
+    assert inbox.take(mail("Re: 返品したい", text, message_id="<r1@x>", References=f"<other@x> {sent}"), NOW + HOUR) == "added"
+    assert inbox.take(mail("Re: 返品したい", text, message_id="<r1@x>", References=sent), NOW + HOUR) == "known"
+    assert [one.text for one in desk.handoff.cases.messages(only(desk).case_id)] == ["まだです。"] and only(desk).state == "open"
+    # And an answer to that answer, which names only the customer's own mail.
+    assert inbox.take(mail("Re: 返品したい", "もう一つ", message_id="<r2@x>", In_Reply_To="<r1@x>"), NOW + 2 * HOUR) == "added"
+
+
+def test_a_number_in_the_subject_joins_only_the_cases_own_sender(desk: House, inbox: MailDesk) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    number = only(desk).number
+    assert inbox.take(mail(f"Re: [#{number}]", "つづき", message_id="<a@x>"), NOW) == "added"
+    assert inbox.take(mail(f"Re: [#{number}]", "見せて", sender="eve@example.com", message_id="<b@x>"), NOW) == "created"
+    assert [one.text for one in desk.handoff.cases.messages(only_of(desk, number).case_id)] == ["つづき"]
+
+
+def only_of(desk: House, number: str):  # type: ignore[no-untyped-def]
+    return desk.handoff.cases.by_number(number)
+
+
+def test_the_desk_that_has_a_case_answers_by_mail(desk: House, inbox: MailDesk) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    desk.handoff.transfer(only(desk), "branch", "佐藤", NOW)
+    import json
+
+    from sqlalchemy import text
+
+    with desk.engine.connect() as connection:
+        sent = json.loads(connection.execute(text("select payload from outbox where sink = 'branch'")).scalar_one())["message_id"]
+    assert inbox.take(mail("Re: x", "電球を替えてください。", sender="Branch <branch@example.com>", References=sent), NOW + HOUR) == "answered"
+    assert only(desk).state == "waiting" and desk.mails()[-1]["to"] == "hanako@example.com" and "電球を替えて" in desk.mails()[-1]["body"]
+
+
+@pytest.mark.parametrize("header", [{"Auto_Submitted": "auto-replied"}, {"Precedence": "list"}, {"List_Id": "<l.example.com>"}])
+def test_machines_get_no_automatic_reply(desk: House, inbox: MailDesk, header: dict[str, str]) -> None:
+    assert inbox.take(mail(**header), NOW) == "created"
+    assert only(desk).state == "open" and all(sent["automatic"] != "auto-replied" for sent in desk.mails())
+
+
+def test_two_machines_do_not_answer_each_other_for_ever(desk: House, inbox: MailDesk) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    before = len(desk.mails())
+    for number in range(20):
+        last = desk.mails()[-1]["message_id"]
+        assert (
+            inbox.take(mail("Re: 不在です", "休みです", message_id=f"<v{number}@x>", References=last, Auto_Submitted="auto-replied"), NOW + number) == "noted"
+        )
+    assert len(desk.mails()) == before
+
+
+def test_a_storm_of_bounces_makes_no_case_and_no_mail(desk: House, inbox: MailDesk) -> None:
+    for number in range(200):
+        raw = mail("Undelivered Mail Returned to Sender", "550", sender="MAILER-DAEMON@mx.example.com", message_id=f"<b{number}@x>", Return_Path="<>")
+        assert inbox.take(raw, NOW + number) == "ignored"
+    assert desk.mails() == [] and desk.handoff.cases.inbox(Filter(state="all"), NOW).total == 0
+
+
+def test_our_own_mails_are_not_answered(inbox: MailDesk) -> None:
+    assert inbox.take(mail(sender="help@example.com"), NOW) == "ignored"
+
+
+def test_one_address_gets_few_automatic_replies_a_day(desk: House, inbox: MailDesk) -> None:
+    for number in range(10):
+        inbox.take(mail(f"返品 {number}"), NOW + number)
+    assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY
+    inbox.take(mail("返品 again"), NOW + DAY + HOUR)
+    assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY + 1
+
+
+def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(desk: House, inbox: MailDesk) -> None:
+    raw = b"From: =?utf-8?Q?a=0ABcc:_eve@example.com?= <hanako@example.com>\r\nSubject: =?utf-8?Q?x=0D=0ABcc:_eve@example.com?=\r\nMessage-ID: <s@x>\r\n\r\nhi"
+    inbox.take(raw, NOW)
+    case = only(desk)
+    assert "\n" not in case.name and "\n" not in case.subject
+    from kb_app.mailing import Mail, _message
+    from tests.support import make_settings
+
+    made = _message(make_settings(Path(), Path(), mail_from="help@example.com"), Mail("a@example.com", "x\r\nBcc: eve@example.com", "", to_name="a\nBcc: e"))
+    assert made["Bcc"] is None and "\n" not in made["Subject"]
+
+
+def test_files_are_kept_and_what_is_not_taken_is_noted(desk: House, inbox: MailDesk) -> None:
+    message = EmailMessage()
+    message["From"], message["Subject"], message["Message-ID"] = "hanako@example.com", "電気", "<f@x>"
+    message.set_content("写真です")
+    message.add_attachment(b"%PDF-1.7 x", maintype="application", subtype="pdf", filename="領収書.pdf")
+    message.add_attachment(b"MZ", maintype="application", subtype="octet-stream", filename="写真.exe")
+    inbox.take(message.as_bytes(), NOW)
+    case = only(desk)
+    assert [file.name for file in desk.handoff.cases.attachments(case.case_id)] == ["領収書.pdf"]
+    assert "写真.exe (type)" in desk.handoff.cases.messages(case.case_id, notes=True)[0].text
+
+
+def test_a_long_mail_is_kept_whole(desk: House, inbox: MailDesk) -> None:
+    text = "長い。" * 5_000
+    inbox.take(mail("電気", text), NOW)
+    case = only(desk)
+    assert case.message + "".join(one.text for one in desk.handoff.cases.messages(case.case_id, notes=True)) == text
+
+
+def test_a_reply_is_kept_without_the_mail_it_quotes() -> None:
+    assert without_quote("はい。\n\n> 前の\n> 文") == "はい。" and without_quote("> だけ") == "> だけ"
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "asked"),
+    [
+        ("Re: 返品の送料はいくらですか", "本文", "返品の送料はいくらですか"), ("お問い合わせ", "返品したい", "お問い合わせ 返品したい"),
+        ("", "> 引用\n返品", "返品"),
+        ("Fwd: RE: where is my parcel", "x", "where is my parcel"),
+    ],
+)  # fmt: skip
+def test_what_a_mail_asks(subject: str, text: str, asked: str) -> None:
+    assert question_of(subject, text) == asked
