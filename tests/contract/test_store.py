@@ -319,9 +319,7 @@ def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0001")
-        connection.execute(
-            text(f"insert into cases (case_id, number, form_id, at, kind, message, name, mail, language, query_id, client_id, state) values {row}")
-        )
+        connection.execute(text(OLD_CASE))
     migrate(engine)
     cases = CaseStore(engine)
     case = cases.by_number("K3F9K3F9")
