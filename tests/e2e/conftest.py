@@ -20,6 +20,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from indexer.build import Paths, build
+from search.warming import WarmingEmbedder
+from tests.e2e.shop import Shop, open_shop
+
 ROOT = Path(__file__).resolve().parents[2]
 # Chromium without a window calls itself headless, and so would be taken for a bot.
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -137,3 +141,19 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: WarmingEmbedder) -> Path:
+    """The sample articles and their index, embedded once for all tests in this process."""
+    folder = tmp_path_factory.mktemp("built")
+    shutil.copytree(ROOT / "articles", folder / "articles")
+    build(Paths(folder / "articles", folder / "var"), real_embedder)
+    return folder
+
+
+@pytest.fixture
+def shop(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder) -> Iterator[Shop]:
+    """The sample shop, its clock on 1 December 2026."""
+    with open_shop(built, tmp_path, real_embedder) as opened:
+        yield opened

@@ -1,95 +1,15 @@
 """One question's life: asked and not answered, seen as a gap, written, found, confirmed, and taken back by a later message."""
 
 import re
-import shutil
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from urllib.parse import quote
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
-from indexer.build import Paths, build
-from kb_app import create_app
-from kb_app.services import Services, build_services
-from search.warming import WarmingEmbedder
-from tests.e2e.conftest import ROOT
-from tests.support import make_settings
+from tests.e2e.shop import PASSWORD, Opener, Shop, as_lead, ask
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
-Opener = Callable[..., Page]
-PASSWORD = "correct horse battery"
-
-
-@dataclass
-class Shop:
-    """The sample shop in this process, so that its clock can be moved."""
-
-    services: Services
-    url: str
-    moment: datetime
-
-    def later(self, **by: float) -> None:
-        """Let time pass, and let the jobs do what they do every few minutes."""
-        self.services.events.flush()
-        self.moment += timedelta(**by)
-        self.services.work_out(everything=True)
-        self.services.work_out_gaps()
-
-    def publish(self) -> None:
-        """What the watcher does after a save."""
-        self.services.accept(self.services.rebuild())
-        self.later(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: WarmingEmbedder) -> Path:
-    """The sample articles and their index, embedded once for all tests here."""
-    folder = tmp_path_factory.mktemp("built")
-    shutil.copytree(ROOT / "articles", folder / "articles")
-    build(Paths(folder / "articles", folder / "var"), real_embedder)
-    return folder
-
-
-@pytest.fixture
-def shop(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder) -> Iterator[Shop]:
-    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
-    articles = tmp_path / "articles"
-    made = Shop(None, "", datetime(2026, 12, 1, 9, 0, tzinfo=UTC))  # type: ignore[arg-type]
-    settings = make_settings(articles, tmp_path / "var", site_name="Tsubame Store Help", survey_share=0, writer_panel="off", contact_phone="0120-000-123")
-    made.services = build_services(settings, embedder=real_embedder, clock=lambda: made.moment)
-    made.services.accept(made.services.rebuild())
-    made.services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
-    server = make_server("127.0.0.1", 0, create_app(made.services), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    yield made
-    server.shutdown()
-    made.services.events.close()
-
-
-def ask(shop: Shop, open_page: Opener, text: str, lang: str = "ja") -> Page:
-    """Somebody of their own asks."""
-    page = open_page(f"{shop.url}/{lang}/", locale=f"{lang}-{lang.upper()}")
-    page.get_by_role("combobox").fill(text)
-    page.get_by_role("combobox").press("Enter")
-    page.wait_for_url("**/search?q=**")
-    shop.moment += timedelta(minutes=7)
-    return page
-
-
-def as_lead(shop: Shop, open_page: Opener, path: str = "/desk/") -> Page:
-    page = open_page(f"{shop.url}/account/sign-in?next={quote(path)}", locale="ja-JP")
-    page.get_by_label("メールアドレス").fill("lead@example.com")
-    page.get_by_label("パスワード").fill(PASSWORD)
-    page.get_by_role("button", name="ログイン").click()
-    page.wait_for_url(f"**{path}")
-    return page
 
 
 def figure(page: Page, name: str) -> str:
@@ -151,7 +71,8 @@ def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
     reader.get_by_role("link", name="お問い合わせ").first.click()
     reader.get_by_label("内容").fill("学割がないのは困ります。090-1234-5678 に電話をください。")
     reader.get_by_role("button", name="送信する").click()
-    expect(reader.locator(".case-number")).to_be_visible()
+    reader.get_by_role("button", name="担当者に送る").click()
+    expect(reader.locator("main").get_by_role("status")).to_contain_text("受け付けました")
     shop.later(minutes=10)
     desk.goto(f"{shop.url}/desk/")
     assert figure(desk, "セルフサービスで解決(確認済み)") == "0 / 5"

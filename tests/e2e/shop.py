@@ -1,0 +1,97 @@
+"""The sample shop in this process, with people who ask and people who help."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+from kb_app import create_app
+from kb_app.services import Services, build_services
+from search.warming import WarmingEmbedder
+from tests.support import make_settings
+
+Opener = Callable[..., Page]
+PASSWORD = "correct horse battery"
+BEGIN = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+
+
+@dataclass
+class Shop:
+    """The sample shop in this process, so that its clock can be moved."""
+
+    services: Services
+    url: str
+    moment: datetime
+
+    def later(self, **by: float) -> None:
+        """Let time pass, and let the jobs do what they do every few minutes."""
+        self.services.events.flush()
+        self.moment += timedelta(**by)
+        self.services.work_out(everything=True)
+        self.services.work_out_gaps()
+
+    @property
+    def now(self) -> int:
+        """The shop's clock, in milliseconds."""
+        return int(self.moment.timestamp() * 1000)
+
+    def post(self, **by: float) -> None:
+        """Let time pass, and let everything that is due be sent and fetched."""
+        self.services.events.flush()
+        self.moment += timedelta(**by)
+        self.services.people.run(self.now)
+
+    def publish(self) -> None:
+        """What the watcher does after a save."""
+        self.services.accept(self.services.rebuild())
+        self.later(minutes=5)
+
+
+@contextmanager
+def open_shop(built: Path, folder: Path, embedder: WarmingEmbedder, begin: datetime = BEGIN, **given: Any) -> Iterator[Shop]:
+    """The shop, served until the end of the block; ``built`` holds its articles and their index."""
+    shutil.copytree(built, folder, dirs_exist_ok=True)
+    made = Shop(None, "", begin)  # type: ignore[arg-type]
+    values = {"site_name": "Tsubame Store Help", "survey_share": 0, "writer_panel": "off", "contact_phone": "0120-000-123", **given}
+    made.services = build_services(make_settings(folder / "articles", folder / "var", **values), embedder=embedder, clock=lambda: made.moment)
+    made.services.accept(made.services.rebuild())
+    for role, name in (("lead", "Hanako"), ("agent", "Sato")):
+        made.services.users.add(f"{role}@example.com", role, name, PASSWORD)
+    server = make_server("127.0.0.1", made.services.settings.port if "base_url" in given else 0, create_app(made.services), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        made.services.events.close()
+
+
+def ask(shop: Shop, open_page: Opener, text: str, lang: str = "ja") -> Page:
+    """Somebody of their own asks."""
+    page = open_page(f"{shop.url}/{lang}/", locale=f"{lang}-{lang.upper()}")
+    page.get_by_role("combobox").fill(text)
+    page.get_by_role("combobox").press("Enter")
+    page.wait_for_url("**/search?q=**")
+    shop.moment += timedelta(minutes=7)
+    return page
+
+
+def as_lead(shop: Shop, open_page: Opener, path: str = "/desk/", who: str = "lead") -> Page:
+    """Somebody who works here, signed in."""
+    page = open_page(f"{shop.url}/account/sign-in?next={quote(path)}", locale="ja-JP")
+    page.get_by_label("メールアドレス").fill(f"{who}@example.com")
+    page.get_by_label("パスワード").fill(PASSWORD)
+    page.get_by_role("button", name="ログイン").click()
+    page.wait_for_url(f"**{path}")
+    return page
