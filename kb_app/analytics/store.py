@@ -126,7 +126,7 @@ class EventStore:
             gone += connection.execute(delete(schema.actions).where((schema.actions.c.client_id == client_id) | schema.actions.c.query_id.in_(asked))).rowcount
             gone += connection.execute(delete(schema.queries).where(schema.queries.c.client_id == client_id)).rowcount
             connection.execute(delete(schema.episodes).where(schema.episodes.c.client_id == client_id))
-            connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id=""))
+            connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id="", trail="[]"))
         return gone
 
     def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None) -> list[Any]:

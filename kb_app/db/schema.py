@@ -213,6 +213,8 @@ cases = Table(
     Column("recorded", Boolean, nullable=False, default=True, server_default=true()),
     Column("spam", String(32), nullable=False, default="", server_default=""),
     Column("due_at", BigInteger),
+    # Until when the first answer was promised, kept for the figures.
+    Column("promised_at", BigInteger),
     # Since when it is our turn; when we first answered; when it was said to be solved; when we asked whether it was.
     Column("turn_at", BigInteger),
     Column("first_reply_at", BigInteger),

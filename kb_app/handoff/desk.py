@@ -107,7 +107,9 @@ class HandOff:
         desk = INBOX if new.spam else support.desk_for(new.kind, new.language, new.section)
         held = bool(answers) and bool(new.mail) and self._post.can_mail()
         with self.cases.changing() as connection:
-            case, fresh = self.cases.add(connection, new, now, due_at=until, desk=desk, state=ANSWERED if held else OPEN)
+            case, fresh = self.cases.add(
+                connection, new, now, due_at=until, promised_at=until if support.promised else None, desk=desk, state=ANSWERED if held else OPEN
+            )
             if not fresh:
                 return case
             self.cases.attach(connection, new.form_id, case.case_id)

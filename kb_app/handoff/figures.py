@@ -36,6 +36,8 @@ class CaseFigures:
     said_no: int
     satisfaction: tuple[int, ...]
     effort: tuple[int, ...]
+    promised: int
+    kept: int
     open_now: int
     late_now: int
 
@@ -45,7 +47,17 @@ def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = 
     table = schema.cases
     conditions: list[ColumnElement[bool]] = [table.c.at >= start, table.c.at < end, table.c.spam == "", table.c.kind != "praise"]
     conditions += [table.c[name] == value for name, value in (("channel", channel), ("language", language), ("section", section)) if value]
-    columns = (table.c.kind, table.c.at, table.c.first_reply_at, table.c.solved_at, table.c.asked_at, table.c.said, table.c.satisfaction, table.c.effort)
+    columns = (
+        table.c.kind,
+        table.c.at,
+        table.c.promised_at,
+        table.c.first_reply_at,
+        table.c.solved_at,
+        table.c.asked_at,
+        table.c.said,
+        table.c.satisfaction,
+        table.c.effort,
+    )
     ours = (table.c.state == OPEN) & (table.c.spam == "")
     with engine.connect() as connection:
         rows = connection.execute(select(*columns).where(*conditions)).all()
@@ -59,6 +71,8 @@ def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = 
         said_no=sum(row.said == "no" for row in rows),
         satisfaction=tuple(row.satisfaction for row in rows if row.satisfaction),
         effort=tuple(row.effort for row in rows if row.effort),
+        promised=sum(row.promised_at is not None and (row.first_reply_at is not None or row.promised_at < now) for row in rows),
+        kept=sum(row.promised_at is not None and row.first_reply_at is not None and row.first_reply_at <= row.promised_at for row in rows),
         open_now=int(open_now),
         late_now=int(late_now),
     )

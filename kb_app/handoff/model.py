@@ -84,6 +84,7 @@ class Case:
     recorded: bool = True
     spam: str = ""
     due_at: int | None = None
+    promised_at: int | None = None
     turn_at: int | None = None
     first_reply_at: int | None = None
     solved_at: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -54,6 +55,11 @@ def set_up_names() -> dict[str, Any]:
             "click_through_per_impression": _("Click-through per article shown"),
             "mean_reciprocal_rank": _("Mean reciprocal rank of clicks"),
             "refinement_rate": _("Asked again in other words"),
+            "promise_kept": _("Promises kept"),
+            "case_solved": _("Solved, of those who say"),
+            "case_response": _("Answered when asked"),
+            "satisfied": _("Satisfied (4 or 5 of 5)"),
+            "easy": _("It was easy (4 or 5 of 5)"),
             "seconds_to_answer": _("Seconds to the first article read"),
         },
         "reason_names": {
@@ -216,7 +222,9 @@ def definitions() -> str:
 def pillars() -> str:
     """KPMG's six pillars, each tied to figures above."""
     shown = period()
-    return render_template("desk/pillars.html", period=shown, args=arguments(shown), pillars=scorecard(reports().counts(shown)))
+    return render_template(
+        "desk/pillars.html", period=shown, args=arguments(shown), pillars=scorecard(reports().counts(shown), _said_figures(_case_figures(shown)))
+    )
 
 
 @blueprint.get("/export.<form>")
@@ -230,14 +238,18 @@ def export(form: str) -> Response:
     lines = [line for line in reader.top_questions(shown, 1_000) if line.numbers["people"] >= least]
     services().users.note(user().mail, "exported", f"{shown.first} to {shown.last}")
     if form == "json":
-        figures = [vars(figure) for figure in reader.figures(shown)]
+        figures = [vars(figure) for figure in [*reader.figures(shown), *_said_figures(_case_figures(shown))]]
         questions = [{"text": line.text, **line.numbers} for line in lines]
         body = {"from": shown.first, "to": shown.last, "figures": figures, "questions": questions, "unseen": reader.unseen(shown)}
+        body |= {"cases": asdict(_case_figures(shown))}
         return Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), mimetype="application/json", headers=_attached("figures.json"))
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["figure", "formula", "part", "whole", "value", "low", "high"])
-    writer.writerows([figure.name, figure.formula, figure.part, figure.whole, figure.value, figure.low, figure.high] for figure in reader.figures(shown))
+    writer.writerows(
+        [figure.name, figure.formula, figure.part, figure.whole, figure.value, figure.low, figure.high]
+        for figure in [*reader.figures(shown), *_said_figures(_case_figures(shown))]
+    )
     writer.writerow([])
     writer.writerow(["question", "searches", "people", "no answer"])
     writer.writerows([harmless(line.text), line.numbers["searches"], line.numbers["people"], line.numbers["no answer"]] for line in lines)
@@ -307,6 +319,7 @@ def _said_figures(found: CaseFigures) -> list[Figure]:
     """What customers say of their cases, as shares with their interval."""
     said = found.said_yes + found.said_no
     return [
+        share("promise_kept", "first answers within the promised time / cases answered or overdue", found.kept, found.promised),
         share("case_solved", "said yes / said yes or no", found.said_yes, said),
         share("case_response", "said yes or no / asked", min(said, found.asked), found.asked),
         share("satisfied", "4 or 5 / answers", sum(value >= 4 for value in found.satisfaction), len(found.satisfaction)),

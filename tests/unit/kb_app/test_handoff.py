@@ -213,6 +213,7 @@ def test_times_are_medians_and_complaints_stand_apart(desk: House) -> None:
             desk.handoff.solve(desk.again(case), "佐藤", NOW + (number + 2) * HOUR)
     found = case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW)
     assert (found.all.cases, found.all.answered, found.all.first_reply_median, found.all.solution_median) == (3, 2, 1.5 * HOUR, 3.5 * HOUR)
+    assert (found.promised, found.kept) == (2, 2)
     assert (found.complaints.cases, found.complaints.first_reply_median) == (1, 2 * HOUR) and found.open_now == 1
     assert case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW, language="en").all.cases == 0
 

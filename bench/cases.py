@@ -1,0 +1,111 @@
+"""An inbox of ten thousand cases: how long its list, a search and one case take, as an agent's pages; and what the foot of a page costs.
+
+python -m bench.cases [--cases 10000] [--database URL|postgresql] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from flask.testing import FlaskClient
+
+from bench.writers import database_of, served
+from kb_app import create_app
+from kb_app.handoff.model import NewCase
+from kb_app.services import Services
+
+WORDS = """
+返品 送料 箱 届かない 壊れた 交換 領収書 注文 取り消し 住所 変更 支払い カード 保証 修理 ポイント 会員 解約 ギフト 包装
+order parcel refund late broken address invoice cancel warranty points
+""".split()
+PASSWORD = "correct horse battery"  # noqa: S105
+TIMES = 30
+CLOCK = int(time.time() * 1000)
+
+
+def fill(services: Services, count: int, chance: random.Random) -> float:
+    """Cases of four weeks in every state, a third with a reply; returns the seconds it took."""
+    started = time.perf_counter()
+    handoff = services.people.handoff
+    for number in range(count):
+        at = CLOCK - chance.randrange(28 * 24 * 3_600_000)
+        text = " ".join(chance.choices(WORDS, k=chance.randrange(8, 60)))
+        kind = chance.choice(("question", "question", "problem", "complaint"))
+        case = handoff.open(NewCase(f"bench-{number}", kind, text, f"客 {number}", f"c{number}@example.com", "ja"), at)
+        if chance.random() < 0.34:
+            handoff.reply(case, "佐藤", "agent@example.com", " ".join(chance.choices(WORDS, k=30)), at + 3_600_000)
+        if chance.random() < 0.5:
+            found = handoff.cases.case(case.case_id)
+            assert found is not None
+            handoff.solve(found, "佐藤", at + 7_200_000)
+    return time.perf_counter() - started
+
+
+def signed_in(services: Services) -> FlaskClient:
+    """A client of somebody at the desk."""
+    services.users.add("agent@example.com", "lead", "佐藤", PASSWORD)
+    client = create_app(services).test_client()
+    page = client.get("/account/sign-in").get_data(as_text=True)
+    token = page.partition('name="csrf_token" type="hidden" value="')[2].partition('"')[0] or page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    answer = client.post("/account/sign-in", data={"mail": "agent@example.com", "password": PASSWORD, "csrf_token": token})
+    assert answer.status_code in (302, 303), answer.status_code
+    return client
+
+
+def timed(call: Callable[[], object]) -> dict[str, float]:
+    """Median and 95th percentile of TIMES calls, in milliseconds."""
+    call()
+    taken = []
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        call()
+        taken.append((time.perf_counter() - started) * 1000)
+    return {"p50_ms": round(float(np.quantile(taken, 0.5)), 1), "p95_ms": round(float(np.quantile(taken, 0.95)), 1)}
+
+
+def measure(count: int, database: str) -> dict[str, object]:
+    """Fill an inbox and read it."""
+    with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url, served(Path(name), url) as (services, _address):
+        chance = random.Random(1)
+        seconds = fill(services, count, chance)
+        client = signed_in(services)
+
+        def page(path: str) -> Callable[[], object]:
+            def get() -> object:
+                answer = client.get(path)
+                assert answer.status_code in (200, 302), (path, answer.status_code)
+                return answer.get_data()
+
+            return get
+
+        found: dict[str, object] = {"cases": count, "database": database or "sqlite", "filled_s": round(seconds, 1)}
+        number = services.people.cases.by_form("bench-7")
+        assert number is not None
+        paths = {
+            "list": "/desk/cases", "list, all, page 100": "/desk/cases?state=all&page=100", "overdue": "/desk/cases?state=late",
+            "search, one word": "/desk/cases?state=all&words=領収書", "search, two words": "/desk/cases?state=all&words=返品 warranty",
+            "search, nothing found": "/desk/cases?state=all&words=存在しない", "one case": f"/desk/cases/{number.number}", "contact page": "/ja/contact",
+        }  # fmt: skip
+        return found | {label: timed(page(path)) for label, path in paths.items()}
+
+
+def main() -> None:
+    """Print how long each page takes."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--cases", type=int, default=10_000)
+    parser.add_argument("--database", default="")
+    parser.add_argument("--json", action="store_true")
+    flags = parser.parse_args()
+    found = measure(flags.cases, flags.database)
+    print(json.dumps(found, ensure_ascii=False) if flags.json else "\n".join(f"{name:24} {value}" for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()
