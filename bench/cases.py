@@ -21,10 +21,10 @@ from kb_app import create_app
 from kb_app.handoff.model import NewCase
 from kb_app.services import Services
 
-WORDS = """
-返品 送料 箱 届かない 壊れた 交換 領収書 注文 取り消し 住所 変更 支払い カード 保証 修理 ポイント 会員 解約 ギフト 包装
-order parcel refund late broken address invoice cancel warranty points
-""".split()
+WORDS = [
+    "返品", "送料", "箱", "届かない", "壊れた", "交換", "領収書", "注文", "取り消し", "住所", "変更", "支払い", "カード", "保証", "修理", "ポイント", "会員",
+    "解約",    "ギフト", "包装", "order", "parcel", "refund", "late", "broken", "address", "invoice", "cancel", "warranty", "points",
+]  # fmt: skip
 PASSWORD = "correct horse battery"  # noqa: S105
 TIMES = 30
 CLOCK = int(time.time() * 1000)

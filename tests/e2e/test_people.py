@@ -1,5 +1,6 @@
 """Reaching a person, in the browser: a question to its solution, an article beside the form, a complaint to the ombudsman, a public holiday."""
 
+import base64
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from kb_app.analytics.model import Episode
 from kb_app.analytics.report import Period, Reports
 from search.warming import WarmingEmbedder
 from tests.desks import Mails, _free_port, mail_server
@@ -43,11 +45,16 @@ def write(page: Page, message: str, kind: str = "質問", mail: str = "hanako@ex
     page.get_by_role("button", name="送信する").click()
 
 
-def outcomes(shop: Shop) -> dict[str, str]:
-    """Text of each problem's first search -> outcome and reason."""
+def found_episodes(shop: Shop) -> list[Episode]:
+    """All problems so far."""
     shop.later(minutes=1)
     day = shop.moment.date()
-    found = Reports(shop.services.store.engine).episodes(Period(day.replace(day=1, month=11), day, shop.services.settings.zone))
+    return Reports(shop.services.store.engine).episodes(Period(day.replace(day=1, month=11), day, shop.services.settings.zone))
+
+
+def outcomes(shop: Shop) -> dict[str, str]:
+    """Text of each problem's first search -> outcome and reason."""
+    found = found_episodes(shop)
     texts = {query.query_id: query.user_query for query in shop.services.store.queries(0, 2**60)}
     return {texts[episode.query_ids[0]]: f"{episode.outcome}: {episode.reason}" for episode in found}
 
@@ -206,3 +213,35 @@ def test_the_pages_between_people_are_accessible(staffed: Shop, open_page: Opene
     page.get_by_role("button", name="表示する").last.click()
     page.goto(f"{staffed.url}/ja/search?q=配送")
     clean("search with a notice")
+
+
+def mail_of(subject: str, text: str, name: str, **headers: str) -> bytes:
+    """A mail as a customer's program sends it, in ISO-2022-JP."""
+    head = "".join(f"{key}: {value}\r\n" for key, value in {"From": "hanako@example.com", "Message-ID": f"<{name}@mail.example>", **headers}.items())
+    words = "=?iso-2022-jp?B?" + base64.b64encode(subject.encode("iso2022_jp")).decode() + "?="
+    return f"{head}Subject: {words}\r\nContent-Type: text/plain; charset=ISO-2022-JP\r\n\r\n".encode() + text.encode("iso2022_jp")
+
+
+def test_a_mail_is_answered_by_an_article_and_its_link_says_solved(staffed: Shop, open_page: Opener, post: tuple[Mails, str]) -> None:
+    mails, desk = post[0], staffed.services.people.mail_desk
+    assert desk.take(mail_of("返品の送料はだれが払いますか", "よろしくお願いします。", "one"), staffed.now) == "created"
+    staffed.post(minutes=1)
+    (reply,) = mails.taken
+    assert reply["Auto-Submitted"] == "auto-replied" and reply["In-Reply-To"] == "<one@mail.example>" and "送料" in mails.texts()[0]
+    page = open_page(link_in(mails.texts()[0], "はい、解決しました:"), locale="ja-JP")
+    page.get_by_role("button", name="送信する").click()
+    expect(page.locator("main").get_by_role("status")).to_contain_text("この件は終了しました")
+    assert outcomes(staffed)["返品の送料はだれが払いますか"] == "confirmed: solved_yes"
+    # Another one says no, and then a person has it; our own machine's reply to its machine makes no second one.
+    desk.take(mail_of("返品の送料はだれが払いますか", "よろしく。", "two"), staffed.now)
+    staffed.post(minutes=1)
+    page.goto(link_in(mails.texts()[1], "いいえ、担当者と話したい:"))
+    page.get_by_role("button", name="送信する").click()
+    headers = {"References": mails.taken[1]["Message-ID"], "Auto-Submitted": "auto-replied"}
+    assert desk.take(mail_of("不在です", "休み", "three", **headers), staffed.now) == "noted"
+    staffed.post(minutes=1)
+    assert len(mails.taken) == 2
+    inbox = as_lead(staffed, open_page, "/desk/cases", "agent")
+    expect(inbox.locator(".case-line")).to_have_count(1)
+    reasons = [episode.reason for episode in found_episodes(staffed)]
+    assert sorted(reasons) == ["solved_yes", "ticket, not solved"]
