@@ -7,7 +7,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from kb_app.handoff.desk import CREATED, MAIL_SINK, RESOLVED, HandOff, House
 from kb_app.handoff.files import Uploads
 from kb_app.handoff.links import Links
 from kb_app.handoff.mailbox import MailDesk, Reading, fetch
-from kb_app.handoff.model import CLOSED, DAY, SOLVED, Case
+from kb_app.handoff.model import CLOSED, DAY, HOUR, MINUTE, SOLVED, Case
 from kb_app.handoff.notices import Notice, NoticeStore
 from kb_app.handoff.outbox import Outbox, Refused, Round, Sink, TryAgain
 from kb_app.handoff.sinks.freshdesk import FreshdeskSink
@@ -40,6 +40,9 @@ log = logging.getLogger("kb_app.people")
 PUBLIC = frozenset({"public"})
 QUOTED = 3
 POLLED = 200
+FETCH_EVERY, POLL_EVERY, FORGET_EVERY = MINUTE, 10 * MINUTE, HOUR
+# What was sent long ago is not kept: it holds what people wrote.
+SENT_KEPT = 30 * DAY
 
 
 class CaseLog:
@@ -163,6 +166,7 @@ class People:
     notices: NoticeStore
     mail_desk: MailDesk
     desks: Desks
+    done_at: dict[str, int] = field(default_factory=dict)
 
     @property
     def cases(self) -> CaseStore:
@@ -175,17 +179,32 @@ class People:
         return self.handoff.support()
 
     def run(self, now: int) -> Round:
-        """What falls due: mails in, follow-ups, notices that end, states of other desks, the outbox, what is to be forgotten."""
-        if self.settings.imap_url:
-            try:
-                fetch(self.settings.imap_url, lambda raw: self.mail_desk.take(raw, now))
-            except (OSError, imaplib.IMAP4.error) as error:
-                log.warning("the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__)
+        """What falls due: mails in, follow-ups, notices that end, states of other desks, the outbox, what is to be forgotten.
+
+        May be called as often as one likes: other systems are asked only now and then.
+        """
+        if self.settings.imap_url and self._turn("mailbox", now, FETCH_EVERY):
+            self._fetch(now)
         self.handoff.keep_up(now)
         self.end_notices(now)
-        self.poll(now)
-        self._forget(now)
+        if self._turn("poll", now, POLL_EVERY):
+            self.poll(now)
+        if self._turn("forget", now, FORGET_EVERY):
+            self._forget(now)
         return self.outbox.run(now)
+
+    def _turn(self, name: str, now: int, every: int) -> bool:
+        """Whether so long has passed since this was done last, in this process."""
+        if now - self.done_at.get(name, -every) < every:
+            return False
+        self.done_at[name] = now
+        return True
+
+    def _fetch(self, now: int) -> None:
+        try:
+            fetch(self.settings.imap_url, lambda raw: self.mail_desk.take(raw, now))
+        except (OSError, imaplib.IMAP4.error) as error:
+            log.warning("the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__)
 
     def poll(self, now: int) -> int:
         """Ask desks that do not call us which of their cases are solved; returns how many are."""
@@ -222,6 +241,7 @@ class People:
         for file in self.cases.abandoned_attachments(now - DAY):
             self.uploads.forget(file)
             self.cases.forget_attachment(file.attachment_id)
+        self.outbox.forget(now - SENT_KEPT)
         for file in self.cases.purge(now - self.settings.case_days * DAY):
             self.uploads.forget(file)
 

@@ -30,6 +30,9 @@ from kb_app.handoff.model import (
     HOUR,
     NOTE,
     OPEN,
+    SAID_NO,
+    SAID_NO_BEFORE,
+    SAID_YES,
     SOLVED,
     SYSTEM,
     WAITING,
@@ -44,7 +47,7 @@ from kb_app.handoff.texts import Quoted, lang_of
 
 log = logging.getLogger("kb_app.handoff")
 MAIL_SINK = "mail"
-CREATED, RESOLVED, SAID_YES, SAID_NO = "ticket_created", "ticket_resolved", "solved_yes", "solved_no"
+CREATED, RESOLVED, TOLD_YES, TOLD_NO = "ticket_created", "ticket_resolved", "solved_yes", "solved_no"
 
 
 class Refusal(Exception):
@@ -139,7 +142,7 @@ class HandOff:
 
     def answer(self, case: Case, solved: bool, now: int, satisfaction: int | None = None, effort: int | None = None) -> None:
         """The customer says whether it is solved: a yes ends it, a no gives it back to the same owner."""
-        values: dict[str, Any] = {"said": "yes" if solved else "no"}
+        values: dict[str, Any] = {"said": SAID_YES if solved else SAID_NO}
         values |= {"satisfaction": satisfaction} if satisfaction else {}
         values |= {"effort": effort} if effort else {}
         by_article = case.state == ANSWERED
@@ -153,7 +156,7 @@ class HandOff:
         if by_article and not solved:
             self._count(case, now)
         if case.said != values["said"]:
-            self._tell(SAID_YES if solved else SAID_NO, case, now, f"{case.case_id}:{values['said']}:{now // DAY}", {"case": case.number})
+            self._tell(TOLD_YES if solved else TOLD_NO, case, now, f"{case.case_id}:{values['said']}:{now // DAY}", {"case": case.number})
 
     def escalate(self, case: Case, now: int) -> Case:
         """The customer takes it to the next step, with its number and all that was said. Raises Refusal where that is not open yet."""
@@ -162,8 +165,9 @@ class HandOff:
             raise Refusal("last step" if rung is None else rung.why)
         support = self.support()
         until = self._due(support, case.kind, rung.step, now)
+        said = SAID_NO_BEFORE if case.said == SAID_NO else case.said
         with self.cases.changing() as connection:
-            self.cases.change(connection, case.case_id, now, step=rung.step, state=OPEN, turn_at=now, due_at=until, said="", solved_at=None, asked_at=None)
+            self.cases.change(connection, case.case_id, now, step=rung.step, state=OPEN, turn_at=now, due_at=until, said=said, solved_at=None, asked_at=None)
             self.cases.add_message(connection, case, now, SYSTEM, "", f"step {rung.step}")
             moved = replace(case, step=rung.step, due_at=until)
             address = support.step(rung.step).mail
@@ -239,7 +243,7 @@ class HandOff:
             if event_id and not self.cases.first_time(connection, source, event_id, now, case.case_id):
                 return False
             if solved and case.state not in (SOLVED, CLOSED):
-                values = {"state": SOLVED, "solved_at": now, "due_at": None, "turn_at": None, "said": "", "first_reply_at": case.first_reply_at or now}
+                values = {"state": SOLVED, "solved_at": now, "due_at": None, "turn_at": None, "first_reply_at": case.first_reply_at or now}
                 self.cases.change(connection, case.case_id, now, **values)
                 self.cases.add_message(connection, case, now, SYSTEM, source, "solved")
             elif not solved and case.state in (SOLVED, CLOSED):
@@ -325,8 +329,10 @@ class HandOff:
 
     def _our_turn(self, connection: Connection, case: Case, now: int) -> None:
         until = case.due_at if case.ours and case.due_at else self._due(self.support(), case.kind, case.step, now)
+        # Whoever comes back after a yes takes it back; a no stays said until there is another word.
+        said = "" if case.said == SAID_YES else case.said
         since = case.turn_at if case.ours and case.turn_at else now
-        self.cases.change(connection, case.case_id, now, state=OPEN, turn_at=since, due_at=until, solved_at=None, asked_at=None, said="")
+        self.cases.change(connection, case.case_id, now, state=OPEN, turn_at=since, due_at=until, solved_at=None, asked_at=None, said=said)
 
     def _received(self, case: Case, now: int) -> texts.Said:
         lang, support = lang_of(case.language), self.support()

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import schema
-from kb_app.handoff.model import OPEN
+from kb_app.handoff.model import OPEN, SAID_NO, SAID_NO_BEFORE, SAID_YES
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = 
         all=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows]),
         complaints=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows if row.kind == "complaint"]),
         asked=sum(row.asked_at is not None for row in rows),
-        said_yes=sum(row.said == "yes" for row in rows),
-        said_no=sum(row.said == "no" for row in rows),
+        said_yes=sum(row.said == SAID_YES for row in rows),
+        said_no=sum(row.said in (SAID_NO, SAID_NO_BEFORE) for row in rows),
         satisfaction=tuple(row.satisfaction for row in rows if row.satisfaction),
         effort=tuple(row.effort for row in rows if row.effort),
         promised=sum(row.promised_at is not None and (row.first_reply_at is not None or row.promised_at < now) for row in rows),

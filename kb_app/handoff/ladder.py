@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kb_app.handoff.model import CLOSED, SOLVED, STEPS, Case
+from kb_app.handoff.model import CLOSED, SAID_NO, SOLVED, STEPS, Case
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def next_rung(case: Case, now: int, steps: Sequence[str] = STEPS) -> Rung | None
     if place + 1 >= len(steps):
         return None
     wanted = steps[place + 1]
-    if case.said == "no":
+    if case.said == SAID_NO and case.ours:
         return Rung(wanted, True, "unsolved")
     if case.late(now):
         return Rung(wanted, True, "late")

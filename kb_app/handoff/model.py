@@ -13,6 +13,8 @@ STEPS = ("desk", "supervisor", "ombudsman")
 # It is our turn; an article was sent and nobody had to read it yet; the customer's turn; said to be solved; closed for good.
 OPEN, ANSWERED, WAITING, SOLVED, CLOSED = "open", "answered", "waiting", "solved", "closed"
 STATES = (OPEN, ANSWERED, WAITING, SOLVED, CLOSED)
+# What the customer says of it: nothing, that it is solved, that it is not, and that it was not and went to the next step.
+SAID_YES, SAID_NO, SAID_NO_BEFORE = "yes", "no", "no before"
 CUSTOMER, AGENT, SYSTEM, NOTE = "customer", "agent", "system", "note"
 LONGEST_MESSAGE = 5_000
 LONGEST_MAIL = 100_000

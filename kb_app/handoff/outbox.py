@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from kb_app.db import schema
 from kb_app.db.writing import insert_once
@@ -159,6 +159,12 @@ class Outbox:
     def _set(self, delivery: Delivery, **values: Any) -> None:
         with self._engine.begin() as connection:
             connection.execute(update(schema.outbox).where(schema.outbox.c.delivery_id == delivery.delivery_id).values(**values))
+
+    def forget(self, before: int) -> int:
+        """Remove what was done or let go before a moment; returns how many."""
+        table = schema.outbox
+        with self._engine.begin() as connection:
+            return int(connection.execute(delete(table).where(table.c.state.in_([DONE, DROPPED]), table.c.next_at < before)).rowcount)
 
     # --- what needs a person -------------------------------------------------------------------------------------------
 

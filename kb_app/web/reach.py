@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_babel import format_datetime, format_time, ngettext
 from flask_babel import gettext as _
 
 from kb_app.handoff.coverage import Calendar, Channel, Promise, closes_at, opens_at, why_closed
+from kb_app.handoff.model import KINDS
+from kb_app.handoff.support_file import Support
 from kb_app.web.context import now, services
 from kb_app.web.i18n import interface_language
 
@@ -31,21 +35,38 @@ class Way:
 
 def set_up(app: Flask) -> None:
     """Make it known to templates."""
+    app.extensions["kb_reach"] = {}
     app.context_processor(lambda: {"people_mail": services().people.handoff.can_mail})
     app.jinja_env.globals.update(ways=ways, promised_until=promised_until, when=when)
 
 
 def ways() -> list[Way]:
     """All channels of the support file, those that are open now first; the form last, since it is a page of ours."""
-    support = services().people.support
-    found = [_way(channel, support.calendar) for channel in support.channels if channel.kind != "form"]
-    return sorted(found, key=lambda way: way.open is False)
+    return _this_minute("ways", lambda support: sorted(_ways(support), key=lambda way: way.open is False))
+
+
+def _ways(support: Support) -> list[Way]:
+    return [_way(channel, support.calendar) for channel in support.channels if channel.kind != "form"]
+
+
+def _this_minute(what: str, make: Callable[[Support], Any]) -> Any:
+    """What was made of the support file in this minute for this language, made once: it stands on every page."""
+    support, kept = services().people.support, current_app.extensions["kb_reach"]
+    key, minute = (what, interface_language()), int(now().timestamp() // 60)
+    found = kept.get(key)
+    if found is None or found[0] is not support or found[1] != minute:
+        found = kept[key] = (support, minute, make(support))
+    return found[2]
 
 
 def promised_until(kind: str = "question") -> str:
     """Until when somebody who writes now has an answer; "" where nothing is promised."""
-    until = services().people.handoff.due_for(kind, int(now().timestamp() * 1000))
-    return when(until) if until else ""
+
+    def make(_support: Support) -> str:
+        until = services().people.handoff.due_for(kind, int(now().timestamp() * 1000))
+        return when(until) if until else ""
+
+    return str(_this_minute(f"promise {kind if kind in KINDS else ''}", make))
 
 
 def when(at: int | datetime | None) -> str:

@@ -116,6 +116,21 @@ def test_the_ladder_opens_when_a_reply_is_late_and_carries_number_and_history(de
     assert desk.again(case).step == "ombudsman" and next_rung(desk.again(case), late) is None
 
 
+def test_a_no_stays_said_and_opens_one_step_at_a_time(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW)
+    desk.handoff.solve(case, "佐藤", NOW)
+    desk.handoff.answer(desk.again(case), False, NOW + HOUR)
+    desk.handoff.customer_says(desk.again(case), "まだです", NOW + 2 * HOUR)
+    desk.handoff.escalate(desk.again(case), NOW + 3 * HOUR)
+    with pytest.raises(Refusal):
+        desk.handoff.escalate(desk.again(case), NOW + 4 * HOUR)
+    assert case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW).said_no == 1
+    desk.handoff.solve(desk.again(case), "部長", NOW + 5 * HOUR)
+    desk.handoff.answer(desk.again(case), True, NOW + 6 * HOUR)
+    found = case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW)
+    assert (found.said_yes, found.said_no) == (1, 0)
+
+
 RUNGS = [
     ({"state": "open", "due_at": NOW + 1}, (False, "waiting", NOW + 1)),
     ({"state": "open", "due_at": NOW - 1}, (True, "late", None)),
