@@ -6,7 +6,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formataddr, formatdate, make_msgid
+from email.utils import formataddr, formatdate, make_msgid, parseaddr
 from urllib.parse import unquote, urlsplit
 
 from kb_app.settings import Settings
@@ -84,7 +84,8 @@ def send(settings: Settings, mail: Mail) -> None:
 def _message(settings: Settings, mail: Mail) -> EmailMessage:
     """The mail with its headers, each on one line whatever was written into a name or a subject."""
     message = EmailMessage()
-    message["From"] = settings.mail_from or settings.contact_mail
+    name, address = parseaddr(settings.mail_from or settings.contact_mail)
+    message["From"] = formataddr((name or settings.name(settings.languages[0]), address))
     message["To"] = formataddr((_one_line(mail.to_name), _one_line(mail.to))) if mail.to_name else _one_line(mail.to)
     message["Subject"] = _one_line(mail.subject)
     message["Date"], message["Message-ID"] = formatdate(), mail.message_id or new_message_id(settings)

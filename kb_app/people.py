@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.analytics.privacy import redact, redact_all
@@ -114,7 +115,7 @@ class MailReader:
         if results.verdict == "strict" and results.answer:
             card = snapshot.library.cards[results.answer.article_id]
             ui = lang if lang in self._settings.languages else self._settings.languages[0]
-            answers = (Quoted(card.title, f"{self._settings.address}/{ui}/articles/{card.slug}?from={query_id}", results.answer.text),)
+            answers = (Quoted(card.title, f"{self._settings.address}/{ui}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),)
         return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, answers)
 
 
@@ -233,8 +234,7 @@ class People:
 
     def _over(self, notice: Notice, mail: str, language: str, now: int) -> Mapping[str, Any]:
         lang = texts.lang_of(language)
-        stop = f"{self.settings.address}/{lang}/notices/stop/{self.handoff.links.make('notice', f'{notice.notice_id} {mail}', now)}"
-        subject, body = texts.notice_over(self.settings.name(lang), notice.words(notice.title, lang), f"{self.settings.address}/{lang}/", stop, lang)
+        subject, body = texts.notice_over(self.settings.name(lang), notice.words(notice.title, lang), f"{self.settings.address}/{lang}/contact", lang)
         return {"to": mail, "subject": subject, "body": body, "message_id": new_message_id(self.settings)}
 
     def _forget(self, now: int) -> None:
@@ -254,10 +254,11 @@ def make_people(
     clock: Callable[[], datetime],
     redactions: tuple[re.Pattern[str], ...],
     support: Callable[[], Support],
+    leads: Callable[[], Sequence[str]],
 ) -> People:
     """The hand-off with its parts."""
     cases = CaseStore(store.engine)
-    house = House(settings.name, settings.address, settings.contact_mail)
+    house = House(settings.name, settings.address, settings.contact_mail, settings.languages[0], leads)
     handoff = HandOff(cases, support, Links(secret_key(settings), settings.link_days), CaseLog(store, redactions), SitePost(settings), house)
     uploads, desks = Uploads(settings.data / "uploads"), Desks(settings, support, cases)
     reader = MailReader(live, events, settings, redactions, clock)

@@ -239,8 +239,8 @@ def build_services(settings: Settings, embedder: Embedder | None = None, clock: 
         support_file = SupportFile(settings.articles, settings.zone, otherwise)
     except SupportError as error:
         raise SettingsError(str(error)) from error
-    people = make_people(settings, store, live, events, asked, redactions, support_file.current)
     users = UserStore(store.engine)
+    people = make_people(settings, store, live, events, asked, redactions, support_file.current, lambda: receivers(users))
     return Services(settings, serving, live, asked, WriterDesk(), threading.Event(), store, events, users, people, support_file, redactions)
 
 

@@ -80,11 +80,13 @@ class Post(Protocol):
 
 @dataclass(frozen=True)
 class House:
-    """What the site is called and where it stands; ``help_address`` is where customers' mails go."""
+    """What the site is called and where it stands; ``help_address`` is where customers' mails go, ``language`` what the desk reads."""
 
     name: Callable[[str], str]
     address: str
     help_address: str = ""
+    language: str = "en"
+    leads: Callable[[], Sequence[str]] = tuple
 
 
 class HandOff:
@@ -142,10 +144,11 @@ class HandOff:
 
     def answer(self, case: Case, solved: bool, now: int, satisfaction: int | None = None, effort: int | None = None) -> None:
         """The customer says whether it is solved: a yes ends it, a no gives it back to the same owner."""
-        values: dict[str, Any] = {"said": SAID_YES if solved else SAID_NO}
+        by_article = case.state == ANSWERED
+        # That an article did not help says nothing of the desk: nobody there has answered yet.
+        values: dict[str, Any] = {"said": SAID_YES if solved else "" if by_article else SAID_NO}
         values |= {"satisfaction": satisfaction} if satisfaction else {}
         values |= {"effort": effort} if effort else {}
-        by_article = case.state == ANSWERED
         with self.cases.changing() as connection:
             if solved:
                 self.cases.change(connection, case.case_id, now, state=CLOSED, solved_at=case.solved_at or now, **values)
@@ -155,8 +158,8 @@ class HandOff:
                 self.cases.add_message(connection, case, now, SYSTEM, "", "not solved", once=f"{case.case_id}:not solved:{now // HOUR}")
         if by_article and not solved:
             self._count(case, now)
-        if case.said != values["said"]:
-            self._tell(TOLD_YES if solved else TOLD_NO, case, now, f"{case.case_id}:{values['said']}:{now // DAY}", {"case": case.number})
+        if case.said != values["said"] or by_article:
+            self._tell(TOLD_YES if solved else TOLD_NO, case, now, f"{case.case_id}:{solved}:{now // DAY}", {"case": case.number})
 
     def escalate(self, case: Case, now: int) -> Case:
         """The customer takes it to the next step, with its number and all that was said. Raises Refusal where that is not open yet."""
@@ -170,30 +173,28 @@ class HandOff:
             self.cases.change(connection, case.case_id, now, step=rung.step, state=OPEN, turn_at=now, due_at=until, said=said, solved_at=None, asked_at=None)
             self.cases.add_message(connection, case, now, SYSTEM, "", f"step {rung.step}")
             moved = replace(case, step=rung.step, due_at=until)
-            address = support.step(rung.step).mail
-            if address and self._post.can_mail():
-                subject, body = texts.handed_over(
-                    self.house.name("en"), case.number, case.title, case.kind, rung.step, self.story(case, connection), self.desk_link(case)
-                )
-                payload = {"to": address, "subject": subject, "body": body, "message_id": self._post.new_message_id()}
-                enqueue(connection, case.case_id, MAIL_SINK, "mail", f"{case.case_id[:18]}:step:{rung.step}", payload, now)
+            self._tell_step(connection, moved, support.step(rung.step).mail, now)
             self._comment(connection, case, f"(taken to the {rung.step})", f"{case.case_id}:step:{rung.step}", now)
         self._count(case, now)
         return moved
 
     # --- the desk ----------------------------------------------------------------------------------------------------------
 
-    def reply(self, case: Case, who: str, owner: str, text: str, now: int, once: str = "") -> bool:
-        """Answer the customer; the first to answer becomes the owner. False where the same was sent already."""
+    def reply(self, case: Case, who: str, owner: str, text: str, now: int, once: str = "", article_id: str = "") -> bool:
+        """Answer the customer; the first to answer becomes the owner. False where the same was sent already.
+
+        ``who`` is what the customer reads below the answer, "" for the desk as a whole.
+        """
         name = self._post.new_message_id()
         with self.cases.changing() as connection:
             if not self.cases.add_message(connection, case, now, AGENT, who, text, name, once):
                 return False
             self.cases.change(
-                connection, case.case_id, now, state=WAITING, due_at=None, turn_at=None, owner=case.owner or owner, first_reply_at=case.first_reply_at or now
-            )
+                connection, case.case_id, now, state=WAITING, due_at=None, turn_at=None, owner=case.owner or owner,
+                first_reply_at=case.first_reply_at or now, solved_by=article_id or case.solved_by,
+            )  # fmt: skip
             lang = lang_of(case.language)
-            said = texts.reply(self.house.name(lang), case.number, case.title, text, who, self.status_link(case, now), lang)
+            said = texts.reply(self.house.name(lang), case, text, who, self.status_link(case, now))
             self._mail(connection, case, f"reply:{once or name}", said, now, message_id=name, automatic="")
         self._count(case, now)
         return True
@@ -224,7 +225,8 @@ class HandOff:
             self.cases.change(
                 connection, case.case_id, now, state=SOLVED, solved_at=now, solved_by=article_id or case.solved_by, due_at=None, turn_at=None, said=""
             )
-            self.cases.add_message(connection, case, now, SYSTEM, who, "solved")
+            # After the reply that may go with it.
+            self.cases.add_message(connection, case, now + 1, SYSTEM, who, "solved")
         self._count(case, now)
         self._tell(RESOLVED, case, now, f"{case.case_id}:resolved:{now}", {"case": case.number} | ({"article": article_id} if article_id else {}))
 
@@ -280,7 +282,7 @@ class HandOff:
             self.cases.change(connection, case.case_id, now, asked_at=now)
             lang = lang_of(case.language)
             link = self.solved_link(case, now)
-            said = texts.follow_up(self.house.name(lang), case.number, f"{link}?answer=yes", f"{link}?answer=no", lang)
+            said = texts.follow_up(self.house.name(lang), case, f"{link}?answer=yes", f"{link}?answer=no")
             self._mail(connection, case, f"follow-up:{case.solved_at}", said, now)
 
     def _release(self, case: Case, now: int) -> None:
@@ -305,15 +307,28 @@ class HandOff:
         return f"{self.house.address}/desk/cases/{case.number}"
 
     def story(self, case: Case, within: Connection) -> str:
-        """Everything that was said and tried, as plain text."""
-        said = self.cases.messages(case.case_id, within=within)
-        tried = [f"- {step.get('text', '')}" for step in case.trail]
-        lines = [case.message]
-        lines += ["", "Tried before:", *tried] if tried else []
-        files = self.cases.attachments(case.case_id, within=within)
-        lines += ["", f"Files: {', '.join(file.name for file in files)} ({self.desk_link(case)})"] if files else []
-        lines += [f"\n{message.author} {message.who}:\n{message.text}" for message in said]
-        return "\n".join(lines)
+        """Everything that was said and tried, as plain text in the desk's language."""
+        said, files = self.cases.messages(case.case_id, within=within), self.cases.attachments(case.case_id, within=within)
+        tried = [str(step.get("text", "")) for step in case.trail]
+        return texts.story(case.message, tried, [file.name for file in files], [(one.author, one.who, one.text) for one in said], self.house.language)
+
+    def _handed_over(self, connection: Connection, case: Case) -> texts.Said:
+        """The case as another desk, or the next step, reads it."""
+        zone = self.support().calendar.zone
+        until = texts.moment(case.due_at, zone, self.house.language) if case.due_at else ""
+        facts = (case.number, case.title, case.kind, case.step, case.name or case.mail, until)
+        return texts.handed_over(self.house.name(self.house.language), facts, self.story(case, connection), self.desk_link(case), self.house.language)
+
+    def _tell_step(self, connection: Connection, case: Case, address: str, now: int) -> None:
+        """Mail a step of the ladder that a case is theirs now: to its own address, else to those who lead."""
+        if not self._post.can_mail():
+            return
+        subject, body = self._handed_over(connection, case)
+        for to in [address] if address else self.house.leads():
+            message_id = self._post.new_message_id()
+            self.cases.first_time(connection, "thread", message_id, now, case.case_id)
+            payload = {"to": to, "subject": subject, "body": body, "message_id": message_id, "reply_to": self.house.help_address}
+            enqueue(connection, case.case_id, MAIL_SINK, "mail", _key(case, f"step:{case.step}:{to}"), payload, now)
 
     # --- parts -----------------------------------------------------------------------------------------------------------------
 
@@ -337,12 +352,12 @@ class HandOff:
     def _received(self, case: Case, now: int) -> texts.Said:
         lang, support = lang_of(case.language), self.support()
         until = texts.moment(case.due_at, support.calendar.zone, lang) if case.due_at and support.promised else ""
-        return texts.received(self.house.name(lang), case.number, until, self.status_link(case, now), lang)
+        return texts.received(self.house.name(lang), case, until, self.status_link(case, now))
 
     def _auto_reply(self, connection: Connection, case: Case, answers: Sequence[Quoted], now: int) -> None:
         lang, support, link = lang_of(case.language), self.support(), self.solved_link(case, now)
         until = texts.moment(case.due_at, support.calendar.zone, lang) if case.due_at and support.promised else ""
-        said = texts.automatic(self.house.name(lang), case.number, answers, f"{link}?answer=yes", f"{link}?answer=no", until, lang)
+        said = texts.automatic(self.house.name(lang), case, answers, f"{link}?answer=yes", f"{link}?answer=no", until)
         first = connection.execute(schema.received.select().where(schema.received.c.case_id == case.case_id, schema.received.c.source == "thread")).first()
         self._mail(connection, case, "automatic", said, now, thread=str(first.event_id) if first else "", automatic="auto-replied")
 
@@ -373,14 +388,12 @@ class HandOff:
         """Keep the case for the desk that it belongs to, where that is not ours."""
         if case.desk == INBOX or case.spam:
             return
-        subject, body = texts.handed_over(
-            self.house.name("en"), case.number, case.title, case.kind, case.step, self.story(case, connection), self.desk_link(case)
-        )
+        subject, body = self._handed_over(connection, case)
         message_id = self._post.new_message_id()
         payload: dict[str, Any] = {
             "number": case.number, "kind": case.kind, "step": case.step, "language": case.language, "section": case.section, "name": case.name,
             "mail": case.mail, "subject": subject, "text": body, "message": case.message, "trail": [dict(step) for step in case.trail],
-            "link": self.desk_link(case), "message_id": message_id, "at": case.at,
+            "link": self.desk_link(case), "message_id": message_id, "at": case.at, "reply_to": self.house.help_address,
         }  # fmt: skip
         self.cases.first_time(connection, "thread", message_id, now, case.case_id)
         enqueue(connection, case.case_id, case.desk, "create", _key(case, f"create:{case.desk}:{now if case.external_id else ''}"), payload, now)
@@ -392,7 +405,7 @@ class HandOff:
         message_id = self._post.new_message_id()
         payload = {
             "number": case.number, "text": text, "subject": f"[#{case.number}] {case.title}", "mail": case.mail, "name": case.name,
-            "message_id": message_id, "thread": case.external_id if case.external_id.startswith("<") else "",
+            "message_id": message_id, "reply_to": self.house.help_address, "thread": case.external_id if case.external_id.startswith("<") else "",
         }  # fmt: skip
         self.cases.first_time(connection, "thread", message_id, now, case.case_id)
         enqueue(connection, case.case_id, case.desk, "comment", _key(case, f"comment:{once}"), payload, now)

@@ -58,7 +58,7 @@ def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = 
         table.c.satisfaction,
         table.c.effort,
     )
-    ours = (table.c.state == OPEN) & (table.c.spam == "")
+    ours = (table.c.state == OPEN) & (table.c.spam == "") & (table.c.kind != "praise")
     with engine.connect() as connection:
         rows = connection.execute(select(*columns).where(*conditions)).all()
         open_now = connection.execute(select(func.count()).select_from(table).where(ours)).scalar_one()

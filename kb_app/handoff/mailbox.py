@@ -6,6 +6,7 @@ import hashlib
 import imaplib
 import io
 import logging
+import re
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ log = logging.getLogger("kb_app.handoff")
 REPLIES_A_DAY = 3
 CASES_A_DAY = 50
 BATCH = 50
+# Where programs begin what they quote, and how they introduce it.
+_QUOTED = re.compile(r"^(-{2,} ?(Original Message|Forwarded message|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$")
+_WROTE = re.compile(r"^(On .{4,200} wrote:|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$")
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,9 @@ class MailDesk:
         if found is not None:
             return found
         named = cases.by_number(mail.case_number) if mail.case_number else None
-        return named if named and named.mail and named.mail.casefold() == mail.sender.casefold() else None
+        if named is None or not mail.sender:
+            return None
+        return named if mail.sender.casefold() == named.mail.casefold() or self._is_ours(named, mail) else None
 
     def _is_ours(self, case: Case, mail: Incoming) -> bool:
         """Whether the desk or the step that has the case answers."""
@@ -143,8 +149,10 @@ class MailDesk:
 
 def without_quote(text: str) -> str:
     """A reply without the mail that it quotes at its end; a text that is nothing but a quotation stays."""
-    lines = text.rstrip().splitlines()
-    while lines and (lines[-1].startswith(">") or not lines[-1].strip()):
+    whole = text.rstrip().splitlines()
+    cut = next((place for place, line in enumerate(whole) if place and _QUOTED.match(line)), len(whole))
+    lines = whole[:cut]
+    while lines and (lines[-1].startswith(">") or not lines[-1].strip() or _WROTE.match(lines[-1])):
         lines.pop()
     return "\n".join(lines).strip() or text.strip()
 

@@ -125,6 +125,13 @@ class NoticeStore:
             query = select(func.count()).select_from(table).where(table.c.notice_id == notice_id, table.c.told_at.is_(None))
             return int(connection.execute(query).scalar_one())
 
+    def withdraw(self, notice_id: str, now: int) -> None:
+        """Show one no more, and tell nobody: it was a mistake."""
+        with self._engine.begin() as connection:
+            connection.execute(update(schema.notices).where(schema.notices.c.notice_id == notice_id).values(over_at=now))
+            connection.execute(delete(schema.subscribers).where(schema.subscribers.c.notice_id == notice_id))
+        self._seen = None
+
     def end(self, now: int, mail_for: Any, notice_ids: Sequence[str] = ()) -> int:
         """End the given ones and those whose time is up; keep a mail for everybody who wanted to hear. Returns how many mails.
 

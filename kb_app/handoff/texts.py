@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from kb_app.handoff.model import Case
+
 
 @dataclass(frozen=True)
 class Quoted:
@@ -35,46 +37,66 @@ def moment(at: int, zone: ZoneInfo, language: str) -> str:
     return f"{format_datetime(local, pattern, locale=lang_of(language))} ({get_timezone_name(local, locale=lang_of(language))})"
 
 
-def received(site: str, number: str, until: str, link: str, language: str) -> Said:
+def greeting(case: Case) -> str:
+    """How a mail begins."""
+    if not case.name:
+        return ""
+    return f"{case.name} 様\n\n" if lang_of(case.language) == "ja" else f"Dear {case.name},\n\n"
+
+
+def short(text: str, most: int = 40) -> str:
+    """A text short enough for a subject."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def received(site: str, case: Case, until: str, link: str) -> Said:
     """That a message has come."""
-    if language == "ja":
+    if lang_of(case.language) == "ja":
         promise = f"{until}までに返信します。\n" if until else ""
         return (
-            f"[#{number}] お問い合わせを受け付けました",
-            f"お問い合わせありがとうございます。\n受付番号は {number} です。\n{promise}\n"
-            f"進み具合はここで見られます。追加のご連絡もここから送れます。\n{link}\n\nこのメールに返信しても届きます。\n\n{site}\n",
+            f"[#{case.number}] お問い合わせを受け付けました",
+            f"{greeting(case)}お問い合わせありがとうございます。\n受付番号は {case.number} です。\n{promise}\n"
+            f"今の状況は次のページで見られます。追加のご連絡もそこから送れます。\n{link}\n\nこのメールへの返信も届きます。\n\n{site}\n\n---\nお問い合わせの内容:\n{case.message}\n",
         )
     promise = f"You will have an answer by {until}.\n" if until else ""
     return (
-        f"[#{number}] Your message is with us",
-        f"Thank you for writing to us.\nYour case number is {number}.\n{promise}\n"
-        f"Here you see how it stands, and can add to it:\n{link}\n\nA reply to this mail reaches us too.\n\n{site}\n",
+        f"[#{case.number}] Your message is with us",
+        f"{greeting(case)}Thank you for writing to us.\nYour case number is {case.number}.\n{promise}\n"
+        f"Here you see how it stands, and can add to it:\n{link}\n\nA reply to this mail reaches us too.\n\n{site}\n\n---\nWhat you wrote:\n{case.message}\n",
     )
 
 
-def reply(site: str, number: str, title: str, text: str, who: str, link: str, language: str) -> Said:
+def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
     """What an agent answers."""
-    if language == "ja":
-        return f"[#{number}] Re: {title}", f"{text}\n\n{who}\n{site}\n\n---\n受付番号 {number}\nこれまでのやりとり: {link}\nこのメールに返信できます。\n"
-    return f"[#{number}] Re: {title}", f"{text}\n\n{who}\n{site}\n\n---\nCase {number}\nThe whole conversation: {link}\nYou can reply to this mail.\n"
-
-
-def follow_up(site: str, number: str, yes: str, no: str, language: str) -> Said:
-    """Whether it was solved."""
-    if language == "ja":
-        return (
-            f"[#{number}] 解決しましたか",
-            f"受付番号 {number} の件は、解決しましたか。\n\nはい、解決しました: {yes}\nいいえ、まだです: {no}\n\n「いいえ」のときは、同じ担当者がもう一度対応します。\n\n{site}\n",
-        )
+    subject = f"[#{case.number}] Re: {short(case.title)}"
+    if lang_of(case.language) == "ja":
+        signed = f"担当 {who}" if who else "担当者"
+        return subject, f"{greeting(case)}{text}\n\n{site}\n{signed}\n\n---\n受付番号 {case.number}\nこれまでのやりとり: {link}\nこのメールに返信できます。\n"
     return (
-        f"[#{number}] Was it solved?",
-        f"Is your case {number} solved?\n\nYes: {yes}\nNot yet: {no}\n\nIf not, the same person takes it up again.\n\n{site}\n",
+        subject,
+        f"{greeting(case)}{text}\n\n{who or 'Customer support'}\n{site}\n\n---\nCase {case.number}\nThe whole conversation: {link}\nYou can reply to this mail.\n",
     )
 
 
-def automatic(site: str, number: str, answers: Sequence[Quoted], yes: str, no: str, until: str, language: str) -> Said:
+def follow_up(site: str, case: Case, yes: str, no: str) -> Said:
+    """Whether it was solved."""
+    if lang_of(case.language) == "ja":
+        same = "「いいえ」のときは、同じ担当者がもう一度対応します。" if case.owner else "「いいえ」のときは、もう一度対応します。"
+        return (
+            f"[#{case.number}] 解決しましたか",
+            f"{greeting(case)}次のお問い合わせは、解決しましたか。\n「{short(case.title)}」(受付番号 {case.number})\n\n"
+            f"はい、解決しました: {yes}\nいいえ、まだです: {no}\n\n{same}\n\n{site}\n",
+        )
+    same = "If not, the same person takes it up again." if case.owner else "If not, we take it up again."
+    return (
+        f"[#{case.number}] Was it solved?",
+        f"{greeting(case)}Is this solved?\n“{short(case.title)}” (case {case.number})\n\nYes: {yes}\nNot yet: {no}\n\n{same}\n\n{site}\n",
+    )
+
+
+def automatic(site: str, case: Case, answers: Sequence[Quoted], yes: str, no: str, until: str) -> Said:
     """The one automatic reply: what our articles say, and that a person reads it if they do not help."""
-    if language == "ja":
+    if lang_of(case.language) == "ja":
         found = "\n\n".join(f"■ {one.title}\n{one.quote}\n{one.url}" for one in answers)
         person = (
             f"「いいえ」のとき、または返事がないときは、担当者が{until}までに返信します。"
@@ -82,26 +104,54 @@ def automatic(site: str, number: str, answers: Sequence[Quoted], yes: str, no: s
             else "「いいえ」のとき、または返事がないときは、担当者が返信します。"
         )
         return (
-            f"[#{number}] お問い合わせを受け付けました",
-            f"お問い合わせありがとうございます。受付番号は {number} です。\nこれは自動の返信です。ヘルプに次の答えがあります。\n\n{found}\n\n"
+            f"[#{case.number}] お問い合わせを受け付けました",
+            f"{greeting(case)}お問い合わせありがとうございます。受付番号は {case.number} です。\nこれは自動の返信です。ヘルプに次の記事があります。\n\n{found}\n\n"
             f"解決しましたか。\nはい、解決しました: {yes}\nいいえ、担当者と話したい: {no}\n\n{person}\n\n{site}\n",
         )
     found = "\n\n".join(f"* {one.title}\n{one.quote}\n{one.url}" for one in answers)
     person = f"If not, or if we hear nothing, a person answers by {until}." if until else "If not, or if we hear nothing, a person answers."
     return (
-        f"[#{number}] Your message is with us",
-        f"Thank you for writing to us. Your case number is {number}.\nThis is an automatic reply. Our help articles say:\n\n{found}\n\n"
+        f"[#{case.number}] Your message is with us",
+        f"{greeting(case)}Thank you for writing to us. Your case number is {case.number}.\nThis is an automatic reply. Our help articles say:\n\n{found}\n\n"
         f"Does that solve it?\nYes: {yes}\nNo, I want a person: {no}\n\n{person}\n\n{site}\n",
     )
 
 
-def handed_over(site: str, number: str, title: str, kind: str, step: str, said: str, link: str) -> Said:
-    """A case as another desk or the next step of the ladder gets it."""
-    return f"[#{number}] {title}", f"{site}: case {number} ({kind}, {step})\n\n{said}\n\n{link}\n"
+KINDS_JA = {"question": "質問", "problem": "困りごと", "complaint": "苦情", "praise": "お褒めの言葉"}
+STEPS_JA = {"desk": "サポート窓口", "supervisor": "責任者", "ombudsman": "オンブズマン"}
+AUTHORS_JA = {"customer": "お客様", "agent": "担当者", "system": "記録", "note": "メモ"}
+Facts = tuple[str, str, str, str, str, str]
+"""(number, title, kind, step, who writes, until when an answer is promised)"""
 
 
-def notice_over(site: str, title: str, link: str, stop: str, language: str) -> Said:
+def handed_over(site: str, facts: Facts, story: str, link: str, language: str) -> Said:
+    """A case as another desk or the next step of the ladder gets it; what they answer to this mail goes to the customer."""
+    number, title, kind, step, who, until = facts
+    if language == "ja":
+        head = f"{site}\n受付番号 {number}({KINDS_JA.get(kind, kind)}、{STEPS_JA.get(step, step)})\nお客様: {who}\n" + (
+            f"回答の期限: {until}\n" if until else ""
+        )
+        foot = "このメールに返信すると、そのままお客様に届きます。メモを残すだけのときは、上のページを使ってください。"
+    else:
+        head = f"{site}\nCase {number} ({kind}, {step})\nCustomer: {who}\n" + (f"Answer due by: {until}\n" if until else "")
+        foot = "What you answer to this mail goes to the customer word for word. For a note only, use the page above."
+    return f"[#{number}] {short(title)}", f"{head}\n{story}\n\n{link}\n\n{foot}\n"
+
+
+def story(message: str, tried: Sequence[str], files: Sequence[str], said: Sequence[tuple[str, str, str]], language: str) -> str:
+    """Everything that was said and tried; ``said`` is (author, who, text)."""
+    japanese = language == "ja"
+    lines = [message]
+    lines += ["", "試したこと:" if japanese else "Tried before:", *(f"- {step}" for step in tried)] if tried else []
+    lines += ["", ("ファイル: " if japanese else "Files: ") + ", ".join(files)] if files else []
+    for author, who, text in said:
+        if author != "system":
+            lines += ["", f"{AUTHORS_JA.get(author, author) if japanese else author} {who}".rstrip() + ":", text]
+    return "\n".join(lines)
+
+
+def notice_over(site: str, title: str, link: str, language: str) -> Said:
     """That a known problem is over."""
     if language == "ja":
-        return f"解消しました: {title}", f"お知らせしていた問題は解消しました。\n\n{title}\n{link}\n\n{site}\n\nこのお知らせを受け取らない: {stop}\n"
-    return f"It is over: {title}", f"The problem that we told you of is over.\n\n{title}\n{link}\n\n{site}\n\nNo more mails about this: {stop}\n"
+        return f"解消しました: {title}", f"お知らせしていた問題は解消しました。\n\n{title}\n{link}\n\n{site}\n"
+    return f"It is over: {title}", f"The problem that we told you of is over.\n\n{title}\n{link}\n\n{site}\n"

@@ -41,7 +41,7 @@ class DeskMailSink:
         given = delivery.payload
         mail = Mail(
             to=self._address, subject=given["subject"], body=given["text"], message_id=given["message_id"], in_reply_to=given.get("thread", ""),
-            references=given.get("thread", ""), reply_to=given.get("mail") or "", automatic="auto-generated",
+            references=given.get("thread", ""), reply_to=given.get("reply_to", ""), automatic="auto-generated",
         )  # fmt: skip
         try:
             send(self._settings, mail)

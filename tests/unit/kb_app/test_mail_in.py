@@ -239,6 +239,9 @@ def test_a_long_mail_is_kept_whole(desk: House, inbox: MailDesk) -> None:
 
 def test_a_reply_is_kept_without_the_mail_it_quotes() -> None:
     assert without_quote("はい。\n\n> 前の\n> 文") == "はい。" and without_quote("> だけ") == "> だけ"
+    assert without_quote("まだです。\n\n2026年11月22日(日) 21:30 つばめ商店 <help@example.com>:\n> 解決しましたか") == "まだです。"
+    assert without_quote("Not yet.\n\nOn Sun, 22 Nov 2026, Tsubame <help@example.com> wrote:\n> x") == "Not yet."
+    assert without_quote("だめでした\n\n-----Original Message-----\nFrom: x") == "だめでした"
 
 
 @pytest.mark.parametrize(
