@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass
+from email import policy
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate, make_msgid, parseaddr
 from urllib.parse import unquote, urlsplit
@@ -61,29 +62,39 @@ def send(settings: Settings, mail: Mail) -> None:
     """Send one mail; raises MailError."""
     if not can_mail(settings):
         raise MailError("A mail was not sent: set KB_SMTP_URL and KB_MAIL_FROM.")
-    message = _message(settings, mail)
-    sent = False
+    try:
+        message = _message(settings, mail)
+    except (UnicodeError, ValueError, AttributeError, IndexError) as error:
+        raise MailError(f"A mail cannot be written to this address ({type(error).__name__}).", lasting=True) from error
+    taken = False
     try:
         with _connected(settings) as server:
             server.send_message(message)
-            sent = True
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        raise MailError(f"The mail server refused the address ({', '.join(map(str, codes))}).", lasting=all(code >= 500 for code in codes)) from error
-    except smtplib.SMTPAuthenticationError as error:
-        raise MailError("The mail server refused name and password: look at KB_SMTP_URL.", lasting=True) from error
-    except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
-        if not sent:
-            raise MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.", doubtful=True) from error
-    except smtplib.SMTPResponseException as error:
-        raise MailError(f"The mail server answered {error.smtp_code}: look at KB_SMTP_URL.", lasting=error.smtp_code >= 550) from error
+            taken = True
     except (OSError, smtplib.SMTPException) as error:
-        raise MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.") from error
+        # Taken, and then a bad word at parting: it is on its way.
+        if not taken:
+            raise _meaning(error) from error
+
+
+def _meaning(error: Exception) -> MailError:
+    """What a failure of the server means for trying again."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+        return MailError(f"The mail server refused the address ({', '.join(map(str, codes))}).", lasting=all(code >= 500 for code in codes))
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return MailError("The mail server refused name and password: look at KB_SMTP_URL.", lasting=error.smtp_code >= 500)
+    if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError):
+        return MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.", doubtful=True)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return MailError(f"The mail server answered {error.smtp_code}: look at KB_SMTP_URL.", lasting=error.smtp_code >= 550)
+    return MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.")
 
 
 def _message(settings: Settings, mail: Mail) -> EmailMessage:
     """The mail with its headers, each on one line whatever was written into a name or a subject."""
-    message = EmailMessage()
+    # Lines as long as a mail may have: long Message-IDs must not be folded into encoded words.
+    message = EmailMessage(policy=policy.SMTP.clone(max_line_length=998))
     name, address = parseaddr(settings.mail_from or settings.contact_mail)
     message["From"] = formataddr((name or settings.name(settings.languages[0]), address))
     message["To"] = formataddr((_one_line(mail.to_name), _one_line(mail.to))) if mail.to_name else _one_line(mail.to)

@@ -18,7 +18,7 @@ from kb_app.analytics.store import EventStore
 from kb_app.analytics.writer import BackgroundWriter
 from kb_app.db.schema import cases
 from kb_app.handoff import texts
-from kb_app.handoff.desk import CREATED, MAIL_SINK, RESOLVED, HandOff, House
+from kb_app.handoff.desk import CREATED, MAIL_SINK, RESOLVED, STEP_SINK, HandOff, House
 from kb_app.handoff.files import Uploads
 from kb_app.handoff.links import Links
 from kb_app.handoff.mailbox import MailDesk, Reading, fetch
@@ -30,7 +30,7 @@ from kb_app.handoff.sinks.mail import DeskMailSink, MailSink
 from kb_app.handoff.sinks.webhook import WebhookSink
 from kb_app.handoff.sinks.zendesk import ZendeskSink
 from kb_app.handoff.store import CaseStore
-from kb_app.handoff.support_file import INBOX, Support
+from kb_app.handoff.support_file import Support
 from kb_app.handoff.texts import Quoted
 from kb_app.live import LiveIndex
 from kb_app.mailing import can_mail, new_message_id
@@ -40,7 +40,7 @@ from search.model import Query
 log = logging.getLogger("kb_app.people")
 PUBLIC = frozenset({"public"})
 QUOTED = 3
-POLLED = 200
+POLLED, MOST_AWAY = 200, 20_000
 FETCH_EVERY, POLL_EVERY, FORGET_EVERY = MINUTE, 10 * MINUTE, HOUR
 # What was sent long ago is not kept: it holds what people wrote.
 SENT_KEPT = 30 * DAY
@@ -94,15 +94,15 @@ class MailReader:
     def __call__(self, subject: str, text: str) -> Reading:
         """The articles that answer strictly; the search is recorded like any other."""
         snapshot, asked = self._live.current(), question_of(subject, text)
+        recorded = self._settings.analytics == "on"
         if snapshot is None or not asked:
-            return Reading(language=self._settings.languages[0])
+            return Reading(language=self._settings.languages[0], recorded=recorded)
         results = snapshot.engine.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
         lang = results.lang or self._settings.languages[0]
         query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
         if results.problem:
-            return Reading(language=lang)
-        recorded = self._settings.analytics == "on"
-        section = results.hits[0].document.section if results.hits else ""
+            return Reading(language=lang, recorded=recorded)
+        section = results.hits[0].document.section if results.hits and results.verdict != "none" else ""
         if recorded:
             self._events.put(
                 QueryEvent(
@@ -116,7 +116,15 @@ class MailReader:
             card = snapshot.library.cards[results.answer.article_id]
             ui = lang if lang in self._settings.languages else self._settings.languages[0]
             answers = (Quoted(card.title, f"{self._settings.address}/{ui}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),)
-        return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, answers)
+        return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, recorded, answers)
+
+
+def _safely(part: Callable[[], object]) -> None:
+    """One part of a round that fails must not keep the others from their work."""
+    try:
+        part()
+    except Exception as error:  # the next round tries again
+        log.error("a part of looking after cases failed (%s)", type(error).__name__)
 
 
 def question_of(subject: str, text: str, longest: int = 200) -> str:
@@ -135,7 +143,7 @@ class Desks:
 
     def sink_of(self, name: str) -> Sink | None:
         """The sink; None for a desk that is not in the support file."""
-        if name == MAIL_SINK:
+        if name in (MAIL_SINK, STEP_SINK):
             return MailSink(self._settings)
         desk = self._support().desks.get(name)
         if desk is None:
@@ -185,13 +193,13 @@ class People:
         May be called as often as one likes: other systems are asked only now and then.
         """
         if self.settings.imap_url and self._turn("mailbox", now, FETCH_EVERY):
-            self._fetch(now)
-        self.handoff.keep_up(now)
-        self.end_notices(now)
+            _safely(lambda: self._fetch(now))
+        _safely(lambda: self.handoff.keep_up(now))
+        _safely(lambda: self.end_notices(now))
         if self._turn("poll", now, POLL_EVERY):
-            self.poll(now)
+            _safely(lambda: self.poll(now))
         if self._turn("forget", now, FORGET_EVERY):
-            self._forget(now)
+            _safely(lambda: self._forget(now))
         return self.outbox.run(now)
 
     def _turn(self, name: str, now: int, every: int) -> bool:
@@ -209,28 +217,40 @@ class People:
 
     def poll(self, now: int) -> int:
         """Ask desks that do not call us which of their cases are solved; returns how many are."""
-        solved = 0
-        for case in self._open_elsewhere():
-            desk = self.support.desks.get(case.desk)
-            sink = self.desks.sink_of(case.desk) if desk and desk.poll else None
-            if not isinstance(sink, ZendeskSink | FreshdeskSink):
+        polled = [name for name, desk in self.support.desks.items() if desk.poll and desk.type in ("zendesk", "freshdesk")]
+        away = cases.c.desk.in_(polled) & (cases.c.external_id != "") & cases.c.state.not_in([SOLVED, CLOSED])
+        found, solved, down = self.cases.due(away, MOST_AWAY), 0, set()
+        # Where there are many, some at a time.
+        start = self.done_at.get("polled", 0) % max(1, len(found))
+        self.done_at["polled"] = start + POLLED
+        for case in [*found[start:], *found[:start]][:POLLED]:
+            sink = self.desks.sink_of(case.desk)
+            if case.desk in down or not isinstance(sink, ZendeskSink | FreshdeskSink):
                 continue
             try:
-                if sink.solved(case.external_id):
-                    solved += self.handoff.state_from(f"poll:{case.desk}", f"{case.case_id}:{case.turn_at}", case, True, now)
+                solved += self._heard(case, sink.solved(case.external_id), now)
             except TryAgain:
-                break
-            except (Refused, KeyError, TypeError) as error:
+                down.add(case.desk)
+            except (Refused, KeyError, TypeError, AttributeError) as error:
                 log.warning("the state of a case at %s could not be asked (%s)", case.desk, type(error).__name__)
         return solved
+
+    def _heard(self, case: Case, solved: bool, now: int) -> bool:
+        """What a desk says of a case: solved a second time only after it was seen open since the customer came back."""
+        turn, before = f"{case.case_id}:{case.turn_at}", f"{case.case_id}:before"
+        with self.cases.changing() as connection:
+            if not solved:
+                self.cases.first_time(connection, f"open:{case.desk}", turn, now, case.case_id)
+                return False
+        if self.cases.has(f"solved:{case.desk}", before) and not self.cases.has(f"open:{case.desk}", turn):
+            return False
+        with self.cases.changing() as connection:
+            self.cases.first_time(connection, f"solved:{case.desk}", before, now, case.case_id)
+        return self.handoff.state_from(f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now)
 
     def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:
         """End notices whose time is up, and the given ones; returns how many are told."""
         return self.notices.end(now, lambda notice, mail, lang: self._over(notice, mail, lang, now), notice_ids)
-
-    def _open_elsewhere(self) -> list[Case]:
-        away = (cases.c.desk != INBOX) & (cases.c.external_id != "") & cases.c.state.not_in([SOLVED, CLOSED])
-        return self.cases.due(away, POLLED)
 
     def _over(self, notice: Notice, mail: str, language: str, now: int) -> Mapping[str, Any]:
         lang = texts.lang_of(language)

@@ -187,8 +187,8 @@ class Services:
         while not self.stop.wait(POST_SECONDS):
             try:
                 self.people.run(int(self.clock().timestamp() * 1000))
-            except Exception:  # nothing is lost: the next round tries again
-                log.exception("cases could not be looked after")
+            except Exception as error:  # nothing is lost: the next round tries again
+                log.error("cases could not be looked after (%s)", type(error).__name__)
 
     def _jobs(self) -> None:
         pause = FIRST_JOB_SECONDS

@@ -166,6 +166,8 @@ class Freshdesk(DeskHandler):
             return 201, {"id": len(ticket["notes"]), "body": given["body"], "private": given["private"]}, {}
         if part == "conversations":
             return 200, [{"id": place, "body": body} for place, body in enumerate(ticket["notes"])], {}
+        if self.command == "PUT":
+            ticket.update(given)
         return 200, {name: value for name, value in ticket.items() if name != "notes"}, {}
 
     def _create(self, given: Any) -> tuple[int, Any, dict[str, str]]:

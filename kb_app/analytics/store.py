@@ -126,6 +126,8 @@ class EventStore:
             gone += connection.execute(delete(schema.actions).where((schema.actions.c.client_id == client_id) | schema.actions.c.query_id.in_(asked))).rowcount
             gone += connection.execute(delete(schema.queries).where(schema.queries.c.client_id == client_id)).rowcount
             connection.execute(delete(schema.episodes).where(schema.episodes.c.client_id == client_id))
+            theirs = select(schema.cases.c.case_id).where(schema.cases.c.client_id == client_id)
+            connection.execute(delete(schema.outbox).where(schema.outbox.c.case_id.in_(theirs), schema.outbox.c.state.in_(["done", "dropped"])))
             connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id="", trail="[]"))
         return gone
 

@@ -24,7 +24,7 @@ class DatabaseError(Exception):
 def open_database(url: str) -> Engine:
     """An engine for an SQLAlchemy URL; raises DatabaseError for one that cannot be understood. Connects at first use."""
     try:
-        engine = create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"), connect_args=_arguments(url))
+        engine = create_engine(_with_driver(url), hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"), connect_args=_arguments(url))
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
         raise DatabaseError(f"KB_DATABASE_URL={_hidden(url)}: cannot be used ({type(error).__name__}). Write sqlite:///path or postgresql://...") from error
     if engine.dialect.name == "sqlite":

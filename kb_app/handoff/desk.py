@@ -40,13 +40,15 @@ from kb_app.handoff.model import (
     Delivery,
     NewCase,
 )
-from kb_app.handoff.outbox import enqueue
-from kb_app.handoff.store import CaseStore
+from kb_app.handoff.outbox import drop_waiting, enqueue
+from kb_app.handoff.store import TO_DESK, CaseStore
 from kb_app.handoff.support_file import INBOX, Support
 from kb_app.handoff.texts import Quoted, lang_of
 
 log = logging.getLogger("kb_app.handoff")
-MAIL_SINK = "mail"
+# Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.
+MAIL_SINK, STEP_SINK = "mail", "steps"
+NOT_SOLVED = {"ja": "(お客様は「解決していない」と答えました)", "en": "(The customer says that it is not solved.)"}
 CREATED, RESOLVED, TOLD_YES, TOLD_NO = "ticket_created", "ticket_resolved", "solved_yes", "solved_no"
 
 
@@ -102,10 +104,11 @@ class HandOff:
 
     # --- the customer ----------------------------------------------------------------------------------------------------
 
-    def open(self, new: NewCase, now: int, answers: Sequence[Quoted] = ()) -> Case:
+    def open(self, new: NewCase, now: int, answers: Sequence[Quoted] = (), quiet: bool = False) -> Case:
         """Keep a new case, send it where it belongs, and tell the customer; the same form sent twice is one case.
 
         With ``answers`` the customer is sent them, and the case waits a while for whether they help before a person must read it.
+        ``quiet`` sends nothing to the customer: a machine wrote, or somebody who was written to often enough today.
         """
         support = self.support()
         until = None if new.kind == "praise" or new.spam else self._due(support, new.kind, support.ladder[0].name, now)
@@ -123,30 +126,40 @@ class HandOff:
             if held:
                 self._auto_reply(connection, case, answers, now)
             elif not new.spam:
-                self._mail(connection, case, "received", self._received(case, now), now, thread=new.mail_message_id)
+                if not quiet:
+                    self._mail(connection, case, "received", self._received(case, now), now, thread=new.mail_message_id)
                 self._hand_over(connection, case, now)
         if not held:
             self._count(case, now)
         return case
 
-    def customer_says(self, case: Case, text: str, now: int, once: str = "", mail_message_id: str = "") -> bool:
-        """Add what the customer says; it is our turn again. A closed case is taken up again by the same owner. False where it was there."""
+    def customer_says(self, case: Case, text: str, now: int, once: str = "", mail_message_id: str = "", files: str = "", who: str = "") -> bool:
+        """Add what the customer says; it is our turn again. A closed case is taken up again by the same owner. False where it was there.
+
+        ``files`` is the form that brought files, ``who`` who writes where it is not the customer themselves.
+        """
         with self.cases.changing() as connection:
-            fresh = self.cases.add_message(connection, case, now, CUSTOMER, case.name or case.mail, text, mail_message_id, once)
+            fresh = self.cases.add_message(connection, case, now, CUSTOMER, who or case.name, text, mail_message_id, once)
             if not fresh:
                 return False
-            if once:
-                self.cases.attach(connection, once, case.case_id)
+            if files:
+                self.cases.attach(connection, files, case.case_id)
             self._our_turn(connection, case, now)
             self._comment(connection, case, text, once or f"{case.case_id}:{now}", now)
         self._count(case, now)
         return True
 
-    def answer(self, case: Case, solved: bool, now: int, satisfaction: int | None = None, effort: int | None = None) -> None:
-        """The customer says whether it is solved: a yes ends it, a no gives it back to the same owner."""
+    def answer(self, case: Case, solved: bool, now: int, satisfaction: int | None = None, effort: int | None = None, text: str = "") -> None:
+        """The customer says whether it is solved, and what is not: a yes ends it, a no gives it back to the same owner.
+
+        Nothing is asked of spam; a no while it is our turn anyway opens no step of the ladder. Raises Refusal for spam.
+        """
+        if case.spam:
+            raise Refusal("spam")
         by_article = case.state == ANSWERED
         # That an article did not help says nothing of the desk: nobody there has answered yet.
-        values: dict[str, Any] = {"said": SAID_YES if solved else "" if by_article else SAID_NO}
+        said = SAID_YES if solved else case.said if by_article or case.state == OPEN else SAID_NO
+        values: dict[str, Any] = {"said": said}
         values |= {"satisfaction": satisfaction} if satisfaction else {}
         values |= {"effort": effort} if effort else {}
         with self.cases.changing() as connection:
@@ -155,15 +168,20 @@ class HandOff:
             else:
                 self._our_turn(connection, case, now)
                 self.cases.change(connection, case.case_id, now, **values)
-                self.cases.add_message(connection, case, now, SYSTEM, "", "not solved", once=f"{case.case_id}:not solved:{now // HOUR}")
+                if self.cases.add_message(connection, case, now, SYSTEM, "", "not solved", once=f"{case.case_id}:not solved:{case.changed_at}"):
+                    self._comment(connection, case, text or NOT_SOLVED[lang_of(case.language)], f"not solved:{case.changed_at}", now)
+                if text:
+                    self.cases.add_message(connection, case, now + 1, CUSTOMER, case.name, text, once=f"{case.case_id}:why:{case.changed_at}")
+                if by_article:
+                    self._hand_over(connection, case, now)
         if by_article and not solved:
             self._count(case, now)
-        if case.said != values["said"] or by_article:
+        if case.said != said or by_article:
             self._tell(TOLD_YES if solved else TOLD_NO, case, now, f"{case.case_id}:{solved}:{now // DAY}", {"case": case.number})
 
     def escalate(self, case: Case, now: int) -> Case:
         """The customer takes it to the next step, with its number and all that was said. Raises Refusal where that is not open yet."""
-        rung = next_rung(case, now, [step.name for step in self.support().ladder])
+        rung = None if case.spam else next_rung(case, now, [step.name for step in self.support().ladder])
         if rung is None or not rung.open:
             raise Refusal("last step" if rung is None else rung.why)
         support = self.support()
@@ -190,7 +208,7 @@ class HandOff:
             if not self.cases.add_message(connection, case, now, AGENT, who, text, name, once):
                 return False
             self.cases.change(
-                connection, case.case_id, now, state=WAITING, due_at=None, turn_at=None, owner=case.owner or owner,
+                connection, case.case_id, now, state=WAITING, due_at=None, turn_at=None, solved_at=None, asked_at=None, owner=case.owner or owner,
                 first_reply_at=case.first_reply_at or now, solved_by=article_id or case.solved_by,
             )  # fmt: skip
             lang = lang_of(case.language)
@@ -213,18 +231,25 @@ class HandOff:
         """Hand the case to another desk; its owner stays. Raises Refusal for a desk that is not in the support file."""
         if desk != INBOX and desk not in self.support().desks:
             raise Refusal("no such desk")
+        if desk == case.desk:
+            return
         with self.cases.changing() as connection:
+            drop_waiting(connection, case.case_id, case.desk)
             moved = replace(case, desk=desk, external_id="")
             self.cases.change(connection, case.case_id, now, desk=desk, external_id="")
             self.cases.add_message(connection, case, now, NOTE, who, f"{case.desk} → {desk}")
-            self._hand_over(connection, moved, now)
+            self._hand_over(connection, moved, now, once=str(now))
 
     def solve(self, case: Case, who: str, now: int, article_id: str = "") -> None:
-        """Say that it is solved, and by which article; the customer is asked a while later whether that is so."""
+        """Say that it is solved, and by which article; the customer is asked a while later whether that is so. Said twice it is said once."""
         with self.cases.changing() as connection:
-            self.cases.change(
-                connection, case.case_id, now, state=SOLVED, solved_at=now, solved_by=article_id or case.solved_by, due_at=None, turn_at=None, said=""
-            )
+            open_still = schema.cases.c.state.not_in([SOLVED, CLOSED])
+            fresh = self.cases.change_if(
+                connection, case.case_id, now, open_still, state=SOLVED, solved_at=now, asked_at=None, solved_by=article_id or case.solved_by,
+                due_at=None, turn_at=None,
+            )  # fmt: skip
+            if not fresh:
+                return
             # After the reply that may go with it.
             self.cases.add_message(connection, case, now + 1, SYSTEM, who, "solved")
         self._count(case, now)
@@ -235,8 +260,11 @@ class HandOff:
         with self.cases.changing() as connection:
             until = self._due(self.support(), case.kind, case.step, now)
             desk = self.support().desk_for(case.kind, case.language, case.section)
-            self.cases.change(connection, case.case_id, now, spam="", due_at=until, turn_at=now, desk=desk)
-            self._hand_over(connection, replace(case, spam="", desk=desk), now)
+            promised = until if self.support().promised else None
+            self.cases.change(connection, case.case_id, now, spam="", due_at=until, promised_at=promised, turn_at=now, desk=desk)
+            cleared = replace(case, spam="", desk=desk, due_at=until)
+            self._mail(connection, cleared, "received", self._received(cleared, now), now)
+            self._hand_over(connection, cleared, now)
         self._count(replace(case, spam=""), now)
 
     def state_from(self, source: str, event_id: str, case: Case, solved: bool, now: int) -> bool:
@@ -258,7 +286,8 @@ class HandOff:
         """Another desk has taken a case and calls it so."""
         if delivery.action == "create" and name:
             with self.cases.changing() as connection:
-                connection.execute(schema.cases.update().where(schema.cases.c.case_id == delivery.case_id).values(external_id=name[:100]))
+                here = (schema.cases.c.case_id == delivery.case_id) & (schema.cases.c.desk == delivery.sink)
+                connection.execute(schema.cases.update().where(here).values(external_id=name[:100]))
 
     # --- what time brings ----------------------------------------------------------------------------------------------------
 
@@ -269,17 +298,19 @@ class HandOff:
             self._follow_up(case, now)
         for case in self.cases.due((table.state == SOLVED) & (table.asked_at <= now - support.close_days * DAY)):
             with self.cases.changing() as connection:
-                self.cases.change(connection, case.case_id, now, state=CLOSED)
+                self.cases.change_if(connection, case.case_id, now, (table.state == SOLVED) & (table.asked_at == case.asked_at), state=CLOSED)
         for case in self.cases.due(table.state == ANSWERED):
             if now - case.at >= ((case.due_at or case.at + DAY) - case.at) / 2:
                 self._release(case, now)
-        for case in self.cases.due(table.counted_at.is_(None) & (table.spam == "") & (table.state != ANSWERED)):
-            if case.state != CLOSED or case.first_reply_at:
-                self._count(case, now)
+        reached = (table.state.not_in([ANSWERED, CLOSED])) | table.first_reply_at.is_not(None)
+        for case in self.cases.due(table.counted_at.is_(None) & (table.spam == "") & reached):
+            self._count(case, now)
 
     def _follow_up(self, case: Case, now: int) -> None:
         with self.cases.changing() as connection:
-            self.cases.change(connection, case.case_id, now, asked_at=now)
+            waiting = (schema.cases.c.state == SOLVED) & schema.cases.c.asked_at.is_(None)
+            if not self.cases.change_if(connection, case.case_id, now, waiting, asked_at=now):
+                return
             lang = lang_of(case.language)
             link = self.solved_link(case, now)
             said = texts.follow_up(self.house.name(lang), case, f"{link}?answer=yes", f"{link}?answer=no")
@@ -288,7 +319,8 @@ class HandOff:
     def _release(self, case: Case, now: int) -> None:
         """No word came about what our articles say: a person reads it."""
         with self.cases.changing() as connection:
-            self.cases.change(connection, case.case_id, now, state=OPEN, turn_at=case.at)
+            if not self.cases.change_if(connection, case.case_id, now, schema.cases.c.state == ANSWERED, state=OPEN, turn_at=case.at):
+                return
             self._hand_over(connection, case, now)
         self._count(case, now)
 
@@ -326,9 +358,9 @@ class HandOff:
         subject, body = self._handed_over(connection, case)
         for to in [address] if address else self.house.leads():
             message_id = self._post.new_message_id()
-            self.cases.first_time(connection, "thread", message_id, now, case.case_id)
+            self.cases.first_time(connection, TO_DESK, message_id, now, case.case_id)
             payload = {"to": to, "subject": subject, "body": body, "message_id": message_id, "reply_to": self.house.help_address}
-            enqueue(connection, case.case_id, MAIL_SINK, "mail", _key(case, f"step:{case.step}:{to}"), payload, now)
+            enqueue(connection, case.case_id, STEP_SINK, "mail", _key(case, f"step:{case.step}:{to}"), payload, now)
 
     # --- parts -----------------------------------------------------------------------------------------------------------------
 
@@ -343,7 +375,7 @@ class HandOff:
         return int(due(support.form, support.calendar, support.promise_of(kind, step), received).timestamp() * 1000)
 
     def _our_turn(self, connection: Connection, case: Case, now: int) -> None:
-        until = case.due_at if case.ours and case.due_at else self._due(self.support(), case.kind, case.step, now)
+        until = case.due_at if case.state in (OPEN, ANSWERED) and case.due_at else self._due(self.support(), case.kind, case.step, now)
         # Whoever comes back after a yes takes it back; a no stays said until there is another word.
         said = "" if case.said == SAID_YES else case.said
         since = case.turn_at if case.ours and case.turn_at else now
@@ -384,8 +416,8 @@ class HandOff:
         }  # fmt: skip
         enqueue(connection, case.case_id, MAIL_SINK, "mail", _key(case, what), payload, now)
 
-    def _hand_over(self, connection: Connection, case: Case, now: int) -> None:
-        """Keep the case for the desk that it belongs to, where that is not ours."""
+    def _hand_over(self, connection: Connection, case: Case, now: int, once: str = "") -> None:
+        """Keep the case for the desk that it belongs to, where that is not ours; ``once`` tells one transfer from another."""
         if case.desk == INBOX or case.spam:
             return
         subject, body = self._handed_over(connection, case)
@@ -395,8 +427,8 @@ class HandOff:
             "mail": case.mail, "subject": subject, "text": body, "message": case.message, "trail": [dict(step) for step in case.trail],
             "link": self.desk_link(case), "message_id": message_id, "at": case.at, "reply_to": self.house.help_address,
         }  # fmt: skip
-        self.cases.first_time(connection, "thread", message_id, now, case.case_id)
-        enqueue(connection, case.case_id, case.desk, "create", _key(case, f"create:{case.desk}:{now if case.external_id else ''}"), payload, now)
+        self.cases.first_time(connection, TO_DESK, message_id, now, case.case_id)
+        enqueue(connection, case.case_id, case.desk, "create", _key(case, f"create:{case.desk}:{once}"), payload, now)
 
     def _comment(self, connection: Connection, case: Case, text: str, once: str, now: int) -> None:
         """Keep what was added for the desk that has the case."""
@@ -407,7 +439,7 @@ class HandOff:
             "number": case.number, "text": text, "subject": f"[#{case.number}] {case.title}", "mail": case.mail, "name": case.name,
             "message_id": message_id, "reply_to": self.house.help_address, "thread": case.external_id if case.external_id.startswith("<") else "",
         }  # fmt: skip
-        self.cases.first_time(connection, "thread", message_id, now, case.case_id)
+        self.cases.first_time(connection, TO_DESK, message_id, now, case.case_id)
         enqueue(connection, case.case_id, case.desk, "comment", _key(case, f"comment:{once}"), payload, now)
 
     def _count(self, case: Case, now: int) -> None:
@@ -421,7 +453,7 @@ class HandOff:
     def _tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> bool:
         """Whether the log knows now; the case itself is safe either way."""
         try:
-            if case.recorded:
+            if case.recorded and not case.spam:
                 self._log.tell(name, case, at, once, attributes)
         except SQLAlchemyError as error:
             log.warning("the log could not be told of a case (%s)", type(error).__name__)

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import policy
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses, parseaddr
 
-from kb_app.handoff.model import LONGEST_MAIL, MAIL
+from kb_app.handoff.model import LONGEST_MAIL, MAIL, storable
 
 MAX_BYTES = 25 * 1024 * 1024
 _ID = re.compile(r"<[^<>\s]{1,240}>")
@@ -52,9 +53,34 @@ class Incoming:
 
 
 def read_mail(raw: bytes) -> Incoming:
-    """Read a mail in whatever charset and state it comes."""
+    """Read a mail in whatever charset and state it comes; of one that cannot be read at all, its bytes as text."""
+    try:
+        return _read(raw)
+    except Exception:  # the reader has many depths, and a mail that is refused would come again for ever
+        return _as_it_is(raw)
+
+
+def _as_it_is(raw: bytes) -> Incoming:
+    """What can be picked out of the bytes of a mail that no reader understands."""
+    head = raw[:100_000]
+    sender = re.search(rb"(?im)^From:[^\r\n]*?([\w.+-]{1,64}@[\w.-]{1,190})", head)
+    name = re.search(rb"(?im)^Message-ID:\s*(<[^<>\s]{1,240}>)", head)
+    return Incoming(
+        message_id=name[1].decode("ascii", "ignore") if name else "",
+        thread=(),
+        sender=sender[1].decode("ascii", "ignore") if sender else "",
+        sender_name="",
+        subject="",
+        text=storable(_decode(head, ""))[:LONGEST_MAIL].strip(),
+        # Never answered by a machine: nobody knows what it is.
+        automatic="unreadable",
+    )
+
+
+def _read(raw: bytes) -> Incoming:
     message = BytesParser(policy=policy.compat32).parsebytes(raw[:MAX_BYTES])
     name, address = parseaddr(_header(message, "From"))
+    name = storable(name)
     files = tuple(_files(message))
     thread = tuple(dict.fromkeys(_ID.findall(_raw(message, "References")) + _ID.findall(_raw(message, "In-Reply-To"))))
     ids = _ID.findall(_raw(message, "Message-ID"))
@@ -63,8 +89,8 @@ def read_mail(raw: bytes) -> Incoming:
         thread=thread[-50:],
         sender=address if MAIL.match(address) else "",
         sender_name=" ".join(name.split())[:200],
-        subject=" ".join(_header(message, "Subject").split())[:300],
-        text=_text(message)[:LONGEST_MAIL].strip(),
+        subject=" ".join(storable(_header(message, "Subject")).split())[:300],
+        text=storable(_text(message))[:LONGEST_MAIL].strip(),
         automatic=automatic(message),
         bounce=_is_bounce(message, address),
         files=files,
@@ -150,12 +176,12 @@ def _files(message: Message) -> Iterator[tuple[str, bytes]]:
             continue
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes) and payload:
-            yield _decoded(name or "file"), payload
+            yield storable(_decoded(name or "file")), payload
 
 
 def _decoded(text: str) -> str:
     """Encoded words as text; anything broken stays as it is."""
     try:
         return "".join(part if isinstance(part, str) else _decode(part, charset or "ascii") for part, charset in decode_header(text))
-    except ValueError:
+    except (ValueError, MessageError):
         return text

@@ -37,6 +37,7 @@ class Reading:
     client_id: str | None = None
     language: str = ""
     section: str = ""
+    recorded: bool = True
     answers: tuple[Quoted, ...] = ()
 
 
@@ -68,15 +69,13 @@ class MailDesk:
         if mail.bounce or not mail.sender or mail.sender.casefold() in self._own:
             log.info("a mail was ignored: %s", "a bounce" if mail.bounce else "no sender, or our own address")
             return "ignored"
-        if cases.seen(self._source(mail), now - DAY) >= CASES_A_DAY:
-            log.warning("mails of one sender are ignored for a day: more than %d came", CASES_A_DAY)
-            return "ignored"
         return self._open(mail, once, now)
 
     def _open(self, mail: Incoming, once: str, now: int) -> str:
         cases, source = self._handoff.cases, self._source(mail)
         reading = self._read(mail.subject, mail.text)
-        may_reply = not mail.automatic and cases.seen(source, now - DAY) < REPLIES_A_DAY
+        today = cases.seen(source, now - DAY)
+        may_reply = not mail.automatic and today < REPLIES_A_DAY
         with cases.changing() as connection:
             cases.first_time(connection, source, once, now)
         text, more = mail.text[:LONGEST_MESSAGE], mail.text[LONGEST_MESSAGE:]
@@ -84,12 +83,12 @@ class MailDesk:
         new = NewCase(
             form_id=f"mail:{once}", kind="question", message=text or mail.subject or "(empty)", name=mail.sender_name, mail=mail.sender,
             language=reading.language, section=reading.section, subject=mail.subject, channel="mail", query_id=reading.query_id,
-            client_id=reading.client_id, mail_message_id=once, spam="",
+            client_id=reading.client_id, mail_message_id=once, recorded=reading.recorded,
+            # Kept, and apart: nothing is thrown away.
+            spam="too many" if today >= CASES_A_DAY else "",
         )  # fmt: skip
-        case = self._handoff.open(new, now, reading.answers if may_reply else ())
-        for place, start in enumerate(range(0, len(more), LONGEST_MESSAGE), 1):
-            # A millisecond apart, so that they stay in order.
-            self._handoff.note(case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}")
+        case = self._handoff.open(new, now, reading.answers if may_reply else (), quiet=not may_reply)
+        self._note_rest(case, more, once, now)
         self._tell_refused(case, refused, once, now)
         return "created"
 
@@ -101,8 +100,11 @@ class MailDesk:
             fresh = self._handoff.reply(case, mail.sender_name or mail.sender, mail.sender, without_quote(mail.text), now, once)
             return "answered" if fresh else "known"
         refused = self._keep(mail, once, now)
-        if not self._handoff.customer_says(case, without_quote(mail.text)[:LONGEST_MESSAGE] or mail.subject, now, once, once):
+        text = without_quote(mail.text)
+        other = "" if not mail.sender or mail.sender.casefold() == case.mail.casefold() else mail.sender_name or mail.sender
+        if not self._handoff.customer_says(case, text[:LONGEST_MESSAGE] or mail.subject, now, once, once, files=once, who=other):
             return "known"
+        self._note_rest(case, text[LONGEST_MESSAGE:], once, now)
         self._tell_refused(case, refused, once, now)
         return "added"
 
@@ -114,12 +116,12 @@ class MailDesk:
         if found is not None:
             return found
         named = cases.by_number(mail.case_number) if mail.case_number else None
-        if named is None or not mail.sender:
-            return None
-        return named if mail.sender.casefold() == named.mail.casefold() or self._is_ours(named, mail) else None
+        return named if named and named.mail and mail.sender.casefold() == named.mail.casefold() else None
 
     def _is_ours(self, case: Case, mail: Incoming) -> bool:
-        """Whether the desk or the step that has the case answers."""
+        """Whether the desk or the step that has the case answers a mail that was sent to it: its address alone anybody can write."""
+        if not self._handoff.cases.sent_to_desk(mail.thread):
+            return False
         support = self._handoff.support()
         known = {support.step(case.step).mail, support.desks[case.desk].mail if case.desk in support.desks else ""} - {""}
         return mail.sender.casefold() in {address.casefold() for address in known}
@@ -127,6 +129,9 @@ class MailDesk:
     def _keep(self, mail: Incoming, form_id: str, now: int) -> list[str]:
         """Store the files; returns the names of those that were not taken."""
         support, refused = self._handoff.support(), []
+        for left in self._handoff.cases.attachments(form_id=form_id):  # of an attempt that failed
+            self._uploads.forget(left)
+            self._handoff.cases.forget_attachment(left.attachment_id)
         for number, (name, data) in enumerate(mail.files):
             try:
                 if number >= support.most_files:
@@ -136,6 +141,11 @@ class MailDesk:
             except FileRefused as error:
                 refused.append(f"{error.name} ({error.why})")
         return refused
+
+    def _note_rest(self, case: Case, more: str, once: str, now: int) -> None:
+        """What a message has no room for, a millisecond apart, so that it stays in order."""
+        for place, start in enumerate(range(0, len(more), LONGEST_MESSAGE), 1):
+            self._handoff.note(case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}")
 
     def _tell_refused(self, case: Case, refused: Sequence[str], once: str, now: int) -> None:
         if refused:
@@ -177,13 +187,20 @@ def fetch(url: str, take: Callable[[bytes], str]) -> int:
         box.select(_quoted(folder))
         _, found = box.uid("SEARCH", "UNSEEN")
         numbers = (found[0] or b"").split()[:BATCH]
+        failed: Exception | None = None
         for number in numbers:
             _, data = box.uid("FETCH", number.decode(), "(BODY.PEEK[])")
             raw = next((part[1] for part in data if isinstance(part, tuple)), b"")
-            if raw:
-                take(raw)
+            try:
+                if raw:
+                    take(raw)
+            except Exception as error:  # one that cannot be kept must not hold up those behind it
+                failed = error
+                continue
             # Only now: a mail that could not be kept is fetched again.
             box.uid("STORE", number.decode(), "+FLAGS", "(\\Seen)")
+        if failed is not None:
+            raise failed
         return len(numbers)
 
 

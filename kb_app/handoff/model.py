@@ -18,7 +18,7 @@ SAID_YES, SAID_NO, SAID_NO_BEFORE = "yes", "no", "no before"
 CUSTOMER, AGENT, SYSTEM, NOTE = "customer", "agent", "system", "note"
 LONGEST_MESSAGE = 5_000
 LONGEST_MAIL = 100_000
-MAIL = re.compile(r"^[^@\s<>\"(),;:\\]{1,64}@[^@\s<>\"(),;:\\]+\.[^@\s<>\"(),;:\\]+$")
+MAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$")
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
@@ -155,3 +155,8 @@ class Delivery:
     doubtful: bool = False
     state: str = "waiting"
     error: str = ""
+
+
+def storable(text: str) -> str:
+    """The text without NUL and lone surrogates, which no database takes."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Engine, delete, func, insert, or_, select, update
 
 from kb_app.db import schema
-from kb_app.handoff.model import MAIL
+from kb_app.handoff.model import MAIL, storable
 from kb_app.handoff.outbox import enqueue
-from kb_app.handoff.store import folded, storable
+from kb_app.handoff.store import folded
 
 MOST_QUESTIONS = 20
 # Milliseconds for which the active notices are remembered: every search asks for them.
@@ -108,8 +108,8 @@ class NoticeStore:
             return False
         table = schema.subscribers
         with self._engine.begin() as connection:
-            if not connection.execute(select(table.c.mail).where(table.c.notice_id == notice_id, table.c.mail == mail.casefold())).first():
-                connection.execute(insert(table).values(notice_id=notice_id, mail=mail.casefold(), language=language, at=at))
+            if not connection.execute(select(table.c.mail).where(table.c.notice_id == notice_id, table.c.mail == mail.lower())).first():
+                connection.execute(insert(table).values(notice_id=notice_id, mail=mail.lower(), language=language, at=at))
         return True
 
     def unsubscribe(self, notice_id: str, mail: str) -> None:
@@ -148,7 +148,8 @@ class NoticeStore:
                     key = uuid.uuid5(uuid.NAMESPACE_URL, f"{notice.notice_id}:{person['mail']}")
                     # Each mail stands for itself: one that fails holds up no other.
                     sent += enqueue(connection, str(key), "mail", "mail", f"over:{key}", mail_for(notice, person["mail"], person["language"]), now)
-                connection.execute(update(people).where(people.c.notice_id == notice.notice_id).values(told_at=now))
+                # They wanted to hear of this and of nothing else.
+                connection.execute(delete(people).where(people.c.notice_id == notice.notice_id))
         return sent
 
 

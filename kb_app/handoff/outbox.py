@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,8 @@ FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = MINUTE, 2 * HOUR, 5 * 24 * HOUR
 # A process that took a delivery and died lets go of it after so long.
 LEASE = 5 * MINUTE
 WORKERS = 4
-BATCH = 50
+# So few at once that the last of them is sent long before its lease ends.
+BATCH = 2 * WORKERS
 
 
 class Refused(Exception):
@@ -74,6 +76,13 @@ def enqueue(connection: Connection, case_id: str, sink: str, action: str, key: s
     return insert_once(connection, schema.outbox, row)
 
 
+def drop_waiting(connection: Connection, case_id: str, sink: str) -> None:
+    """Let what waits for a desk go: the case has gone elsewhere."""
+    table = schema.outbox
+    gone = (table.c.case_id == case_id) & (table.c.sink == sink) & table.c.state.in_([WAITING, DEAD])
+    connection.execute(update(table).where(gone).values(state=DROPPED))
+
+
 def pause(attempts: int, chance: Callable[[], float] = random.random) -> int:
     """Milliseconds before the next attempt after so many: doubled each time, a tenth more or less so that not all come at once."""
     full = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, 20))
@@ -90,13 +99,14 @@ class Outbox:
 
     def run(self, now: int) -> Round:
         """Send everything that is due, until nothing more is; returns what became of it."""
-        total = Round()
+        total, started = Round(), time.monotonic()
         while True:
-            due = self._take(now)
+            at = now + int((time.monotonic() - started) * 1000)
+            due = self._take(at)
             if not due:
                 return total
             with ThreadPoolExecutor(WORKERS) as workers:
-                total = sum(workers.map(lambda delivery: self._send(delivery, now), due), total)
+                total = sum(workers.map(lambda delivery, at=at: self._send(delivery, at), due), total)
 
     def _take(self, now: int) -> list[Delivery]:
         """The next due delivery of each case and sink, now in our hands alone."""
@@ -136,29 +146,33 @@ class Outbox:
         except TryAgain as error:
             return self._again(delivery, str(error), now, error.after_ms, error.doubtful)
         except Exception as error:  # a fault of ours must not lose the delivery
-            log.exception("a delivery to %s failed", delivery.sink)
+            log.error("a delivery to %s failed (%s)", delivery.sink, type(error).__name__)
             return self._again(delivery, f"{type(error).__name__}", now, 0, True)
         self._on_done(delivery, name)
         return self._end(delivery, DONE, "", now)
 
     def _again(self, delivery: Delivery, reason: str, now: int, after_ms: int, doubtful: bool) -> Round:
-        if now - delivery.created_at > GIVE_UP:
+        if delivery.attempts and now - delivery.created_at > GIVE_UP:
             return self._end(delivery, DEAD, f"Given up after {delivery.attempts + 1} attempts: {reason}", now)
         attempts = delivery.attempts + 1
         wait = max(after_ms, pause(attempts))
-        log.warning("delivery to %s failed (%s), attempt %d", delivery.sink, reason[:200], attempts)
-        self._set(delivery, state=WAITING, attempts=attempts, next_at=now + wait, error=reason[:500], doubtful=delivery.doubtful or doubtful)
+        log.warning("a delivery to %s failed, attempt %d", delivery.sink, attempts)
+        begun = {} if delivery.attempts else {"created_at": now}
+        self._set(delivery, **begun, state=WAITING, attempts=attempts, next_at=now + wait, error=reason[:500], doubtful=delivery.doubtful or doubtful)
         return Round(again=1)
 
     def _end(self, delivery: Delivery, state: str, reason: str, now: int) -> Round:
         if state == DEAD:
-            log.error("delivery to %s needs a person: %s", delivery.sink, reason[:200])
+            log.error("a delivery to %s needs a person: look at /desk/outbox", delivery.sink)
         self._set(delivery, state=state, attempts=delivery.attempts + 1, next_at=now, error=reason[:500])
         return Round(done=state == DONE, dead=state == DEAD)
 
     def _set(self, delivery: Delivery, **values: Any) -> None:
+        table = schema.outbox
+        # Where the lease ended and another process took it, what happened there holds.
+        mine = (table.c.delivery_id == delivery.delivery_id) & (table.c.state == SENDING) & (table.c.error == delivery.error)
         with self._engine.begin() as connection:
-            connection.execute(update(schema.outbox).where(schema.outbox.c.delivery_id == delivery.delivery_id).values(**values))
+            connection.execute(update(table).where(mine).values(**values))
 
     def forget(self, before: int) -> int:
         """Remove what was done or let go before a moment; returns how many."""
@@ -183,7 +197,7 @@ class Outbox:
 
     def retry(self, delivery_id: str, now: int) -> bool:
         """Try one that was given up again from the beginning."""
-        return self._decide(delivery_id, state=WAITING, attempts=0, next_at=now, created_at=now)
+        return self._decide(delivery_id, state=WAITING, attempts=0, next_at=now, created_at=now, doubtful=True)
 
     def drop(self, delivery_id: str) -> bool:
         """Let one that was given up go: what waits behind it goes on."""

@@ -16,12 +16,14 @@ from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import schema
 from kb_app.db.writing import insert_once
-from kb_app.handoff.model import CLOSED, CUSTOMER, OPEN, SOLVED, Attachment, Case, Message, NewCase
+from kb_app.handoff.model import CLOSED, OPEN, SOLVED, WAITING, Attachment, Case, Message, NewCase, storable
 
 # Read aloud without mistakes: no 0 and O, 1 and I.
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 NUMBER_LENGTH = 8
 PAGE = 50
+# Mails of ours to desks and steps, apart from those to customers.
+TO_DESK = "desk thread"
 LONGEST_HAYSTACK = 50_000
 _CASES = uuid.UUID("a4a3c0a5-2f43-5bb0-8a2b-6f0f8a0f7f53")
 
@@ -95,6 +97,11 @@ class CaseStore:
         """Set columns of a case."""
         connection.execute(update(schema.cases).where(schema.cases.c.case_id == case_id).values(**{"changed_at": at, **values}))
 
+    def change_if(self, connection: Connection, case_id: str, at: int, condition: ColumnElement[bool], **values: Any) -> bool:
+        """The same where a condition still holds: somebody may have said something meanwhile. Whether it did."""
+        table = schema.cases
+        return bool(connection.execute(update(table).where(table.c.case_id == case_id, condition).values(**{"changed_at": at, **values})).rowcount)
+
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def case(self, case_id: str) -> Case | None:
@@ -121,10 +128,22 @@ class CaseStore:
         said, received = schema.case_messages, schema.received
         with self.engine.connect() as connection:
             of_messages = select(said.c.mail_message_id, said.c.case_id).where(said.c.mail_message_id.in_(message_ids))
-            of_threads = select(received.c.event_id, received.c.case_id).where(received.c.source == "thread", received.c.event_id.in_(message_ids))
+            of_threads = select(received.c.event_id, received.c.case_id).where(received.c.source.in_(["thread", TO_DESK]), received.c.event_id.in_(message_ids))
             found = {str(name): str(case_id) for query in (of_messages, of_threads) for name, case_id in connection.execute(query)}
             name = next((found[one] for one in reversed(message_ids) if one in found), None)
             return self._one(connection, schema.cases.c.case_id == name) if name else None
+
+    def sent_to_desk(self, message_ids: Sequence[str]) -> bool:
+        """Whether one of these mails was ours to a desk or a step: only they can answer it."""
+        table = schema.received
+        with self.engine.connect() as connection:
+            return connection.execute(select(table.c.event_id).where(table.c.source == TO_DESK, table.c.event_id.in_(message_ids))).first() is not None
+
+    def has(self, source: str, event_id: str) -> bool:
+        """Whether something was remembered."""
+        table = schema.received
+        with self.engine.connect() as connection:
+            return connection.execute(select(table.c.at).where(table.c.source == source, table.c.event_id == event_id[:200])).first() is not None
 
     def messages(self, case_id: str, notes: bool = False, within: Connection | None = None) -> list[Message]:
         """What was said after the first message, oldest first; notes of the desk only where asked for. ``within`` a transaction, or by itself."""
@@ -163,17 +182,17 @@ class CaseStore:
     def add_attachment(self, given: Attachment) -> None:
         """Remember a file that was stored."""
         with self.engine.begin() as connection:
-            connection.execute(insert(schema.attachments).values(**vars(given)))
+            connection.execute(insert(schema.attachments).values(**vars(given) | {"form_id": _files_of(given.form_id)}))
 
     def attach(self, connection: Connection, form_id: str, case_id: str) -> int:
         """Give the files of a form to its case; returns how many."""
         table = schema.attachments
-        return int(connection.execute(update(table).where(table.c.form_id == form_id, table.c.case_id == "").values(case_id=case_id)).rowcount)
+        return int(connection.execute(update(table).where(table.c.form_id == _files_of(form_id), table.c.case_id == "").values(case_id=case_id)).rowcount)
 
     def attachments(self, case_id: str = "", form_id: str = "", within: Connection | None = None) -> list[Attachment]:
         """The files of a case, or those that a form has brought so far. ``within`` a transaction, or by itself."""
         table = schema.attachments
-        condition = table.c.case_id == case_id if case_id else (table.c.form_id == form_id) & (table.c.case_id == "")
+        condition = table.c.case_id == case_id if case_id else (table.c.form_id == _files_of(form_id)) & (table.c.case_id == "")
         with self._reading(within) as connection:
             return [Attachment(**row) for row in connection.execute(select(table).where(condition).order_by(table.c.at, table.c.name)).mappings()]
 
@@ -206,7 +225,9 @@ class CaseStore:
         """Remove cases that were closed or last touched before a moment, with all that was said; returns their files."""
         table = schema.cases
         with self.engine.begin() as connection:
-            old = [name for (name,) in connection.execute(select(table.c.case_id).where(table.c.changed_at < before, table.c.state.in_([SOLVED, CLOSED])))]
+            # Spam and praise wait for nobody; an answer that nobody came back to for so long is the end of it.
+            over = table.c.state.in_([WAITING, SOLVED, CLOSED]) | (table.c.spam != "") | (table.c.kind == "praise")
+            old = [name for (name,) in connection.execute(select(table.c.case_id).where(table.c.changed_at < before, over))]
             files: list[Attachment] = []
             for start in range(0, len(old), 500):
                 part = old[start : start + 500]
@@ -261,16 +282,11 @@ def to_case(row: Any) -> Case:
     return Case(**values)
 
 
+def _files_of(form_id: str) -> str:
+    """What the files of a form are kept under: forms of mails have long names."""
+    return str(uuid.uuid5(_CASES, f"files:{form_id}"))
+
+
 def folded(text: str) -> str:
     """Text as the inbox's search compares it: full and half width, capitals and small letters alike."""
     return unicodedata.normalize("NFKC", storable(text)).casefold()
-
-
-def storable(text: str) -> str:
-    """The text without NUL and lone surrogates, which no database takes."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
-
-
-def last_word(messages: Sequence[Message]) -> Message | None:
-    """The customer's newest message."""
-    return next((message for message in reversed(messages) if message.author == CUSTOMER), None)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,6 +25,8 @@ MAX_BYTES = 64 * 1024
 CHANNELS = ("phone", "chat", "mail", "form", "social")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 INBOX = "inbox"
+# Names that the outbox has for itself.
+TAKEN = (INBOX, "mail", "steps")
 _HOURS = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)$")
 _PROMISE = re.compile(r"^(\d{1,3}) (minute|hour|day)s?$")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,29}$")
@@ -134,6 +137,9 @@ def _spans(value: object) -> tuple[Span, ...]:
         if end > 1440:
             raise ValueError(f"{str(part)!r} ends after 24:00")
         found.append(Span(start, end if end > start else end + 1440))
+    found.sort(key=lambda span: span.start)
+    if any(after.start < before.end for before, after in pairwise(found)):
+        raise ValueError("has hours that overlap")
     return tuple(found)
 
 
@@ -280,12 +286,12 @@ class _File(_Strict):
             public_holidays(country)
         return found
 
-    @field_validator("channels", "desks")
+    @field_validator("desks")
     @classmethod
     def _are_named(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
-            if not _NAME.match(name) or name == INBOX:
-                raise ValueError(f"{name!r} is no name: small letters, digits and -, and not {INBOX}")
+            if not _NAME.match(name) or name in TAKEN:
+                raise ValueError(f"{name!r} is no name: small letters, digits and -, and not {', '.join(TAKEN)}")
         return value
 
     @field_validator("ladder")

@@ -52,7 +52,7 @@ def add(ui: str, token: str) -> str | BaseResponse | tuple[str, int]:
     problems |= contact.keep_files(form_id, uploaded)
     if problems:
         return _page(case, token, problems, text, form_id), 422
-    services().people.handoff.customer_says(case, text, moment(), once=form_id)
+    services().people.handoff.customer_says(case, text, moment(), once=contact.once_of(form_id, text), files=form_id)
     return redirect(url_for("cases.status", ui=ui, token=token, added=1) + "#said", 303)
 
 

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from indexer.library import Card
 from kb_app.analytics import model as m
 from kb_app.handoff.files import MEGABYTE, FileRefused
-from kb_app.handoff.model import Attachment, NewCase
+from kb_app.handoff.model import LONGEST_MESSAGE, Attachment, Case, NewCase
 from kb_app.handoff.spam import spam_reason
 from kb_app.web import recording
 from kb_app.web.addresses import language_of_address
@@ -71,7 +71,7 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
     query_id = recording.given_query_id()
     known = services().people.cases.by_form(form_id)
     if known is not None:
-        return redirect(_sent(ui, known.case_id), 303)
+        return _again(ui, known, form_id)
     results = _search(form.get("message", ""), ui)
     if form.get("answered"):
         return _answered(ui, form["answered"], query_id, form_id)
@@ -100,6 +100,20 @@ def _asked(query_id: str) -> m.QueryEvent | None:
         return None
 
 
+def _again(ui: str, known: Case, form_id: str) -> BaseResponse:
+    """The same form once more: the same words are the same case, other ones are added to it."""
+    text = request.form.get("message", "").replace("\r\n", "\n").strip()
+    if text and text != known.message and len(text) <= LONGEST_MESSAGE:
+        keep_files(form_id, request.files.getlist("files"))
+        services().people.handoff.customer_says(known, text, moment(), once=once_of(form_id, text), files=form_id)
+    return redirect(_sent(ui, known.case_id), 303)
+
+
+def once_of(form_id: str, text: str) -> str:
+    """What tells the same words of a form from other ones."""
+    return f"{form_id}:{uuid.uuid5(uuid.NAMESPACE_OID, text)}"
+
+
 @blueprint.get("/<ui:ui>/contact/solved")
 def solved(ui: str) -> str:
     """Somebody found the answer while writing."""
@@ -122,7 +136,8 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
     form = request.form
     chosen = set(form.getlist("trail"))
     asked = _asked(query_id)
-    section = asked.section if asked and asked.section else results.hits[0].document.section if results and results.hits else ""
+    found = results.hits[0].document.section if results and results.hits and results.verdict != "none" else ""
+    section = found or (asked.section if asked and asked.verdict != "none" else "")
     language = results.lang if results and results.lang in services().settings.languages else ui
     return NewCase(
         form_id=form_id,

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb_app.handoff.model import Case
+from kb_app.handoff.model import Case, storable
 from kb_app.handoff.signing import EVENT_ID, ZENDESK_ID, BadSignature, verify
 from kb_app.web.context import now, services
 from kb_app.web.errors import problem
@@ -45,7 +45,8 @@ def _meaning(desk: str, body: bytes) -> tuple[str, Case | None, bool, str]:
     given = _read(body)
     if given is None:
         return "", None, False, "The body must be a JSON object."
-    event_id = str(given.get("event_id") or request.headers.get(EVENT_ID) or request.headers.get(ZENDESK_ID) or "")[:200]
+    event_id = str(given.get("event_id") or request.headers.get(EVENT_ID) or request.headers.get(ZENDESK_ID) or "")
+    event_id = storable(event_id)[:200]
     state = str(given.get("state") or given.get("status") or "").lower()
     if not event_id:
         return "", None, False, "event_id: is missing; without it a repetition cannot be told."
@@ -57,7 +58,7 @@ def _meaning(desk: str, body: bytes) -> tuple[str, Case | None, bool, str]:
 def _read(body: bytes) -> dict[str, Any] | None:
     try:
         given = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return given if isinstance(given, dict) else None
 

@@ -52,6 +52,8 @@ def call(
         # Refused at the door, or cut off after the message was heard: only the first is sure.
         refused = "refused" in str(error).lower() or "resolve" in str(error).lower()
         raise TryAgain("no connection", doubtful=changes and not refused) from error
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+        raise TryAgain("its answer was cut off", doubtful=changes) from error
     except requests.RequestException as error:
         raise Refused(f"The address cannot be called ({type(error).__name__}): look at url in support.yml.") from error
     return _meaning(answer, changes)

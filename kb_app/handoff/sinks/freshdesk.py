@@ -32,6 +32,8 @@ class FreshdeskSink:
         if not (delivery.doubtful and self._has_note(number, delivery.key)):
             note = {"body": _html(f"{delivery.payload['text']}\n\n({delivery.key})"), "private": False, "incoming": True}
             self._call("POST", f"/api/v2/tickets/{number}/notes", note)
+        # A note opens no ticket that was resolved.
+        self._call("PUT", f"/api/v2/tickets/{number}", {"status": OPEN})
         return number
 
     def solved(self, external_id: str) -> bool:

@@ -76,7 +76,7 @@ class House:
 
         table = schema.outbox
         with self.engine.connect() as connection:
-            rows = connection.execute(select(table.c.payload).where(table.c.sink == "mail").order_by(table.c.number))
+            rows = connection.execute(select(table.c.payload).where(table.c.sink.in_(["mail", "steps"])).order_by(table.c.number))
             return [json.loads(payload) for (payload,) in rows]
 
 
