@@ -221,6 +221,10 @@ class Mails:
         self.taken: list[Message] = []
         self.receivers: list[str] = []
         self.faults: list[str] = []
+        self.parting = "221 Bye"
+
+    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802, aiosmtpd's name
+        return self.parting
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802, aiosmtpd's name
         import asyncio

@@ -86,6 +86,10 @@ class UserStore:
         values |= {"active": active} if active is not None else {}
         self._update(user_id, **values)
 
+    def rename(self, user_id: int, name: str) -> None:
+        """Set the name that customers read below answers."""
+        self._update(user_id, name=name[:200])
+
     def by_id(self, user_id: int) -> User | None:
         """One user."""
         with self._engine.connect() as connection:

@@ -173,7 +173,7 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
         wrong = password_problem(form.password.data or "", form.mail.data or "")
         if not wrong:
             try:
-                made = services().users.add(form.mail.data or "", "admin", password=form.password.data or "")
+                made = services().users.add(form.mail.data or "", "admin", request.form.get("name", "").strip(), form.password.data or "")
             except AccountError:
                 wrong = "mail address"
             else:

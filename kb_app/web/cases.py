@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask_babel import gettext as _
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.handoff.desk import Refusal
@@ -66,7 +67,11 @@ def solved(ui: str, token: str) -> str | BaseResponse:
     if request.form.get("answer") not in ("yes", "no"):
         abort(400)
     yes = request.form["answer"] == "yes"
-    services().people.handoff.answer(case, yes, moment(), _scale("satisfaction"), _scale("effort"))
+    text = "" if yes else request.form.get("message", "").replace("\r\n", "\n").strip()[:LONGEST_MESSAGE]
+    try:
+        services().people.handoff.answer(case, yes, moment(), _scale("satisfaction"), _scale("effort"), text)
+    except Refusal:
+        abort(404)
     return redirect(url_for("cases.status", ui=ui, token=token, said=request.form["answer"]), 303)
 
 
@@ -109,7 +114,9 @@ def _case(token: str) -> Case:
     except ExpiredLink:
         abort(410)
     except BadLink:
-        abort(404)
+        wrong = NotFound()
+        wrong.said = _("This link to a case is not right: it may be cut off. Please write to us again with your case number.")  # type: ignore[attr-defined]
+        raise wrong from None
     if case is None:
         abort(410)
     return case

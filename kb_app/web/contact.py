@@ -114,12 +114,6 @@ def once_of(form_id: str, text: str) -> str:
     return f"{form_id}:{uuid.uuid5(uuid.NAMESPACE_OID, text)}"
 
 
-@blueprint.get("/<ui:ui>/contact/solved")
-def solved(ui: str) -> str:
-    """Somebody found the answer while writing."""
-    return render_template("pages/contact_solved.html")
-
-
 def _sent(ui: str, case_id: str) -> str:
     token = services().people.handoff.links.make("case", case_id, moment())
     return url_for("cases.status", ui=ui, token=token, sent=1)
@@ -187,13 +181,13 @@ def _record(results: Results, message: str, ui: str, before: str) -> str:
     return query_id
 
 
-def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> BaseResponse:
-    """ "This answers it": a confirmed outcome; nothing is sent."""
+def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> str:
+    """ "This answers it": a confirmed outcome; nothing is sent, and what was written is still there."""
     if recording.article_known(article_id):
         known = query_id or None
         recording.put(m.CONTACT_SUGGESTION_CLICK, query_id=known, object_id=article_id, event_id=f"{form_id}:opened", channel="contact", language=ui)
         recording.put(m.SOLVED_YES, query_id=known, object_id=article_id, event_id=f"{form_id}:solved", channel="contact", language=ui)
-    return redirect(url_for("contact.solved", ui=ui), 303)
+    return render_template("pages/contact_solved.html", form=request.form, form_id=form_id, query_id=query_id, chosen_trail=request.form.getlist("trail"))
 
 
 # --- what goes along -----------------------------------------------------------------------------------------------------------

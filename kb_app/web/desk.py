@@ -292,6 +292,8 @@ def _change_user() -> None:
         raise AccountError(_("You cannot change your own account here."))
     role, active = request.form.get("role") or None, {"on": True, "off": False}.get(request.form.get("active", ""))
     store.change(int(number), role, active)
+    if active is None:
+        store.rename(int(number), request.form.get("name", "").strip())
     store.note(me.mail, "changed account", f"{number}: {role or ''} {'' if active is None else 'on' if active else 'off'}".strip())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -16,7 +17,7 @@ from kb_app.handoff.support_file import INBOX
 from kb_app.web import gaps
 from kb_app.web.accounts import needs, user
 from kb_app.web.cases import send_attachment
-from kb_app.web.context import audiences, now, services, snapshot
+from kb_app.web.context import PUBLIC, audiences, now, services, snapshot
 from kb_app.web.recording import moment
 from search.model import Hit, Query
 
@@ -36,7 +37,7 @@ def cases() -> str:
     number = request.args.get("page", "1")
     page = max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else 1
     store = services().people.cases
-    if wanted.words and (exact := store.by_number(wanted.words.lstrip("#"))):
+    if wanted.words and (exact := store.by_number(wanted.words.strip("[]# "))):
         return redirect(url_for("inbox.case", number=exact.number))  # type: ignore[return-value]
     found = store.inbox(wanted, moment(), page)
     return render_template(
@@ -50,21 +51,28 @@ def cases() -> str:
 @needs("cases")
 def case(number: str) -> str:
     """One case with all that was said and tried, and the articles that may answer it."""
-    found = _found(number)
+    return _page(_found(number))
+
+
+def _page(found: Case, text: str = "") -> str:
     people = services().people
     members = [one for one in services().users.all() if one.may("cases")]
     return render_template(
         "desk/case.html", case=found, messages=people.cases.messages(found.case_id, notes=True), files=people.cases.attachments(found.case_id),
-        hits=_suggested(found), cards=snapshot().library.cards, members=members, desks=[INBOX, *people.support.desks], now=moment(),
+        hits=_suggested(found), cards=snapshot().library.cards, members=members, desks=[INBOX, *people.support.desks], now=moment(), text=text,
         form_id=str(uuid.uuid4()), can_mail=people.handoff.can_mail, may_write=user().may("write"), solved_by=snapshot().library.cards.get(found.solved_by),
     )  # fmt: skip
 
 
 @blueprint.post("/cases/<number>")
 @needs("cases")
-def act(number: str) -> BaseResponse:
+def act(number: str) -> str | BaseResponse:
     """Reply, note, take, hand over, solve, or make an article of it."""
-    found, done = _found(number), request.form.get("do", "")
+    found, done, text = _found(number), request.form.get("do", ""), request.form.get("text", "").strip()
+    if text and done in ("take", "give", "transfer", "solve", "article"):
+        # What was typed is not sent by this, and must not vanish.
+        flash(_("Not done: the answer is not sent yet. Send it or empty the field first."))
+        return _page(found, text)
     try:
         target = _do(found, done)
     except Refusal as error:
@@ -83,10 +91,13 @@ def _do(found: Case, done: str) -> str:
         _say(found, done)
     elif done in ("take", "give"):
         handoff.take(found, user().mail if done == "take" else _member(), at)
+        flash(_("Kept."))
     elif done == "transfer":
         handoff.transfer(found, request.form.get("desk", ""), user().shown, at)
+        flash(_("Handed over."))
     elif done == "solve":
-        handoff.solve(found, user().shown, at, _article())
+        handoff.solve(found, user().name, at, _article())
+        flash(_("Solved. The customer is asked in a while whether that is so."))
     elif done == "not spam":
         handoff.not_spam(found, at)
     else:
@@ -98,15 +109,28 @@ def _say(found: Case, done: str) -> None:
     """A reply or a note; the same form sent twice says it once."""
     handoff, at, once = services().people.handoff, moment(), f"{found.case_id}:{request.form.get('form_id', '')}"
     text = request.form.get("text", "").replace("\r\n", "\n").strip()[:LONGEST_MAIL]
+    article = _article()
     if not text:
         flash(_("Please write something first."))
     elif done == "note":
         handoff.note(found, user().shown, text, at, once)
+        flash(_("The note is kept."))
     else:
-        handoff.reply(found, user().shown, user().mail, text, at, once)
-        if done == "reply and solve":
-            handoff.solve(_found(found.number), user().shown, at, _article())
+        # Whoever is sent an article reads it by its link.
+        text = f"{text}\n\n{_link_to(article, found)}" if article else text
+        fresh = handoff.reply(found, user().name, user().mail, text, at, once, article)
+        if fresh and done == "reply and solve":
+            handoff.solve(_found(found.number), user().name, at, article)
         flash(_("Sent.") if found.mail else _("Kept: there is no mail address, the customer reads it on the page of the case."))
+
+
+def _link_to(article_id: str, found: Case) -> str:
+    """An article's title and public address in the customer's language; "" for one that customers may not see."""
+    card = snapshot().library.cards[article_id]
+    if not card.visible(now(), PUBLIC):
+        return ""
+    lang = found.language if found.language in services().settings.languages else services().settings.languages[0]
+    return f"{card.title}\n{services().settings.address}/{lang}/articles/{quote(card.slug)}"
 
 
 def _member() -> str:

@@ -99,6 +99,7 @@ def notices() -> str | BaseResponse:
     if request.method == "POST":
         wrong = _start()
         if not wrong:
+            flash(_("Kept."))
             services().users.note(user().mail, "started notice", request.form.get("title_ja", "") or request.form.get("title_en", ""))
             return redirect(url_for("notices.notices"), 303)
         flash(wrong)
@@ -112,7 +113,12 @@ def notices() -> str | BaseResponse:
 @blueprint.post("/desk/notices/<notice_id>/end")
 @needs("notices")
 def end(notice_id: str) -> BaseResponse:
-    """It is over: whoever asked is told."""
+    """It is over: whoever asked is told. Or it was a mistake, and nobody is."""
+    if request.form.get("do") == "withdraw":
+        services().people.notices.withdraw(notice_id, moment())
+        services().users.note(user().mail, "withdrew notice", notice_id)
+        flash(_("Withdrawn. Nobody is told."))
+        return redirect(url_for("notices.notices"), 303)
     told_to = services().people.end_notices(moment(), [notice_id])
     services().users.note(user().mail, "ended notice", notice_id)
     flash(_("It is over. Mails to send: %(num)d", num=told_to))

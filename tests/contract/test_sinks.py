@@ -282,3 +282,42 @@ def test_two_processes_send_each_delivery_once(away: House) -> None:
         for thread in threads:
             thread.join()
         assert len(desk.tickets) == 20
+
+
+def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(away: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one process waits for a slow desk, another comes minutes later."""
+    sent: list[str] = []
+
+    class Slow:
+        def deliver(self, delivery: Delivery) -> str:
+            sent.append(delivery.key)
+            if len(sent) == 1:
+                other.run(NOW + 6 * MINUTE)
+                raise TryAgain("late")
+            return "1"
+
+    other = Outbox(away.engine, lambda _name: Slow(), away.handoff.known_elsewhere)
+    away.handoff.open(NewCase("form", "question", "件"), NOW)
+    other.run(NOW)
+    # The lease ended, another process sent it, and the late failure of the first does not undo that.
+    assert other.counts() == {"done": 1} and len(sent) == 2
+
+
+def test_an_answer_cut_off_is_doubtful() -> None:
+    class Cut(Receiver):
+        def answer(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
+            self.send_response(status)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"5\r\nab")
+
+    with running(Cut) as desk, pytest.raises(TryAgain) as again:
+        webhook(desk).deliver(DELIVERY)
+    assert again.value.doubtful
+
+
+def test_a_mail_taken_is_sent_whatever_the_server_says_at_parting(tmp_path: Path) -> None:
+    with mail_server() as (mails, url):
+        mails.parting = "421 bye"
+        mailing.send(make_settings(tmp_path, tmp_path, smtp_url=url), mailing.Mail("a@example.com", "題", "本文"))
+        assert len(mails.taken) == 1

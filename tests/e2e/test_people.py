@@ -41,7 +41,7 @@ def write(page: Page, message: str, kind: str = "質問", mail: str = "hanako@ex
     page.get_by_label(kind, exact=True).check()
     page.get_by_label("内容").fill(message)
     page.get_by_label("お名前(任意)").fill("山田花子")
-    page.get_by_label("返信先のメールアドレス").fill(mail)
+    page.get_by_label("返信先のメールアドレス(任意)").fill(mail)
     page.get_by_role("button", name="送信する").click()
 
 
@@ -71,7 +71,7 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(staffed: Shop
     # Nothing answers; a person is one click away, who they are and until when they answer stands there.
     page = ask(staffed, open_page, "傘の骨が折れたので骨だけ買えますか")
     page.get_by_role("link", name="お問い合わせ").first.click()
-    expect(page.locator("main")).to_contain_text("今送ると、12月2日(水) 18:00までに回答します")
+    expect(page.locator("main")).to_contain_text("今送信すると、12月2日(水) 18:00までに返信します")
     expect(page.get_by_label("検索した言葉: 傘の骨が折れたので骨だけ買えますか")).to_be_checked()
     write(page, "傘の骨が折れました。骨だけ買えますか。")
     if page.get_by_role("button", name="担当者に送る").is_visible():
@@ -167,8 +167,8 @@ def test_on_a_public_holiday_nobody_is_there_and_the_page_says_when(tmp_path: Pa
     # Monday, 23 November 2026, Labour Thanksgiving Day, noon in Japan.
     with open_shop(built, tmp_path, real_embedder, datetime(2026, 11, 23, 3, 0, tzinfo=UTC)) as shop:
         page = open_page(f"{shop.url}/ja/contact", locale="ja-JP")
-        expect(page.locator("main")).to_contain_text("本日は休み(勤労感謝の日) · 11月24日(火) 9:00から")
-        expect(page.locator("main")).to_contain_text("今送ると、11月24日(火) 18:00までに回答します")
+        expect(page.locator("main")).to_contain_text("本日は休み(勤労感謝の日) · 次の受付は11月24日(火) 9:00から")
+        expect(page.locator("main")).to_contain_text("今送信すると、11月24日(火) 18:00までに返信します")
         page.goto(f"{shop.url}/en/contact")
         expect(page.locator("main")).to_contain_text("closed today: Labor Thanksgiving Day")
 

@@ -326,3 +326,98 @@ def test_whoever_asked_is_told_once_when_it_is_over(desk: House) -> None:
 
     assert notices.end(NOW + HOUR, mail_for) == 0 and notices.end(NOW + DAY, mail_for) == 1 and notices.end(NOW + 2 * DAY, mail_for) == 0
     assert [mail["to"] for mail in desk.mails()] == ["hanako@example.com"] and notices.active(NOW + HOUR) == []
+
+
+# --- found by trying to break it ---------------------------------------------------------------------------------------------------
+
+
+def test_a_no_while_it_is_our_turn_opens_no_step(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW)
+    desk.handoff.answer(case, False, NOW + MINUTE)
+    with pytest.raises(Refusal):
+        desk.handoff.escalate(desk.again(case), NOW + MINUTE)
+
+
+def test_spam_is_told_to_nobody(desk: House) -> None:
+    case = desk.handoff.open(new(spam="links"), NOW)
+    with pytest.raises(Refusal):
+        desk.handoff.answer(case, False, NOW)
+    with pytest.raises(Refusal):
+        desk.handoff.escalate(case, NOW + 30 * DAY)
+    desk.handoff.solve(case, "佐藤", NOW)
+    assert desk.log.told == [] and desk.mails() == []
+
+
+def test_solved_twice_is_solved_once_and_a_second_solving_is_asked_about(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW)
+    for _ in range(2):
+        desk.handoff.solve(case, "佐藤", NOW)
+    assert desk.log.names.count("ticket_resolved") == 1 and len(desk.handoff.cases.messages(case.case_id)) == 1
+    desk.handoff.keep_up(NOW + 2 * DAY)
+    desk.handoff.answer(desk.again(case), False, NOW + 3 * DAY)
+    desk.handoff.reply(desk.again(case), "佐藤", "s@example.com", "もう一度", NOW + 4 * DAY)
+    desk.handoff.solve(desk.again(case), "佐藤", NOW + 4 * DAY)
+    desk.handoff.keep_up(NOW + 6 * DAY)
+    assert sum("解決しましたか" in mail["subject"] for mail in desk.mails()) == 2 and desk.again(case).state == "solved"
+
+
+def test_what_the_customer_just_said_is_not_overwritten_by_what_fell_due(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [Quoted("返品", "https://x", "30日")]
+    case = desk.handoff.open(new(), NOW, answers)
+    stale = desk.again(case)
+    desk.handoff.answer(case, True, NOW + HOUR)
+    monkeypatch.setattr(desk.handoff.cases, "due", lambda _condition, _limit=500: [stale])
+    desk.handoff._release(stale, NOW + 3 * DAY)
+    assert desk.again(case).state == "closed" and "ticket_created" not in desk.log.names
+
+
+def test_an_automatic_reply_does_not_move_the_promise(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW, [Quoted("返品", "https://x", "30日")])
+    desk.handoff.answer(desk.again(case), False, NOW + HOUR)
+    assert desk.again(case).due_at == case.due_at == case.promised_at
+
+
+def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: House) -> None:
+    case = desk.handoff.open(new(), NOW)
+    for number, place in enumerate(("away", "away", "inbox", "away")):
+        desk.handoff.transfer(desk.again(case), place, "佐藤", NOW + number)
+    from sqlalchemy import select
+
+    from kb_app.db import schema
+
+    table = schema.outbox
+    with desk.engine.connect() as connection:
+        states = [state for (state,) in connection.execute(select(table.c.state).where(table.c.action == "create").order_by(table.c.number))]
+    assert states == ["dropped", "waiting"]
+
+
+def test_another_desks_late_number_is_not_taken_for_this_ones(desk: House) -> None:
+    from kb_app.handoff.model import Delivery
+
+    case = desk.handoff.open(new(), NOW)
+    desk.handoff.transfer(case, "away", "佐藤", NOW)
+    desk.handoff.known_elsewhere(Delivery("d", case.case_id, "elsewhere", "create", "k"), "33")
+    assert desk.again(case).external_id == ""
+    desk.handoff.known_elsewhere(Delivery("d", case.case_id, "away", "create", "k"), "900")
+    assert desk.again(case).external_id == "900"
+
+
+def test_a_step_without_an_address_tells_those_who_lead(desk: House) -> None:
+    from dataclasses import replace
+
+    desk.handoff.house = replace(desk.handoff.house, leads=lambda: ["lead@example.com"])
+    case = desk.handoff.open(new(), NOW)
+    desk.handoff.solve(case, "佐藤", NOW)
+    desk.handoff.answer(desk.again(case), False, NOW)
+    desk.handoff.escalate(desk.again(case), NOW)
+    desk.handoff.solve(desk.again(case), "佐藤", NOW)
+    desk.handoff.answer(desk.again(case), False, NOW + 1)
+    desk.handoff.escalate(desk.again(case), NOW + 1)
+    assert [mail["to"] for mail in desk.mails() if "boss" in mail["to"] or "lead" in mail["to"]] == ["boss@example.com", "lead@example.com"]
+
+
+def test_spam_praise_and_answers_nobody_came_back_to_are_forgotten(desk: House) -> None:
+    spam, praise, waiting = desk.handoff.open(new("s", spam="links"), NOW), desk.handoff.open(new("p", kind="praise"), NOW), desk.handoff.open(new("w"), NOW)
+    desk.handoff.reply(waiting, "佐藤", "s@example.com", "はい", NOW)
+    desk.handoff.cases.purge(NOW + DAY)
+    assert [desk.handoff.cases.case(one.case_id) for one in (spam, praise, waiting)] == [None] * 3

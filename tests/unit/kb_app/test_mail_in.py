@@ -254,3 +254,67 @@ def test_a_reply_is_kept_without_the_mail_it_quotes() -> None:
 )  # fmt: skip
 def test_what_a_mail_asks(subject: str, text: str, asked: str) -> None:
     assert question_of(subject, text) == asked
+
+
+# --- found by trying to break it ---------------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    b"From: a@example.com\r\nSubject: =?utf-8?B?a?=\r\n\r\nwords",
+    b"From: =?utf-8?B?a?= <a@example.com>\r\n\r\nwords",
+    b"From: a@example.com\r\nContent-Type: text/html; charset=utf-7\r\n\r\n+2AA- words",
+    b"From: a@example.com\r\nContent-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800 words",
+    b"From: a@example.com\r\nContent-Type: text/plain; name*=a%00b'en'x\r\n\r\nwords",
+    b"From: a@example.com\r\n" + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1_500)) + b"\r\nwords",
+]
+
+
+@pytest.mark.parametrize("raw", HOSTILE, ids=["subject", "from", "utf-7", "surrogate", "charset of a name", "nested"])
+def test_hostile_mails_become_cases_like_others(desk: House, inbox: MailDesk, raw: bytes) -> None:
+    assert inbox.take(raw, NOW) == "created"
+    assert only(desk).mail == "a@example.com"
+
+
+def test_machines_are_not_even_told_that_it_came(desk: House, inbox: MailDesk) -> None:
+    for number in range(60):
+        inbox.take(mail("電気", f"{number}", Auto_Submitted="auto-replied", Precedence="bulk"), NOW + number)
+    assert desk.mails() == []
+    # None is lost: what is too much waits apart.
+    cases = desk.handoff.cases
+    assert cases.inbox(Filter(state="all"), NOW).total + cases.inbox(Filter(state="all", spam=True), NOW).total == 60
+
+
+def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(desk: House, inbox: MailDesk) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    desk.handoff.transfer(only(desk), "branch", "佐藤", NOW)
+    sent = desk.mails()[0]["message_id"]
+    assert inbox.take(mail("Re: x", "解決です", sender="branch@example.com", References=sent), NOW + HOUR) == "added"
+    (said,) = [one for one in desk.handoff.cases.messages(only(desk).case_id) if one.author == "customer"]
+    assert said.who == "branch@example.com" and only(desk).state == "open"
+
+
+def test_a_long_reply_and_its_files_are_kept_whole_and_once(desk: House, inbox: MailDesk) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    message = EmailMessage()
+    message["From"], message["Subject"], message["Message-ID"] = "hanako@example.com", "Re", f"<{'r' * 90}@x>"
+    message["References"] = desk.mails()[0]["message_id"]
+    message.set_content("長い。" * 4_000)
+    message.add_attachment(b"%PDF-1.7 x", maintype="application", subtype="pdf", filename="a.pdf")
+    assert inbox.take(message.as_bytes(), NOW + HOUR) == "added"
+    case = only(desk)
+    assert sum(len(one.text) for one in desk.handoff.cases.messages(case.case_id, notes=True)) == 12_000
+    assert len(desk.handoff.cases.attachments(case.case_id)) == 1
+
+
+def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
+    from kb_app.mailing import Mail, _message
+    from tests.support import make_settings
+
+    name = f"<PAXPR{'0' * 80}@PAXPR.eurprd04.prod.outlook.com>"
+    made = _message(make_settings(tmp_path, tmp_path), Mail("a@example.com", "題", "本文", in_reply_to=name, references=f"{name} {name}"))
+    assert name in made.as_string() and "=?utf-8?q?=3C" not in made.as_string()
+
+
+def test_analytics_that_are_off_record_no_mail(desk: House, tmp_path: Path) -> None:
+    box = MailDesk(desk.handoff, Uploads(tmp_path), lambda _subject, _text: Reading(language="ja", recorded=False), [])
+    box.take(mail("電気がつかない"), NOW)
+    assert desk.log.told == []
