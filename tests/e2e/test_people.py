@@ -38,7 +38,7 @@ def staffed(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder, post: t
 
 def write(page: Page, message: str, kind: str = "質問", mail: str = "hanako@example.com") -> None:
     """Fill the form in and send it."""
-    page.get_by_label(kind, exact=True).check()
+    page.get_by_role("radio", name=re.compile(f"^{kind}")).check()
     page.get_by_label("内容").fill(message)
     page.get_by_label("お名前(任意)").fill("山田花子")
     page.get_by_label("返信先のメールアドレス(任意)").fill(mail)
