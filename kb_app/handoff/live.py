@@ -28,6 +28,11 @@ class SupportFile:
         self._refresh()
         return self._support
 
+    def look(self) -> str:
+        """What is wrong with the file as it is now; "" where nothing is."""
+        self._refresh()
+        return self.problem
+
     def _refresh(self, strict: bool = False) -> None:
         stamp = self._look()
         if stamp == self._stamp and not strict:

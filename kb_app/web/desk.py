@@ -83,7 +83,9 @@ def set_up_names() -> dict[str, Any]:
 
 @blueprint.app_context_processor
 def _names() -> dict[str, Any]:
-    return set_up_names() | {"demo": services().store.is_demo()} if request.blueprint in ("desk", "gaps", "inbox", "notices") else {}
+    if request.blueprint not in ("desk", "gaps", "inbox", "notices"):
+        return {}
+    return set_up_names() | {"demo": services().store.is_demo(), "support_problem": services().support_file.look()}
 
 
 @blueprint.app_template_filter("moment")

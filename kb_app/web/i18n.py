@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, g, request
 from flask_babel import Babel
+from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.settings import INTERFACE_LANGUAGES, Settings
 
@@ -44,9 +45,14 @@ def language_name(lang: str) -> str:
     return NAMES.get(lang, lang)
 
 
+def remember(response: BaseResponse, lang: str) -> None:
+    """Keep a language as the reader's own."""
+    response.set_cookie(COOKIE, lang, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure)
+
+
 def _remember(response: Response) -> Response:
     """Keep the language of the pages somebody reads, where it is not the one they would get anyway."""
     chosen = getattr(g, "ui", None)
     if chosen in INTERFACE_LANGUAGES and response.status_code == 200 and chosen != preferred_language():
-        response.set_cookie(COOKIE, chosen, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure)
+        remember(response, chosen)
     return response

@@ -43,7 +43,6 @@ def cases() -> str:
     return render_template(
         "desk/cases.html", found=found, wanted=wanted, page=page, pages=max(1, -(-found.total // PAGE)), views=VIEWS, kinds=KINDS, steps=STEPS,
         owners=store.owners(), desks=[INBOX, *services().people.support.desks], now=moment(), dead=services().people.outbox.counts().get("dead", 0),
-        support_problem=services().support_file.problem,
     )  # fmt: skip
 
 

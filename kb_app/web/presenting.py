@@ -104,7 +104,7 @@ def _said(texts: dict[str, str], lang: str | None = None) -> str:
 def switch_url(lang: str) -> str:
     """The same page in another language of the interface."""
     if request.url_rule is None or "ui" not in (request.view_args or {}):
-        return url_for("pages.home", ui=lang)
+        return url_for("pages.speak", ui=lang, to=request.full_path.rstrip("?"))
     kept = {name: value for name, value in request.args.items() if name in _KEPT} if request.endpoint == "pages.search" else {}
     return url_for(request.endpoint or "pages.home", **(kept | dict(request.view_args or {}) | {"ui": lang}))
 

@@ -12,6 +12,8 @@ from search.model import Filters, Query, Results
 
 PAGE_SIZE = 10
 MAX_PAGE = 100
+# Where nothing answers, so many of the nearest are shown: a long list looks like an answer.
+NEAREST = 3
 
 
 @dataclass(frozen=True)

@@ -348,6 +348,17 @@ def test_what_suddenly_many_ask_is_pointed_out(own: Services) -> None:
     assert "ログインできない</textarea>" in lead.get("/desk/notices?spike=ログインできない").get_data(as_text=True)
 
 
-def test_a_wrong_support_file_keeps_the_one_before_and_the_inbox_says_so(own: Services, agent: FlaskClient) -> None:
+def test_a_wrong_support_file_keeps_the_one_before_and_the_desk_says_so_to_those_who_lead(own: Services, agent: FlaskClient) -> None:
+    lead = sign_in(create_app(own), "lead@example.com")[0]
     (own.settings.articles / "support.yml").write_text("timezone: Mars/Phobos\n", encoding="utf-8")
-    assert "Mars/Phobos" in agent.get("/desk/cases").get_data(as_text=True) and own.people.support.channel("phone") is not None
+    assert "Mars/Phobos" in lead.get("/desk/").get_data(as_text=True) and "Mars" not in agent.get("/desk/cases").get_data(as_text=True)
+    assert own.people.support.channel("phone") is not None
+
+
+def test_another_language_keeps_the_page_of_the_desk(agent: FlaskClient) -> None:
+    page = agent.get("/desk/cases?state=all").get_data(as_text=True)
+    link = re.search(r'href="(/en/speak[^"]+)"', page)
+    assert link
+    answer = agent.get(link[1].replace("&amp;", "&"))
+    assert answer.location == "/desk/cases?state=all" and "Inbox" in agent.get(answer.location).get_data(as_text=True)
+    assert agent.get("/en/speak?to=//evil.example").location == "/en/"
