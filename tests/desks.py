@@ -244,12 +244,12 @@ class Mails:
 
 
 @contextmanager
-def mail_server() -> Iterator[tuple[Mails, str]]:
+def mail_server(port: int = 0) -> Iterator[tuple[Mails, str]]:
     """(what it took, its address) of a running SMTP server."""
     from aiosmtpd.controller import Controller
 
     mails = Mails()
-    controller = Controller(mails, hostname="127.0.0.1", port=_free_port())
+    controller = Controller(mails, hostname="127.0.0.1", port=port or free_port())
     controller.start()
     try:
         yield mails, f"smtp://127.0.0.1:{controller.port}"
@@ -257,7 +257,7 @@ def mail_server() -> Iterator[tuple[Mails, str]]:
         controller.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     import socket
 
     with socket.socket() as probe:

@@ -20,7 +20,7 @@ from kb_app.handoff.notices import Notice, NoticeStore
 from kb_app.handoff.outbox import Outbox, TryAgain
 from kb_app.handoff.store import Filter
 from kb_app.handoff.support_file import parse_support
-from tests.desks import _free_port
+from tests.desks import free_port
 from tests.unit.kb_app.casework import NOW, House, house
 from tests.unit.kb_app.test_mail_in import mail
 
@@ -128,7 +128,7 @@ def test_notices_read_the_same_on_both(engine: Engine) -> None:
 @pytest.fixture
 def mailbox() -> Iterator[str]:
     """The address of a mailbox at a real IMAP server, started for the test."""
-    port = _free_port()
+    port = free_port()
     command = [str(Path(sys.executable).parent / "pymap"), "--no-tls", "--host", "127.0.0.1", "--port", str(port), "dict", "--demo-user", "help@example.com"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(100):

@@ -19,7 +19,7 @@ from kb_app.handoff.sinks.webhook import WebhookSink
 from kb_app.handoff.sinks.zendesk import ZendeskSink
 from kb_app.handoff.store import CaseStore
 from kb_app.handoff.support_file import parse_support
-from tests.desks import DeskHandler, Freshdesk, LocalDesk, Receiver, Zendesk, mail_server, running
+from tests.desks import DeskHandler, Freshdesk, LocalDesk, Receiver, Zendesk, free_port, mail_server, running
 from tests.support import make_settings
 from tests.unit.kb_app.casework import NOW, House, house
 
@@ -321,3 +321,20 @@ def test_a_mail_taken_is_sent_whatever_the_server_says_at_parting(tmp_path: Path
         mails.parting = "421 bye"
         mailing.send(make_settings(tmp_path, tmp_path, smtp_url=url), mailing.Mail("a@example.com", "題", "本文"))
         assert len(mails.taken) == 1
+
+
+def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(away: House, tmp_path: Path) -> None:
+    port = free_port()
+    settings = make_settings(tmp_path, tmp_path, smtp_url=f"smtp://127.0.0.1:{port}")
+    box = Outbox(away.engine, lambda _name: DeskMailSink(settings, "branch@example.com"), away.handoff.known_elsewhere)
+    for number in range(3):
+        away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
+    now = NOW
+    while now < NOW + DAY:
+        now += 20 * MINUTE
+        assert not box.run(now).done
+    with mail_server(port) as (mails, _url):
+        for _ in range(3):
+            now += 3 * HOUR
+            box.run(now)
+        assert box.counts() == {"done": 3} and sorted(text.split("質問")[1][0] for text in mails.texts()) == ["0", "1", "2"]

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from indexer.build import Paths, build
 from search.warming import WarmingEmbedder
+from tests.desks import free_port
 from tests.e2e.shop import Shop, open_shop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,12 +74,6 @@ class Site:
         if self.process.poll() is None:
             self.process.send_signal(how)
         return self.process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start_site(articles: Path, data: Path, **settings: str) -> Site:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from kb_app.analytics.model import Episode
 from kb_app.analytics.report import Period, Reports
 from search.warming import WarmingEmbedder
-from tests.desks import Mails, _free_port, mail_server
+from tests.desks import Mails, free_port, mail_server
 from tests.e2e.shop import Opener, Shop, as_lead, ask, open_shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
@@ -30,7 +30,7 @@ def post() -> Iterator[tuple[Mails, str]]:
 @pytest.fixture
 def staffed(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder, post: tuple[Mails, str]) -> Iterator[Shop]:
     """The shop with a mail server, on a working day."""
-    port = _free_port()
+    port = free_port()
     given = {"smtp_url": post[1], "mail_from": "help@tsubame.example", "port": port, "base_url": f"http://127.0.0.1:{port}"}
     with open_shop(built, tmp_path, real_embedder, MORNING, **given) as opened:
         yield opened

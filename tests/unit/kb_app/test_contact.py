@@ -362,3 +362,12 @@ def test_another_language_keeps_the_page_of_the_desk(agent: FlaskClient) -> None
     answer = agent.get(link[1].replace("&amp;", "&"))
     assert answer.location == "/desk/cases?state=all" and "Inbox" in agent.get(answer.location).get_data(as_text=True)
     assert agent.get("/en/speak?to=//evil.example").location == "/en/"
+
+
+def test_whoever_sends_too_much_is_told_who_can_be_reached(own: Services) -> None:
+    limited = replace(own, settings=own.settings.model_copy(update={"rate_limit": "600 per minute"}))
+    visitor = create_app(limited).test_client()
+    answers = [visitor.post("/ja/contact", data={"message": "", "kind": "question"}).status_code for _ in range(41)]
+    assert set(answers[:40]) == {422} and answers[40] == 429
+    page = visitor.post("/ja/contact", data={"message": "x"}).get_data(as_text=True)
+    assert "短い間に多すぎます" in page and "0120-000-123" in page
