@@ -338,12 +338,13 @@ def truth(log: Log, episodes: Sequence[m.Episode]) -> dict[str, float]:
     kept = [visit for visit in revoked if "confirmed" in ended[visit.problem]]
     # Who phoned under no name cannot be known; a success of the same intent must go all the same.
     swapped = Counter(visit.intent for visit in log.visits if visit.truth == "solved" and "escalated" in ended[visit.problem])
-    by_words = sum(min(count, swapped[intent]) for intent, count in Counter(visit.intent for visit in kept if _by_words(visit)).items())
+    by_words = sum(min(count, swapped[intent]) for intent, count in Counter(visit.intent for visit in kept if _kind(visit) == "words").items())
     probable = [visit for visit in log.visits if "probable" in ended[visit.problem]]
     return {
         "episodes": len(episodes),
         "abandonment_counted_as_success": sum(visit.truth == "gave up" and "confirmed" in ended[visit.problem] for visit in log.visits),
         "revocation_accuracy": (len(taken_back) + by_words) / max(1, len(revoked)),
+        **{f"revocation_by_{name}": value for name, value in _by_kind(revoked, taken_back).items()},
         "revocation_of_the_very_person": len(taken_back) / max(1, len(revoked)),
         "returns_counted_as_success": sum(visit.truth == "came back" and "confirmed" in ended[visit.problem] for visit in log.visits),
         "outcome_accuracy": sum(visit.shown in ended[visit.problem] for visit in log.visits) / len(log.visits),
@@ -352,9 +353,16 @@ def truth(log: Log, episodes: Sequence[m.Episode]) -> dict[str, float]:
     }
 
 
-def _by_words(visit: Visit) -> bool:
-    """Whether the ticket of a visit came with its words alone."""
-    return any(action.action_name == m.TICKET_CREATED and not action.query_id and not action.client_id for action in visit.actions)
+def _kind(visit: Visit) -> str:
+    """What the ticket of a visit is known by."""
+    ticket = next(action for action in visit.actions if action.action_name == m.TICKET_CREATED)
+    return "token" if ticket.query_id else "client" if ticket.client_id else "words"
+
+
+def _by_kind(revoked: Sequence[Visit], taken_back: Sequence[Visit]) -> dict[str, float]:
+    """Of the successes that a ticket with a token, with a client, or with words alone should take back, the share that it did."""
+    due, done = Counter(map(_kind, revoked)), Counter(map(_kind, taken_back))
+    return {name: done[name] / max(1, due[name]) for name in ("token", "client", "words")}
 
 
 def gap_f1(log: Log, vectors: Mapping[str, Vectors]) -> float:

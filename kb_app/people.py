@@ -18,27 +18,28 @@ from kb_app.analytics.store import EventStore
 from kb_app.analytics.writer import BackgroundWriter
 from kb_app.db.schema import cases
 from kb_app.handoff import texts
-from kb_app.handoff.desk import CREATED, MAIL_SINK, RESOLVED, STEP_SINK, HandOff, House
+from kb_app.handoff.desk import CREATED, RESOLVED, HandOff
 from kb_app.handoff.files import Uploads
 from kb_app.handoff.links import Links
 from kb_app.handoff.mailbox import MailDesk, Reading, fetch
 from kb_app.handoff.model import CLOSED, DAY, HOUR, MINUTE, SOLVED, Case
 from kb_app.handoff.notices import Notice, NoticeStore
-from kb_app.handoff.outbox import Outbox, Refused, Round, Sink, TryAgain
+from kb_app.handoff.outbox import MAIL_SINK, STEP_SINK, Outbox, Refused, Round, Sink, TryAgain
+from kb_app.handoff.sending import House, Sending
 from kb_app.handoff.sinks.freshdesk import FreshdeskSink
 from kb_app.handoff.sinks.mail import DeskMailSink, MailSink
 from kb_app.handoff.sinks.webhook import WebhookSink
 from kb_app.handoff.sinks.zendesk import ZendeskSink
 from kb_app.handoff.store import CaseStore
-from kb_app.handoff.support_file import Support
+from kb_app.handoff.support import Support
 from kb_app.handoff.texts import Quoted
 from kb_app.live import LiveIndex
 from kb_app.mailing import can_mail, new_message_id
+from kb_app.questions import PUBLIC
 from kb_app.settings import Settings, secret_key
 from search.model import Query
 
 log = logging.getLogger("kb_app.people")
-PUBLIC = frozenset({"public"})
 QUOTED = 3
 POLLED, MOST_AWAY = 200, 20_000
 FETCH_EVERY, POLL_EVERY, FORGET_EVERY = MINUTE, 10 * MINUTE, HOUR
@@ -114,8 +115,9 @@ class MailReader:
         answers: tuple[Quoted, ...] = ()
         if results.verdict == "strict" and results.answer:
             card = snapshot.library.cards[results.answer.article_id]
-            ui = lang if lang in self._settings.languages else self._settings.languages[0]
-            answers = (Quoted(card.title, f"{self._settings.address}/{ui}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),)
+            answers = (
+                Quoted(card.title, f"{self._settings.address}/{self._settings.spoken(lang)}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),
+            )
         return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, recorded, answers)
 
 
@@ -170,12 +172,14 @@ class People:
 
     settings: Settings
     handoff: HandOff
+    links: Links
     outbox: Outbox
     uploads: Uploads
     notices: NoticeStore
     mail_desk: MailDesk
     desks: Desks
     done_at: dict[str, int] = field(default_factory=dict)
+    polled: int = 0
 
     @property
     def cases(self) -> CaseStore:
@@ -221,8 +225,8 @@ class People:
         away = cases.c.desk.in_(polled) & (cases.c.external_id != "") & cases.c.state.not_in([SOLVED, CLOSED])
         found, solved, down = self.cases.due(away, MOST_AWAY), 0, set()
         # Where there are many, some at a time.
-        start = self.done_at.get("polled", 0) % max(1, len(found))
-        self.done_at["polled"] = start + POLLED
+        start = self.polled % max(1, len(found))
+        self.polled = start + POLLED
         for case in [*found[start:], *found[:start]][:POLLED]:
             sink = self.desks.sink_of(case.desk)
             if case.desk in down or not isinstance(sink, ZendeskSink | FreshdeskSink):
@@ -250,9 +254,9 @@ class People:
 
     def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:
         """End notices whose time is up, and the given ones; returns how many are told."""
-        return self.notices.end(now, lambda notice, mail, lang: self._over(notice, mail, lang, now), notice_ids)
+        return self.notices.end(now, self._over, notice_ids)
 
-    def _over(self, notice: Notice, mail: str, language: str, now: int) -> Mapping[str, Any]:
+    def _over(self, notice: Notice, mail: str, language: str) -> Mapping[str, Any]:
         lang = texts.lang_of(language)
         subject, body = texts.notice_over(self.settings.name(lang), notice.words(notice.title, lang), f"{self.settings.address}/{lang}/contact", lang)
         return {"to": mail, "subject": subject, "body": body, "message_id": new_message_id(self.settings)}
@@ -279,9 +283,10 @@ def make_people(
     """The hand-off with its parts."""
     cases = CaseStore(store.engine)
     house = House(settings.name, settings.address, settings.contact_mail, settings.languages[0], leads)
-    handoff = HandOff(cases, support, Links(secret_key(settings), settings.link_days), CaseLog(store, redactions), SitePost(settings), house)
+    links = Links(secret_key(settings), settings.link_days)
+    handoff = HandOff(cases, support, CaseLog(store, redactions), Sending(cases, support, links, SitePost(settings), house))
     uploads, desks = Uploads(settings.data / "uploads"), Desks(settings, support, cases)
     reader = MailReader(live, events, settings, redactions, clock)
     mail_desk = MailDesk(handoff, uploads, reader, [settings.contact_mail, settings.mail_from])
     outbox = Outbox(store.engine, desks.sink_of, handoff.known_elsewhere)
-    return People(settings, handoff, outbox, uploads, NoticeStore(store.engine), mail_desk, desks)
+    return People(settings, handoff, links, outbox, uploads, NoticeStore(store.engine), mail_desk, desks)

@@ -25,7 +25,8 @@ from kb_app.analytics.vectors import QuestionVectors
 from kb_app.analytics.writer import BackgroundWriter
 from kb_app.db.engine import DatabaseError, migrate, open_database
 from kb_app.handoff.live import SupportFile
-from kb_app.handoff.support_file import SupportError, without_file
+from kb_app.handoff.support import without_file
+from kb_app.handoff.support_file import SupportError
 from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
 from kb_app.people import People, make_people

@@ -252,6 +252,10 @@ class Settings(BaseSettings):
         """The path of the public address: "/help" or ""."""
         return urlsplit(self.base_url).path.rstrip("/")
 
+    def spoken(self, lang: str) -> str:
+        """A language if the interface speaks it, else the site's first."""
+        return lang if lang in self.languages else self.languages[0]
+
     def name(self, lang: str) -> str:
         """The site's name in a language."""
         return self.site_name_ja if lang == "ja" and self.site_name_ja else self.site_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -192,15 +192,19 @@ def _with_actions(
         place = place_of.get(action.query_id or "")
         if place is None:
             begun = [owner for at, owner in reversed(starts) if at <= action.at <= at + EPISODE]
-            place = _same_intent(action, begun, groups, vectors) if begun else None
+            said = frozenset(owner for owner in begun if any(other.action_name in YES for other in done[owner]))
+            place = _same_intent(action, begun, groups, vectors, said) if begun else None
         if place is not None:
             done[place].append(action)
     trails = [Trail(tuple(group), tuple(done[place])) for place, group in enumerate(groups)]
     return sorted(trails, key=lambda trail: (trail.queries[0].at, trail.queries[0].query_id))
 
 
-def _same_intent(action: ActionEvent, begun: Sequence[int], groups: Sequence[list[QueryEvent]], vectors: Mapping[str, Vectors]) -> int:
-    """Of the problems begun, last first, the one nearest to an action's words; the last begun where it has none."""
+def _same_intent(action: ActionEvent, begun: Sequence[int], groups: Sequence[list[QueryEvent]], vectors: Mapping[str, Vectors], said: frozenset[int]) -> int:
+    """Of the problems begun, last first, the one nearest to an action's words; the last begun where it has none.
+
+    Of those about as near one that was ``said`` to be solved: a success is rather taken back than kept.
+    """
     own = vectors.get(action.event_id)
     if own is None:
         return begun[0]
@@ -208,7 +212,9 @@ def _same_intent(action: ActionEvent, begun: Sequence[int], groups: Sequence[lis
     def nearness(place: int) -> float:
         return max((float(np.dot(own, vectors[query.query_id])) for query in groups[place] if query.query_id in vectors), default=-1.0)
 
-    return max(dict.fromkeys(begun), key=nearness)
+    near = {place: nearness(place) for place in begun}
+    best = max(near.values())
+    return max(near, key=lambda place: (near[place] >= best - ALIKE, place in said, near[place]))
 
 
 def _folded(everything: Sequence[QueryEvent], kept: Sequence[QueryEvent], place_of: Mapping[str, int]) -> dict[str, int]:
@@ -238,7 +244,7 @@ def searches_of_tickets(
     Of those about as near as the nearest, one whose visitor opened the contact form in the hour before, else one that was said to be
     solved (a success is rather taken back than kept), else the nearest. Each search is taken once.
     """
-    said = {action.query_id for action in actions if action.action_name in YES}
+    said = _standing({action.query_id for action in actions if action.action_name in YES}, queries, vectors, threshold)
     opened = sorted((action.at, action.query_id or "") for action in actions if action.action_name == CONTACT_OPEN)
     # Whoever has written under a name already is not looked for again.
     own_tickets = [action for action in actions if action.action_name in CONTACTS]
@@ -263,6 +269,28 @@ def searches_of_tickets(
             found[ticket.event_id] = max(ranked)[3]
             used.add(found[ticket.event_id])
     return found
+
+
+def _standing(said: Collection[str | None], queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], threshold: float) -> set[str]:
+    """The searches whose yes was not taken back already by the same visitor's asking the same again within the time."""
+    later: dict[str, list[QueryEvent]] = defaultdict(list)
+    for query in queries:
+        if query.client_id:
+            later[query.client_id].append(query)
+
+    def again(query: QueryEvent) -> bool:
+        return any(query.at < other.at <= query.at + EPISODE and _near(query, other, vectors) >= threshold for other in later.get(query.client_id or "", ()))
+
+    return {query.query_id for query in queries if query.query_id in said and not again(query)}
+
+
+def _near(one: QueryEvent, other: QueryEvent, vectors: Mapping[str, Vectors]) -> float:
+    """The cosine of two searches; 1 for the same words, -1 where there is no vector."""
+    if _plain(one.user_query) == _plain(other.user_query):
+        return 1.0
+    if one.query_id not in vectors or other.query_id not in vectors:
+        return -1.0
+    return float(np.dot(vectors[one.query_id], vectors[other.query_id]))
 
 
 def _distinct(vectors: Sequence[Vectors]) -> tuple[Vectors, NDArray[np.int64]]:

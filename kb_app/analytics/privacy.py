@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kb_app.db.writing import storable
+
 MAIL, PHONE, CARD, OTHER = "[mail]", "[phone]", "[card]", "[removed]"
 # Longer texts are cut before they are stored; a question is never so long.
 LONGEST = 2_000
@@ -40,11 +42,6 @@ def redact(text: str, more: Sequence[re.Pattern[str]] = ()) -> str:
             pieces += [kept[at : match.start()], label]
             at = match.end()
     return "".join([*pieces, kept[at:]])
-
-
-def storable(text: str) -> str:
-    """The text without NUL and lone surrogates, which no database takes."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
 def redact_all(values: Mapping[str, Any], more: Sequence[re.Pattern[str]] = ()) -> dict[str, Any]:

@@ -311,7 +311,6 @@ subscribers = Table(
     Column("mail", String(200), primary_key=True),
     Column("language", String(8), nullable=False, default=""),
     Column("at", BigInteger, nullable=False),
-    Column("told_at", BigInteger),
 )
 
 # --- accounts ----------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Inserts that say nothing of what is there already, for SQLite and PostgreSQL alike."""
+"""What SQLite and PostgreSQL are given alike: inserts that say nothing of what is there already, and texts that both take."""
 
 from __future__ import annotations
 
@@ -34,3 +34,8 @@ def upsert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None
 def inserting(connection: Connection, table: Table) -> Any:
     """The dialect's own insert, which knows of conflicts."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def storable(text: str) -> str:
+    """The text without NUL and lone surrogates, which no database takes."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()

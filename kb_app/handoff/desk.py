@@ -6,10 +6,9 @@ where that failed.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -20,7 +19,6 @@ from kb_app.db import schema
 from kb_app.handoff import texts
 from kb_app.handoff.coverage import due
 from kb_app.handoff.ladder import next_rung
-from kb_app.handoff.links import Links
 from kb_app.handoff.model import (
     AGENT,
     ANSWERED,
@@ -40,15 +38,13 @@ from kb_app.handoff.model import (
     Delivery,
     NewCase,
 )
-from kb_app.handoff.outbox import drop_waiting, enqueue
-from kb_app.handoff.store import TO_DESK, CaseStore
-from kb_app.handoff.support_file import INBOX, Support
+from kb_app.handoff.outbox import drop_waiting
+from kb_app.handoff.sending import Sending
+from kb_app.handoff.store import THREAD, CaseStore
+from kb_app.handoff.support import INBOX, Support
 from kb_app.handoff.texts import Quoted, lang_of
 
 log = logging.getLogger("kb_app.handoff")
-# Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.
-MAIL_SINK, STEP_SINK = "mail", "steps"
-NOT_SOLVED = {"ja": "(お客様は「解決していない」と答えました)", "en": "(The customer says that it is not solved.)"}
 CREATED, RESOLVED, TOLD_YES, TOLD_NO = "ticket_created", "ticket_resolved", "solved_yes", "solved_no"
 
 
@@ -68,39 +64,11 @@ class Log(Protocol):
         ...
 
 
-class Post(Protocol):
-    """How mails leave; a site without a mail server sends none, and the customer reads at the status page."""
-
-    def can_mail(self) -> bool:
-        """Whether mails can be sent."""
-        ...
-
-    def new_message_id(self) -> str:
-        """A Message-ID of ours."""
-        ...
-
-
-@dataclass(frozen=True)
-class House:
-    """What the site is called and where it stands; ``help_address`` is where customers' mails go, ``language`` what the desk reads."""
-
-    name: Callable[[str], str]
-    address: str
-    help_address: str = ""
-    language: str = "en"
-    leads: Callable[[], Sequence[str]] = tuple
-
-
 class HandOff:
     """The cases and everything that happens to them; threads may share it."""
 
-    def __init__(self, cases: CaseStore, support: Callable[[], Support], links: Links, log: Log, post: Post, house: House) -> None:
-        self.cases, self.support, self.links, self._log, self._post, self.house = cases, support, links, log, post, house
-
-    @property
-    def can_mail(self) -> bool:
-        """Whether replies leave by mail."""
-        return self._post.can_mail()
+    def __init__(self, cases: CaseStore, support: Callable[[], Support], log: Log, sending: Sending) -> None:
+        self.cases, self.support, self._log, self.sending = cases, support, log, sending
 
     # --- the customer ----------------------------------------------------------------------------------------------------
 
@@ -113,7 +81,7 @@ class HandOff:
         support = self.support()
         until = None if new.kind == "praise" or new.spam else self._due(support, new.kind, support.ladder[0].name, now)
         desk = INBOX if new.spam else support.desk_for(new.kind, new.language, new.section)
-        held = bool(answers) and bool(new.mail) and self._post.can_mail()
+        held = bool(answers) and bool(new.mail) and self.sending.can_mail
         with self.cases.changing() as connection:
             case, fresh = self.cases.add(
                 connection, new, now, due_at=until, promised_at=until if support.promised else None, desk=desk, state=ANSWERED if held else OPEN
@@ -122,13 +90,13 @@ class HandOff:
                 return case
             self.cases.attach(connection, new.form_id, case.case_id)
             if new.mail_message_id:
-                self.cases.first_time(connection, "thread", new.mail_message_id, now, case.case_id)
+                self.cases.first_time(connection, THREAD, new.mail_message_id, now, case.case_id)
             if held:
-                self._auto_reply(connection, case, answers, now)
+                self.sending.automatic(connection, case, answers, now, new.mail_message_id)
             elif not new.spam:
                 if not quiet:
-                    self._mail(connection, case, "received", self._received(case, now), now, thread=new.mail_message_id)
-                self._hand_over(connection, case, now)
+                    self.sending.received(connection, case, now, new.mail_message_id)
+                self.sending.hand_over(connection, case, now)
         if not held:
             self._count(case, now)
         return case
@@ -145,7 +113,7 @@ class HandOff:
             if files:
                 self.cases.attach(connection, files, case.case_id)
             self._our_turn(connection, case, now)
-            self._comment(connection, case, text, once or f"{case.case_id}:{now}", now)
+            self.sending.pass_on(connection, case, text, once or str(now), now)
         self._count(case, now)
         return True
 
@@ -166,18 +134,22 @@ class HandOff:
             if solved:
                 self.cases.change(connection, case.case_id, now, state=CLOSED, solved_at=case.solved_at or now, **values)
             else:
-                self._our_turn(connection, case, now)
+                self._not_solved(connection, case, text, now)
                 self.cases.change(connection, case.case_id, now, **values)
-                if self.cases.add_message(connection, case, now, SYSTEM, "", "not solved", once=f"{case.case_id}:not solved:{case.changed_at}"):
-                    self._comment(connection, case, text or NOT_SOLVED[lang_of(case.language)], f"not solved:{case.changed_at}", now)
-                if text:
-                    self.cases.add_message(connection, case, now + 1, CUSTOMER, case.name, text, once=f"{case.case_id}:why:{case.changed_at}")
-                if by_article:
-                    self._hand_over(connection, case, now)
         if by_article and not solved:
             self._count(case, now)
         if case.said != said or by_article:
             self._tell(TOLD_YES if solved else TOLD_NO, case, now, f"{case.case_id}:{solved}:{now // DAY}", {"case": case.number})
+
+    def _not_solved(self, connection: Connection, case: Case, text: str, now: int) -> None:
+        """It is our turn again, and whoever has the case hears why; sent twice it is said once."""
+        self._our_turn(connection, case, now)
+        once = f"{case.case_id}:not solved:{case.changed_at}"
+        if not self.cases.add_message(connection, case, now, SYSTEM, "", "not solved", once=once):
+            return
+        if text:
+            self.cases.add_message(connection, case, now + 1, CUSTOMER, case.name, text, once=f"{once}:why")
+        self.sending.pass_on(connection, case, text or texts.NOT_SOLVED[lang_of(case.language)], once, now)
 
     def escalate(self, case: Case, now: int) -> Case:
         """The customer takes it to the next step, with its number and all that was said. Raises Refusal where that is not open yet."""
@@ -191,8 +163,8 @@ class HandOff:
             self.cases.change(connection, case.case_id, now, step=rung.step, state=OPEN, turn_at=now, due_at=until, said=said, solved_at=None, asked_at=None)
             self.cases.add_message(connection, case, now, SYSTEM, "", f"step {rung.step}")
             moved = replace(case, step=rung.step, due_at=until)
-            self._tell_step(connection, moved, support.step(rung.step).mail, now)
-            self._comment(connection, case, f"(taken to the {rung.step})", f"{case.case_id}:step:{rung.step}", now)
+            self.sending.step(connection, moved, now)
+            self.sending.pass_on(connection, moved, texts.taken_to(rung.step, self.sending.house.language), f"step:{rung.step}", now)
         self._count(case, now)
         return moved
 
@@ -203,17 +175,14 @@ class HandOff:
 
         ``who`` is what the customer reads below the answer, "" for the desk as a whole.
         """
-        name = self._post.new_message_id()
         with self.cases.changing() as connection:
-            if not self.cases.add_message(connection, case, now, AGENT, who, text, name, once):
+            if not self.cases.add_message(connection, case, now, AGENT, who, text, once=once):
                 return False
             self.cases.change(
                 connection, case.case_id, now, state=WAITING, due_at=None, turn_at=None, solved_at=None, asked_at=None, owner=case.owner or owner,
                 first_reply_at=case.first_reply_at or now, solved_by=article_id or case.solved_by,
             )  # fmt: skip
-            lang = lang_of(case.language)
-            said = texts.reply(self.house.name(lang), case, text, who, self.status_link(case, now))
-            self._mail(connection, case, f"reply:{once or name}", said, now, message_id=name, automatic="")
+            self.sending.reply(connection, case, text, who, now, once)
         self._count(case, now)
         return True
 
@@ -238,7 +207,7 @@ class HandOff:
             moved = replace(case, desk=desk, external_id="")
             self.cases.change(connection, case.case_id, now, desk=desk, external_id="")
             self.cases.add_message(connection, case, now, NOTE, who, f"{case.desk} → {desk}")
-            self._hand_over(connection, moved, now, once=str(now))
+            self.sending.hand_over(connection, moved, now, once=str(now))
 
     def solve(self, case: Case, who: str, now: int, article_id: str = "") -> None:
         """Say that it is solved, and by which article; the customer is asked a while later whether that is so. Said twice it is said once."""
@@ -263,8 +232,8 @@ class HandOff:
             promised = until if self.support().promised else None
             self.cases.change(connection, case.case_id, now, spam="", due_at=until, promised_at=promised, turn_at=now, desk=desk)
             cleared = replace(case, spam="", desk=desk, due_at=until)
-            self._mail(connection, cleared, "received", self._received(cleared, now), now)
-            self._hand_over(connection, cleared, now)
+            self.sending.received(connection, cleared, now)
+            self.sending.hand_over(connection, cleared, now)
         self._count(replace(case, spam=""), now)
 
     def state_from(self, source: str, event_id: str, case: Case, solved: bool, now: int) -> bool:
@@ -311,56 +280,15 @@ class HandOff:
             waiting = (schema.cases.c.state == SOLVED) & schema.cases.c.asked_at.is_(None)
             if not self.cases.change_if(connection, case.case_id, now, waiting, asked_at=now):
                 return
-            lang = lang_of(case.language)
-            link = self.solved_link(case, now)
-            said = texts.follow_up(self.house.name(lang), case, f"{link}?answer=yes", f"{link}?answer=no")
-            self._mail(connection, case, f"follow-up:{case.solved_at}", said, now)
+            self.sending.follow_up(connection, case, now)
 
     def _release(self, case: Case, now: int) -> None:
         """No word came about what our articles say: a person reads it."""
         with self.cases.changing() as connection:
             if not self.cases.change_if(connection, case.case_id, now, schema.cases.c.state == ANSWERED, state=OPEN, turn_at=case.at):
                 return
-            self._hand_over(connection, case, now)
+            self.sending.hand_over(connection, case, now)
         self._count(case, now)
-
-    # --- words and links -----------------------------------------------------------------------------------------------------
-
-    def status_link(self, case: Case, now: int) -> str:
-        """The customer's own page of a case."""
-        return f"{self.house.address}/{lang_of(case.language)}/cases/{self.links.make('case', case.case_id, now)}"
-
-    def solved_link(self, case: Case, now: int) -> str:
-        """Where the customer says whether it is solved."""
-        return f"{self.status_link(case, now)}/solved"
-
-    def desk_link(self, case: Case) -> str:
-        """The case at our own desk."""
-        return f"{self.house.address}/desk/cases/{case.number}"
-
-    def story(self, case: Case, within: Connection) -> str:
-        """Everything that was said and tried, as plain text in the desk's language."""
-        said, files = self.cases.messages(case.case_id, within=within), self.cases.attachments(case.case_id, within=within)
-        tried = [str(step.get("text", "")) for step in case.trail]
-        return texts.story(case.message, tried, [file.name for file in files], [(one.author, one.who, one.text) for one in said], self.house.language)
-
-    def _handed_over(self, connection: Connection, case: Case) -> texts.Said:
-        """The case as another desk, or the next step, reads it."""
-        zone = self.support().calendar.zone
-        until = texts.moment(case.due_at, zone, self.house.language) if case.due_at else ""
-        facts = (case.number, case.title, case.kind, case.step, case.name or case.mail, until)
-        return texts.handed_over(self.house.name(self.house.language), facts, self.story(case, connection), self.desk_link(case), self.house.language)
-
-    def _tell_step(self, connection: Connection, case: Case, address: str, now: int) -> None:
-        """Mail a step of the ladder that a case is theirs now: to its own address, else to those who lead."""
-        if not self._post.can_mail():
-            return
-        subject, body = self._handed_over(connection, case)
-        for to in [address] if address else self.house.leads():
-            message_id = self._post.new_message_id()
-            self.cases.first_time(connection, TO_DESK, message_id, now, case.case_id)
-            payload = {"to": to, "subject": subject, "body": body, "message_id": message_id, "reply_to": self.house.help_address}
-            enqueue(connection, case.case_id, STEP_SINK, "mail", _key(case, f"step:{case.step}:{to}"), payload, now)
 
     # --- parts -----------------------------------------------------------------------------------------------------------------
 
@@ -381,67 +309,6 @@ class HandOff:
         since = case.turn_at if case.ours and case.turn_at else now
         self.cases.change(connection, case.case_id, now, state=OPEN, turn_at=since, due_at=until, solved_at=None, asked_at=None, said=said)
 
-    def _received(self, case: Case, now: int) -> texts.Said:
-        lang, support = lang_of(case.language), self.support()
-        until = texts.moment(case.due_at, support.calendar.zone, lang) if case.due_at and support.promised else ""
-        return texts.received(self.house.name(lang), case, until, self.status_link(case, now))
-
-    def _auto_reply(self, connection: Connection, case: Case, answers: Sequence[Quoted], now: int) -> None:
-        lang, support, link = lang_of(case.language), self.support(), self.solved_link(case, now)
-        until = texts.moment(case.due_at, support.calendar.zone, lang) if case.due_at and support.promised else ""
-        said = texts.automatic(self.house.name(lang), case, answers, f"{link}?answer=yes", f"{link}?answer=no", until)
-        first = connection.execute(schema.received.select().where(schema.received.c.case_id == case.case_id, schema.received.c.source == "thread")).first()
-        self._mail(connection, case, "automatic", said, now, thread=str(first.event_id) if first else "", automatic="auto-replied")
-
-    def _mail(
-        self,
-        connection: Connection,
-        case: Case,
-        what: str,
-        said: texts.Said,
-        now: int,
-        thread: str = "",
-        message_id: str = "",
-        automatic: str = "auto-generated",
-    ) -> None:
-        """Keep a mail to the customer, where there is an address and a server."""
-        if not case.mail or not self._post.can_mail():
-            return
-        subject, body = said
-        name = message_id or self._post.new_message_id()
-        self.cases.first_time(connection, "thread", name, now, case.case_id)
-        payload = {
-            "to": case.mail, "to_name": case.name, "subject": subject, "body": body, "message_id": name, "in_reply_to": thread, "references": thread,
-            "reply_to": self.house.help_address, "automatic": automatic,
-        }  # fmt: skip
-        enqueue(connection, case.case_id, MAIL_SINK, "mail", _key(case, what), payload, now)
-
-    def _hand_over(self, connection: Connection, case: Case, now: int, once: str = "") -> None:
-        """Keep the case for the desk that it belongs to, where that is not ours; ``once`` tells one transfer from another."""
-        if case.desk == INBOX or case.spam:
-            return
-        subject, body = self._handed_over(connection, case)
-        message_id = self._post.new_message_id()
-        payload: dict[str, Any] = {
-            "number": case.number, "kind": case.kind, "step": case.step, "language": case.language, "section": case.section, "name": case.name,
-            "mail": case.mail, "subject": subject, "text": body, "message": case.message, "trail": [dict(step) for step in case.trail],
-            "link": self.desk_link(case), "message_id": message_id, "at": case.at, "reply_to": self.house.help_address,
-        }  # fmt: skip
-        self.cases.first_time(connection, TO_DESK, message_id, now, case.case_id)
-        enqueue(connection, case.case_id, case.desk, "create", _key(case, f"create:{case.desk}:{once}"), payload, now)
-
-    def _comment(self, connection: Connection, case: Case, text: str, once: str, now: int) -> None:
-        """Keep what was added for the desk that has the case."""
-        if case.desk == INBOX or case.spam:
-            return
-        message_id = self._post.new_message_id()
-        payload = {
-            "number": case.number, "text": text, "subject": f"[#{case.number}] {case.title}", "mail": case.mail, "name": case.name,
-            "message_id": message_id, "reply_to": self.house.help_address, "thread": case.external_id if case.external_id.startswith("<") else "",
-        }  # fmt: skip
-        self.cases.first_time(connection, TO_DESK, message_id, now, case.case_id)
-        enqueue(connection, case.case_id, case.desk, "comment", _key(case, f"comment:{once}"), payload, now)
-
     def _count(self, case: Case, now: int) -> None:
         """Tell the log, once, that this reached an agent."""
         if case.counted_at is not None or case.spam:
@@ -459,8 +326,3 @@ class HandOff:
             log.warning("the log could not be told of a case (%s)", type(error).__name__)
             return False
         return True
-
-
-def _key(case: Case, what: str) -> str:
-    """The idempotency key of a delivery: the same for the same step of the same case, 64 characters at most."""
-    return f"{case.number}-{hashlib.sha256(f'{case.case_id}:{what}'.encode()).hexdigest()[:24]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import unicodedata
@@ -13,6 +14,7 @@ from typing import BinaryIO
 
 from kb_app.handoff.model import Attachment
 
+log = logging.getLogger("kb_app.handoff")
 # By ending: the types that a file of that ending may be found to be.
 TYPES: Mapping[str, str] = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".heic": "image/heic",
@@ -26,7 +28,7 @@ MEGABYTE = 1024 * 1024
 
 
 class FileRefused(Exception):
-    """A file that is not taken; ``why`` is "type", "misnamed", "large", "many" or "empty"."""
+    """A file that is not taken; ``why`` is "type", "misnamed", "large", "many", "empty", or "disk" where the fault is ours."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
@@ -46,15 +48,18 @@ class Uploads:
         if kind is None:
             raise FileRefused(shown, "type")
         attachment_id = str(uuid.uuid4())
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         staged = self._folder / f".{attachment_id}"
         try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             size = _copy(stream, staged, most_bytes, shown)
             if not looks_like(staged, kind):
                 raise FileRefused(shown, "misnamed")
             os.replace(staged, self._folder / attachment_id)
+        except OSError as error:
+            log.error("a file could not be kept (%s)", error.strerror)
+            raise FileRefused(shown, "disk") from error
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 staged.unlink()
         return Attachment(attachment_id, form_id, "", shown, kind, size, at)
 

@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kb_app.handoff.support_file import FILE, Support, SupportError, read_support
+from kb_app.handoff.support import Support
+from kb_app.handoff.support_file import FILE, SupportError, read_support
 
 log = logging.getLogger("kb_app.handoff")
 

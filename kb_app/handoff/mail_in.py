@@ -13,7 +13,8 @@ from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses, parseaddr
 
-from kb_app.handoff.model import LONGEST_MAIL, MAIL, storable
+from kb_app.db.writing import storable
+from kb_app.handoff.model import LONGEST_MAIL, MAIL
 
 MAX_BYTES = 25 * 1024 * 1024
 _ID = re.compile(r"<[^<>\s]{1,240}>")

@@ -155,8 +155,3 @@ class Delivery:
     doubtful: bool = False
     state: str = "waiting"
     error: str = ""
-
-
-def storable(text: str) -> str:
-    """The text without NUL and lone surrogates, which no database takes."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode()

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Engine, delete, func, insert, or_, select, update
 
 from kb_app.db import schema
-from kb_app.handoff.model import MAIL, storable
-from kb_app.handoff.outbox import enqueue
+from kb_app.db.writing import insert_once, storable
+from kb_app.handoff.model import MAIL
+from kb_app.handoff.outbox import MAIL_SINK, enqueue
 from kb_app.handoff.store import folded
 
 MOST_QUESTIONS = 20
@@ -106,23 +107,15 @@ class NoticeStore:
         """Remember who wants to hear; False for what is no address. Asked twice they hear once."""
         if not MAIL.match(mail) or len(mail) > 200:
             return False
-        table = schema.subscribers
         with self._engine.begin() as connection:
-            if not connection.execute(select(table.c.mail).where(table.c.notice_id == notice_id, table.c.mail == mail.lower())).first():
-                connection.execute(insert(table).values(notice_id=notice_id, mail=mail.lower(), language=language, at=at))
+            insert_once(connection, schema.subscribers, {"notice_id": notice_id, "mail": mail.lower(), "language": language, "at": at})
         return True
-
-    def unsubscribe(self, notice_id: str, mail: str) -> None:
-        """Forget who wanted to hear."""
-        table = schema.subscribers
-        with self._engine.begin() as connection:
-            connection.execute(delete(table).where(table.c.notice_id == notice_id, table.c.mail == mail))
 
     def waiting(self, notice_id: str) -> int:
         """How many want to hear."""
         table = schema.subscribers
         with self._engine.connect() as connection:
-            query = select(func.count()).select_from(table).where(table.c.notice_id == notice_id, table.c.told_at.is_(None))
+            query = select(func.count()).select_from(table).where(table.c.notice_id == notice_id)
             return int(connection.execute(query).scalar_one())
 
     def withdraw(self, notice_id: str, now: int) -> None:
@@ -144,10 +137,10 @@ class NoticeStore:
             for row in connection.execute(select(table).where(ended)).mappings().all():
                 notice = _notice(row)
                 connection.execute(update(table).where(table.c.notice_id == notice.notice_id).values(over_at=now))
-                for person in connection.execute(select(people).where(people.c.notice_id == notice.notice_id, people.c.told_at.is_(None))).mappings().all():
+                for person in connection.execute(select(people).where(people.c.notice_id == notice.notice_id)).mappings().all():
                     key = uuid.uuid5(uuid.NAMESPACE_URL, f"{notice.notice_id}:{person['mail']}")
                     # Each mail stands for itself: one that fails holds up no other.
-                    sent += enqueue(connection, str(key), "mail", "mail", f"over:{key}", mail_for(notice, person["mail"], person["language"]), now)
+                    sent += enqueue(connection, str(key), MAIL_SINK, "mail", f"over:{key}", mail_for(notice, person["mail"], person["language"]), now)
                 # They wanted to hear of this and of nothing else.
                 connection.execute(delete(people).where(people.c.notice_id == notice.notice_id))
         return sent

@@ -24,6 +24,8 @@ from kb_app.db.writing import insert_once
 from kb_app.handoff.model import HOUR, MINUTE, Delivery
 
 log = logging.getLogger("kb_app.handoff")
+# Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.
+MAIL_SINK, STEP_SINK = "mail", "steps"
 WAITING, SENDING, DONE, DEAD, DROPPED = "waiting", "sending", "done", "dead", "dropped"
 # The first pause, doubled at each attempt up to the longest; after so long it needs a person.
 FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = MINUTE, 2 * HOUR, 5 * 24 * HOUR
@@ -74,6 +76,13 @@ def enqueue(connection: Connection, case_id: str, sink: str, action: str, key: s
         "payload": orjson.dumps(dict(payload)).decode(), "state": WAITING, "created_at": at, "next_at": at,
     }  # fmt: skip
     return insert_once(connection, schema.outbox, row)
+
+
+def handed_over(connection: Connection, case_id: str, sink: str) -> bool:
+    """Whether a desk was given a case, or is about to be."""
+    table = schema.outbox
+    given = (table.c.case_id == case_id) & (table.c.sink == sink) & (table.c.action == "create") & (table.c.state != DROPPED)
+    return connection.execute(select(table.c.number).where(given)).first() is not None
 
 
 def drop_waiting(connection: Connection, case_id: str, sink: str) -> None:

@@ -15,15 +15,15 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import schema
-from kb_app.db.writing import insert_once
-from kb_app.handoff.model import CLOSED, OPEN, SOLVED, WAITING, Attachment, Case, Message, NewCase, storable
+from kb_app.db.writing import insert_once, storable
+from kb_app.handoff.model import CLOSED, OPEN, SOLVED, WAITING, Attachment, Case, Message, NewCase
 
 # Read aloud without mistakes: no 0 and O, 1 and I.
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 NUMBER_LENGTH = 8
 PAGE = 50
-# Mails of ours to desks and steps, apart from those to customers.
-TO_DESK = "desk thread"
+# Mails that are remembered by their Message-ID: those of customers and to them, and those to desks and steps, which alone can answer as such.
+THREAD, TO_DESK = "thread", "desk thread"
 LONGEST_HAYSTACK = 50_000
 _CASES = uuid.UUID("a4a3c0a5-2f43-5bb0-8a2b-6f0f8a0f7f53")
 
@@ -128,7 +128,7 @@ class CaseStore:
         said, received = schema.case_messages, schema.received
         with self.engine.connect() as connection:
             of_messages = select(said.c.mail_message_id, said.c.case_id).where(said.c.mail_message_id.in_(message_ids))
-            of_threads = select(received.c.event_id, received.c.case_id).where(received.c.source.in_(["thread", TO_DESK]), received.c.event_id.in_(message_ids))
+            of_threads = select(received.c.event_id, received.c.case_id).where(received.c.source.in_([THREAD, TO_DESK]), received.c.event_id.in_(message_ids))
             found = {str(name): str(case_id) for query in (of_messages, of_threads) for name, case_id in connection.execute(query)}
             name = next((found[one] for one in reversed(message_ids) if one in found), None)
             return self._one(connection, schema.cases.c.case_id == name) if name else None

@@ -28,13 +28,17 @@ def lang_of(language: str) -> str:
     return "ja" if language == "ja" else "en"
 
 
+def pattern_of(language: str) -> str:
+    """How a moment is written, by mail and on pages alike (Unicode LDML)."""
+    return "M月d日(EEE) H:mm" if lang_of(language) == "ja" else "EEE d MMM, H:mm"
+
+
 def moment(at: int, zone: ZoneInfo, language: str) -> str:
     """A time as people say it, with its zone: 11月24日(火)18:00 (日本標準時)."""
     from babel.dates import format_datetime, get_timezone_name
 
     local = datetime.fromtimestamp(at / 1000, zone)
-    pattern = "M月d日(EEE) HH:mm" if language == "ja" else "EEE d MMM, HH:mm"
-    return f"{format_datetime(local, pattern, locale=lang_of(language))} ({get_timezone_name(local, locale=lang_of(language))})"
+    return f"{format_datetime(local, pattern_of(language), locale=lang_of(language))} ({get_timezone_name(local, locale=lang_of(language))})"
 
 
 def greeting(case: Case) -> str:
@@ -115,6 +119,14 @@ def automatic(site: str, case: Case, answers: Sequence[Quoted], yes: str, no: st
         f"{greeting(case)}Thank you for writing to us. Your case number is {case.number}.\nThis is an automatic reply. Our help articles say:\n\n{found}\n\n"
         f"Does that solve it?\nYes: {yes}\nNo, I want a person: {no}\n\n{person}\n\n{site}\n",
     )
+
+
+NOT_SOLVED = {"ja": "(お客様は「解決していない」と答えました)", "en": "(The customer says that it is not solved.)"}
+
+
+def taken_to(step: str, language: str) -> str:
+    """That a case went to the next step, for the desk that has it."""
+    return f"({STEPS_JA.get(step, step)}に引き継がれました)" if language == "ja" else f"(Taken to the {step}.)"
 
 
 KINDS_JA = {"question": "質問", "problem": "困りごと", "complaint": "苦情", "praise": "お褒めの言葉"}

@@ -6,21 +6,22 @@ import uuid
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext as _
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.handoff.desk import Refusal
 from kb_app.handoff.ladder import next_rung
 from kb_app.handoff.links import BadLink, ExpiredLink
 from kb_app.handoff.model import LONGEST_MESSAGE, Attachment, Case
-from kb_app.web import contact, recording
 from kb_app.web.addresses import language_of_address
 from kb_app.web.context import services
 from kb_app.web.events import require_same_site
+from kb_app.web.forms import given_form_id, given_text, keep_files, once_of, takes_files
 from kb_app.web.recording import moment
 
 blueprint = Blueprint("cases", __name__)
 blueprint.url_value_preprocessor(language_of_address)
+takes_files(blueprint)
 
 
 @blueprint.after_request
@@ -41,19 +42,12 @@ def status(ui: str, token: str) -> str:
 def add(ui: str, token: str) -> str | BaseResponse | tuple[str, int]:
     """Add something to the case; sent twice it is there once."""
     require_same_site()
-    request.max_content_length = contact.body_limit()
-    try:
-        form, uploaded = request.form, request.files.getlist("files")
-    except RequestEntityTooLarge:
-        return contact.too_large()
-    case = _case(token)
-    form_id = form.get("form_id", "") if recording.UUID.match(form.get("form_id", "")) else str(uuid.uuid4())
-    text = form.get("message", "").replace("\r\n", "\n").strip()
+    case, form_id, text = _case(token), given_form_id(), given_text("message")
     problems: dict[str, object] = {} if text and len(text) <= LONGEST_MESSAGE else {"message": "long" if text else "empty"}
-    problems |= contact.keep_files(form_id, uploaded)
+    problems |= keep_files(form_id)
     if problems:
         return _page(case, token, problems, text, form_id), 422
-    services().people.handoff.customer_says(case, text, moment(), once=contact.once_of(form_id, text), files=form_id)
+    services().people.handoff.customer_says(case, text, moment(), once=once_of(form_id, text), files=form_id)
     return redirect(url_for("cases.status", ui=ui, token=token, added=1) + "#said", 303)
 
 
@@ -67,7 +61,7 @@ def solved(ui: str, token: str) -> str | BaseResponse:
     if request.form.get("answer") not in ("yes", "no"):
         abort(400)
     yes = request.form["answer"] == "yes"
-    text = "" if yes else request.form.get("message", "").replace("\r\n", "\n").strip()[:LONGEST_MESSAGE]
+    text = "" if yes else given_text("message")[:LONGEST_MESSAGE]
     try:
         services().people.handoff.answer(case, yes, moment(), _scale("satisfaction"), _scale("effort"), text)
     except Refusal:
@@ -110,7 +104,7 @@ def _download(found: Attachment) -> Response:
 def _case(token: str) -> Case:
     people = services().people
     try:
-        case = people.cases.case(people.handoff.links.read("case", token, moment()))
+        case = people.cases.case(people.links.read("case", token, moment()))
     except ExpiredLink:
         abort(410)
     except BadLink:

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.library import Card
 from kb_app.analytics import model as m
-from kb_app.handoff.files import MEGABYTE, FileRefused
-from kb_app.handoff.model import LONGEST_MESSAGE, Attachment, Case, NewCase
+from kb_app.handoff.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.handoff.spam import spam_reason
 from kb_app.web import recording
 from kb_app.web.addresses import language_of_address
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.events import require_same_site
+from kb_app.web.forms import given_form_id, given_text, keep_files, once_of, takes_files, waiting_files
 from kb_app.web.presenting import render_body
 from kb_app.web.recording import moment
+from kb_app.web.searching import LONGEST_ASKED, ask
 from kb_app.web.visitor import visitor
-from search.model import Query, Results
+from search.model import Results
 
 blueprint = Blueprint("contact", __name__)
 blueprint.url_value_preprocessor(language_of_address)
+takes_files(blueprint)
 SUGGESTED = 3
-LONGEST_ASKED = 400
 # What somebody tried in so long goes along.
 TRAIL = 24 * m.HOUR
 MOST_STEPS = 20
@@ -45,6 +43,13 @@ class Suggestion:
     card: Card
     body: Markup
     position: int
+
+
+@blueprint.after_request
+def _own(response: Response) -> Response:
+    """The form is this visitor's alone, its id too: no cache between may hand it to another."""
+    response.headers["Cache-Control"] = "private"
+    return response
 
 
 @blueprint.get("/<ui:ui>/contact")
@@ -62,22 +67,17 @@ def contact(ui: str) -> str:
 def send(ui: str) -> str | BaseResponse | tuple[str, int]:
     """Show what may answer, once; else keep the case. The same form sent twice is one case."""
     require_same_site()
-    request.max_content_length = body_limit()
-    try:
-        form, uploaded = request.form, request.files.getlist("files")
-    except RequestEntityTooLarge:
-        return too_large()
-    form_id = form.get("form_id", "") if recording.UUID.match(form.get("form_id", "")) else str(uuid.uuid4())
+    form, form_id = request.form, given_form_id()
     query_id = recording.given_query_id()
     known = services().people.cases.by_form(form_id)
     if known is not None:
         return _again(ui, known, form_id)
-    results = _search(form.get("message", ""), ui)
+    results = ask(form.get("message", ""), ui, SUGGESTED)
     if form.get("answered"):
         return _answered(ui, form["answered"], query_id, form_id)
     given = _new_case(ui, form_id, query_id, results)
     problems: dict[str, Any] = dict(given.problems())
-    problems |= keep_files(form_id, uploaded)
+    problems |= keep_files(form_id)
     if problems:
         return _form(form_id, query_id, form, problems), 422
     if form.get("do") != "anyway" and given.kind in SUGGESTED_FOR and not given.spam and results is not None:
@@ -85,7 +85,8 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
         if suggestions:
             asked_id = _record(results, given.message, ui, query_id)
             return render_template(
-                "pages/contact_suggestions.html", form=form, form_id=form_id, query_id=query_id or asked_id, suggestions=suggestions, files=_files(form_id),
+                "pages/contact_suggestions.html", form=form, form_id=form_id, query_id=query_id or asked_id, suggestions=suggestions,
+                files=waiting_files(form_id),
                 chosen_trail=form.getlist("trail"),
             )  # fmt: skip
     case = services().people.handoff.open(given, moment())
@@ -102,26 +103,21 @@ def _asked(query_id: str) -> m.QueryEvent | None:
 
 def _again(ui: str, known: Case, form_id: str) -> BaseResponse:
     """The same form once more: the same words are the same case, other ones are added to it."""
-    text = request.form.get("message", "").replace("\r\n", "\n").strip()
+    text = given_text("message")
     if text and text != known.message and len(text) <= LONGEST_MESSAGE:
-        keep_files(form_id, request.files.getlist("files"))
+        keep_files(form_id)
         services().people.handoff.customer_says(known, text, moment(), once=once_of(form_id, text), files=form_id)
     return redirect(_sent(ui, known.case_id), 303)
 
 
-def once_of(form_id: str, text: str) -> str:
-    """What tells the same words of a form from other ones."""
-    return f"{form_id}:{uuid.uuid5(uuid.NAMESPACE_OID, text)}"
-
-
 def _sent(ui: str, case_id: str) -> str:
-    token = services().people.handoff.links.make("case", case_id, moment())
+    token = services().people.links.make("case", case_id, moment())
     return url_for("cases.status", ui=ui, token=token, sent=1)
 
 
 def _form(form_id: str, query_id: str, form: Any, problems: dict[str, Any]) -> str:
     return render_template(
-        "pages/contact.html", form=form, problems=problems, form_id=form_id, query_id=query_id, trail=my_trail(), files=_files(form_id),
+        "pages/contact.html", form=form, problems=problems, form_id=form_id, query_id=query_id, trail=my_trail(), files=waiting_files(form_id),
         limits=services().people.support, ladder=services().people.support.ladder,
     )  # fmt: skip
 
@@ -132,11 +128,11 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
     asked = _asked(query_id)
     found = results.hits[0].document.section if results and results.hits and results.verdict != "none" else ""
     section = found or (asked.section if asked and asked.verdict != "none" else "")
-    language = results.lang if results and results.lang in services().settings.languages else ui
+    language = services().settings.spoken(results.lang) if results and results.lang else ui
     return NewCase(
         form_id=form_id,
         kind=form.get("kind", "question"),
-        message=form.get("message", "").replace("\r\n", "\n"),
+        message=given_text("message"),
         name=form.get("name", ""),
         mail=form.get("mail", ""),
         language=language,
@@ -150,14 +146,6 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
 
 
 # --- what may answer -----------------------------------------------------------------------------------------------------------
-
-
-def _search(message: str, ui: str) -> Results | None:
-    words = " ".join(message.split())[:LONGEST_ASKED]
-    if not words:
-        return None
-    results = snapshot().engine.search(Query(words, ui, SUGGESTED, audiences=audiences(), now=now()))
-    return None if results.problem else results
 
 
 def _suggestions(results: Results, ui: str) -> list[Suggestion]:
@@ -210,39 +198,3 @@ def _steps(client: str) -> list[dict[str, Any]]:
         if action.action_name == m.VIEW and action.object_id in cards:
             steps.append({"id": action.event_id, "kind": "article", "text": cards[action.object_id].title, "article": action.object_id, "at": action.at})
     return sorted(steps, key=lambda step: (step["at"], step["id"]))[-MOST_STEPS:]
-
-
-def body_limit() -> int:
-    """Bytes that a form with files may have: their most and a megabyte for the words."""
-    support = services().people.support
-    return (support.most_files * support.most_megabytes + 1) * MEGABYTE
-
-
-def too_large() -> tuple[str, int]:
-    """Files that are too large all in all: nothing was read of them."""
-    return render_template("errors/too_large.html", limits=services().people.support), 413
-
-
-def keep_files(form_id: str, uploaded: Sequence[FileStorage]) -> dict[str, list[tuple[str, str]]]:
-    """Store the files that came; {"files": [(name, why)]} of those that were refused."""
-    people, support = services().people, services().people.support
-    refused: list[tuple[str, str]] = []
-    count = len(_files(form_id))
-    for file in uploaded:
-        if not file.filename:
-            continue
-        try:
-            if count >= support.most_files:
-                raise FileRefused(file.filename[:100], "many")
-            people.cases.add_attachment(people.uploads.keep(file.stream, file.filename, form_id, support.most_megabytes * MEGABYTE, moment()))  # type: ignore[arg-type]
-            count += 1
-        except FileRefused as error:
-            refused.append((error.name, error.why))
-    return {"files": refused} if refused else {}
-
-
-def _files(form_id: str) -> list[Attachment]:
-    try:
-        return services().people.cases.attachments(form_id=form_id)
-    except SQLAlchemyError:
-        return []

@@ -141,7 +141,7 @@ def arguments(shown: Period) -> dict[str, str]:
 def dashboard() -> str:
     """Figures of a period beside those of the time before, with charts and lists."""
     shown, reader = period(), reports()
-    figures = reader.figures(shown)
+    figures, of_cases = reader.figures(shown), _case_figures(shown)
     earlier = {figure.name: figure for figure in reader.figures(shown.before)}
     days = reader.by_day(shown, [*OUTCOMES, "queries_none", "queries"])
     dates = list(days)
@@ -151,7 +151,7 @@ def dashboard() -> str:
     return render_template(
         "desk/dashboard.html", period=shown, args=arguments(shown), figures=figures, earlier=earlier, days=days, outcomes=outcomes, nothing=nothing,
         top=reader.top_questions(shown), unclicked=reader.without_click(shown), articles=_titled(reader.articles(shown, 15)), unseen=reader.unseen(shown),
-        spikes=services().current_spikes(), case_figures=_case_figures(shown), said_figures=_said_figures(_case_figures(shown)),
+        spikes=services().current_spikes(), case_figures=of_cases, said_figures=_said_figures(of_cases),
         saved=money_saved(figures[0].part, services().settings.cost),
         dimensions={name: reader.values(name) for name in ("channel", "language", "section", "audience")}, spans=SPANS,
     )  # fmt: skip
@@ -239,19 +239,19 @@ def export(form: str) -> Response:
     least = services().settings.smallest_group
     lines = [line for line in reader.top_questions(shown, 1_000) if line.numbers["people"] >= least]
     services().users.note(user().mail, "exported", f"{shown.first} to {shown.last}")
+    of_cases = _case_figures(shown)
+    figures = [*reader.figures(shown), *_said_figures(of_cases)]
     if form == "json":
-        figures = [vars(figure) for figure in [*reader.figures(shown), *_said_figures(_case_figures(shown))]]
         questions = [{"text": line.text, **line.numbers} for line in lines]
-        body = {"from": shown.first, "to": shown.last, "figures": figures, "questions": questions, "unseen": reader.unseen(shown)}
-        body |= {"cases": asdict(_case_figures(shown))}
+        body = {
+            "from": shown.first, "to": shown.last, "figures": [vars(figure) for figure in figures], "questions": questions,
+            "unseen": reader.unseen(shown), "cases": asdict(of_cases),
+        }  # fmt: skip
         return Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), mimetype="application/json", headers=_attached("figures.json"))
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["figure", "formula", "part", "whole", "value", "low", "high"])
-    writer.writerows(
-        [figure.name, figure.formula, figure.part, figure.whole, figure.value, figure.low, figure.high]
-        for figure in [*reader.figures(shown), *_said_figures(_case_figures(shown))]
-    )
+    writer.writerows([figure.name, figure.formula, figure.part, figure.whole, figure.value, figure.low, figure.high] for figure in figures)
     writer.writerow([])
     writer.writerow(["question", "searches", "people", "no answer"])
     writer.writerows([harmless(line.text), line.numbers["searches"], line.numbers["people"], line.numbers["no answer"]] for line in lines)

@@ -8,7 +8,8 @@ from typing import Any
 from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb_app.handoff.model import Case, storable
+from kb_app.db.writing import storable
+from kb_app.handoff.model import Case
 from kb_app.handoff.signing import EVENT_ID, ZENDESK_ID, BadSignature, verify
 from kb_app.web.context import now, services
 from kb_app.web.errors import problem

@@ -13,17 +13,18 @@ from indexer.editing import EditRefused
 from kb_app.handoff.desk import Refusal
 from kb_app.handoff.model import KINDS, LONGEST_MAIL, STEPS, Case
 from kb_app.handoff.store import PAGE, Filter
-from kb_app.handoff.support_file import INBOX
+from kb_app.handoff.support import INBOX
 from kb_app.web import gaps
 from kb_app.web.accounts import needs, user
 from kb_app.web.cases import send_attachment
-from kb_app.web.context import PUBLIC, audiences, now, services, snapshot
+from kb_app.web.context import PUBLIC, now, services, snapshot
+from kb_app.web.forms import given_text
 from kb_app.web.recording import moment
-from search.model import Hit, Query
+from kb_app.web.searching import ask
+from search.model import Hit
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/desk")
 SUGGESTED = 5
-LONGEST_ASKED = 400
 VIEWS = ("active", "open", "late", "waiting", "answered", "solved", "closed", "all")
 
 
@@ -59,7 +60,8 @@ def _page(found: Case, text: str = "") -> str:
     return render_template(
         "desk/case.html", case=found, messages=people.cases.messages(found.case_id, notes=True), files=people.cases.attachments(found.case_id),
         hits=_suggested(found), cards=snapshot().library.cards, members=members, desks=[INBOX, *people.support.desks], now=moment(), text=text,
-        form_id=str(uuid.uuid4()), can_mail=people.handoff.can_mail, may_write=user().may("write"), solved_by=snapshot().library.cards.get(found.solved_by),
+        form_id=str(uuid.uuid4()), can_mail=people.handoff.sending.can_mail, may_write=user().may("write"),
+        solved_by=snapshot().library.cards.get(found.solved_by),
     )  # fmt: skip
 
 
@@ -67,7 +69,7 @@ def _page(found: Case, text: str = "") -> str:
 @needs("cases")
 def act(number: str) -> str | BaseResponse:
     """Reply, note, take, hand over, solve, or make an article of it."""
-    found, done, text = _found(number), request.form.get("do", ""), request.form.get("text", "").strip()
+    found, done, text = _found(number), request.form.get("do", ""), given_text("text")
     if text and done in ("take", "give", "transfer", "solve", "article"):
         # What was typed is not sent by this, and must not vanish.
         flash(_("Not done: the answer is not sent yet. Send it or empty the field first."))
@@ -107,7 +109,7 @@ def _do(found: Case, done: str) -> str:
 def _say(found: Case, done: str) -> None:
     """A reply or a note; the same form sent twice says it once."""
     handoff, at, once = services().people.handoff, moment(), f"{found.case_id}:{request.form.get('form_id', '')}"
-    text = request.form.get("text", "").replace("\r\n", "\n").strip()[:LONGEST_MAIL]
+    text = given_text("text")[:LONGEST_MAIL]
     article = _article()
     if not text:
         flash(_("Please write something first."))
@@ -128,8 +130,7 @@ def _link_to(article_id: str, found: Case) -> str:
     card = snapshot().library.cards[article_id]
     if not card.visible(now(), PUBLIC):
         return ""
-    lang = found.language if found.language in services().settings.languages else services().settings.languages[0]
-    return f"{card.title}\n{services().settings.address}/{lang}/articles/{quote(card.slug)}"
+    return f"{card.title}\n{services().settings.address}/{services().settings.spoken(found.language)}/articles/{quote(card.slug)}"
 
 
 def _member() -> str:
@@ -148,7 +149,7 @@ def _article_of(found: Case) -> str:
     """A draft with the case's question; what the customer wrote stays in the case."""
     if not user().may("write"):
         abort(403)
-    lang = found.language if found.language in services().settings.languages else services().settings.languages[0]
+    lang = services().settings.spoken(found.language)
     section = found.section or next(iter(sorted({card.section for card in snapshot().library.cards.values()})), "general")
     title = found.title[:100]
     try:
@@ -187,9 +188,8 @@ def outbox() -> str | BaseResponse:
 
 def _suggested(found: Case) -> tuple[Hit, ...]:
     """Articles that may answer, internal ones included for those who may see them."""
-    words = " ".join(f"{found.subject} {found.message}".split())[:LONGEST_ASKED]
-    results = snapshot().engine.search(Query(words, found.language or services().settings.languages[0], SUGGESTED, audiences=audiences(), now=now()))
-    return () if results.problem else results.hits
+    results = ask(f"{found.subject} {found.message}", services().settings.spoken(found.language), SUGGESTED)
+    return results.hits if results else ()
 
 
 def _found(number: str) -> Case:

@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics.spikes import Spike
-from kb_app.handoff.links import BadLink
 from kb_app.handoff.notices import MOST_QUESTIONS, Notice, names_it
 from kb_app.questions import CentredQuestions
 from kb_app.web.accounts import needs, user
@@ -73,20 +72,7 @@ def subscribe(ui: str, notice_id: str) -> BaseResponse:
 @blueprint.get("/<ui:ui>/notices/told")
 def told(ui: str) -> str:
     """That they will hear."""
-    return render_template("pages/notice_told.html", taken=request.args.get("taken") == "1", stopped=False)
-
-
-@blueprint.route("/<ui:ui>/notices/stop/<token>", methods=["GET", "POST"])
-def stop(ui: str, token: str) -> str:
-    """Somebody does not want to hear after all."""
-    people = services().people
-    try:
-        notice_id, _space, mail = people.handoff.links.read("notice", token, moment()).partition(" ")
-    except BadLink:
-        abort(404)
-    if request.method == "POST":
-        people.notices.unsubscribe(notice_id, mail)
-    return render_template("pages/notice_told.html", taken=False, stopped=request.method == "POST", ask=request.method == "GET")
+    return render_template("pages/notice_told.html", taken=request.args.get("taken") == "1")
 
 
 # --- the desk --------------------------------------------------------------------------------------------------------------------

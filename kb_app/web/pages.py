@@ -6,7 +6,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -17,7 +17,7 @@ from kb_app.web import i18n, recording
 from kb_app.web.addresses import find_article, language_of_address, may_see
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.presenting import article_url, render_body
-from kb_app.web.searching import NEAREST, PAGE_SIZE, Found, SearchForm, read_form, run_search
+from kb_app.web.searching import PAGE_SIZE, Found, SearchForm, read_form, run_search
 from search.model import Hit, Results
 
 blueprint = Blueprint("pages", __name__)
@@ -72,15 +72,7 @@ def search(ui: str) -> str | tuple[str, int]:
         _record(form, found, ui)
     beyond = form.page > max(1, found.pages)
     page = render_template(
-        "pages/results.html",
-        form=form,
-        results=found.results,
-        found=found,
-        infos=library.sections,
-        cards=library.cards,
-        beyond=beyond,
-        page_size=PAGE_SIZE,
-        nearest_shown=NEAREST,
+        "pages/results.html", form=form, results=found.results, found=found, infos=library.sections, cards=library.cards, beyond=beyond, page_size=PAGE_SIZE
     )
     return (page, 404) if beyond else page
 
@@ -89,9 +81,7 @@ def _record(form: SearchForm, found: Found, ui: str) -> None:
     """The search, and which one it was asked from."""
     before = recording.given_query_id()
     filters = {"section": form.section, "type": form.type, "tag": form.tag, "lang": form.lang}
-    # Only what is shown counts as shown.
-    seen = replace(found.results, hits=found.results.hits[:NEAREST]) if found.results.verdict == "none" else found.results
-    recording.record_query(found.query_id, form.q, seen, ui, filters, origin="refinement" if before else "typed")
+    recording.record_query(found.query_id, form.q, found.results, ui, filters, origin="refinement" if before else "typed")
     if before:
         recording.record_refinement(found.query_id, before)
 

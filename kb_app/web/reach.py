@@ -13,7 +13,8 @@ from flask_babel import gettext as _
 
 from kb_app.handoff.coverage import Calendar, Channel, Promise, closes_at, opens_at, why_closed
 from kb_app.handoff.model import KINDS
-from kb_app.handoff.support_file import Support
+from kb_app.handoff.support import Support
+from kb_app.handoff.texts import pattern_of
 from kb_app.web.context import now, services
 from kb_app.web.i18n import interface_language
 
@@ -36,7 +37,7 @@ class Way:
 def set_up(app: Flask) -> None:
     """Make it known to templates."""
     app.extensions["kb_reach"] = {}
-    app.context_processor(lambda: {"people_mail": services().people.handoff.can_mail})
+    app.context_processor(lambda: {"people_mail": services().people.handoff.sending.can_mail})
     app.jinja_env.globals.update(ways=ways, promised_until=promised_until, when=when)
 
 
@@ -75,8 +76,7 @@ def when(at: int | datetime | None) -> str:
         return ""
     zone = services().people.support.calendar.zone
     moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
-    pattern = "M月d日(EEE) H:mm" if interface_language() == "ja" else "EEE d MMM, H:mm"
-    return str(format_datetime(moment.astimezone(zone), pattern, rebase=False))
+    return str(format_datetime(moment.astimezone(zone), pattern_of(interface_language()), rebase=False))
 
 
 def _way(channel: Channel, calendar: Calendar) -> Way:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kb_app.web.context import audiences, now, snapshot
 from search.model import Filters, Query, Results
@@ -14,6 +14,8 @@ PAGE_SIZE = 10
 MAX_PAGE = 100
 # Where nothing answers, so many of the nearest are shown: a long list looks like an answer.
 NEAREST = 3
+# Letters of a message that are searched; what follows rarely asks anything.
+LONGEST_ASKED = 400
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,21 @@ class Found:
     langs: list[Facet]
 
 
+def ask(text: str, lang: str, limit: int) -> Results | None:
+    """What a message asks: its first words searched for this visitor; None where there is nothing to search for."""
+    words = " ".join(text.split())[:LONGEST_ASKED]
+    results = snapshot().engine.search(Query(words, lang, limit, audiences=audiences(), now=now())) if words else None
+    return None if results is None or results.problem else results
+
+
 def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
     """Ask the engine for one page of results; ``before`` is the id of the search whose next page it is."""
     engine, library = snapshot().engine, snapshot().library
     offset = (form.page - 1) * PAGE_SIZE
     results = engine.search(Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now()))
+    if results.verdict == "none" and not results.problem:
+        shown = results.hits[:NEAREST] if form.page == 1 else ()
+        results = replace(results, hits=shown, total=min(results.total, NEAREST), relevant=results.relevant[:NEAREST])
     cards = [library.cards[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
     return Found(

@@ -54,7 +54,7 @@ def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(
     def crash(*_args: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(desk.handoff, "_hand_over", crash)
+    monkeypatch.setattr(desk.handoff.sending, "hand_over", crash)
     with pytest.raises(RuntimeError):
         desk.handoff.open(NewCase("form", "problem", "件"), NOW)
     assert count(desk.engine, schema.cases) == count(desk.engine, schema.outbox) == 0

@@ -18,15 +18,9 @@ class MailSink:
         self._settings = settings
 
     def deliver(self, delivery: Delivery) -> str:
-        """Send it; the Message-ID."""
-        mail = Mail(**delivery.payload)
-        try:
-            send(self._settings, mail)
-        except MailError as error:
-            if error.lasting:
-                raise Refused(str(error)) from error
-            raise TryAgain(str(error), doubtful=error.doubtful) from error
-        return mail.message_id
+        """Send it; nothing is called anything by a mail."""
+        _send(self._settings, Mail(**delivery.payload))
+        return ""
 
 
 class DeskMailSink:
@@ -39,14 +33,19 @@ class DeskMailSink:
     def deliver(self, delivery: Delivery) -> str:
         """Send it; the Message-ID of the first mail names the case at the desk."""
         given = delivery.payload
+        thread = given.get("thread", "")
         mail = Mail(
-            to=self._address, subject=given["subject"], body=given["text"], message_id=given["message_id"], in_reply_to=given.get("thread", ""),
-            references=given.get("thread", ""), reply_to=given.get("reply_to", ""), automatic="auto-generated",
-        )  # fmt: skip
-        try:
-            send(self._settings, mail)
-        except MailError as error:
-            if error.lasting:
-                raise Refused(str(error)) from error
-            raise TryAgain(str(error), doubtful=error.doubtful) from error
-        return str(given["message_id"]) if delivery.action == "create" else ""
+            self._address, given["subject"], given["text"], given["message_id"], in_reply_to=thread, references=thread, reply_to=given.get("reply_to", "")
+        )
+        _send(self._settings, mail)
+        return mail.message_id
+
+
+def _send(settings: Settings, mail: Mail) -> None:
+    """Raises Refused or TryAgain."""
+    try:
+        send(settings, mail)
+    except MailError as error:
+        if error.lasting:
+            raise Refused(str(error)) from error
+        raise TryAgain(str(error), doubtful=error.doubtful) from error

@@ -13,11 +13,12 @@ from sqlalchemy import Engine, select
 
 from kb_app.db import schema
 from kb_app.handoff.desk import HandOff
-from kb_app.handoff.desk import House as Names
 from kb_app.handoff.links import Links
 from kb_app.handoff.model import Case
+from kb_app.handoff.sending import House as Names
+from kb_app.handoff.sending import Sending
 from kb_app.handoff.store import CaseStore
-from kb_app.handoff.support_file import Support, without_file
+from kb_app.handoff.support import Support, without_file
 
 NOW = 1_795_165_200_000
 """Friday, 20 November 2026, nine in the morning UTC."""
@@ -85,4 +86,6 @@ def house(engine: Engine, support: Support | None = None, mails: bool = False) -
     held = support or without_file(ZoneInfo("UTC"))
     log, post = MemoryLog(), MemoryPost(mails)
     names = Names(lambda _lang: "Tsubame", "https://help.example.com", "help@example.com")
-    return House(engine, HandOff(CaseStore(engine), lambda: held, Links("secret", 180), log, post, names), log, post)
+    cases = CaseStore(engine)
+    sending = Sending(cases, lambda: held, Links("secret", 180), post, names)
+    return House(engine, HandOff(cases, lambda: held, log, sending), log, post)

@@ -23,7 +23,7 @@ from kb_app.services import Services
 from search.warming import OffEmbedder
 from tests.support import NOW, make_services, write_article
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
-from tests.unit.kb_app.test_handoff import PNG
+from tests.unit.kb_app.test_handoff_parts import PNG
 
 AT = int(NOW.timestamp() * 1000)
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"

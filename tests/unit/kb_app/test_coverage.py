@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kb_app.handoff.coverage import Promise, closes_at, due, hours_on, is_open, opens_at, why_closed
-from kb_app.handoff.support_file import Support, parse_support
+from kb_app.handoff.support import Support
+from kb_app.handoff.support_file import parse_support
 
 TOKYO, LONDON = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/London")
 JAPAN = """

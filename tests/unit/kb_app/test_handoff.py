@@ -1,22 +1,19 @@
 """What can happen to a case: opened, answered, solved, doubted, taken up again, taken to the next step."""
 
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from kb_app.db import schema
 from kb_app.db.engine import migrate, open_database
 from kb_app.handoff.desk import Refusal
 from kb_app.handoff.figures import case_figures, clock, quantile
-from kb_app.handoff.files import FileRefused, Uploads, tidy
 from kb_app.handoff.ladder import next_rung
-from kb_app.handoff.links import BadLink, ExpiredLink, Links
-from kb_app.handoff.model import DAY, HOUR, MINUTE, Case, NewCase
-from kb_app.handoff.notices import Notice, NoticeStore, names_it
-from kb_app.handoff.spam import spam_reason
+from kb_app.handoff.model import DAY, HOUR, MINUTE, Case, Delivery, NewCase
 from kb_app.handoff.store import Filter
 from kb_app.handoff.support_file import parse_support
 from kb_app.handoff.texts import Quoted
@@ -238,96 +235,6 @@ def test_quantiles_by_hand() -> None:
     assert clock([(0, None, None)]).first_reply_median is None
 
 
-# --- links, files, spam, notices -------------------------------------------------------------------------------------------------
-
-
-def test_a_link_opens_one_case_for_one_purpose_for_a_time() -> None:
-    links = Links("secret", 10)
-    token = links.make("case", "one", NOW)
-    assert links.read("case", token, NOW + 9 * DAY) == "one"
-    with pytest.raises(ExpiredLink):
-        links.read("case", token, NOW + 11 * DAY)
-    for wrong in (token[:-9] + ("A" if token[-9] != "A" else "B") + token[-8:], "", "x.y", token[1:], Links("other", 10).make("case", "one", NOW)):
-        with pytest.raises(BadLink):
-            links.read("case", wrong, NOW)
-    with pytest.raises(BadLink):
-        links.read("notice", token, NOW)
-
-
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "why"),
-    [
-        ("写真.png", PNG, ""), ("メモ.txt", "箱が壊れていた".encode("cp932"), ""), ("a.csv", "数,量\n1,2".encode(), ""), ("a.pdf", b"%PDF-1.7\n%...", ""),
-        ("setup.exe", b"MZ\x90", "type"), ("page.html", b"<script>", "type"), ("a.svg", b"<svg/>", "type"), ("photo.png", b"MZ\x90\x00" * 20, "misnamed"),
-        ("photo.jpg", PNG, "misnamed"), ("note.txt", b"<html><script>alert(1)</script>", "misnamed"), ("note.txt", PNG, "misnamed"),
-        ("a.pdf", b"PK\x03\x04", "misnamed"),
-        ("empty.txt", b"", "empty"), ("big.txt", b"x" * 2_000, "large"), ("none", b"x", "type"), ("a.png.exe", PNG, "type"),
-    ],
-)  # fmt: skip
-def test_a_file_is_taken_by_what_is_in_it(tmp_path: Path, name: str, content: bytes, why: str) -> None:
-    import io
-
-    uploads = Uploads(tmp_path / "uploads")
-    try:
-        kept = uploads.keep(io.BytesIO(content), name, "form", 1_000, NOW)
-    except FileRefused as refused:
-        assert refused.why == why
-        assert not list((tmp_path / "uploads").glob("*"))
-    else:
-        assert not why and uploads.path(kept).read_bytes() == content and uploads.path(kept).stat().st_mode & 0o077 == 0
-
-
-@given(st.text(max_size=300))
-def test_no_name_leads_out_of_the_folder(name: str) -> None:
-    shown = tidy(name)
-    assert 0 < len(shown) <= 120 and not set(shown) & set("/\\\n\r\0") and shown not in (".", "..")
-
-
-@pytest.mark.parametrize(
-    ("message", "name", "hidden", "reason"),
-    [
-        ("返品したいです。 https://example.com/order を見てください", "花子", "", ""), ("http://a http://b http://c http://d", "", "", "links"),
-        ("hi", "http://win.example", "", "link in name"), ("hi", "x", "http://", "hidden field"), ("[url=a] [url=b] [url=c] [url=d]", "", "", "links"),
-    ],
-)  # fmt: skip
-def test_what_looks_like_spam(message: str, name: str, hidden: str, reason: str) -> None:
-    assert spam_reason(message, name, hidden) == reason
-
-
-NOTICE = Notice("n", {"ja": "配送の遅れ", "en": "Deliveries are late"}, {}, NOW, NOW + DAY, ("ja",), ("delivery",), ("荷物が届かない",))
-
-
-def test_a_notice_is_shown_while_it_lasts_where_it_belongs() -> None:
-    assert [NOTICE.active(at) for at in (NOW - 1, NOW, NOW + DAY - 1, NOW + DAY)] == [False, True, True, False]
-    assert NOTICE.for_reader("ja") and NOTICE.for_reader("ja", "delivery") and not NOTICE.for_reader("ja", "returns") and not NOTICE.for_reader("en")
-
-
-@pytest.mark.parametrize(
-    ("query", "named"), [("荷物が届かない", True), ("荷物が届かないのですが", True), ("荷物", False), ("配送の遅れ", True), ("返品", False), ("", False)]
-)
-def test_a_query_names_a_notice(query: str, named: bool) -> None:
-    assert names_it(NOTICE, query) is named
-
-
-def test_whoever_asked_is_told_once_when_it_is_over(desk: House) -> None:
-    notices = NoticeStore(desk.engine)
-    notices.add(NOTICE)
-    assert notices.subscribe("n", "Hanako@example.com", "ja", NOW) and notices.subscribe("n", "hanako@example.com", "ja", NOW)
-    assert not notices.subscribe("n", "nobody", "ja", NOW) and notices.waiting("n") == 1
-    notices.subscribe("n", "taro@example.com", "en", NOW)
-    notices.unsubscribe("n", "taro@example.com")
-    assert notices.active(NOW) == [NOTICE]
-
-    def mail_for(_notice: Notice, mail: str, _lang: str) -> dict[str, str]:
-        return {"to": mail}
-
-    assert notices.end(NOW + HOUR, mail_for) == 0 and notices.end(NOW + DAY, mail_for) == 1 and notices.end(NOW + 2 * DAY, mail_for) == 0
-    assert [mail["to"] for mail in desk.mails()] == ["hanako@example.com"] and notices.active(NOW + HOUR) == []
-
-
 # --- found by trying to break it ---------------------------------------------------------------------------------------------------
 
 
@@ -381,10 +288,6 @@ def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: House) -> N
     case = desk.handoff.open(new(), NOW)
     for number, place in enumerate(("away", "away", "inbox", "away")):
         desk.handoff.transfer(desk.again(case), place, "佐藤", NOW + number)
-    from sqlalchemy import select
-
-    from kb_app.db import schema
-
     table = schema.outbox
     with desk.engine.connect() as connection:
         states = [state for (state,) in connection.execute(select(table.c.state).where(table.c.action == "create").order_by(table.c.number))]
@@ -392,8 +295,6 @@ def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: House) -> N
 
 
 def test_another_desks_late_number_is_not_taken_for_this_ones(desk: House) -> None:
-    from kb_app.handoff.model import Delivery
-
     case = desk.handoff.open(new(), NOW)
     desk.handoff.transfer(case, "away", "佐藤", NOW)
     desk.handoff.known_elsewhere(Delivery("d", case.case_id, "elsewhere", "create", "k"), "33")
@@ -403,9 +304,7 @@ def test_another_desks_late_number_is_not_taken_for_this_ones(desk: House) -> No
 
 
 def test_a_step_without_an_address_tells_those_who_lead(desk: House) -> None:
-    from dataclasses import replace
-
-    desk.handoff.house = replace(desk.handoff.house, leads=lambda: ["lead@example.com"])
+    desk.handoff.sending.house = replace(desk.handoff.sending.house, leads=lambda: ["lead@example.com"])
     case = desk.handoff.open(new(), NOW)
     desk.handoff.solve(case, "佐藤", NOW)
     desk.handoff.answer(desk.again(case), False, NOW)
@@ -421,3 +320,25 @@ def test_spam_praise_and_answers_nobody_came_back_to_are_forgotten(desk: House) 
     desk.handoff.reply(waiting, "佐藤", "s@example.com", "はい", NOW)
     desk.handoff.cases.purge(NOW + DAY)
     assert [desk.handoff.cases.case(one.case_id) for one in (spam, praise, waiting)] == [None] * 3
+
+
+def sent_to(desk: House, sink: str) -> list[str]:
+    """What is kept for a desk, in order."""
+    table = schema.outbox
+    with desk.engine.connect() as connection:
+        return [action for (action,) in connection.execute(select(table.c.action).where(table.c.sink == sink).order_by(table.c.number))]
+
+
+@pytest.mark.parametrize("comes_back", ["says no", "writes again"])
+def test_a_case_that_an_article_did_not_solve_is_handed_over_whole_before_anything_is_added(tmp_path: Path, comes_back: str) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
+    migrate(engine)
+    desk = house(engine, parse_support("support.yml", SUPPORT + "routes: [{to: away}]\n", ZoneInfo("UTC")), mails=True)
+    case = desk.handoff.open(new(), NOW, [Quoted("返品", "https://x", "30日")])
+    assert sent_to(desk, "away") == []
+    if comes_back == "says no":
+        desk.handoff.answer(desk.again(case), False, NOW + HOUR, text="箱がありません")
+    else:
+        desk.handoff.customer_says(desk.again(case), "箱がありません", NOW + HOUR)
+    desk.handoff.customer_says(desk.again(case), "もう一つ", NOW + 2 * HOUR)
+    assert sent_to(desk, "away") == ["create", "comment"]

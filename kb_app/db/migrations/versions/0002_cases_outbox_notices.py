@@ -101,7 +101,6 @@ def upgrade() -> None:
         sa.Column("mail", sa.String(length=200), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("notice_id", "mail"),
     )
     with op.batch_alter_table("cases", schema=None) as batch_op:

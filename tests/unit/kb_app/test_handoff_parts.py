@@ -1,0 +1,126 @@
+"""The small parts around a case: secret links, files, spam, notices."""
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb_app.db.engine import migrate, open_database
+from kb_app.handoff.files import FileRefused, Uploads, tidy
+from kb_app.handoff.links import BadLink, ExpiredLink, Links
+from kb_app.handoff.model import DAY, HOUR
+from kb_app.handoff.notices import Notice, NoticeStore, names_it
+from kb_app.handoff.spam import spam_reason
+from tests.unit.kb_app.casework import NOW, House, house
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> House:
+    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
+    migrate(engine)
+    return house(engine, mails=True)
+
+
+def test_a_link_opens_one_case_for_one_purpose_for_a_time() -> None:
+    links = Links("secret", 10)
+    token = links.make("case", "one", NOW)
+    assert links.read("case", token, NOW + 9 * DAY) == "one"
+    with pytest.raises(ExpiredLink):
+        links.read("case", token, NOW + 11 * DAY)
+    for wrong in (token[:-9] + ("A" if token[-9] != "A" else "B") + token[-8:], "", "x.y", token[1:], Links("other", 10).make("case", "one", NOW)):
+        with pytest.raises(BadLink):
+            links.read("case", wrong, NOW)
+    with pytest.raises(BadLink):
+        links.read("notice", token, NOW)
+
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("写真.png", PNG, ""), ("メモ.txt", "箱が壊れていた".encode("cp932"), ""), ("a.csv", "数,量\n1,2".encode(), ""), ("a.pdf", b"%PDF-1.7\n%...", ""),
+        ("setup.exe", b"MZ\x90", "type"), ("page.html", b"<script>", "type"), ("a.svg", b"<svg/>", "type"), ("photo.png", b"MZ\x90\x00" * 20, "misnamed"),
+        ("photo.jpg", PNG, "misnamed"), ("note.txt", b"<html><script>alert(1)</script>", "misnamed"), ("note.txt", PNG, "misnamed"),
+        ("a.pdf", b"PK\x03\x04", "misnamed"),
+        ("empty.txt", b"", "empty"), ("big.txt", b"x" * 2_000, "large"), ("none", b"x", "type"), ("a.png.exe", PNG, "type"),
+    ],
+)  # fmt: skip
+def test_a_file_is_taken_by_what_is_in_it(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+    uploads = Uploads(tmp_path / "uploads")
+    try:
+        kept = uploads.keep(io.BytesIO(content), name, "form", 1_000, NOW)
+    except FileRefused as refused:
+        assert refused.why == why
+        assert not list((tmp_path / "uploads").glob("*"))
+    else:
+        assert not why and uploads.path(kept).read_bytes() == content and uploads.path(kept).stat().st_mode & 0o077 == 0
+
+
+@given(st.text(max_size=300))
+def test_no_name_leads_out_of_the_folder(name: str) -> None:
+    shown = tidy(name)
+    assert 0 < len(shown) <= 120 and not set(shown) & set("/\\\n\r\0") and shown not in (".", "..")
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "hidden", "reason"),
+    [
+        ("返品したいです。 https://example.com/order を見てください", "花子", "", ""), ("http://a http://b http://c http://d", "", "", "links"),
+        ("hi", "http://win.example", "", "link in name"), ("hi", "x", "http://", "hidden field"), ("[url=a] [url=b] [url=c] [url=d]", "", "", "links"),
+    ],
+)  # fmt: skip
+def test_what_looks_like_spam(message: str, name: str, hidden: str, reason: str) -> None:
+    assert spam_reason(message, name, hidden) == reason
+
+
+NOTICE = Notice("n", {"ja": "配送の遅れ", "en": "Deliveries are late"}, {}, NOW, NOW + DAY, ("ja",), ("delivery",), ("荷物が届かない",))
+
+
+def test_a_notice_is_shown_while_it_lasts_where_it_belongs() -> None:
+    assert [NOTICE.active(at) for at in (NOW - 1, NOW, NOW + DAY - 1, NOW + DAY)] == [False, True, True, False]
+    assert NOTICE.for_reader("ja") and NOTICE.for_reader("ja", "delivery") and not NOTICE.for_reader("ja", "returns") and not NOTICE.for_reader("en")
+
+
+@pytest.mark.parametrize(
+    ("query", "named"), [("荷物が届かない", True), ("荷物が届かないのですが", True), ("荷物", False), ("配送の遅れ", True), ("返品", False), ("", False)]
+)
+def test_a_query_names_a_notice(query: str, named: bool) -> None:
+    assert names_it(NOTICE, query) is named
+
+
+def test_whoever_asked_is_told_once_when_it_is_over(desk: House) -> None:
+    notices = NoticeStore(desk.engine)
+    notices.add(NOTICE)
+    assert notices.subscribe("n", "Hanako@example.com", "ja", NOW) and notices.subscribe("n", "hanako@example.com", "ja", NOW)
+    assert not notices.subscribe("n", "nobody", "ja", NOW) and notices.waiting("n") == 1
+    assert notices.active(NOW) == [NOTICE]
+
+    def mail_for(_notice: Notice, mail: str, _lang: str) -> dict[str, str]:
+        return {"to": mail}
+
+    assert notices.end(NOW + HOUR, mail_for) == 0 and notices.end(NOW + DAY, mail_for) == 1 and notices.end(NOW + 2 * DAY, mail_for) == 0
+    assert [mail["to"] for mail in desk.mails()] == ["hanako@example.com"] and notices.active(NOW + HOUR) == []
+
+
+def test_a_full_disk_refuses_the_file_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    def full(*_args: object, **_more: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(FileRefused) as refused:
+        Uploads(tmp_path / "uploads").keep(io.BytesIO(PNG), "写真.png", "form", 1_000, NOW)
+    assert refused.value.why == "disk" and not list((tmp_path / "uploads").iterdir())
+
+
+def test_a_notice_that_was_a_mistake_is_withdrawn_and_nobody_is_told(desk: House) -> None:
+    notices = NoticeStore(desk.engine)
+    notices.add(NOTICE)
+    notices.subscribe("n", "hanako@example.com", "ja", NOW)
+    notices.withdraw("n", NOW)
+    assert notices.active(NOW) == [] and notices.waiting("n") == 0 and notices.end(NOW + 2 * DAY, lambda *_: {}) == 0 and desk.mails() == []
