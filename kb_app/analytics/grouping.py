@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -41,6 +41,8 @@ TYPING = 5 * SECOND
 EPISODE = 7 * DAY
 # A reworded question follows soon.
 REWORDED = 3 * 60 * SECOND
+# One reworded within so long is the same visitor's: nobody else sits down at the computer in that time.
+AT_ONCE = 60 * SECOND
 _SHARED = frozenset({CLICK, VIEW, ENGAGED, CONTACT_SUGGESTION_CLICK})
 _WORD = re.compile(r"\w{2,}")
 
@@ -91,61 +93,94 @@ def group(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], vectors
     opened = _opened(actions)
     refined = {str(action.attributes.get("from", "")): action.query_id for action in actions if action.action_name == REFINE}
     said = frozenset(action.query_id for action in actions if action.action_name in YES and action.query_id)
-    parents = list(range(len(asked)))
-
-    def root(place: int) -> int:
-        while parents[place] != place:
-            parents[place] = parents[parents[place]]
-            place = parents[place]
-        return place
-
-    for later in range(len(asked)):
-        for earlier in range(later - 1, -1, -1):
-            if asked[later].at - asked[earlier].at > EPISODE:
-                break
-            if root(earlier) != root(later) and _linked(asked[earlier], asked[later], later - earlier == 1, opened, refined, said, vectors, threshold):
-                parents[root(later)] = root(earlier)
+    problems = Problems(len(asked), {place for place, query in enumerate(asked) if query.query_id in said})
+    # What is surely one comes first: only then is it known which problem a yes belongs to.
+    for earlier, later in _pairs(asked):
+        if _surely(asked[earlier], asked[later], later - earlier == 1, opened, refined, vectors, threshold):
+            problems.join(earlier, later)
+    for earlier, later in _pairs(asked):
+        if not problems.covers(earlier, later) and _perhaps(asked[earlier], asked[later], later - earlier == 1, said, vectors, threshold):
+            problems.join(earlier, later)
+    root = problems.root
     members: dict[int, list[QueryEvent]] = defaultdict(list)
     for place, query in enumerate(asked):
         members[root(place)].append(query)
     return _with_actions(list(members.values()), queries, asked, actions, vectors)
 
 
-def _linked(
+def _pairs(asked: Sequence[QueryEvent]) -> Iterator[tuple[int, int]]:
+    """(earlier, later) places of searches within EPISODE of each other, nearest first."""
+    for later in range(len(asked)):
+        for earlier in range(later - 1, -1, -1):
+            if asked[later].at - asked[earlier].at > EPISODE:
+                break
+            yield earlier, later
+
+
+class Problems:
+    """Which searches belong together so far, by their places; ``said`` are those that were said to be solved."""
+
+    def __init__(self, count: int, said: Collection[int]) -> None:
+        self._parents = list(range(count))
+        self._solved = set(said)
+
+    def root(self, place: int) -> int:
+        """The place that names a problem."""
+        while self._parents[place] != place:
+            self._parents[place] = self._parents[self._parents[place]]
+            place = self._parents[place]
+        return place
+
+    def join(self, earlier: int, later: int) -> None:
+        """Make two problems one."""
+        into, gone = self.root(earlier), self.root(later)
+        if into != gone:
+            self._parents[gone] = into
+            self._solved |= {into} if gone in self._solved else set()
+
+    def covers(self, earlier: int, later: int) -> bool:
+        """Whether the later one's yes would cover an earlier problem that has none: that may be one that was given up."""
+        into, gone = self.root(earlier), self.root(later)
+        return into == gone or (gone in self._solved and into not in self._solved)
+
+
+def _surely(
     earlier: QueryEvent,
     later: QueryEvent,
     neighbours: bool,
     opened: Mapping[str, frozenset[str]],
     refined: Mapping[str, str | None],
-    said: frozenset[str],
     vectors: Mapping[str, Vectors],
     threshold: float,
 ) -> bool:
-    """Whether two searches of one client are about the same thing."""
+    """Whether two searches of one client are about the same thing beyond doubt.
+
+    By their words, by being reworded, by an article opened from both, by the same article found first and a near meaning, or by being
+    reworded at once.
+    """
     if _plain(earlier.user_query) == _plain(later.user_query) or refined.get(earlier.query_id) == later.query_id:
         return True
     if opened.get(earlier.query_id, frozenset()) & opened.get(later.query_id, frozenset()):
         return True
-    one, other = vectors.get(earlier.query_id), vectors.get(later.query_id)
-    soon = neighbours and later.at - earlier.at <= REWORDED
-    if one is not None and other is not None:
-        near = float(np.dot(one, other))
-        return near >= threshold + _margin(earlier, later, soon, said)
-    return soon and _share_words(earlier.user_query, later.user_query)
-
-
-def _margin(earlier: QueryEvent, later: QueryEvent, soon: bool, said: frozenset[str]) -> float:
-    """What is added to the threshold: less is wanted where the same article came first or no answer was sure.
-
-    More where two answers were sure or the language is another (a shared computer), and where the later one was said to help: its yes
-    must not cover a question that was given up. One asked after a yes rather takes the yes back.
-    """
+    near = _near(earlier, later, vectors)
     if _same_first(earlier, later):
-        return -EASIER
-    if later.query_id in said and earlier.query_id not in said:
-        return HARDER
-    if earlier.query_id in said:
-        return 0.0
+        return near >= threshold - EASIER
+    at_once = neighbours and later.at - earlier.at <= AT_ONCE
+    return at_once and near >= threshold + _margin(earlier, later, soon=True)
+
+
+def _perhaps(earlier: QueryEvent, later: QueryEvent, neighbours: bool, said: frozenset[str], vectors: Mapping[str, Vectors], threshold: float) -> bool:
+    """Whether two searches of one client are likely to be about the same thing."""
+    soon = neighbours and later.at - earlier.at <= REWORDED
+    if earlier.query_id not in vectors or later.query_id not in vectors:
+        return soon and _share_words(earlier.user_query, later.user_query)
+    # One asked after a yes rather takes the yes back.
+    margin = 0.0 if earlier.query_id in said else _margin(earlier, later, soon)
+    return _near(earlier, later, vectors) >= threshold + margin
+
+
+def _margin(earlier: QueryEvent, later: QueryEvent, soon: bool) -> float:
+    """What is added to the threshold: more where two answers were sure or the language is another (a shared computer), less soon after."""
     if earlier.verdict == later.verdict == "strict" or earlier.language != later.language:
         return HARDER
     if soon and earlier.verdict == later.verdict == "none":

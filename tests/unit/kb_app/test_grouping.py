@@ -36,6 +36,23 @@ def test_the_same_meaning_is_one_problem_even_days_later() -> None:
     assert ids(group(queries, [], pointing(a=0, b=40, c=120))) == [["a", "b"], ["c"]]
 
 
+def test_a_yes_does_not_cover_what_somebody_else_gave_up_on_the_same_computer() -> None:
+    queries = [asked("a", "送料はいくら", first="x"), asked("b", "海外に送れますか", at=90 * SECOND, first="y")]
+    assert ids(group(queries, [did(m.VOTE_YES, "b", at=3 * MINUTE)], pointing(a=0, b=50))) == [["a"], ["b"]]
+    # Without the yes, and a yes that came first, they are one: that flatters nobody.
+    assert ids(group(queries, [], pointing(a=0, b=50))) == ids(group(queries, [did(m.VOTE_YES, "a")], pointing(a=0, b=50))) == [["a", "b"]]
+
+
+def test_nor_through_a_search_between_that_belongs_to_the_yes() -> None:
+    queries = [
+        asked("a", "住所を変えたい", first="x"),
+        asked("b", "店で受け取りたい", at=15 * MINUTE, verdict="weak", first="y"),
+        asked("c", "店で受け取る方法", at=15 * MINUTE + 20 * SECOND, first="z"),
+    ]
+    yes = [did(m.VOTE_YES, "c", at=16 * MINUTE)]
+    assert ids(group(queries, yes, pointing(a=0, b=60, c=95))) == [["a"], ["b", "c"]]
+
+
 def test_after_seven_days_it_is_another_problem() -> None:
     assert ids(group([asked("a"), asked("b", at=8 * DAY)], [], pointing(a=0, b=0))) == [["a"], ["b"]]
 
@@ -82,6 +99,23 @@ def test_a_ticket_of_nobody_is_joined_by_its_words_and_takes_a_success_back() ->
     meaning = pointing(a=0, b=10, c=100, t=2)
     assert searches_of_tickets([ticket], queries, [yes, ticket], meaning) == {"t": "b"}
     assert searches_of_tickets([ticket], queries, [yes, ticket], meaning, taken=frozenset({"b"})) == {"t": "a"}
+
+
+def test_a_ticket_of_nobody_takes_back_a_success_that_stands_not_one_that_its_own_visitor_took_back() -> None:
+    queries = [asked("a", client="hana"), asked("b", client="taro", at=MINUTE), asked("b2", client="taro", at=HOUR)]
+    ticket = did(m.TICKET_CREATED, None, at=DAY, client=None, event_id="t", text="返品の件")
+    said = [did(m.VOTE_YES, "a", client="hana", at=2 * MINUTE), did(m.VOTE_YES, "b", at=3 * MINUTE)]
+    # Taro's question is nearer, but he asked again after his yes.
+    assert searches_of_tickets([ticket], queries, [*said, ticket], pointing(a=12, b=2, b2=2, t=0)) == {"t": "a"}
+
+
+def test_a_clients_ticket_about_as_near_to_two_problems_takes_back_the_success() -> None:
+    queries = [asked("a", "返品したい", first="x"), asked("b", "送料は", at=HOUR, first="y")]
+    actions = [did(m.VOTE_YES, "a"), did(m.TICKET_CREATED, None, at=DAY, event_id="t", text="返品の送料")]
+    trails = group(queries, actions, pointing(a=0, b=80, t=42))
+    assert ids(trails) == [["a"], ["b"]] and [len(trail.actions) for trail in trails] == [2, 0]
+    # Where the other one is clearly nearer it is the other one.
+    assert [len(trail.actions) for trail in group(queries, actions, pointing(a=0, b=80, t=70))] == [1, 1]
 
 
 def test_a_ticket_about_something_else_joins_nobody() -> None:
