@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from search.corpus import Corpus
 from search.model import Span
@@ -28,11 +29,17 @@ class Correction:
 
 @dataclass(frozen=True)
 class Ready:
-    """A question in one language: for ranking, for showing, and its misspelt words."""
+    """A question in one language: for ranking, for showing, and its misspelt words. ``marks`` are the tokens to mark where it is shown."""
 
     asked: Asked
-    shown: Shown
+    plain: str
+    marks: Tokens
     corrections: tuple[Correction, ...] = ()
+
+    @cached_property
+    def shown(self) -> Shown:
+        """What is looked for in the articles that are shown; worked out only for a language that is."""
+        return shown_for(self.plain, self.marks)
 
 
 def ready(corpus: Corpus, lang: str, plain: str, tokens: Tokens, mend: bool) -> Ready:
@@ -48,7 +55,7 @@ def ready(corpus: Corpus, lang: str, plain: str, tokens: Tokens, mend: bool) -> 
         stretches.append((correction.start, correction.end))
     others = [other for choice in choices for other in choice.others]
     marks = ([*tokens[0], *(token for other in others for token in other[0])], tokens[1])
-    return Ready(Asked(_outside(tokens, stretches), choices), shown_for(plain, marks), corrections)
+    return Ready(Asked(_outside(tokens, stretches), choices), plain, marks, corrections)
 
 
 def corrected(plain: str, corrections: tuple[Correction, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -22,7 +23,7 @@ from search.errors import EmbedderUnavailable, ModelError
 from search.folding import fold
 from search.language import detect
 from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
-from search.ports import Embedder, Rows, Vector
+from search.ports import Comparison, Embedder, Rows, Vector
 from search.ranking import Question, Ranker, Ranking, Tokens, named_in, telling_words
 from search.showing import Shown
 from search.text import analyser, has_letters, words_of
@@ -65,7 +66,6 @@ class _Ranked:
 
     asked: _Asked
     ranking: Ranking
-    vector: Vector | None
     degraded: str
 
 
@@ -82,6 +82,9 @@ class Engine:
         self._ranker = Ranker(corpus, self._columns)
         self._remembered: OrderedDict[tuple[Query, int], Results] = OrderedDict()
         self._remembering = threading.Lock()
+        # One more than there are processors. Each step of numpy's gives Python's lock away and asks for it again; eight threads doing so
+        # mostly woke each other.
+        self._turns = threading.BoundedSemaphore(1 + (os.cpu_count() or 1))
 
     @property
     def version(self) -> str:
@@ -101,7 +104,8 @@ class Engine:
             if results is not None:
                 self._remembered.move_to_end(key)
         if results is None:
-            results = self._search(replace(query, now=now))
+            with self._turns:
+                results = self._search(replace(query, now=now))
             if not results.degraded or results.degraded == "off":
                 self._remember(key, results)
         return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
@@ -150,7 +154,7 @@ class Engine:
         vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
         tokens = {lang: ready.asked for lang, ready in asked.ready.items()}
         ranking = self._ranker.rank(Question(tokens, vector, asked.allowed, asked.langs, query.arms))
-        return _Ranked(asked, ranking, vector, degraded)
+        return _Ranked(asked, ranking, degraded)
 
     def document(self, article_id: str) -> Document:
         """What is known of an article of the index."""
@@ -185,7 +189,7 @@ class Engine:
             return []
         centred = centre(vector[np.newaxis], [lang or ANY], meaning.centres)[0]
         allowed = self.visible(now, audiences, Filters()) & self._columns.in_language(lang)
-        rows, cosines = meaning.questions.search(centred, 4 * limit, allowed[meaning.question_documents])
+        rows, cosines = meaning.questions.compare(centred).nearest(4 * limit, allowed[meaning.question_documents])
         if meaning.question_scale:
             cosines = meaning.question_scale.read_as(fusion.QUESTION_SCALE, cosines)
         near = dict.fromkeys(int(meaning.question_documents[row]) for row, cosine in zip(rows, cosines, strict=True) if cosine >= SUGGESTED_NEAR)
@@ -273,7 +277,7 @@ class Engine:
         if not asked.query.show:
             return Hit(document.id, document, None, score, arms)
         reader, shown = analyser(document.lang), asked.ready[document.lang].shown
-        passage = self._best_passage(row, shown, ranked.vector)
+        passage = self._best_passage(row, shown, ranking.passages)
         text, spans = showing.snippet_of(passage, shown, reader) if passage else ("", ())
         title_spans = tuple(reader.spans(document.title, shown.words, shown.grams))
         return Hit(document.id, document, passage, score, arms, text, spans, title_spans)
@@ -288,13 +292,12 @@ class Engine:
         spans = tuple(analyser(hit.document.lang).spans(quoted, shown.words, shown.grams))
         return Answer(hit.article_id, hit.passage, quoted, spans) if quoted else None
 
-    def _best_passage(self, row: int, shown: Shown, vector: Vector | None) -> Passage | None:
+    def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> Passage | None:
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
         if not places:
             return None
         passages = [self.corpus.passage(place) for place in places]
-        meaning = self.corpus.meaning
-        cosines = meaning.passages.scores(vector, np.array(places)) if vector is not None and meaning is not None else None
+        cosines = near.of(np.array(places)) if near is not None else None
         return showing.best_passage(passages, cosines, shown)
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
@@ -304,8 +307,8 @@ class Engine:
         likeness = self._columns.likeness(document)[candidates]
         if meaning is None or not own:
             return likeness
-        centre = meaning.passages.vectors[own.start : own.stop].mean(axis=0)
-        return self._ranker.passage_scores(np.ascontiguousarray(centre), candidates) + likeness
+        middle = np.ascontiguousarray(meaning.passages.vectors[own.start : own.stop].mean(axis=0))
+        return self._ranker.passage_scores(meaning.passages.compare(middle), candidates) + likeness
 
     @staticmethod
     def _spelling(asked: _Asked) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class Bm25Impacts:
         self._sorted: list[str] | None = None
         having = np.diff(self._starts)
         # Lucene's idf of every column; see weight.
-        self._weights = np.log(1 + (documents - having + 0.5) / (having + 0.5))
+        self._weights: list[float] = np.log(1 + (documents - having + 0.5) / (having + 0.5)).tolist()
         self._unknown_weight = math.log(1 + (documents + 0.5) / 0.5)
 
     @classmethod
@@ -72,8 +72,10 @@ class Bm25Impacts:
 
     def weight(self, token: Token) -> float:
         """Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)); of the commonest one where a prefix stands for several."""
-        columns = self._columns([token])
-        return float(min(self._weights[column] for column in columns)) if columns else 0.0
+        if token.prefix:
+            return min((self._weights[column] for column in self._columns([token])), default=0.0)
+        column = self._vocabulary.get(token.text)
+        return 0.0 if column is None else self._weights[column]
 
     def unknown_weight(self) -> float:
         """The idf of a word that no document has."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from search.folding import fold
 from search.impacts import K1, B
-from search.ports import Kind, Vector
+from search.ports import Kind, Rows, Vector
 from search.text import Token, allowed_distance, analyser, sound_key, spelling_key
 
 
@@ -146,6 +146,23 @@ def _stands_in(part: Sequence[str], whole: Sequence[str]) -> bool:
     return any(tuple(whole[at : at + len(part)]) == tuple(part) for at in range(len(whole) - len(part) + 1))
 
 
+class MemoryComparison:
+    """Implements ports.Comparison over the scores of all rows."""
+
+    def __init__(self, scores: Vector) -> None:
+        self._scores = scores
+
+    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+        rows = np.arange(len(self._scores)) if allowed is None else np.flatnonzero(allowed)
+        order = rows[np.argsort(-self._scores[rows], kind="stable")][:count]
+        return order.astype(np.int64), self._scores[order]
+
+    def of(self, rows: Rows) -> Vector:
+        """The scores of the given rows."""
+        return self._scores[rows]
+
+
 class MemoryVectors:
     """Implements ports.VectorIndex with one matrix product."""
 
@@ -157,17 +174,9 @@ class MemoryVectors:
         """All rows."""
         return self._vectors
 
-    def search(self, vector: Vector, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Vector]:
-        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
-        scores = self.vectors @ vector
-        rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
-        order = rows[np.argsort(-scores[rows], kind="stable")][:count]
-        return order.astype(np.int64), scores[order]
-
-    def scores(self, vector: Vector, rows: NDArray[np.int64]) -> Vector:
-        """Inner products with the given rows."""
-        picked: Vector = self.vectors[rows] @ vector
-        return picked
+    def compare(self, vector: Vector) -> MemoryComparison:
+        """Compare one vector with all rows."""
+        return MemoryComparison(self.vectors @ vector)
 
     def __len__(self) -> int:
         return len(self.vectors)

@@ -1,10 +1,11 @@
-"""Writes the bundled model as ONNX graphs for serving. The only file that imports onnx.
+"""Writes the bundled model as an ONNX graph for serving. The only file that imports onnx.
 
-The graph is written node by node from the weights: it then needs no torch to be made, and uses onnxruntime's fused attention,
-normalisation and block-quantised matrix product (MatMulNBits). Matrices are in blocks of 32 weights with a scale each, in 4 bits
-where those give back every weight exactly (the bundled model's do: it came in 4 bits) and else in 8; word embeddings in 8 bits
-with a scale a row. Two graphs share the arrays: QUERY computes in int8 and is the faster for one text, BULK in float32 and is the
-faster for many. The arrays lie in a file of their own, which onnxruntime maps into memory. docs/decisions/0006 has the figures.
+The graph is written node by node from the weights: it then needs no torch to be made, and uses onnxruntime's fused attention and
+normalisation. Matrices are whole numbers up to 80 with a scale a column, multiplied by 8-bit inputs that are scaled while it runs
+(DynamicQuantizeMatMul); no more than 80, since processors without VNNI add two products in 16 bits. Word embeddings are in 8 bits with a scale a row.
+One scale for a whole input would waste most of the 8 bits where one column or one row reaches much further than the others, so
+those are evened out before: columns by how far they reached when the model was looked at (data/input_reach.npz, bench/reach.py), rows
+while it runs. The arrays lie in a file of their own, which onnxruntime maps into memory. docs/decisions/0006 has the figures.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from numpy.typing import NDArray
 
 from search.bundled_model import SEAL, Progress, quiet, sha256_of
 from search.errors import ModelError
+from search.pieces import PIECES, write_pieces
 
-BLOCK = 32
 FOLDER = "onnx"
-QUERY = "query.onnx"
-BULK = "bulk.onnx"
+GRAPH = "encoder.onnx"
 ARRAYS = "arrays.bin"
 STAMP = "kb-export.json"
 # Changes with the graph, so that one written by an older version is made anew.
-VERSION = 1
+VERSION = 2
 _MICROSOFT = "com.microsoft"
-# onnxruntime's accuracy_level: what MatMulNBits computes in.
-_INT8, _FLOAT32 = 4, 0
-_FLOAT, _INT32 = 1, 6  # onnx.TensorProto's numbers
+# The largest whole number of a matrix. Two products with inputs of up to 204 still fit into 16 bits; more than that is reached by two
+# inputs side by side so seldom that 63, which always fits, loses more by its rounding.
+LARGEST = 80
+_REACH = Path(__file__).parent / "data" / "input_reach.npz"
+_FLOAT = 1  # onnx.TensorProto's number
 
 Array = NDArray[Any]
 Weights = Mapping[str, Array]
@@ -66,16 +68,30 @@ class _Graph:
         self.arrays[name] = np.ascontiguousarray(values)
         return name
 
-    def product(self, source: str, weights: Array, output: str) -> str:
-        """source x weights^T, the weights of shape (outputs, inputs) in blocks."""
-        bits, quantised, scales = quantise(weights)
-        inputs = [source, self.array(f"{output}.q", quantised), self.array(f"{output}.s", scales)]
-        rows, columns = weights.shape
-        return self.node("MatMulNBits", inputs, output, _MICROSOFT, K=columns, N=rows, bits=bits, block_size=BLOCK, accuracy_level=_INT8)
+    def product(self, source: str, weights: Array, output: str, bias: Array | None = None) -> str:
+        """source x weights^T + bias in whole numbers, the weights of shape (outputs, inputs)."""
+        whole, scales = quantise(weights)
+        inputs = [source, self.array(f"{output}.q", whole.T), self.array(f"{output}.s", scales[:, 0])]
+        inputs += [] if bias is None else ["", self.array(f"{output}.b", bias)]
+        return self.node("DynamicQuantizeMatMul", inputs, output, _MICROSOFT)
+
+    def product_by_columns(self, source: str, weights: Array, output: str, bias: Array, reach: Array) -> str:
+        """The same for an input some of whose columns reach further than others: ``reach`` says how far, (inputs,)."""
+        factors = evening(reach, weights)
+        evened = self.node("Mul", [source, self.array(f"{output}.even", 1 / factors)], f"{output}.evened")
+        return self.product(evened, weights * factors, output, bias)
+
+    def product_by_rows(self, source: str, weights: Array, output: str, bias: Array) -> str:
+        """The same for an input some of whose rows reach further than others: each is brought to 1 and back."""
+        sizes = self.node("Abs", [source], f"{output}.sizes")
+        largest = self.node("ReduceMax", [sizes, self.array("last", np.array([-1]))], f"{output}.largest", keepdims=1)
+        brought = self.product(self.node("Div", [source, largest], f"{output}.unit"), weights, f"{output}.brought")
+        back = self.node("Mul", [brought, largest], f"{output}.back")
+        return self.node("Add", [back, self.array(f"{output}.b", bias)], output)
 
 
 def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
-    """The graphs of the unpacked bundled model in ``folder``, written beside it when they are not there or damaged.
+    """The graph of the unpacked bundled model in ``folder``, written beside it when it is not there or damaged.
 
     Raises ModelError when that cannot be done.
     """
@@ -98,7 +114,7 @@ def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
 
 
 def is_whole(target: Path, folder: Path) -> bool:
-    """Whether the graphs in ``target`` are of this version, of the weights in ``folder``, and undamaged."""
+    """Whether the graph in ``target`` is of this version, of the weights in ``folder``, and undamaged."""
     try:
         stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
         same = stamp["version"] == VERSION and stamp["weights_sha256"] == _sealed(folder)
@@ -114,15 +130,11 @@ def _write(folder: Path, work: Path) -> None:
     if sha256_of(folder / "model.safetensors") != _sealed(folder):
         raise ValueError("model.safetensors is damaged, its checksum differs")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    model = _model(_encoder(load_file(folder / "model.safetensors"), config), config)
+    model = _model(_encoder(load_file(folder / "model.safetensors"), config, _reach()), config)
     work.mkdir()
-    onnx.save(model, work / QUERY, save_as_external_data=True, location=ARRAYS, size_threshold=1024, convert_attribute=False)
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if attribute.name == "accuracy_level":
-                attribute.i = _FLOAT32
-    onnx.save(model, work / BULK)
-    stamp = {"version": VERSION, "weights_sha256": _sealed(folder), "files": {name: sha256_of(work / name) for name in (QUERY, BULK, ARRAYS)}}
+    onnx.save(model, work / GRAPH, save_as_external_data=True, location=ARRAYS, size_threshold=1024, convert_attribute=False)
+    write_pieces(folder, work / PIECES)
+    stamp = {"version": VERSION, "weights_sha256": _sealed(folder), "files": {name: sha256_of(work / name) for name in (GRAPH, ARRAYS, PIECES)}}
     (work / STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
 
 
@@ -130,50 +142,44 @@ def _sealed(folder: Path) -> str:
     return str(json.loads((folder / SEAL).read_text(encoding="utf-8"))["weights_sha256"])
 
 
-def quantise(weights: Array) -> tuple[int, Array, Array]:
-    """(bits, blocks, scales): weights (outputs, inputs) in 4 bits if those lose nothing, else in 8.
-
-    Blocks run along the inputs and hold unsigned values around the middle, (outputs, blocks, bytes a block); value =
-    (unsigned - 2^(bits-1)) * scale, with one scale a block, (outputs * blocks,).
-    """
-    blocks = weights.reshape(weights.shape[0], -1, BLOCK).astype(np.float32)
-    values, scales = _levels(blocks, 4)
-    if np.allclose(values * scales, blocks, rtol=0, atol=1e-6):
-        nibbles = (values + 8).astype(np.uint8)
-        return 4, nibbles[:, :, 0::2] | (nibbles[:, :, 1::2] << 4), scales.reshape(-1)
-    values, scales = _levels(blocks, 8)
-    return 8, (values + 128).astype(np.uint8), scales.reshape(-1)
-
-
-def _levels(blocks: Array, bits: int) -> tuple[Array, Array]:
-    """Whole numbers and scales; the largest weight of a block becomes the lowest number, so that it is kept exactly."""
-    half = 2 ** (bits - 1)
-    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=2, keepdims=True), axis=2)
-    scales = (largest / -half).astype(np.float32)
-    return np.clip(np.rint(blocks / np.where(scales == 0, 1, scales)), -half, half - 1), scales
-
-
-def quantise_rows(weights: Array) -> tuple[Array, Array]:
-    """int8 with one scale a row, (rows, 1)."""
-    scales = np.maximum(np.abs(weights).max(axis=1, keepdims=True) / 127, 1e-12).astype(np.float32)
+def quantise(weights: Array, largest: int = LARGEST) -> tuple[Array, Array]:
+    """Whole numbers up to ``largest`` either way as int8, with one scale a row, (rows, 1)."""
+    scales = np.maximum(np.abs(weights).max(axis=1, keepdims=True) / largest, 1e-12).astype(np.float32)
     return np.rint(weights / scales).astype(np.int8), scales
+
+
+def evening(reach: Array, weights: Array) -> Array:
+    """What to divide each input column by, and to multiply its weights by, so that neither needs many bits for a few, (inputs,).
+
+    sqrt(reach / largest weight), as SmoothQuant has it (Xiao et al. 2023, alpha 0.5).
+    """
+    largest = np.maximum(np.abs(weights).max(axis=0), 1e-4)
+    factors = np.sqrt((reach + 1e-4) / largest)
+    evened: Array = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+    return evened
+
+
+def _reach() -> Weights:
+    with np.load(_REACH) as stored:
+        return {name: stored[name].astype(np.float32) for name in stored.files}
 
 
 # --- the graph ----------------------------------------------------------------------------------------------------------
 
 
-def _encoder(weights: Weights, config: dict[str, Any]) -> _Graph:
+def _encoder(weights: Weights, config: dict[str, Any], reach: Weights) -> _Graph:
     graph = _Graph()
     _embeddings(graph, weights, config)
     hidden = "embedded"
     for layer in range(config["num_hidden_layers"]):
-        hidden = _layer(graph, weights, config, layer, hidden)
-    _mean(graph, hidden)
+        hidden = _layer(graph, weights, config, reach, layer, hidden)
+    # Mean pooling: one text at a time, so that every token counts and none is padding.
+    graph.node("ReduceMean", [hidden, graph.array("axis1", np.array([1]))], "pooled", keepdims=0)
     return graph
 
 
 def _embeddings(graph: _Graph, weights: Weights, config: dict[str, Any]) -> None:
-    rows, scales = quantise_rows(weights["embeddings.word_embeddings.weight"])
+    rows, scales = quantise(weights["embeddings.word_embeddings.weight"], largest=127)
     graph.node("Gather", [graph.array("words.q", rows), "input_ids"], "words.picked")
     graph.node("Cast", ["words.picked"], "words.float", to=_FLOAT)
     graph.node("Gather", [graph.array("words.s", scales), "input_ids"], "words.scale")
@@ -187,48 +193,36 @@ def _embeddings(graph: _Graph, weights: Weights, config: dict[str, Any]) -> None
     scale = graph.array("embedded.g", weights["embeddings.LayerNorm.weight"])
     shift = graph.array("embedded.n", weights["embeddings.LayerNorm.bias"])
     graph.node("LayerNormalization", ["summed", scale, shift], "embedded", epsilon=config["layer_norm_eps"], axis=-1)
-    graph.node("Cast", ["attention_mask"], "mask", to=_INT32)
 
 
-def _layer(graph: _Graph, weights: Weights, config: dict[str, Any], layer: int, source: str) -> str:
+def _layer(graph: _Graph, weights: Weights, config: dict[str, Any], reach: Weights, layer: int, source: str) -> str:
     def of(name: str, kind: str = "weight") -> Array:
         return weights[f"encoder.layer.{layer}.{name}.{kind}"].astype(np.float32)
 
     def normalised(part: str, added: str, skip: str, output: str) -> str:
-        """Layer normalisation of ``added`` (with the bias of its product) and what it was made from."""
-        constants = {"g": of(f"{part}.LayerNorm"), "n": of(f"{part}.LayerNorm", "bias"), "b": of(f"{part}.dense", "bias")}
-        inputs = [added, skip, *(graph.array(f"{output}.{name}", values) for name, values in constants.items())]
-        return graph.node("SkipLayerNormalization", inputs, output, _MICROSOFT, epsilon=config["layer_norm_eps"])
+        """Layer normalisation of ``added`` and what it was made from. onnxruntime's one node for all of it is slower than these."""
+        summed = graph.node("Add", [added, skip], f"{output}.summed")
+        scale, shift = graph.array(f"{output}.g", of(f"{part}.LayerNorm")), graph.array(f"{output}.n", of(f"{part}.LayerNorm", "bias"))
+        return graph.node("LayerNormalization", [summed, scale, shift], output, epsilon=config["layer_norm_eps"], axis=-1)
 
     own, parts = f"l{layer}", ("attention.self.query", "attention.self.key", "attention.self.value")
-    joined = graph.product(source, np.concatenate([of(part) for part in parts]), f"{own}.qkv")
-    thirds = graph.split(joined, [f"{own}.query", f"{own}.key", f"{own}.value"])
-    bias = graph.array(f"{own}.qkv.b", np.concatenate([of(part, "bias") for part in parts]))
-    seen = graph.node("MultiHeadAttention", [*thirds, bias, "mask"], f"{own}.seen", _MICROSOFT, num_heads=config["num_attention_heads"])
-    told = graph.product(seen, of("attention.output.dense"), f"{own}.told")
+    joined, bias = np.concatenate([of(part) for part in parts]), np.concatenate([of(part, "bias") for part in parts])
+    qkv = graph.product_by_columns(source, joined, f"{own}.qkv", bias, reach[f"{own}.qkv"])
+    thirds = graph.split(qkv, [f"{own}.query", f"{own}.key", f"{own}.value"])
+    seen = graph.node("MultiHeadAttention", thirds, f"{own}.seen", _MICROSOFT, num_heads=config["num_attention_heads"])
+    told = graph.product(seen, of("attention.output.dense"), f"{own}.told", of("attention.output.dense", "bias"))
     middle = normalised("attention.output", told, source, f"{own}.middle")
-    wide = graph.product(middle, of("intermediate.dense"), f"{own}.wide")
-    bent = graph.node("BiasGelu", [wide, graph.array(f"{own}.wide.b", of("intermediate.dense", "bias"))], f"{own}.bent", _MICROSOFT)
-    narrow = graph.product(bent, of("output.dense"), f"{own}.narrow")
+    wide = graph.product_by_columns(middle, of("intermediate.dense"), f"{own}.wide", of("intermediate.dense", "bias"), reach[f"{own}.wide"])
+    bent = graph.node("Gelu", [wide], f"{own}.bent", _MICROSOFT)
+    narrow = graph.product_by_rows(bent, of("output.dense"), f"{own}.narrow", of("output.dense", "bias"))
     return normalised("output", narrow, middle, f"{own}.out")
-
-
-def _mean(graph: _Graph, hidden: str) -> None:
-    """Mean pooling over the tokens that are there."""
-    graph.node("Cast", ["attention_mask"], "mask.float", to=_FLOAT)
-    graph.node("Unsqueeze", ["mask.float", graph.array("axis2", np.array([2]))], "mask.column")
-    graph.node("Mul", [hidden, "mask.column"], "kept")
-    graph.array("axis1", np.array([1]))
-    graph.node("ReduceSum", ["kept", "axis1"], "total", keepdims=0)
-    graph.node("ReduceSum", ["mask.column", "axis1"], "count", keepdims=0)
-    graph.node("Div", ["total", "count"], "pooled")
 
 
 def _model(graph: _Graph, config: dict[str, Any]) -> Any:
     from onnx import TensorProto, helper, numpy_helper
 
-    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in ("input_ids", "attention_mask")]
-    output = helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["batch", config["hidden_size"]])
+    inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["text", "tokens"])]
+    output = helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["text", config["hidden_size"]])
     constants = [numpy_helper.from_array(values, name) for name, values in graph.arrays.items()]
     whole = helper.make_graph(graph.nodes, "encoder", inputs, [output], constants)
     operators = [helper.make_opsetid("", 18), helper.make_opsetid(_MICROSOFT, 1)]

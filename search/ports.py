@@ -71,14 +71,21 @@ class KeywordIndex(Protocol):
         """The nearest word of the index where this one is in none of its documents."""
 
 
-class VectorIndex(Protocol):
-    """Nearest rows by inner product."""
+class Comparison(Protocol):
+    """One vector compared with the rows of an index by inner product."""
 
-    def search(self, vector: Vector, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Vector]:
+    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
 
-    def scores(self, vector: Vector, rows: NDArray[np.int64]) -> Vector:
-        """Inner products with the given rows."""
+    def of(self, rows: Rows) -> Vector:
+        """The scores of the given rows."""
+
+
+class VectorIndex(Protocol):
+    """Rows to compare vectors with."""
+
+    def compare(self, vector: Vector) -> Comparison:
+        """Compare one vector, (dimension,), with the rows."""
 
     @property
     def vectors(self) -> Vector:

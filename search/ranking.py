@@ -11,10 +11,10 @@ import numpy as np
 from search import fusion
 from search.centring import ANY, centre
 from search.columns import Columns, Mask
-from search.corpus import Corpus, LanguageImpacts, Meaning
+from search.corpus import Corpus, LanguageImpacts
 from search.fusion import Evidence
 from search.model import ARMS
-from search.ports import Impacts, Rows, Vector, VectorIndex
+from search.ports import Comparison, Impacts, Rows, Vector
 from search.text import Token
 
 # How many documents or rows each arm may propose. MAP over 100 needs more than a page.
@@ -56,12 +56,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Candidates with their scores and each arm's evidence; ``order`` has their places, best first, one a group."""
+    """Candidates with their scores and each arm's evidence; ``order`` has their places, best first, one a group.
+
+    ``passages`` are compared with the question where search by meaning is at work.
+    """
 
     documents: Rows
     scores: Vector
     evidence: Evidence
     order: Rows
+    passages: Comparison | None = None
 
     def relevant(self) -> Rows:
         """The places worth paging through: those near enough to the first."""
@@ -108,34 +112,47 @@ class Ranker:
         """Candidates of all arms asked for, by fused score."""
         covered = self._coverage(question) if "keyword" in question.arms else np.zeros(self._documents, np.float32)
         chosen = _best(covered, CANDIDATES)
-        passage = nearest = None
-        meaning = self._corpus.meaning
-        if question.vector is not None and meaning is not None:
-            centred = centre(question.vector[np.newaxis], question.langs[:1] or [ANY], meaning.centres)[0]
-            chosen = np.union1d(chosen, self._nearest_documents(question, question.vector, centred, meaning))
-            passage = self.passage_scores(question.vector, chosen) if "passage" in question.arms else None
-            nearest = self._question_scores(centred, chosen, meaning) if "question" in question.arms else None
+        passages, questions = self._compared(question)
+        if passages or questions:
+            chosen = np.union1d(chosen, self._nearest_documents(question.allowed, passages, questions))
+        passage = self.passage_scores(passages, chosen) if passages else None
+        nearest = self._question_scores(questions, chosen) if questions else None
         evidence = Evidence(covered[chosen], passage, nearest)
         together = fusion.fuse(evidence) + self._columns.preferences(question.langs)[chosen]
         scores = together if len(question.arms) > 1 else _single(evidence, question.arms)
-        return Ranking(chosen, scores, evidence, self._order(question, chosen, scores))
+        return Ranking(chosen, scores, evidence, self._order(question, chosen, scores), passages)
 
-    def passage_scores(self, vector: Vector, documents: Rows) -> Vector:
+    def _compared(self, question: Question) -> tuple[Comparison | None, Comparison | None]:
+        """The question compared with all passages, and centred with all questions; None for an arm that is not asked or not there."""
+        meaning = self._corpus.meaning
+        if question.vector is None or meaning is None:
+            return None, None
+        centred = centre(question.vector[np.newaxis], question.langs[:1] or [ANY], meaning.centres)[0]
+        passages = meaning.passages.compare(question.vector) if "passage" in question.arms else None
+        return passages, meaning.questions.compare(centred) if "question" in question.arms else None
+
+    def passage_scores(self, passages: Comparison, documents: Rows) -> Vector:
         """Cosine of each document's nearest passage."""
-        assert self._corpus.meaning is not None  # noqa: S101, callers have a vector
         first, last = self._first_passage[documents], self._first_passage[documents + 1]
-        return self._best_of(self._corpus.meaning, self._corpus.meaning.passages, vector, _ranges(first, last), last - first)
+        sizes = last - first
+        best = np.full(len(sizes), fusion.BACKGROUND, dtype=np.float32)
+        if sizes.sum():
+            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+            best[sizes > 0] = np.maximum.reduceat(passages.of(_ranges(first, last)), starts[sizes > 0])
+        scale = self._corpus.meaning.scale if self._corpus.meaning else None
+        return scale.read_as(fusion.PASSAGE_SCALE, best) if scale else best
 
-    def _question_scores(self, vector: Vector, documents: Rows, meaning: Meaning) -> Vector:
-        """Each document's nearest titles, questions and confirmed questions; ``vector`` is centred."""
+    def _question_scores(self, questions: Comparison, documents: Rows) -> Vector:
+        """Each document's nearest titles, questions and confirmed questions."""
         first, last = self._first_question[documents], self._first_question[documents + 1]
         sizes = last - first
         best = np.zeros((len(documents), fusion.NEAREST), dtype=np.float32)
         if not sizes.sum():
             return fusion.several(best)
-        cosines = meaning.questions.scores(vector, self._question_order[_ranges(first, last)])
-        if meaning.question_scale:
-            cosines = meaning.question_scale.read_as(fusion.QUESTION_SCALE, cosines)
+        cosines = questions.of(self._question_order[_ranges(first, last)])
+        scale = self._corpus.meaning.question_scale if self._corpus.meaning else None
+        if scale:
+            cosines = scale.read_as(fusion.QUESTION_SCALE, cosines)
         owners = np.repeat(np.arange(len(documents)), sizes)
         order = np.lexsort((-cosines, owners))
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -164,28 +181,19 @@ class Ranker:
             streams.append((total, weight))
         return fusion.coverage(*streams[0], *streams[1])
 
-    def _nearest_documents(self, question: Question, vector: Vector, centred: Vector, meaning: Meaning) -> Rows:
+    def _nearest_documents(self, allowed: Mask, passages: Comparison | None, questions: Comparison | None) -> Rows:
+        """The allowed documents of the nearest rows of both."""
+        meaning = self._corpus.meaning
         found: list[Rows] = []
-        allowed = None if question.allowed.all() else question.allowed
-        if "passage" in question.arms and len(meaning.passages):
-            owners = self._corpus.passage_documents
-            rows, _ = meaning.passages.search(vector, CANDIDATES, None if allowed is None else allowed[owners])
-            found.append(owners[rows])
-        if "question" in question.arms and len(meaning.questions):
-            owners = meaning.question_documents
-            rows, _ = meaning.questions.search(centred, 2 * CANDIDATES, None if allowed is None else allowed[owners])
-            found.append(owners[rows])
+        some = None if allowed.all() else allowed
+        for compared, owners, count in (
+            (passages, self._corpus.passage_documents, CANDIDATES),
+            (questions, meaning.question_documents if meaning else None, 2 * CANDIDATES),
+        ):
+            if compared is not None and owners is not None and len(owners):
+                rows, _ = compared.nearest(count, None if some is None else some[owners])
+                found.append(owners[rows])
         return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
-
-    @staticmethod
-    def _best_of(meaning: Meaning, index: VectorIndex, vector: Vector, rows: Rows, sizes: Rows) -> Vector:
-        """The best score of each document's rows, which stand one after another, ``sizes`` of them each."""
-        best = np.full(len(sizes), fusion.BACKGROUND, dtype=np.float32)
-        if not len(rows):
-            return best
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        best[sizes > 0] = np.maximum.reduceat(index.scores(vector, rows), starts[sizes > 0])
-        return meaning.scale.read_as(fusion.PASSAGE_SCALE, best) if meaning.scale else best
 
     def _order(self, question: Question, documents: Rows, scores: Vector) -> Rows:
         """Places by score; of an article and its translations only the one in the asker's language, at the best one's place."""

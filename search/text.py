@@ -57,6 +57,7 @@ _HANGUL = re.compile("[\uac00-\ud7af]+")
 SHORTEST_CORRECTED = 5
 # A kana says as much as two letters.
 SHORTEST_KANA = 4
+_SENTENCE = re.compile(r"[^\n。！？]+[。！？\n]?|[。！？\n]")
 # Sudachi takes 49,149 bytes at a time; lines are cut well below that.
 _SUDACHI_CHARS = 8_000
 _CONTENT_FREE = ("助詞", "助動詞", "補助記号", "空白", "記号")
@@ -151,11 +152,18 @@ def _written_out(text: str, words: set[str]) -> tuple[list[tuple[int, int]], set
     left: set[str] = set()
     for word in words:
         key = _kana_key(word)
-        places = [match.start() for match in re.finditer(re.escape(key), kana)] if len(key) > 1 and not key.isascii() else []
+        places = list(_places(key, kana)) if len(key) > 1 and not key.isascii() else []
         found += [folded.span(at, at + len(key)) for at in places]
         if not places and key[:1] in kana:
             left.add(word)
     return found, left
+
+
+def _places(key: str, text: str) -> Iterator[int]:
+    at = text.find(key)
+    while at >= 0:
+        yield at
+        at = text.find(key, at + len(key))
 
 
 @lru_cache(maxsize=4096)
@@ -170,16 +178,33 @@ def _gram_places(run: Stretches, grams: set[str]) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-@lru_cache(maxsize=4096)
 def words_of(lang: str, text: str) -> Stretches:
-    """(form, start, end) of every word of a text. Remembered: the same titles and sentences are shown again and again."""
-    return analyser(lang).stretches(text)
+    """(form, start, end) of every word of a text."""
+    return tuple((form, at + start, at + end) for at, sentence in _sentences(text) for form, start, end in _words_in(lang, sentence))
 
 
-@lru_cache(maxsize=4096)
-def _runs_of(text: str) -> tuple[Stretches, ...]:
+def _runs_of(text: str) -> Iterator[Stretches]:
     """(character, start, end) of each of a text's runs without spaces."""
-    folded = fold_with_offsets(text)
+    for at, sentence in _sentences(text):
+        for run in _runs_in(sentence):
+            yield tuple((char, at + start, at + end) for char, start, end in run)
+
+
+def _sentences(text: str) -> Iterator[tuple[int, str]]:
+    """Where each sentence or line begins, and it: no word goes on beyond."""
+    for match in _SENTENCE.finditer(text):
+        yield match.start(), match.group()
+
+
+# Remembered: the same titles and sentences are shown again and again, in ever other stretches.
+@lru_cache(maxsize=8192)
+def _words_in(lang: str, sentence: str) -> Stretches:
+    return analyser(lang).stretches(sentence)
+
+
+@lru_cache(maxsize=8192)
+def _runs_in(sentence: str) -> tuple[Stretches, ...]:
+    folded = fold_with_offsets(sentence)
     runs = [_cells(match.group(), match.start()) for match in _RUN.finditer(folded.text)]
     return tuple(tuple((cell.char, *folded.span(cell.start, cell.end)) for cell in run) for run in runs)
 

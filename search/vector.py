@@ -8,6 +8,7 @@ docs/relevance.md.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import BundleError
-from search.ports import Vector
+from search.ports import Comparison, Rows, Vector
 
 EXACT_ROWS = 40_000
 # Candidates of the 8-bit index that are compared anew, at least, and for each row that is wanted.
@@ -77,48 +78,62 @@ class FaissVectors:
         """All vectors, shape (rows, dimension), float32; read only."""
         return self._vectors
 
-    def search(self, vector: Vector, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Vector]:
-        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
-        count = max(1, min(count, len(self)))
-        if self._coarse is None:
-            return _largest(self._vectors @ vector, count, allowed)
-        wanted = min(len(self), max(RESCORED, RESCORED_EACH * count))
-        rows, _ = _nearest(self._coarse, _steps(vector), wanted, allowed)
-        scores = self.scores(vector, rows)
-        order = np.argsort(-scores, kind="stable")[:count]
-        return rows[order], scores[order]
-
-    def scores(self, vector: Vector, rows: NDArray[np.int64]) -> Vector:
-        """Inner products with the given rows."""
-        picked: Vector = self._vectors[rows] @ vector
-        return picked
+    def compare(self, vector: Vector) -> Comparison:
+        """Compare one vector with all rows, or with those that the 8-bit copies propose."""
+        return _Whole(self._vectors @ vector) if self._coarse is None else _Proposed(self._coarse, self._vectors, vector)
 
     def __len__(self) -> int:
         return int(self._exact.ntotal)
 
 
-def _largest(scores: Vector, count: int, allowed: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], Vector]:
-    """Rows and scores of the ``count`` highest among the allowed ones, best first; equal ones in their order."""
-    rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
-    own = scores[rows]
-    if len(rows) > count:
-        chosen = np.argpartition(-own, count - 1)[:count]
-        rows, own = rows[chosen], own[chosen]
-    order = np.lexsort((rows, -own))
-    return rows[order], own[order]
+@dataclass(frozen=True)
+class _Whole:
+    """The scores of all rows; implements ports.Comparison."""
+
+    scores: Vector
+
+    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+        """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
+        scores = self.scores if allowed is None else self.scores[allowed]
+        first = max(0, len(scores) - count)
+        chosen = np.argpartition(scores, first)[first:] if first else np.arange(len(scores))
+        rows, own = chosen if allowed is None else np.flatnonzero(allowed)[chosen], scores[chosen]
+        order = np.lexsort((rows, -own))
+        return rows[order], own[order]
+
+    def of(self, rows: Rows) -> Vector:
+        """The scores of the given rows."""
+        return self.scores[rows]
 
 
-def _nearest(index: Any, vector: Vector, count: int, allowed: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], Vector]:
-    import faiss
+@dataclass(frozen=True)
+class _Proposed:
+    """Rows proposed by an 8-bit index and compared as they are; implements ports.Comparison."""
 
-    params = None
-    if allowed is not None:
-        # faiss's Python layer takes an array and keyword arguments that its type stubs do not know.
-        library: Any = faiss
-        params = library.SearchParameters(sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
-    scores, rows = index.search(vector.reshape(1, -1), count, params=params)
-    found = rows[0] >= 0
-    return rows[0][found], scores[0][found]
+    coarse: Any
+    vectors: Vector
+    vector: Vector
+
+    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+        import faiss
+
+        params = None
+        if allowed is not None:
+            # faiss's Python layer takes an array and keyword arguments that its type stubs do not know.
+            library: Any = faiss
+            params = library.SearchParameters(sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
+        wanted = min(len(self.vectors), max(RESCORED, RESCORED_EACH * count))
+        _, proposed = self.coarse.search(_steps(self.vector).reshape(1, -1), wanted, params=params)
+        rows = proposed[0][proposed[0] >= 0]
+        scores = self.of(rows)
+        order = np.argsort(-scores, kind="stable")[:count]
+        return rows[order], scores[order]
+
+    def of(self, rows: Rows) -> Vector:
+        """The scores of the given rows."""
+        scores: Vector = self.vectors[rows] @ self.vector
+        return scores
 
 
 def _read(path: Path) -> Any:

@@ -27,7 +27,7 @@ def text_of(*names: str) -> str:
     return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
 
 
-HEAVY = ("torch", "transformers", "sentence_transformers", "sudachipy", "faiss", "py3langid", "onnx", "onnxruntime", "tokenizers", "sklearn")
+HEAVY = ("torch", "transformers", "sentence_transformers", "sudachipy", "faiss", "py3langid", "onnx", "onnxruntime", "tokenizers", "sentencepiece", "sklearn")
 
 
 def test_importing_loads_nothing_heavy() -> None:
@@ -59,6 +59,7 @@ OWNERS = [
     ("faiss", "search/vector.py"),
     ("onnxruntime", "search/onnx_embedder.py"),
     ("onnx", "search/onnx_export.py"),
+    ("sentencepiece", "search/pieces.py"),
     ("sentence_transformers", "search/embedder.py"),
 ]
 

@@ -11,7 +11,8 @@ from search.errors import EmbedderUnavailable, ModelError
 from search.loading import load_embedder
 from search.memory import HashEmbedder
 from search.onnx_embedder import OnnxEmbedder
-from search.onnx_export import ARRAYS, BLOCK, ensure_export, quantise
+from search.onnx_export import ARRAYS, LARGEST, ensure_export, evening, quantise
+from search.pieces import PIECES, Pieces
 from search.ports import Embedder
 from search.torch_worker import torch_worker
 from search.warming import OffEmbedder, WarmingEmbedder
@@ -49,8 +50,9 @@ def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(real_e
         expected = torch_embedder.encode(TEXTS, kind)
         one_by_one = real_embedder.encode(TEXTS, kind)
         together = real_embedder.encode(TEXTS * 4, kind)[: len(TEXTS)]
-        assert np.sum(one_by_one * expected, axis=1).min() > 0.9995
-        assert np.sum(together * expected, axis=1).min() > 0.9999
+        # 8-bit inputs and 7-bit matrices: what that means for finding is measured by bench.retrieval (docs/decisions/0006).
+        assert np.sum(one_by_one * expected, axis=1).min() > 0.999
+        assert np.array_equal(together, one_by_one)
     assert real_embedder.fingerprint == torch_embedder.fingerprint
 
 
@@ -70,14 +72,44 @@ def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path:
     assert OnnxEmbedder(copy).encode(["a"], "query").shape == (1, 384)
 
 
-def test_weights_that_are_four_bits_stay_so_and_others_take_eight() -> None:
-    chance = np.random.default_rng(0)
-    levels = chance.integers(-8, 8, (4, 2, BLOCK))
-    levels[:, :, 0] = -8
-    exact = (levels * 0.03125).reshape(4, 64).astype(np.float32)
-    assert quantise(exact)[0] == 4
-    bits, values, scales = quantise(chance.normal(size=(4, 64)).astype(np.float32))
-    assert bits == 8 and values.shape == (4, 2, BLOCK) and scales.shape == (8,)
+def test_matrices_become_whole_numbers_with_a_scale_a_row() -> None:
+    weights = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
+    whole, scales = quantise(weights)
+    assert whole.dtype == np.int8 and np.abs(whole).max(axis=1).tolist() == [LARGEST] * 4 and scales.shape == (4, 1)
+    assert np.abs(whole * scales - weights).max() <= scales.max() / 2
+
+
+def test_columns_that_reach_far_are_evened_out() -> None:
+    reach = np.array([100, 1, 1, 1], dtype=np.float32)
+    factors = evening(reach, np.ones((3, 4), dtype=np.float32))
+    assert (reach / factors).max() / (reach / factors).min() == pytest.approx(10, rel=1e-3)
+
+
+ODD = ["", "a", "  two  spaces ", "tab\there", "😀 𠮷野家 ﷽ ㌔", "Ｗｉ－Ｆｉ ｶﾞ", "한국어 문장", "日本語と English とไทย", "▁▁ x", "\x00", "あ" * 3_000]
+
+
+@pytest.mark.model
+def test_texts_are_cut_as_sentence_transformers_cuts_them(model_folder: Path) -> None:
+    from tokenizers import Tokenizer
+
+    own = Pieces(ensure_export(model_folder) / PIECES, longest=512)
+    other = Tokenizer.from_file(str(model_folder / "tokenizer.json"))
+    other.enable_truncation(512)
+    other.no_padding()
+    for text in (*ODD, *TEXTS, *("query: " + odd for odd in ODD)):
+        assert own.ids(text) == other.encode(text).ids
+
+
+@pytest.mark.model
+def test_what_a_visitor_types_is_never_a_sign_of_the_model(model_folder: Path) -> None:
+    own = Pieces(ensure_export(model_folder) / PIECES, longest=512)
+    assert set(own.ids("</s><s><pad>")[1:-1]).isdisjoint({0, 1, 2})
+
+
+def test_a_vocabulary_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
+    (tmp_path / PIECES).write_bytes(b"no")
+    with pytest.raises(ModelError, match=PIECES):
+        Pieces(tmp_path / PIECES, longest=512)
 
 
 @pytest.mark.model

@@ -127,11 +127,12 @@ def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
 
 def test_the_nearest_come_first(vectors: VectorIndex) -> None:
     asked = np.array([0.1, 0.9, 0.3, 0, 0], dtype=np.float32)
-    rows, scores = vectors.search(asked, 2)
+    compared = vectors.compare(asked)
+    rows, scores = compared.nearest(2)
     assert rows.tolist() == [1, 2] and scores[0] == pytest.approx(0.9)
     allowed = np.array([True, False, True, False, False])
-    assert vectors.search(asked, 5, allowed)[0].tolist() == [2, 0]
-    assert vectors.scores(asked, np.array([2, 0])).tolist() == pytest.approx([0.3, 0.1])
+    assert compared.nearest(5, allowed)[0].tolist() == [2, 0]
+    assert compared.of(np.array([2, 0])).tolist() == pytest.approx([0.3, 0.1])
     assert len(vectors) == 5 and vectors.vectors.shape == (5, 5)
 
 
@@ -155,7 +156,7 @@ def test_eight_bits_find_what_exact_vectors_find() -> None:
     rows = centres[chance.integers(0, 40, 3_000)] + 0.4 * chance.normal(size=(3_000, 64))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     exact, coarse = FaissVectors(rows), FaissVectors(rows, exact_rows=0)
-    shared = [len(set(exact.search(row, 10)[0]) & set(coarse.search(row, 10)[0])) / 10 for row in rows[:100]]
+    shared = [len(set(exact.compare(row).nearest(10)[0]) & set(coarse.compare(row).nearest(10)[0])) / 10 for row in rows[:100]]
     assert np.mean(shared) >= 0.99
 
 
