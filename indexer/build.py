@@ -274,7 +274,7 @@ def tokenise(article: Article, key: str) -> DocumentTokens:
         analysed = reader.analyse(text)
         words += analysed.words * times
         grams += analysed.grams * times
-        surfaces.update(reader.surfaces(text))
+        surfaces.update(analysed.surfaces)
     return DocumentTokens(key, words, grams, sorted(surfaces))
 
 

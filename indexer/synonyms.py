@@ -14,8 +14,8 @@ from typing import Any
 
 from indexer.model import Problem
 from indexer.yamlfile import Lines, load_yaml
+from search.scripts import has_letters
 from search.synonyms import Rule, phrase_key
-from search.text import has_letters
 
 NAME = "synonyms.yml"
 MAX_WORDS = 20

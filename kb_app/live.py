@@ -15,7 +15,7 @@ from search.calibration import WITHOUT_MODEL, for_model
 from search.corpus import Corpus
 from search.engine import Engine
 from search.errors import BundleError, CalibrationError
-from search.heap import without_collector
+from search.heap import giving_way, without_collector
 from search.ports import Embedder
 from search.store import open_corpus
 
@@ -63,18 +63,22 @@ class LiveIndex:
             if wanted is None or wanted == self._refused or (self._snapshot and self._snapshot.version == wanted):
                 return False
             try:
-                bundle = self._builds.open_current()
-                if self._snapshot and bundle.version == self._snapshot.version:
-                    self._refused = wanted
-                    return False
-                self._snapshot = self._open(bundle)
+                with giving_way():
+                    return self._swap(wanted)
             except BundleError as error:
                 self._refused = wanted
                 log.error("%s", error)
                 return False
-            self._refused = wanted if bundle.version != wanted else ""
-            log.info("serving index %s", bundle.version)
-            return True
+
+    def _swap(self, wanted: str) -> bool:
+        bundle = self._builds.open_current()
+        if self._snapshot and bundle.version == self._snapshot.version:
+            self._refused = wanted
+            return False
+        self._snapshot = self._open(bundle)
+        self._refused = wanted if bundle.version != wanted else ""
+        log.info("serving index %s", bundle.version)
+        return True
 
     def _open(self, bundle: Bundle) -> Snapshot:
         with without_collector():

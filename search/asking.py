@@ -11,7 +11,9 @@ from search.corpus import Corpus
 from search.model import Span
 from search.ranking import Asked, Choice, Tokens
 from search.showing import Shown, shown_for
-from search.text import Token, analyser, folded_word
+from search.spelling import folded_word
+from search.text import analyser
+from search.tokens import Token
 
 # What a word nobody wrote may mean counts less than a word that somebody did.
 CORRECTED_SHARE = 0.7

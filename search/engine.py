@@ -22,11 +22,13 @@ from search.corpus import Corpus
 from search.errors import EmbedderUnavailable, ModelError
 from search.folding import fold
 from search.language import detect
+from search.marking import spans, words_of
 from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
 from search.ports import Comparison, Embedder, Rows, Vector
 from search.ranking import Question, Ranker, Ranking, Tokens, named_in, telling_words
+from search.scripts import has_letters
 from search.showing import Shown
-from search.text import analyser, has_letters, words_of
+from search.text import analyser
 
 # A single letter may find articles, but is no question that could be known to be answered.
 UNSURE = 0.3
@@ -276,11 +278,11 @@ class Engine:
         score = round(float(ranking.scores[place]), 4)
         if not asked.query.show:
             return Hit(document.id, document, None, score, arms)
-        reader, shown = analyser(document.lang), asked.ready[document.lang].shown
+        shown = asked.ready[document.lang].shown
         passage = self._best_passage(row, shown, ranking.passages)
-        text, spans = showing.snippet_of(passage, shown, reader) if passage else ("", ())
-        title_spans = tuple(reader.spans(document.title, shown.words, shown.grams))
-        return Hit(document.id, document, passage, score, arms, text, spans, title_spans)
+        text, marks = showing.snippet_of(passage, shown) if passage else ("", ())
+        title_spans = tuple(spans(document.lang, document.title, shown.words, shown.grams))
+        return Hit(document.id, document, passage, score, arms, text, marks, title_spans)
 
     def _answer(self, asked: _Asked, hit: Hit) -> Answer | None:
         """The sentence or step of the first hit that answers, as the writer wrote it."""
@@ -289,8 +291,8 @@ class Engine:
         shown = asked.ready[hit.document.lang].shown
         start, end = showing.answer_window(hit.passage, shown)
         quoted = hit.passage.text[start:end]
-        spans = tuple(analyser(hit.document.lang).spans(quoted, shown.words, shown.grams))
-        return Answer(hit.article_id, hit.passage, quoted, spans) if quoted else None
+        marks = tuple(spans(hit.document.lang, quoted, shown.words, shown.grams))
+        return Answer(hit.article_id, hit.passage, quoted, marks) if quoted else None
 
     def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> Passage | None:
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]

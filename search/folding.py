@@ -29,6 +29,11 @@ class Folded:
     starts: Sequence[int]
     ends: Sequence[int]
 
+    @property
+    def in_place(self) -> bool:
+        """Whether each character stands where it stood."""
+        return isinstance(self.starts, range)
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the original that the folded stretch [start, end) came from."""
         return self.starts[start], self.ends[end - 1]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from search.ports import Vector
-from search.text import Token
+from search.tokens import Token
 
 # docs/relevance.md. A low k1: that an answer speaks of a thing at all says more than how often it does.
 K1 = 0.7

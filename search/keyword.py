@@ -16,7 +16,8 @@ from whoosh import fields, index, query
 from whoosh.analysis import SpaceSeparatedTokenizer
 
 from search.folding import fold
-from search.text import allowed_distance, analyser, spelling_key
+from search.spelling import allowed_distance, spelling_key
+from search.text import analyser
 
 # Files of a folder that is still being written to; never carried over.
 _NOT_LINKED = ("WRITELOCK",)

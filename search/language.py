@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from search.text import STEMMERS
+from search.latin import STEMMERS
 
 _SCRIPTS: tuple[tuple[str, str], ...] = (
     ("ja", "[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]"),

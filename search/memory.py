@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from search.folding import fold
 from search.impacts import K1, B
 from search.ports import Kind, Rows, Vector
-from search.text import Token, allowed_distance, analyser, sound_key, spelling_key
+from search.spelling import allowed_distance, sound_key, spelling_key
+from search.text import analyser
+from search.tokens import Token
 
 
 class HashEmbedder:
@@ -81,7 +83,7 @@ class MemoryKeywordIndex:
     def __init__(self, documents: Sequence[tuple[str, str, str]]) -> None:
         self._documents = [(name, lang, analyser(lang).analyse(text)) for name, lang, text in documents]
         self._surfaces = {
-            lang: Counter(word for _n, own, text in documents if own == lang for word in analyser(lang).surfaces(text))
+            lang: Counter(word for _n, own, text in documents if own == lang for word in analyser(lang).analyse(text).surfaces)
             for lang in {lang for _name, lang, _text in documents}
         }
 

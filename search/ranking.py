@@ -15,7 +15,7 @@ from search.corpus import Corpus, LanguageImpacts
 from search.fusion import Evidence
 from search.model import ARMS
 from search.ports import Comparison, Impacts, Rows, Vector
-from search.text import Token
+from search.tokens import Token
 
 # How many documents or rows each arm may propose. MAP over 100 needs more than a page.
 CANDIDATES = 200

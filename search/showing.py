@@ -9,10 +9,10 @@ import numpy as np
 
 from search import fusion, snippet
 from search.folding import fold, fold_kana
+from search.marking import spans
 from search.model import Passage, Span
 from search.ports import Vector
 from search.ranking import Tokens
-from search.text import Analyser
 
 # Writers put the answer first: among equal passages of an article the first one is shown.
 FIRST_PASSAGE = 0.02
@@ -59,8 +59,8 @@ def answer_window(passage: Passage, shown: Shown) -> Span:
     return snippet.window(passage.text, snippet.without(shown.pieces, f"{passage.title} {passage.heading}"), ANSWER_SHARE)
 
 
-def snippet_of(passage: Passage, shown: Shown, reader: Analyser) -> tuple[str, tuple[Span, ...]]:
+def snippet_of(passage: Passage, shown: Shown) -> tuple[str, tuple[Span, ...]]:
     """The stretch of a passage to show, and the spans in it to mark."""
     start, end = snippet.window(passage.text, shown.pieces)
     text = passage.text[start:end]
-    return text, tuple(reader.spans(text, shown.words, shown.grams))
+    return text, tuple(spans(passage.lang, text, shown.words, shown.grams))

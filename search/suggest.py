@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.folding import fold, fold_kana, fold_sounds
-from search.text import morphemes_with_reading, sound_key
+from search.japanese import morphemes_with_reading
+from search.spelling import sound_key
 
 KEY_CHARS = 24
 # Entries looked at for each one wanted: several may be of one document.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from search.folding import fold_with_offsets
 from search.model import Span
-from search.text import analyser, is_spaceless, sound_key
+from search.scripts import is_spaceless
+from search.spelling import sound_key
+from search.text import analyser
+from search.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Synonyms:
         rules = self.rules.get(lang, ())
         if not rules:
             return []
-        words = analyser(lang).stretches(text)
+        words = analyser(lang).words(text)
         sounds = sound_key(text)
         found: list[Match] = []
         for rule in rules:
@@ -58,15 +62,21 @@ class Synonyms:
 
 def phrase_key(lang: str, phrase: str) -> str:
     """What two spellings of one phrase share: its sounds, or its stems."""
-    return sound_key(phrase) if is_spaceless(phrase) else " ".join(form for form, _, _ in analyser(lang).stretches(phrase))
+    return sound_key(phrase) if is_spaceless(phrase) else " ".join(_forms(lang, phrase))
 
 
-def _in_words(words: Sequence[tuple[str, int, int]], lang: str, phrase: str) -> Iterator[Span]:
+@lru_cache(maxsize=4096)
+def _forms(lang: str, phrase: str) -> tuple[str, ...]:
+    """The stems of a rule's phrase. Remembered: every question is held against every rule."""
+    return tuple(token.text for token in analyser(lang).words(phrase))
+
+
+def _in_words(words: Sequence[Token], lang: str, phrase: str) -> Iterator[Span]:
     """Where the phrase's stems stand in a row."""
-    wanted = [form for form, _, _ in analyser(lang).stretches(phrase)]
+    wanted = _forms(lang, phrase)
     for at in range(len(words) - len(wanted) + 1) if wanted else ():
-        if [form for form, _, _ in words[at : at + len(wanted)]] == wanted:
-            yield words[at][1], words[at + len(wanted) - 1][2]
+        if tuple(token.text for token in words[at : at + len(wanted)]) == wanted:
+            yield words[at].start, words[at + len(wanted) - 1].end
 
 
 def _in_sounds(text: str, sounds: str, phrase: str) -> Iterator[Span]:

@@ -60,6 +60,7 @@ OWNERS = [
     ("onnxruntime", "search/onnx_embedder.py"),
     ("onnx", "search/onnx_export.py"),
     ("sentencepiece", "search/pieces.py"),
+    ("sudachipy", "search/japanese.py"),
     ("sentence_transformers", "search/embedder.py"),
 ]
 

@@ -12,7 +12,8 @@ from search.impacts import Bm25Impacts
 from search.keyword import KeywordEntry, WhooshIndex, write_index
 from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
 from search.ports import Impacts, KeywordIndex, VectorIndex
-from search.text import Token, analyser
+from search.text import analyser
+from search.tokens import Token
 from search.vector import FaissVectors
 
 TEXTS = [
@@ -25,7 +26,7 @@ TEXTS = [
 
 def entries(texts: Sequence[tuple[str, str, str]]) -> list[KeywordEntry]:
     return [
-        KeywordEntry(name, lang, analyser(lang).analyse(text).words, analyser(lang).analyse(text).grams, analyser(lang).surfaces(text))
+        KeywordEntry(name, lang, analyser(lang).analyse(text).words, analyser(lang).analyse(text).grams, analyser(lang).analyse(text).surfaces)
         for name, lang, text in texts
     ]
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.text import analyser, merge_spans
+from search.marking import merge_spans, spans
+from search.text import analyser
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
 
@@ -72,9 +73,9 @@ def test_no_text_is_an_error_and_spans_lie_inside(text: str, lang: str) -> None:
     analysed = reader.analyse(text)
     found_words, grams = reader.analyse_query(text)
     assert {token.text for token in found_words} <= set(analysed.words), "a query never asks for what an index would not hold"
-    spans = reader.spans(text, {token.text for token in found_words}, {token.text for token in grams})
-    assert all(0 <= start < end <= len(text) for start, end in spans)
-    assert spans == merge_spans(spans)
+    marked = spans(lang, text, {token.text for token in found_words}, {token.text for token in grams})
+    assert all(0 <= start < end <= len(text) for start, end in marked)
+    assert marked == merge_spans(marked)
 
 
 def test_ten_thousand_characters_are_no_error() -> None:
@@ -84,5 +85,5 @@ def test_ten_thousand_characters_are_no_error() -> None:
 def test_marks_never_cut_a_character() -> None:
     text = "新しいﾊﾟｽﾜｰﾄﾞとコード"
     found, grams = analyser("ja").analyse_query("パスワード")
-    spans = analyser("ja").spans(text, {token.text for token in found}, {token.text for token in grams})
-    assert [text[start:end] for start, end in spans] == ["ﾊﾟｽﾜｰﾄﾞ"]
+    marked = spans("ja", text, {token.text for token in found}, {token.text for token in grams})
+    assert [text[start:end] for start, end in marked] == ["ﾊﾟｽﾜｰﾄﾞ"]
