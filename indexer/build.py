@@ -22,7 +22,7 @@ from indexer.cache import BuildCache, CacheDamaged, token_key, vector_key
 from indexer.check import Collection, check, image_file, without_duplicates
 from indexer.editing import read_learned
 from indexer.errors import BuildFailed
-from indexer.library import article_hash, write_library
+from indexer.library import write_library
 from indexer.model import Article, BuildReport, Problem, SectionInfo
 from indexer.passages import keyword_text, question_texts, to_document, to_passages
 from indexer.render import VERSION as RENDER_VERSION
@@ -35,7 +35,7 @@ from search.centring import centre, centres_of
 from search.errors import BundleError, EmbedderUnavailable, ModelError
 from search.fusion import Scale
 from search.heap import without_collector
-from search.model import Passage
+from search.model import Document, Passage
 from search.ports import Embedder, Vector
 from search.store import Contents, DocumentTokens, Vectors, write_corpus
 from search.synonyms import Rule
@@ -77,6 +77,7 @@ class _Ready:
     """Everything a bundle is made of. ``images`` maps a name in the bundle to its file."""
 
     articles: Sequence[Article]
+    documents: Sequence[Document]
     hashes: Mapping[str, str]
     sections: Mapping[str, SectionInfo]
     images: Mapping[str, Path]
@@ -190,13 +191,14 @@ def publish(
     """Turn articles into a bundle in ``work`` and make it the current one; nothing is published where nothing changed."""
     linked, images = link(articles, folder)
     passages = [passage for article in linked for passage in to_passages(article)]
-    tokens = analyse(linked, cache, progress)
+    documents = [to_document(article) for article in linked]
+    tokens = analyse(linked, documents, cache, progress)
     previous = _previous(builds)
-    hashes = {article.id: article_hash(article) for article in linked}
+    hashes = {article.id: article.digest for article in linked}
     stamp = _inputs(hashes, images, sections, synonyms, embedder)
     if previous is not None and _stored_inputs(previous) == stamp:
         return BuildReport(previous.version, len(linked), len(passages), published=False)
-    ready = _Ready(linked, hashes, sections, images, passages, tokens, synonyms)
+    ready = _Ready(linked, documents, hashes, sections, images, passages, tokens, synonyms)
     vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
     progress("writing the index", 0, 1)
     # What a failing model left out is tried again by the next build.
@@ -250,9 +252,10 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
     return replace(article, html=_SRC.sub(src, _HREF.sub(href, article.html)), cover=cover)
 
 
-def analyse(articles: Sequence[Article], cache: BuildCache, progress: Progress = quiet) -> list[DocumentTokens]:
-    """The tokens of each article, from the cache where its text is known."""
-    keyed = [(article, token_key(article.lang, keyword_text(article), to_document(article).open_to_all)) for article in articles]
+def analyse(articles: Sequence[Article], documents: Sequence[Document], cache: BuildCache, progress: Progress = quiet) -> list[DocumentTokens]:
+    """The tokens of each article, from the cache where its text is known; ``documents`` are the articles as the engine sees them."""
+    pairs = zip(articles, documents, strict=True)
+    keyed = [(article, token_key(article.lang, keyword_text(article), document.open_to_all)) for article, document in pairs]
     known = cache.tokens([key for _, key in keyed])
     missing = [(article, key) for article, key in keyed if key not in known]
     for number, (article, key) in enumerate(missing, 1):
@@ -315,7 +318,7 @@ def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
 
 def _write(work: Path, ready: _Ready, vectors: Vectors | None, previous: Bundle | None, stamp: str) -> set[str]:
     """Write the bundle's files; returns the names of those taken over from the previous one."""
-    contents = Contents([to_document(article) for article in ready.articles], ready.passages, ready.tokens, vectors, ready.synonyms)
+    contents = Contents(ready.documents, ready.passages, ready.tokens, vectors, ready.synonyms)
     reused = write_corpus(work, contents, previous)
     reused |= write_library(work, ready.articles, ready.hashes, ready.sections, previous)
     reused |= _write_images(work / "images", ready.images, previous)

@@ -11,6 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ class BuildCache:
         """A stored row as values."""
         known_stamp, record, problems = stored
         try:
-            article = article_from_json(orjson.loads(record)) if record else None
+            article = _article_of(record) if record else None
             return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)), known_stamp == stamp)
         except (ValueError, KeyError, TypeError) as error:
             raise CacheDamaged(str(error)) from error
@@ -173,6 +174,12 @@ class BuildCache:
             stored = [key for (key,) in self._db.execute(f"select key from {table}")]
             self._db.executemany(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
         self._db.commit()
+
+
+@lru_cache(maxsize=20_000)
+def _article_of(record: str) -> Article:
+    """The article of a record. Remembered: a site that builds at every save reads again only what was saved."""
+    return article_from_json(orjson.loads(record))
 
 
 def vector_key(fingerprint: str, kind: Kind, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,6 +12,7 @@ from search.folding import fold
 
 IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",
                ".avif": "image/avif", ".svg": "image/svg+xml"}  # fmt: skip
+_SIGNS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -148,19 +149,19 @@ def _aliases(articles: Sequence[Article]) -> Iterator[Problem]:
 
 
 def _idle_tests(articles: Sequence[Article]) -> Iterator[Problem]:
-    asked: dict[str, list[Article]] = defaultdict(list)
-    for article in articles:
-        for text in (article.title, *article.questions):
-            asked[_same(text)].append(article)
+    tested = {(article.lang, _same(test)) for article in articles for test in article.tests}
+    if not tested:
+        return
+    asked = {(article.lang, _same(text)) for article in articles for text in (article.title, *article.questions)}
     for article in articles:
         for test in article.tests:
-            if any(owner.lang == article.lang for owner in asked.get(_same(test), ())):
+            if (article.lang, _same(test)) in asked:
                 message = f"the test {test!r} repeats a title or question, so it cannot fail."
                 yield Problem(article.path, 1, "warning", "idle-test", message, "Write it as a customer would who has never seen the article.")
 
 
 def _same(text: str) -> str:
-    return "".join(char for char in fold(text) if char.isalnum())
+    return _SIGNS.sub("", fold(text))
 
 
 def _unnamed_sections(collection: Collection) -> Iterator[Problem]:

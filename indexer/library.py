@@ -139,11 +139,6 @@ def write_library(
     return reused
 
 
-def article_hash(article: Article) -> str:
-    """Changes with anything of the article."""
-    return hashlib.sha256(orjson.dumps(article_to_json(article))).hexdigest()[:20]
-
-
 def _image_owners(articles: Sequence[Article]) -> dict[str, list[str]]:
     import re
 

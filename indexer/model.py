@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Literal
+
+import orjson
 
 Severity = Literal["error", "warning"]
 
@@ -99,6 +103,14 @@ class Article:
         """Shared by an article and its translations."""
         return self.translation_of or self.id
 
+    @cached_property
+    def digest(self) -> str:
+        """Changes with anything of the article. Kept: at every save it is asked of all of them."""
+        return hashlib.sha256(orjson.dumps(article_to_json(self))).hexdigest()[:20]
+
+
+_ARTICLE_FIELDS = tuple(each.name for each in fields(Article))
+
 
 @dataclass(frozen=True)
 class BuildReport:
@@ -122,7 +134,7 @@ class BuildReport:
 
 def article_to_json(article: Article) -> dict[str, Any]:
     """A record for the bundle or the cache; ``id`` comes first."""
-    record: dict[str, Any] = dict(vars(article))
+    record: dict[str, Any] = {name: getattr(article, name) for name in _ARTICLE_FIELDS}
     for name in ("publish_at", "expire_at", "updated", "review_by"):
         record[name] = record[name].isoformat() if record[name] else None
     for name in ("sections", "toc", "links"):

@@ -29,7 +29,7 @@ from search.fusion import Scale
 
 log = logging.getLogger("search.bundle")
 
-SCHEMA = 3
+SCHEMA = 4
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3

@@ -1,77 +1,85 @@
-"""Scores plain questions with bm25s: term impacts computed once at build time. The only file that imports bm25s."""
+"""Scores plain questions: what each word adds to each document, worked out once when the index is built, and added up when asked.
+
+The layout is that of BM25S (Lù 2024, arXiv:2407.03618): one column a word, of the rows that have it and what it adds to each.
+"""
 
 from __future__ import annotations
 
-import json
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import orjson
 
-from search.ports import Vector
+from search.ports import Rows, Vector
 from search.tokens import Token
 
 # docs/relevance.md. A low k1: that an answer speaks of a thing at all says more than how often it does.
 K1 = 0.7
 B = 0.75
+_WORDS, _STARTS, _ROWS, _VALUES, _COUNT = "words.json", "starts.npy", "rows.npy", "values.npy", "documents.json"
 
 
-class Bm25Impacts:
-    """BM25 (Lucene's variant) over documents given as token lists; implements ports.Impacts."""
+class TermImpacts:
+    """BM25 (Lucene's variant) over documents given as token lists; implements ports.Impacts.
 
-    def __init__(self, index: Any, documents: int) -> None:
-        self._index = index
+    Column c is that of the word ``vocabulary[c]``: documents ``rows[starts[c]:starts[c + 1]]`` get ``values`` of the same places.
+    """
+
+    def __init__(self, vocabulary: dict[str, int], starts: Rows, rows: Rows, values: Vector, documents: int) -> None:
+        self._vocabulary = vocabulary
+        self._starts, self._rows, self._values = starts, rows, values
         self._documents = documents
-        self._vocabulary: dict[str, int] = index.vocab_dict
-        # Plain views of what bm25s maps into memory: its own kind of array is slow to slice.
-        self._rows, self._values, self._starts = (np.asarray(index.scores[name]) for name in ("indices", "data", "indptr"))
         self._sorted: list[str] | None = None
-        having = np.diff(self._starts)
+        having = np.diff(starts)
         # Lucene's idf of every column; see weight.
-        self._weights: list[float] = np.log(1 + (documents - having + 0.5) / (having + 0.5)).tolist()
+        self._weights: list[float] = _idf(having, documents).tolist()
         self._unknown_weight = math.log(1 + (documents + 0.5) / 0.5)
 
     @classmethod
-    def build(cls, documents: Sequence[Sequence[str]]) -> Bm25Impacts:
+    def build(cls, documents: Sequence[Sequence[str]]) -> TermImpacts:
         """Index documents given in row order; at least one of them."""
-        import bm25s
-
         vocabulary: dict[str, int] = {}
-        ids = [[vocabulary.setdefault(token, len(vocabulary)) for token in tokens] for tokens in documents]
-        if not vocabulary:
-            vocabulary[""] = 0
-            ids[0] = [0]
-        index = bm25s.BM25(k1=K1, b=B, method="lucene")
-        index.index((ids, vocabulary), create_empty_token=False, show_progress=False)
-        return cls(index, len(documents))
+        columns = np.fromiter((vocabulary.setdefault(token, len(vocabulary)) for tokens in documents for token in tokens), np.int64)
+        lengths = np.array([len(tokens) for tokens in documents])
+        owners = np.repeat(np.arange(len(documents)), lengths)
+        # Of each word and document once, by word and then by document, with how often.
+        pairs, counts = np.unique(columns * len(documents) + owners, return_counts=True)
+        words, rows = np.divmod(pairs, len(documents))
+        starts = np.searchsorted(words, np.arange(len(vocabulary) + 1))
+        norm = K1 * (1 - B + B * lengths[rows] / max(1e-9, lengths.mean()))
+        values = _idf(np.diff(starts), len(documents))[words] * counts / (counts + norm)
+        return cls(vocabulary, starts, rows.astype(np.int32), values.astype(np.float32), len(documents))
 
     def save(self, folder: Path) -> None:
         """Write the index into a new folder."""
         folder.mkdir(parents=True)
-        self._index.save(str(folder), show_progress=False)
-        (folder / "documents.json").write_text(json.dumps(self._documents), encoding="utf-8")
+        (folder / _WORDS).write_bytes(orjson.dumps(list(self._vocabulary)))
+        (folder / _COUNT).write_bytes(orjson.dumps(self._documents))
+        for name, array in ((_STARTS, self._starts), (_ROWS, self._rows), (_VALUES, self._values)):
+            np.save(folder / name, array)
 
     @classmethod
-    def open(cls, folder: Path) -> Bm25Impacts:
-        """Open a saved index, its arrays memory-mapped."""
-        import bm25s
-
-        index = bm25s.BM25.load(str(folder), mmap=True, show_progress=False)
-        return cls(index, json.loads((folder / "documents.json").read_text(encoding="utf-8")))
+    def open(cls, folder: Path) -> TermImpacts:
+        """Open a saved index, its arrays mapped into memory; raises OSError or ValueError when it is damaged."""
+        words = orjson.loads((folder / _WORDS).read_bytes())
+        # Plain views of what is mapped: numpy's own kind of mapped array is slow to slice.
+        rows, values = (np.asarray(np.load(folder / name, mmap_mode="r")) for name in (_ROWS, _VALUES))
+        return cls(dict(zip(words, range(len(words)), strict=True)), np.load(folder / _STARTS), rows, values, orjson.loads((folder / _COUNT).read_bytes()))
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
         """BM25 of each document, shape (documents,)."""
         total = np.zeros(self._documents, dtype=np.float32)
         for column in self._columns(tokens):
-            start, end = self._bounds(column)
+            start, end = int(self._starts[column]), int(self._starts[column + 1])
             # A document stands at most once in a column, so plain fancy indexing adds up right.
             total[self._rows[start:end]] += self._values[start:end]
         return total
 
     def weight(self, token: Token) -> float:
-        """Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)); of the commonest one where a prefix stands for several."""
+        """Lucene's idf; of the commonest one where a prefix stands for several."""
         if token.prefix:
             return min((self._weights[column] for column in self._columns([token])), default=0.0)
         column = self._vocabulary.get(token.text)
@@ -80,9 +88,6 @@ class Bm25Impacts:
     def unknown_weight(self) -> float:
         """The idf of a word that no document has."""
         return self._unknown_weight
-
-    def _bounds(self, column: int) -> tuple[int, int]:
-        return int(self._starts[column]), int(self._starts[column + 1])
 
     def _columns(self, tokens: Sequence[Token]) -> list[int]:
         columns: list[int] = []
@@ -94,10 +99,14 @@ class Bm25Impacts:
         return columns
 
     def _starting(self, prefix: str) -> list[str]:
-        from bisect import bisect_left
-
         if self._sorted is None:
             self._sorted = sorted(self._vocabulary)
         first = bisect_left(self._sorted, prefix)
         last = bisect_left(self._sorted, prefix + "\U0010ffff")
         return self._sorted[first:last]
+
+
+def _idf(having: Rows, documents: int) -> Vector:
+    """Lucene's idf: ln(1 + (N - n + 0.5) / (n + 0.5))."""
+    weights: Vector = np.log(1 + (documents - having + 0.5) / (having + 0.5))
+    return weights

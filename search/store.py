@@ -18,7 +18,7 @@ from search.bundle import Bundle, RecordFile, StringFile
 from search.centring import Centres
 from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.errors import BundleError
-from search.impacts import Bm25Impacts
+from search.impacts import TermImpacts
 from search.keyword import KeywordEntry, WhooshIndex, write_index
 from search.model import Document, Passage
 from search.ports import Vector
@@ -27,7 +27,7 @@ from search.synonyms import Rule, Synonyms
 from search.vector import FaissVectors
 
 _DOCUMENTS, _PASSAGES = "documents.jsonl", "passages.jsonl"
-_PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.faiss", "questions.faiss"
+_PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
 # Passages that were shown last stay in memory.
 PASSAGES_KEPT = 4096
 _DOCUMENT_KEYS, _SYNONYMS, _CENTRES = "token-keys.json", "synonyms.json", "question-centres.npz"
@@ -118,14 +118,14 @@ def _write_impacts(folder: Path, contents: Contents) -> None:
     for lang in langs:
         rows = [row for row, document in enumerate(contents.documents) if document.lang == lang]
         np.save(folder / f"{lang}.npy", np.array(rows, dtype=np.int64))
-        Bm25Impacts.build([contents.tokens[row].words for row in rows]).save(folder / f"{lang}-words")
-        Bm25Impacts.build([contents.tokens[row].grams for row in rows]).save(folder / f"{lang}-grams")
+        TermImpacts.build([contents.tokens[row].words for row in rows]).save(folder / f"{lang}-words")
+        TermImpacts.build([contents.tokens[row].grams for row in rows]).save(folder / f"{lang}-grams")
 
 
 def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
     opened: dict[str, LanguageImpacts] = {}
     for path in sorted(folder.glob("*.npy")):
-        words, grams = Bm25Impacts.open(folder / f"{path.stem}-words"), Bm25Impacts.open(folder / f"{path.stem}-grams")
+        words, grams = TermImpacts.open(folder / f"{path.stem}-words"), TermImpacts.open(folder / f"{path.stem}-grams")
         opened[path.stem] = LanguageImpacts(np.load(path), words, grams)
     return opened
 

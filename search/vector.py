@@ -31,42 +31,34 @@ class FaissVectors:
     """
 
     def __init__(self, vectors: Vector, exact_rows: int = EXACT_ROWS) -> None:
-        import faiss
-
-        self._vectors = vectors
-        self._exact: Any = faiss.IndexFlatIP(vectors.shape[1])
-        self._exact.add(np.ascontiguousarray(vectors, dtype=np.float32))
-        self._coarse: Any = None
-        if len(vectors) > exact_rows:
-            self._coarse = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT)
-            self._coarse.add(_steps(vectors))
+        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._coarse = _coarse_of(self._vectors) if len(vectors) > exact_rows else None
 
     @classmethod
     def open(cls, path: Path, rows: int) -> FaissVectors:
         """Open a saved file, mapped into memory; raises BundleError when it is damaged or holds another number of vectors."""
-        import faiss
-
         opened = cls.__new__(cls)
-        opened._exact = _read(path)
-        coarse = path.with_name(path.name + _COARSE)
+        try:
+            opened._vectors = np.asarray(np.load(path, mmap_mode="r"))
+        except (ValueError, EOFError) as error:
+            raise BundleError(f"{path.name} is damaged or cut short. Run: python -m indexer build") from error
+        coarse = path.with_suffix(_COARSE)
         opened._coarse = _read(coarse) if coarse.is_file() else None
-        for index in filter(None, (opened._exact, opened._coarse)):
-            if index.ntotal != rows:
-                raise BundleError(f"{path.name} holds {index.ntotal} vectors where {rows} were written. Run: python -m indexer build")
-        width = opened._exact.d
-        opened._vectors = faiss.rev_swig_ptr(opened._exact.get_xb(), rows * width).reshape(rows, width) if rows else np.zeros((0, width), np.float32)
+        for count in (len(opened), opened._coarse.ntotal if opened._coarse is not None else rows):
+            if count != rows:
+                raise BundleError(f"{path.name} holds {count} vectors where {rows} were written. Run: python -m indexer build")
         return opened
 
     def save(self, path: Path) -> None:
-        """Write the index beside and into ``path``; raises OSError when that fails."""
-        import faiss
+        """Write the vectors into ``path`` (.npy), and their 8-bit copies beside it; raises OSError when that fails."""
+        np.save(path, self._vectors)
+        if self._coarse is not None:
+            import faiss
 
-        try:
-            faiss.write_index(self._exact, str(path))
-            if self._coarse is not None:
-                faiss.write_index(self._coarse, str(path.with_name(path.name + _COARSE)))
-        except RuntimeError as error:  # faiss's word for a full disk
-            raise OSError(f"{path.name} could not be written; is the disk full?") from error
+            try:
+                faiss.write_index(self._coarse, str(path.with_suffix(_COARSE)))
+            except RuntimeError as error:  # faiss's word for a full disk
+                raise OSError(f"{path.name} could not be written; is the disk full?") from error
 
     @property
     def kind(self) -> str:
@@ -83,7 +75,7 @@ class FaissVectors:
         return _Whole(self._vectors @ vector) if self._coarse is None else _Proposed(self._coarse, self._vectors, vector)
 
     def __len__(self) -> int:
-        return int(self._exact.ntotal)
+        return len(self._vectors)
 
 
 @dataclass(frozen=True)
@@ -134,6 +126,15 @@ class _Proposed:
         """The scores of the given rows."""
         scores: Vector = self.vectors[rows] @ self.vector
         return scores
+
+
+def _coarse_of(vectors: Vector) -> Any:
+    """8-bit copies of the vectors, to search in."""
+    import faiss
+
+    coarse = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT)
+    coarse.add(_steps(vectors))
+    return coarse
 
 
 def _read(path: Path) -> Any:

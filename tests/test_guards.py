@@ -55,7 +55,6 @@ def test_only_settings_read_the_environment() -> None:
 
 OWNERS = [
     ("whoosh", "search/keyword.py"),
-    ("bm25s", "search/impacts.py"),
     ("faiss", "search/vector.py"),
     ("onnxruntime", "search/onnx_embedder.py"),
     ("onnx", "search/onnx_export.py"),

@@ -1,4 +1,4 @@
-"""One suite over the in-memory parts and the real ones: whoosh, bm25s, faiss."""
+"""One suite over the in-memory parts and the real ones: whoosh, term impacts, faiss."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from search.bundle import StringFile
 from search.errors import BundleError
-from search.impacts import Bm25Impacts
+from search.impacts import TermImpacts
 from search.keyword import KeywordEntry, WhooshIndex, write_index
 from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
 from search.ports import Impacts, KeywordIndex, VectorIndex
@@ -84,15 +84,15 @@ def test_an_edit_replaces_and_leaves_the_linked_files_alone(tmp_path: Path) -> N
 DOCUMENTS = [["a", "b", "b"], ["b", "c"], ["c", "cd", "d"], []]
 
 
-@pytest.fixture(params=["memory", "bm25s", "saved"])
+@pytest.fixture(params=["memory", "built", "saved"])
 def impacts(request: pytest.FixtureRequest, tmp_path: Path) -> Impacts:
     if request.param == "memory":
         return MemoryImpacts(DOCUMENTS)
-    built = Bm25Impacts.build(DOCUMENTS)
-    if request.param == "bm25s":
+    built = TermImpacts.build(DOCUMENTS)
+    if request.param == "built":
         return built
     built.save(tmp_path / "impacts")
-    return Bm25Impacts.open(tmp_path / "impacts")
+    return TermImpacts.open(tmp_path / "impacts")
 
 
 def token(text: str, prefix: bool = False) -> Token:
@@ -110,7 +110,7 @@ def test_weights_are_idf(impacts: Impacts) -> None:
 
 
 def test_documents_without_any_word_are_no_error() -> None:
-    assert Bm25Impacts.build([[], []]).scores([token("a")]).tolist() == [0, 0]
+    assert TermImpacts.build([[], []]).scores([token("a")]).tolist() == [0, 0]
 
 
 @pytest.fixture(params=["memory", "faiss", "8 bit", "saved", "saved 8 bit"])
@@ -120,8 +120,8 @@ def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
         return MemoryVectors(rows)
     made = FaissVectors(rows, exact_rows=0 if "8 bit" in request.param else 100)
     if request.param.startswith("saved"):
-        made.save(tmp_path / "v.faiss")
-        made = FaissVectors.open(tmp_path / "v.faiss", 5)
+        made.save(tmp_path / "v.npy")
+        made = FaissVectors.open(tmp_path / "v.npy", 5)
     assert made.kind == ("8 bit" if "8 bit" in request.param else "exact")
     return made
 
@@ -138,13 +138,13 @@ def test_the_nearest_come_first(vectors: VectorIndex) -> None:
 
 
 def test_a_vector_file_of_another_length_is_refused(tmp_path: Path) -> None:
-    FaissVectors(np.eye(3, dtype=np.float32)).save(tmp_path / "v.faiss")
+    FaissVectors(np.eye(3, dtype=np.float32)).save(tmp_path / "v.npy")
     with pytest.raises(BundleError, match="python -m indexer build"):
-        FaissVectors.open(tmp_path / "v.faiss", 4)
+        FaissVectors.open(tmp_path / "v.npy", 4)
 
 
 def test_a_vector_file_cut_short_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "v.faiss"
+    path = tmp_path / "v.npy"
     FaissVectors(np.eye(300, dtype=np.float32)).save(path)
     path.write_bytes(path.read_bytes()[:5_000])
     with pytest.raises(BundleError, match=r"cut short.*python -m indexer build"):
