@@ -34,7 +34,7 @@ from search.bundle import SCHEMA, Builds, Bundle, ModelStamp
 from search.centring import centre, centres_of
 from search.errors import BundleError, EmbedderUnavailable, ModelError
 from search.fusion import Scale
-from search.heap import without_collector
+from search.heap import giving_way, without_collector
 from search.model import Document, Passage
 from search.ports import Embedder, Vector
 from search.store import Contents, DocumentTokens, Vectors, write_corpus
@@ -113,7 +113,7 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
 def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -> tuple[BuildReport, list[Problem]]:
     """Build under the lock; returns the report and the problems of articles."""
     builds = Builds(paths.index)
-    with builds.building() as work, without_collector():
+    with builds.building() as work, without_collector(), giving_way():
         cache = BuildCache(paths.cache)
         try:
             articles, problems, sections = collect(paths.articles, cache, zone, progress)

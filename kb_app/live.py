@@ -84,8 +84,9 @@ class LiveIndex:
         with without_collector():
             corpus = open_corpus(bundle)
             snapshot = Snapshot(Engine(corpus, self._embedder, own_calibration(self._calibration, corpus)), Library.open(bundle))
-        # The index stays until the next one comes: no later search for garbage need look through it.
-        gc.freeze()
+            # The index stays until the next one comes: no later search for garbage need look through it, least of all the one that is
+            # due as soon as searches are allowed again.
+            gc.freeze()
         return snapshot
 
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
