@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -37,7 +38,7 @@ from search.fusion import Scale
 from search.heap import giving_way, without_collector
 from search.model import Document, Passage
 from search.ports import Embedder, Vector
-from search.store import Contents, DocumentTokens, Vectors, write_corpus
+from search.store import Contents, DocumentTokens, Vectors, write_vectors, write_words
 from search.synonyms import Rule
 from search.text import VERSION as ANALYSER_VERSION
 from search.text import analyser
@@ -199,10 +200,16 @@ def publish(
     if previous is not None and _stored_inputs(previous) == stamp:
         return BuildReport(previous.version, len(linked), len(passages), published=False)
     ready = _Ready(linked, documents, hashes, sections, images, passages, tokens, synonyms)
-    vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
-    progress("writing the index", 0, 1)
+    # The words are written while the model is at work, which mostly waits outside of Python.
+    with ThreadPoolExecutor(1, "writing") as beside:
+        written = beside.submit(_write, work, ready, previous)
+        vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
+        progress("writing the index", 0, 1)
+        reused = written.result()
+    if vectors is not None:
+        write_vectors(work, vectors)
     # What a failing model left out is tried again by the next build.
-    reused = _write(work, ready, vectors, previous, f"{stamp} {degraded}" if degraded == "failed" else stamp)
+    (work / "inputs.txt").write_text(f"{stamp} {degraded}" if degraded == "failed" else stamp, encoding="utf-8")
     counts = {"articles": len(linked), "passages": len(passages)}
     taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
     bundle = builds.publish(work, model, counts, taken)
@@ -316,14 +323,11 @@ def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
 # --- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _write(work: Path, ready: _Ready, vectors: Vectors | None, previous: Bundle | None, stamp: str) -> set[str]:
-    """Write the bundle's files; returns the names of those taken over from the previous one."""
-    contents = Contents(ready.documents, ready.passages, ready.tokens, vectors, ready.synonyms)
-    reused = write_corpus(work, contents, previous)
+def _write(work: Path, ready: _Ready, previous: Bundle | None) -> set[str]:
+    """Write the bundle's files but for vectors; returns the names of those taken over from the previous one."""
+    reused = write_words(work, Contents(ready.documents, ready.passages, ready.tokens, ready.synonyms), previous)
     reused |= write_library(work, ready.articles, ready.hashes, ready.sections, previous)
-    reused |= _write_images(work / "images", ready.images, previous)
-    (work / "inputs.txt").write_text(stamp, encoding="utf-8")
-    return reused
+    return reused | _write_images(work / "images", ready.images, previous)
 
 
 def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | None) -> set[str]:

@@ -56,17 +56,16 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything a bundle is searched by; ``tokens[i]`` belongs to ``documents[i]``."""
+    """What a bundle is searched by, but for vectors; ``tokens[i]`` belongs to ``documents[i]``."""
 
     documents: Sequence[Document]
     passages: Sequence[Passage]
     tokens: Sequence[DocumentTokens]
-    vectors: Vectors | None
     synonyms: Sequence[Rule] = ()
 
 
-def write_corpus(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
-    """Write all files of a corpus; returns the names of those linked from the previous bundle, unchanged."""
+def write_words(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
+    """Write all files of a corpus but its vectors; returns the names of those taken over from the previous bundle, unchanged."""
     documents = contents.documents
     rows = {document.id: row for row, document in enumerate(documents)}
     RecordFile.write(folder / _DOCUMENTS, (_document_to_json(document) for document in documents))
@@ -76,12 +75,15 @@ def write_corpus(folder: Path, contents: Contents, previous: Bundle | None = Non
     _write_impacts(folder / "impacts", contents)
     (folder / _SYNONYMS).write_text(json.dumps([vars(rule) for rule in contents.synonyms], ensure_ascii=False), encoding="utf-8")
     _write_suggest(folder, documents)
-    if contents.vectors is not None:
-        FaissVectors(contents.vectors.passages).save(folder / _PASSAGE_VECTORS)
-        FaissVectors(contents.vectors.questions).save(folder / _QUESTION_VECTORS)
-        np.savez(folder / _CENTRES, **dict(contents.vectors.centres))  # type: ignore[arg-type]
-        np.save(folder / "question-documents.npy", contents.vectors.question_documents)
     return _write_keyword(folder, contents, previous)
+
+
+def write_vectors(folder: Path, vectors: Vectors) -> None:
+    """Write a corpus's vectors."""
+    FaissVectors(vectors.passages).save(folder / _PASSAGE_VECTORS)
+    FaissVectors(vectors.questions).save(folder / _QUESTION_VECTORS)
+    np.savez(folder / _CENTRES, **dict(vectors.centres))  # type: ignore[arg-type]
+    np.save(folder / "question-documents.npy", vectors.question_documents)
 
 
 def open_corpus(bundle: Bundle) -> Corpus:
