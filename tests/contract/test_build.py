@@ -157,6 +157,8 @@ def test_a_flipped_byte_is_refused_and_the_build_before_is_served(folder: Path, 
     path.write_bytes(spoilt)
     bundle = Builds(data / "index").open_current()
     assert bundle.version == before
+    # Only whoever wrote it a moment ago need not read it through.
+    assert Builds(data / "index").open_current(written=after).version == after
 
 
 def test_another_schema_is_refused_with_what_to_run(folder: Path, data: Path) -> None:
