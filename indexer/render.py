@@ -31,7 +31,6 @@ _LINK = re.compile(r'<a\s[^>]*?href="([^"]*)"[^>]*>')
 _IMAGE = re.compile(r'<img\s[^>]*?src="([^"]*)"[^>]*>')
 _UNSAFE_SCHEME = re.compile(r"(?i)(?:\]\(|(?:href|src)\s*=\s*[\"']?)\s*((?:javascript|vbscript|data)\s*:[^\s)\"'>]*)")
 _SCRIPT = re.compile(r"(?i)<\s*(script|iframe|object|embed|style|form)\b")
-_WEB = ("http", "https", "mailto", "tel")
 
 _TAGS = (
     "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins "

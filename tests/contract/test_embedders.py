@@ -51,7 +51,7 @@ def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(real_e
         one_by_one = real_embedder.encode(TEXTS, kind)
         together = real_embedder.encode(TEXTS * 4, kind)[: len(TEXTS)]
         # 8-bit inputs and 7-bit matrices: what that means for finding is measured by bench.retrieval (docs/decisions/0006).
-        assert np.sum(one_by_one * expected, axis=1).min() > 0.999
+        assert np.sum(one_by_one * expected, axis=1).min() > 0.9993
         assert np.array_equal(together, one_by_one)
     assert real_embedder.fingerprint == torch_embedder.fingerprint
 
