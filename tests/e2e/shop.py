@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,17 @@ class Shop:
         self.services.events.flush()
         self.moment += timedelta(**by)
         self.services.people.run(self.now)
+
+    def heard(self, *names: str, within_s: float = 10.0) -> None:
+        """Wait until actions of these names have come from a browser, whose messages outlive the page they are of."""
+        until = time.monotonic() + within_s
+        while True:
+            self.services.events.flush()
+            missing = set(names) - {action.action_name for action in self.services.store.actions(0, 2**60)}
+            if not missing:
+                return
+            assert time.monotonic() < until, f"never heard of {sorted(missing)}"
+            time.sleep(0.05)
 
     def publish(self) -> None:
         """What the watcher does after a save."""

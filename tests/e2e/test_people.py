@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from kb_app.analytics import model as m
 from kb_app.analytics.model import Episode
 from kb_app.analytics.report import Period, Reports
 from search.warming import WarmingEmbedder
@@ -125,11 +126,12 @@ def test_an_article_beside_the_form_solves_it_and_nobody_is_bothered(staffed: Sh
 def test_a_form_opened_and_left_is_unanswered_and_a_call_is_a_contact(staffed: Shop, open_page: Opener) -> None:
     left = ask(staffed, open_page, "傘の骨が折れたので骨だけ買えますか")
     left.get_by_role("link", name="お問い合わせ").first.click()
+    left.wait_for_url("**/ja/contact**", wait_until="load")
     left.goto(f"{staffed.url}/ja/")
     called = ask(staffed, open_page, "ギフト包装はできますか")
     called.evaluate("document.querySelector('a[data-channel=phone]').addEventListener('click', (event) => event.preventDefault())")
     called.locator("a[data-channel=phone]").first.click()
-    called.wait_for_timeout(500)
+    staffed.heard(m.CONTACT_LEAVE, m.CHANNEL_OPENED)
     found = outcomes(staffed)
     assert found["傘の骨が折れたので骨だけ買えますか"] == "unanswered: contact form left"
     assert found["ギフト包装はできますか"] == "escalated: channel opened"
