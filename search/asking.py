@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from search.asked import Asked, Choice, Tokens
 from search.corpus import Corpus
 from search.model import Span
-from search.ranking import Asked, Choice, Tokens
 from search.showing import Shown, shown_for
 from search.spelling import folded_word
 from search.text import analyser
@@ -34,14 +34,13 @@ class Ready:
     """A question in one language: for ranking, for showing, and its misspelt words. ``marks`` are the tokens to mark where it is shown."""
 
     asked: Asked
-    plain: str
     marks: Tokens
     corrections: tuple[Correction, ...] = ()
 
     @cached_property
     def shown(self) -> Shown:
         """What is looked for in the articles that are shown; worked out only for a language that is."""
-        return shown_for(self.plain, self.marks)
+        return shown_for(self.asked.text, self.marks)
 
 
 def ready(corpus: Corpus, lang: str, plain: str, tokens: Tokens, mend: bool) -> Ready:
@@ -57,7 +56,7 @@ def ready(corpus: Corpus, lang: str, plain: str, tokens: Tokens, mend: bool) -> 
         stretches.append((correction.start, correction.end))
     others = [other for choice in choices for other in choice.others]
     marks = ([*tokens[0], *(token for other in others for token in other[0])], tokens[1])
-    return Ready(Asked(_outside(tokens, stretches), choices), plain, marks, corrections)
+    return Ready(Asked(plain, _outside(tokens, stretches), choices), marks, corrections)
 
 
 def corrected(plain: str, corrections: tuple[Correction, ...]) -> str:

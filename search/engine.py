@@ -15,6 +15,7 @@ import numpy as np
 
 from search import answerability, asking, fusion, showing, syntax
 from search.answerability import Calibration, Signs
+from search.asked import Tokens, named_in, telling_words
 from search.asking import Ready
 from search.centring import ANY, centre
 from search.columns import Columns, Mask
@@ -25,7 +26,7 @@ from search.language import detect
 from search.marking import spans, words_of
 from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
 from search.ports import Comparison, Embedder, Rows, Vector
-from search.ranking import Question, Ranker, Ranking, Tokens, named_in, telling_words
+from search.ranking import Question, Ranker, Ranking
 from search.scripts import has_letters
 from search.showing import Shown
 from search.text import analyser
@@ -296,10 +297,10 @@ class Engine:
 
     def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> Passage | None:
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
-        if not places:
+        if not len(places):
             return None
-        passages = [self.corpus.passage(place) for place in places]
-        cosines = near.of(np.array(places)) if near is not None else None
+        passages = [self.corpus.passage(place) for place in places.tolist()]
+        cosines = near.of(places) if near is not None else None
         return showing.best_passage(passages, cosines, shown)
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
@@ -307,9 +308,9 @@ class Engine:
         own = self._ranker.passages_of(row)
         document = self.corpus.documents[row]
         likeness = self._columns.likeness(document)[candidates]
-        if meaning is None or not own:
+        if meaning is None or not len(own):
             return likeness
-        middle = np.ascontiguousarray(meaning.passages.vectors[own.start : own.stop].mean(axis=0))
+        middle = np.ascontiguousarray(meaning.passages.vectors[own].mean(axis=0))
         return self._ranker.passage_scores(meaning.passages.compare(middle), candidates) + likeness
 
     @staticmethod

@@ -15,19 +15,28 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
 
-PASSAGE_WEIGHT = 1.168
-QUESTION_WEIGHT = 0.67
-COVERAGE_WEIGHT = 0.272
+PASSAGE_WEIGHT = 1.14
+QUESTION_WEIGHT = 0.72
+COVERAGE_WEIGHT = 0.275
 # Question cosines are between centred vectors (see centring.py): unrelated ones are about 0. Below FLOOR they are noise; the bend is
 # softened over FLOOR_WIDTH.
-FLOOR = 0.19
-FLOOR_WIDTH = 0.012
+FLOOR = 0.24
+FLOOR_WIDTH = 0.008
 # An article's question score is its best one's, this much of it replaced by the mean of its best three.
 SEVERAL = 0.55
 NEAREST = 3
 # The question arm counts fully where the nearest question of all is much nearer than STANDING, less where it is not.
-STANDING = 0.24
-STANDING_WIDTH = 0.155
+STANDING = 0.22
+STANDING_WIDTH = 0.23
+# A second look (second_look.py). What a question of the same meaning as one of the LEADERS' questions adds, where the nearest question of
+# all is nearer than KIN_STANDING; the leaders count by their scores, and questions less alike than UNLIKE not at all.
+KIN_WEIGHT = 0.08
+LEADERS, LEADERS_WIDTH = 3, 0.025
+KIN_STANDING, KIN_STANDING_WIDTH = 0.29, 0.07
+UNLIKE = 0.5
+# What the asked words in one sentence add, the more the less the question arm counts; where it counts for more than 1 - READ_FROM nothing.
+READING_WEIGHT = 0.3
+READ_FROM = 0.1
 # Unrelated texts have about this cosine; it is where passage scores start from.
 BACKGROUND = 0.75
 # In another language than the asked one: found where nothing else is, not before an equal in their own.
@@ -88,8 +97,36 @@ def above_floor(question: Scores) -> Scores:
 
 def standing(question: Scores) -> float:
     """How much the question arm counts for this query, 0 to 1, by the nearest question of all."""
+    return _rising(question, STANDING, STANDING_WIDTH)
+
+
+def standing_together(question: Scores) -> float:
+    """What the full likeness of an article to the first ones adds for this query, by the nearest question of all."""
+    return KIN_WEIGHT * _rising(question, KIN_STANDING, KIN_STANDING_WIDTH)
+
+
+def leaders(scores: Scores) -> Scores:
+    """How much each of the first articles counts among them, by their scores; together 1 (softmax)."""
+    shares = np.exp((scores - scores.max(initial=-np.inf)) / LEADERS_WIDTH)
+    counted: Scores = (shares / shares.sum()).astype(np.float32)
+    return counted
+
+
+def kinship(cosines: Scores) -> Scores:
+    """How much the nearest questions of two articles make them one matter, 0 to 1."""
+    alike: Scores = (np.maximum(cosines - UNLIKE, 0) / (1 - UNLIKE)).astype(np.float32)
+    return alike
+
+
+def reading(question: Scores) -> float:
+    """What it adds that all of the question stands in one sentence, 0 where a question is near."""
+    return READING_WEIGHT * max(0.0, 1 - standing(question) - READ_FROM)
+
+
+def _rising(question: Scores, middle: float, width: float) -> float:
+    """From 0 to 1 the nearer the nearest question of all is (logistic)."""
     nearest = float(question.max(initial=-1.0))
-    return float(1 / (1 + np.exp(-(nearest - STANDING) / STANDING_WIDTH)))
+    return float(1 / (1 + np.exp(-(nearest - middle) / width)))
 
 
 def fuse(evidence: Evidence) -> Scores:

@@ -9,38 +9,20 @@ from functools import cached_property
 import numpy as np
 
 from search import fusion
+from search.asked import Asked, covered
 from search.centring import ANY, centre
 from search.columns import Columns, Mask
-from search.corpus import Corpus, LanguageImpacts
+from search.corpus import Corpus
 from search.fusion import Evidence
 from search.model import ARMS
-from search.ports import Comparison, Impacts, Rows, Vector
-from search.tokens import Token
+from search.owned import Owned, starts_of
+from search.ports import Comparison, Rows, Vector
+from search.second_look import SecondLook
 
 # How many documents or rows each arm may propose. MAP over 100 needs more than a page.
 CANDIDATES = 200
 # Hits below this share of the first one's score are not counted among the results that a page offers.
 RELEVANT_SHARE = 0.35
-
-Tokens = tuple[list[Token], list[Token]]
-"""Words and grams."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Words of which any one will do: ``others`` may stand for what was asked, but count only ``share`` as much."""
-
-    asked: Tokens
-    others: Sequence[Tokens]
-    share: float = 1.0
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question in one language's tokens: those that are meant as they stand, and choices."""
-
-    plain: Tokens
-    choices: Sequence[Choice] = ()
 
 
 @dataclass(frozen=True)
@@ -98,29 +80,33 @@ class Ranker:
         self._corpus = corpus
         self._columns = columns
         self._documents = len(corpus.documents)
-        everyone = np.arange(self._documents + 1)
-        self._first_passage = np.searchsorted(corpus.passage_documents, everyone)
-        if corpus.meaning is not None:
-            self._question_order = np.argsort(corpus.meaning.question_documents, kind="stable")
-            self._first_question = np.searchsorted(corpus.meaning.question_documents[self._question_order], everyone)
+        self._passages = Owned(corpus.passage_documents, self._documents)
+        self._questions = Owned(corpus.meaning.question_documents, self._documents) if corpus.meaning is not None else None
+        self._second_look = SecondLook(corpus, self._passages, self._questions) if self._questions is not None else None
 
-    def passages_of(self, row: int) -> range:
+    def passages_of(self, row: int) -> Rows:
         """The passages of a document."""
-        return range(int(self._first_passage[row]), int(self._first_passage[row + 1]))
+        return self._passages.of(row)
 
     def rank(self, question: Question) -> Ranking:
         """Candidates of all arms asked for, by fused score."""
-        covered = self._coverage(question) if "keyword" in question.arms else np.zeros(self._documents, np.float32)
-        chosen = _best(covered, CANDIDATES)
+        coverage = self._coverage(question) if "keyword" in question.arms else np.zeros(self._documents, np.float32)
+        chosen = _best(coverage, CANDIDATES)
         passages, questions = self._compared(question)
         if passages or questions:
             chosen = np.union1d(chosen, self._nearest_documents(question.allowed, passages, questions))
         passage = self.passage_scores(passages, chosen) if passages else None
         nearest = self._question_scores(questions, chosen) if questions else None
-        evidence = Evidence(covered[chosen], passage, nearest)
-        together = fusion.fuse(evidence) + self._columns.preferences(question.langs)[chosen]
-        scores = together if len(question.arms) > 1 else _single(evidence, question.arms)
+        evidence = Evidence(coverage[chosen], passage, nearest)
+        scores = self._together(question, chosen, evidence, passages) if len(question.arms) > 1 else _single(evidence, question.arms)
         return Ranking(chosen, scores, evidence, self._order(question, chosen, scores), passages)
+
+    def _together(self, question: Question, chosen: Rows, evidence: Evidence, passages: Comparison | None) -> Vector:
+        """One score out of all arms' evidence, and of a second look at the best where search by meaning is at work."""
+        scores: Vector = fusion.fuse(evidence) + self._columns.preferences(question.langs)[chosen]
+        if self._second_look is None or evidence.question is None or passages is None or not len(chosen):
+            return scores
+        return scores + self._second_look.adds(chosen, scores, evidence.question, passages, question.tokens)
 
     def _compared(self, question: Question) -> tuple[Comparison | None, Comparison | None]:
         """The question compared with all passages, and centred with all questions; None for an arm that is not asked or not there."""
@@ -133,29 +119,26 @@ class Ranker:
 
     def passage_scores(self, passages: Comparison, documents: Rows) -> Vector:
         """Cosine of each document's nearest passage."""
-        first, last = self._first_passage[documents], self._first_passage[documents + 1]
-        sizes = last - first
+        sizes = self._passages.sizes(documents)
         best = np.full(len(sizes), fusion.BACKGROUND, dtype=np.float32)
         if sizes.sum():
-            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-            best[sizes > 0] = np.maximum.reduceat(passages.of(_ranges(first, last)), starts[sizes > 0])
+            best[sizes > 0] = np.maximum.reduceat(passages.of(self._passages.rows(documents)), starts_of(sizes)[sizes > 0])
         scale = self._corpus.meaning.scale if self._corpus.meaning else None
         return scale.read_as(fusion.PASSAGE_SCALE, best) if scale else best
 
     def _question_scores(self, questions: Comparison, documents: Rows) -> Vector:
         """Each document's nearest titles, questions and confirmed questions."""
-        first, last = self._first_question[documents], self._first_question[documents + 1]
-        sizes = last - first
+        sizes = self._questions.sizes(documents) if self._questions else np.zeros(len(documents), np.int64)
         best = np.zeros((len(documents), fusion.NEAREST), dtype=np.float32)
-        if not sizes.sum():
+        if self._questions is None or not sizes.sum():
             return fusion.several(best)
-        cosines = questions.of(self._question_order[_ranges(first, last)])
+        cosines = questions.of(self._questions.rows(documents))
         scale = self._corpus.meaning.question_scale if self._corpus.meaning else None
         if scale:
             cosines = scale.read_as(fusion.QUESTION_SCALE, cosines)
         owners = np.repeat(np.arange(len(documents)), sizes)
         order = np.lexsort((-cosines, owners))
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        starts = starts_of(sizes)
         for place in range(fusion.NEAREST):
             # An article with fewer questions counts its last one again.
             picked = starts + np.minimum(place, np.maximum(sizes - 1, 0))
@@ -163,23 +146,11 @@ class Ranker:
         return fusion.several(best)
 
     def _coverage(self, question: Question) -> Vector:
-        covered = np.zeros(self._documents, dtype=np.float32)
+        coverage = np.zeros(self._documents, dtype=np.float32)
         for lang, asked in question.tokens.items():
-            covered[self._corpus.impacts[lang].documents] = self._covered(self._corpus.impacts[lang], asked)
-        covered[~question.allowed] = 0
-        return covered
-
-    @staticmethod
-    def _covered(impacts: LanguageImpacts, asked: Asked) -> Vector:
-        """How much of the question each document of a language covers."""
-        streams: list[tuple[Vector, float]] = []
-        for stream, index in enumerate((impacts.words, impacts.grams)):
-            total, weight = index.scores(asked.plain[stream]), _total_weight(index, asked.plain[stream])
-            for choice in asked.choices:
-                scores, own = _either(index, choice, stream)
-                total, weight = total + scores, weight + own
-            streams.append((total, weight))
-        return fusion.coverage(*streams[0], *streams[1])
+            coverage[self._corpus.impacts[lang].documents] = covered(self._corpus.impacts[lang], asked)
+        coverage[~question.allowed] = 0
+        return coverage
 
     def _nearest_documents(self, allowed: Mask, passages: Comparison | None, questions: Comparison | None) -> Rows:
         """The allowed documents of the nearest rows of both."""
@@ -212,22 +183,6 @@ class Ranker:
         return np.array(list(best.values()), dtype=np.int64)
 
 
-def telling_words(impacts: LanguageImpacts, asked: Asked) -> float:
-    """How much a question says: the sum of its words' idf, in words as rare as can be, so that it means the same in any index."""
-    total = _total_weight(impacts.words, asked.plain[0]) + sum(_total_weight(impacts.words, choice.asked[0]) for choice in asked.choices)
-    return total / max(impacts.words.unknown_weight(), 1e-6)
-
-
-def named_in(impacts: LanguageImpacts, asked: Asked, forms: set[str]) -> float:
-    """The part of a question's words, by idf, that stand in a text of these forms, 0 to 1; of a choice any one will do."""
-    parts = [(_total_weight(impacts.words, [token]), token.text in forms) for token in asked.plain[0]]
-    for choice in asked.choices:
-        meant = any(other[0] and all(token.text in forms for token in other[0]) for other in (choice.asked, *choice.others))
-        parts.append((_total_weight(impacts.words, choice.asked[0]), meant))
-    total = sum(weight for weight, _ in parts)
-    return sum(weight for weight, there in parts if there) / total if total else 0.0
-
-
 def _best(values: Vector, count: int) -> Rows:
     """Where the ``count`` highest values above 0 are, in any order."""
     above = np.flatnonzero(values)
@@ -237,32 +192,6 @@ def _best(values: Vector, count: int) -> Rows:
     edge = np.partition(values[above], len(above) - count)[len(above) - count]
     over, at_edge = above[values[above] > edge], above[values[above] == edge]
     return np.concatenate([over, at_edge[: count - len(over)]])
-
-
-def _ranges(first: Rows, last: Rows) -> Rows:
-    """All numbers of the ranges [first, last), one range after another."""
-    sizes = last - first
-    if not sizes.sum():
-        return np.zeros(0, dtype=np.int64)
-    shifts = np.repeat(first - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
-    numbers: Rows = np.arange(int(sizes.sum())) + shifts
-    return numbers
-
-
-def _either(impacts: Impacts, choice: Choice, stream: int) -> tuple[Vector, float]:
-    """(scores, weight) of a choice: of each document the best of what was asked and what may stand for it."""
-    scores, weight = impacts.scores(choice.asked[stream]), _total_weight(impacts, choice.asked[stream])
-    for other in choice.others:
-        own = _total_weight(impacts, other[stream])
-        # Shared out, so that any one of them covers as much of the question as what was asked.
-        fair = weight / own if weight and own else 1.0
-        scores = np.maximum(scores, np.float32(choice.share * fair) * impacts.scores(other[stream]))
-        weight = weight or own
-    return scores, weight
-
-
-def _total_weight(impacts: Impacts, tokens: Sequence[Token]) -> float:
-    return sum(impacts.weight(token) or impacts.unknown_weight() for token in tokens)
 
 
 def _single(evidence: Evidence, arms: frozenset[str]) -> Vector:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from search import fusion, snippet
+from search.asked import Tokens
 from search.folding import fold, fold_kana
 from search.marking import spans
 from search.model import Passage, Span
 from search.ports import Vector
-from search.ranking import Tokens
 
 # Writers put the answer first: among equal passages of an article the first one is shown.
 FIRST_PASSAGE = 0.02

@@ -19,18 +19,27 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-
 
 def overlap(text: str, pieces: Sequence[str]) -> int:
     """How many of the pieces (folded, kana as katakana, each once) the text holds."""
-    folded = _comparable(text)
+    folded = comparable(text)
     return sum(piece in folded for piece in pieces)
 
 
 def without(pieces: Sequence[str], text: str) -> list[str]:
     """The pieces that the text does not hold."""
-    folded = _comparable(text)
+    folded = comparable(text)
     return [piece for piece in pieces if piece not in folded]
 
 
 @lru_cache(maxsize=4096)
-def _comparable(text: str) -> str:
+def comparable_sentences(text: str) -> tuple[str, ...]:
+    """The text's sentences, as pieces are looked for in them."""
+    folded = comparable(text)
+    # A sign that folds to several moves what follows it.
+    in_place = len(folded) == len(text)
+    return tuple(folded[start:end] if in_place else comparable(text[start:end]) for start, end in _sentences(text))
+
+
+@lru_cache(maxsize=4096)
+def comparable(text: str) -> str:
     """The text as pieces are looked for in it. Remembered: the same articles are found again and again."""
     return fold_to_kana(text)
 
@@ -41,7 +50,7 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     if not sentences:
         return 0, 0
     width = int(share * (WIDTH_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else WIDTH))
-    best = _fullest(text, sentences, pieces) if len(sentences) > 1 else 0
+    best = _fullest(text, pieces) if len(sentences) > 1 else 0
     start, end = sentences[best]
     for _start, following in sentences[best + 1 :]:
         if following - start > width:
@@ -50,13 +59,9 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
 
 
-def _fullest(text: str, sentences: Sequence[Span], pieces: Sequence[str]) -> int:
+def _fullest(text: str, pieces: Sequence[str]) -> int:
     """Which sentence holds most pieces; the first of equals."""
-    folded = _comparable(text)
-    if len(folded) != len(text):  # a sign that folds to several moves what follows it
-        counts = [overlap(text[start:end], pieces) for start, end in sentences]
-    else:
-        counts = [sum(piece in folded[start:end] for piece in pieces) for start, end in sentences]
+    counts = [sum(piece in sentence for piece in pieces) for sentence in comparable_sentences(text)]
     return counts.index(max(counts))
 
 

@@ -1,0 +1,40 @@
+"""Which rows of an index belong to which document."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from search.ports import Rows
+
+
+class Owned:
+    """Rows by the document that owns them; made once when an index is opened."""
+
+    def __init__(self, owners: Rows, documents: int) -> None:
+        self._order = np.argsort(owners, kind="stable")
+        self._first = np.searchsorted(owners[self._order], np.arange(documents + 1))
+
+    def sizes(self, documents: Rows) -> Rows:
+        """How many rows each of the documents has."""
+        sizes: Rows = self._first[documents + 1] - self._first[documents]
+        return sizes
+
+    def rows(self, documents: Rows) -> Rows:
+        """The rows of one document after another."""
+        sizes = self.sizes(documents)
+        if not sizes.sum():
+            return np.zeros(0, dtype=np.int64)
+        shifts = np.repeat(self._first[documents] - starts_of(sizes), sizes)
+        rows: Rows = self._order[np.arange(int(sizes.sum())) + shifts]
+        return rows
+
+    def of(self, document: int) -> Rows:
+        """The rows of one document."""
+        rows: Rows = self._order[self._first[document] : self._first[document + 1]]
+        return rows
+
+
+def starts_of(sizes: Rows) -> Rows:
+    """Where each of several stretches of these sizes, one after another, begins."""
+    starts: Rows = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.zeros(0, dtype=np.int64)
+    return starts

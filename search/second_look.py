@@ -1,0 +1,86 @@
+"""A second look at the candidates that stand first, beyond what the arms know of each alone.
+
+Articles of which a question means the same as one of the best articles' questions move up beside them (the cluster hypothesis; Diaz 2005,
+"Regularizing ad hoc retrieval scores"). Where no question is near, articles that say many of the asked words in one sentence go
+before those that have them scattered. docs/relevance.md has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from search import fusion, snippet
+from search.asked import Asked, Piece, pieces
+from search.corpus import Corpus
+from search.owned import Owned, starts_of
+from search.ports import Comparison, Rows, Vector
+
+# Candidates that may move, and those of them whose texts are read.
+MOVED = 60
+READ = 5
+
+
+class SecondLook:
+    """Adds to the scores of one corpus's first candidates. Threads may share it."""
+
+    def __init__(self, corpus: Corpus, passages: Owned, questions: Owned) -> None:
+        self._corpus = corpus
+        self._passages = passages
+        self._questions = questions
+
+    def adds(self, documents: Rows, scores: Vector, question: Vector, near: Comparison, asked: Mapping[str, Asked]) -> Vector:
+        """What is added to each candidate's score; ``question`` has each one's question score, ``near`` compares with the passages."""
+        first = _first(scores, MOVED)
+        added = np.zeros(len(scores), dtype=np.float32)
+        added[first] = fusion.standing_together(question) * self._kinship(documents[first], scores[first])
+        reading = fusion.reading(question)
+        if reading > 0:
+            told = _first(scores + added, READ)
+            added[told] += reading * np.array([self._told_at_once(int(row), near, asked) for row in documents[told]], dtype=np.float32)
+        return added
+
+    def _kinship(self, documents: Rows, scores: Vector) -> Vector:
+        """How near each document's questions are to those of the best ones, the nearest pair, 0 to 1; of several the mean by their scores."""
+        meaning, sizes = self._corpus.meaning, self._questions.sizes(documents)
+        kin = np.zeros(len(documents), dtype=np.float32)
+        if meaning is None or not sizes.sum():
+            return kin
+        vectors = meaning.questions.vectors[self._questions.rows(documents)]
+        has, starts = sizes > 0, starts_of(sizes)
+        best = _first(scores, fusion.LEADERS)
+        shares = fusion.leaders(scores[best])
+        for leader, share in zip(best.tolist(), shares.tolist(), strict=True):
+            own = vectors[starts[leader] : starts[leader] + sizes[leader]]
+            if len(own):
+                nearest = np.maximum.reduceat((vectors @ own.T).max(axis=1), starts[has])
+                kin[has] += share * fusion.kinship(meaning.question_scale.read_as(fusion.QUESTION_SCALE, nearest) if meaning.question_scale else nearest)
+        return kin
+
+    def _told_at_once(self, row: int, near: Comparison, asked: Mapping[str, Asked]) -> float:
+        """The part of the question, by idf, that stands in one sentence of a document's nearest passage or in its title, 0 to 1."""
+        document, places = self._corpus.documents[row], self._passages.of(row)
+        if not len(places):
+            return 0.0
+        passage = self._corpus.passage(int(places[int(np.argmax(near.of(places)))]))
+        wanted = list(pieces(self._corpus.impacts[document.lang], asked[document.lang]))
+        return told_at_once(wanted, document.title, passage.text)
+
+
+def told_at_once(wanted: Sequence[Piece], title: str, text: str) -> float:
+    """The part of the pieces, by weight, that stand in one sentence of the text or in the title, 0 to 1."""
+    named = snippet.comparable(title)
+    total = sum(piece.weight for piece in wanted)
+    left = [piece for piece in wanted if not _stands(piece, named)]
+    best = max((sum(piece.weight for piece in left if _stands(piece, sentence)) for sentence in snippet.comparable_sentences(text)), default=0.0)
+    return (total - sum(piece.weight for piece in left) + best) / total if total else 0.0
+
+
+def _stands(piece: Piece, text: str) -> bool:
+    return any(form in text for form in piece.forms)
+
+
+def _first(scores: Vector, count: int) -> Rows:
+    """Where the ``count`` highest values are, in any order; equal ones at the edge in their order."""
+    return np.argsort(-scores, kind="stable")[:count]
