@@ -24,7 +24,7 @@ from indexer.check import Collection, check, image_file, without_duplicates
 from indexer.editing import read_learned
 from indexer.errors import BuildFailed
 from indexer.library import write_library
-from indexer.model import Article, BuildReport, Problem, SectionInfo
+from indexer.model import Article, BuildReport, Problem, SectionInfo, once_an_article
 from indexer.passages import keyword_text, question_texts, to_document, to_passages
 from indexer.render import VERSION as RENDER_VERSION
 from indexer.render import render, resolve
@@ -193,7 +193,7 @@ def publish(
     linked, images = link(articles, folder)
     passages = [passage for article in linked for passage in to_passages(article)]
     documents = [to_document(article) for article in linked]
-    tokens = analyse(linked, documents, cache, progress)
+    tokens = analyse(linked, cache, progress)
     previous = _previous(builds)
     hashes = {article.id: article.digest for article in linked}
     stamp = _inputs(hashes, images, sections, synonyms, embedder)
@@ -256,13 +256,22 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
         return f'{match.group(1)}src="kb-image:{names[target]}" loading="lazy"' if target in names else match.group()
 
     cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
-    return replace(article, html=_SRC.sub(src, _HREF.sub(href, article.html)), cover=cover)
+    before, text = _last_linked(article), _SRC.sub(src, _HREF.sub(href, article.html))
+    if not before or (before[-1].html, before[-1].cover) != (text, cover):
+        # The same object as at the last build where nothing became of its links: what was made of it is kept with it.
+        before[:] = [replace(article, html=text, cover=cover)]
+    return before[-1]
 
 
-def analyse(articles: Sequence[Article], documents: Sequence[Document], cache: BuildCache, progress: Progress = quiet) -> list[DocumentTokens]:
-    """The tokens of each article, from the cache where its text is known; ``documents`` are the articles as the engine sees them."""
-    pairs = zip(articles, documents, strict=True)
-    keyed = [(article, token_key(article.lang, keyword_text(article), document.open_to_all)) for article, document in pairs]
+@once_an_article
+def _last_linked(article: Article) -> list[Article]:
+    """Room for the article with its links turned, as the last build had it."""
+    return []
+
+
+def analyse(articles: Sequence[Article], cache: BuildCache, progress: Progress = quiet) -> list[DocumentTokens]:
+    """The tokens of each article, from the cache where its text is known."""
+    keyed = [(article, _token_key(article)) for article in articles]
     known = cache.tokens([key for _, key in keyed])
     missing = [(article, key) for article, key in keyed if key not in known]
     for number, (article, key) in enumerate(missing, 1):
@@ -272,6 +281,11 @@ def analyse(articles: Sequence[Article], documents: Sequence[Document], cache: B
             progress("analysing", number, len(missing))
     cache.commit()
     return [known[key] for _, key in keyed]
+
+
+@once_an_article
+def _token_key(article: Article) -> str:
+    return token_key(article.lang, keyword_text(article), to_document(article).open_to_all)
 
 
 def tokenise(article: Article, key: str) -> DocumentTokens:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from indexer.model import Article, SectionInfo, article_from_json, article_to_json
+from indexer.model import Article, SectionInfo, article_from_json, article_to_json, once_an_article
 from search.bundle import Bundle
 from search.model import DRAFTS
 
 SHARDS = 256
+_IMAGE = re.compile(r'src="kb-image:([^"]+)"')
 _CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.json"
 
 
@@ -133,23 +136,28 @@ def write_library(
         else:
             _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in members))
     _write_json(folder / _HASHES, dict(hashes))
-    _write_lines(folder / _CARDS, (_card_to_json(article) for article in articles))
+    with (folder / _CARDS).open("wb") as file:
+        file.writelines(_card_line(article) for article in articles)
     _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])
     _write_json(folder / "image-owners.json", _image_owners(articles))
     return reused
 
 
 def _image_owners(articles: Sequence[Article]) -> dict[str, list[str]]:
-    import re
-
     owners: dict[str, list[str]] = defaultdict(list)
     for article in articles:
-        names = re.findall(r'src="kb-image:([^"]+)"', article.html) + ([article.cover] if article.cover else [])
-        for name in dict.fromkeys(names):
+        for name in _images_of(article):
             owners[name].append(article.id)
     return owners
 
 
+@once_an_article
+def _images_of(article: Article) -> tuple[str, ...]:
+    names = _IMAGE.findall(article.html) + ([article.cover] if article.cover else [])
+    return tuple(dict.fromkeys(names))
+
+
+@lru_cache(maxsize=20_000)
 def _shard(article_id: str) -> str:
     return f"{int(hashlib.sha256(article_id.encode('utf-8', 'replace')).hexdigest()[:4], 16) % SHARDS:02x}"
 
@@ -166,12 +174,13 @@ def _previous_hashes(previous: Bundle | None) -> dict[str, dict[str, str]]:
     return shards
 
 
-def _card_to_json(article: Article) -> dict[str, Any]:
+@once_an_article
+def _card_line(article: Article) -> bytes:
     names = list(Card.__dataclass_fields__)
     record = {name: getattr(article, name) for name in names}
     for name in ("publish_at", "expire_at", "updated"):
         record[name] = record[name].isoformat() if record[name] else None
-    return record
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _card_from_json(record: dict[str, Any]) -> Card:

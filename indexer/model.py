@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
-from functools import cached_property
-from typing import Any, Literal
+from functools import cached_property, wraps
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -107,6 +108,24 @@ class Article:
     def digest(self) -> str:
         """Changes with anything of the article. Kept: at every save it is asked of all of them."""
         return hashlib.sha256(orjson.dumps(article_to_json(self))).hexdigest()[:20]
+
+
+Made = TypeVar("Made")
+
+
+def once_an_article(make: Callable[[Article], Made]) -> Callable[[Article], Made]:
+    """Keep what is made of an article alone with it: a site that builds at every save makes it again only of what was saved."""
+    name = f"_{make.__module__}.{make.__qualname__}"
+
+    @wraps(make)
+    def kept(article: Article) -> Made:
+        known = vars(article)
+        if name not in known:
+            known[name] = make(article)
+        made: Made = known[name]
+        return made
+
+    return kept
 
 
 _ARTICLE_FIELDS = tuple(each.name for each in fields(Article))

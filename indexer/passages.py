@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from indexer.model import Article, Section
+from indexer.model import Article, Section, once_an_article
 from search.model import Document, Passage
 
 # Characters that carry about as much as 256 tokens: half of what the model takes, which finds single facts better.
@@ -15,6 +15,7 @@ _SENTENCE_END = re.compile(r"(?<=[。．！？])|(?<=[.!?])\s+")
 _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
 
 
+@once_an_article
 def to_document(article: Article) -> Document:
     """The article as the engine sees it."""
     return Document(
@@ -24,15 +25,16 @@ def to_document(article: Article) -> Document:
     )  # fmt: skip
 
 
-def to_passages(article: Article) -> list[Passage]:
+@once_an_article
+def to_passages(article: Article) -> tuple[Passage, ...]:
     """Passages in reading order; an article without text has one, of its title and summary alone."""
     pieces = [(section, text) for section in article.sections for text in cut(section)]
     if not pieces:
         pieces = [(Section("", "", 0, ""), article.summary)]
-    return [
+    return tuple(
         Passage(f"{article.id}#{number}", article.id, article.lang, article.title, section.heading, section.anchor, text)
         for number, (section, text) in enumerate(pieces)
-    ]
+    )
 
 
 def cut(section: Section) -> Iterator[str]:
@@ -69,13 +71,15 @@ def _lines(text: str, room: int) -> Iterator[str]:
             yield held
 
 
-def keyword_text(article: Article) -> list[tuple[str, int]]:
+@once_an_article
+def keyword_text(article: Article) -> tuple[tuple[str, int], ...]:
     """What the keyword arm reads: (text, how many times it counts). The title counts twice."""
     body = [part for section in article.sections for part in (section.heading.split(" > ")[-1], section.text) if part]
     asked = [*article.questions, *article.learned, *article.keywords]
-    return [(article.title, 2), *((text, 1) for text in (*asked, article.summary, *article.tags, *body) if text)]
+    return (article.title, 2), *((text, 1) for text in (*asked, article.summary, *article.tags, *body) if text)
 
 
-def question_texts(article: Article) -> list[str]:
+@once_an_article
+def question_texts(article: Article) -> tuple[str, ...]:
     """What the question arm embeds one by one: the title, its other wordings and the confirmed questions."""
-    return list(dict.fromkeys([article.title, *article.questions, *article.learned]))
+    return tuple(dict.fromkeys([article.title, *article.questions, *article.learned]))

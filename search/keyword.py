@@ -14,6 +14,7 @@ from typing import Any
 
 from whoosh import fields, index, query
 from whoosh.analysis import SpaceSeparatedTokenizer
+from whoosh.reading import SegmentReader
 
 from search.folding import fold
 from search.spelling import allowed_distance, spelling_key
@@ -21,8 +22,13 @@ from search.text import analyser
 
 # Files of a folder that is still being written to; never carried over.
 _NOT_LINKED = ("WRITELOCK",)
-# More segments than this make every look-up slow (22 of them cost a third); then all are merged.
+# More segments than this make every look-up slow (22 of them cost a third); then small ones are merged.
 MAX_SEGMENTS = 12
+# A segment with this share of all documents is large; one of which more than this share is gone is written anew.
+LARGE_SHARE = 0.05
+GONE_SHARE = 0.25
+# Words near a misspelt one: some may stand in no article any more.
+NEAREST_LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class WhooshIndex:
         reader, field = self._searcher.reader(), f"written_{lang}"
         if field not in self._fields or not prefix:
             return []
-        found = [entry.decode() for entry in reader.expand_prefix(field, spelling_key(prefix))]
+        found = [entry.decode() for entry in reader.expand_prefix(field, spelling_key(prefix)) if self._stands(field, entry)]
         ranked = sorted(found, key=lambda entry: (-reader.doc_frequency(field, entry), entry))
         return list(dict.fromkeys(entry.partition("|")[2] for entry in ranked))[:limit]
 
@@ -78,17 +84,21 @@ class WhooshIndex:
         distance = allowed_distance(key)
         if field not in self._fields or not distance:
             return None
-        if self._searcher.reader().doc_frequency(field, key):
-            written = self._written(lang, key)
+        written = self._written(lang, key) if self._searcher.reader().doc_frequency(field, key) else []
+        if written:
             return None if folded in written else written[0]
-        nearest = self._searcher.corrector(field).suggest(key, limit=1, maxdist=distance, prefix=1)
-        return self._written(lang, str(nearest[0]))[0] if nearest else None
+        nearest = self._searcher.corrector(field).suggest(key, limit=NEAREST_LOOKED_AT, maxdist=distance, prefix=1)
+        return next((words[0] for words in (self._written(lang, str(near)) for near in nearest) if words), None)
 
     def _written(self, lang: str, key: str) -> list[str]:
         """How articles write what has this key, the commonest first."""
         reader, field = self._searcher.reader(), f"written_{lang}"
-        found = [entry.decode() for entry in reader.expand_prefix(field, f"{key}|")]
+        found = [entry.decode() for entry in reader.expand_prefix(field, f"{key}|") if self._stands(field, entry)]
         return [entry.partition("|")[2] for entry in sorted(found, key=lambda entry: (-reader.doc_frequency(field, entry), entry))]
+
+    def _stands(self, field: str, entry: bytes) -> bool:
+        """Whether a word stands in a document that is still there: whoosh keeps words of deleted ones until it merges their segment."""
+        return bool(self._searcher.reader().postings(field, entry).is_active())
 
 
 def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[str] = (), previous: Path | None = None) -> None:
@@ -128,8 +138,30 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
                 f"written_{entry.lang}": _joined(entry.surfaces),
             },
         )
-    crowded = len(getattr(writer, "segments", ())) >= MAX_SEGMENTS
-    writer.commit(merge=False, optimize=crowded)
+    writer.commit(mergetype=_gathered)
+
+
+def _gathered(writer: Any, segments: list[Any]) -> list[Any]:
+    """Whoosh's merge policy: gives the segments that stay, and adds the others to the one being written.
+
+    To merge all of 10,000 documents took five seconds. So only small segments are gathered, which edits leave behind one each, and
+    large ones of which much is gone.
+    """
+    if len(segments) < MAX_SEGMENTS:
+        return segments
+    total = sum(segment.doc_count_all() for segment in segments)
+    kept = [segment for segment in segments if _worth_keeping(segment, total)]
+    for segment in segments:
+        if segment not in kept:
+            reader = SegmentReader(writer.storage, writer.schema, segment)
+            writer.add_reader(reader)
+            reader.close()
+    return kept
+
+
+def _worth_keeping(segment: Any, total: int) -> bool:
+    count, gone = int(segment.doc_count_all()), int(segment.deleted_count())
+    return count >= LARGE_SHARE * total and gone <= GONE_SHARE * count
 
 
 def _joined(tokens: Sequence[str]) -> str:

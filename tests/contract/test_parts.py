@@ -9,7 +9,7 @@ import pytest
 from search.bundle import StringFile
 from search.errors import BundleError
 from search.impacts import TermImpacts
-from search.keyword import KeywordEntry, WhooshIndex, write_index
+from search.keyword import MAX_SEGMENTS, KeywordEntry, WhooshIndex, write_index
 from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
 from search.ports import Impacts, KeywordIndex, VectorIndex
 from search.text import analyser
@@ -68,6 +68,49 @@ def test_spelling_is_corrected_only_where_it_is_wrong(keyword: KeywordIndex) -> 
     assert keyword.correct("en", "password") is None
     assert keyword.correct("en", "pagg") is None, "too short to be sure"
     assert keyword.correct("en", "xylophone") is None
+
+
+def edited(folder: Path, text: str, number: int) -> Path:
+    """One of the documents written anew, as a save does; gives the newer index's folder."""
+    target = folder.parent / f"whoosh-{number}"
+    write_index(target, entries([("password", "ja", text)]), ["password"], folder)
+    return target
+
+
+def test_a_word_that_no_article_has_any_more_is_not_offered(tmp_path: Path) -> None:
+    write_index(tmp_path / "whoosh", entries([*TEXTS, ("gone", "ja", "極秘プロジェクトツバメの予算")]))
+    before = WhooshIndex(tmp_path / "whoosh")
+    assert before.correct("ja", "ツバメノ") and before.complete("ja", "ツバ", 5)
+    write_index(tmp_path / "newer", [], ["gone"], tmp_path / "whoosh")
+    newer = WhooshIndex(tmp_path / "newer")
+    assert newer.correct("ja", "ツバメノ") is None and newer.complete("ja", "ツバ", 5) == []
+
+
+def test_edits_are_gathered_and_a_large_segment_is_left_alone(tmp_path: Path) -> None:
+    many = [(f"other{number}", "ja", f"配送の案内{number}") for number in range(400)]
+    folder = tmp_path / "whoosh"
+    write_index(folder, entries([*TEXTS, *many]))
+    large = max(folder.glob("*.seg"), key=lambda path: path.stat().st_size).name
+    for number in range(3 * MAX_SEGMENTS):
+        folder = edited(folder, f"パスワードの再設定その{number}", number)
+        assert len(list(folder.glob("*.seg"))) <= MAX_SEGMENTS + 1
+    assert (folder / large).is_file()
+    last = WhooshIndex(folder)
+    assert last.matching("ja", [f"その{3 * MAX_SEGMENTS - 1}"], []) == {"password"} and not last.matching("ja", ["その3"], ["その35"])
+    assert last.ids() == {name for name, _lang, _text in [*TEXTS, *many]}
+
+
+def test_a_segment_of_which_much_is_gone_is_written_anew(tmp_path: Path) -> None:
+    many = [(f"other{number}", "ja", f"配送の案内{number}") for number in range(40)]
+    folder = tmp_path / "whoosh"
+    write_index(folder, entries([*TEXTS, *many]))
+    large = max(folder.glob("*.seg"), key=lambda path: path.stat().st_size).name
+    gone = [name for name, _lang, _text in many[:20]]
+    write_index(tmp_path / "newer", [], gone, folder)
+    for number in range(MAX_SEGMENTS):
+        folder = edited(folder if number else tmp_path / "newer", f"パスワードの再設定その{number}", number)
+    assert not (folder / large).exists()
+    assert not WhooshIndex(folder).ids() & set(gone)
 
 
 def test_an_edit_replaces_and_leaves_the_linked_files_alone(tmp_path: Path) -> None:
