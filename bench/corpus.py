@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.build import collect
-from indexer.cache import BuildCache
+from indexer.cache import BuildCache, vector_key
 from indexer.model import Article, Section
 from indexer.passages import to_passages
 from search.ports import Embedder, Kind, Vector
@@ -103,7 +103,8 @@ class ReadyVectors:
         self._known: dict[Kind, dict[str, Vector]] = {}
         for kind, texts in bases.items():
             unique = list(dict.fromkeys(texts))
-            vectors, _ = cache.vectors(real, unique, kind, lambda _done, _total: None)
+            keys = [vector_key(real.fingerprint, kind, text) for text in unique]
+            vectors, _ = cache.vectors(real, keys, unique.__getitem__, kind, lambda _done, _total: None)
             self._known[kind] = dict(zip(unique, vectors, strict=True))
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:

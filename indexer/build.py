@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -38,10 +39,11 @@ from search.fusion import Scale
 from search.heap import giving_way, without_collector
 from search.model import Document, Passage
 from search.ports import Embedder, Vector
-from search.store import Contents, DocumentTokens, Vectors, write_vectors, write_words
+from search.store import Contents, DocumentTokens, Vectors, known_keys, write_impacts, write_texts, write_vectors
 from search.synonyms import Rule
 from search.text import VERSION as ANALYSER_VERSION
 from search.text import analyser
+from search.warming import OffEmbedder
 
 log = logging.getLogger("indexer.build")
 Progress = Callable[[str, int, int], None]
@@ -83,7 +85,7 @@ class _Ready:
     sections: Mapping[str, SectionInfo]
     images: Mapping[str, Path]
     passages: Sequence[Passage]
-    tokens: Sequence[DocumentTokens]
+    token_keys: Sequence[str]
     synonyms: Sequence[Rule] = ()
 
 
@@ -190,36 +192,50 @@ def publish(
     synonyms: Sequence[Rule] = (),
 ) -> BuildReport:
     """Turn articles into a bundle in ``work`` and make it the current one; nothing is published where nothing changed."""
-    linked, images = link(articles, folder)
-    passages = [passage for article in linked for passage in to_passages(article)]
-    documents = [to_document(article) for article in linked]
-    tokens = analyse(linked, cache, progress)
-    previous = _previous(builds)
-    hashes = {article.id: article.digest for article in linked}
-    stamp = _inputs(hashes, images, sections, synonyms, embedder)
-    if previous is not None and _stored_inputs(previous) == stamp:
-        return BuildReport(previous.version, len(linked), len(passages), published=False)
-    ready = _Ready(linked, documents, hashes, sections, images, passages, tokens, synonyms)
-    # The words are written while the model is at work, which mostly waits outside of Python.
-    with ThreadPoolExecutor(1, "writing") as beside:
-        written = beside.submit(_write, work, ready, previous)
+    # What is written waits for disks and for numpy, the model for its own threads; beside each other they take half as long.
+    with ThreadPoolExecutor(2, "writing") as beside:
+        before = beside.submit(_previous, builds)
+        ready = _ready(articles, folder, sections, synonyms)
+        previous = before.result()
+        stamp = _inputs(ready.hashes, ready.images, sections, synonyms, embedder)
+        if previous is not None and _stored_inputs(previous) == stamp:
+            return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
+        contents = Contents(ready.documents, ready.passages, ready.token_keys, analyse(ready.articles, known_keys(previous), cache, progress), synonyms)
+        impacts = beside.submit(write_impacts, work, contents, previous)
+        written = beside.submit(_write, work, ready, contents, previous)
         vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
         progress("writing the index", 0, 1)
+        impacts.result()
         reused = written.result()
     if vectors is not None:
         write_vectors(work, vectors)
     # What a failing model left out is tried again by the next build.
     (work / "inputs.txt").write_text(f"{stamp} {degraded}" if degraded == "failed" else stamp, encoding="utf-8")
-    counts = {"articles": len(linked), "passages": len(passages)}
+    counts = {"articles": len(ready.articles), "passages": len(ready.passages)}
     taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
     bundle = builds.publish(work, model, counts, taken)
     progress("writing the index", 1, 1)
-    cache.prune_tokens({entry.key for entry in tokens})
+    cache.prune_tokens(set(ready.token_keys))
     if model is not None:
         # Only then: a build without the model must not throw away what the model made.
-        cache.prune_vectors(_vector_keys(ready, embedder))
-    changed = _changed(hashes, previous)
-    return BuildReport(bundle.version, len(linked), len(passages), embedded, changed, degraded=degraded)
+        cache.prune_vectors({key for keys in _all_vector_keys(ready, embedder) for key in keys})
+    changed = _changed(ready.hashes, previous)
+    return BuildReport(bundle.version, len(ready.articles), len(ready.passages), embedded, changed, degraded=degraded)
+
+
+def _ready(articles: Sequence[Article], folder: Path, sections: Mapping[str, SectionInfo], synonyms: Sequence[Rule]) -> _Ready:
+    """Articles as they go into a bundle."""
+    linked, images = link(articles, folder)
+    return _Ready(
+        articles=linked,
+        documents=[to_document(article) for article in linked],
+        hashes={article.id: article.digest for article in linked},
+        sections=sections,
+        images=images,
+        passages=[passage for article in linked for passage in to_passages(article)],
+        token_keys=[_token_key(article) for article in linked],
+        synonyms=synonyms,
+    )
 
 
 def link(articles: Sequence[Article], folder: Path) -> tuple[list[Article], dict[str, Path]]:
@@ -269,18 +285,19 @@ def _last_linked(article: Article) -> list[Article]:
     return []
 
 
-def analyse(articles: Sequence[Article], cache: BuildCache, progress: Progress = quiet) -> list[DocumentTokens]:
-    """The tokens of each article, from the cache where its text is known."""
-    keyed = [(article, _token_key(article)) for article in articles]
-    known = cache.tokens([key for _, key in keyed])
-    missing = [(article, key) for article, key in keyed if key not in known]
-    for number, (article, key) in enumerate(missing, 1):
-        known[key] = tokenise(article, key)
-        cache.store_tokens(known[key])
+def analyse(articles: Sequence[Article], before: Mapping[str, str], cache: BuildCache, progress: Progress = quiet) -> dict[str, DocumentTokens]:
+    """The tokens, by key, of the articles whose key is not the one of ``before`` (by id); from the cache where the text was met before."""
+    keyed = {_token_key(article): article for article in articles if before.get(article.id) != _token_key(article)}
+    wanted = list(keyed)
+    found = cache.tokens(wanted)
+    missing = [key for key in wanted if key not in found]
+    for number, key in enumerate(missing, 1):
+        found[key] = tokenise(keyed[key], key)
+        cache.store_tokens(found[key])
         if number % 20 == 0 or number == len(missing):
             progress("analysing", number, len(missing))
     cache.commit()
-    return [known[key] for _, key in keyed]
+    return found
 
 
 @once_an_article
@@ -304,13 +321,22 @@ def tokenise(article: Article, key: str) -> DocumentTokens:
 
 def embed(ready: _Ready, embedder: Embedder, cache: BuildCache, progress: Progress = quiet) -> tuple[Vectors | None, ModelStamp | None, int, str]:
     """(vectors, the model's stamp, texts embedded, why there are none)."""
-    texts = [passage.embedded_text for passage in ready.passages]
-    questions = [(row, text) for row, article in enumerate(ready.articles) for text in question_texts(article)]
-    if not texts:
+    if not ready.passages:
         return None, None, 0, "empty"
+    if isinstance(embedder, OffEmbedder):
+        return None, None, 0, embedder.state
     try:
-        passages, first = cache.vectors(embedder, texts, "passage", lambda done, total: progress("embedding passages", done, total))
-        asked, second = cache.vectors(embedder, [text for _, text in questions], "query", lambda done, total: progress("embedding questions", done, total))
+        of_passages, of_questions = _all_vector_keys(ready, embedder)
+        questions = [(row, text) for row, article in enumerate(ready.articles) for text in question_texts(article)]
+
+        def passage(place: int) -> str:
+            return ready.passages[place].embedded_text
+
+        def question(place: int) -> str:
+            return questions[place][1]
+
+        passages, first = cache.vectors(embedder, of_passages, passage, "passage", partial(progress, "embedding passages"))
+        asked, second = cache.vectors(embedder, of_questions, question, "query", partial(progress, "embedding questions"))
         langs = [ready.articles[row].lang for row, _ in questions]
         centres = centres_of(asked, langs, embedder.calibrated)
         centred = centre(asked, langs, centres)
@@ -337,9 +363,9 @@ def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
 # --- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _write(work: Path, ready: _Ready, previous: Bundle | None) -> set[str]:
-    """Write the bundle's files but for vectors; returns the names of those taken over from the previous one."""
-    reused = write_words(work, Contents(ready.documents, ready.passages, ready.tokens, ready.synonyms), previous)
+def _write(work: Path, ready: _Ready, contents: Contents, previous: Bundle | None) -> set[str]:
+    """Write the bundle's files but for impacts and vectors; returns the names of those taken over from the previous one."""
+    reused = write_texts(work, contents, previous)
     reused |= write_library(work, ready.articles, ready.hashes, ready.sections, previous)
     return reused | _write_images(work / "images", ready.images, previous)
 
@@ -388,9 +414,27 @@ def _stored_inputs(bundle: Bundle) -> str:
         return ""
 
 
-def _vector_keys(ready: _Ready, embedder: Embedder) -> set[str]:
-    keys = {vector_key(embedder.fingerprint, "passage", passage.embedded_text) for passage in ready.passages}
-    return keys | {vector_key(embedder.fingerprint, "query", text) for article in ready.articles for text in question_texts(article)}
+def _all_vector_keys(ready: _Ready, embedder: Embedder) -> tuple[list[str], list[str]]:
+    """The keys of all passages' and all questions' vectors."""
+    fingerprint = embedder.fingerprint
+    each = [_vector_keys(article, fingerprint) for article in ready.articles]
+    return [key for passages, _ in each for key in passages], [key for _, questions in each for key in questions]
+
+
+def _vector_keys(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
+    """The keys of an article's passages' and questions' vectors under a model."""
+    known = _known_vector_keys(article)
+    if fingerprint not in known:
+        known.clear()
+        passages = [vector_key(fingerprint, "passage", passage.embedded_text) for passage in to_passages(article)]
+        known[fingerprint] = passages, [vector_key(fingerprint, "query", text) for text in question_texts(article)]
+    return known[fingerprint]
+
+
+@once_an_article
+def _known_vector_keys(article: Article) -> dict[str, tuple[list[str], list[str]]]:
+    """Room for an article's keys under the model that is at work."""
+    return {}
 
 
 def _changed(hashes: Mapping[str, str], previous: Bundle | None) -> tuple[str, ...]:

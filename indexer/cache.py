@@ -131,11 +131,12 @@ class BuildCache:
 
     # --- vectors -------------------------------------------------------------------------------------------------
 
-    def vectors(self, embedder: Embedder, texts: Sequence[str], kind: Kind, progress: Callable[[int, int], None]) -> tuple[Vector, int]:
-        """(vectors of the texts, how many had to be embedded); progress gets (done, to do) of those."""
-        keys = [vector_key(embedder.fingerprint, kind, text) for text in texts]
+    def vectors(
+        self, embedder: Embedder, keys: Sequence[str], text: Callable[[int], str], kind: Kind, progress: Callable[[int, int], None]
+    ) -> tuple[Vector, int]:
+        """(the vectors of these keys, how many had to be embedded); ``text`` gives the text of a place, progress gets (done, to do)."""
         known = self._known_vectors(keys)
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        missing = {key: text(place) for place, key in enumerate(keys) if key not in known}
         todo = sorted(missing.items(), key=lambda item: len(item[1]))
         with in_bulk(embedder, len(todo)) as encode:
             for start in range(0, len(todo), CHUNK):

@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from indexer.model import Article, SectionInfo, article_from_json, article_to_js
 from search.bundle import Bundle
 from search.model import DRAFTS
 
-SHARDS = 256
+SHARDS = 64
 _IMAGE = re.compile(r'src="kb-image:([^"]+)"')
 _CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.json"
 
@@ -61,7 +61,9 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.cards = {card.id: card for card in map(_card_from_json, _read_lines(folder / _CARDS))}
+        with (folder / _CARDS).open("rb") as file:
+            # One by one: all at once would hold up every request for as long.
+            self.cards = {card.id: card for card in map(_card, file)}
         self.sections = {value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)}
         self._by_slug = {(card.lang, card.slug): card for card in self.cards.values()}
         self._by_alias = {(card.lang, alias): card for card in self.cards.values() for alias in card.aliases}
@@ -183,8 +185,10 @@ def _card_line(article: Article) -> bytes:
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _card_from_json(record: dict[str, Any]) -> Card:
-    values = dict(record)
+@lru_cache(maxsize=50_000)
+def _card(line: bytes) -> Card:
+    """Remembered: of a newer index only what was saved is made anew."""
+    values = orjson.loads(line)
     for name in ("publish_at", "expire_at"):
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["updated"] = date.fromisoformat(values["updated"]) if values["updated"] else None
@@ -195,12 +199,6 @@ def _card_from_json(record: dict[str, Any]) -> Card:
 
 def _read_json(path: Path) -> Any:
     return orjson.loads(path.read_bytes())
-
-
-def _read_lines(path: Path) -> Iterator[Any]:
-    """Record by record: all at once would hold up every request for as long."""
-    with path.open("rb") as file:
-        yield from map(orjson.loads, file)
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -12,15 +12,13 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
-import numpy as np
-import orjson
 from filelock import FileLock, Timeout
 
 from search import text
@@ -29,7 +27,7 @@ from search.fusion import Scale
 
 log = logging.getLogger("search.bundle")
 
-SCHEMA = 4
+SCHEMA = 5
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3
@@ -243,55 +241,3 @@ def _stamp_from_json(value: dict[str, Any] | None) -> ModelStamp | None:
         return None
     scales = [Scale(*value[name]) if value[name] else None for name in ("scale", "question_scale")]
     return ModelStamp(value["fingerprint"], value["dimension"], *scales)
-
-
-class RecordFile:
-    """JSON records read one at a time from a file that is not held in memory."""
-
-    def __init__(self, path: Path) -> None:
-        self._offsets = np.load(path.with_suffix(".offsets.npy"))
-        self._data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r")) if len(self._offsets) > 1 else np.zeros(0, np.uint8)
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    def __getitem__(self, row: int) -> Any:
-        return orjson.loads(self._data[self._offsets[row] : self._offsets[row + 1]].tobytes())
-
-    @staticmethod
-    def write(path: Path, records: Iterator[Any]) -> None:
-        """Write records, one a line, and where each begins."""
-        offsets = [0]
-        with path.open("wb") as file:
-            for record in records:
-                offsets.append(offsets[-1] + file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)))
-        np.save(path.with_suffix(".offsets.npy"), np.array(offsets, dtype=np.int64))
-
-
-class StringFile(Sequence[str]):
-    """Strings read one at a time from a file that is mapped into memory. Sorted ones may be bisected."""
-
-    def __init__(self, path: Path) -> None:
-        self._offsets = np.asarray(np.load(path.with_suffix(".offsets.npy"), mmap_mode="r"))
-        self._data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r")) if self._offsets[-1] else np.zeros(0, np.uint8)
-        if len(self._data) != self._offsets[-1]:
-            raise ValueError(f"{path.name} is cut short")
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        return self._data[self._offsets[index] : self._offsets[index + 1]].tobytes().decode("utf-8", "surrogatepass")
-
-    @staticmethod
-    def write(path: Path, strings: Sequence[str]) -> None:
-        """Write strings one after another, and where each begins."""
-        encoded = [text.encode("utf-8", "surrogatepass") for text in strings]
-        path.write_bytes(b"".join(encoded))
-        np.save(path.with_suffix(".offsets.npy"), np.cumsum([0, *map(len, encoded)], dtype=np.int64))

@@ -11,63 +11,52 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import orjson
 
 from search.ports import Rows, Vector
+from search.postings import Postings
 from search.tokens import Token
 
 # docs/relevance.md. A low k1: that an answer speaks of a thing at all says more than how often it does.
 K1 = 0.7
 B = 0.75
-_WORDS, _STARTS, _ROWS, _VALUES, _COUNT = "words.json", "starts.npy", "rows.npy", "values.npy", "documents.json"
+_VALUES = "values.npy"
 
 
 class TermImpacts:
-    """BM25 (Lucene's variant) over documents given as token lists; implements ports.Impacts.
+    """BM25 (Lucene's variant) over counted documents; implements ports.Impacts.
 
-    Column c is that of the word ``vocabulary[c]``: documents ``rows[starts[c]:starts[c + 1]]`` get ``values`` of the same places.
+    ``values`` has what each pair of word and document of the postings adds.
     """
 
-    def __init__(self, vocabulary: dict[str, int], starts: Rows, rows: Rows, values: Vector, documents: int) -> None:
-        self._vocabulary = vocabulary
-        self._starts, self._rows, self._values = starts, rows, values
-        self._documents = documents
+    def __init__(self, postings: Postings, values: Vector) -> None:
+        self.postings = postings
+        self._vocabulary = dict(zip(postings.words, range(len(postings.words)), strict=True))
+        self._starts, self._rows, self._values = postings.starts, postings.rows, values
+        documents = self._documents = len(postings.lengths)
         self._sorted: list[str] | None = None
-        having = np.diff(starts)
+        having = np.diff(postings.starts)
         # Lucene's idf of every column; see weight.
         self._weights: list[float] = _idf(having, documents).tolist()
         self._unknown_weight = math.log(1 + (documents + 0.5) / 0.5)
 
     @classmethod
-    def build(cls, documents: Sequence[Sequence[str]]) -> TermImpacts:
-        """Index documents given in row order; at least one of them."""
-        vocabulary: dict[str, int] = {}
-        columns = np.fromiter((vocabulary.setdefault(token, len(vocabulary)) for tokens in documents for token in tokens), np.int64)
-        lengths = np.array([len(tokens) for tokens in documents])
-        owners = np.repeat(np.arange(len(documents)), lengths)
-        # Of each word and document once, by word and then by document, with how often.
-        pairs, counts = np.unique(columns * len(documents) + owners, return_counts=True)
-        words, rows = np.divmod(pairs, len(documents))
-        starts = np.searchsorted(words, np.arange(len(vocabulary) + 1))
+    def of(cls, postings: Postings) -> TermImpacts:
+        """The impacts of counted documents; at least one of them."""
+        having, lengths, rows = np.diff(postings.starts), postings.lengths, postings.rows
         norm = K1 * (1 - B + B * lengths[rows] / max(1e-9, lengths.mean()))
-        values = _idf(np.diff(starts), len(documents))[words] * counts / (counts + norm)
-        return cls(vocabulary, starts, rows.astype(np.int32), values.astype(np.float32), len(documents))
+        values = np.repeat(_idf(having, len(lengths)), having) * postings.counts / (postings.counts + norm)
+        return cls(postings, values.astype(np.float32))
 
     def save(self, folder: Path) -> None:
         """Write the index into a new folder."""
         folder.mkdir(parents=True)
-        (folder / _WORDS).write_bytes(orjson.dumps(list(self._vocabulary)))
-        (folder / _COUNT).write_bytes(orjson.dumps(self._documents))
-        for name, array in ((_STARTS, self._starts), (_ROWS, self._rows), (_VALUES, self._values)):
-            np.save(folder / name, array)
+        self.postings.save(folder)
+        np.save(folder / _VALUES, self._values)
 
     @classmethod
     def open(cls, folder: Path) -> TermImpacts:
         """Open a saved index, its arrays mapped into memory; raises OSError or ValueError when it is damaged."""
-        words = orjson.loads((folder / _WORDS).read_bytes())
-        # Plain views of what is mapped: numpy's own kind of mapped array is slow to slice.
-        rows, values = (np.asarray(np.load(folder / name, mmap_mode="r")) for name in (_ROWS, _VALUES))
-        return cls(dict(zip(words, range(len(words)), strict=True)), np.load(folder / _STARTS), rows, values, orjson.loads((folder / _COUNT).read_bytes()))
+        return cls(Postings.open(folder), np.asarray(np.load(folder / _VALUES, mmap_mode="r")))
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
         """BM25 of each document, shape (documents,)."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
+
+import orjson
 
 Verdict = Literal["strict", "weak", "none"]
 Span = tuple[int, int]
@@ -42,6 +45,11 @@ class Document:
         """Whether everybody may read it at any time, so that its words may be offered as spellings."""
         return self.status == "published" and self.audience == "public" and self.publish_at is None and self.expire_at is None
 
+    @cached_property
+    def record(self) -> bytes:
+        """A line of JSON. Kept: at every save all documents are written."""
+        return _line(self)
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -59,6 +67,16 @@ class Passage:
     def embedded_text(self) -> str:
         """What the model is given: the passage under its title and headings."""
         return "\n".join(part for part in (self.title, self.heading, self.text) if part)
+
+    @cached_property
+    def record(self) -> bytes:
+        """A line of JSON. Kept: at every save all passages are written."""
+        return _line(self)
+
+
+def _line(value: Document | Passage) -> bytes:
+    """Its fields as JSON, times with their zone."""
+    return orjson.dumps({each.name: getattr(value, each.name) for each in fields(value)}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 @dataclass(frozen=True)

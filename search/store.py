@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from search.bundle import Bundle, RecordFile, StringFile
+from search.bundle import Bundle
 from search.centring import Centres
 from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.errors import BundleError
 from search.impacts import TermImpacts
 from search.keyword import KeywordEntry, WhooshIndex, write_index
 from search.model import Document, Passage
-from search.ports import Vector
-from search.suggest import Entry, SuggestIndex, build_suggest
+from search.ports import Rows, Vector
+from search.postings import Postings
+from search.records import RecordFile, StringFile
+from search.suggest import Entry, SuggestIndex, build_suggest, edited_suggest
 from search.synonyms import Rule, Synonyms
 from search.vector import FaissVectors
 
-_DOCUMENTS, _PASSAGES = "documents.jsonl", "passages.jsonl"
+_DOCUMENTS, _PASSAGES, _IMPACTS = "documents.jsonl", "passages.jsonl", "impacts"
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
 # Passages that were shown last stay in memory.
 PASSAGES_KEPT = 4096
@@ -56,25 +57,29 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a bundle is searched by, but for vectors; ``tokens[i]`` belongs to ``documents[i]``."""
+    """What a bundle is searched by, but for vectors.
+
+    ``keys[i]`` is that of the tokens of ``documents[i]``; ``tokens`` has, by key, at least those that the previous bundle does not know
+    (``known_keys``).
+    """
 
     documents: Sequence[Document]
     passages: Sequence[Passage]
-    tokens: Sequence[DocumentTokens]
+    keys: Sequence[str]
+    tokens: Mapping[str, DocumentTokens]
     synonyms: Sequence[Rule] = ()
 
 
-def write_words(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
-    """Write all files of a corpus but its vectors; returns the names of those taken over from the previous bundle, unchanged."""
+def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
+    """Write all files of a corpus but impacts and vectors; returns the names of those taken over from the previous bundle, unchanged."""
     documents = contents.documents
     rows = {document.id: row for row, document in enumerate(documents)}
-    RecordFile.write(folder / _DOCUMENTS, (_document_to_json(document) for document in documents))
-    RecordFile.write(folder / _PASSAGES, (dict(vars(passage)) for passage in contents.passages))
+    RecordFile.write(folder / _DOCUMENTS, (document.record for document in documents))
+    RecordFile.write(folder / _PASSAGES, (passage.record for passage in contents.passages))
     owners = np.array([rows[passage.article_id] for passage in contents.passages], dtype=np.int64)
     np.save(folder / "passage-documents.npy", owners)
-    _write_impacts(folder / "impacts", contents)
     (folder / _SYNONYMS).write_text(json.dumps([vars(rule) for rule in contents.synonyms], ensure_ascii=False), encoding="utf-8")
-    _write_suggest(folder, documents)
+    _write_suggest(folder, contents, previous)
     return _write_keyword(folder, contents, previous)
 
 
@@ -91,14 +96,14 @@ def open_corpus(bundle: Bundle) -> Corpus:
     folder = bundle.path
     try:
         stored = RecordFile(folder / _DOCUMENTS)
-        documents = [_document_from_json(stored[row]) for row in range(len(stored))]
+        documents = [_document(stored.raw(row)) for row in range(len(stored))]
         passages = RecordFile(folder / _PASSAGES)
         read = lru_cache(maxsize=PASSAGES_KEPT)(lambda row: Passage(**passages[row]))
         return Corpus(
             documents=documents,
             passage=read,
             passage_documents=np.load(folder / "passage-documents.npy"),
-            impacts=_open_impacts(folder / "impacts"),
+            impacts=_open_impacts(folder / _IMPACTS),
             keyword=WhooshIndex(folder / "whoosh"),
             suggest=_open_suggest(folder),
             meaning=_open_meaning(bundle, len(passages)),
@@ -114,14 +119,41 @@ def _open_synonyms(path: Path) -> Synonyms:
     return Synonyms.of([Rule(rule["lang"], rule["said"], tuple(rule["meant"])) for rule in stored])
 
 
-def _write_impacts(folder: Path, contents: Contents) -> None:
+def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None) -> None:
+    """Write what plain questions are scored by; most of it by numpy, which leaves Python's lock to others."""
+    folder = into / _IMPACTS
     folder.mkdir()
-    langs = sorted({document.lang for document in contents.documents})
+    before, langs = known_keys(previous), sorted({document.lang for document in contents.documents})
     for lang in langs:
         rows = [row for row, document in enumerate(contents.documents) if document.lang == lang]
         np.save(folder / f"{lang}.npy", np.array(rows, dtype=np.int64))
-        TermImpacts.build([contents.tokens[row].words for row in rows]).save(folder / f"{lang}-words")
-        TermImpacts.build([contents.tokens[row].grams for row in rows]).save(folder / f"{lang}-grams")
+        wanted = {contents.documents[row].id: contents.keys[row] for row in rows}
+        old = previous.path / _IMPACTS if previous is not None and before else None
+        for stream in ("words", "grams"):
+            read = partial(_tokens_of, contents.tokens, stream)
+            name = f"{lang}-{stream}"
+            if old is not None and (old / name).is_dir():
+                had = np.load(old / f"{lang}.npy")
+                postings = _edited(Postings.open(old / name), list(before.items()), had, wanted, read)
+            else:
+                postings = Postings.of([read(key) for key in wanted.values()])
+            TermImpacts.of(postings).save(folder / name)
+
+
+def _tokens_of(tokens: Mapping[str, DocumentTokens], stream: str, key: str) -> Sequence[str]:
+    return tokens[key].words if stream == "words" else tokens[key].grams
+
+
+def _edited(postings: Postings, before: Sequence[tuple[str, str]], had: Rows, wanted: Mapping[str, str], read: Callable[[str], Sequence[str]]) -> Postings:
+    """The postings of a bundle brought up to date.
+
+    ``before`` are the ids and keys of all its documents, ``had`` the rows of those in the postings; ``wanted`` are the keys by id now.
+    """
+    place = {name: row for row, name in enumerate(wanted)}
+    had_before = [before[row] for row in had.tolist()]
+    places = np.array([place[name] if wanted.get(name) == key else -1 for name, key in had_before], dtype=np.int64)
+    kept = {name for (name, _), at in zip(had_before, places.tolist(), strict=True) if at >= 0}
+    return postings.edited(places, {place[name]: read(key) for name, key in wanted.items() if name not in kept})
 
 
 def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
@@ -132,33 +164,54 @@ def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
     return opened
 
 
-def _write_suggest(folder: Path, documents: Sequence[Document]) -> None:
+def _write_suggest(folder: Path, contents: Contents, previous: Bundle | None) -> None:
+    documents = contents.documents
     entries = [
         Entry(row, text, title)
         for row, document in enumerate(documents)
         if document.status == "published"
         for text, title in [(document.title, True), *((question, False) for question in document.questions)]
     ]
-    index = build_suggest(entries, [documents[entry.document].lang for entry in entries])
-    StringFile.write(folder / _SUGGEST_KEYS, index.keys)
-    StringFile.write(folder / _SUGGEST_TEXTS, index.texts)
+    langs, before = [documents[entry.document].lang for entry in entries], known_keys(previous)
+    if previous is not None and before:
+        old = _open_suggest(previous.path)
+        index = edited_suggest(old, _entry_places(old, before, contents, entries), entries, langs)
+    else:
+        index = build_suggest(entries, langs)
+    StringFile.of(index.keys).save(folder / _SUGGEST_KEYS)
+    StringFile.of(index.texts).save(folder / _SUGGEST_TEXTS)
     np.savez(folder / _SUGGEST, owners=index.owners, heads=index.heads, documents=index.documents, ranks=index.ranks)
+
+
+def _entry_places(old: SuggestIndex, before: Mapping[str, str], contents: Contents, entries: Sequence[Entry]) -> Rows:
+    """Which entry each of the bundle before has become; -1 where its document was edited or is gone.
+
+    ``before`` are the ids and token keys of that bundle's documents, in their order. A document's entries stand together, and an
+    unchanged one has the same.
+    """
+    rows = {document.id: row for row, (document, key) in enumerate(zip(contents.documents, contents.keys, strict=True)) if before.get(document.id) == key}
+    row_now = np.array([rows.get(name, -1) for name in before], dtype=np.int64)[old.documents]
+    now = np.array([entry.document for entry in entries], dtype=np.int64)
+    ordinal = np.arange(len(old.documents)) - np.searchsorted(old.documents, old.documents)
+    first, after = np.searchsorted(now, row_now), np.searchsorted(now, row_now, side="right")
+    stays = (row_now >= 0) & (first + ordinal < after)
+    return np.where(stays, first + ordinal, -1)
 
 
 def _open_suggest(folder: Path) -> SuggestIndex:
     with np.load(folder / _SUGGEST) as arrays:
-        return SuggestIndex(keys=StringFile(folder / _SUGGEST_KEYS), texts=StringFile(folder / _SUGGEST_TEXTS), **arrays)
+        return SuggestIndex(keys=StringFile.open(folder / _SUGGEST_KEYS), texts=StringFile.open(folder / _SUGGEST_TEXTS), **arrays)
 
 
 def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) -> set[str]:
     """The whoosh index: only documents whose tokens changed are written anew."""
-    keys = {document.id: tokens.key for document, tokens in zip(contents.documents, contents.tokens, strict=True)}
-    before = _token_keys(previous)
+    keys = {document.id: key for document, key in zip(contents.documents, contents.keys, strict=True)}
+    before = known_keys(previous)
     source = previous.path / "whoosh" if previous is not None and before else None
+    changed = [document for document in contents.documents if before.get(document.id) != keys[document.id]]
     entries = [
         KeywordEntry(document.id, document.lang, tokens.words, tokens.grams, tokens.surfaces if document.open_to_all else ())
-        for document, tokens in zip(contents.documents, contents.tokens, strict=True)
-        if before.get(document.id) != tokens.key
+        for document, tokens in ((document, contents.tokens[keys[document.id]]) for document in changed)
     ]
     gone = [name for name in before if keys.get(name) != before[name]]
     write_index(folder / "whoosh", entries, gone, source)
@@ -173,7 +226,8 @@ def _same(path: Path, before: Path) -> bool:
     return before.is_file() and path.suffix == ".seg" and path.stat().st_size == before.stat().st_size
 
 
-def _token_keys(previous: Bundle | None) -> dict[str, str]:
+def known_keys(previous: Bundle | None) -> dict[str, str]:
+    """Id -> key of the tokens of the documents of a bundle, in their order; nothing where there is none."""
     if previous is None:
         return {}
     try:
@@ -202,15 +256,10 @@ def _open_centres(path: Path) -> dict[str, Vector]:
         return {name: stored[name] for name in stored.files}
 
 
-def _document_to_json(document: Document) -> dict[str, Any]:
-    record: dict[str, Any] = dict(vars(document))
-    for name in ("publish_at", "expire_at"):
-        record[name] = record[name].isoformat() if record[name] else None
-    return record
-
-
-def _document_from_json(record: Mapping[str, Any]) -> Document:
-    values = dict(record)
+@lru_cache(maxsize=50_000)
+def _document(record: bytes) -> Document:
+    """Remembered: of a newer index only what was saved is made anew."""
+    values = orjson.loads(record)
     for name in ("publish_at", "expire_at"):
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     for name in ("tags", "questions", "learned", "keywords"):

@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 
 from search.folding import fold, fold_kana, fold_sounds
 from search.japanese import morphemes_with_reading
+from search.ports import Rows
+from search.records import StringFile
 from search.spelling import sound_key
 
 KEY_CHARS = 24
 # Entries looked at for each one wanted: several may be of one document.
 FEW = 16
+# From this share of new entries on all keys are made anew.
+FRESH_SHARE = 0.1
 _KANA_OR_KANJI = re.compile("[\u3041-\u30ff\u3400-\u9fff]")
 _LATIN_TAIL = re.compile("[a-z]{1,2}$")
 _CONSONANT_TAIL = re.compile("(?:[kgnhbpmr]y|sh?|ch?|ts?|[kgzdnhbpmyrwfvj])$(?<!n)")
@@ -99,19 +103,42 @@ def _smallest(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def build_suggest(entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
     """Index entries; ``langs`` gives the language of each."""
-    rows = [(key, owner, head) for owner, (entry, lang) in enumerate(zip(entries, langs, strict=True)) for key, head in entry_keys(entry.text, lang)]
-    rows.sort()
+    rows = sorted(_rows(entries, langs, range(len(entries))))
+    owners, heads = np.array([row[1] for row in rows], dtype=np.int32), np.array([row[2] for row in rows], dtype=np.bool_)
+    return _index([row[0] for row in rows], owners, heads, entries)
+
+
+def edited_suggest(before: SuggestIndex, places: Rows, entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
+    """The index of ``entries`` when entry j of the one before has become ``places[j]``, or is gone where that is -1.
+
+    Only the keys of the others are made. Where those are many, all are: to find a place for each takes longer.
+    """
+    fresh = np.setdiff1d(np.arange(len(entries)), places)
+    if len(fresh) > FRESH_SHARE * len(entries):
+        return build_suggest(entries, langs)
+    rows = sorted(_rows(entries, langs, fresh.tolist()))
+    owners = places[before.owners] if len(places) else np.zeros(0, dtype=np.int64)
+    stay = owners >= 0
+    keys = StringFile.of(before.keys).kept(stay)
+    at = np.array([bisect_left(keys, row[0]) for row in rows], dtype=np.int64)
+    all_owners = np.insert(owners[stay], at, [row[1] for row in rows]).astype(np.int32)
+    heads = np.insert(before.heads[stay], at, [row[2] for row in rows])
+    return _index(keys.inserted(at, [row[0] for row in rows]), all_owners, heads, entries)
+
+
+def _rows(entries: Sequence[Entry], langs: Sequence[str], numbers: Iterable[int]) -> Iterator[tuple[str, int, bool]]:
+    """(key, entry, whether it is the entry's beginning) of all keys of some entries."""
+    for number in numbers:
+        for key, head in entry_keys(entries[number].text, langs[number]):
+            yield key, number, head
+
+
+def _index(keys: Sequence[str], owners: NDArray[np.int32], heads: NDArray[np.bool_], entries: Sequence[Entry]) -> SuggestIndex:
     order = sorted(range(len(entries)), key=lambda place: (not entries[place].title, len(entries[place].text), entries[place].text))
     ranks = np.zeros(len(entries), dtype=np.int32)
     ranks[order] = np.arange(len(entries))
-    return SuggestIndex(
-        keys=[row[0] for row in rows],
-        owners=np.array([row[1] for row in rows], dtype=np.int32),
-        heads=np.array([row[2] for row in rows], dtype=np.bool_),
-        texts=[entry.text for entry in entries],
-        documents=np.array([entry.document for entry in entries], dtype=np.int32),
-        ranks=ranks,
-    )
+    documents = np.array([entry.document for entry in entries], dtype=np.int32)
+    return SuggestIndex(keys, owners, heads, [entry.text for entry in entries], documents, ranks)
 
 
 @lru_cache(maxsize=100_000)

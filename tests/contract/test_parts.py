@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.bundle import StringFile
 from search.errors import BundleError
 from search.impacts import TermImpacts
 from search.keyword import MAX_SEGMENTS, KeywordEntry, WhooshIndex, write_index
 from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
 from search.ports import Impacts, KeywordIndex, VectorIndex
+from search.postings import Postings
+from search.records import StringFile
 from search.text import analyser
 from search.tokens import Token
 from search.vector import FaissVectors
@@ -131,7 +132,7 @@ DOCUMENTS = [["a", "b", "b"], ["b", "c"], ["c", "cd", "d"], []]
 def impacts(request: pytest.FixtureRequest, tmp_path: Path) -> Impacts:
     if request.param == "memory":
         return MemoryImpacts(DOCUMENTS)
-    built = TermImpacts.build(DOCUMENTS)
+    built = TermImpacts.of(Postings.of(DOCUMENTS))
     if request.param == "built":
         return built
     built.save(tmp_path / "impacts")
@@ -153,7 +154,7 @@ def test_weights_are_idf(impacts: Impacts) -> None:
 
 
 def test_documents_without_any_word_are_no_error() -> None:
-    assert TermImpacts.build([[], []]).scores([token("a")]).tolist() == [0, 0]
+    assert TermImpacts.of(Postings.of([[], []])).scores([token("a")]).tolist() == [0, 0]
 
 
 @pytest.fixture(params=["memory", "faiss", "8 bit", "saved", "saved 8 bit"])
@@ -206,9 +207,9 @@ def test_eight_bits_find_what_exact_vectors_find() -> None:
 
 def test_strings_are_read_one_at_a_time(tmp_path: Path) -> None:
     strings = ["", "パスワード", "a", "\ud800", ""]
-    StringFile.write(tmp_path / "s.bin", strings)
-    opened = StringFile(tmp_path / "s.bin")
+    StringFile.of(strings).save(tmp_path / "s.bin")
+    opened = StringFile.open(tmp_path / "s.bin")
     assert list(opened) == strings and opened[1:3] == strings[1:3] and len(opened) == 5
     (tmp_path / "s.bin").write_bytes(b"short")
     with pytest.raises(ValueError, match="cut short"):
-        StringFile(tmp_path / "s.bin")
+        StringFile.open(tmp_path / "s.bin")

@@ -1,0 +1,83 @@
+"""How often each word stands in each document: counted once, and after an edit only anew in what was edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from search.ports import Rows
+
+_WORDS, _STARTS, _ROWS, _COUNTS, _LENGTHS = "words.json", "starts.npy", "rows.npy", "counts.npy", "lengths.npy"
+
+
+@dataclass(frozen=True)
+class Postings:
+    """Column c is that of ``words[c]``: documents ``rows[starts[c]:starts[c + 1]]``, rising, have it ``counts`` times.
+
+    ``lengths`` has the number of tokens of each document.
+    """
+
+    words: Sequence[str]
+    starts: Rows
+    rows: Rows
+    counts: Rows
+    lengths: Rows
+
+    @classmethod
+    def of(cls, documents: Sequence[Sequence[str]]) -> Postings:
+        """Count the tokens of documents given in row order."""
+        vocabulary: dict[str, int] = {}
+        columns = np.fromiter((vocabulary.setdefault(token, len(vocabulary)) for tokens in documents for token in tokens), np.int64)
+        lengths = np.array([len(tokens) for tokens in documents], dtype=np.int64)
+        owners = np.repeat(np.arange(len(documents)), lengths)
+        # Of each word and document once, by word and then by document, with how often.
+        pairs, counts = np.unique(columns * max(1, len(documents)) + owners, return_counts=True)
+        return _laid_out(list(vocabulary), pairs, counts, lengths)
+
+    def edited(self, places: Rows, added: Mapping[int, Sequence[str]]) -> Postings:
+        """The postings when document r has become ``places[r]``, or is gone where that is -1, and ``added`` has the others by their rows."""
+        documents = int(np.count_nonzero(places >= 0)) + len(added)
+        new, new_rows = Postings.of(list(added.values())), np.fromiter(added, np.int64, len(added))
+        vocabulary = dict(zip(self.words, range(len(self.words)), strict=True))
+        new_columns = np.array([vocabulary.setdefault(word, len(vocabulary)) for word in new.words], dtype=np.int64)
+        stay = places[self.rows] >= 0
+        pairs = np.concatenate([(self._columns() * documents + places[self.rows])[stay], new_columns[new._columns()] * documents + new_rows[new.rows]])
+        counts = np.concatenate([self.counts[stay], new.counts])
+        # Nearly sorted already, which this way of sorting makes use of.
+        order = np.argsort(pairs, kind="stable")
+        lengths = np.zeros(documents, dtype=np.int64)
+        lengths[places[places >= 0]] = self.lengths[places >= 0]
+        lengths[new_rows] = new.lengths
+        return _laid_out(list(vocabulary), pairs[order], counts[order], lengths)
+
+    def save(self, folder: Path) -> None:
+        """Write the postings into an existing folder."""
+        (folder / _WORDS).write_bytes(orjson.dumps(self.words))
+        for name, array, kind in (
+            (_STARTS, self.starts, np.int64), (_ROWS, self.rows, np.int32), (_COUNTS, self.counts, np.int32), (_LENGTHS, self.lengths, np.int64)
+        ):  # fmt: skip
+            np.save(folder / name, array.astype(kind))
+
+    @classmethod
+    def open(cls, folder: Path) -> Postings:
+        """Open saved postings, what is large mapped into memory; raises OSError or ValueError when they are damaged."""
+        # Plain views of what is mapped: numpy's own kind of mapped array is slow to slice.
+        rows, counts = (np.asarray(np.load(folder / name, mmap_mode="r")) for name in (_ROWS, _COUNTS))
+        return cls(orjson.loads((folder / _WORDS).read_bytes()), np.load(folder / _STARTS), rows, counts, np.load(folder / _LENGTHS))
+
+    def _columns(self) -> Rows:
+        """The column of each pair of word and document."""
+        return np.repeat(np.arange(len(self.words)), np.diff(self.starts))
+
+
+def _laid_out(words: list[str], pairs: Rows, counts: Rows, lengths: Rows) -> Postings:
+    """Postings out of sorted pairs (column times the number of documents, plus row); words that no document has are left out."""
+    columns, rows = np.divmod(pairs, max(1, len(lengths)))
+    having = np.bincount(columns, minlength=len(words))
+    kept = np.flatnonzero(having)
+    starts = np.concatenate([[0], np.cumsum(having[kept])])
+    return Postings([words[column] for column in kept.tolist()], starts, rows, counts, lengths)
