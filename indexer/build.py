@@ -57,6 +57,10 @@ def quiet(_label: str, _done: int, _total: int) -> None:
     """A Progress that shows nothing."""
 
 
+# An article's title and questions that a query is held against, word by word.
+NAMED_TEXTS = 100
+
+
 @dataclass(frozen=True)
 class Paths:
     """Where a build reads and writes."""
@@ -306,17 +310,20 @@ def _token_key(article: Article) -> str:
 
 
 def tokenise(article: Article, key: str) -> DocumentTokens:
-    """Words, grams and surfaces of everything the keyword arm reads of an article."""
+    """What the keyword arm reads of an article, and what its title and questions name."""
     reader = analyser(article.lang)
     words: list[str] = []
     grams: list[str] = []
     surfaces: set[str] = set()
+    of_text: dict[str, tuple[str, ...]] = {}
     for text, times in keyword_text(article):
         analysed = reader.analyse(text)
         words += analysed.words * times
+        of_text[text] = analysed.words
         grams += analysed.grams * times
         surfaces.update(analysed.surfaces)
-    return DocumentTokens(key, words, grams, sorted(surfaces))
+    named = [sorted(set(of_text[text])) for text in question_texts(article)[:NAMED_TEXTS] if text]
+    return DocumentTokens(key, words, grams, sorted(surfaces), named)
 
 
 def embed(ready: _Ready, embedder: Embedder, cache: BuildCache, progress: Progress = quiet) -> tuple[Vectors | None, ModelStamp | None, int, str]:

@@ -126,7 +126,7 @@ class BuildCache:
 
     def store_tokens(self, tokens: DocumentTokens) -> None:
         """Remember the tokens of a text."""
-        stored = orjson.dumps([tokens.words, tokens.grams, tokens.surfaces]).decode()
+        stored = orjson.dumps([tokens.words, tokens.grams, tokens.surfaces, tokens.named]).decode()
         self._db.execute("insert or replace into tokens values (?, ?)", (tokens.key, stored))
 
     # --- vectors -------------------------------------------------------------------------------------------------

@@ -40,10 +40,15 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Everything an engine serves. ``passage_documents[i]`` is the document of passage i; passages of one stand together."""
+    """Everything an engine serves.
+
+    ``passage_documents[i]`` is the document of passage i; passages of one stand together. ``named`` gives the words of a document's title
+    and of each of its questions.
+    """
 
     documents: Sequence[Document]
     passage: Callable[[int], Passage]
+    named: Callable[[int], Sequence[Sequence[str]]]
     passage_documents: Rows
     impacts: Mapping[str, LanguageImpacts]
     keyword: KeywordIndex

@@ -23,7 +23,7 @@ from search.corpus import Corpus
 from search.errors import EmbedderUnavailable, ModelError
 from search.folding import fold
 from search.language import detect
-from search.marking import spans, words_of
+from search.marking import spans
 from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
 from search.ports import Comparison, Embedder, Rows, Vector
 from search.ranking import Question, Ranker, Ranking
@@ -39,8 +39,6 @@ SHOWN_PASSAGES = 64
 REMEMBERED = 512
 # A question is suggested by meaning from this centred cosine on; unrelated ones are at 0.
 SUGGESTED_NEAR = 0.5
-# Questions of an article that a query is held against, word by word.
-NAMED_QUESTIONS = 50
 MEANING_ARMS = frozenset({"passage", "question"})
 # Too few letters have no meaning yet.
 SHORTEST_MEANT = 4
@@ -257,7 +255,7 @@ class Engine:
         covered = float(evidence.coverage[first])
         own = self._langs if ranked.asked.lang not in self.corpus.impacts else [ranked.asked.lang]
         weight = math.log1p(max((telling_words(self.corpus.impacts[lang], ranked.asked.ready[lang].asked) for lang in own), default=0.0))
-        named = self._named(ranked.asked, self.corpus.documents[int(ranking.documents[first])])
+        named = self._named(ranked.asked, int(ranking.documents[first]))
         if evidence.passage is None or evidence.question is None:
             lead = covered - float(np.max(evidence.coverage[rest], initial=0.0))
             return Signs(covered, None, None, max(0.0, lead), weight, named)
@@ -265,11 +263,11 @@ class Engine:
         above = float(fusion.above_floor(evidence.question[[first]])[0])
         return Signs(covered, float(evidence.passage[first]), above, max(0.0, lead), weight, named)
 
-    def _named(self, asked: _Asked, document: Document) -> float:
+    def _named(self, asked: _Asked, row: int) -> float:
         """How much of the question one of the document's own questions names."""
-        texts = (document.title, *document.questions[:NAMED_QUESTIONS], *document.learned[:NAMED_QUESTIONS])
-        impacts, ready = self.corpus.impacts[document.lang], asked.ready[document.lang]
-        return max(named_in(impacts, ready.asked, {form for form, _, _ in words_of(document.lang, text)}) for text in texts)
+        lang = self.corpus.documents[row].lang
+        impacts, ready = self.corpus.impacts[lang], asked.ready[lang]
+        return max((named_in(impacts, ready.asked, set(forms)) for forms in self.corpus.named(row)), default=0.0)
 
     def _hit(self, ranked: _Ranked, place: int) -> Hit:
         asked, ranking = ranked.asked, ranked.ranking

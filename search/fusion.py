@@ -35,8 +35,8 @@ LEADERS, LEADERS_WIDTH = 3, 0.025
 KIN_STANDING, KIN_STANDING_WIDTH = 0.29, 0.07
 UNLIKE = 0.5
 # What the asked words in one sentence add, the more the less the question arm counts; where it counts for more than 1 - READ_FROM nothing.
-READING_WEIGHT = 0.3
-READ_FROM = 0.1
+READING_WEIGHT = 0.4
+READ_FROM = 0.2
 # Unrelated texts have about this cosine; it is where passage scores start from.
 BACKGROUND = 0.75
 # In another language than the asked one: found where nothing else is, not before an equal in their own.

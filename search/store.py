@@ -27,7 +27,7 @@ from search.suggest import Entry, SuggestIndex, build_suggest, edited_suggest
 from search.synonyms import Rule, Synonyms
 from search.vector import FaissVectors
 
-_DOCUMENTS, _PASSAGES, _IMPACTS = "documents.jsonl", "passages.jsonl", "impacts"
+_DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = "documents.jsonl", "passages.jsonl", "named.jsonl", "impacts"
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
 # Passages that were shown last stay in memory.
 PASSAGES_KEPT = 4096
@@ -37,12 +37,16 @@ _SUGGEST, _SUGGEST_KEYS, _SUGGEST_TEXTS = "suggest.npz", "suggest-keys.bin", "su
 
 @dataclass(frozen=True)
 class DocumentTokens:
-    """What the keyword arm reads of a document. ``key`` changes with them; an equal key means equal tokens."""
+    """What the keyword arm reads of a document, and the words of its title and of each question (``named``).
+
+    ``key`` changes with them; an equal key means equal tokens.
+    """
 
     key: str
     words: Sequence[str]
     grams: Sequence[str]
     surfaces: Sequence[str]
+    named: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None
     owners = np.array([rows[passage.article_id] for passage in contents.passages], dtype=np.int64)
     np.save(folder / "passage-documents.npy", owners)
     (folder / _SYNONYMS).write_text(json.dumps([vars(rule) for rule in contents.synonyms], ensure_ascii=False), encoding="utf-8")
+    _write_named(folder, contents, previous)
     _write_suggest(folder, contents, previous)
     return _write_keyword(folder, contents, previous)
 
@@ -102,6 +107,7 @@ def open_corpus(bundle: Bundle) -> Corpus:
         return Corpus(
             documents=documents,
             passage=read,
+            named=RecordFile(folder / _NAMED).__getitem__,
             passage_documents=np.load(folder / "passage-documents.npy"),
             impacts=_open_impacts(folder / _IMPACTS),
             keyword=WhooshIndex(folder / "whoosh"),
@@ -162,6 +168,17 @@ def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
         words, grams = TermImpacts.open(folder / f"{path.stem}-words"), TermImpacts.open(folder / f"{path.stem}-grams")
         opened[path.stem] = LanguageImpacts(np.load(path), words, grams)
     return opened
+
+
+def _write_named(folder: Path, contents: Contents, previous: Bundle | None) -> None:
+    before = {name: (row, key) for row, (name, key) in enumerate(known_keys(previous).items())}
+    known = RecordFile(previous.path / _NAMED) if previous is not None and before else None
+    lines: list[bytes] = []
+    for document, key in zip(contents.documents, contents.keys, strict=True):
+        row, old_key = before.get(document.id, (0, ""))
+        same = known is not None and old_key == key
+        lines.append(known.raw(row) if known is not None and same else orjson.dumps(contents.tokens[key].named, option=orjson.OPT_APPEND_NEWLINE))
+    RecordFile.write(folder / _NAMED, lines)
 
 
 def _write_suggest(folder: Path, contents: Contents, previous: Bundle | None) -> None:

@@ -19,7 +19,7 @@ from search.scripts import HANGUL
 from search.spelling import surfaces
 from search.tokens import Token, in_original
 
-VERSION = "6"
+VERSION = "7"
 """Changes whenever the same text would give other tokens; a bundle of another version is not opened."""
 
 

@@ -53,6 +53,7 @@ def memory_engine(articles: Sequence[Article], embedder: Embedder | None = None)
     corpus = Corpus(
         documents=documents,
         passage=lambda row: passages[row],
+        named=lambda row: tokens[row].named,
         passage_documents=np.array([rows[passage.article_id] for passage in passages]),
         impacts=impacts,
         keyword=MemoryKeywordIndex([(one.id, one.lang, " \n ".join(text for text, _ in keyword_text(one))) for one in articles]),
