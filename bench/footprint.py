@@ -1,8 +1,8 @@
 """Time and memory of the whole thing, used as an operator and a writer would.
 
-    python -m bench.footprint [--beir DIR] [--texts DIR] [--articles N] [--model-dir DIR] [--dtype auto|float32|bfloat16] [--json]
+    python -m bench.footprint [--beir DIR] [--texts DIR] [--dealt N] [--articles N] [--model-dir DIR] [--dtype auto|float32|bfloat16] [--json]
 
-Writes Markdown articles (the documents of a BEIR collection, plain texts, and made-up ones up to N), builds them in a process
+Writes Markdown articles (the documents of a BEIR collection, plain texts, the sample articles dealt anew, one sentence each), builds them in a process
 of its own, serves them, edits one article while it is being served, and asks questions over HTTP. Prints seconds, requests, and
 memory: the peak of the build, and the proportional set size (PSS) of all processes that serve.
 """
@@ -26,14 +26,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.corpus import made_articles, material
 from bench.retrieval import load
 from indexer.source import slugify
 
 
-def write_articles(folder: Path, beir: Path | None, texts: Path | None, count: int) -> int:
+def write_articles(folder: Path, flags: argparse.Namespace) -> int:
     """Write the articles as a writer would keep them; returns how many."""
-    written = 0
-    for title, body in _documents(beir, texts):
+    written, count = 0, flags.articles
+    for title, body in (*_documents(flags.beir, flags.texts), *_dealt(flags.dealt)):
         _write(folder, written, title, body)
         written += 1
     while written < count:
@@ -51,6 +52,14 @@ def _documents(beir: Path | None, texts: Path | None) -> Iterator[tuple[str, str
     for path in sorted(texts.glob("*.txt")) if texts else ():
         title, _, body = path.read_text(encoding="utf-8").strip().partition("\n")
         yield title.strip(), body
+
+
+def _dealt(count: int) -> Iterator[tuple[str, str]]:
+    """Articles of the length of real ones: sections of the sample articles dealt anew (bench.corpus)."""
+    if count:
+        source = material(Path("articles"))
+        for article in made_articles(source, 3 * count)[:count]:
+            yield article.title, "\n\n".join(f"## {section.heading}\n\n{section.text}" for section in article.sections)
 
 
 def _write(folder: Path, number: int, title: str, body: str) -> None:
@@ -122,7 +131,7 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
     articles, data = folder / "articles", folder / "var"
     data.mkdir()
     (data / "model").symlink_to(flags.model_dir.resolve())
-    figures: dict[str, float] = {"articles": write_articles(articles, flags.beir, flags.texts, flags.articles)}
+    figures: dict[str, float] = {"articles": write_articles(articles, flags)}
     figures["build_s"], figures["build_peak_mb"] = build(articles, data, flags.model)
     started = time.perf_counter()
     process, address = serve(articles, data, {"KB_EMBEDDING_DTYPE": flags.dtype, "KB_EMBEDDING_MODEL": flags.model})
@@ -164,7 +173,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--beir", type=Path, help="a collection in BEIR layout whose documents become articles")
     parser.add_argument("--texts", type=Path, help="a folder of .txt files that become articles, the first line the title")
-    parser.add_argument("--articles", type=int, default=0, help="made-up articles are added up to this many")
+    parser.add_argument("--dealt", type=int, default=0, help="this many articles of the sample articles' sections, dealt anew")
+    parser.add_argument("--articles", type=int, default=0, help="made-up articles of one sentence are added up to this many")
     parser.add_argument("--model", default="", help="as KB_EMBEDDING_MODEL")
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     parser.add_argument("--dtype", default="auto")

@@ -123,9 +123,12 @@ def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -
     with builds.building() as work, without_collector(), giving_way():
         cache = BuildCache(paths.cache)
         try:
-            articles, problems, sections = collect(paths.articles, cache, zone, progress)
-            synonyms, wrong = read_synonyms(paths.articles)
-            report = publish(builds, work, articles, paths.articles, sections, embedder, cache, progress, synonyms)
+            # The bundle before is read through for its checksums while the articles are read.
+            with ThreadPoolExecutor(1, "reading") as beside:
+                before = beside.submit(_previous, builds)
+                articles, problems, sections = collect(paths.articles, cache, zone, progress)
+                synonyms, wrong = read_synonyms(paths.articles)
+                report = publish(builds, work, articles, paths.articles, sections, embedder, cache, progress, synonyms, before.result)
             return report, [*problems, *wrong]
         finally:
             cache.close()
@@ -194,13 +197,16 @@ def publish(
     cache: BuildCache,
     progress: Progress = quiet,
     synonyms: Sequence[Rule] = (),
+    before: Callable[[], Bundle | None] = lambda: None,
 ) -> BuildReport:
-    """Turn articles into a bundle in ``work`` and make it the current one; nothing is published where nothing changed."""
+    """Turn articles into a bundle in ``work`` and make it the current one; nothing is published where nothing changed.
+
+    ``before`` gives the bundle to take over from what did not change.
+    """
     # What is written waits for disks and for numpy, the model for its own threads; beside each other they take half as long.
     with ThreadPoolExecutor(2, "writing") as beside:
-        before = beside.submit(_previous, builds)
         ready = _ready(articles, folder, sections, synonyms)
-        previous = before.result()
+        previous = before()
         stamp = _inputs(ready.hashes, ready.images, sections, synonyms, embedder)
         if previous is not None and _stored_inputs(previous) == stamp:
             return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
