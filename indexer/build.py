@@ -141,7 +141,7 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     """All articles that can be served, what is wrong with any, and the sections."""
     files, problems = walk(folder)
     articles: list[Article] = []
-    known = cache.articles(str(zone))
+    known = cache.articles()
     for number, file in enumerate(files, 1):
         article, found = _read_cached(file, cache, known, zone)
         problems += found
@@ -159,11 +159,11 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     return kept, [*problems, *section_problems, *duplicates, *check(collection)], sections
 
 
-def _read_cached(file: SourceFile, cache: BuildCache, known: Mapping[str, tuple[str, str | None, str]], zone: tzinfo) -> tuple[Article | None, list[Problem]]:
+def _read_cached(file: SourceFile, cache: BuildCache, known: Mapping[str, str], zone: tzinfo) -> tuple[Article | None, list[Problem]]:
     """An article and its problems; the last good version of a file that cannot be read now."""
     stamp = cache.stamp(file, str(zone))
-    before = cache.read(known[file.name], stamp) if file.name in known else None
-    if before is not None and before.current:
+    before = cache.read(file.name, known[file.name]) if file.name in known else None
+    if before is not None and known[file.name] == stamp:
         return before.article, list(before.problems)
     article, problems = _read_new(file, zone)
     last_good = before.article if before else None

@@ -11,7 +11,6 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +36,15 @@ create table if not exists vectors (key text primary key, vector blob not null);
 
 @dataclass(frozen=True)
 class CachedArticle:
-    """A file as it was last read. ``article`` is the last good version, ``current`` whether it is of the file as it is now."""
+    """A file as it was last read. ``article`` is the last good version."""
 
     article: Article | None
     problems: tuple[Problem, ...]
-    current: bool
+
+
+# (cache file, article's path) -> (stamp, what was kept under it).
+_kept: dict[tuple[str, str], tuple[str, CachedArticle]] = {}
+MOST_KEPT = 100_000
 
 
 class CacheDamaged(Exception):
@@ -53,6 +56,7 @@ class BuildCache:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         try:
             self._db = self._open(path)
         except sqlite3.DatabaseError as error:
@@ -74,23 +78,34 @@ class BuildCache:
 
     # --- articles ------------------------------------------------------------------------------------------------
 
-    def articles(self, zone: str) -> dict[str, tuple[str, str | None, str]]:
-        """path -> (stamp, record, problems) of every file read before."""
-        rows = self._db.execute("select path, stamp, record, problems from articles")
-        return {path: (stamp, record, problems) for path, stamp, record, problems in rows}
+    def articles(self) -> dict[str, str]:
+        """path -> stamp of every file read before."""
+        return dict(self._db.execute("select path, stamp from articles").fetchall())
 
     @staticmethod
     def stamp(file: SourceFile, zone: str) -> str:
         """Changes with the file, the renderer and the time zone that dates without one are read in."""
         return f"{file.size}:{file.mtime_ns}:{RENDER_VERSION}:{zone}"
 
-    @staticmethod
-    def read(stored: tuple[str, str | None, str], stamp: str) -> CachedArticle:
-        """A stored row as values."""
-        known_stamp, record, problems = stored
+    def read(self, path: str, stamp: str) -> CachedArticle:
+        """What was kept of a file under that stamp.
+
+        Remembered while the process lives: a site that builds at every save reads again only what was saved.
+        """
+        place = (str(self._path), path)
+        before = _kept.get(place)
+        if before is None or before[0] != stamp:
+            before = (stamp, self._stored(path))
+            _kept[place] = before
+            if len(_kept) > MOST_KEPT:
+                del _kept[next(iter(_kept))]
+        return before[1]
+
+    def _stored(self, path: str) -> CachedArticle:
+        record, problems = self._db.execute("select record, problems from articles where path = ?", (path,)).fetchone()
         try:
-            article = _article_of(record) if record else None
-            return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)), known_stamp == stamp)
+            article = article_from_json(orjson.loads(record)) if record else None
+            return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)))
         except (ValueError, KeyError, TypeError) as error:
             raise CacheDamaged(str(error)) from error
 
@@ -175,12 +190,6 @@ class BuildCache:
             stored = [key for (key,) in self._db.execute(f"select key from {table}")]
             self._db.executemany(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
         self._db.commit()
-
-
-@lru_cache(maxsize=20_000)
-def _article_of(record: str) -> Article:
-    """The article of a record. Remembered: a site that builds at every save reads again only what was saved."""
-    return article_from_json(orjson.loads(record))
 
 
 def vector_key(fingerprint: str, kind: Kind, text: str) -> str:

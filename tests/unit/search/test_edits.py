@@ -74,3 +74,11 @@ def test_strings_are_taken_out_and_put_between_others() -> None:
     strings = StringFile.of(["a", "返品", "", "z"]).kept(np.array([True, True, False, True]))
     assert list(strings.inserted(np.array([0, 1, 1, 3]), ["0", "b", "é", "終"])) == ["0", "a", "b", "é", "返品", "z", "終"]
     assert list(StringFile.of([]).inserted(np.array([0]), ["x"])) == ["x"]
+
+
+def test_an_edit_that_only_takes_out_leaves_the_others_suggestions() -> None:
+    before = [Entry(row, text, True) for row, text in enumerate(TITLES)]
+    langs = ["en" if entry.text.isascii() else "ja" for entry in before]
+    left = edited_suggest(build_suggest(before, langs), np.array([*range(len(TITLES) - 1), -1]), before[:-1], langs[:-1])
+    everything = np.ones(len(TITLES), dtype=np.bool_)
+    assert left.find("へんきん", everything, everything, 5) == [(1, "返金の時期")] and left.find("wi", everything, everything, 5) == []
