@@ -58,6 +58,10 @@ function suggestFor(input) {
   function select(index) {
     const all = options();
     if (!all.length) return;
+    // A list that is being walked does not change any more.
+    clearTimeout(timer);
+    clearTimeout(later);
+    if (asked) asked.abort();
     active = (index + all.length + 1) % (all.length + 1);
     all.forEach((option, place) => option.setAttribute("aria-selected", String(place === active)));
     if (active === all.length) {
