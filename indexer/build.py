@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import logging
-import re
 import shutil
 import sqlite3
 import time
@@ -13,52 +11,36 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
-from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-import numpy as np
 import orjson
 
-from indexer.cache import BuildCache, CacheDamaged, token_key, vector_key
-from indexer.check import Collection, check, image_file, without_duplicates
+from indexer.cache import BuildCache, CacheDamaged
+from indexer.check import Collection, check, without_duplicates
 from indexer.editing import read_learned
+from indexer.embedding import embed, vector_keys
 from indexer.errors import BuildFailed
 from indexer.library import write_library
-from indexer.model import Article, BuildReport, Problem, SectionInfo, once_an_article
-from indexer.passages import keyword_text, question_texts, to_document, to_passages
+from indexer.linking import link
+from indexer.model import Article, BuildReport, Problem, SectionInfo
+from indexer.passages import to_document, to_passages
+from indexer.progress import Progress, quiet
 from indexer.render import VERSION as RENDER_VERSION
-from indexer.render import render, resolve
+from indexer.render import render
 from indexer.sections import read_sections
 from indexer.source import SourceFile, read, require_folder, walk
 from indexer.synonyms import read_synonyms
-from search.bundle import SCHEMA, Builds, Bundle, ModelStamp
-from search.centring import centre, centres_of
-from search.errors import BundleError, EmbedderUnavailable, ModelError
-from search.fusion import Scale
+from indexer.tokenising import analyse, key_of
+from search.bundle import SCHEMA, Builds, Bundle
+from search.errors import BundleError, EmbedderUnavailable
 from search.heap import giving_way, without_collector
 from search.model import Document, Passage
-from search.ports import Embedder, Vector
-from search.store import Contents, DocumentTokens, Vectors, known_keys, write_impacts, write_texts, write_vectors
+from search.ports import Embedder
+from search.store import Contents, known_keys, write_impacts, write_texts, write_vectors
 from search.synonyms import Rule
 from search.text import VERSION as ANALYSER_VERSION
-from search.text import analyser
-from search.warming import OffEmbedder
 
 log = logging.getLogger("indexer.build")
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done so far, total)."""
-
-_HREF = re.compile(r'(<a\s[^>]*?)href="([^"]*)"')
-_SRC = re.compile(r'(<img\s[^>]*?)src="([^"]*)"')
-
-
-def quiet(_label: str, _done: int, _total: int) -> None:
-    """A Progress that shows nothing."""
-
-
-# An article's title and questions that a query is held against, word by word.
-NAMED_TEXTS = 100
 
 
 @dataclass(frozen=True)
@@ -203,17 +185,17 @@ def publish(
 
     ``before`` gives the bundle to take over from what did not change.
     """
+    ready = _ready(articles, folder, sections, synonyms)
+    previous = before()
+    stamp = _inputs(ready.hashes, ready.images, sections, synonyms, embedder)
+    if previous is not None and _stored_inputs(previous) == stamp:
+        return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
+    contents = Contents(ready.documents, ready.passages, ready.token_keys, analyse(ready.articles, known_keys(previous), cache, progress), synonyms)
     # What is written waits for disks and for numpy, the model for its own threads; beside each other they take half as long.
     with ThreadPoolExecutor(2, "writing") as beside:
-        ready = _ready(articles, folder, sections, synonyms)
-        previous = before()
-        stamp = _inputs(ready.hashes, ready.images, sections, synonyms, embedder)
-        if previous is not None and _stored_inputs(previous) == stamp:
-            return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
-        contents = Contents(ready.documents, ready.passages, ready.token_keys, analyse(ready.articles, known_keys(previous), cache, progress), synonyms)
         impacts = beside.submit(write_impacts, work, contents, previous)
         written = beside.submit(_write, work, ready, contents, previous)
-        vectors, model, embedded, degraded = embed(ready, embedder, cache, progress)
+        vectors, model, embedded, degraded = embed(ready.articles, embedder, cache, progress)
         progress("writing the index", 0, 1)
         impacts.result()
         reused = written.result()
@@ -228,7 +210,7 @@ def publish(
     cache.prune_tokens(set(ready.token_keys))
     if model is not None:
         # Only then: a build without the model must not throw away what the model made.
-        cache.prune_vectors({key for keys in _all_vector_keys(ready, embedder) for key in keys})
+        cache.prune_vectors({key for keys in vector_keys(ready.articles, embedder) for key in keys})
     changed = _changed(ready.hashes, previous)
     return BuildReport(bundle.version, len(ready.articles), len(ready.passages), embedded, changed, degraded=degraded)
 
@@ -243,134 +225,9 @@ def _ready(articles: Sequence[Article], folder: Path, sections: Mapping[str, Sec
         sections=sections,
         images=images,
         passages=[passage for article in linked for passage in to_passages(article)],
-        token_keys=[_token_key(article) for article in linked],
+        token_keys=[key_of(article) for article in linked],
         synonyms=synonyms,
     )
-
-
-def link(articles: Sequence[Article], folder: Path) -> tuple[list[Article], dict[str, Path]]:
-    """Articles with their links turned to ids and their images to names in the bundle, and those images' files."""
-    ids = {article.path: article.id for article in articles}
-    names: dict[str, str] = {}
-    images: dict[str, Path] = {}
-    for target in {link.target for article in articles for link in article.links if link.image}:
-        path = image_file(folder, target)
-        if path is not None:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
-            names[target] = f"{digest}{path.suffix.lower()}"
-            images[names[target]] = path
-    return [_linked(article, ids, names) for article in articles], images
-
-
-def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) -> Article:
-    if not article.links:
-        return article
-
-    def href(match: re.Match[str]) -> str:
-        try:
-            parts = urlsplit(html.unescape(match.group(2)))
-        except ValueError:
-            return f'{match.group(1)}class="broken-link"'
-        if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
-            return match.group()
-        target = ids.get(resolve(article.path, unquote(parts.path)))
-        anchor = f"#{parts.fragment}" if parts.fragment else ""
-        return f'{match.group(1)}href="kb:{target}{html.escape(anchor)}"' if target else f'{match.group(1)}class="broken-link"'
-
-    def src(match: re.Match[str]) -> str:
-        target = resolve(article.path, unquote(html.unescape(match.group(2)).split("#")[0].split("?")[0]))
-        return f'{match.group(1)}src="kb-image:{names[target]}" loading="lazy"' if target in names else match.group()
-
-    cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
-    before, text = _last_linked(article), _SRC.sub(src, _HREF.sub(href, article.html))
-    if not before or (before[-1].html, before[-1].cover) != (text, cover):
-        # The same object as at the last build where nothing became of its links: what was made of it is kept with it.
-        before[:] = [replace(article, html=text, cover=cover)]
-    return before[-1]
-
-
-@once_an_article
-def _last_linked(article: Article) -> list[Article]:
-    """Room for the article with its links turned, as the last build had it."""
-    return []
-
-
-def analyse(articles: Sequence[Article], before: Mapping[str, str], cache: BuildCache, progress: Progress = quiet) -> dict[str, DocumentTokens]:
-    """The tokens, by key, of the articles whose key is not the one of ``before`` (by id); from the cache where the text was met before."""
-    keyed = {_token_key(article): article for article in articles if before.get(article.id) != _token_key(article)}
-    wanted = list(keyed)
-    found = cache.tokens(wanted)
-    missing = [key for key in wanted if key not in found]
-    for number, key in enumerate(missing, 1):
-        found[key] = tokenise(keyed[key], key)
-        cache.store_tokens(found[key])
-        if number % 20 == 0 or number == len(missing):
-            progress("analysing", number, len(missing))
-    cache.commit()
-    return found
-
-
-@once_an_article
-def _token_key(article: Article) -> str:
-    return token_key(article.lang, keyword_text(article), to_document(article).open_to_all)
-
-
-def tokenise(article: Article, key: str) -> DocumentTokens:
-    """What the keyword arm reads of an article, and what its title and questions name."""
-    reader = analyser(article.lang)
-    words: list[str] = []
-    grams: list[str] = []
-    surfaces: set[str] = set()
-    of_text: dict[str, tuple[str, ...]] = {}
-    for text, times in keyword_text(article):
-        analysed = reader.analyse(text)
-        words += analysed.words * times
-        of_text[text] = analysed.words
-        grams += analysed.grams * times
-        surfaces.update(analysed.surfaces)
-    named = [sorted(set(of_text[text])) for text in question_texts(article)[:NAMED_TEXTS] if text]
-    return DocumentTokens(key, words, grams, sorted(surfaces), named)
-
-
-def embed(ready: _Ready, embedder: Embedder, cache: BuildCache, progress: Progress = quiet) -> tuple[Vectors | None, ModelStamp | None, int, str]:
-    """(vectors, the model's stamp, texts embedded, why there are none)."""
-    if not ready.passages:
-        return None, None, 0, "empty"
-    if isinstance(embedder, OffEmbedder):
-        return None, None, 0, embedder.state
-    try:
-        of_passages, of_questions = _all_vector_keys(ready, embedder)
-        questions = [(row, text) for row, article in enumerate(ready.articles) for text in question_texts(article)]
-
-        def passage(place: int) -> str:
-            return ready.passages[place].embedded_text
-
-        def question(place: int) -> str:
-            return questions[place][1]
-
-        passages, first = cache.vectors(embedder, of_passages, passage, "passage", partial(progress, "embedding passages"))
-        asked, second = cache.vectors(embedder, of_questions, question, "query", partial(progress, "embedding questions"))
-        langs = [ready.articles[row].lang for row, _ in questions]
-        centres = centres_of(asked, langs, embedder.calibrated)
-        centred = centre(asked, langs, centres)
-        scales = (None, None) if embedder.calibrated else (measure_scale(passages, asked), measure_scale(centred, centred))
-        stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
-    except EmbedderUnavailable as unavailable:
-        return None, None, 0, unavailable.reason
-    except ModelError as error:
-        log.error("indexing for keyword search alone: %s", error)
-        return None, None, 0, "failed"
-    owners = np.array([row for row, _ in questions], dtype=np.int64)
-    return Vectors(passages, centred, owners, centres), stamp, first + second, ""
-
-
-def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
-    """Mean and spread of the cosines between samples of two sets of texts; almost all of them are unrelated."""
-    chance = np.random.default_rng(0)
-    some = left[chance.permutation(len(left))[:sample]]
-    others = right[chance.permutation(len(right))[:sample]]
-    cosines = some @ others.T
-    return Scale(float(cosines.mean()), max(float(cosines.std()), 1e-3))
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------
@@ -425,29 +282,6 @@ def _stored_inputs(bundle: Bundle) -> str:
         return (bundle.path / "inputs.txt").read_text(encoding="utf-8")
     except OSError:
         return ""
-
-
-def _all_vector_keys(ready: _Ready, embedder: Embedder) -> tuple[list[str], list[str]]:
-    """The keys of all passages' and all questions' vectors."""
-    fingerprint = embedder.fingerprint
-    each = [_vector_keys(article, fingerprint) for article in ready.articles]
-    return [key for passages, _ in each for key in passages], [key for _, questions in each for key in questions]
-
-
-def _vector_keys(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
-    """The keys of an article's passages' and questions' vectors under a model."""
-    known = _known_vector_keys(article)
-    if fingerprint not in known:
-        known.clear()
-        passages = [vector_key(fingerprint, "passage", passage.embedded_text) for passage in to_passages(article)]
-        known[fingerprint] = passages, [vector_key(fingerprint, "query", text) for text in question_texts(article)]
-    return known[fingerprint]
-
-
-@once_an_article
-def _known_vector_keys(article: Article) -> dict[str, tuple[list[str], list[str]]]:
-    """Room for an article's keys under the model that is at work."""
-    return {}
 
 
 def _changed(hashes: Mapping[str, str], previous: Bundle | None) -> tuple[str, ...]:

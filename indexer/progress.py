@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done so far, total)."""
+
+
+def quiet(_label: str, _done: int, _total: int) -> None:
+    """A Progress that shows nothing."""
 
 
 class Bar:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from indexer.build import Paths, Progress, collect, publish, quiet
+from indexer.build import Paths, collect, publish
 from indexer.cache import BuildCache
 from indexer.model import Article, Problem
+from indexer.progress import Progress, quiet
 from indexer.synonyms import read_synonyms
 from search.bundle import Builds
 from search.engine import Engine

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from indexer.build import Paths, Progress, build, quiet
+from indexer.build import Paths, build
 from indexer.model import BuildReport
+from indexer.progress import Progress, quiet
 from indexer.trial import Trial, try_article
 from indexer.watch import watch
 from kb_app.accounts.store import UserStore

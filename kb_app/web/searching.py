@@ -89,6 +89,9 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
     if results.verdict == "none" and not results.problem:
         shown = results.hits[:NEAREST] if form.page == 1 else ()
         results = replace(results, hits=shown, total=min(results.total, NEAREST), relevant=results.relevant[:NEAREST])
+    else:
+        # A page shows what it counts.
+        results = replace(results, hits=results.hits[: max(0, results.total - offset)])
     cards = [library.cards[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
     return Found(

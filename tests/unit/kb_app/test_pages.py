@@ -1,5 +1,6 @@
 """What a visitor sees, page by page."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_home_offers_topics_featured_and_recent_articles(site: FlaskClient) -> N
 def test_results_mark_words_and_offer_filters(site: FlaskClient) -> None:
     html = page(site, "/ja/search?q=返金 パスワード")
     assert "<mark>返金</mark>" in html and "section=" in html and "noindex" in html
+
+
+@pytest.mark.parametrize("query", ["パスワードを忘れた", "reset a password"])
+def test_results_show_as_many_articles_as_they_count(by_words: FlaskClient, query: str) -> None:
+    html = page(by_words, f"/ja/search?q={query}")
+    counted = re.search(r'results-count">(\d+)', html)
+    assert counted and int(counted[1]) == html.count('class="hit"')
 
 
 def test_results_in_another_language_are_labelled(site: FlaskClient) -> None:
