@@ -59,6 +59,8 @@ class BuildCache:
         self._path = path
         try:
             self._db = self._open(path)
+        except sqlite3.OperationalError:  # a full disk, not a damaged file: what is in it is kept
+            raise
         except sqlite3.DatabaseError as error:
             log.warning("%s was damaged (%s) and is made anew", path, error)
             path.unlink()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from indexer.build import Paths, build
-from indexer.errors import ArticlesFolderError
+from indexer.errors import ArticlesFolderError, BuildFailed
 from indexer.library import Library
 from indexer.trial import failed_tests
 from search.bundle import Builds
@@ -186,6 +186,16 @@ def test_a_damaged_cache_is_made_anew(folder: Path, data: Path) -> None:
     paths.cache.parent.mkdir(parents=True)
     paths.cache.write_bytes(os.urandom(5_000))
     assert build(paths, HashEmbedder()).articles == 3
+
+
+def test_a_cache_that_cannot_be_opened_now_is_no_damaged_one(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_folder(folder, data)
+    kept = Paths(folder, data).cache.read_bytes()
+    # As on a full disk: sqlite cannot carry out what it is told, and nothing is wrong with the file.
+    monkeypatch.setattr("indexer.cache._TABLES", "insert into nowhere values (1);")
+    with pytest.raises(BuildFailed, match="could not be written"):
+        build_folder(folder, data)
+    assert Paths(folder, data).cache.read_bytes() == kept
 
 
 def test_a_record_of_the_cache_that_no_build_wrote_is_made_anew(folder: Path, data: Path) -> None:
