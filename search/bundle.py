@@ -27,7 +27,7 @@ from search.fusion import Scale
 
 log = logging.getLogger("search.bundle")
 
-SCHEMA = 5
+SCHEMA = 6
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3

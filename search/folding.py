@@ -106,6 +106,8 @@ def clean(text: str) -> str:
 
 def fold_with_offsets(text: str) -> Folded:
     """The same as ``fold`` with the way back into the original."""
+    if text.isascii() and text.isprintable():
+        return Folded(text.lower(), range(len(text)), range(1, len(text) + 1))
     if _FOLLOWS.search(text):
         clusters = [(match.start(), match.end(), _fold_cluster(match.group())) for match in _CLUSTER.finditer(text)]
     elif set(map(_LENGTHS.__getitem__, text)) <= {1}:

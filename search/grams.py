@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from search.folding import fold_kana, fold_sounds
+from search.model import Span
 from search.scripts import IDEOGRAPH, RUN, WRITTEN_OUT
 from search.tokens import Token
 
@@ -72,6 +73,32 @@ def grams_of(folded: str, tail: bool) -> Iterator[Token]:
             yield Token(last.char, last.start, last.end)
         elif len(cells) == 1 and IDEOGRAPH.match(last.char):
             yield Token(last.char, last.start, last.end, prefix=True)
+
+
+def gram_places(folded: str, grams: Collection[str]) -> list[Span]:
+    """Where a folded text holds some pairs of characters, as ``grams_of`` cuts it, in any order."""
+    kana = fold_kana(folded)
+    if "ヴ" in kana:
+        return [(gram.start, gram.end) for gram in grams_of(folded, tail=False) if gram.text in grams]
+    # Looked for as they stand, without the long-vowel marks that do not sound: a tenth of the time of cutting the text.
+    silent = [at for at, char in enumerate(kana) if char == "ー" and _ends_kana_word(folded, at)] if "ー" in kana else []
+    sounding = "".join(char for at, char in enumerate(kana) if at not in silent) if silent else kana
+    found: list[Span] = []
+    for gram in grams:
+        at = sounding.find(gram) if len(gram) == 2 else -1
+        while at >= 0:
+            found.append((_with(silent, at), _with(silent, at + 1) + 1))
+            at = sounding.find(gram, at + 1)
+    return found
+
+
+def _with(silent: Sequence[int], at: int) -> int:
+    """Where a character stood before the marks at ``silent`` (in order) were left out."""
+    for place in silent:
+        if place > at:
+            break
+        at += 1
+    return at
 
 
 def telling_grams(folded: str, grams: list[Token], telling: Sequence[Token]) -> list[Token]:

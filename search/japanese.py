@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.folding import fold, fold_kana, fold_sounds
 from search.latin import ENGLISH_FUNCTION_WORDS, latin_words
-from search.scripts import IDEOGRAPH, LATIN, RUN
+from search.scripts import IDEOGRAPH, RUN, latin_runs
 from search.tokens import Token
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def japanese_words(folded: str, spoken: set[tuple[str, str]] | None = None) -> I
     ``spoken`` gathers (surface, reading in katakana) of the words written with ideographs.
     """
     covered = bytearray(len(folded))
-    for match in LATIN.finditer(folded):
+    for match in latin_runs(folded):
         covered[match.start() : match.end()] = b"\1" * (match.end() - match.start())
     yield from latin_words(folded, lambda word: word)
     for start, end, morpheme in _morphemes(folded):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from threading import local
 
-from search.scripts import LATIN, SPACELESS
+from search.scripts import SPACELESS, latin_runs
 from search.tokens import Token
 
 # Languages whose words Snowball can stem, by their code.
@@ -31,6 +31,7 @@ ENGLISH_FUNCTION_WORDS = frozenset(
 )
 
 _ALPHANUMERIC = re.compile(rf"[^\W\d_{SPACELESS}]+|\d+")
+_ALPHANUMERIC_ASCII = re.compile(r"[A-Za-z]+|\d+")
 _SEPARATORS = re.compile(r"[-'._/&@]")
 _POSSESSIVE = re.compile(r"'s?$|'s(?=\W|$)")
 
@@ -39,7 +40,7 @@ Stem = Callable[[str], str]
 
 def latin_words(folded: str, stem: Stem) -> Iterator[Token]:
     """Words of a folded text; of a compound it, joined, and its parts."""
-    for match in LATIN.finditer(folded):
+    for match in latin_runs(folded):
         run, start = match.group(), match.start()
         if run.isalpha():
             yield Token(stem(run), start, match.end())
@@ -54,7 +55,7 @@ def latin_words(folded: str, stem: Stem) -> Iterator[Token]:
 
 def _parts(run: str) -> list[tuple[str, int]]:
     """Letters and digits of a compound apart: e-502 -> 502 (single letters tell nothing), iphone15 -> iphone, 15."""
-    found = [(match.group(), match.start()) for match in _ALPHANUMERIC.finditer(run)]
+    found = [(match.group(), match.start()) for match in (_ALPHANUMERIC_ASCII if run.isascii() else _ALPHANUMERIC).finditer(run)]
     kept = [(part, at) for part, at in found if len(part) > 1 or part.isdigit()]
     return kept if len(found) > 1 and kept else []
 

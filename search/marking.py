@@ -3,53 +3,84 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise
 
-from search.folding import fold_kana, fold_with_offsets
-from search.grams import cells_of
+from search.folding import Folded, fold_kana, fold_to_kana, fold_with_offsets
+from search.grams import gram_places
+from search.latin import latin_words
 from search.model import Span
+from search.scripts import IDEOGRAPH
 from search.text import analyser
 
 Stretches = tuple[tuple[str, int, int], ...]
-"""(form, start, end) of one word or character after another."""
+"""(form, start, end) of one word after another."""
 
 _SENTENCE = re.compile(r"[^\n。！？]+[。！？\n]?|[。！？\n]")
 
 
 def spans(lang: str, text: str, words: set[str], grams: set[str]) -> list[Span]:
     """Stretches of ``text`` that hold one of the words, or grams in a row: one bigram alone marks half of other words."""
-    found, left = _written_out(text, words) if lang == "ja" else ([], words)
-    if left:
-        found += [(start, end) for word, start, end in words_of(lang, text) if word in left]
-    rows = merge_spans([place for run in _runs_of(text) for place in _gram_places(run, grams)]) if grams else []
+    folded = fold_with_offsets(text)
+    found = _japanese(text, folded, words) if lang == "ja" else [(start, end) for word, start, end in words_of(lang, text) if word in words]
+    rows = merge_spans([folded.span(start, end) for start, end in gram_places(folded.text, grams)]) if grams else []
     return merge_spans(found + [row for row in rows if row[1] - row[0] > 2])
 
 
-def _written_out(text: str, words: set[str]) -> tuple[list[Span], set[str]]:
-    """Where Japanese words stand as they are, and the words that may stand in another form: for those a text must be analysed.
-
-    A word whose first character is nowhere in the text does not stand in it in any form.
-    """
-    folded = fold_with_offsets(text)
+def _japanese(text: str, folded: Folded, words: set[str]) -> list[Span]:
+    """Where Japanese words stand: as they are written if they do, else in another form, and only sentences that may hold one are analysed."""
     kana = fold_kana(folded.text)
     found: list[Span] = []
-    left: set[str] = set()
+    codes: set[str] = set()
+    forms: dict[str, re.Pattern[str]] = {}
     for word in words:
         key = _kana_key(word)
-        places = list(_places(key, kana)) if len(key) > 1 and not key.isascii() else []
-        found += [folded.span(at, at + len(key)) for at in places]
-        if not places and key[:1] in kana:
-            left.add(word)
-    return found, left
+        if key[:1] not in kana:
+            continue
+        if key.isascii():
+            codes.add(word)
+            continue
+        stands = list(_places(key, kana) if len(key) > 1 else _alone(key, kana))
+        found += stands
+        if not stands and (len(key) > 1 or not IDEOGRAPH.match(key)):
+            forms[word] = _other_forms(key)
+    if codes:
+        found += [(token.start, token.end) for token in latin_words(folded.text, str) if token.text in codes]
+    found = [folded.span(start, end) for start, end in found]
+    return found + list(_in_other_forms(text, kana if folded.in_place else None, forms))
 
 
-def _places(key: str, text: str) -> Iterator[int]:
+def _in_other_forms(text: str, kana: str | None, forms: Mapping[str, re.Pattern[str]]) -> Iterator[Span]:
+    """Where words stand in another form; ``kana`` is the folded text where each character stands where it stood."""
+    for at, sentence in _sentences(text) if forms else ():
+        own = fold_to_kana(sentence) if kana is None else kana[at : at + len(sentence)]
+        meant = {word for word, pattern in forms.items() if pattern.search(own)}
+        if meant:
+            yield from ((at + start, at + end) for word, start, end in _words_in("ja", sentence) if word in meant)
+
+
+def _places(key: str, text: str) -> Iterator[Span]:
     at = text.find(key)
     while at >= 0:
-        yield at
+        yield at, at + len(key)
         at = text.find(key, at + len(key))
+
+
+def _alone(char: str, text: str) -> Iterator[Span]:
+    """Where a word of one character stands by itself: an ideograph between others is part of another word."""
+    if IDEOGRAPH.match(char):
+        for at, end in _places(char, text):
+            if not IDEOGRAPH.match(text[end : end + 1]) and not IDEOGRAPH.match(text[max(0, at - 1) : at]):
+                yield at, end
+
+
+@lru_cache(maxsize=4096)
+def _other_forms(key: str) -> re.Pattern[str]:
+    """How a word's other forms begin: with its first two kana, or its first ideograph and after it kana or its next one (申し込み, 申込)."""
+    if not IDEOGRAPH.match(key):
+        return re.compile(re.escape(key[:2]))
+    following = "|".join(["[\u3041-\u3096\u30a1-\u30fa\u30fc]", "$", *IDEOGRAPH.findall(key[1:])[:1]])
+    return re.compile(f"{re.escape(key[0])}(?:{following})")
 
 
 @lru_cache(maxsize=4096)
@@ -58,22 +89,9 @@ def _kana_key(word: str) -> str:
     return fold_kana(word)
 
 
-def _gram_places(run: Stretches, grams: set[str]) -> Iterator[Span]:
-    for (left, start, _), (right, _, end) in pairwise(run):
-        if left + right in grams:
-            yield start, end
-
-
 def words_of(lang: str, text: str) -> Stretches:
     """(form, start, end) of every word of a text."""
     return tuple((form, at + start, at + end) for at, sentence in _sentences(text) for form, start, end in _words_in(lang, sentence))
-
-
-def _runs_of(text: str) -> Iterator[Stretches]:
-    """(character, start, end) of each of a text's runs without spaces."""
-    for at, sentence in _sentences(text):
-        for run in _runs_in(sentence):
-            yield tuple((char, at + start, at + end) for char, start, end in run)
 
 
 def _sentences(text: str) -> Iterator[tuple[int, str]]:
@@ -86,12 +104,6 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
 @lru_cache(maxsize=8192)
 def _words_in(lang: str, sentence: str) -> Stretches:
     return tuple((token.text, token.start, token.end) for token in analyser(lang).words(sentence))
-
-
-@lru_cache(maxsize=8192)
-def _runs_in(sentence: str) -> tuple[Stretches, ...]:
-    folded = fold_with_offsets(sentence)
-    return tuple(tuple((cell.char, *folded.span(cell.start, cell.end)) for cell in run) for run in cells_of(folded.text))
 
 
 def merge_spans(spans: list[Span]) -> list[Span]:

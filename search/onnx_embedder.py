@@ -1,4 +1,4 @@
-"""Embeds with onnxruntime, without torch: the bundled model for serving. The only file that imports onnxruntime."""
+"""Embeds with onnxruntime, without torch: the bundled model for serving."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from search.bundled_model import Progress, quiet
 from search.embedder import bundled_fingerprint, unit
 from search.errors import ModelError
 from search.onnx_export import GRAPH, ensure_export
+from search.onnx_session import GraphError, open_graph
 from search.pieces import PIECES, Pieces
 from search.ports import Kind, Vector
 
@@ -93,19 +94,9 @@ class OnnxEmbedder:
         return unit(session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0])
 
     def _open(self, threads: int) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Threads that sleep between two steps of one question take as long as one thread alone; those that go on waiting when it is
-        # done take the time of others.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        options.log_severity_level = 3
-        # Else the memory of the longest text ever met is kept.
-        options.enable_cpu_mem_arena = False
         try:
-            return onnxruntime.InferenceSession(str(self._graph), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own errors have no common base
+            return open_graph(self._graph, threads)
+        except GraphError as error:
             raise ModelError(f"{self._graph} cannot be opened: {error}. Remove {self._graph.parent} and start again.") from error
 
 

@@ -1,4 +1,4 @@
-"""Writes the bundled model as an ONNX graph for serving. The only file that imports onnx.
+"""Writes the bundled model as an ONNX graph for serving, and products with a matrix. The only file that imports onnx.
 
 The graph is written node by node from the weights: it then needs no torch to be made, and uses onnxruntime's fused attention and
 normalisation. Matrices are whole numbers up to 80 with a scale a column, multiplied by 8-bit inputs that are scaled while it runs
@@ -36,7 +36,7 @@ _MICROSOFT = "com.microsoft"
 # inputs side by side so seldom that 63, which always fits, loses more by its rounding.
 LARGEST = 80
 _REACH = Path(__file__).parent / "data" / "input_reach.npz"
-_FLOAT = 1  # onnx.TensorProto's number
+_FLOAT, _INT64 = 1, 7  # onnx.TensorProto's numbers
 
 Array = NDArray[Any]
 Weights = Mapping[str, Array]
@@ -88,6 +88,16 @@ class _Graph:
         brought = self.product(self.node("Div", [source, largest], f"{output}.unit"), weights, f"{output}.brought")
         back = self.node("Mul", [brought, largest], f"{output}.back")
         return self.node("Add", [back, self.array(f"{output}.b", bias)], output)
+
+
+PRODUCT_IN, PRODUCT_OUT = "vector", "products"
+
+
+def write_product(path: Path, rows: Array) -> None:
+    """Write a graph that multiplies one vector with each of the rows, shape (rows, dimension), in whole numbers."""
+    graph = _Graph()
+    graph.product(PRODUCT_IN, rows, PRODUCT_OUT)
+    path.write_bytes(_whole(graph, (PRODUCT_IN, _FLOAT, [1, rows.shape[1]]), (PRODUCT_OUT, _FLOAT, [1, len(rows)])).SerializeToString())
 
 
 def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
@@ -219,11 +229,14 @@ def _layer(graph: _Graph, weights: Weights, config: dict[str, Any], reach: Weigh
 
 
 def _model(graph: _Graph, config: dict[str, Any]) -> Any:
-    from onnx import TensorProto, helper, numpy_helper
+    return _whole(graph, ("input_ids", _INT64, ["text", "tokens"]), ("pooled", _FLOAT, ["text", config["hidden_size"]]))
 
-    inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["text", "tokens"])]
-    output = helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["text", config["hidden_size"]])
+
+def _whole(graph: _Graph, given: tuple[str, int, list[Any]], wanted: tuple[str, int, list[Any]]) -> Any:
+    """The graph with its input and output, each a name, type and shape."""
+    from onnx import helper, numpy_helper
+
     constants = [numpy_helper.from_array(values, name) for name, values in graph.arrays.items()]
-    whole = helper.make_graph(graph.nodes, "encoder", inputs, [output], constants)
+    made = helper.make_graph(graph.nodes, "encoder", [helper.make_tensor_value_info(*given)], [helper.make_tensor_value_info(*wanted)], constants)
     operators = [helper.make_opsetid("", 18), helper.make_opsetid(_MICROSOFT, 1)]
-    return helper.make_model(whole, opset_imports=operators, ir_version=9, producer_name="search.onnx_export")
+    return helper.make_model(made, opset_imports=operators, ir_version=9, producer_name="search.onnx_export")

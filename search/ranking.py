@@ -23,6 +23,8 @@ from search.second_look import SecondLook
 CANDIDATES = 200
 # Hits below this share of the first one's score are not counted among the results that a page offers.
 RELEVANT_SHARE = 0.35
+# More than two cosines can lie apart, on any model's scale.
+APART = 1000.0
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,10 @@ class Ranker:
     def rank(self, question: Question) -> Ranking:
         """Candidates of all arms asked for, by fused score."""
         coverage = self._coverage(question) if "keyword" in question.arms else np.zeros(self._documents, np.float32)
-        chosen = _best(coverage, CANDIDATES)
         passages, questions = self._compared(question)
-        if passages or questions:
-            chosen = np.union1d(chosen, self._nearest_documents(question.allowed, passages, questions))
+        worth = self._nearest_documents(question.allowed, passages, questions)
+        worth[_best(coverage, CANDIDATES)] = True
+        chosen = np.flatnonzero(worth)
         passage = self.passage_scores(passages, chosen) if passages else None
         nearest = self._question_scores(questions, chosen) if questions else None
         evidence = Evidence(coverage[chosen], passage, nearest)
@@ -136,13 +138,14 @@ class Ranker:
         scale = self._corpus.meaning.question_scale if self._corpus.meaning else None
         if scale:
             cosines = scale.read_as(fusion.QUESTION_SCALE, cosines)
-        owners = np.repeat(np.arange(len(documents)), sizes)
-        order = np.lexsort((-cosines, owners))
+        # One sort for all: documents far apart, in each the nearest first.
+        apart = APART * np.repeat(np.arange(len(documents)), sizes)
+        ranked = (apart - np.sort(apart - cosines)).astype(np.float32)
         starts = starts_of(sizes)
         for place in range(fusion.NEAREST):
             # An article with fewer questions counts its last one again.
             picked = starts + np.minimum(place, np.maximum(sizes - 1, 0))
-            best[sizes > 0, place] = cosines[order[picked[sizes > 0]]]
+            best[sizes > 0, place] = ranked[picked[sizes > 0]]
         return fusion.several(best)
 
     def _coverage(self, question: Question) -> Vector:
@@ -152,10 +155,10 @@ class Ranker:
         coverage[~question.allowed] = 0
         return coverage
 
-    def _nearest_documents(self, allowed: Mask, passages: Comparison | None, questions: Comparison | None) -> Rows:
-        """The allowed documents of the nearest rows of both."""
+    def _nearest_documents(self, allowed: Mask, passages: Comparison | None, questions: Comparison | None) -> Mask:
+        """Which documents have one of the nearest rows of either; allowed ones only."""
         meaning = self._corpus.meaning
-        found: list[Rows] = []
+        near = np.zeros(self._documents, dtype=np.bool_)
         some = None if allowed.all() else allowed
         for compared, owners, count in (
             (passages, self._corpus.passage_documents, CANDIDATES),
@@ -163,8 +166,8 @@ class Ranker:
         ):
             if compared is not None and owners is not None and len(owners):
                 rows, _ = compared.nearest(count, None if some is None else some[owners])
-                found.append(owners[rows])
-        return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+                near[owners[rows]] = True
+        return near
 
     def _order(self, question: Question, documents: Rows, scores: Vector) -> Rows:
         """Places by score; of an article and its translations only the one in the asker's language, at the best one's place."""

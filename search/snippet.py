@@ -13,6 +13,8 @@ from search.model import Span
 WIDTH = 160
 # The same width on the page: a Japanese character is about twice as wide as a Latin one.
 WIDTH_WIDE = 90
+# So much of a passage tells of what characters it is.
+SAMPLED = 200
 _SENTENCE = re.compile(r"(?<=[。．！？])|(?<=[.!?])\s+|\n+")
 _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
 
@@ -49,7 +51,7 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     sentences = _sentences(text)
     if not sentences:
         return 0, 0
-    width = int(share * (WIDTH_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else WIDTH))
+    width = int(share * (WIDTH_WIDE if _is_wide(text[:SAMPLED]) else WIDTH))
     best = _fullest(text, pieces) if len(sentences) > 1 else 0
     start, end = sentences[best]
     for _start, following in sentences[best + 1 :]:
@@ -57,6 +59,10 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
             break
         end = following
     return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
+
+
+def _is_wide(text: str) -> bool:
+    return not text.isascii() and len(_WIDE.findall(text)) > len(text) / 3
 
 
 def _fullest(text: str, pieces: Sequence[str]) -> int:

@@ -25,7 +25,7 @@ from search.postings import Postings
 from search.records import RecordFile, StringFile
 from search.suggest import Entry, SuggestIndex, build_suggest, edited_suggest
 from search.synonyms import Rule, Synonyms
-from search.vector import FaissVectors
+from search.vector import FileVectors, save_vectors
 
 _DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = "documents.jsonl", "passages.jsonl", "named.jsonl", "impacts"
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
@@ -90,8 +90,8 @@ def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None
 
 def write_vectors(folder: Path, vectors: Vectors) -> None:
     """Write a corpus's vectors."""
-    FaissVectors(vectors.passages).save(folder / _PASSAGE_VECTORS)
-    FaissVectors(vectors.questions).save(folder / _QUESTION_VECTORS)
+    save_vectors(folder / _PASSAGE_VECTORS, vectors.passages)
+    save_vectors(folder / _QUESTION_VECTORS, vectors.questions)
     np.savez(folder / _CENTRES, **dict(vectors.centres))  # type: ignore[arg-type]
     np.save(folder / "question-documents.npy", vectors.question_documents)
 
@@ -258,8 +258,8 @@ def _open_meaning(bundle: Bundle, passages: int) -> Meaning | None:
         return None
     question_documents = np.load(bundle.path / "question-documents.npy")
     return Meaning(
-        FaissVectors.open(bundle.path / _PASSAGE_VECTORS, passages),
-        FaissVectors.open(bundle.path / _QUESTION_VECTORS, len(question_documents)),
+        FileVectors(bundle.path / _PASSAGE_VECTORS, passages),
+        FileVectors(bundle.path / _QUESTION_VECTORS, len(question_documents)),
         question_documents,
         _open_centres(bundle.path / _CENTRES),
         bundle.model.fingerprint,

@@ -1,69 +1,74 @@
-"""Nearest vectors by inner product, exact or nearly so, chosen by size. The only file that imports faiss.
+"""Nearest vectors by inner product, in one of three ways by size; the best are always compared as they are. The only file that imports faiss.
 
-Up to EXACT_ROWS rows are compared as they are, by numpy: one matrix product is three to four times as fast as faiss's own search for
-one question. Above that the comparison runs over 8-bit copies, and the best RESCORED of them are
-compared anew as they are. The graph index that faiss has besides (HNSW) is faster still, but was not needed up to 200,000 rows:
-docs/relevance.md.
+Up to EXACT_ROWS all rows are compared as they are, by one matrix product. Up to SCANNED_ROWS all are compared in whole numbers
+(scan.py), and the best EXACT_BEST of them as they are. Above that nothing but the candidates is read into memory: 8-bit copies stay on
+disk, faiss proposes the best of them, and those are compared as they are. faiss's graph index (HNSW) was not needed up to 200,000
+rows: docs/relevance.md.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import BundleError
+from search.onnx_session import GraphError
 from search.ports import Comparison, Rows, Vector
+from search.scan import Scan
 
-EXACT_ROWS = 40_000
-# Candidates of the 8-bit index that are compared anew, at least, and for each row that is wanted.
+EXACT_ROWS = 2_000
+SCANNED_ROWS = 100_000
+# How many of the best that whole numbers give are compared as they are: more than a page shows.
+EXACT_BEST = 100
+# Candidates of faiss's 8-bit index that are compared anew, at least, and for each row that is wanted.
 RESCORED, RESCORED_EACH = 400, 2
-_COARSE = ".8bit"
+_SCAN, _COARSE = ".scan", ".8bit"
+Way = Literal["exact", "whole numbers", "8 bit"]
 
 
-class FaissVectors:
-    """An index over unit vectors; implements ports.VectorIndex. Row numbers are the caller's.
+def way_for(rows: int) -> Way:
+    """How so many rows are compared."""
+    if rows <= EXACT_ROWS:
+        return "exact"
+    return "whole numbers" if rows <= SCANNED_ROWS else "8 bit"
 
-    ``exact_rows``: up to how many rows are compared as they are.
+
+def save_vectors(path: Path, vectors: Vector, way: Way | None = None) -> None:
+    """Write unit vectors, shape (rows, dimension), into ``path`` (.npy), and beside it what they are compared by.
+
+    Raises OSError when that fails.
     """
+    way = way or way_for(len(vectors))
+    np.save(path, np.ascontiguousarray(vectors, dtype=np.float32))
+    if way == "whole numbers":
+        Scan.save(path.with_suffix(_SCAN), vectors)
+    if way == "8 bit":
+        _write(path.with_suffix(_COARSE), _coarse_of(vectors))
 
-    def __init__(self, vectors: Vector, exact_rows: int = EXACT_ROWS) -> None:
-        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        self._coarse = _coarse_of(self._vectors) if len(vectors) > exact_rows else None
 
-    @classmethod
-    def open(cls, path: Path, rows: int) -> FaissVectors:
-        """Open a saved file, mapped into memory; raises BundleError when it is damaged or holds another number of vectors."""
-        opened = cls.__new__(cls)
+class FileVectors:
+    """Saved vectors, mapped into memory; implements ports.VectorIndex. Row numbers are the caller's."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        """Raises BundleError when a file is damaged or holds another number of vectors than ``rows``."""
         try:
-            opened._vectors = np.asarray(np.load(path, mmap_mode="r"))
-        except (ValueError, EOFError) as error:
+            self._vectors: Vector = np.asarray(np.load(path, mmap_mode="r"))
+            self._scan = Scan(path.with_suffix(_SCAN)) if path.with_suffix(_SCAN).is_file() else None
+            self._coarse = _read(path.with_suffix(_COARSE)) if path.with_suffix(_COARSE).is_file() else None
+        except (ValueError, EOFError, GraphError) as error:
             raise BundleError(f"{path.name} is damaged or cut short. Run: python -m indexer build") from error
-        coarse = path.with_suffix(_COARSE)
-        opened._coarse = _read(coarse) if coarse.is_file() else None
-        for count in (len(opened), opened._coarse.ntotal if opened._coarse is not None else rows):
+        for count in (len(self._vectors), rows if self._scan is None else len(self._scan), rows if self._coarse is None else self._coarse.ntotal):
             if count != rows:
                 raise BundleError(f"{path.name} holds {count} vectors where {rows} were written. Run: python -m indexer build")
-        return opened
-
-    def save(self, path: Path) -> None:
-        """Write the vectors into ``path`` (.npy), and their 8-bit copies beside it; raises OSError when that fails."""
-        np.save(path, self._vectors)
-        if self._coarse is not None:
-            import faiss
-
-            try:
-                faiss.write_index(self._coarse, str(path.with_suffix(_COARSE)))
-            except RuntimeError as error:  # faiss's word for a full disk
-                raise OSError(f"{path.name} could not be written; is the disk full?") from error
 
     @property
-    def kind(self) -> str:
-        """How it searches: "exact", or "8 bit" with the best compared anew."""
-        return "exact" if self._coarse is None else "8 bit"
+    def way(self) -> Way:
+        """How it compares."""
+        return "whole numbers" if self._scan is not None else "exact" if self._coarse is None else "8 bit"
 
     @property
     def vectors(self) -> Vector:
@@ -72,6 +77,8 @@ class FaissVectors:
 
     def compare(self, vector: Vector) -> Comparison:
         """Compare one vector with all rows, or with those that the 8-bit copies propose."""
+        if self._scan is not None:
+            return _Scanned(self._scan.scores(vector), self._vectors, vector)
         return _Whole(self._vectors @ vector) if self._coarse is None else _Proposed(self._coarse, self._vectors, vector)
 
     def __len__(self) -> int:
@@ -86,16 +93,28 @@ class _Whole:
 
     def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
-        scores = self.scores if allowed is None else self.scores[allowed]
-        first = max(0, len(scores) - count)
-        chosen = np.argpartition(scores, first)[first:] if first else np.arange(len(scores))
-        rows, own = chosen if allowed is None else np.flatnonzero(allowed)[chosen], scores[chosen]
+        rows = _highest(self.scores, count, allowed)
+        own = self.scores[rows]
         order = np.lexsort((rows, -own))
         return rows[order], own[order]
 
     def of(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
         return self.scores[rows]
+
+
+@dataclass(frozen=True)
+class _Scanned(_Whole):
+    """The scores of all rows in whole numbers; the best EXACT_BEST of those asked for become exact. Belongs to one question."""
+
+    vectors: Vector
+    vector: Vector
+
+    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+        """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
+        best = np.sort(_highest(self.scores, EXACT_BEST, allowed))
+        self.scores[best] = self.vectors[best] @ self.vector
+        return super().nearest(count, allowed)
 
 
 @dataclass(frozen=True)
@@ -128,6 +147,14 @@ class _Proposed:
         return scores
 
 
+def _highest(scores: Vector, count: int, allowed: NDArray[np.bool_] | None) -> Rows:
+    """Where the ``count`` highest of the allowed scores are, in any order."""
+    own = scores if allowed is None else scores[allowed]
+    first = max(0, len(own) - count)
+    chosen: Rows = np.argpartition(own, first)[first:] if first else np.arange(len(own))
+    return chosen if allowed is None else np.flatnonzero(allowed)[chosen]
+
+
 def _coarse_of(vectors: Vector) -> Any:
     """8-bit copies of the vectors, to search in."""
     import faiss
@@ -135,6 +162,15 @@ def _coarse_of(vectors: Vector) -> Any:
     coarse = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT)
     coarse.add(_steps(vectors))
     return coarse
+
+
+def _write(path: Path, coarse: Any) -> None:
+    import faiss
+
+    try:
+        faiss.write_index(coarse, str(path))
+    except RuntimeError as error:  # faiss's word for a full disk
+        raise OSError(f"{path.name} could not be written; is the disk full?") from error
 
 
 def _read(path: Path) -> Any:

@@ -56,7 +56,7 @@ def test_only_settings_read_the_environment() -> None:
 OWNERS = [
     ("whoosh", "search/keyword.py"),
     ("faiss", "search/vector.py"),
-    ("onnxruntime", "search/onnx_embedder.py"),
+    ("onnxruntime", "search/onnx_session.py"),
     ("onnx", "search/onnx_export.py"),
     ("sentencepiece", "search/pieces.py"),
     ("sudachipy", "search/japanese.py"),

@@ -10,12 +10,12 @@ from search.errors import BundleError
 from search.impacts import TermImpacts
 from search.keyword import MAX_SEGMENTS, KeywordEntry, WhooshIndex, write_index
 from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
-from search.ports import Impacts, KeywordIndex, VectorIndex
+from search.ports import Impacts, KeywordIndex, Vector, VectorIndex
 from search.postings import Postings
 from search.records import StringFile
 from search.text import analyser
 from search.tokens import Token
-from search.vector import FaissVectors
+from search.vector import FileVectors, Way, save_vectors, way_for
 
 TEXTS = [
     ("refund", "ja", "返品された商品が倉庫に着いてから返金します。カードへの返金は健全です"),
@@ -157,16 +157,18 @@ def test_documents_without_any_word_are_no_error() -> None:
     assert TermImpacts.of(Postings.of([[], []])).scores([token("a")]).tolist() == [0, 0]
 
 
-@pytest.fixture(params=["memory", "faiss", "8 bit", "saved", "saved 8 bit"])
+def saved(rows: Vector, path: Path, way: Way | None = None) -> FileVectors:
+    save_vectors(path, rows, way)
+    return FileVectors(path, len(rows))
+
+
+@pytest.fixture(params=["memory", "exact", "whole numbers", "8 bit"])
 def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
     rows = np.eye(5, dtype=np.float32)
     if request.param == "memory":
         return MemoryVectors(rows)
-    made = FaissVectors(rows, exact_rows=0 if "8 bit" in request.param else 100)
-    if request.param.startswith("saved"):
-        made.save(tmp_path / "v.npy")
-        made = FaissVectors.open(tmp_path / "v.npy", 5)
-    assert made.kind == ("8 bit" if "8 bit" in request.param else "exact")
+    made = saved(rows, tmp_path / "v.npy", request.param)
+    assert made.way == request.param
     return made
 
 
@@ -181,28 +183,52 @@ def test_the_nearest_come_first(vectors: VectorIndex) -> None:
     assert len(vectors) == 5 and vectors.vectors.shape == (5, 5)
 
 
-def test_a_vector_file_of_another_length_is_refused(tmp_path: Path) -> None:
-    FaissVectors(np.eye(3, dtype=np.float32)).save(tmp_path / "v.npy")
+WAYS: tuple[Way, ...] = ("exact", "whole numbers", "8 bit")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_vectors_of_another_number_are_refused(way: Way, tmp_path: Path) -> None:
+    saved(np.eye(3, dtype=np.float32), tmp_path / "v.npy", way)
     with pytest.raises(BundleError, match="python -m indexer build"):
-        FaissVectors.open(tmp_path / "v.npy", 4)
+        FileVectors(tmp_path / "v.npy", 4)
 
 
-def test_a_vector_file_cut_short_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "v.npy"
-    FaissVectors(np.eye(300, dtype=np.float32)).save(path)
+@pytest.mark.parametrize("name", ["v.npy", "v.scan", "v.8bit"])
+def test_vectors_cut_short_are_refused(name: str, tmp_path: Path) -> None:
+    saved(np.eye(300, dtype=np.float32), tmp_path / "v.npy", "8 bit" if name == "v.8bit" else "whole numbers")
+    path = tmp_path / name
     path.write_bytes(path.read_bytes()[:5_000])
     with pytest.raises(BundleError, match=r"cut short.*python -m indexer build"):
-        FaissVectors.open(path, 300)
+        FileVectors(tmp_path / "v.npy", 300)
 
 
-def test_eight_bits_find_what_exact_vectors_find() -> None:
+def test_the_way_to_compare_is_chosen_by_size() -> None:
+    assert [way_for(rows) for rows in (0, 2_000, 2_001, 100_000, 100_001)] == ["exact", "exact", "whole numbers", "whole numbers", "8 bit"]
+
+
+@pytest.fixture(scope="module")
+def crowded() -> Vector:
+    """3,000 unit vectors around forty places."""
     chance = np.random.default_rng(3)
     centres = chance.normal(size=(40, 64))
     rows = centres[chance.integers(0, 40, 3_000)] + 0.4 * chance.normal(size=(3_000, 64))
-    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    exact, coarse = FaissVectors(rows), FaissVectors(rows, exact_rows=0)
-    shared = [len(set(exact.compare(row).nearest(10)[0]) & set(coarse.compare(row).nearest(10)[0])) / 10 for row in rows[:100]]
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("way", ["whole numbers", "8 bit"])
+def test_fewer_bits_find_what_exact_vectors_find(way: Way, crowded: Vector, tmp_path: Path) -> None:
+    exact, coarse = saved(crowded, tmp_path / "exact.npy", "exact"), saved(crowded, tmp_path / "coarse.npy", way)
+    shared = [len(set(exact.compare(row).nearest(10)[0]) & set(coarse.compare(row).nearest(10)[0])) / 10 for row in crowded[:100]]
     assert np.mean(shared) >= 0.99
+
+
+def test_whole_numbers_are_exact_for_the_best_and_near_for_all(crowded: Vector, tmp_path: Path) -> None:
+    opened, asked = saved(crowded, tmp_path / "v.npy", "whole numbers"), crowded[7]
+    compared, allowed = opened.compare(asked), np.arange(3_000) % 3 == 0
+    rows, scores = compared.nearest(20, allowed)
+    assert allowed[rows].all() and scores.tolist() == pytest.approx((crowded[rows] @ asked).tolist(), abs=1e-6)
+    everything = np.arange(3_000)
+    assert np.abs(compared.of(everything) - crowded @ asked).max() < 0.02
 
 
 def test_strings_are_read_one_at_a_time(tmp_path: Path) -> None:
