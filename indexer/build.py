@@ -18,7 +18,7 @@ import orjson
 from indexer.cache import BuildCache, CacheDamaged
 from indexer.check import Collection, check, without_duplicates
 from indexer.editing import read_learned
-from indexer.embedding import embed, vector_keys
+from indexer.embedding import Embedded, embed
 from indexer.errors import BuildFailed
 from indexer.library import write_library
 from indexer.linking import link
@@ -31,7 +31,7 @@ from indexer.sections import read_sections
 from indexer.source import SourceFile, read, require_folder, walk
 from indexer.synonyms import read_synonyms
 from indexer.tokenising import analyse, key_of
-from search.bundle import SCHEMA, Builds, Bundle
+from search.bundle import KEEP, SCHEMA, Builds, Bundle
 from search.errors import BundleError, EmbedderUnavailable
 from search.heap import giving_way, without_collector
 from search.model import Document, Passage
@@ -191,28 +191,32 @@ def publish(
     if previous is not None and _stored_inputs(previous) == stamp:
         return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
     contents = Contents(ready.documents, ready.passages, ready.token_keys, analyse(ready.articles, known_keys(previous), cache, progress), synonyms)
-    # What is written waits for disks and for numpy, the model for its own threads; beside each other they take half as long.
-    with ThreadPoolExecutor(2, "writing") as beside:
+    # Beside each other what waits for disks, numpy or the model.
+    with ThreadPoolExecutor(4, "writing") as beside:
+        beside.submit(builds.prune, KEEP - 1, previous.version if previous else "")
         impacts = beside.submit(write_impacts, work, contents, previous)
-        written = beside.submit(_write, work, ready, contents, previous)
-        vectors, model, embedded, degraded = embed(ready.articles, embedder, cache, progress)
+        embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
+        if previous is not None:
+            # Then there is little to embed, and two at work in Python would only hold each other up.
+            embedding.result()
+        vectors = beside.submit(lambda: _write_vectors(work, embedding.result()))
+        reused = _write(work, ready, contents, previous)
+        embedded = embedding.result()
         progress("writing the index", 0, 1)
+        vectors.result()
         impacts.result()
-        reused = written.result()
-    if vectors is not None:
-        write_vectors(work, vectors)
     # What a failing model left out is tried again by the next build.
-    (work / "inputs.txt").write_text(f"{stamp} {degraded}" if degraded == "failed" else stamp, encoding="utf-8")
+    (work / "inputs.txt").write_text(f"{stamp} {embedded.degraded}" if embedded.degraded == "failed" else stamp, encoding="utf-8")
     counts = {"articles": len(ready.articles), "passages": len(ready.passages)}
     taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
-    bundle = builds.publish(work, model, counts, taken)
+    bundle = builds.publish(work, embedded.model, counts, taken)
     progress("writing the index", 1, 1)
     cache.prune_tokens(set(ready.token_keys))
-    if model is not None:
+    if embedded.vectors is not None:
         # Only then: a build without the model must not throw away what the model made.
-        cache.prune_vectors({key for keys in vector_keys(ready.articles, embedder) for key in keys})
+        cache.prune_vectors({*embedded.vectors.passage_keys, *embedded.vectors.question_keys})
     changed = _changed(ready.hashes, previous)
-    return BuildReport(bundle.version, len(ready.articles), len(ready.passages), embedded, changed, degraded=degraded)
+    return BuildReport(bundle.version, len(ready.articles), len(ready.passages), embedded.texts, changed, degraded=embedded.degraded)
 
 
 def _ready(articles: Sequence[Article], folder: Path, sections: Mapping[str, SectionInfo], synonyms: Sequence[Rule]) -> _Ready:
@@ -238,6 +242,11 @@ def _write(work: Path, ready: _Ready, contents: Contents, previous: Bundle | Non
     reused = write_texts(work, contents, previous)
     reused |= write_library(work, ready.articles, ready.hashes, ready.sections, previous)
     return reused | _write_images(work / "images", ready.images, previous)
+
+
+def _write_vectors(work: Path, embedded: Embedded) -> None:
+    if embedded.vectors is not None:
+        write_vectors(work, embedded.vectors)
 
 
 def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | None) -> set[str]:

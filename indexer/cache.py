@@ -152,6 +152,8 @@ class BuildCache:
         self, embedder: Embedder, keys: Sequence[str], text: Callable[[int], str], kind: Kind, progress: Callable[[int, int], None]
     ) -> tuple[Vector, int]:
         """(the vectors of these keys, how many had to be embedded); ``text`` gives the text of a place, progress gets (done, to do)."""
+        if not keys:
+            return np.zeros((0, 0), np.float32), 0
         known = self._known_vectors(keys)
         missing = {key: text(place) for place, key in enumerate(keys) if key not in known}
         todo = sorted(missing.items(), key=lambda item: len(item[1]))

@@ -1,9 +1,10 @@
-"""The vectors of the articles' passages and questions, embedded only where the cache does not know them."""
+"""The vectors of the articles' passages and questions, embedded only where neither the bundle before nor the cache knows them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,48 +13,116 @@ from indexer.cache import BuildCache, vector_key
 from indexer.model import Article, once_an_article
 from indexer.passages import question_texts, to_passages
 from indexer.progress import Progress, quiet
-from search.bundle import ModelStamp
+from search.bundle import Bundle, ModelStamp
 from search.centring import centre, centres_of
 from search.errors import EmbedderUnavailable, ModelError
 from search.fusion import Scale
-from search.ports import Embedder, Vector
-from search.store import Vectors
+from search.ports import Embedder, Kind, Vector
+from search.store import Vectors, known_vectors
 from search.warming import OffEmbedder
 
 log = logging.getLogger("indexer.embedding")
+# Centres are worked out anew when more than this share of the questions came or went: one in a hundred moves a centre by less than
+# a hundredth of what a question lies from it.
+MOVED_SHARE = 0.01
 
 
-def embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, progress: Progress = quiet) -> tuple[Vectors | None, ModelStamp | None, int, str]:
-    """(vectors, the model's stamp, texts embedded, why there are none)."""
-    texts = [passage for article in articles for passage in to_passages(article)]
-    if not texts:
-        return None, None, 0, "empty"
+@dataclass(frozen=True)
+class Embedded:
+    """What embedding gave: vectors and the stamp of their model, how many texts had to be embedded, or why there are no vectors."""
+
+    vectors: Vectors | None = None
+    model: ModelStamp | None = None
+    texts: int = 0
+    degraded: str = ""
+
+
+def embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, progress: Progress = quiet, previous: Bundle | None = None) -> Embedded:
+    """The vectors of all articles; those of unchanged texts from the bundle before, else from the cache."""
+    if not articles:
+        return Embedded(degraded="empty")
     if isinstance(embedder, OffEmbedder):
-        return None, None, 0, embedder.state
+        return Embedded(degraded=embedder.state)
     try:
-        of_passages, of_questions = vector_keys(articles, embedder)
-        questions = [(row, text) for row, article in enumerate(articles) for text in question_texts(article)]
-
-        def passage(place: int) -> str:
-            return texts[place].embedded_text
-
-        def question(place: int) -> str:
-            return questions[place][1]
-
-        passages, first = cache.vectors(embedder, of_passages, passage, "passage", partial(progress, "embedding passages"))
-        asked, second = cache.vectors(embedder, of_questions, question, "query", partial(progress, "embedding questions"))
-        langs = [articles[row].lang for row, _ in questions]
-        centres = centres_of(asked, langs, embedder.calibrated)
-        centred = centre(asked, langs, centres)
-        scales = (None, None) if embedder.calibrated else (measure_scale(passages, asked), measure_scale(centred, centred))
-        stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
+        return _embed(articles, embedder, cache, progress, previous)
     except EmbedderUnavailable as unavailable:
-        return None, None, 0, unavailable.reason
+        return Embedded(degraded=unavailable.reason)
     except ModelError as error:
         log.error("indexing for keyword search alone: %s", error)
-        return None, None, 0, "failed"
-    owners = np.array([row for row, _ in questions], dtype=np.int64)
-    return Vectors(passages, centred, owners, centres), stamp, first + second, ""
+        return Embedded(degraded="failed")
+
+
+def _embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, progress: Progress, previous: Bundle | None) -> Embedded:
+    passage_keys, question_keys = vector_keys(articles, embedder)
+    known, stamp = known_vectors(previous, embedder.fingerprint) or (None, None)
+    source = _Source(embedder, cache, progress)
+    texts = [passage for article in articles for passage in to_passages(article)]
+    passages, first = source.taken_over(passage_keys, (known.passage_keys, known.passages) if known else None, lambda place: texts[place].embedded_text)
+    questions = [(row, text) for row, article in enumerate(articles) for text in question_texts(article)]
+    langs, owners = [articles[row].lang for row, _ in questions], np.array([row for row, _ in questions], dtype=np.int64)
+
+    def question(place: int) -> str:
+        return questions[place][1]
+
+    moved = _moved(question_keys, known)
+    if known is not None and stamp is not None and _still_centred(known, moved, langs):
+
+        def centred_of(vectors: Vector, places: Sequence[int]) -> Vector:
+            return centre(vectors, [langs[place] for place in places], known.centres)
+
+        centred, second = source.taken_over(question_keys, (known.question_keys, known.questions), question, "query", centred_of)
+        return Embedded(Vectors(passages, centred, owners, known.centres, passage_keys, question_keys, moved), stamp, first + second)
+    asked, second = source.taken_over(question_keys, None, question, "query")
+    centres = centres_of(asked, langs, embedder.calibrated)
+    centred = centre(asked, langs, centres)
+    scales = (None, None) if embedder.calibrated else (measure_scale(passages, asked), measure_scale(centred, centred))
+    stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
+    return Embedded(Vectors(passages, centred, owners, centres, passage_keys, question_keys), stamp, first + second)
+
+
+def _moved(keys: Sequence[str], known: Vectors | None) -> int:
+    """How many questions came or went since the centres of the bundle before were worked out."""
+    if known is None:
+        return len(keys)
+    return known.moved + len(set(keys).symmetric_difference(known.question_keys))
+
+
+def _still_centred(known: Vectors, moved: int, langs: Sequence[str]) -> bool:
+    """Whether the centres of the bundle before still stand in the middle, as near as makes no difference."""
+    return moved <= MOVED_SHARE * len(known.questions) and set(langs) <= set(known.centres)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where vectors come from, beside a bundle."""
+
+    embedder: Embedder
+    cache: BuildCache
+    progress: Progress
+
+    def taken_over(
+        self,
+        keys: Sequence[str],
+        known: tuple[Sequence[str], Vector] | None,
+        text: Callable[[int], str],
+        kind: Kind = "passage",
+        made: Callable[[Vector, Sequence[int]], Vector] = lambda vectors, _places: vectors,
+    ) -> tuple[Vector, int]:
+        """(the vectors of these keys, how many had to be embedded): those ``known`` as they are, ``made`` of the others.
+
+        ``text`` gives the text of a place; ``made`` gets vectors and their places.
+        """
+        rows = dict(zip(known[0], range(len(known[0])), strict=True)) if known else {}
+        taken = np.array([rows.get(key, -1) for key in keys], dtype=np.int64)
+        missing = np.flatnonzero(taken < 0).tolist()
+        step = partial(self.progress, "embedding passages" if kind == "passage" else "embedding questions")
+        found, count = self.cache.vectors(self.embedder, [keys[place] for place in missing], lambda place: text(missing[place]), kind, step)
+        if known is None:
+            return made(found, missing), count
+        vectors = np.ascontiguousarray(known[1][taken])
+        if missing:
+            vectors[missing] = made(found, missing)
+        return vectors, count
 
 
 def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:

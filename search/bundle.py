@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ SCHEMA = 6
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3
+# Files that are put on the disk at once.
+SEALERS = 4
 _UNFINISHED = ".building-"
 _REBUILD = "Run: python -m indexer build"
 
@@ -124,7 +127,7 @@ class Builds:
 
     def publish(self, work: Path, model: ModelStamp | None, counts: Mapping[str, int], linked: Mapping[str, tuple[int, str]]) -> Bundle:
         """Seal ``work`` with its manifest and make it the current build; ``linked`` are checksums of files taken over."""
-        checksums = {name: linked.get(name) or checksum(path) for name, path in _files(work)}
+        checksums = _sealed(work, linked)
         manifest = {
             "schema": SCHEMA,
             "analyser": text.VERSION,
@@ -134,7 +137,8 @@ class Builds:
             "files": {name: list(value) for name, value in checksums.items()},
         }
         _write_flushed(work / MANIFEST, json.dumps(manifest, indent=1))
-        _flush_tree(work, skip=frozenset(linked))
+        for path in [work, *(path for path in work.rglob("*") if path.is_dir())]:
+            _flush_folder(path)
         target = self.root / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
         os.replace(work, target)
         _flush_folder(self.root)
@@ -144,13 +148,12 @@ class Builds:
         _write_flushed(staged, target.name + "\n")
         os.replace(staged, self.root / CURRENT)
         _flush_folder(self.root)
-        self.prune()
         return bundle
 
-    def prune(self, keep: int = KEEP) -> None:
-        """Remove all but the newest ``keep`` builds; never the current one."""
-        current = self.current_name()
-        for name in [name for name in self.names() if name != current][keep - 1 :]:
+    def prune(self, keep: int = KEEP, used: str = "") -> None:
+        """Remove all but the newest ``keep`` builds; never the current one, nor the one that is ``used``."""
+        kept = {self.current_name(), used}
+        for name in [name for name in self.names() if name not in kept][keep - 1 :]:
             shutil.rmtree(self.root / name, ignore_errors=True)
 
 
@@ -209,16 +212,23 @@ def _write_flushed(path: Path, content: str) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_tree(folder: Path, skip: frozenset[str]) -> None:
-    for name, path in _files(folder):
-        if name not in skip:
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
-        _flush_folder(path)
+def _sealed(work: Path, linked: Mapping[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
+    """The checksums of all files, those of ``linked`` ones as they were; the others are on the disk then."""
+
+    def seal(name: str, path: Path) -> tuple[int, str]:
+        if name in linked:
+            return linked[name]
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return checksum(path)
+
+    files = dict(_files(work))
+    # The disk is waited for, and reading through does without Python's lock.
+    with ThreadPoolExecutor(SEALERS, "sealing") as pool:
+        return dict(zip(files, pool.map(seal, files.keys(), files.values()), strict=True))
 
 
 def _flush_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from search.bundle import Bundle
+from search.bundle import Bundle, ModelStamp
 from search.centring import Centres
 from search.corpus import Corpus, LanguageImpacts, Meaning
 from search.errors import BundleError
@@ -29,6 +29,7 @@ from search.vector import FileVectors, save_vectors
 
 _DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = "documents.jsonl", "passages.jsonl", "named.jsonl", "impacts"
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
+_PASSAGE_KEYS, _QUESTION_KEYS, _MOVED = "passage-keys.txt", "question-keys.txt", "centres-moved.txt"
 # Passages that were shown last stay in memory.
 PASSAGES_KEPT = 4096
 _DOCUMENT_KEYS, _SYNONYMS, _CENTRES = "token-keys.json", "synonyms.json", "question-centres.npz"
@@ -51,12 +52,19 @@ class DocumentTokens:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors: one a passage, and a centred one a question with the row of its document."""
+    """Unit vectors: one a passage, and a centred one a question with the row of its document.
+
+    ``passage_keys`` and ``question_keys`` say what each was made of: an equal key means an equal vector before centring. ``moved`` is
+    how many questions came or went since the centres were worked out.
+    """
 
     passages: Vector
     questions: Vector
     question_documents: NDArray[np.int64]
     centres: Centres
+    passage_keys: Sequence[str]
+    question_keys: Sequence[str]
+    moved: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,24 @@ def write_vectors(folder: Path, vectors: Vectors) -> None:
     save_vectors(folder / _QUESTION_VECTORS, vectors.questions)
     np.savez(folder / _CENTRES, **dict(vectors.centres))  # type: ignore[arg-type]
     np.save(folder / "question-documents.npy", vectors.question_documents)
+    for name, keys in ((_PASSAGE_KEYS, vectors.passage_keys), (_QUESTION_KEYS, vectors.question_keys)):
+        (folder / name).write_text("\n".join(keys), encoding="ascii")
+    (folder / _MOVED).write_text(str(vectors.moved), encoding="ascii")
+
+
+def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, ModelStamp] | None:
+    """The vectors of a bundle and their model's stamp, to be taken over where they are of this model; None where there are none."""
+    if previous is None or previous.model is None or previous.model.fingerprint != fingerprint:
+        return None
+    folder = previous.path
+    try:
+        passages, questions = (np.asarray(np.load(folder / name, mmap_mode="r")) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS))
+        passage_keys, question_keys = ((folder / name).read_text(encoding="ascii").split("\n") for name in (_PASSAGE_KEYS, _QUESTION_KEYS))
+        owners, moved = np.load(folder / "question-documents.npy"), int((folder / _MOVED).read_text(encoding="ascii"))
+        known = Vectors(passages, questions, owners, _open_centres(folder / _CENTRES), passage_keys, question_keys, moved)
+    except (OSError, ValueError):
+        return None
+    return (known, previous.model) if len(passages) == len(passage_keys) and len(questions) == len(question_keys) else None
 
 
 def open_corpus(bundle: Bundle) -> Corpus:

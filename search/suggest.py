@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,7 @@ _WORD_START = re.compile(r"[^\W_]+")
 _PARTICLE_START = re.compile("[\u3041-\u3096]")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One line that can be suggested. ``title`` ones come before questions."""
 
     document: int

@@ -271,3 +271,44 @@ def test_failing_search_tests_are_said_with_what_stood_above(folder: Path, data:
     (problem,) = [problem for problem in problems if "idle" in problem.path]
     assert "返品の送料と期限" in str(problem) and ("finds it at rank" in str(problem) or "does not find it" in str(problem)) and "above it: " in str(problem)
     assert not (data / "index").exists(), "what is served is left alone"
+
+
+def vectors_by_text(data: Path) -> dict[tuple[str, str], np.ndarray]:
+    """The vectors of the current index by article and passage, and by article and question."""
+    corpus = open_engine(data).corpus
+    assert corpus.meaning is not None
+    passages = {("passage", corpus.passage(row).id): vector for row, vector in enumerate(corpus.meaning.passages.vectors)}
+    asked = [(corpus.documents[row].id, text) for row in range(len(corpus.documents)) for text in (corpus.documents[row].title,)]
+    return passages | {("question", name): corpus.meaning.questions.vectors[row] for row, (name, _) in enumerate(asked)}
+
+
+def many_articles(folder: Path, count: int) -> None:
+    for number in range(count):
+        write_article(folder, f"ja/orders/a{number:03}.md", f"質問その{number}", f"答えは{number * 7}番の窓口です。")
+
+
+def test_an_edit_takes_unchanged_vectors_from_the_index_before(tmp_path: Path) -> None:
+    folder, data = tmp_path / "articles", tmp_path / "var"
+    many_articles(folder, 300)
+    build_folder(folder, data)
+    before = vectors_by_text(data)
+    (data / "cache" / "build.sqlite").unlink()
+    write_article(folder, "ja/orders/a077.md", "まったく別の話", "住所の変更はこちらです。")
+    (folder / "ja/orders/a003.md").unlink()
+    report = build_folder(folder, data)
+    assert report.embedded == 2, "one passage and one title"
+    after = vectors_by_text(data)
+    changed = {key for key, vector in before.items() if key not in after or not np.array_equal(after[key], vector)}
+    assert {name.split("#")[0] for _, name in changed} == {"ja-orders-a003", "ja-orders-a077"}
+
+
+def test_many_edits_are_indexed_as_if_everything_were_new(tmp_path: Path) -> None:
+    folder, edited, fresh = tmp_path / "articles", tmp_path / "edited", tmp_path / "fresh"
+    many_articles(folder, 300)
+    build_folder(folder, edited)
+    for number in range(10):
+        write_article(folder, f"ja/orders/a{number:03}.md", f"住所の変更その{number}", "窓口でお受けします。")
+    build_folder(folder, edited)
+    build_folder(folder, fresh)
+    one, other = vectors_by_text(edited), vectors_by_text(fresh)
+    assert one.keys() == other.keys() and all(np.allclose(one[key], other[key], atol=1e-6) for key in one)
