@@ -107,6 +107,10 @@ class ReadyVectors:
             vectors, _ = cache.vectors(real, keys, unique.__getitem__, kind, lambda _done, _total: None)
             self._known[kind] = dict(zip(unique, vectors, strict=True))
 
+    def vectors(self, kind: Kind) -> Vector:
+        """Those of the real texts, shape (texts, dimension)."""
+        return np.stack(list(self._known[kind].values()))
+
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
         """Unit vectors, shape (len(texts), dimension); the same text always gives the same one."""
         known = self._known[kind]

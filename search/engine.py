@@ -92,6 +92,12 @@ class Engine:
         """The build this engine serves."""
         return self.corpus.version
 
+    @property
+    def ways(self) -> dict[str, str]:
+        """How vectors are compared, which depends on how many there are: of passages and of questions; empty without any."""
+        meaning = self.corpus.meaning
+        return {"passages": meaning.passages.way, "questions": meaning.questions.way} if meaning else {}
+
     # --- searching -----------------------------------------------------------------------------------------------
 
     def search(self, query: Query) -> Results:

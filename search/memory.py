@@ -168,6 +168,8 @@ class MemoryComparison:
 class MemoryVectors:
     """Implements ports.VectorIndex with one matrix product."""
 
+    way = "exact"
+
     def __init__(self, vectors: Vector) -> None:
         self._vectors = vectors
 

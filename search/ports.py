@@ -91,4 +91,8 @@ class VectorIndex(Protocol):
     def vectors(self) -> Vector:
         """All rows, shape (rows, dimension)."""
 
+    @property
+    def way(self) -> str:
+        """How vectors are compared with the rows: "exact", or nearly so and by what."""
+
     def __len__(self) -> int: ...

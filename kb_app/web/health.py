@@ -17,7 +17,12 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """An index is served; ``meaning`` says whether search by meaning works yet. 503 while there is no index."""
+    """An index is served; ``meaning`` says whether search by meaning works yet, ``vectors`` how they are compared. 503 while there is no index."""
     current = services().live.current()
-    state = {"status": "ready" if current else "no index", "index": current.version if current else None, "meaning": services().meaning}
+    state = {
+        "status": "ready" if current else "no index",
+        "index": current.version if current else None,
+        "meaning": services().meaning,
+        "vectors": current.engine.ways if current else {},
+    }
     return jsonify(state), 200 if current else 503

@@ -75,4 +75,5 @@ def test_an_unknown_article_is_a_problem(site: FlaskClient) -> None:
 
 def test_health(site: FlaskClient) -> None:
     assert site.get("/healthz").get_json() == {"status": "ok"}
-    assert site.get("/readyz").get_json()["meaning"] == "ready"
+    ready = site.get("/readyz").get_json()
+    assert ready["meaning"] == "ready" and ready["vectors"] == {"passages": "exact", "questions": "exact"}

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search.folding import fold
+from search.grams import gram_places, grams_of
 from search.marking import merge_spans, spans
 from search.text import analyser
 
@@ -87,3 +89,31 @@ def test_marks_never_cut_a_character() -> None:
     found, grams = analyser("ja").analyse_query("パスワード")
     marked = spans("ja", text, {token.text for token in found}, {token.text for token in grams})
     assert [text[start:end] for start, end in marked] == ["ﾊﾟｽﾜｰﾄﾞ"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "marked"),
+    [
+        ("荷物が届かない", "届いた荷物。まだ届きません。", ["届い", "荷物", "届き"]),
+        ("引っ越し", "引越しのとき、引越先の住所", ["引越し", "引越"]),
+        ("箱が壊れた", "箱を開ける。重箱と箱根", ["箱"]),
+        ("配送", "配達と郵送", []),
+        ("E-502が出る", "画面にE-502と出たら。e502も同じ", ["E-502", "出", "e502"]),
+        ("サーバー", "サーバを再起動。サーバーの再起動", ["サーバ", "サーバ"]),
+        ("サーバーを止める", "サーバーを止めるとき", ["サーバーを止める"]),
+        ("ヴァイオリン", "バイオリンの弦", ["バイオリン"]),
+        ("ぱすわーど", "新しいパスワードとコード", ["パスワード"]),
+    ],
+)
+def test_words_are_marked_in_whatever_form_they_stand(asked: str, text: str, marked: list[str]) -> None:
+    words, grams = analyser("ja").analyse_query(asked)
+    found = spans("ja", text, {token.text for token in words}, {token.text for token in grams})
+    assert [text[start:end] for start, end in found] == marked
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("あいサーバービヴァヴ返品をb ー", max_size=12), st.text("あいサーバービヴァヴ返品をb ー", max_size=12))
+def test_pairs_of_characters_are_found_where_a_text_is_cut_into_them(text: str, other: str) -> None:
+    wanted = {gram.text for gram in grams_of(fold(other), tail=False) if not gram.prefix}
+    cut = {(gram.start, gram.end) for gram in grams_of(fold(text), tail=False) if gram.text in wanted and not gram.prefix}
+    assert set(gram_places(fold(text), wanted)) == cut

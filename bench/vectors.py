@@ -1,0 +1,89 @@
+"""Ways of comparing a question with all vectors, beside each other: milliseconds and what they find of the nearest ten.
+
+    python -m bench.vectors [--rows N ...] [--articles DIR] [--model-dir DIR]
+
+The rows are the vectors of the sample articles' sections, moved a little until there are enough; the questions are those of the same
+articles. Timed as a search does it: the best 200 rows, then the scores of a thousand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from bench.corpus import ReadyVectors, material
+from indexer.cache import BuildCache
+from search.loading import load_embedder
+from search.ports import Vector
+from search.vector import FileVectors, Way, save_vectors
+
+NEAREST, GIVEN = 200, 1_000
+ASKED = 60
+
+
+def milliseconds(calls: list[Callable[[], Any]]) -> float:
+    """The median of what each call took."""
+    times: list[float] = []
+    for call in calls:
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return float(np.median(times)) * 1000
+
+
+def crowd(bases: Vector, rows: int, chance: np.random.Generator) -> Vector:
+    """Unit vectors near some given ones, shape (rows, dimension)."""
+    moved = bases[chance.integers(0, len(bases), rows)] + chance.normal(0, 0.004, (rows, bases.shape[1]))
+    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+
+
+def measure(rows: Vector, questions: Vector, way: Way, folder: Path, chance: np.random.Generator) -> tuple[float, float]:
+    """(milliseconds, recall@10 against the exact nearest) of one way."""
+    path = folder / f"{way.replace(' ', '-')}-{len(rows)}.npy"
+    save_vectors(path, rows, way)
+    opened = FileVectors(path, len(rows))
+    given = np.sort(chance.choice(len(rows), min(GIVEN, len(rows)), replace=False))
+
+    def ask(question: Vector) -> None:
+        compared = opened.compare(question)
+        compared.nearest(NEAREST)
+        compared.of(given)
+
+    ask(questions[0])
+    took = milliseconds([lambda question=question: ask(question) for question in questions])  # type: ignore[misc]
+    shared = [len(set(opened.compare(question).nearest(10)[0]) & set(np.argsort(-(rows @ question))[:10].tolist())) / 10 for question in questions]
+    return took, float(np.mean(shared))
+
+
+def main() -> None:
+    """Parse flags, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[2_000, 10_000, 50_000, 100_000, 200_000])
+    parser.add_argument("--articles", type=Path, default=Path("articles"))
+    parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
+    parser.add_argument("--cache", type=Path, default=Path("var/bench/speed.sqlite"), help="vectors of the real texts")
+    flags = parser.parse_args()
+    embedder, source = load_embedder("", flags.model_dir), material(flags.articles)
+    flags.cache.parent.mkdir(parents=True, exist_ok=True)
+    cache = BuildCache(flags.cache)
+    ready = ReadyVectors(embedder, source, cache)
+    cache.close()
+    chance = np.random.default_rng(1)
+    bases, questions = ready.vectors("passage"), ready.vectors("query")
+    questions = questions[chance.choice(len(questions), ASKED, replace=False)]
+    print(f"{'rows':>9s}" + "".join(f"{way:>24s}" for way in get_args(Way)))
+    with tempfile.TemporaryDirectory() as folder:
+        for count in flags.rows:
+            rows = crowd(bases, count, chance)
+            found = [measure(rows, questions, way, Path(folder), chance) for way in get_args(Way)]
+            print(f"{count:9,d}" + "".join(f"{took:14.2f} ms {recall:7.3f}" for took, recall in found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
