@@ -32,8 +32,8 @@ SCHEMA = 6
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3
-# Files that are put on the disk at once.
-SEALERS = 4
+# Files that are put on the disk at once, and read through for their checksums.
+SEALERS, READERS = 4, 2
 _UNFINISHED = ".building-"
 _REBUILD = "Run: python -m indexer build"
 
@@ -177,13 +177,18 @@ def open_bundle(path: Path, check: bool = True) -> Bundle:
 
 def verify(bundle: Bundle) -> None:
     """Compare every file with the manifest; raises BundleError naming the first that differs."""
-    for name, expected in bundle.checksums.items():
+
+    def differs(name: str) -> str:
         try:
             found = checksum(bundle.path / name)
         except OSError as error:
-            raise BundleError(f"{bundle.path / name} cannot be read ({error}). {_REBUILD}") from error
-        if found != expected:
-            raise BundleError(f"{bundle.path / name} is damaged: its checksum differs from the manifest's. {_REBUILD}")
+            return f"{bundle.path / name} cannot be read ({error}). {_REBUILD}"
+        return "" if found == bundle.checksums[name] else f"{bundle.path / name} is damaged: its checksum differs from the manifest's. {_REBUILD}"
+
+    with ThreadPoolExecutor(READERS, "verifying") as pool:
+        problem = next((found for found in pool.map(differs, bundle.checksums) if found), "")
+    if problem:
+        raise BundleError(problem)
 
 
 def checksum(path: Path) -> tuple[int, str]:

@@ -41,6 +41,13 @@ def centre(vectors: Vector, langs: Sequence[str], centres: Centres) -> Vector:
     return centred
 
 
+def centre_one(vector: Vector, lang: str, centres: Centres) -> Vector:
+    """The same for one vector, (dimension,)."""
+    moved = vector - centres.get(lang, centres[ANY])
+    centred: Vector = (moved / max(float(np.sqrt(moved @ moved)), 1e-6)).astype(np.float32)
+    return centred
+
+
 @lru_cache(maxsize=1)
 def sample_means() -> dict[str, Vector]:
     """Means of the bundled model's vectors of everyday questions to shops and offices, by language."""

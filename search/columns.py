@@ -16,6 +16,8 @@ from search.ports import Rows, Vector
 Mask = NDArray[np.bool_]
 # Beside a cosine between passages.
 SAME_SECTION, SAME_TAG = 0.01, 0.02
+# Answers to who may see what that are remembered; there are few audiences and filters.
+REMEMBERED = 256
 
 
 class Columns:
@@ -36,9 +38,22 @@ class Columns:
         self._count = len(documents)
         times = np.concatenate([self._begin, self._end])
         self._changes = np.unique(times[np.isfinite(times)])
+        self._visible: dict[tuple[int, frozenset[str], Filters], Mask] = {}
 
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
-        """Which documents one of the audiences may see at that time and the filters admit, shape (documents,)."""
+        """Which documents one of the audiences may see at that time and the filters admit, shape (documents,); read only."""
+        # It changes only when an article begins or ends to be shown.
+        key = (self.epoch(now), audiences, filters)
+        known = self._visible.get(key)
+        if known is None:
+            known = self._work_out(now, audiences, filters)
+            known.flags.writeable = False
+            if len(self._visible) >= REMEMBERED:
+                self._visible.clear()
+            self._visible[key] = known
+        return known
+
+    def _work_out(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         stamp = now.timestamp()
         allowed: Mask = (self._begin <= stamp) & (stamp < self._end)
         if DRAFTS in audiences:

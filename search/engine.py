@@ -135,7 +135,8 @@ class Engine:
         chance = self._calibration.probability(self._signs(ranked)) if len(ranking.order) else 0.0
         chance = chance if _says_something(asked) else min(chance, UNSURE)
         verdict = self._calibration.verdict(chance)
-        hits = tuple(self._hit(ranked, int(place)) for place in ranking.order[query.offset : query.offset + query.limit])
+        places = ranking.order[query.offset : query.offset + query.limit]
+        hits = tuple(self._hit(ranked, place, arms) for place, arms in zip(places.tolist(), ranking.arms(places), strict=True))
         relevant = ranking.relevant()
         return Results(
             hits=hits,
@@ -275,11 +276,10 @@ class Engine:
         impacts, ready = self.corpus.impacts[lang], asked.ready[lang]
         return max((named_in(impacts, ready.asked, set(forms)) for forms in self.corpus.named(row)), default=0.0)
 
-    def _hit(self, ranked: _Ranked, place: int) -> Hit:
+    def _hit(self, ranked: _Ranked, place: int, arms: dict[str, tuple[int, float]]) -> Hit:
         asked, ranking = ranked.asked, ranked.ranking
         row = int(ranking.documents[place])
         document = self.corpus.documents[row]
-        arms = ranking.arms(place)
         score = round(float(ranking.scores[place]), 4)
         if not asked.query.show:
             return Hit(document.id, document, None, score, arms)

@@ -100,8 +100,19 @@ _LENGTHS = _Lengths()
 
 def clean(text: str) -> str:
     """The text as a person sees it: no controls, zero-width characters or lone surrogates, marks joined to their letters."""
-    kept = "".join(" " if char in _SPACES else char for char in text.translate(_MARKS) if char in _SPACES or _visible(char))
-    return unicodedata.normalize("NFC", kept)
+    return unicodedata.normalize("NFC", text.translate(_SEEN))
+
+
+class _Seen(dict[int, str]):
+    """What is seen of each character, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code).translate(_MARKS)
+        self[code] = " " if char in _SPACES else char if _visible(char) else ""
+        return self[code]
+
+
+_SEEN = _Seen()
 
 
 def fold_with_offsets(text: str) -> Folded:

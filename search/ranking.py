@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from search import fusion
 from search.asked import Asked, covered
-from search.centring import ANY, centre
+from search.centring import ANY, centre_one
 from search.columns import Columns, Mask
 from search.corpus import Corpus
 from search.fusion import Evidence
@@ -59,20 +58,19 @@ class Ranking:
         kept: Rows = self.order[scores >= RELEVANT_SHARE * scores[0]]
         return kept
 
-    def arms(self, place: int) -> dict[str, tuple[int, float]]:
-        """Arm -> (rank from 1 among the documents shown, score) of one place; the keyword arm only where it found something."""
-        found: dict[str, tuple[int, float]] = {}
-        for arm, (scores, in_order) in self._by_arm.items():
-            score = float(scores[place])
-            if arm != "keyword" or score > 0:
-                found[arm] = (int(np.count_nonzero(in_order > score)) + 1, round(score, 4))
-        return found
-
-    @cached_property
-    def _by_arm(self) -> dict[str, tuple[Vector, Vector]]:
-        """Arm -> (scores by place, scores of the documents shown), worked out once for all hits."""
+    def arms(self, places: Rows) -> list[dict[str, tuple[int, float]]]:
+        """For each place, arm -> (rank from 1 among the documents shown, score); the keyword arm only where it found something."""
         named = {"keyword": self.evidence.coverage, "passage": self.evidence.passage, "question": self.evidence.question}
-        return {arm: (scores, scores[self.order]) for arm, scores in named.items() if scores is not None}
+        found: list[dict[str, tuple[int, float]]] = [{} for _ in places]
+        for arm, scores in named.items():
+            if scores is None:
+                continue
+            own = scores[places]
+            ranks = np.count_nonzero(scores[self.order] > own[:, np.newaxis], axis=1) + 1
+            for arms, rank, score in zip(found, ranks.tolist(), own.tolist(), strict=True):
+                if arm != "keyword" or score > 0:
+                    arms[arm] = (rank, round(score, 4))
+        return found
 
 
 class Ranker:
@@ -115,7 +113,7 @@ class Ranker:
         meaning = self._corpus.meaning
         if question.vector is None or meaning is None:
             return None, None
-        centred = centre(question.vector[np.newaxis], question.langs[:1] or [ANY], meaning.centres)[0]
+        centred = centre_one(question.vector, question.langs[0] if question.langs else ANY, meaning.centres)
         passages = meaning.passages.compare(question.vector) if "passage" in question.arms else None
         return passages, meaning.questions.compare(centred) if "question" in question.arms else None
 
