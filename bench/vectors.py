@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
 from bench.corpus import ReadyVectors, material
+from bench.speed import percentiles, timed
 from indexer.cache import BuildCache
 from search.loading import load_embedder
 from search.ports import Vector
@@ -25,16 +24,6 @@ from search.vector import FileVectors, Way, save_vectors
 
 NEAREST, GIVEN = 200, 1_000
 ASKED = 60
-
-
-def milliseconds(calls: list[Callable[[], Any]]) -> float:
-    """The median of what each call took."""
-    times: list[float] = []
-    for call in calls:
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times)) * 1000
 
 
 def crowd(bases: Vector, rows: int, chance: np.random.Generator) -> Vector:
@@ -56,7 +45,7 @@ def measure(rows: Vector, questions: Vector, way: Way, folder: Path, chance: np.
         compared.of(given)
 
     ask(questions[0])
-    took = milliseconds([lambda question=question: ask(question) for question in questions])  # type: ignore[misc]
+    took, _ = percentiles(timed([lambda question=question: ask(question) for question in questions]))  # type: ignore[misc]
     shared = [len(set(opened.compare(question).nearest(10)[0]) & set(np.argsort(-(rows @ question))[:10].tolist())) / 10 for question in questions]
     return took, float(np.mean(shared))
 

@@ -64,7 +64,7 @@ def _embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, p
     def question(place: int) -> str:
         return questions[place][1]
 
-    moved = _moved(question_keys, known)
+    moved = _moved(question_keys, known) if known else 0
     if known is not None and stamp is not None and _still_centred(known, moved, langs):
 
         def centred_of(vectors: Vector, places: Sequence[int]) -> Vector:
@@ -80,10 +80,8 @@ def _embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, p
     return Embedded(Vectors(passages, centred, owners, centres, passage_keys, question_keys), stamp, first + second)
 
 
-def _moved(keys: Sequence[str], known: Vectors | None) -> int:
+def _moved(keys: Sequence[str], known: Vectors) -> int:
     """How many questions came or went since the centres of the bundle before were worked out."""
-    if known is None:
-        return len(keys)
     return known.moved + len(set(keys).symmetric_difference(known.question_keys))
 
 

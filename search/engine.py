@@ -17,7 +17,7 @@ from search import answerability, asking, fusion, showing, syntax
 from search.answerability import Calibration, Signs
 from search.asked import Tokens, named_in, telling_words
 from search.asking import Ready
-from search.centring import ANY, centre
+from search.centring import ANY, centre_one
 from search.columns import Columns, Mask
 from search.corpus import Corpus
 from search.errors import EmbedderUnavailable, ModelError
@@ -195,7 +195,7 @@ class Engine:
         meaning = self.corpus.meaning
         if vector is None or meaning is None:
             return []
-        centred = centre(vector[np.newaxis], [lang or ANY], meaning.centres)[0]
+        centred = centre_one(vector, lang or ANY, meaning.centres)
         allowed = self.visible(now, audiences, Filters()) & self._columns.in_language(lang)
         rows, cosines = meaning.questions.compare(centred).nearest(4 * limit, allowed[meaning.question_documents])
         if meaning.question_scale:
