@@ -1,4 +1,4 @@
-"""The inverted index: phrases, excluded words, prefixes, spelling. The only file that imports whoosh.
+"""The inverted index: phrases, excluded words, prefixes, spelling. Only this file and segments.py import whoosh.
 
 Plain questions are scored elsewhere (impacts.py). Fields hold tokens that search/text.py made, one field a language and
 stream, so that whoosh's own analysis and query parser, which turn a question into an AND of wildcards, are never asked.
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whoosh import fields, index, query
+from whoosh import fields, query
 from whoosh.analysis import SpaceSeparatedTokenizer
 from whoosh.reading import SegmentReader
 
 from search.folding import fold
+from search.segments import MappedStorage
 from search.spelling import allowed_distance, spelling_key
 from search.text import analyser
 
@@ -46,7 +47,7 @@ class WhooshIndex:
     """Implements ports.KeywordIndex on a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._index = index.open_dir(str(folder))
+        self._index = MappedStorage(folder).open_index()
         self._searcher = self._index.searcher()
         # Whoosh reads its file anew whenever it is asked for the schema.
         self._fields = frozenset(self._index.schema.names())
@@ -115,9 +116,9 @@ def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[st
     folder.mkdir(parents=True)
     if previous is not None:
         _copy(previous, folder)
-        whole = index.open_dir(str(folder))
+        whole = MappedStorage(folder).open_index()
     else:
-        whole = index.create_in(str(folder), fields.Schema(id=fields.ID(stored=True, unique=True), lang=fields.ID()))
+        whole = MappedStorage(folder).create_index(fields.Schema(id=fields.ID(stored=True, unique=True), lang=fields.ID()))
     _write(whole, list(entries), list(gone))
     whole.close()
     for name in _NOT_LINKED:

@@ -1,12 +1,15 @@
 """One suite over the in-memory parts and the real ones: whoosh, term impacts, faiss."""
 
+import tracemalloc
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from search.errors import BundleError
+from search.heap import giving_way
 from search.impacts import TermImpacts
 from search.keyword import MAX_SEGMENTS, KeywordEntry, WhooshIndex, write_index
 from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
@@ -69,6 +72,30 @@ def test_spelling_is_corrected_only_where_it_is_wrong(keyword: KeywordIndex) -> 
     assert keyword.correct("en", "password") is None
     assert keyword.correct("en", "pagg") is None, "too short to be sure"
     assert keyword.correct("en", "xylophone") is None
+
+
+def test_visitors_do_not_lose_each_other_s_place(tmp_path: Path) -> None:
+    many = [(f"other{number}", "ja", f"配送の案内{number}と返品の決まり") for number in range(300)]
+    write_index(tmp_path / "whoosh", entries([*TEXTS, *many]))
+    index = WhooshIndex(tmp_path / "whoosh")
+    asked = ["配送の案内", "返品の決まり", "パスワード", "返金します"]
+    alone = [index.matching("ja", [phrase], []) for phrase in asked]
+    with giving_way(), ThreadPoolExecutor(4) as visitors:
+        together = list(visitors.map(lambda turn: index.matching("ja", [asked[turn % 4]], []), range(200)))
+    assert together == alone * 50
+
+
+def test_an_index_is_read_where_it_lies(tmp_path: Path) -> None:
+    """What is mapped may leave memory again; a copy of a large index's words held every request up while it was made."""
+    many = [(f"other{number}", "ja", f"配送の案内{number}と返品の決まり{number * 7}") for number in range(2_000)]
+    write_index(tmp_path / "whoosh", entries(many))
+    tracemalloc.start()
+    index = WhooshIndex(tmp_path / "whoosh")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    size = sum(path.stat().st_size for path in (tmp_path / "whoosh").glob("*.seg"))
+    assert size > 500_000 and held < size / 4
+    index.close()
 
 
 def edited(folder: Path, text: str, number: int) -> Path:
