@@ -53,13 +53,11 @@ class Analyser:
 
     def analyse_query(self, text: str) -> tuple[list[Token], list[Token]]:
         """Words and grams of a question, function words left out where anything else is asked for."""
-        folded = fold_with_offsets(text)
+        folded, grams = _asked(text)
         words = list(self._find(folded))
         telling = [token for token in words if token.text not in self._function_words]
-        grams = list(grams_of(folded.text, tail=False))
-        if telling and self.lang == "ja":
-            grams = telling_grams(folded.text, grams, telling)
-        return in_original(folded, telling or words), in_original(folded, grams)
+        kept = telling_grams(folded.text, grams, telling) if telling and self.lang == "ja" else grams
+        return in_original(folded, telling or words), in_original(folded, kept)
 
     def words(self, text: str) -> list[Token]:
         """Every word of a text, function words among them."""
@@ -77,6 +75,13 @@ class Analyser:
 def analyser(lang: str) -> Analyser:
     """The analyser of a language; any code is fine, unknown ones split at what is not a letter."""
     return Analyser(lang)
+
+
+@lru_cache(maxsize=64)
+def _asked(text: str) -> tuple[Folded, list[Token]]:
+    """A question folded, and its grams: the same in every language, and each language of an index asks for them."""
+    folded = fold_with_offsets(text)
+    return folded, list(grams_of(folded.text, tail=False))
 
 
 def _spaced_words(folded: str, stem: Callable[[str], str]) -> Iterator[Token]:
