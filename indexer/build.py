@@ -31,7 +31,7 @@ from indexer.sections import read_sections
 from indexer.source import SourceFile, read, require_folder, walk
 from indexer.synonyms import read_synonyms
 from indexer.tokenising import analyse, key_of
-from search.bundle import KEEP, SCHEMA, Builds, Bundle
+from search.bundle import KEEP, SCHEMA, Builds, Bundle, seal
 from search.errors import BundleError, EmbedderUnavailable
 from search.heap import giving_way, without_collector
 from search.model import Document, Passage
@@ -194,22 +194,21 @@ def publish(
     # Beside each other what waits for disks, numpy or the model.
     with ThreadPoolExecutor(4, "writing") as beside:
         beside.submit(builds.prune, KEEP - 1, previous.version if previous else "")
-        impacts = beside.submit(write_impacts, work, contents, previous)
+        impacts = beside.submit(lambda: seal(work, write_impacts(work, contents, previous)))
         embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
         if previous is not None:
             # Then there is little to embed, and two at work in Python would only hold each other up.
             embedding.result()
-        vectors = beside.submit(lambda: _write_vectors(work, embedding.result()))
+        vectors = beside.submit(lambda: seal(work, _write_vectors(work, embedding.result())))
         reused = _write(work, ready, contents, previous)
         embedded = embedding.result()
         progress("writing the index", 0, 1)
-        vectors.result()
-        impacts.result()
+        sealed = vectors.result() | impacts.result()
     # What a failing model left out is tried again by the next build.
     (work / "inputs.txt").write_text(f"{stamp} {embedded.degraded}" if embedded.degraded == "failed" else stamp, encoding="utf-8")
     counts = {"articles": len(ready.articles), "passages": len(ready.passages)}
     taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
-    bundle = builds.publish(work, embedded.model, counts, taken)
+    bundle = builds.publish(work, embedded.model, counts, taken | sealed)
     progress("writing the index", 1, 1)
     cache.prune_tokens(set(ready.token_keys))
     if embedded.vectors is not None:
@@ -244,9 +243,8 @@ def _write(work: Path, ready: _Ready, contents: Contents, previous: Bundle | Non
     return reused | _write_images(work / "images", ready.images, previous)
 
 
-def _write_vectors(work: Path, embedded: Embedded) -> None:
-    if embedded.vectors is not None:
-        write_vectors(work, embedded.vectors)
+def _write_vectors(work: Path, embedded: Embedded) -> list[Path]:
+    return write_vectors(work, embedded.vectors) if embedded.vectors is not None else []
 
 
 def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | None) -> set[str]:

@@ -56,25 +56,22 @@ class LiveIndex:
             self.refresh()
         return self._snapshot
 
-    def refresh(self, written: str = "") -> bool:
-        """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open.
-
-        ``written`` is the one that this process wrote a moment ago.
-        """
+    def refresh(self) -> bool:
+        """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open."""
         with self._lock:
             wanted = self._builds.current_name()
             if wanted is None or wanted == self._refused or (self._snapshot and self._snapshot.version == wanted):
                 return False
             try:
                 with giving_way():
-                    return self._swap(wanted, written)
+                    return self._swap(wanted)
             except BundleError as error:
                 self._refused = wanted
                 log.error("%s", error)
                 return False
 
-    def _swap(self, wanted: str, written: str) -> bool:
-        bundle = self._builds.open_current(written)
+    def _swap(self, wanted: str) -> bool:
+        bundle = self._builds.open_current()
         if self._snapshot and bundle.version == self._snapshot.version:
             self._refused = wanted
             return False

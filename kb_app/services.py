@@ -148,7 +148,7 @@ class Services:
 
     def accept(self, report: BuildReport) -> None:
         """Serve what was built and try the changed articles' own tests."""
-        self.live.refresh(report.version if report.published else "")
+        self.live.refresh()
         self.desk.report, self.desk.at = report, self.clock()
         if report.published:
             self.desk.trials = self._try(report)

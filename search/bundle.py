@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +35,8 @@ KEEP = 3
 # Files that are put on the disk at once, and read through for their checksums.
 SEALERS, READERS = 4, 2
 _UNFINISHED = ".building-"
+Checksum = tuple[int, str]
+"""(bytes, hex SHA-256)."""
 _REBUILD = "Run: python -m indexer build"
 
 
@@ -50,13 +52,13 @@ class ModelStamp:
 
 @dataclass(frozen=True)
 class Bundle:
-    """One build on disk, verified. ``checksums`` maps a file to (bytes, hex SHA-256)."""
+    """One build on disk, verified. ``checksums`` has those of its files by name."""
 
     path: Path
     model: ModelStamp | None
     counts: Mapping[str, int]
     created: str
-    checksums: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    checksums: Mapping[str, Checksum] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -83,17 +85,14 @@ class Builds:
             return []
         return sorted((path.name for path in self.root.iterdir() if (path / MANIFEST).is_file() and path.name[0] != "."), reverse=True)
 
-    def open_current(self, written: str = "") -> Bundle:
-        """The current build, else the newest before it that is whole; raises BundleError when there is none.
-
-        A build that this process has ``written`` a moment ago is not read through for its checksums: they were taken from what is there.
-        """
+    def open_current(self) -> Bundle:
+        """The current build, else the newest before it that is whole; raises BundleError when there is none."""
         current = self.current_name()
         names = ([current] if current else []) + [name for name in self.names() if name != current]
         problems: list[str] = []
         for name in names:
             try:
-                bundle = open_bundle(self.root / name, check=name != written)
+                bundle = open_bundle(self.root / name)
             except BundleError as error:
                 log.error("index %s is not served: %s", name, error)
                 problems.append(str(error))
@@ -125,9 +124,9 @@ class Builds:
         finally:
             lock.release()
 
-    def publish(self, work: Path, model: ModelStamp | None, counts: Mapping[str, int], linked: Mapping[str, tuple[int, str]]) -> Bundle:
-        """Seal ``work`` with its manifest and make it the current build; ``linked`` are checksums of files taken over."""
-        checksums = _sealed(work, linked)
+    def publish(self, work: Path, model: ModelStamp | None, counts: Mapping[str, int], known: Mapping[str, Checksum]) -> Bundle:
+        """Seal ``work`` with its manifest and make it the current build; ``known`` are the checksums of files taken over or sealed before."""
+        checksums = {**seal(work, [path for name, path in _files(work) if name not in known]), **known}
         manifest = {
             "schema": SCHEMA,
             "analyser": text.VERSION,
@@ -142,8 +141,10 @@ class Builds:
         target = self.root / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
         os.replace(work, target)
         _flush_folder(self.root)
-        bundle = open_bundle(target, check=False)
+        bundle = _read(target)
         _check_sizes(bundle)
+        # Its checksums were taken from what is there.
+        _found_whole[target] = _state_of(bundle)
         staged = self.root / f".{CURRENT}.{os.getpid()}"
         _write_flushed(staged, target.name + "\n")
         os.replace(staged, self.root / CURRENT)
@@ -155,10 +156,17 @@ class Builds:
         kept = {self.current_name(), used}
         for name in [name for name in self.names() if name not in kept][keep - 1 :]:
             shutil.rmtree(self.root / name, ignore_errors=True)
+            _found_whole.pop(self.root / name, None)
 
 
-def open_bundle(path: Path, check: bool = True) -> Bundle:
+def open_bundle(path: Path) -> Bundle:
     """Read a build's manifest and verify its files; raises BundleError naming the file and what to run."""
+    bundle = _read(path)
+    verify(bundle)
+    return bundle
+
+
+def _read(path: Path) -> Bundle:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         schema, analyser = manifest["schema"], manifest["analyser"]
@@ -170,13 +178,22 @@ def open_bundle(path: Path, check: bool = True) -> Bundle:
         raise BundleError(f"{path} has index schema {schema}; this version reads {SCHEMA}. {_REBUILD}")
     if analyser != text.VERSION:
         raise BundleError(f"{path} was analysed by version {analyser}; this is version {text.VERSION}. {_REBUILD}")
-    if check:
-        verify(bundle)
     return bundle
 
 
+# Builds that this process has written or verified, and how their files were then.
+_found_whole: dict[Path, list[tuple[int, ...]]] = {}
+
+
 def verify(bundle: Bundle) -> None:
-    """Compare every file with the manifest; raises BundleError naming the first that differs."""
+    """Compare every file with the manifest; raises BundleError naming the first that differs.
+
+    Files that this process has compared before, and nobody has touched since, are not read through again: each edit would read
+    the whole build before it.
+    """
+    state = _state_of(bundle)
+    if state and _found_whole.get(bundle.path) == state:
+        return
 
     def differs(name: str) -> str:
         try:
@@ -189,9 +206,19 @@ def verify(bundle: Bundle) -> None:
         problem = next((found for found in pool.map(differs, bundle.checksums) if found), "")
     if problem:
         raise BundleError(problem)
+    _found_whole[bundle.path] = state
 
 
-def checksum(path: Path) -> tuple[int, str]:
+def _state_of(bundle: Bundle) -> list[tuple[int, ...]]:
+    """What changes when somebody touches one of the files; empty where one is missing."""
+    try:
+        found = [(bundle.path / name).stat() for name in bundle.checksums]
+    except OSError:
+        return []
+    return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found]
+
+
+def checksum(path: Path) -> Checksum:
     """(bytes, hex SHA-256) of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -217,12 +244,10 @@ def _write_flushed(path: Path, content: str) -> None:
         os.fsync(file.fileno())
 
 
-def _sealed(work: Path, linked: Mapping[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
-    """The checksums of all files, those of ``linked`` ones as they were; the others are on the disk then."""
+def seal(work: Path, paths: Iterable[Path]) -> dict[str, Checksum]:
+    """The checksums of files below ``work`` by their names in it; they are on the disk then."""
 
-    def seal(name: str, path: Path) -> tuple[int, str]:
-        if name in linked:
-            return linked[name]
+    def sealed(path: Path) -> Checksum:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -230,10 +255,10 @@ def _sealed(work: Path, linked: Mapping[str, tuple[int, str]]) -> dict[str, tupl
             os.close(descriptor)
         return checksum(path)
 
-    files = dict(_files(work))
+    files = {path.relative_to(work).as_posix(): path for path in paths}
     # The disk is waited for, and reading through does without Python's lock.
     with ThreadPoolExecutor(SEALERS, "sealing") as pool:
-        return dict(zip(files, pool.map(seal, files.keys(), files.values()), strict=True))
+        return dict(zip(files, pool.map(sealed, files.values()), strict=True))
 
 
 def _flush_folder(folder: Path) -> None:

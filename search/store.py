@@ -96,15 +96,15 @@ def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None
     return _write_keyword(folder, contents, previous)
 
 
-def write_vectors(folder: Path, vectors: Vectors) -> None:
-    """Write a corpus's vectors."""
-    save_vectors(folder / _PASSAGE_VECTORS, vectors.passages)
-    save_vectors(folder / _QUESTION_VECTORS, vectors.questions)
+def write_vectors(folder: Path, vectors: Vectors) -> list[Path]:
+    """Write a corpus's vectors; returns the large files."""
+    large = save_vectors(folder / _PASSAGE_VECTORS, vectors.passages) + save_vectors(folder / _QUESTION_VECTORS, vectors.questions)
     np.savez(folder / _CENTRES, **dict(vectors.centres))  # type: ignore[arg-type]
     np.save(folder / "question-documents.npy", vectors.question_documents)
     for name, keys in ((_PASSAGE_KEYS, vectors.passage_keys), (_QUESTION_KEYS, vectors.question_keys)):
         (folder / name).write_text("\n".join(keys), encoding="ascii")
     (folder / _MOVED).write_text(str(vectors.moved), encoding="ascii")
+    return large
 
 
 def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, ModelStamp] | None:
@@ -151,8 +151,8 @@ def _open_synonyms(path: Path) -> Synonyms:
     return Synonyms.of([Rule(rule["lang"], rule["said"], tuple(rule["meant"])) for rule in stored])
 
 
-def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None) -> None:
-    """Write what plain questions are scored by; most of it by numpy, which leaves Python's lock to others."""
+def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None) -> list[Path]:
+    """Write what plain questions are scored by, most of it by numpy, which leaves Python's lock to others; returns the files."""
     folder = into / _IMPACTS
     folder.mkdir()
     before, langs = known_keys(previous), sorted({document.lang for document in contents.documents})
@@ -170,6 +170,7 @@ def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None
             else:
                 postings = Postings.of([read(key) for key in wanted.values()])
             TermImpacts.of(postings).save(folder / name)
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _tokens_of(tokens: Mapping[str, DocumentTokens], stream: str, key: str) -> Sequence[str]:

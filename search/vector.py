@@ -37,8 +37,8 @@ def way_for(rows: int) -> Way:
     return "whole numbers" if rows <= SCANNED_ROWS else "8 bit"
 
 
-def save_vectors(path: Path, vectors: Vector, way: Way | None = None) -> None:
-    """Write unit vectors, shape (rows, dimension), into ``path`` (.npy), and beside it what they are compared by.
+def save_vectors(path: Path, vectors: Vector, way: Way | None = None) -> list[Path]:
+    """Write unit vectors, shape (rows, dimension), into ``path`` (.npy), and beside it what they are compared by; returns the files.
 
     Raises OSError when that fails.
     """
@@ -48,6 +48,7 @@ def save_vectors(path: Path, vectors: Vector, way: Way | None = None) -> None:
         Scan.save(path.with_suffix(_SCAN), vectors)
     if way == "8 bit":
         _write(path.with_suffix(_COARSE), _coarse_of(vectors))
+    return [path, *(beside for beside in (path.with_suffix(_SCAN), path.with_suffix(_COARSE)) if beside.is_file())]
 
 
 class FileVectors:

@@ -14,7 +14,7 @@ from indexer.build import Paths, build
 from indexer.errors import ArticlesFolderError, BuildFailed
 from indexer.library import Library
 from indexer.trial import failed_tests
-from search.bundle import Builds
+from search.bundle import Builds, checksum
 from search.engine import Engine
 from search.errors import BuildInProgress, BundleError
 from search.memory import HashEmbedder
@@ -157,8 +157,17 @@ def test_a_flipped_byte_is_refused_and_the_build_before_is_served(folder: Path, 
     path.write_bytes(spoilt)
     bundle = Builds(data / "index").open_current()
     assert bundle.version == before
-    # Only whoever wrote it a moment ago need not read it through.
-    assert Builds(data / "index").open_current(written=after).version == after
+
+
+def test_what_was_found_whole_is_read_through_again_once_somebody_touched_it(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version, read = build_folder(folder, data).version, list[Path]()
+    monkeypatch.setattr("search.bundle.checksum", lambda path: (read.append(path), checksum(path))[1])
+    builds = Builds(data / "index")
+    assert builds.open_current().version == version and not read, "this process wrote it a moment ago"
+    (data / "index" / version / "library.json").touch()
+    assert builds.open_current().version == version and read
+    read.clear()
+    assert builds.open_current().version == version and not read
 
 
 def test_another_schema_is_refused_with_what_to_run(folder: Path, data: Path) -> None:
