@@ -196,9 +196,6 @@ def publish(
         beside.submit(builds.prune, KEEP - 1, previous.version if previous else "")
         impacts = beside.submit(lambda: seal(work, write_impacts(work, contents, previous)))
         embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
-        if previous is not None:
-            # Then there is little to embed, and two at work in Python would only hold each other up.
-            embedding.result()
         vectors = beside.submit(lambda: seal(work, _write_vectors(work, embedding.result())))
         reused = _write(work, ready, contents, previous)
         embedded = embedding.result()

@@ -74,7 +74,8 @@ class OnnxEmbedder:
             with ThreadPoolExecutor(self._threads, "embedding") as pool:
                 yield lambda texts, kind: self._side_by_side(pool, texts, kind)
         else:
-            yield self.encode
+            # One thread for a few: what else a build does, and searches, go on beside it.
+            yield lambda texts, kind: np.concatenate([self._run(self._single, text, kind) for text in texts])
 
     def _side_by_side(self, pool: ThreadPoolExecutor, texts: Sequence[str], kind: Kind) -> Vector:
         """One text a call and a thread: nothing is padded. The longest first, so that no thread is left with one at the end."""
