@@ -138,8 +138,7 @@ def write_library(
         else:
             _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in members))
     _write_json(folder / _HASHES, dict(hashes))
-    with (folder / _CARDS).open("wb") as file:
-        file.writelines(_card_line(article) for article in articles)
+    (folder / _CARDS).write_bytes(b"".join(_card_line(article) for article in articles))
     _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])
     _write_json(folder / "image-owners.json", _image_owners(articles))
     return reused
@@ -206,5 +205,4 @@ def _write_json(path: Path, value: object) -> None:
 
 
 def _write_lines(path: Path, records: Iterable[Any]) -> None:
-    with path.open("wb") as file:
-        file.writelines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    path.write_bytes(b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records))

@@ -35,6 +35,7 @@ _MICROSOFT = "com.microsoft"
 # The largest whole number of a matrix. Two products with inputs of up to 204 still fit into 16 bits; more than that is reached by two
 # inputs side by side so seldom that 63, which always fits, loses more by its rounding.
 LARGEST = 80
+_ROWS_AT_ONCE = 256
 _REACH = Path(__file__).parent / "data" / "input_reach.npz"
 _FLOAT, _INT64 = 1, 7  # onnx.TensorProto's numbers
 
@@ -154,8 +155,14 @@ def _sealed(folder: Path) -> str:
 
 def quantise(weights: Array, largest: int = LARGEST) -> tuple[Array, Array]:
     """Whole numbers up to ``largest`` either way as int8, with one scale a row, (rows, 1)."""
-    scales = np.maximum(np.abs(weights).max(axis=1, keepdims=True) / largest, 1e-12).astype(np.float32)
-    return np.rint(weights / scales).astype(np.int8), scales
+    reach = np.maximum(weights.max(axis=1, keepdims=True), -weights.min(axis=1, keepdims=True))
+    scales = np.maximum(reach / largest, 1e-12).astype(np.float32)
+    whole = np.empty(weights.shape, dtype=np.int8)
+    # Some rows at a time: what lies between fits into the processor's cache.
+    for start in range(0, len(weights), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        whole[rows] = np.rint(weights[rows] / scales[rows])
+    return whole, scales
 
 
 def evening(reach: Array, weights: Array) -> Array:

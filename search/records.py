@@ -37,8 +37,8 @@ class RecordFile:
     def write(path: Path, records: Iterable[bytes]) -> None:
         """Write records, each a line of JSON, and where each begins."""
         lines = list(records)
-        with path.open("wb") as file:
-            file.writelines(lines)
+        # At once: ten thousand records line by line are a thousand calls of the operating system.
+        path.write_bytes(b"".join(lines))
         np.save(path.with_suffix(".offsets.npy"), _offsets(np.fromiter(map(len, lines), np.int64, len(lines))))
 
 

@@ -270,12 +270,16 @@ def _same(path: Path, before: Path) -> bool:
     return before.is_file() and path.suffix == ".seg" and path.stat().st_size == before.stat().st_size
 
 
-def known_keys(previous: Bundle | None) -> dict[str, str]:
+def known_keys(previous: Bundle | None) -> Mapping[str, str]:
     """Id -> key of the tokens of the documents of a bundle, in their order; nothing where there is none."""
-    if previous is None:
-        return {}
+    return _keys_in(previous.path) if previous is not None else {}
+
+
+# Asked by every part of a build; a bundle never changes.
+@lru_cache(maxsize=1)
+def _keys_in(folder: Path) -> dict[str, str]:
     try:
-        return dict(orjson.loads((previous.path / _DOCUMENT_KEYS).read_bytes()))
+        return dict(orjson.loads((folder / _DOCUMENT_KEYS).read_bytes()))
     except (OSError, ValueError):
         return {}
 
