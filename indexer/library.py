@@ -123,20 +123,24 @@ def write_library(
 
     ``hashes`` are the articles' own, by id.
     """
-    shards: dict[str, list[Article]] = defaultdict(list)
-    for article in articles:
-        shards[_shard(article.id)].append(article)
     (folder / "articles").mkdir()
     before = _previous_hashes(previous)
+    gone = before.keys() - hashes.keys()
+    changed = {_shard(name) for name, digest in hashes.items() if before.get(name) != digest} | set(map(_shard, gone))
+    shards: dict[str, list[Article]] = {_shard(article.id): [] for article in articles}
     reused: set[str] = set()
-    for name, members in shards.items():
+    for name in shards.keys() - changed:
         old = previous.path / "articles" / f"{name}.jsonl" if previous else None
-        wanted = {article.id: hashes[article.id] for article in members}
-        if old is not None and old.is_file() and before.get(name) == wanted:
+        if old is not None and old.is_file():
             shutil.copyfile(old, folder / "articles" / f"{name}.jsonl")
             reused.add(f"articles/{name}.jsonl")
         else:
-            _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in members))
+            changed.add(name)
+    for article in articles:
+        if _shard(article.id) in changed:
+            shards[_shard(article.id)].append(article)
+    for name in shards.keys() & changed:
+        _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in shards[name]))
     _write_json(folder / _HASHES, dict(hashes))
     (folder / _CARDS).write_bytes(b"".join(_card_line(article) for article in articles))
     _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])
@@ -163,16 +167,14 @@ def _shard(article_id: str) -> str:
     return f"{int(hashlib.sha256(article_id.encode('utf-8', 'replace')).hexdigest()[:4], 16) % SHARDS:02x}"
 
 
-def _previous_hashes(previous: Bundle | None) -> dict[str, dict[str, str]]:
-    """shard -> {id: hash} of the bundle before."""
-    shards: dict[str, dict[str, str]] = defaultdict(dict)
-    if previous is not None:
-        try:
-            for article_id, digest in _read_json(previous.path / _HASHES).items():
-                shards[_shard(article_id)][article_id] = digest
-        except (OSError, ValueError):
-            return {}
-    return shards
+def _previous_hashes(previous: Bundle | None) -> dict[str, str]:
+    """The articles' hashes by id in the bundle before; nothing where there is none."""
+    if previous is None:
+        return {}
+    try:
+        return dict(_read_json(previous.path / _HASHES))
+    except (OSError, ValueError):
+        return {}
 
 
 @once_an_article

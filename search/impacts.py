@@ -42,16 +42,14 @@ class TermImpacts:
     @classmethod
     def of(cls, postings: Postings) -> TermImpacts:
         """The impacts of counted documents; at least one of them."""
-        having, lengths, rows = np.diff(postings.starts), postings.lengths, postings.rows
-        norm = K1 * (1 - B + B * lengths[rows] / max(1e-9, lengths.mean()))
-        values = np.repeat(_idf(having, len(lengths)), having) * postings.counts / (postings.counts + norm)
-        return cls(postings, values.astype(np.float32))
+        return cls(postings, _values_of(postings))
 
-    def save(self, folder: Path) -> None:
-        """Write the index into a new folder."""
+    @staticmethod
+    def write(folder: Path, postings: Postings) -> None:
+        """Write the impacts of counted documents, at least one of them, into a new folder."""
         folder.mkdir(parents=True)
-        self.postings.save(folder)
-        np.save(folder / _VALUES, self._values)
+        postings.save(folder)
+        np.save(folder / _VALUES, _values_of(postings))
 
     @classmethod
     def open(cls, folder: Path) -> TermImpacts:
@@ -94,6 +92,14 @@ class TermImpacts:
         first = bisect_left(self._sorted, prefix)
         last = bisect_left(self._sorted, prefix + "\U0010ffff")
         return self._sorted[first:last]
+
+
+def _values_of(postings: Postings) -> Vector:
+    """BM25 of each pair of word and document."""
+    having, lengths, rows = np.diff(postings.starts), postings.lengths, postings.rows
+    norm = K1 * (1 - B + B * lengths[rows] / max(1e-9, lengths.mean()))
+    values: Vector = (np.repeat(_idf(having, len(lengths)), having) * postings.counts / (postings.counts + norm)).astype(np.float32)
+    return values
 
 
 def _idf(having: Rows, documents: int) -> Vector:

@@ -127,7 +127,7 @@ def open_corpus(bundle: Bundle) -> Corpus:
     folder = bundle.path
     try:
         stored = RecordFile(folder / _DOCUMENTS)
-        documents = [_document(stored.raw(row)) for row in range(len(stored))]
+        documents = list(map(_document, stored.every_raw()))
         passages = RecordFile(folder / _PASSAGES)
         read = lru_cache(maxsize=PASSAGES_KEPT)(lambda row: Passage(**passages[row]))
         return Corpus(
@@ -169,7 +169,7 @@ def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None
                 postings = _edited(Postings.open(old / name), list(before.items()), had, wanted, read)
             else:
                 postings = Postings.of([read(key) for key in wanted.values()])
-            TermImpacts.of(postings).save(folder / name)
+            TermImpacts.write(folder / name, postings)
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
@@ -199,12 +199,11 @@ def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
 
 def _write_named(folder: Path, contents: Contents, previous: Bundle | None) -> None:
     before = {name: (row, key) for row, (name, key) in enumerate(known_keys(previous).items())}
-    known = RecordFile(previous.path / _NAMED) if previous is not None and before else None
+    known = RecordFile(previous.path / _NAMED).every_raw() if previous is not None and before else []
     lines: list[bytes] = []
     for document, key in zip(contents.documents, contents.keys, strict=True):
         row, old_key = before.get(document.id, (0, ""))
-        same = known is not None and old_key == key
-        lines.append(known.raw(row) if known is not None and same else orjson.dumps(contents.tokens[key].named, option=orjson.OPT_APPEND_NEWLINE))
+        lines.append(known[row] if old_key == key else orjson.dumps(contents.tokens[key].named, option=orjson.OPT_APPEND_NEWLINE))
     RecordFile.write(folder / _NAMED, lines)
 
 

@@ -6,10 +6,10 @@ All keys are made when the bundle is built; a look-up is a bisection over them. 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -105,7 +105,8 @@ def build_suggest(entries: Sequence[Entry], langs: Sequence[str]) -> SuggestInde
     """Index entries; ``langs`` gives the language of each."""
     rows = sorted(_rows(entries, langs, range(len(entries))))
     owners, heads = np.array([row[1] for row in rows], dtype=np.int32), np.array([row[2] for row in rows], dtype=np.bool_)
-    return _index([row[0] for row in rows], owners, heads, entries)
+    order = sorted(range(len(entries)), key=partial(_rank_of, entries))
+    return _index([row[0] for row in rows], owners, heads, entries, order)
 
 
 def edited_suggest(before: SuggestIndex, places: Rows, entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
@@ -123,7 +124,11 @@ def edited_suggest(before: SuggestIndex, places: Rows, entries: Sequence[Entry],
     at = np.array([bisect_left(keys, row[0]) for row in rows], dtype=np.int64)
     all_owners = np.insert(owners[stay], at, [row[1] for row in rows]).astype(np.int32)
     heads = np.insert(before.heads[stay], at, [row[2] for row in rows])
-    return _index(keys.inserted(at, [row[0] for row in rows]), all_owners, heads, entries)
+    moved = places[np.argsort(before.ranks)] if len(places) else places
+    order = moved[moved >= 0].tolist()
+    for number in fresh.tolist():
+        insort(order, number, key=partial(_rank_of, entries))
+    return _index(keys.inserted(at, [row[0] for row in rows]), all_owners, heads, entries, order)
 
 
 def _rows(entries: Sequence[Entry], langs: Sequence[str], numbers: Iterable[int]) -> Iterator[tuple[str, int, bool]]:
@@ -133,8 +138,14 @@ def _rows(entries: Sequence[Entry], langs: Sequence[str], numbers: Iterable[int]
             yield key, number, head
 
 
-def _index(keys: Sequence[str], owners: NDArray[np.int32], heads: NDArray[np.bool_], entries: Sequence[Entry]) -> SuggestIndex:
-    order = sorted(range(len(entries)), key=lambda place: (not entries[place].title, len(entries[place].text), entries[place].text))
+def _rank_of(entries: Sequence[Entry], number: int) -> tuple[bool, int, str, int]:
+    """Titles first, then what is short."""
+    text, title = entries[number].text, entries[number].title
+    return not title, len(text), text, number
+
+
+def _index(keys: Sequence[str], owners: NDArray[np.int32], heads: NDArray[np.bool_], entries: Sequence[Entry], order: Sequence[int]) -> SuggestIndex:
+    """``order`` has the entries, the first to be suggested first."""
     ranks = np.zeros(len(entries), dtype=np.int32)
     ranks[order] = np.arange(len(entries))
     documents = np.array([entry.document for entry in entries], dtype=np.int32)

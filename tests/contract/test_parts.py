@@ -162,7 +162,7 @@ def impacts(request: pytest.FixtureRequest, tmp_path: Path) -> Impacts:
     built = TermImpacts.of(Postings.of(DOCUMENTS))
     if request.param == "built":
         return built
-    built.save(tmp_path / "impacts")
+    TermImpacts.write(tmp_path / "impacts", built.postings)
     return TermImpacts.open(tmp_path / "impacts")
 
 
