@@ -117,7 +117,8 @@ class _Source:
         found, count = self.cache.vectors(self.embedder, [keys[place] for place in missing], lambda place: text(missing[place]), kind, step)
         if known is None:
             return made(found, missing), count
-        vectors = np.ascontiguousarray(known[1][taken])
+        vectors = np.empty((len(taken), known[1].shape[1]), dtype=np.float32)
+        np.take(known[1], np.maximum(taken, 0), axis=0, out=vectors, mode="clip")
         if missing:
             vectors[missing] = made(found, missing)
         return vectors, count

@@ -63,10 +63,10 @@ class Postings:
             np.save(folder / name, array.astype(kind))
 
     @classmethod
-    def open(cls, folder: Path) -> Postings:
-        """Open saved postings, what is large mapped into memory; raises OSError or ValueError when they are damaged."""
+    def open(cls, folder: Path, mapped: bool = True) -> Postings:
+        """Open saved postings, what is large ``mapped`` into memory or read; raises OSError or ValueError when they are damaged."""
         # Plain views of what is mapped: numpy's own kind of mapped array is slow to slice.
-        rows, counts = (np.asarray(np.load(folder / name, mmap_mode="r")) for name in (_ROWS, _COUNTS))
+        rows, counts = (np.asarray(np.load(folder / name, mmap_mode="r" if mapped else None)) for name in (_ROWS, _COUNTS))
         return cls(orjson.loads((folder / _WORDS).read_bytes()), np.load(folder / _STARTS), rows, counts, np.load(folder / _LENGTHS))
 
     def _columns(self) -> Rows:

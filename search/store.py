@@ -113,7 +113,8 @@ def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, M
         return None
     folder = previous.path
     try:
-        passages, questions = (np.asarray(np.load(folder / name, mmap_mode="r")) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS))
+        # Read, not mapped, as all that a build takes over: each page of a mapped file that is touched first is fetched on its own.
+        passages, questions = (np.load(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS))
         passage_keys, question_keys = ((folder / name).read_text(encoding="ascii").split("\n") for name in (_PASSAGE_KEYS, _QUESTION_KEYS))
         owners, moved = np.load(folder / "question-documents.npy"), int((folder / _MOVED).read_text(encoding="ascii"))
         known = Vectors(passages, questions, owners, _open_centres(folder / _CENTRES), passage_keys, question_keys, moved)
@@ -166,7 +167,7 @@ def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None
             name = f"{lang}-{stream}"
             if old is not None and (old / name).is_dir():
                 had = np.load(old / f"{lang}.npy")
-                postings = _edited(Postings.open(old / name), list(before.items()), had, wanted, read)
+                postings = _edited(Postings.open(old / name, mapped=False), list(before.items()), had, wanted, read)
             else:
                 postings = Postings.of([read(key) for key in wanted.values()])
             TermImpacts.write(folder / name, postings)
@@ -217,7 +218,7 @@ def _write_suggest(folder: Path, contents: Contents, previous: Bundle | None) ->
     ]
     langs, before = [documents[entry.document].lang for entry in entries], known_keys(previous)
     if previous is not None and before:
-        old = _open_suggest(previous.path)
+        old = _open_suggest(previous.path, mapped=False)
         index = edited_suggest(old, _entry_places(old, before, contents, entries), entries, langs)
     else:
         index = build_suggest(entries, langs)
@@ -241,9 +242,10 @@ def _entry_places(old: SuggestIndex, before: Mapping[str, str], contents: Conten
     return np.where(stays, first + ordinal, -1)
 
 
-def _open_suggest(folder: Path) -> SuggestIndex:
+def _open_suggest(folder: Path, mapped: bool = True) -> SuggestIndex:
     with np.load(folder / _SUGGEST) as arrays:
-        return SuggestIndex(keys=StringFile.open(folder / _SUGGEST_KEYS), texts=StringFile.open(folder / _SUGGEST_TEXTS), **arrays)
+        keys, texts = (StringFile.open(folder / name, mapped) for name in (_SUGGEST_KEYS, _SUGGEST_TEXTS))
+        return SuggestIndex(keys=keys, texts=texts, **arrays)
 
 
 def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) -> set[str]:
