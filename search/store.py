@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -156,21 +157,24 @@ def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None
     """Write what plain questions are scored by, most of it by numpy, which leaves Python's lock to others; returns the files."""
     folder = into / _IMPACTS
     folder.mkdir()
-    before, langs = known_keys(previous), sorted({document.lang for document in contents.documents})
+    entries, langs = list(known_keys(previous).items()), sorted({document.lang for document in contents.documents})
     for lang in langs:
         rows = [row for row, document in enumerate(contents.documents) if document.lang == lang]
         np.save(folder / f"{lang}.npy", np.array(rows, dtype=np.int64))
         wanted = {contents.documents[row].id: contents.keys[row] for row in rows}
-        old = previous.path / _IMPACTS if previous is not None and before else None
+        old = previous.path / _IMPACTS if previous is not None and entries else None
         for stream in ("words", "grams"):
             read = partial(_tokens_of, contents.tokens, stream)
             name = f"{lang}-{stream}"
-            if old is not None and (old / name).is_dir():
-                had = np.load(old / f"{lang}.npy")
-                postings = _edited(Postings.open(old / name, mapped=False), list(before.items()), had, wanted, read)
+            if old is None or not (old / name).is_dir():
+                TermImpacts.write(folder / name, Postings.of([read(key) for key in wanted.values()]))
+                continue
+            had = [entries[row] for row in np.load(old / f"{lang}.npy").tolist()]
+            if had == list(wanted.items()):
+                # An edit touches one language as a rule.
+                shutil.copytree(old / name, folder / name)
             else:
-                postings = Postings.of([read(key) for key in wanted.values()])
-            TermImpacts.write(folder / name, postings)
+                TermImpacts.write(folder / name, _edited(Postings.open(old / name, mapped=False), had, wanted, read))
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
@@ -178,15 +182,11 @@ def _tokens_of(tokens: Mapping[str, DocumentTokens], stream: str, key: str) -> S
     return tokens[key].words if stream == "words" else tokens[key].grams
 
 
-def _edited(postings: Postings, before: Sequence[tuple[str, str]], had: Rows, wanted: Mapping[str, str], read: Callable[[str], Sequence[str]]) -> Postings:
-    """The postings of a bundle brought up to date.
-
-    ``before`` are the ids and keys of all its documents, ``had`` the rows of those in the postings; ``wanted`` are the keys by id now.
-    """
+def _edited(postings: Postings, had: Sequence[tuple[str, str]], wanted: Mapping[str, str], read: Callable[[str], Sequence[str]]) -> Postings:
+    """The postings of a bundle brought up to date: ``had`` are the ids and keys of its documents in order, ``wanted`` the keys by id now."""
     place = {name: row for row, name in enumerate(wanted)}
-    had_before = [before[row] for row in had.tolist()]
-    places = np.array([place[name] if wanted.get(name) == key else -1 for name, key in had_before], dtype=np.int64)
-    kept = {name for (name, _), at in zip(had_before, places.tolist(), strict=True) if at >= 0}
+    places = np.array([place[name] if wanted.get(name) == key else -1 for name, key in had], dtype=np.int64)
+    kept = {name for (name, _), at in zip(had, places.tolist(), strict=True) if at >= 0}
     return postings.edited(places, {place[name]: read(key) for name, key in wanted.items() if name not in kept})
 
 
