@@ -192,12 +192,13 @@ def publish(
         return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
     contents = Contents(ready.documents, ready.passages, ready.token_keys, analyse(ready.articles, known_keys(previous), cache, progress), synonyms)
     # Beside each other what waits for disks, numpy or the model.
-    with ThreadPoolExecutor(4, "writing") as beside:
+    with ThreadPoolExecutor(5, "writing") as beside:
         beside.submit(builds.prune, KEEP - 1, previous.version if previous else "")
+        library = beside.submit(write_library, work, ready.articles, ready.hashes, ready.sections, previous)
         impacts = beside.submit(lambda: seal(work, write_impacts(work, contents, previous)))
         embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
         vectors = beside.submit(lambda: seal(work, _write_vectors(work, embedding.result())))
-        reused = _write(work, ready, contents, previous)
+        reused = write_texts(work, contents, previous) | _write_images(work / "images", ready.images, previous) | library.result()
         embedded = embedding.result()
         progress("writing the index", 0, 1)
         sealed = vectors.result() | impacts.result()
@@ -231,13 +232,6 @@ def _ready(articles: Sequence[Article], folder: Path, sections: Mapping[str, Sec
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------
-
-
-def _write(work: Path, ready: _Ready, contents: Contents, previous: Bundle | None) -> set[str]:
-    """Write the bundle's files but for impacts and vectors; returns the names of those taken over from the previous one."""
-    reused = write_texts(work, contents, previous)
-    reused |= write_library(work, ready.articles, ready.hashes, ready.sections, previous)
-    return reused | _write_images(work / "images", ready.images, previous)
 
 
 def _write_vectors(work: Path, embedded: Embedded) -> list[Path]:
