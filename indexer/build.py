@@ -190,13 +190,14 @@ def publish(
     stamp = _inputs(ready.hashes, ready.images, sections, synonyms, embedder)
     if previous is not None and _stored_inputs(previous) == stamp:
         return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
-    contents = Contents(ready.documents, ready.passages, ready.token_keys, analyse(ready.articles, known_keys(previous), cache, progress), synonyms)
-    # Beside each other what waits for disks, numpy or the model.
+    # Beside each other what waits for disks, numpy or the model; the model first, since it takes longest.
     with ThreadPoolExecutor(5, "writing") as beside:
+        embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
         beside.submit(builds.prune, KEEP - 1, previous.version if previous else "")
         library = beside.submit(write_library, work, ready.articles, ready.hashes, ready.sections, previous)
+        tokens = analyse(ready.articles, known_keys(previous), cache, progress)
+        contents = Contents(ready.documents, ready.passages, ready.token_keys, tokens, synonyms)
         impacts = beside.submit(lambda: seal(work, write_impacts(work, contents, previous)))
-        embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
         vectors = beside.submit(lambda: seal(work, _write_vectors(work, embedding.result())))
         reused = write_texts(work, contents, previous) | _write_images(work / "images", ready.images, previous) | library.result()
         embedded = embedding.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,26 +16,21 @@ def quiet(_label: str, _done: int, _total: int) -> None:
 
 
 class Bar:
-    """A Progress that shows one bar a step of the work; silent for work that is over at once."""
+    """A Progress that shows one bar a step of the work, several where steps go on beside each other; silent for work that is over at once."""
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._label = ""
+        self._bars: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, label: str, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` are done."""
         from tqdm import tqdm
 
-        if label != self._label or self._bar is None:
-            self._close()
-            self._label = label
-            self._bar = tqdm(total=total, desc=label, unit="", leave=True, file=sys.stderr, mininterval=0.2, dynamic_ncols=True)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-        if done >= total:
-            self._close()
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        with self._lock:
+            if label not in self._bars:
+                self._bars[label] = tqdm(total=total, desc=label, unit="", leave=True, file=sys.stderr, mininterval=0.2, dynamic_ncols=True)
+            bar = self._bars[label]
+            bar.total = total
+            bar.update(done - bar.n)
+            if done >= total:
+                self._bars.pop(label).close()
