@@ -131,7 +131,7 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
     for lang in sorted({entry.lang for entry in entries}):
         for name, phrases in ((f"words_{lang}", True), (f"grams_{lang}", True), (f"spelling_{lang}", False), (f"written_{lang}", False)):
             if name not in writer.schema:
-                writer.add_field(name, fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=phrases))
+                writer.add_field(name, _field(phrases))
     for document_id in gone:
         writer.delete_by_term("id", document_id)
     for entry in entries:
@@ -146,6 +146,13 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
             },
         )
     writer.commit(mergetype=_gathered)
+
+
+def _field(phrases: bool) -> fields.TEXT:
+    field = fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=phrases)
+    # Nothing is ranked here: else whoosh keeps each text's length and looks it up for every posting, a tenth of its time.
+    field.scorable = False
+    return field
 
 
 def _gathered(writer: Any, segments: list[Any]) -> list[Any]:
