@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -52,11 +54,13 @@ class CacheDamaged(Exception):
 
 
 class BuildCache:
-    """One builder at a time uses it, under the lock of the builds."""
+    """One builder at a time uses it, under the lock of the builds; its threads may share it."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        # sqlite3 keeps a connection whole when threads share it, but not what it is in the middle of.
+        self._lock = threading.Lock()
         try:
             self._db = self._open(path)
         except sqlite3.OperationalError:  # a full disk, not a damaged file: what is in it is kept
@@ -82,7 +86,7 @@ class BuildCache:
 
     def articles(self) -> dict[str, str]:
         """path -> stamp of every file read before."""
-        return dict(self._db.execute("select path, stamp from articles").fetchall())
+        return dict(self._rows("select path, stamp from articles"))
 
     @staticmethod
     def stamp(file: SourceFile, zone: str) -> str:
@@ -104,7 +108,7 @@ class BuildCache:
         return before[1]
 
     def _stored(self, path: str) -> CachedArticle:
-        record, problems = self._db.execute("select record, problems from articles where path = ?", (path,)).fetchone()
+        [(record, problems)] = self._rows("select record, problems from articles where path = ?", (path,))
         try:
             article = article_from_json(orjson.loads(record)) if record else None
             return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)))
@@ -116,18 +120,27 @@ class BuildCache:
         found = orjson.dumps([vars(problem) for problem in problems]).decode()
         if article is None:
             statement = "insert into articles values (?, ?, null, ?) on conflict (path) do update set stamp = ?2, problems = ?3"
-            self._db.execute(statement, (path, stamp, found))
+            self._write(statement, [(path, stamp, found)])
         else:
             record = orjson.dumps(article_to_json(article)).decode()
-            self._db.execute("insert or replace into articles values (?, ?, ?, ?)", (path, stamp, record, found))
+            self._write("insert or replace into articles values (?, ?, ?, ?)", [(path, stamp, record, found)])
 
     def forget_articles(self, paths: Iterable[str]) -> None:
         """Files that are gone."""
-        self._db.executemany("delete from articles where path = ?", [(path,) for path in paths])
+        self._write("delete from articles where path = ?", [(path,) for path in paths])
 
     def commit(self) -> None:
         """Make what was stored last."""
-        self._db.commit()
+        with self._lock:
+            self._db.commit()
+
+    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._lock:
+            return self._db.execute(statement, values).fetchall()
+
+    def _write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self._lock:
+            self._db.executemany(statement, rows)
 
     # --- tokens --------------------------------------------------------------------------------------------------
 
@@ -137,14 +150,14 @@ class BuildCache:
         for start in range(0, len(keys), 500):
             part = keys[start : start + 500]
             marks = ",".join("?" * len(part))
-            for key, stored in self._db.execute(f"select key, tokens from tokens where key in ({marks})", part):
+            for key, stored in self._rows(f"select key, tokens from tokens where key in ({marks})", part):
                 found[key] = DocumentTokens(key, *orjson.loads(stored))
         return found
 
     def store_tokens(self, tokens: DocumentTokens) -> None:
         """Remember the tokens of a text."""
         stored = orjson.dumps([tokens.words, tokens.grams, tokens.surfaces, tokens.named]).decode()
-        self._db.execute("insert or replace into tokens values (?, ?)", (tokens.key, stored))
+        self._write("insert or replace into tokens values (?, ?)", [(tokens.key, stored)])
 
     # --- vectors -------------------------------------------------------------------------------------------------
 
@@ -164,8 +177,8 @@ class BuildCache:
                 if not np.isfinite(made).all():
                     raise ModelError("The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL.")
                 rows = [(key, vector.astype("<f4").tobytes()) for (key, _), vector in zip(part, made, strict=True)]
-                self._db.executemany("insert or replace into vectors values (?, ?)", rows)
-                self._db.commit()
+                self._write("insert or replace into vectors values (?, ?)", rows)
+                self.commit()
                 known.update({key: vector for (key, _), vector in zip(part, made, strict=True)})
                 progress(min(start + CHUNK, len(todo)), len(todo))
         return np.stack([known[key] for key in keys]).astype(np.float32), len(todo)
@@ -176,7 +189,7 @@ class BuildCache:
         for start in range(0, len(unique), 500):
             part = unique[start : start + 500]
             marks = ",".join("?" * len(part))
-            for key, blob in self._db.execute(f"select key, vector from vectors where key in ({marks})", part):
+            for key, blob in self._rows(f"select key, vector from vectors where key in ({marks})", part):
                 known[key] = np.frombuffer(blob, "<f4")
         return known
 
@@ -189,11 +202,11 @@ class BuildCache:
         self._prune("vectors", used)
 
     def _prune(self, table: str, used: set[str]) -> None:
-        (count,) = self._db.execute(f"select count(*) from {table}").fetchone()
+        [(count,)] = self._rows(f"select count(*) from {table}")
         if count > 4 * len(used) + 1000:
-            stored = [key for (key,) in self._db.execute(f"select key from {table}")]
-            self._db.executemany(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
-        self._db.commit()
+            stored = [key for (key,) in self._rows(f"select key from {table}")]
+            self._write(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
+        self.commit()
 
 
 def vector_key(fingerprint: str, kind: Kind, text: str) -> str:

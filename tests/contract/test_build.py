@@ -5,20 +5,24 @@ import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from indexer.build import Paths, build
+from indexer.cache import BuildCache
 from indexer.errors import ArticlesFolderError, BuildFailed
 from indexer.library import Library
 from indexer.trial import failed_tests
 from search.bundle import Builds, checksum
 from search.engine import Engine
 from search.errors import BuildInProgress, BundleError
+from search.heap import giving_way
 from search.memory import HashEmbedder
 from search.model import Query
+from search.store import DocumentTokens
 from search.warming import OffEmbedder
 from tests.support import NOW, PUBLIC, build_folder, open_engine, write_article
 
@@ -188,6 +192,18 @@ def test_old_builds_are_pruned_and_linked_files_untouched(folder: Path, data: Pa
         from search.bundle import open_bundle
 
         open_bundle(data / "index" / name)
+
+
+def test_tokens_and_vectors_are_remembered_at_the_same_time(tmp_path: Path) -> None:
+    cache, texts = BuildCache(tmp_path / "cache.sqlite"), [f"配送の案内 {number}" for number in range(3_000)]
+    with giving_way(), ThreadPoolExecutor(1) as beside:
+        vectors = beside.submit(cache.vectors, HashEmbedder(8), texts, texts.__getitem__, "passage", lambda _done, _all: None)
+        for text in texts:
+            cache.store_tokens(DocumentTokens(text, [text], [], [], []))
+            cache.tokens([text])
+    cache.commit()
+    assert vectors.result()[1] == len(texts) == len(cache.tokens(texts))
+    cache.close()
 
 
 def test_a_damaged_cache_is_made_anew(folder: Path, data: Path) -> None:
