@@ -47,7 +47,7 @@ def covered(impacts: LanguageImpacts, asked: Asked) -> Vector:
     """How much of the question each document of a language covers, 0 to 1."""
     streams: list[tuple[Vector, float]] = []
     for stream, index in enumerate((impacts.words, impacts.grams)):
-        total, weight = index.scores(asked.plain[stream]), _total_weight(index, asked.plain[stream])
+        total, weight = index.scores(asked.plain[stream]), index.total_weight(asked.plain[stream])
         for choice in asked.choices:
             scores, own = _either(index, choice, stream)
             total, weight = total + scores, weight + own
@@ -57,16 +57,16 @@ def covered(impacts: LanguageImpacts, asked: Asked) -> Vector:
 
 def telling_words(impacts: LanguageImpacts, asked: Asked) -> float:
     """How much a question says: the sum of its words' idf, in words as rare as can be, so that it means the same in any index."""
-    total = _total_weight(impacts.words, asked.plain[0]) + sum(_total_weight(impacts.words, choice.asked[0]) for choice in asked.choices)
+    total = impacts.words.total_weight(asked.plain[0]) + sum(impacts.words.total_weight(choice.asked[0]) for choice in asked.choices)
     return total / max(impacts.words.unknown_weight(), 1e-6)
 
 
 def named_in(impacts: LanguageImpacts, asked: Asked, forms: set[str]) -> float:
     """The part of a question's words, by idf, that stand in a text of these forms, 0 to 1; of a choice any one will do."""
-    parts = [(_total_weight(impacts.words, [token]), token.text in forms) for token in asked.plain[0]]
+    parts = [(impacts.words.total_weight([token]), token.text in forms) for token in asked.plain[0]]
     for choice in asked.choices:
         meant = any(other[0] and all(token.text in forms for token in other[0]) for other in (choice.asked, *choice.others))
-        parts.append((_total_weight(impacts.words, choice.asked[0]), meant))
+        parts.append((impacts.words.total_weight(choice.asked[0]), meant))
     total = sum(weight for weight, _ in parts)
     return sum(weight for weight, there in parts if there) / total if total else 0.0
 
@@ -78,23 +78,19 @@ def pieces(impacts: LanguageImpacts, asked: Asked) -> Iterator[Piece]:
         return fold_kana(fold(asked.text[token.start : token.end]))
 
     for token in asked.plain[0]:
-        yield Piece((written(token),), _total_weight(impacts.words, [token]))
+        yield Piece((written(token),), impacts.words.total_weight([token]))
     for choice in asked.choices:
         others = (fold_kana(token.text) for other in choice.others for token in other[0])
-        yield Piece((*map(written, choice.asked[0]), *others), _total_weight(impacts.words, choice.asked[0]))
+        yield Piece((*map(written, choice.asked[0]), *others), impacts.words.total_weight(choice.asked[0]))
 
 
 def _either(impacts: Impacts, choice: Choice, stream: int) -> tuple[Vector, float]:
     """(scores, weight) of a choice: of each document the best of what was asked and what may stand for it."""
-    scores, weight = impacts.scores(choice.asked[stream]), _total_weight(impacts, choice.asked[stream])
+    scores, weight = impacts.scores(choice.asked[stream]), impacts.total_weight(choice.asked[stream])
     for other in choice.others:
-        own = _total_weight(impacts, other[stream])
+        own = impacts.total_weight(other[stream])
         # Shared out, so that any one of them covers as much of the question as what was asked.
         fair = weight / own if weight and own else 1.0
         scores = np.maximum(scores, np.float32(choice.share * fair) * impacts.scores(other[stream]))
         weight = weight or own
     return scores, weight
-
-
-def _total_weight(impacts: Impacts, tokens: Sequence[Token]) -> float:
-    return sum(impacts.weight(token) or impacts.unknown_weight() for token in tokens)

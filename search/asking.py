@@ -95,6 +95,9 @@ def _inside(tokens: Tokens, start: int, end: int) -> Tokens:
 
 
 def _outside(tokens: Tokens, stretches: list[tuple[int, int]]) -> Tokens:
+    if not stretches:
+        return tokens
+
     def kept(stream: list[Token]) -> list[Token]:
         return [token for token in stream if not any(start <= token.start and token.end <= end for start, end in stretches)]
 

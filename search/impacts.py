@@ -77,6 +77,14 @@ class TermImpacts:
         """The idf of a word that no document has."""
         return self._unknown_weight
 
+    def total_weight(self, tokens: Sequence[Token]) -> float:
+        """The sum of the tokens' idf, words that no document has among them."""
+        columns, total = self._vocabulary, 0.0
+        for token in tokens:
+            column = None if token.prefix else columns.get(token.text)
+            total += self._weights[column] if column is not None else self.weight(token) or self._unknown_weight
+        return total
+
     def _columns(self, tokens: Sequence[Token]) -> list[int]:
         columns: list[int] = []
         for token in tokens:

@@ -62,6 +62,10 @@ class MemoryImpacts:
         """The idf of a word that no document has."""
         return self._idf(0)
 
+    def total_weight(self, tokens: Sequence[Token]) -> float:
+        """The sum of the tokens' idf, words that no document has among them."""
+        return sum(self.weight(token) or self.unknown_weight() for token in tokens)
+
     def _meant(self, token: Token) -> list[str]:
         if token.prefix:
             return [word for word in self._having if word.startswith(token.text)]

@@ -57,6 +57,9 @@ class Impacts(Protocol):
     def unknown_weight(self) -> float:
         """The idf of a word that no document has."""
 
+    def total_weight(self, tokens: Sequence[Token]) -> float:
+        """The sum of the tokens' idf, words that no document has among them."""
+
 
 class KeywordIndex(Protocol):
     """The inverted index behind quoted phrases, field syntax, spelling and prefixes."""

@@ -178,6 +178,8 @@ def test_scores_are_those_of_the_formula(impacts: Impacts, asked: list[Token]) -
 def test_weights_are_idf(impacts: Impacts) -> None:
     assert impacts.weight(token("a")) > impacts.weight(token("b")) > 0 == impacts.weight(token("zz"))
     assert impacts.unknown_weight() > impacts.weight(token("a"))
+    asked = [token("a"), token("zz"), token("c", prefix=True)]
+    assert impacts.total_weight(asked) == pytest.approx(impacts.weight(asked[0]) + impacts.unknown_weight() + impacts.weight(asked[2]))
 
 
 def test_documents_without_any_word_are_no_error() -> None:
