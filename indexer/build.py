@@ -31,7 +31,7 @@ from indexer.sections import read_sections
 from indexer.source import SourceFile, read, require_folder, walk
 from indexer.synonyms import read_synonyms
 from indexer.tokenising import analyse, key_of
-from search.bundle import KEEP, SCHEMA, Builds, Bundle, seal
+from search.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal
 from search.errors import BundleError, EmbedderUnavailable
 from search.heap import giving_way, without_collector
 from search.model import Document, Passage
@@ -198,7 +198,7 @@ def publish(
         tokens = analyse(ready.articles, known_keys(previous), cache, progress)
         contents = Contents(ready.documents, ready.passages, ready.token_keys, tokens, synonyms)
         impacts = beside.submit(lambda: seal(work, write_impacts(work, contents, previous)))
-        vectors = beside.submit(lambda: seal(work, _write_vectors(work, embedding.result())))
+        vectors = beside.submit(lambda: _write_vectors(work, embedding.result(), previous))
         reused = write_texts(work, contents, previous) | _write_images(work / "images", ready.images, previous) | library.result()
         embedded = embedding.result()
         progress("writing the index", 0, 1)
@@ -235,8 +235,12 @@ def _ready(articles: Sequence[Article], folder: Path, sections: Mapping[str, Sec
 # --- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _write_vectors(work: Path, embedded: Embedded) -> list[Path]:
-    return write_vectors(work, embedded.vectors) if embedded.vectors is not None else []
+def _write_vectors(work: Path, embedded: Embedded, previous: Bundle | None) -> dict[str, Checksum]:
+    """Write and seal the vectors; returns the checksums of the large files."""
+    if embedded.vectors is None:
+        return {}
+    written, taken = write_vectors(work, embedded.vectors, previous)
+    return seal(work, written) | ({name: previous.checksums[name] for name in taken} if previous is not None else {})
 
 
 def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | None) -> set[str]:

@@ -26,7 +26,7 @@ from search.postings import Postings
 from search.records import RecordFile, StringFile
 from search.suggest import Entry, SuggestIndex, build_suggest, edited_suggest
 from search.synonyms import Rule, Synonyms
-from search.vector import FileVectors, save_vectors
+from search.vector import FileVectors, save_vectors, vector_files
 
 _DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = "documents.jsonl", "passages.jsonl", "named.jsonl", "impacts"
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
@@ -56,7 +56,8 @@ class Vectors:
     """Unit vectors: one a passage, and a centred one a question with the row of its document.
 
     ``passage_keys`` and ``question_keys`` say what each was made of: an equal key means an equal vector before centring. ``moved`` is
-    how many questions came or went since the centres were worked out.
+    how many questions came or went since the centres were worked out; ``same_questions`` says that the bundle before has the very same
+    question vectors.
     """
 
     passages: Vector
@@ -66,6 +67,7 @@ class Vectors:
     passage_keys: Sequence[str]
     question_keys: Sequence[str]
     moved: int = 0
+    same_questions: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,15 +99,22 @@ def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None
     return _write_keyword(folder, contents, previous)
 
 
-def write_vectors(folder: Path, vectors: Vectors) -> list[Path]:
-    """Write a corpus's vectors; returns the large files."""
-    large = save_vectors(folder / _PASSAGE_VECTORS, vectors.passages) + save_vectors(folder / _QUESTION_VECTORS, vectors.questions)
+def write_vectors(folder: Path, vectors: Vectors, previous: Bundle | None = None) -> tuple[list[Path], set[str]]:
+    """Write a corpus's vectors; returns the large files written, and the names of those taken over from the previous bundle."""
+    large, taken = save_vectors(folder / _PASSAGE_VECTORS, vectors.passages), set[str]()
+    if previous is not None and vectors.same_questions:
+        # An edit changes an article's text more often than what it answers.
+        taken = {path.name for path in vector_files(previous.path / _QUESTION_VECTORS)}
+        for name in taken:
+            shutil.copyfile(previous.path / name, folder / name)
+    else:
+        large += save_vectors(folder / _QUESTION_VECTORS, vectors.questions)
     np.savez(folder / _CENTRES, **dict(vectors.centres))  # type: ignore[arg-type]
     np.save(folder / "question-documents.npy", vectors.question_documents)
     for name, keys in ((_PASSAGE_KEYS, vectors.passage_keys), (_QUESTION_KEYS, vectors.question_keys)):
         (folder / name).write_text("\n".join(keys), encoding="ascii")
     (folder / _MOVED).write_text(str(vectors.moved), encoding="ascii")
-    return large
+    return large, taken
 
 
 def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, ModelStamp] | None:

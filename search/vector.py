@@ -48,6 +48,11 @@ def save_vectors(path: Path, vectors: Vector, way: Way | None = None) -> list[Pa
         Scan.save(path.with_suffix(_SCAN), vectors)
     if way == "8 bit":
         _write(path.with_suffix(_COARSE), _coarse_of(vectors))
+    return vector_files(path)
+
+
+def vector_files(path: Path) -> list[Path]:
+    """The files that ``save_vectors`` wrote for ``path``."""
     return [path, *(beside for beside in (path.with_suffix(_SCAN), path.with_suffix(_COARSE)) if beside.is_file())]
 
 

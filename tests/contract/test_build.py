@@ -328,6 +328,20 @@ def test_an_edit_takes_unchanged_vectors_from_the_index_before(tmp_path: Path) -
     assert {name.split("#")[0] for _, name in changed} == {"ja-orders-a003", "ja-orders-a077"}
 
 
+def test_an_edit_of_the_text_alone_copies_the_questions_vectors(tmp_path: Path) -> None:
+    folder, data, fresh = tmp_path / "articles", tmp_path / "var", tmp_path / "fresh"
+    many_articles(folder, 30)
+    before = build_folder(folder, data).version
+    write_article(folder, "ja/orders/a007.md", "質問その7", "住所の変更はこちらです。")
+    report = build_folder(folder, data)
+    build_folder(folder, fresh)
+    index = data / "index"
+    assert report.embedded == 1, "the passage alone"
+    assert (index / before / "questions.npy").read_bytes() == (index / report.version / "questions.npy").read_bytes()
+    one, other = vectors_by_text(data), vectors_by_text(fresh)
+    assert one.keys() == other.keys() and all(np.allclose(one[key], other[key], atol=1e-6) for key in one)
+
+
 def test_many_edits_are_indexed_as_if_everything_were_new(tmp_path: Path) -> None:
     folder, edited, fresh = tmp_path / "articles", tmp_path / "edited", tmp_path / "fresh"
     many_articles(folder, 300)
