@@ -150,7 +150,7 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
 
 def _field(phrases: bool) -> fields.TEXT:
     field = fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=phrases)
-    # Nothing is ranked here: else whoosh keeps each text's length and looks it up for every posting, a tenth of its time.
+    # Nothing is ranked here: else whoosh keeps each text's length and looks it up for every posting it writes.
     field.scorable = False
     return field
 

@@ -60,8 +60,7 @@ class OnnxEmbedder:
         if len(texts) > BULK_TEXTS:
             with self.bulk(len(texts)) as encode:
                 return encode(texts, kind)
-        made = [self._run_in_turn(text, kind) for text in texts]
-        return np.concatenate(made) if made else np.zeros((0, self.dimension), np.float32)
+        return self._joined([self._run_in_turn(text, kind) for text in texts])
 
     @contextmanager
     def bulk(self, count: int) -> Iterator[Callable[[Sequence[str], Kind], Vector]]:
@@ -75,7 +74,10 @@ class OnnxEmbedder:
                 yield lambda texts, kind: self._side_by_side(pool, texts, kind)
         else:
             # One thread for a few: what else a build does, and searches, go on beside it.
-            yield lambda texts, kind: np.concatenate([self._run(self._single, text, kind) for text in texts])
+            yield lambda texts, kind: self._joined([self._run(self._single, text, kind) for text in texts])
+
+    def _joined(self, made: Sequence[Vector]) -> Vector:
+        return np.concatenate(made) if made else np.zeros((0, self.dimension), np.float32)
 
     def _side_by_side(self, pool: ThreadPoolExecutor, texts: Sequence[str], kind: Kind) -> Vector:
         """One text a call and a thread: nothing is padded. The longest first, so that no thread is left with one at the end."""
