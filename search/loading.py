@@ -17,7 +17,6 @@ from search.warming import OffEmbedder
 log = logging.getLogger("search.loading")
 # Below this, starting torch takes longer than it saves.
 WORTH_TORCH = 500
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 def load_embedder(model: str, folder: Path, dtype: str = "auto", threads: int = 0, progress: Progress = quiet) -> Embedder:
@@ -29,21 +28,12 @@ def load_embedder(model: str, folder: Path, dtype: str = "auto", threads: int = 
     unpacked = ensure_model(folder, progress)
 
     def bulk_with(count: int) -> AbstractContextManager[Encode] | None:
-        return torch_worker(unpacked, dtype, threads) if count >= WORTH_TORCH and torch_is_faster(dtype) else None
+        # The graph of whole numbers is faster, where the processor computes in bfloat16 too (docs/decisions/0006).
+        asked_for = dtype != "auto" and count >= WORTH_TORCH
+        return torch_worker(unpacked, dtype, threads) if asked_for else None
 
     try:
         return OnnxEmbedder(unpacked, threads, progress, bulk_with)
     except (ModelError, ImportError) as error:
         log.warning("serving with torch, which is slower and takes more memory: %s", error)
         return SentenceTransformerEmbedder(str(unpacked), dtype, threads=threads)
-
-
-def torch_is_faster(dtype: str) -> bool:
-    """Whether sentence-transformers embeds in bulk: where a format is asked for, or the processor computes in bfloat16."""
-    if dtype != "auto":
-        return True
-    try:
-        flags = _CPUINFO.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -8,19 +8,19 @@ import pytest
 
 from search.embedder import SentenceTransformerEmbedder, unit
 from search.errors import EmbedderUnavailable, ModelError
-from search.loading import load_embedder
+from search.loading import WORTH_TORCH, load_embedder
 from search.memory import HashEmbedder
 from search.onnx_embedder import OnnxEmbedder
 from search.onnx_export import ARRAYS, LARGEST, ensure_export, evening, quantise
 from search.pieces import PIECES, Pieces
-from search.ports import Embedder
+from search.ports import Embedder, in_bulk
 from search.torch_worker import torch_worker
 from search.warming import OffEmbedder, WarmingEmbedder
 
 
 @pytest.fixture(scope="module")
 def torch_embedder(model_folder: Path) -> SentenceTransformerEmbedder:
-    return SentenceTransformerEmbedder(str(model_folder))
+    return SentenceTransformerEmbedder(str(model_folder), "float32")
 
 
 @pytest.fixture(params=["hash", pytest.param("real_embedder", marks=pytest.mark.model), pytest.param("torch_embedder", marks=pytest.mark.model)])
@@ -61,6 +61,14 @@ def test_torch_embeds_in_bulk_in_a_process_of_its_own(model_folder: Path, torch_
     with torch_worker(model_folder, "float32", 1) as encode:
         assert np.allclose(encode(["返品したい"], "query"), torch_embedder.encode(["返品したい"], "query"), atol=1e-4)
         assert encode(["a", "b"], "passage").shape == (2, 384)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("dtype", "by_torch"), [("auto", False), ("float32", True)])
+def test_torch_embeds_in_bulk_only_where_a_format_is_asked_for(model_folder: Path, torch_embedder: Embedder, dtype: str, by_torch: bool) -> None:
+    with in_bulk(load_embedder("", model_folder.parent, dtype), WORTH_TORCH) as encode:
+        made = encode(TEXTS, "passage")
+    assert np.allclose(made, torch_embedder.encode(TEXTS, "passage"), atol=1e-4) == by_torch
 
 
 @pytest.mark.model
