@@ -18,6 +18,7 @@ from search.errors import BundleError, CalibrationError
 from search.heap import giving_way, without_collector
 from search.ports import Embedder
 from search.store import open_corpus
+from search.workers import Workers
 
 log = logging.getLogger("kb_app.live")
 
@@ -45,6 +46,7 @@ class LiveIndex:
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
         self._refused = ""
+        self._workers: Workers | None = None
 
     def snapshot(self) -> Snapshot | None:
         """What is served now; None before the first build."""
@@ -55,6 +57,16 @@ class LiveIndex:
         if self._snapshot is None:
             self.refresh()
         return self._snapshot
+
+    def share_with(self, workers: Workers) -> None:
+        """Have worker processes take part in the searches of what is served, and of what will be."""
+        with self._lock:
+            self._workers = workers
+            self._share()
+
+    def _share(self) -> None:
+        if self._workers and self._snapshot:
+            self._workers.serve(self._snapshot.engine, self._builds.root / self._snapshot.version)
 
     def refresh(self) -> bool:
         """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open."""
@@ -76,6 +88,7 @@ class LiveIndex:
             self._refused = wanted
             return False
         self._snapshot = self._open(bundle)
+        self._share()
         self._refused = wanted if bundle.version != wanted else ""
         log.info("serving index %s", bundle.version)
         return True

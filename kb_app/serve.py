@@ -38,15 +38,14 @@ def run(settings: Settings) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        services.stop.set()
-        services.events.close()
+        services.end()
         listener.close()
         print("Stopped.", file=sys.stderr)
 
 
 def _serve(settings: Settings, services: Services, listener: socket.socket) -> int:
     if isinstance(services.embedder, WarmingEmbedder):
-        services.embedder.start(lambda: log.info("search by meaning is ready"))
+        services.embedder.start(lambda: _ready(services))
     elif services.meaning == "off":
         log.warning("search by meaning is off (KB_EMBEDDING_MODEL=off): only words are matched")
     services.live.refresh()
@@ -57,12 +56,20 @@ def _serve(settings: Settings, services: Services, listener: socket.socket) -> i
     if settings.watch:
         services.start_watching()
     services.start_following()
+    if not isinstance(services.embedder, WarmingEmbedder):
+        services.start_workers()
     if settings.jobs:
         services.start_post()
     if settings.jobs and settings.analytics == "on":
         services.start_jobs()
     _serve_http(settings, services, listener)
     return 0
+
+
+def _ready(services: Services) -> None:
+    """The model is loaded. Only now do workers start: before, they would hold it up."""
+    log.info("search by meaning is ready")
+    services.start_workers()
 
 
 def _serve_http(settings: Settings, services: Services, listener: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -38,12 +39,15 @@ from search.bundle import Builds
 from search.loading import load_embedder
 from search.ports import Embedder
 from search.warming import OffEmbedder, WarmingEmbedder
+from search.workers import Workers
 
 log = logging.getLogger("kb_app.services")
 # The operator's own calibration, in the data folder.
 CALIBRATION = "calibration.json"
 # Soon after a start, so that the overview is not empty; then now and again.
 FIRST_JOB_SECONDS, JOB_SECONDS = 20, 300
+# More would mostly hold their own copy of what they know in memory.
+MOST_WORKERS = 3
 # How soon a reply leaves.
 POST_SECONDS = 5
 Clock = Callable[[], datetime]
@@ -77,6 +81,7 @@ class Services:
     redactions: tuple[re.Pattern[str], ...] = ()
     asked: AskedCache = field(default_factory=AskedCache)
     seen_spikes: Seen = field(default_factory=Seen)
+    workers: Workers | None = None
 
     @property
     def finder(self) -> IndexFinder:
@@ -166,6 +171,21 @@ class Services:
                 "problems": len(report.problems),
             },
         )
+
+    def start_workers(self) -> None:
+        """Start the processes that search beside this one, where the settings or the processors give reason to."""
+        count = self.settings.workers if self.settings.workers >= 0 else min(MOST_WORKERS, (os.cpu_count() or 1) - 1)
+        if count and not self.stop.is_set():
+            self.workers = Workers(count)
+            self.workers.start()
+            self.live.share_with(self.workers)
+
+    def end(self) -> None:
+        """Stop what runs beside requests; what is still to be written is."""
+        self.stop.set()
+        if self.workers is not None:
+            self.workers.close()
+        self.events.close()
 
     def start_watching(self) -> threading.Thread:
         """Rebuild at every save, in a thread of its own."""

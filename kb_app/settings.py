@@ -36,12 +36,15 @@ class Settings(BaseSettings):
     data: Path = Field(Path("var"), description="Where the index, the model and the secret key are kept.")
     embedding_model: str = Field("", description="A sentence-transformers id or folder, `off`, or empty for the bundled model.")
     embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Number format of sentence-transformers; `auto` is bfloat16 where the processor computes in it."
+        "auto", description="Number format of sentence-transformers, which then embeds in bulk; `auto` leaves that to the faster graph."
     )
     embedding_threads: int = Field(0, ge=0, le=256, description="Threads for the model; 0 is one a core, four at most.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(8, ge=1, le=256, description="Requests served at the same time.")
+    workers: int = Field(
+        -1, ge=-1, le=16, description="Processes beside the serving one that rank and show results; -1 is one less than processors, three at most."
+    )
     base_url: str = Field("", description="Public address of the site, with its path if it has one, e.g. https://example.com/help.")
     proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers are trusted.")
     secret_key: str = Field("", description="Signs cookies; made and kept in the data folder when empty.", repr=False)

@@ -166,6 +166,11 @@ def open_bundle(path: Path) -> Bundle:
     return bundle
 
 
+def reopen(path: Path) -> Bundle:
+    """Read the manifest of a build that another process has opened, and so verified; raises BundleError."""
+    return _read(path)
+
+
 def _read(path: Path) -> Bundle:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
@@ -20,17 +21,19 @@ from search.asking import Ready
 from search.centring import ANY, centre_one
 from search.columns import Columns, Mask
 from search.corpus import Corpus
-from search.errors import EmbedderUnavailable, ModelError
+from search.errors import EmbedderUnavailable, ModelError, WorkerLost
 from search.folding import fold
 from search.language import detect
 from search.marking import spans
 from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
-from search.ports import Comparison, Embedder, Rows, Vector
+from search.ports import Answering, Comparison, Embedder, Rows, Sought, Vector
 from search.ranking import Question, Ranker, Ranking
 from search.scripts import has_letters
 from search.showing import Shown
 from search.text import analyser
+from search.turns import Turns
 
+log = logging.getLogger("search.engine")
 # A single letter may find articles, but is no question that could be known to be answered.
 UNSURE = 0.3
 # Passages of one article that are looked at for the one to show.
@@ -76,7 +79,7 @@ class Engine:
     def __init__(self, corpus: Corpus, embedder: Embedder, calibration: Calibration | None = None) -> None:
         self.corpus = corpus
         self._embedder = embedder
-        self._calibration = calibration or answerability.shipped()
+        self.calibration = calibration or answerability.shipped()
         self._langs = sorted(corpus.impacts)
         self._columns = Columns(corpus.documents)
         self._ids = [document.id for document in corpus.documents]
@@ -85,7 +88,7 @@ class Engine:
         self._remembering = threading.Lock()
         # One more than there are processors. Each step of numpy's gives Python's lock away and asks for it again; eight threads doing so
         # mostly woke each other.
-        self._turns = threading.BoundedSemaphore(1 + (os.cpu_count() or 1))
+        self.turns: Turns[Answering] = Turns(alone=1 + (os.cpu_count() or 1))
 
     @property
     def version(self) -> str:
@@ -111,8 +114,7 @@ class Engine:
             if results is not None:
                 self._remembered.move_to_end(key)
         if results is None:
-            with self._turns:
-                results = self._search(replace(query, now=now))
+            results = self._search(replace(query, now=now))
             if not results.degraded or results.degraded == "off":
                 self._remember(key, results)
         return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
@@ -122,7 +124,7 @@ class Engine:
         parsed = syntax.parse(query.text, query.filters)
         if _problem(parsed.plain):
             return None
-        ranked = self._rank(query, parsed)
+        ranked = self._rank(Sought(query, *self._vector_for(query, parsed)), parsed)
         return self._signs(ranked) if len(ranked.ranking.order) else None
 
     def _search(self, query: Query) -> Results:
@@ -130,11 +132,28 @@ class Engine:
         problem = _problem(parsed.plain)
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
-        ranked = self._rank(query, parsed)
+        sought = Sought(query, *self._vector_for(query, parsed))
+        with self.turns.one() as worker:
+            return (self._elsewhere(worker, sought) if worker else None) or self.answer(sought)
+
+    def _elsewhere(self, worker: Answering, sought: Sought) -> Results | None:
+        """What a worker answers; None where it could not."""
+        try:
+            return worker.answer(sought)
+        except WorkerLost as lost:
+            log.warning("a search worker is lost: %s; searches go on without it", lost)
+            self.turns.lose(worker)
+            return None
+
+    def answer(self, sought: Sought) -> Results:
+        """Everything of a search but the question's vector: ranking, verdict and what is shown."""
+        query = sought.query
+        parsed = syntax.parse(query.text, query.filters)
+        ranked = self._rank(sought, parsed)
         asked, ranking = ranked.asked, ranked.ranking
-        chance = self._calibration.probability(self._signs(ranked)) if len(ranking.order) else 0.0
+        chance = self.calibration.probability(self._signs(ranked)) if len(ranking.order) else 0.0
         chance = chance if _says_something(asked) else min(chance, UNSURE)
-        verdict = self._calibration.verdict(chance)
+        verdict = self.calibration.verdict(chance)
         places = ranking.order[query.offset : query.offset + query.limit]
         hits = tuple(self._hit(ranked, place, arms) for place, arms in zip(places.tolist(), ranking.arms(places), strict=True))
         relevant = ranking.relevant()
@@ -157,12 +176,11 @@ class Engine:
             while len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
 
-    def _rank(self, query: Query, parsed: syntax.Parsed) -> _Ranked:
-        asked = self._prepare(query, parsed)
-        vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
+    def _rank(self, sought: Sought, parsed: syntax.Parsed) -> _Ranked:
+        asked = self._prepare(sought.query, parsed)
         tokens = {lang: ready.asked for lang, ready in asked.ready.items()}
-        ranking = self._ranker.rank(Question(tokens, vector, asked.allowed, asked.langs, query.arms))
-        return _Ranked(asked, ranking, degraded)
+        ranking = self._ranker.rank(Question(tokens, sought.vector, asked.allowed, asked.langs, sought.query.arms))
+        return _Ranked(asked, ranking, sought.degraded)
 
     def document(self, article_id: str) -> Document:
         """What is known of an article of the index."""
@@ -234,6 +252,9 @@ class Engine:
                 if name in self._columns.rows:
                     mask[self._columns.rows[name]] = True
         return mask
+
+    def _vector_for(self, query: Query, parsed: syntax.Parsed) -> tuple[Vector | None, str]:
+        return self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
 
     def _vector(self, plain: str) -> tuple[Vector | None, str]:
         """The query's vector, or None and why there is none."""

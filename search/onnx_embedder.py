@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,6 +23,7 @@ from search.onnx_export import GRAPH, ensure_export
 from search.onnx_session import GraphError, open_graph
 from search.pieces import PIECES, Pieces
 from search.ports import Kind, Vector
+from search.turns import Turns
 
 # More texts than this are embedded side by side, a thread each.
 BULK_TEXTS = 16
@@ -50,7 +51,7 @@ class OnnxEmbedder:
         self._single = self._open(threads=1)
         self._whole = self._open(self._threads) if self._threads > 1 else self._single
         self._askers = _Askers()
-        self._turns = threading.BoundedSemaphore(self._threads)
+        self._turns: Turns[Never] = Turns(self._threads)
         self._bulk_with = bulk_with
         self.fingerprint = bundled_fingerprint(folder)
         self.dimension = int(self._single.get_outputs()[0].shape[1])
@@ -89,7 +90,7 @@ class OnnxEmbedder:
 
     def _run_in_turn(self, text: str, kind: Kind) -> Vector:
         """With all threads when alone, with one when others are at it; no more at once than there are threads."""
-        with self._askers.one() as alone, self._turns:
+        with self._askers.one() as alone, self._turns.one():
             return self._run(self._whole if alone else self._single, text, kind)
 
     def _run(self, session: Any, text: str, kind: Kind) -> Vector:

@@ -51,7 +51,7 @@ def test_a_fit_is_stored_with_its_data_sheet_and_used(folder: Path, data: Path, 
     stored = read(data / CALIBRATION)
     assert stored.model == HashEmbedder().fingerprint and stored.sheet["answered"] == len(TOPICS)
     engine = make_services(folder, data).live.current().engine  # type: ignore[union-attr]
-    assert engine._calibration == stored
+    assert engine.calibration == stored
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_calibration_of_another_model_is_refused_and_the_shipped_one_used(fold
     with caplog.at_level(logging.ERROR):
         engine = make_services(folder, data).live.current().engine  # type: ignore[union-attr]
     assert "another embedding model" in caplog.text and "kb calibrate" in caplog.text
-    assert engine._calibration == shipped()
+    assert engine.calibration == shipped()
 
 
 def test_before_the_first_index_it_says_so(folder: Path, tmp_path: Path) -> None:

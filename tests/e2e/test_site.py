@@ -113,6 +113,23 @@ def test_with_the_model_off_words_still_find_it_and_it_is_said(off_site: Site) -
     assert "Stopped." in off_site.log.read_text(encoding="utf-8")
 
 
+def test_eight_visitors_are_answered_while_a_search_worker_is_killed_and_another_comes(tmp_path: Path) -> None:
+    running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL="off", KB_WORKERS="1")
+    running.wait(lambda: running.api("/readyz").get("workers") == 1, 120)
+    threads = Path(f"/proc/{running.process.pid}/task")
+    (worker,) = (int(name) for file in threads.glob("*/children") for name in file.read_text(encoding="ascii").split())
+    asked = [f"/api/v1/search?q={quote(f'{SHOWN[0][0]} {number}')}&lang={SHOWN[0][1]}" for number in range(200)]
+    with ThreadPoolExecutor(8) as visitors:
+        answers = visitors.map(running.get, asked)
+        os.kill(worker, signal.SIGKILL)
+        answered = list(answers)
+    assert {status for status, _ in answered} == {200}
+    assert all(json.loads(text)["hits"][0]["article_id"] == SHOWN[0][2] for _, text in answered)
+    running.wait(lambda: "search worker is lost" in running.log.read_text(encoding="utf-8") or running.api("/readyz").get("workers") == 1)
+    running.wait(lambda: running.api("/readyz").get("workers") == 1)
+    assert running.stop(signal.SIGTERM) == 0
+
+
 def test_a_model_that_is_not_to_be_had_leaves_keyword_search(tmp_path: Path) -> None:
     running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL=str(tmp_path))
     running.wait(lambda: running.get("/readyz")[0] == 200, 120)

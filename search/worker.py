@@ -1,0 +1,138 @@
+"""A process that ranks and shows beside the one that serves: Python's lock lets one process use one processor at a time.
+
+The process that serves keeps the model; a worker gets a question with its vector and answers with results. It opens the same build,
+whose large files are mapped, so that both read them from the same memory. Messages are pickled between two processes of this program,
+over a pair of sockets that no other has.
+
+    -> (bundle, calibration)              <- None, or why it cannot be opened
+    -> Sought(query, vector, degraded)    <- Results, or None where it could not
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from search.answerability import Calibration
+from search.bundle import reopen
+from search.engine import Engine
+from search.errors import BundleError, WorkerLost
+from search.heap import without_collector
+from search.model import Results
+from search.ports import Sought
+from search.store import open_corpus
+from search.warming import OffEmbedder
+
+_ROOT = Path(__file__).resolve().parents[1]
+# Longer than any search takes; a worker that has not answered by then is given up.
+PATIENCE_SECONDS = 20.0
+# Opening a large build takes some seconds.
+OPENING_SECONDS = 300.0
+
+
+class Worker:
+    """A worker process, seen from the one that serves; implements ports.Answering. One thread at a time uses it."""
+
+    def __init__(self) -> None:
+        """Raises WorkerLost when no process can be started."""
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "search.worker", str(theirs.fileno())]
+        try:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], cwd=_ROOT)
+        except OSError as error:
+            ours.close()
+            raise WorkerLost(f"no process could be started: {error}") from error
+        finally:
+            theirs.close()
+        self._connection = Connection(ours.detach())
+
+    @property
+    def process(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def open(self, bundle: Path, calibration: Calibration) -> None:
+        """Answer from this build from now on. Raises BundleError when it cannot be opened, WorkerLost."""
+        problem = self._ask((bundle, calibration), OPENING_SECONDS)
+        if problem is not None:
+            raise BundleError(str(problem))
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process.poll() is None
+
+    def answer(self, sought: Sought) -> Results | None:
+        """The results of one question, None where it could not answer; raises WorkerLost."""
+        results = self._ask(sought, PATIENCE_SECONDS)
+        return results if isinstance(results, Results) else None
+
+    def kill(self) -> None:
+        """End the process; whoever waits for its answer gets WorkerLost."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process and give back what it took; nobody may wait for its answer."""
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
+
+    def _ask(self, message: object, patience: float) -> object:
+        try:
+            self._connection.send(message)
+            if not self._connection.poll(patience):
+                raise WorkerLost(f"it has not answered for {patience:.0f} seconds")
+            return self._connection.recv()
+        except (OSError, EOFError) as error:
+            raise WorkerLost("its process has ended") from error
+
+
+def main() -> None:
+    """Answer until the other end is closed."""
+    # Ctrl-C goes to all processes of a terminal; this one ends with the one that serves.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(1, "blas")
+    connection = Connection(int(sys.argv[1]))
+    engine: Engine | None = None
+    with suppress(EOFError):
+        while True:
+            message = connection.recv()
+            if isinstance(message, Sought):
+                connection.send(_answered(engine, message))
+            else:
+                engine = None
+                engine, problem = _opened(*message)
+                connection.send(problem)
+
+
+def _opened(bundle: Path, calibration: Calibration) -> tuple[Engine | None, str | None]:
+    """The engine, and why there is none."""
+    try:
+        with without_collector():
+            # What the last build left is garbage now.
+            gc.unfreeze()
+            gc.collect()
+            engine = Engine(open_corpus(reopen(bundle)), OffEmbedder(), calibration)
+            gc.freeze()
+    except BundleError as error:
+        return None, str(error)
+    return engine, None
+
+
+def _answered(engine: Engine | None, sought: Sought) -> Results | None:
+    try:
+        return engine.answer(sought) if engine else None
+    except Exception:  # the process that serves answers itself, and says what is wrong
+        return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Worker processes, for real: they answer what the engine itself would, follow newer builds, and are replaced when lost."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kb_app.live import LiveIndex
+from search.bundle import Builds
+from search.errors import BundleError, WorkerLost
+from search.memory import HashEmbedder
+from search.model import Query, Results
+from search.ports import Sought
+from search.worker import Worker
+from search.workers import Workers
+from tests.support import NOW, build_folder, open_engine, write_article
+
+QUESTIONS = [
+    Query("返品の送料は誰が払いますか", lang="ja", now=NOW),
+    Query("荷物が届かない", lang="ja", now=NOW),
+    Query("how do I return a parcel", lang="en", now=NOW),
+    Query('"送料" -英語', lang="ja", now=NOW),
+    Query("返品" * 3000, lang="ja", now=NOW),
+]
+
+
+@pytest.fixture
+def articles(tmp_path: Path) -> Path:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/orders/return.md", "返品の方法", "返品の送料はお客様が払います。三十日以内に送ってください。", questions=["返品したい"])
+    write_article(folder, "ja/orders/late.md", "荷物が届きません", "追跡番号で場所を確かめてください。", questions=["荷物が届かない"])
+    write_article(folder, "en/orders/return.md", "Return a parcel", "You pay the postage. Send it within thirty days.", questions=["How do I return it?"])
+    build_folder(folder, tmp_path / "data")
+    return folder
+
+
+@pytest.fixture
+def live(articles: Path, tmp_path: Path) -> LiveIndex:
+    index = LiveIndex(Builds(tmp_path / "data" / "index"), HashEmbedder())
+    index.refresh()
+    return index
+
+
+@pytest.fixture
+def workers(live: LiveIndex) -> Iterator[Workers]:
+    one = Workers(1)
+    one.start()
+    live.share_with(one)
+    until(lambda: bool(one.processes()))
+    yield one
+    one.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "it never held"
+        time.sleep(0.02)
+
+
+def sought(live: LiveIndex, query: Query) -> Sought:
+    snapshot = live.snapshot()
+    assert snapshot is not None
+    return Sought(query, HashEmbedder().encode([query.text], "query")[0])
+
+
+def timeless(results: Results | None) -> Results | None:
+    return replace(results, elapsed_ms=0.0) if results else None
+
+
+def test_a_worker_answers_what_the_engine_itself_would(live: LiveIndex, tmp_path: Path) -> None:
+    engine, worker = open_engine(tmp_path / "data"), Worker()
+    worker.open(tmp_path / "data" / "index" / engine.version, engine.calibration)
+    try:
+        for query in QUESTIONS:
+            asked = sought(live, query)
+            assert worker.answer(asked) == engine.answer(asked)
+    finally:
+        worker.close()
+
+
+def test_searches_go_to_the_worker_while_this_process_is_at_one(live: LiveIndex, workers: Workers) -> None:
+    snapshot = live.snapshot()
+    assert snapshot is not None
+    expected = timeless(snapshot.engine.search(QUESTIONS[0]))
+    snapshot.engine._remembered.clear()
+    with snapshot.engine.turns.one() as here:
+        assert here is None
+        assert timeless(snapshot.engine.search(QUESTIONS[0])) == expected
+
+
+def test_a_worker_follows_a_newer_build(live: LiveIndex, workers: Workers, articles: Path, tmp_path: Path) -> None:
+    before, process = live.snapshot(), workers.processes()
+    write_article(articles, "ja/orders/gift.md", "贈り物の包装", "包装は無料です。")
+    build_folder(articles, tmp_path / "data")
+    live.refresh()
+    after = live.snapshot()
+    assert before is not None and after is not None
+    until(lambda: workers.processes() == process and after.engine.turns._workers != [])
+    with after.engine.turns.one():
+        found = after.engine.search(Query("贈り物の包装", lang="ja", now=NOW))
+    assert found.hits[0].document.title == "贈り物の包装" and found.index_version == after.version
+    assert not before.engine.turns._workers
+
+
+def test_a_search_whose_worker_was_killed_is_answered_all_the_same_and_another_worker_comes(live: LiveIndex, workers: Workers) -> None:
+    snapshot, (process,) = live.snapshot(), workers.processes()
+    assert snapshot is not None
+    os.kill(process, signal.SIGKILL)
+    with snapshot.engine.turns.one():
+        assert snapshot.engine.search(QUESTIONS[0]).hits
+    until(lambda: workers.processes() not in ([], [process]))
+
+
+def test_workers_end_with_those_they_work_for(live: LiveIndex) -> None:
+    workers = Workers(1)
+    workers.start()
+    live.share_with(workers)
+    until(lambda: bool(workers.processes()))
+    (process,) = workers.processes()
+    workers.close()
+    assert not Path(f"/proc/{process}").exists()
+    snapshot = live.snapshot()
+    assert snapshot is not None and snapshot.engine.search(QUESTIONS[1]).hits
+
+
+def test_a_build_that_is_gone_and_a_process_that_has_ended_are_named(live: LiveIndex, tmp_path: Path) -> None:
+    snapshot, worker = live.snapshot(), Worker()
+    assert snapshot is not None
+    with pytest.raises(BundleError, match=r"manifest.json cannot be read"):
+        worker.open(tmp_path / "nowhere", snapshot.engine.calibration)
+    assert worker.answer(sought(live, QUESTIONS[0])) is None
+    worker.close()
+    with pytest.raises(WorkerLost):
+        worker.answer(sought(live, QUESTIONS[0]))
