@@ -30,11 +30,13 @@ GRAPH = "encoder.onnx"
 ARRAYS = "arrays.bin"
 STAMP = "kb-export.json"
 # Changes with the graph, so that one written by an older version is made anew.
-VERSION = 2
+VERSION = 3
 _MICROSOFT = "com.microsoft"
 # The largest whole number of a matrix. Two products with inputs of up to 204 still fit into 16 bits; more than that is reached by two
 # inputs side by side so seldom that 63, which always fits, loses more by its rounding.
 LARGEST = 80
+# How far below 0 Gelu reaches (at -0.7518).
+GELU_LOWEST = 0.17
 _ROWS_AT_ONCE = 256
 _REACH = Path(__file__).parent / "data" / "input_reach.npz"
 _FLOAT, _INT64 = 1, 7  # onnx.TensorProto's numbers
@@ -83,9 +85,10 @@ class _Graph:
         return self.product(evened, weights * factors, output, bias)
 
     def product_by_rows(self, source: str, weights: Array, output: str, bias: Array) -> str:
-        """The same for an input some of whose rows reach further than others: each is brought to 1 and back."""
-        sizes = self.node("Abs", [source], f"{output}.sizes")
-        largest = self.node("ReduceMax", [sizes, self.array("last", np.array([-1]))], f"{output}.largest", keepdims=1)
+        """The same for what comes out of Gelu, some of whose rows reach further than others: each is brought to 1 and back."""
+        highest = self.node("ReduceMax", [source, self.array("last", np.array([-1]))], f"{output}.highest", keepdims=1)
+        # Gelu is nowhere below this, so that sizes need not be taken of all values.
+        largest = self.node("Max", [highest, self.array("gelu.lowest", np.array(GELU_LOWEST, dtype=np.float32))], f"{output}.largest")
         brought = self.product(self.node("Div", [source, largest], f"{output}.unit"), weights, f"{output}.brought")
         back = self.node("Mul", [brought, largest], f"{output}.back")
         return self.node("Add", [back, self.array(f"{output}.b", bias)], output)

@@ -99,9 +99,11 @@ class _Whole:
 
     def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
-        rows = _highest(self.scores, count, allowed)
+        return self._in_order(_highest(self.scores, count, allowed), count)
+
+    def _in_order(self, rows: Rows, count: int) -> tuple[Rows, Vector]:
         own = self.scores[rows]
-        order = np.lexsort((rows, -own))
+        order = np.lexsort((rows, -own))[:count]
         return rows[order], own[order]
 
     def of(self, rows: Rows) -> Vector:
@@ -118,9 +120,10 @@ class _Scanned(_Whole):
 
     def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
-        best = np.sort(_highest(self.scores, EXACT_BEST, allowed))
+        rows = _highest(self.scores, max(count, EXACT_BEST), allowed)
+        best = rows[_highest(self.scores[rows], EXACT_BEST, None)]
         self.scores[best] = self.vectors[best] @ self.vector
-        return super().nearest(count, allowed)
+        return self._in_order(rows, count)
 
 
 @dataclass(frozen=True)
@@ -154,10 +157,11 @@ class _Proposed:
 
 
 def _highest(scores: Vector, count: int, allowed: NDArray[np.bool_] | None) -> Rows:
-    """Where the ``count`` highest of the allowed scores are, in any order."""
+    """Where the ``count`` highest of the allowed scores are, in their order, and all that equal the last of them."""
     own = scores if allowed is None else scores[allowed]
-    first = max(0, len(own) - count)
-    chosen: Rows = np.argpartition(own, first)[first:] if first else np.arange(len(own))
+    first = len(own) - count
+    # Half to two thirds of argpartition's time.
+    chosen: Rows = np.flatnonzero(own >= np.partition(own, first)[first]) if first > 0 else np.arange(len(own))
     return chosen if allowed is None else np.flatnonzero(allowed)[chosen]
 
 

@@ -29,6 +29,7 @@ from kb_app.web import (
     notices,
     pages,
     presenting,
+    quick,
     reach,
     recording,
     requestlog,
@@ -64,7 +65,7 @@ def make_application(services: Services | None = None) -> Flask:
         app.config["TRUSTED_HOSTS"] = [urlsplit(settings.base_url).hostname, "localhost", "127.0.0.1", "[::1]"]
     app.url_map.converters["ui"] = InterfaceLanguage
     app.extensions["kb_services"] = services
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    quick.set_up(app)
     i18n.set_up(app, settings)
     presenting.set_up(app, settings)
     security.set_up(app, settings)

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import lru_cache
 
 from flask import Flask, request, url_for
 from flask_babel import format_date
@@ -76,8 +77,13 @@ def day(value: date | None) -> str:
 
 def article_url(card: Card, ui: str | None = None, anchor: str = "") -> str:
     """The page of an article in the reader's language, or in its own where the interface does not speak it."""
-    lang = ui or i18n.interface_language()
-    return url_for("pages.article", ui=lang, slug=card.slug, _anchor=anchor or None)
+    return _article_path(request.script_root if request else "", ui or i18n.interface_language(), card.slug, anchor)
+
+
+@lru_cache(maxsize=16_384)
+def _article_path(_below: str, ui: str, slug: str, anchor: str) -> str:
+    """Remembered: each page of results has ten. ``_below`` is the path that the site lies under."""
+    return url_for("pages.article", ui=ui, slug=slug, _anchor=anchor or None)
 
 
 def section_title(key: str, sections: dict[str, SectionInfo], lang: str | None = None) -> str:
