@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from indexer.cache import BuildCache, CacheDamaged
+from indexer.cache import BuildCache, CacheDamaged, text_key
 from indexer.check import Collection, check, without_duplicates
 from indexer.editing import read_learned
 from indexer.embedding import Embedded, embed
@@ -212,7 +212,7 @@ def publish(
     cache.prune_tokens(set(ready.token_keys))
     if embedded.vectors is not None:
         # Only then: a build without the model must not throw away what the model made.
-        cache.prune_vectors({*embedded.vectors.passage_keys, *embedded.vectors.question_keys})
+        cache.prune_vectors({*embedded.vectors.passage_keys, *map(text_key, embedded.vectors.question_keys)})
     changed = _changed(ready.hashes, previous)
     return BuildReport(bundle.version, len(ready.articles), len(ready.passages), embedded.texts, changed, degraded=embedded.degraded)
 

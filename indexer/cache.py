@@ -214,6 +214,16 @@ def vector_key(fingerprint: str, kind: Kind, text: str) -> str:
     return hashlib.sha256(f"{fingerprint}\x00{kind}\x00{text}".encode("utf-8", "replace")).hexdigest()[:40]
 
 
+def in_language(lang: str, key: str) -> str:
+    """The key of a centred question: the same text is centred otherwise in another language."""
+    return f"{lang}:{key}"
+
+
+def text_key(key: str) -> str:
+    """The key of the text's own vector, whatever language it is centred in."""
+    return key.rpartition(":")[2]
+
+
 def token_key(lang: str, texts: Sequence[tuple[str, int]], open_to_all: bool) -> str:
     """Key of a document's tokens; whether they may feed spelling is part of it, since the index depends on it."""
     return hashlib.sha256(orjson.dumps([ANALYSER_VERSION, lang, open_to_all, texts])).hexdigest()[:40]

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from indexer.cache import BuildCache, vector_key
+from indexer.cache import BuildCache, in_language, text_key, vector_key
 from indexer.model import Article, once_an_article
 from indexer.passages import question_texts, to_passages
 from indexer.progress import Progress, quiet
@@ -117,7 +117,7 @@ class _Source:
         taken = np.array([rows.get(key, -1) for key in keys], dtype=np.int64)
         missing = np.flatnonzero(taken < 0).tolist()
         step = partial(self.progress, "embedding passages" if kind == "passage" else "embedding questions")
-        found, count = self.cache.vectors(self.embedder, [keys[place] for place in missing], lambda place: text(missing[place]), kind, step)
+        found, count = self.cache.vectors(self.embedder, [text_key(keys[place]) for place in missing], lambda place: text(missing[place]), kind, step)
         if known is None:
             return made(found, missing), count
         vectors = np.empty((len(taken), known[1].shape[1]), dtype=np.float32)
@@ -137,7 +137,7 @@ def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
 
 
 def vector_keys(articles: Sequence[Article], embedder: Embedder) -> tuple[list[str], list[str]]:
-    """The keys of all passages' and all questions' vectors."""
+    """The keys of all passages' vectors and of all questions', the latter with the language that they are centred in."""
     fingerprint = embedder.fingerprint
     each = [_keys_of(article, fingerprint) for article in articles]
     return [key for passages, _ in each for key in passages], [key for _, questions in each for key in questions]
@@ -149,7 +149,8 @@ def _keys_of(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
     if fingerprint not in known:
         known.clear()
         passages = [vector_key(fingerprint, "passage", passage.embedded_text) for passage in to_passages(article)]
-        known[fingerprint] = passages, [vector_key(fingerprint, "query", text) for text in question_texts(article)]
+        questions = [vector_key(fingerprint, "query", text) for text in question_texts(article)]
+        known[fingerprint] = passages, [in_language(article.lang, key) for key in questions]
     return known[fingerprint]
 
 

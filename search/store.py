@@ -55,7 +55,7 @@ class DocumentTokens:
 class Vectors:
     """Unit vectors: one a passage, and a centred one a question with the row of its document.
 
-    ``passage_keys`` and ``question_keys`` say what each was made of: an equal key means an equal vector before centring. ``moved`` is
+    ``passage_keys`` and ``question_keys`` say what each was made of: an equal key means an equal vector. ``moved`` is
     how many questions came or went since the centres were worked out; ``same_questions`` says that the bundle before has the very same
     question vectors.
     """

@@ -18,6 +18,7 @@ from indexer.errors import ArticlesFolderError, BuildFailed
 from indexer.library import Library
 from indexer.trial import failed_tests
 from search.bundle import Builds, checksum
+from search.centring import centre_one
 from search.engine import Engine
 from search.errors import BuildInProgress, BundleError
 from search.heap import giving_way
@@ -352,3 +353,18 @@ def test_many_edits_are_indexed_as_if_everything_were_new(tmp_path: Path) -> Non
     build_folder(folder, fresh)
     one, other = vectors_by_text(edited), vectors_by_text(fresh)
     assert one.keys() == other.keys() and all(np.allclose(one[key], other[key], atol=1e-6) for key in one)
+
+
+def test_a_question_that_stands_in_two_languages_is_centred_in_each(tmp_path: Path) -> None:
+    folder, data = tmp_path / "articles", tmp_path / "var"
+    many_articles(folder, 200)
+    write_article(folder, "ja/orders/wifi.md", "Wi-Fi", "接続の手順です。")
+    write_article(folder, "en/orders/return.md", "Return a parcel", "Send it back.")
+    build_folder(folder, data)
+    write_article(folder, "en/orders/wifi.md", "Wi-Fi", "How to connect.")
+    report = build_folder(folder, data)
+    meaning, found = open_engine(data).corpus.meaning, vectors_by_text(data)
+    assert meaning is not None and report.embedded == 1, "the title's vector is known, the passage's is not"
+    asked = HashEmbedder().encode(["Wi-Fi"], "query")[0]
+    for lang in ("ja", "en"):
+        assert np.allclose(found["question", f"{lang}-orders-wifi"], centre_one(asked, lang, meaning.centres), atol=1e-6)
