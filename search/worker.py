@@ -80,10 +80,9 @@ class Worker:
         self._process.kill()
 
     def close(self) -> None:
-        """End the process and give back what it took; nobody may wait for its answer."""
+        """End the process. The connection goes with this object: somebody may still be about to hear that it has ended."""
         self._process.kill()
         self._process.wait()
-        self._connection.close()
 
     def _ask(self, message: object, patience: float) -> object:
         try:

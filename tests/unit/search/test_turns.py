@@ -31,6 +31,11 @@ class Searches:
         self._threads.append(threading.Thread(target=self._search, args=(name,)))
         self._threads[-1].start()
 
+    def begin_in_order(self, names: str) -> None:
+        for name in names:
+            self.begin(name)
+            time.sleep(0.02)
+
     def end(self, name: str) -> None:
         self._ends[name].set()
         until(lambda: name not in self.at_work)
@@ -73,9 +78,7 @@ def test_who_has_waited_longest_is_next(turns: Turns[str], searches: Searches) -
 
 def test_beside_a_worker_this_process_works_on_one_search(turns: Turns[str], searches: Searches) -> None:
     turns.join("worker")
-    for name in "abc":
-        searches.begin(name)
-        time.sleep(0.02)
+    searches.begin_in_order("abc")
     until(lambda: len(searches.at_work) == 2)
     assert searches.at_work == {"a": None, "b": "worker"}
     searches.end("b")
@@ -93,9 +96,7 @@ def test_a_worker_that_joins_takes_a_search_that_waits(turns: Turns[str], search
 
 def test_a_worker_leaves_when_it_has_finished(turns: Turns[str], searches: Searches) -> None:
     turns.join("worker")
-    for name in "ab":
-        searches.begin(name)
-        time.sleep(0.02)
+    searches.begin_in_order("ab")
     until(lambda: len(searches.at_work) == 2)
     leaving = threading.Thread(target=turns.leave, args=("worker",))
     leaving.start()
@@ -108,9 +109,7 @@ def test_a_worker_leaves_when_it_has_finished(turns: Turns[str], searches: Searc
 
 def test_without_the_worker_that_was_lost_this_process_works_as_before(turns: Turns[str], searches: Searches) -> None:
     turns.join("worker")
-    for name in "abc":
-        searches.begin(name)
-        time.sleep(0.02)
+    searches.begin_in_order("abc")
     turns.lose("worker")
     until(lambda: len(searches.at_work) == 3)
     assert [searches.at_work[name] for name in "abc"] == [None, "worker", None]
