@@ -1,5 +1,10 @@
 """The engine over in-memory parts: ranking, visibility, translations, verdicts, and questions that are none."""
 
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +15,7 @@ from search.engine import Engine
 from search.errors import EmbedderUnavailable
 from search.memory import HashEmbedder
 from search.model import Filters, Query
+from search.ports import Kind, Vector
 from tests.support import NOW, PUBLIC, article, memory_engine
 
 ARTICLES = [
@@ -190,3 +196,31 @@ def test_a_model_of_another_dimension_leaves_keyword_search() -> None:
 
 def test_a_quote_in_a_sentence_demands_nothing(engine: Engine) -> None:
     assert "password" in ask(engine, 'ログインの画面で「忘れた方」と出るので"存在しない語"を押してパスワードを直したい')
+
+
+def test_no_more_searches_are_at_work_than_there_are_processors() -> None:
+    """Those that came first are not slowed down by those that came later."""
+
+    class Slow(HashEmbedder):
+        """Notes how many ask it at once."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.now, self.most, self._lock = 0, 0, threading.Lock()
+
+        def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
+            if kind == "query":
+                with self._lock:
+                    self.now += 1
+                    self.most = max(self.most, self.now)
+                time.sleep(0.01)
+                with self._lock:
+                    self.now -= 1
+            return super().encode(texts, kind)
+
+    embedder = Slow()
+    engine = memory_engine(ARTICLES, embedder)
+    with ThreadPoolExecutor(32) as visitors:
+        found = list(visitors.map(lambda number: ask(engine, f"返金はいつ {number}"), range(32)))
+    assert all(ids[0] == "refund" for ids in found)
+    assert 1 < embedder.most <= max(2, os.cpu_count() or 1)
