@@ -321,7 +321,7 @@ class Engine:
         shown = asked.ready[hit.document.lang].shown
         start, end = showing.answer_window(hit.passage, shown)
         quoted = hit.passage.text[start:end]
-        marks = tuple(spans(hit.document.lang, quoted, shown.words, shown.grams))
+        marks = tuple(spans(hit.document.lang, hit.passage.text, shown.words, shown.grams, (start, end)))
         return Answer(hit.article_id, hit.passage, quoted, marks) if quoted else None
 
     def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> Passage | None:

@@ -98,6 +98,11 @@ class _Lengths(dict[str, int]):
 _LENGTHS = _Lengths()
 
 
+def keeps_places(text: str) -> bool:
+    """Whether each character folds to one, as in almost every text, so that all stand where they stood."""
+    return not _FOLLOWS.search(text) and set(map(_LENGTHS.__getitem__, text)) <= {1}
+
+
 def clean(text: str) -> str:
     """The text as a person sees it: no controls, zero-width characters or lone surrogates, marks joined to their letters."""
     return unicodedata.normalize("NFC", text.translate(_SEEN))
@@ -119,11 +124,10 @@ def fold_with_offsets(text: str) -> Folded:
     """The same as ``fold`` with the way back into the original."""
     if text.isascii() and text.isprintable():
         return Folded(text.lower(), range(len(text)), range(1, len(text) + 1))
+    if keeps_places(text):
+        return Folded(text.translate(_TABLE), range(len(text)), range(1, len(text) + 1))
     if _FOLLOWS.search(text):
         clusters = [(match.start(), match.end(), _fold_cluster(match.group())) for match in _CLUSTER.finditer(text)]
-    elif set(map(_LENGTHS.__getitem__, text)) <= {1}:
-        # Almost every text: one character for one, so that places stay.
-        return Folded(text.translate(_TABLE), range(len(text)), range(1, len(text) + 1))
     else:
         clusters = [(place, place + 1, _TABLE[ord(char)]) for place, char in enumerate(text)]
     starts = [start for start, _end, piece in clusters for _ in piece]

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from search.folding import Folded, fold_kana, fold_to_kana, fold_with_offsets
+from search.comparable import comparable
+from search.folding import fold, fold_kana, fold_with_offsets
 from search.grams import gram_places
 from search.latin import latin_words
 from search.model import Span
@@ -19,18 +20,51 @@ Stretches = tuple[tuple[str, int, int], ...]
 _SENTENCE = re.compile(r"[^\n。！？]+[。！？\n]?|[。！？\n]")
 
 
-def spans(lang: str, text: str, words: set[str], grams: set[str]) -> list[Span]:
-    """Stretches of ``text`` that hold one of the words, or grams in a row: one bigram alone marks half of other words."""
+def spans(lang: str, text: str, words: set[str], grams: set[str], part: Span | None = None) -> list[Span]:
+    """Stretches of a text that hold one of the words, or grams in a row: one bigram alone marks half of other words.
+
+    Of ``part`` of the text alone, if given, counted from its start.
+    """
+    start, end = part or (0, len(text))
+    whole, looked_in = comparable(text), text[start:end]
+    if not whole.in_place:
+        return _spans_moved(lang, looked_in, words, grams)
+    kana = whole.text[start:end]
+    found = list(_japanese(looked_in, kana, words)) if lang == "ja" else _spaced(lang, looked_in, words)
+    return merge_spans(found + _rows(looked_in, kana, grams))
+
+
+def _spans_moved(lang: str, text: str, words: set[str], grams: set[str]) -> list[Span]:
+    """The same where signs that fold to several, or to none, move what follows them."""
     folded = fold_with_offsets(text)
-    found = _japanese(text, folded, words) if lang == "ja" else [(start, end) for word, start, end in words_of(lang, text) if word in words]
-    rows = merge_spans([folded.span(start, end) for start, end in gram_places(folded.text, grams)]) if grams else []
-    return merge_spans(found + [row for row in rows if row[1] - row[0] > 2])
-
-
-def _japanese(text: str, folded: Folded, words: set[str]) -> list[Span]:
-    """Where Japanese words stand: as they are written if they do, else in another form, and only sentences that may hold one are analysed."""
     kana = fold_kana(folded.text)
+    japanese = _japanese(folded.text, kana, words) if lang == "ja" else ()
+    found = [folded.span(start, end) for start, end in (*japanese, *_rows(folded.text, kana, grams))]
+    return merge_spans(found if lang == "ja" else found + _spaced(lang, text, words))
+
+
+def _rows(text: str, kana: str, grams: set[str]) -> list[Span]:
+    """Where grams stand in a row."""
+    if not grams:
+        return []
+    # Only where vowels are drawn out does it matter which kana were written.
+    places = gram_places(fold(text) if "ー" in kana or "ヴ" in kana else kana, kana, grams)
+    return [(start, end) for start, end in merge_spans(places) if end - start > 2]
+
+
+def _spaced(lang: str, text: str, words: set[str]) -> list[Span]:
+    """Where words of a script with spaces stand."""
     found: list[Span] = []
+    for at, sentence in _sentences(text):
+        found += [(at + start, at + end) for word, start, end in _words_in(lang, sentence) if word in words]
+    return found
+
+
+def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
+    """Where Japanese words stand: as they are written if they do, else in another form, and only sentences that may hold one are analysed.
+
+    ``kana`` is the text folded, each character where it stands in the text.
+    """
     codes: set[str] = set()
     forms: dict[str, re.Pattern[str]] = {}
     for word in words:
@@ -41,19 +75,19 @@ def _japanese(text: str, folded: Folded, words: set[str]) -> list[Span]:
             codes.add(word)
             continue
         stands = list(_places(key, kana) if len(key) > 1 else _alone(key, kana))
-        found += stands
+        yield from stands
         if not stands and (len(key) > 1 or not IDEOGRAPH.match(key)):
             forms[word] = _other_forms(key)
     if codes:
-        found += [(token.start, token.end) for token in latin_words(folded.text, str) if token.text in codes]
-    found = [folded.span(start, end) for start, end in found]
-    return found + list(_in_other_forms(text, kana if folded.in_place else None, forms))
+        yield from ((token.start, token.end) for token in latin_words(kana, str) if token.text in codes)
+    if forms:
+        yield from _in_other_forms(text, kana, forms)
 
 
-def _in_other_forms(text: str, kana: str | None, forms: Mapping[str, re.Pattern[str]]) -> Iterator[Span]:
-    """Where words stand in another form; ``kana`` is the folded text where each character stands where it stood."""
-    for at, sentence in _sentences(text) if forms else ():
-        own = fold_to_kana(sentence) if kana is None else kana[at : at + len(sentence)]
+def _in_other_forms(text: str, kana: str, forms: Mapping[str, re.Pattern[str]]) -> Iterator[Span]:
+    """Where words stand in another form."""
+    for at, sentence in _sentences(text):
+        own = kana[at : at + len(sentence)]
         meant = {word for word, pattern in forms.items() if pattern.search(own)}
         if meant:
             yield from ((at + start, at + end) for word, start, end in _words_in("ja", sentence) if word in meant)
@@ -87,11 +121,6 @@ def _other_forms(key: str) -> re.Pattern[str]:
 def _kana_key(word: str) -> str:
     """A folded word in katakana. Remembered: each word of a question is looked for in all that is shown."""
     return fold_kana(word)
-
-
-def words_of(lang: str, text: str) -> Stretches:
-    """(form, start, end) of every word of a text."""
-    return tuple((form, at + start, at + end) for at, sentence in _sentences(text) for form, start, end in _words_in(lang, sentence))
 
 
 def _sentences(text: str) -> Iterator[tuple[int, str]]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from search import fusion, snippet
 from search.asked import Asked, Piece, pieces
+from search.comparable import comparable
 from search.corpus import Corpus
 from search.owned import Owned, starts_of
 from search.ports import Comparison, Rows, Vector
@@ -75,10 +76,10 @@ def told_at_once(wanted: Sequence[Piece], title: str, text: str) -> float:
     total = sum(piece.weight for piece in wanted)
     if not total:
         return 0.0
-    named = snippet.comparable(title)
+    named = comparable(title).text
     left = [piece for piece in wanted if not _stands(piece, named)]
     # Only what stands in the text at all is looked for in each sentence.
-    whole = snippet.comparable(text)
+    whole = comparable(text).text
     there = [piece for piece in left if _stands(piece, whole)]
     best = max((_weight_in(sentence, there) for sentence in snippet.comparable_sentences(text)), default=0.0) if there else 0.0
     return (total - sum(piece.weight for piece in left) + best) / total

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from search import fusion, snippet
 from search.asked import Tokens
 from search.folding import fold, fold_kana
@@ -44,10 +42,12 @@ def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Sho
         return passages[0]
     # Words that stand in the title do not say which passage of the article is meant.
     pieces = snippet.without(shown.pieces, passages[0].title)
-    share = np.array([snippet.overlap(passage.text, pieces) for passage in passages], dtype=np.float32) / max(1, len(pieces))
-    scores = fusion.COVERAGE_WEIGHT * share
+    each = fusion.COVERAGE_WEIGHT / max(1, len(pieces))
+    scores = [each * snippet.overlap(passage.text, pieces) for passage in passages]
     scores[0] += FIRST_PASSAGE
-    return passages[int(np.argmax(scores if cosines is None else scores + cosines))]
+    if cosines is not None:
+        scores = [score + cosine for score, cosine in zip(scores, cosines.tolist(), strict=True)]
+    return passages[scores.index(max(scores))]
 
 
 def answer_window(passage: Passage, shown: Shown) -> Span:
@@ -62,5 +62,4 @@ def answer_window(passage: Passage, shown: Shown) -> Span:
 def snippet_of(passage: Passage, shown: Shown) -> tuple[str, tuple[Span, ...]]:
     """The stretch of a passage to show, and the spans in it to mark."""
     start, end = snippet.window(passage.text, shown.pieces)
-    text = passage.text[start:end]
-    return text, tuple(spans(passage.lang, text, shown.words, shown.grams))
+    return passage.text[start:end], tuple(spans(passage.lang, passage.text, shown.words, shown.grams, (start, end)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from search.comparable import comparable
 from search.folding import fold_kana, fold_to_kana, fold_with_offsets
 from search.model import Span
 
@@ -21,29 +22,24 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-
 
 def overlap(text: str, pieces: Sequence[str]) -> int:
     """How many of the pieces (folded, kana as katakana, each once) the text holds."""
-    folded = comparable(text)
-    return sum(piece in folded for piece in pieces)
+    return len(_held(comparable(text).text, pieces))
 
 
 def without(pieces: Sequence[str], text: str) -> list[str]:
     """The pieces that the text does not hold."""
-    folded = comparable(text)
+    folded = comparable(text).text
     return [piece for piece in pieces if piece not in folded]
+
+
+def _held(folded: str, pieces: Sequence[str]) -> list[str]:
+    return [piece for piece in pieces if piece in folded]
 
 
 @lru_cache(maxsize=4096)
 def comparable_sentences(text: str) -> tuple[str, ...]:
     """The text's sentences, as pieces are looked for in them."""
-    folded = comparable(text)
-    # A sign that folds to several moves what follows it.
-    in_place = len(folded) == len(text)
-    return tuple(folded[start:end] if in_place else comparable(text[start:end]) for start, end in _sentences(text))
-
-
-@lru_cache(maxsize=4096)
-def comparable(text: str) -> str:
-    """The text as pieces are looked for in it. Remembered: the same articles are found again and again."""
-    return fold_to_kana(text)
+    whole = comparable(text)
+    return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
 
 
 def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
@@ -51,7 +47,7 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     sentences = _sentences(text)
     if not sentences:
         return 0, 0
-    width = int(share * (WIDTH_WIDE if _is_wide(text[:SAMPLED]) else WIDTH))
+    width = int(share * (WIDTH_WIDE if _is_wide(text) else WIDTH))
     best = _fullest(text, pieces) if len(sentences) > 1 else 0
     start, end = sentences[best]
     for _start, following in sentences[best + 1 :]:
@@ -61,13 +57,17 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
 
 
+@lru_cache(maxsize=4096)
 def _is_wide(text: str) -> bool:
-    return not text.isascii() and len(_WIDE.findall(text)) > len(text) / 3
+    sample = text[:SAMPLED]
+    return not sample.isascii() and len(_WIDE.findall(sample)) > len(sample) / 3
 
 
 def _fullest(text: str, pieces: Sequence[str]) -> int:
     """Which sentence holds most pieces; the first of equals."""
-    counts = [sum(piece in sentence for piece in pieces) for sentence in comparable_sentences(text)]
+    # Only what stands in the text at all is looked for in each sentence.
+    there = _held(comparable(text).text, pieces)
+    counts = [len(_held(sentence, there)) for sentence in comparable_sentences(text)]
     return counts.index(max(counts))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from search.folding import clean
 from search.model import Filters
@@ -31,6 +32,8 @@ class Parsed:
     filters: Filters = field(default_factory=Filters)
 
 
+# Remembered: it is needed before a question's meaning is known, and after.
+@lru_cache(maxsize=64)
 def parse(text: str, filters: Filters | None = None) -> Parsed:
     """Take a query apart; of a very long one only the first MAX_CHARS characters count."""
     rest = clean(text[:MAX_CHARS])
