@@ -95,7 +95,7 @@ def test_every_command_is_documented() -> None:
 
 def test_every_requirement_is_pinned_and_explained() -> None:
     for line in text_of("requirements.txt").splitlines():
-        assert line.startswith("#") or re.match(r"^[\w.-]+(\[\w+\])?==[\w.]+(\s+#.+)?$", line), line
+        assert line.startswith("#") or re.match(r"^[\w.-]+(\[\w+\])?==[\w.]+(; python_full_version [<>=]+ \"[\d.]+\")?(\s+#.+)?$", line), line
 
 
 def _texts(catalogue: Catalog) -> dict[object, object]:
