@@ -180,7 +180,7 @@ def events(folder: Path) -> None:
     name, end = services.settings.site_name, int(services.clock().timestamp() * 1000) + 1
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "queries.jsonl").open("wb") as file:
-        file.writelines(orjson.dumps(query_to_ubi(query, name)) + b"\n" for query in services.store.queries(0, end, bots=True))
+        file.writelines(orjson.dumps(query_to_ubi(query, name)) + b"\n" for query in services.store.each_query(0, end, bots=True))
     with (folder / "events.jsonl").open("wb") as file:
         file.writelines(orjson.dumps(action_to_ubi(action, name)) + b"\n" for action in services.store.actions(0, end))
     click.echo(f"{folder}/queries.jsonl, {folder}/events.jsonl")

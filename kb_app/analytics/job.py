@@ -161,11 +161,10 @@ def bounds(day: str, zone: tzinfo) -> tuple[int, int]:
 def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
     """Count one day anew."""
     start, end = bounds(day, zone)
-    queries = store.queries(start, end, bots=True)
     # A click may come a while after the search; it counts on the search's day.
     clicks = store.actions(start, end + DAY)
     episodes, trails = _stored_episodes(store, start, end)
-    by_query = rollup.count_queries(queries, clicks, rollup.reworded_in(trails))
+    by_query = rollup.count_queries(store.each_query(start, end, bots=True), clicks, rollup.reworded_in(trails))
     by_episode = rollup.count_episodes(episodes)
     rows = [
         {"day": day, "channel": key[0], "language": key[1], "section": key[2], "audience": key[3], "measure": measure, "value": float(value)}
@@ -176,7 +175,7 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
     ]
     questions = [
         {"day": day, "text_key": name, "channel": key[0], "language": key[1], "section": key[2], "audience": key[3], **vars(count)}
-        for (name, key), count in rollup.count_questions(queries, clicks).items()
+        for (name, key), count in rollup.count_questions(store.each_query(start, end), clicks).items()
     ]
     that_day = [action for action in clicks if action.at < end]
     articles = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,16 +48,20 @@ class EventStore:
 
     def queries(self, start: int, end: int, clients: Sequence[str] | None = None, bots: bool = False) -> list[QueryEvent]:
         """Searches in [start, end), oldest first; of some clients where given."""
+        if clients is None:
+            return list(self.each_query(start, end, bots))
         table = schema.queries
-        condition = (table.c.at >= start) & (table.c.at < end)
-        if not bots:
-            condition &= table.c.bot.is_(False)
-        return [_query(row) for row in self._rows(table, condition, clients)]
+        return [_query(row) for row in self._rows_of(clients, table, _queries_within(start, end, bots))]
+
+    def each_query(self, start: int, end: int, bots: bool = False) -> Iterator[QueryEvent]:
+        """Searches in [start, end), oldest first, read as they are asked for: a busy day's would fill the memory."""
+        return map(_query, self._rows(schema.queries, _queries_within(start, end, bots)))
 
     def actions(self, start: int, end: int, clients: Sequence[str] | None = None) -> list[ActionEvent]:
         """Actions in [start, end), oldest first; of some clients where given."""
         table = schema.actions
-        return [to_action(row) for row in self._rows(table, (table.c.at >= start) & (table.c.at < end), clients)]
+        condition = (table.c.at >= start) & (table.c.at < end)
+        return [to_action(row) for row in (self._rows(table, condition) if clients is None else self._rows_of(clients, table, condition))]
 
     def query(self, query_id: str) -> QueryEvent | None:
         """One search."""
@@ -131,17 +135,27 @@ class EventStore:
             connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id="", trail="[]"))
         return gone
 
-    def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None) -> list[Any]:
-        """Rows by time. Those of some clients are sorted here: asked to, SQLite would walk through the whole log by time."""
+    def _rows(self, table: Table, condition: Any) -> Iterator[Any]:
+        """Rows by time, some thousand at once in memory."""
         key = next(iter(table.primary_key))
         with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
-            if clients is None:
-                return list(connection.execute(select(table).where(condition).order_by(table.c.at, key)).mappings())
-            found: list[Any] = []
+            yield from connection.execute(select(table).where(condition).order_by(table.c.at, key)).mappings()
+
+    def _rows_of(self, clients: Sequence[str], table: Table, condition: Any) -> list[Any]:
+        """Rows of some clients by time, sorted here: asked to, SQLite would walk through the whole log by time."""
+        key = next(iter(table.primary_key))
+        found: list[Any] = []
+        with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
             for start in range(0, len(clients), ROWS):
                 wanted = condition & table.c.client_id.in_(clients[start : start + ROWS])
                 found += connection.execute(select(table).where(wanted)).mappings()
         return sorted(found, key=lambda row: (row["at"], row[key.name]))
+
+
+def _queries_within(start: int, end: int, bots: bool) -> Any:
+    table = schema.queries
+    condition = (table.c.at >= start) & (table.c.at < end)
+    return condition if bots else condition & table.c.bot.is_(False)
 
 
 def _query_row(event: QueryEvent) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import tracemalloc
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
@@ -15,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from kb_app.analytics import model as m
 from kb_app.analytics.gap_store import GapStore
-from kb_app.analytics.job import JobRunning, _locked, run
+from kb_app.analytics.job import JobRunning, _locked, roll_up, run
 from kb_app.analytics.ports import Found
 from kb_app.analytics.report import Period, Reports
 from kb_app.analytics.store import EventStore
@@ -339,6 +340,19 @@ def test_a_backup_of_the_version_before_is_restored(store: EventStore, tmp_path:
     restore(store.engine, tmp_path / "old.zip")
     found = CaseStore(store.engine).by_number("K3F9K3F9")
     assert found is not None and found.step == "desk" and CaseStore(store.engine).inbox(Filter(), 2000).total == 1
+
+
+def test_a_busy_day_is_counted_without_filling_the_memory(store: EventStore) -> None:
+    for hundred in range(80):
+        store.append([asked(f"{hundred}-{one}", "返品", at=DAY, client=None, bot=True) for one in range(100)], [])
+    tracemalloc.start()
+    roll_up(store, "1970-01-02", UTC)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    with store.engine.connect() as connection:
+        counted = connection.execute(text("select value from daily where day = '1970-01-02' and measure = 'bots'")).scalar()
+    # All 8,000 at once took 11 MB.
+    assert counted == 8_000 and peak < 5_000_000
 
 
 def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
