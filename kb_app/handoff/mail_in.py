@@ -11,7 +11,7 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
-from email.utils import getaddresses, parseaddr
+from email.utils import getaddresses, quote
 
 from kb_app.db.writing import storable
 from kb_app.handoff.model import LONGEST_MAIL, MAIL
@@ -20,6 +20,8 @@ MAX_BYTES = 25 * 1024 * 1024
 _ID = re.compile(r"<[^<>\s]{1,240}>")
 _TAG = re.compile(r"\[#([2-9A-HJ-NP-Z]{8})\]")
 # Charsets that mails name and Python knows under another name, or knows too strictly.
+# One encoded word after another (RFC 2047), also between the quotes that some programs put around them.
+_ENCODED_WORDS = re.compile(r'"?(=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=(?:\s+=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=)*)"?')
 _CHARSETS = {
     "shift_jis": "cp932",
     "shift-jis": "cp932",
@@ -80,7 +82,7 @@ def _as_it_is(raw: bytes) -> Incoming:
 
 def _read(raw: bytes) -> Incoming:
     message = BytesParser(policy=policy.compat32).parsebytes(raw[:MAX_BYTES])
-    name, address = parseaddr(_header(message, "From"))
+    name, address = next(_addresses(message, "From"), ("", ""))
     name = storable(name)
     files = tuple(_files(message))
     thread = tuple(dict.fromkeys(_ID.findall(_raw(message, "References")) + _ID.findall(_raw(message, "In-Reply-To"))))
@@ -111,12 +113,6 @@ def automatic(message: Message) -> str:
     return "Return-Path" if _raw(message, "Return-Path").strip() == "<>" else ""
 
 
-def recipients(raw: bytes) -> list[str]:
-    """All addresses a mail names as its receivers."""
-    message = BytesParser(policy=policy.compat32).parsebytes(raw[:MAX_BYTES], headersonly=True)
-    return [address.casefold() for _, address in getaddresses([_header(message, name) for name in ("To", "Cc", "Delivered-To")])]
-
-
 def _is_bounce(message: Message, address: str) -> bool:
     local = address.partition("@")[0].casefold()
     report = message.get_content_type() == "multipart/report" and "delivery-status" in str(message.get_param("report-type", ""))
@@ -128,11 +124,22 @@ def _raw(message: Message, name: str) -> str:
 
 
 def _header(message: Message, name: str) -> str:
-    """A header decoded, also where it was sent in bytes of some charset without saying so."""
+    """A header decoded."""
+    return _decoded(_as_sent(message, name))
+
+
+def _addresses(message: Message, header: str) -> Iterator[tuple[str, str]]:
+    """(name, address) of each one that a header names. Encoded names are quoted first: an address in such a name is part of the name."""
+    quoted = _ENCODED_WORDS.sub(lambda words: f'"{quote(_decoded(words[1]))}"', _as_sent(message, header))
+    return ((name, address) for name, address in getaddresses([quoted]) if address)
+
+
+def _as_sent(message: Message, name: str) -> str:
+    """A header as it was sent, also where that was in bytes of some charset without saying so."""
     text = next((" ".join(str(value).split()) for key, value in message.raw_items() if key.casefold() == name.casefold()), "")
     if any(0xDC80 <= ord(char) <= 0xDCFF for char in text):
         return _decode(text.encode("ascii", "surrogateescape"), "")
-    return _decoded(text)
+    return text
 
 
 def _decode(data: bytes, charset: str) -> str:

@@ -210,7 +210,8 @@ def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(desk: House, inbox
     raw = b"From: =?utf-8?Q?a=0ABcc:_eve@example.com?= <hanako@example.com>\r\nSubject: =?utf-8?Q?x=0D=0ABcc:_eve@example.com?=\r\nMessage-ID: <s@x>\r\n\r\nhi"
     inbox.take(raw, NOW)
     case = only(desk)
-    assert "\n" not in case.name and "\n" not in case.subject
+    # The address inside the encoded name is part of the name.
+    assert (case.mail, case.name, case.subject) == ("hanako@example.com", "a Bcc: eve@example.com", "x Bcc: eve@example.com")
     from kb_app.mailing import Mail, _message
     from tests.support import make_settings
 
