@@ -15,6 +15,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0002"
 # How long a write waits for another one to end.
 BUSY_MS = 10_000
+# The number of PostgreSQL's lock around a change of the schema: any that nobody else uses.
+_UPGRADING = 0x6B625F6462
 
 
 class DatabaseError(Exception):
@@ -53,6 +55,8 @@ def _upgrade(engine: Engine) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
         with engine.begin() as connection:
+            # Of processes that start together one does it; the others wait, and find it done.
+            connection.exec_driver_sql("begin immediate" if engine.dialect.name == "sqlite" else f"select pg_advisory_xact_lock({_UPGRADING})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:

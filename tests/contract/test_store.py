@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
@@ -361,6 +362,18 @@ def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
 
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+
+
+def test_of_several_that_start_at_once_one_makes_the_tables_and_the_others_wait(engine: Engine) -> None:
+    schema.metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("drop table alembic_version"))
+    nodes = [open_database(engine.url.render_as_string(hide_password=False)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(migrate, nodes)) == [None] * 4
+    for node in nodes:
+        node.dispose()
+    assert EventStore(engine).queries(0, DAY) == []
 
 
 def test_the_newest_migration_is_the_one_we_name() -> None:
