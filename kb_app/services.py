@@ -174,7 +174,8 @@ class Services:
 
     def start_workers(self) -> None:
         """Start the processes that search beside this one, where the settings or the processors give reason to."""
-        count = self.settings.workers if self.settings.workers >= 0 else min(MOST_WORKERS, (os.cpu_count() or 1) - 1)
+        processors = os.cpu_count() or 1
+        count = self.settings.workers if self.settings.workers >= 0 else min(MOST_WORKERS, processors if processors > 1 else 0)
         if count and not self.stop.is_set():
             self.workers = Workers(count)
             self.workers.start()

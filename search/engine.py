@@ -87,10 +87,11 @@ class Engine:
         self._ranker = Ranker(corpus, self._columns)
         self._remembered: OrderedDict[tuple[Query, int], Results] = OrderedDict()
         self._remembering = threading.Lock()
-        # Who asked first is answered first: searches beyond the processors would only take these from those that began before. With
-        # eight visitors the slowest twentieth then waits a tenth less, and the mean is no longer.
+        # Who asked first is answered first: further searches would only take the processors from those that began before. With
+        # eight visitors the slowest twentieth then waits a tenth less, and the mean is no longer. One more than there are
+        # processors, since one is always between the model and its ranking.
         processors = max(2, os.cpu_count() or 1)
-        self._at_work: Turns[Never] = Turns(alone=processors)
+        self._at_work: Turns[Never] = Turns(alone=processors + 1)
         self.turns: Turns[Answering] = Turns(alone=processors)
 
     @property

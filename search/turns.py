@@ -1,4 +1,4 @@
-"""Who works on the next search: this process, a few at once, or a worker process. Whoever has waited longest is next."""
+"""Who works on the next search: a worker process, or this one where there is none. Whoever has waited longest is next."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class _Waiting(Generic[W]):
 class Turns(Generic[W]):
     """Hands out turns in the order in which they were asked for.
 
-    This process works on ``alone`` searches at once while it has no workers, and on one beside them: its threads mostly wait for
-    Python's lock, which one that works by itself has at once.
+    This process works on ``alone`` searches at once while it has no workers. Beside them it works on none: whoever it could search for
+    then waits for Python's lock, as do those for whom it reads the request, runs the model and writes the answer.
     """
 
     def __init__(self, alone: int) -> None:
@@ -103,4 +103,4 @@ class Turns(Generic[W]):
             waiting.called.set()
 
     def _limit(self) -> int:
-        return 1 if self._workers else self._alone
+        return 0 if self._workers else self._alone
