@@ -20,7 +20,7 @@ from markdown.treeprocessors import Treeprocessor
 from indexer.model import Article, Link, Problem, Section, TocEntry
 from indexer.source import Parsed
 
-VERSION = "3"
+VERSION = "4"
 """Changes whenever the same file would give other HTML; cached articles of another version are made anew."""
 
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u30ff"
@@ -241,6 +241,42 @@ _SILENT = ("footnote-backref", "visually-hidden", "headerlink")
 _VOID = ("img", "br", "hr", "input", "col", "wbr")
 
 
+class _Table:
+    """A table's rows as lines of text: each cell after the heading of its column, so that a row says by itself what it means."""
+
+    def __init__(self) -> None:
+        self._headings: list[str] = []
+        self._headings_said = True
+        self._row: list[tuple[str, list[str]]] = []
+
+    def begin_cell(self, tag: str) -> None:
+        """What is written from now on stands in this cell, a ``td`` or ``th``."""
+        self._row.append((tag, []))
+
+    def write(self, text: str) -> bool:
+        """Add to the cell; False where none has begun."""
+        if self._row:
+            self._row[-1][1].append(text)
+        return bool(self._row)
+
+    def end_row(self) -> str:
+        """The row as a line; a row of headings is said with those below it."""
+        cells = [" ".join("".join(parts).split()) for _tag, parts in self._row]
+        is_heading = all(tag == "th" for tag, _parts in self._row)
+        self._row = []
+        if is_heading:
+            unsaid = self.end()
+            self._headings, self._headings_said = cells, not any(cells)
+            return unsaid
+        headings = self._headings if len(self._headings) == len(cells) else [""] * len(cells)
+        self._headings_said |= headings is self._headings and any(cells)
+        return " / ".join(f"{heading.rstrip(':：')}: {cell}" if heading else cell for heading, cell in zip(headings, cells, strict=True) if cell)
+
+    def end(self) -> str:
+        """Headings that no row came to."""
+        return "" if self._headings_said else " / ".join(filter(None, self._headings))
+
+
 class _SectionReader(HTMLParser):
     """Cuts sanitised HTML into the text under each heading."""
 
@@ -254,16 +290,15 @@ class _SectionReader(HTMLParser):
         self._heading_text: list[str] | None = None
         self._silent = 0
         self._pre = 0
+        # A table in a cell of another is text of that cell.
+        self._tables: list[_Table] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         if values.get("id"):
             self.anchors.append(str(values["id"]))
-        if tag == "img":
-            self._text.append(f" {values.get('alt') or ''} ")
-        if tag in ("br", "td", "th"):
-            self._text.append("\n" if tag == "br" else " ")
         if tag in _VOID:
+            self._write({"img": f" {values.get('alt') or ''} ", "br": "\n"}.get(tag, ""))
             return
         if self._silent or any(name in (values.get("class") or "") for name in _SILENT):
             self._silent += 1
@@ -273,8 +308,12 @@ class _SectionReader(HTMLParser):
             self._close()
             self._heading_text = []
             self._heading = ("", _HEADINGS[tag], str(values.get("id") or ""))
+        elif tag == "table":
+            self._tables.append(_Table())
+        elif tag in ("td", "th"):
+            self._begin_cell(tag)
         elif tag in _BLOCKS:
-            self._text.append("\n")
+            self._write("\n")
 
     def handle_endtag(self, tag: str) -> None:
         if self._silent:
@@ -287,8 +326,13 @@ class _SectionReader(HTMLParser):
             self._trail = [*((depth, text) for depth, text in self._trail if depth < level), (level, name)]
             self._heading = (" > ".join(text for _, text in self._trail), level, anchor)
             self._heading_text = None
+        elif tag == "tr" and len(self._tables) == 1:
+            self._text.append(f"\n{self._tables[0].end_row()}\n")
+        elif tag == "table" and self._tables:
+            table = self._tables.pop()
+            self._write("\n" if self._tables else f"\n{table.end()}\n")
         elif tag in _BLOCKS:
-            self._text.append("\n")
+            self._write("\n")
 
     def handle_data(self, data: str) -> None:
         if self._silent:
@@ -296,7 +340,17 @@ class _SectionReader(HTMLParser):
         if self._heading_text is not None:
             self._heading_text.append(data)
         else:
-            self._text.append(data if self._pre else re.sub(r"\s+", " ", data))
+            self._write(data if self._pre else re.sub(r"\s+", " ", data))
+
+    def _begin_cell(self, tag: str) -> None:
+        if len(self._tables) == 1:
+            self._tables[0].begin_cell(tag)
+        else:
+            self._write(" ")
+
+    def _write(self, text: str) -> None:
+        if not (self._tables and self._tables[0].write(text)):
+            self._text.append(text)
 
     def _close(self) -> None:
         lines = [" ".join(line.split()) for line in "".join(self._text).split("\n")]

@@ -70,6 +70,22 @@ def test_raw_tables_are_kept_and_cleaned() -> None:
     assert '<td colspan="2">a</td>' in html and "onclick" not in html
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("| 支払い方法 | 返金先 |\n|---|---|\n| カード | 同じカード |\n| PayPay | |", "支払い方法: カード / 返金先: 同じカード\n支払い方法: PayPay"),
+        ("前。\n\n| | 送料： |\n|---|---|\n| 離島 | 900円 |\n\n後。", "前。\n離島 / 送料: 900円\n後。"),
+        ("| a | b |\n|---|---|", "a / b"),
+        ("<table><tr><td>a<br>b</td><td>c</td></tr></table>", "a b / c"),
+        ("<table><tr><th>a</th><td>1</td></tr><tr><td colspan='2'>2</td></tr></table>", "a / 1\n2"),
+        ("<table><tr><th>a</th><th>b</th></tr><tr><td colspan='2'>wide</td></tr></table>", "wide\na / b"),
+        ("<table><tr><th>a</th></tr><tr><td>x <table><tr><td>in</td><td>ner</td></tr></table></td></tr></table>", "a: x in ner"),
+    ],
+)
+def test_a_row_of_a_table_says_by_itself_what_it_means(body: str, text: str) -> None:
+    assert [section.text for section in rendered(body)[0].sections] == [text]
+
+
 def test_lines_of_a_japanese_sentence_join_without_a_space() -> None:
     assert "<p>日本語の文を改行しても、続きます。</p>" in rendered("日本語の文を\n改行しても、続きます。")[0].html
     assert "two\nlines" in rendered("two\nlines", "en")[0].html
