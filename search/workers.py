@@ -72,7 +72,14 @@ class Workers:
             for place in self._places:
                 wanted = self._wanted
                 if wanted is not None and not self._stopped.is_set():
-                    self._look_after(place, *wanted)
+                    self._look_after_safely(place, *wanted)
+
+    def _look_after_safely(self, place: _Place, engine: Engine, bundle: Path) -> None:
+        try:
+            self._look_after(place, engine, bundle)
+        except Exception:  # whatever it was, the others are looked after, and this one again after a pause
+            log.exception("a search worker could not be looked after; searches go on without it")
+            self._give_up(place)
 
     def _look_after(self, place: _Place, engine: Engine, bundle: Path) -> None:
         if place.worker is not None and not self._is_well(place):

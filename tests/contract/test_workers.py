@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from kb_app.live import LiveIndex
 from search.bundle import Builds
+from search.engine import Engine
 from search.errors import BundleError, WorkerLost
 from search.memory import HashEmbedder
 from search.model import Query, Results
@@ -110,6 +112,17 @@ def test_a_search_whose_worker_was_killed_is_answered_all_the_same_and_another_w
     os.kill(process, signal.SIGKILL)
     assert snapshot.engine.search(QUESTIONS[0]).hits
     until(lambda: workers.processes() not in ([], [process]))
+
+
+def test_an_engine_that_no_worker_can_take_turns_of_ends_nothing(live: LiveIndex, tmp_path: Path) -> None:
+    workers, snapshot = Workers(1), live.snapshot()
+    assert snapshot is not None
+    workers.serve(cast(Engine, "no engine"), tmp_path / "data" / "index" / snapshot.engine.version)
+    workers.start()
+    until(lambda: workers._places[0].not_before > 0)
+    live.share_with(workers)
+    until(lambda: len(workers.processes()) == 1)
+    workers.close()
 
 
 def test_workers_end_with_those_they_work_for(live: LiveIndex) -> None:
