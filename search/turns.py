@@ -23,8 +23,8 @@ class _Waiting(Generic[W]):
 class Turns(Generic[W]):
     """Hands out turns in the order in which they were asked for.
 
-    This process works on ``alone`` searches at once while it has no workers. Beside them it works on none: whoever it could search for
-    then waits for Python's lock, as do those for whom it reads the request, runs the model and writes the answer.
+    This process works on ``alone`` searches at once while it has no workers, and on none while it has: a search in it would hold
+    Python's lock while others wait for it with their requests, questions for the model and answers to send.
     """
 
     def __init__(self, alone: int) -> None:
