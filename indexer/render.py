@@ -261,6 +261,8 @@ class _Table:
 
     def end_row(self) -> str:
         """The row as a line; a row of headings is said with those below it."""
+        if not self._row:
+            return ""
         cells = [" ".join("".join(parts).split()) for _tag, parts in self._row]
         is_heading = all(tag == "th" for tag, _parts in self._row)
         self._row = []

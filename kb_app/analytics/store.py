@@ -48,10 +48,7 @@ class EventStore:
 
     def queries(self, start: int, end: int, clients: Sequence[str] | None = None, bots: bool = False) -> list[QueryEvent]:
         """Searches in [start, end), oldest first; of some clients where given."""
-        if clients is None:
-            return list(self.each_query(start, end, bots))
-        table = schema.queries
-        return [_query(row) for row in self._rows_of(clients, table, _queries_within(start, end, bots))]
+        return [_query(row) for row in self._rows(schema.queries, _queries_within(start, end, bots), clients)]
 
     def each_query(self, start: int, end: int, bots: bool = False) -> Iterator[QueryEvent]:
         """Searches in [start, end), oldest first, read as they are asked for: a busy day's would fill the memory."""
@@ -59,9 +56,7 @@ class EventStore:
 
     def actions(self, start: int, end: int, clients: Sequence[str] | None = None) -> list[ActionEvent]:
         """Actions in [start, end), oldest first; of some clients where given."""
-        table = schema.actions
-        condition = (table.c.at >= start) & (table.c.at < end)
-        return [to_action(row) for row in (self._rows(table, condition) if clients is None else self._rows_of(clients, table, condition))]
+        return [to_action(row) for row in self._rows(schema.actions, _within(schema.actions, start, end), clients)]
 
     def query(self, query_id: str) -> QueryEvent | None:
         """One search."""
@@ -135,7 +130,11 @@ class EventStore:
             connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id="", trail="[]"))
         return gone
 
-    def _rows(self, table: Table, condition: Any) -> Iterator[Any]:
+    def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None = None) -> Iterable[Any]:
+        """Rows by time; of some clients where given."""
+        return self._every_row(table, condition) if clients is None else self._rows_of(clients, table, condition)
+
+    def _every_row(self, table: Table, condition: Any) -> Iterator[Any]:
         """Rows by time, some thousand at once in memory."""
         key = next(iter(table.primary_key))
         with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
@@ -152,10 +151,13 @@ class EventStore:
         return sorted(found, key=lambda row: (row["at"], row[key.name]))
 
 
+def _within(table: Table, start: int, end: int) -> Any:
+    return (table.c.at >= start) & (table.c.at < end)
+
+
 def _queries_within(start: int, end: int, bots: bool) -> Any:
-    table = schema.queries
-    condition = (table.c.at >= start) & (table.c.at < end)
-    return condition if bots else condition & table.c.bot.is_(False)
+    within = _within(schema.queries, start, end)
+    return within if bots else within & schema.queries.c.bot.is_(False)
 
 
 def _query_row(event: QueryEvent) -> dict[str, Any]:

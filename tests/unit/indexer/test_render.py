@@ -78,6 +78,7 @@ def test_raw_tables_are_kept_and_cleaned() -> None:
         ("| a | b |\n|---|---|", "a / b"),
         ("<table><tr><td>a<br>b</td><td>c</td></tr></table>", "a b / c"),
         ("<table><tr><th>a</th><td>1</td></tr><tr><td colspan='2'>2</td></tr></table>", "a / 1\n2"),
+        ("<table><tr><th>a</th></tr><tr></tr><tr><td>1</td></tr></table>", "a: 1"),
         ("<table><tr><th>a</th><th>b</th></tr><tr><td colspan='2'>wide</td></tr></table>", "wide\na / b"),
         ("<table><tr><th>a</th></tr><tr><td>x <table><tr><td>in</td><td>ner</td></tr></table></td></tr></table>", "a: x in ner"),
     ],
