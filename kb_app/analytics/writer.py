@@ -22,13 +22,17 @@ ATTEMPTS = 5
 class BackgroundWriter:
     """Never slows or fails a request; what it has to drop is counted."""
 
-    def __init__(self, sink: EventSink, longest: int = LONGEST_QUEUE, retry_s: float = 1.0) -> None:
+    def __init__(self, sink: EventSink, longest: int = LONGEST_QUEUE, retry_s: float = 1.0, pause_s: float = PAUSE_S) -> None:
         self._sink = sink
         self._queue: queue.Queue[QueryEvent | ActionEvent] = queue.Queue(longest)
         self._losses: Counter[str] = Counter()
         self._losing = threading.Lock()
         self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._written = threading.Condition()
+        self._taken = self._done = 0
         self._retry_s = retry_s
+        self._pause_s = pause_s
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -36,7 +40,9 @@ class BackgroundWriter:
         """Take an event; where the queue is full it is counted as dropped."""
         self._start()
         try:
-            self._queue.put_nowait(event)
+            with self._written:
+                self._queue.put_nowait(event)
+                self._taken += 1
         except queue.Full:
             self.lose("queue full")
 
@@ -50,12 +56,15 @@ class BackgroundWriter:
         if self._thread is None:
             self._write_losses()
             return True
-        with self._queue.all_tasks_done:
-            return self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, timeout)
+        with self._written:
+            last = self._taken
+            self._wake.set()
+            return self._written.wait_for(lambda: self._done >= last, timeout)
 
     def close(self, timeout: float = 10.0) -> None:
         """Write what is left and stop."""
         self._stop.set()
+        self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout)
         else:
@@ -74,12 +83,14 @@ class BackgroundWriter:
             if batch:
                 self._write(batch)
             self._write_losses()
-            for _ in batch:
-                self._queue.task_done()
+            with self._written:
+                self._done += len(batch)
+                self._written.notify_all()
             if self._queue.empty():
                 if ending:
                     return
-                self._stop.wait(PAUSE_S)
+                self._wake.wait(self._pause_s)
+                self._wake.clear()
 
     def _take(self) -> list[QueryEvent | ActionEvent]:
         batch: list[QueryEvent | ActionEvent] = []

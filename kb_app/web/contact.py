@@ -33,6 +33,8 @@ SUGGESTED = 3
 # What somebody tried in so long goes along.
 TRAIL = 24 * m.HOUR
 MOST_STEPS = 20
+# Who asks and goes straight on to a person finds here what was asked a moment ago, unless the database is slow to take it.
+LONGEST_WAIT_S = 1.0
 SUGGESTED_FOR = ("question", "problem")
 
 
@@ -55,6 +57,7 @@ def _own(response: Response) -> Response:
 @blueprint.get("/<ui:ui>/contact")
 def contact(ui: str) -> str:
     """The form that reaches a person."""
+    services().events.flush(LONGEST_WAIT_S)
     query_id = recording.given_query_id()
     recording.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
     asked = _asked(query_id)

@@ -83,6 +83,15 @@ def done(own: Services) -> list[str]:
     return [action.action_name for action in own.store.actions(0, 2**60)]
 
 
+def test_what_was_asked_a_moment_ago_stands_in_the_form_at_once(own: Services, visitor: FlaskClient) -> None:
+    for words in ("オーブンから煙が出ました", "オーブンの煙が止まりません"):
+        page = visitor.get(f"/ja/search?q={words}").get_data(as_text=True)
+        link = re.search(r"/ja/contact\?from=[0-9a-f-]+", page)
+        assert link is not None
+        form = visitor.get(link[0]).get_data(as_text=True)
+        assert f"{words}</textarea>" in form and f"検索した言葉: {words}" in re.sub(r"<[^>]+>|\s+(?=<)", "", form)
+
+
 def test_words_that_an_article_answers_are_answered_once_and_in_place(own: Services, visitor: FlaskClient) -> None:
     form_id = str(uuid.uuid4())
     page = write(visitor, "返品の送料はいくらですか", form_id=form_id, do="", mail="hanako@example.com", name="<b>花子</b>").get_data(as_text=True)

@@ -55,6 +55,37 @@ def test_taking_an_event_never_waits_and_what_does_not_fit_is_counted() -> None:
     assert len(sink.kept) + sink.losses["queue full"] == 1_000 and sink.losses["queue full"] > 0
 
 
+def test_waiting_for_what_was_taken_does_not_sit_out_the_pause() -> None:
+    sink = Sink()
+    writer = BackgroundWriter(sink, pause_s=60)
+    for number in range(3):
+        writer.put(asked(f"q{number}"))
+        assert writer.flush(5) and len(sink.kept) == number + 1
+    writer.close()
+
+
+def test_waiting_for_what_was_taken_does_not_wait_for_what_comes_later() -> None:
+    sink = Sink()
+    writer = BackgroundWriter(sink)
+    writer.put(asked("q"))
+    stop = threading.Event()
+
+    def visitors() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            writer.put(asked(f"later{number}"))
+
+    busy = threading.Thread(target=visitors)
+    busy.start()
+    try:
+        assert writer.flush(5)
+    finally:
+        stop.set()
+        busy.join()
+    writer.close()
+
+
 def test_a_locked_database_is_tried_again() -> None:
     sink = Sink(failures=ATTEMPTS - 1)
     writer = BackgroundWriter(sink, retry_s=0.001)
