@@ -18,4 +18,8 @@ class Comparable(NamedTuple):
 @lru_cache(maxsize=4096)
 def comparable(text: str) -> Comparable:
     """The text to look in. Remembered: the same articles are found again and again."""
+    lines = text.replace("\n", " ")
+    if lines.isascii() and lines.isprintable():
+        # Half of what is shown; a tenth of the time.
+        return Comparable(lines.lower(), True)
     return Comparable(fold_to_kana(text), keeps_places(text))

@@ -87,20 +87,18 @@ def fold_to_kana(text: str) -> str:
     return fold_kana(fold(text)) if _FOLLOWS.search(text) else text.translate(_KANA_TABLE)
 
 
-class _Lengths(dict[str, int]):
-    """How many characters each one folds to."""
-
-    def __missing__(self, char: str) -> int:
-        self[char] = len(_TABLE[ord(char)])
-        return self[char]
-
-
-_LENGTHS = _Lengths()
+# Characters met so far that fold to one each and follow none.
+_STEADY: set[str] = set()
 
 
 def keeps_places(text: str) -> bool:
     """Whether each character folds to one, as in almost every text, so that all stand where they stood."""
-    return not _FOLLOWS.search(text) and set(map(_LENGTHS.__getitem__, text)) <= {1}
+    if _STEADY.issuperset(text):
+        return True
+    met = set(text) - _STEADY
+    steady = {char for char in met if len(_TABLE[ord(char)]) == 1 and not _FOLLOWS.match(char)}
+    _STEADY.update(steady)
+    return len(steady) == len(met)
 
 
 def clean(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from search.comparable import comparable
@@ -13,9 +13,7 @@ from search.latin import latin_words
 from search.model import Span
 from search.scripts import IDEOGRAPH
 from search.text import analyser
-
-Stretches = tuple[tuple[str, int, int], ...]
-"""(form, start, end) of one word after another."""
+from search.tokens import Token
 
 _SENTENCE = re.compile(r"[^\n。！？]+[。！？\n]?|[。！？\n]")
 
@@ -56,7 +54,7 @@ def _spaced(lang: str, text: str, words: set[str]) -> list[Span]:
     """Where words of a script with spaces stand."""
     found: list[Span] = []
     for at, sentence in _sentences(text):
-        found += [(at + start, at + end) for word, start, end in _words_in(lang, sentence) if word in words]
+        found += [(at + token.start, at + token.end) for token in _words_in(lang, sentence) if token.text in words]
     return found
 
 
@@ -90,7 +88,7 @@ def _in_other_forms(text: str, kana: str, forms: Mapping[str, re.Pattern[str]]) 
         own = kana[at : at + len(sentence)]
         meant = {word for word, pattern in forms.items() if pattern.search(own)}
         if meant:
-            yield from ((at + start, at + end) for word, start, end in _words_in("ja", sentence) if word in meant)
+            yield from ((at + token.start, at + token.end) for token in _words_in("ja", sentence) if token.text in meant)
 
 
 def _places(key: str, text: str) -> Iterator[Span]:
@@ -131,8 +129,8 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
 
 # Remembered: the same titles and sentences are shown again and again, in ever other stretches.
 @lru_cache(maxsize=8192)
-def _words_in(lang: str, sentence: str) -> Stretches:
-    return tuple((token.text, token.start, token.end) for token in analyser(lang).words(sentence))
+def _words_in(lang: str, sentence: str) -> Sequence[Token]:
+    return analyser(lang).words(sentence)
 
 
 def merge_spans(spans: list[Span]) -> list[Span]:

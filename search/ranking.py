@@ -171,8 +171,7 @@ class Ranker:
         """Places by score; of an article and its translations only the one in the asker's language, at the best one's place."""
         order = np.argsort(-scores, kind="stable")
         groups = self._columns.groups[documents[order]]
-        _, firsts = np.unique(groups, return_index=True)
-        if len(firsts) == len(order):
+        if len(set(groups.tolist())) == len(order):
             return order
         rank = np.full(self._documents, len(question.langs))
         for place, lang in reversed(list(enumerate(question.langs))):

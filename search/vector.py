@@ -24,6 +24,8 @@ EXACT_ROWS = 2_000
 SCANNED_ROWS = 100_000
 # How many of the best that whole numbers give are compared as they are: more than a page shows.
 EXACT_BEST = 100
+# So many scores are one group where only the highest are looked for.
+GROUP = 16
 # Candidates of faiss's 8-bit index that are compared anew, at least, and for each row that is wanted.
 RESCORED, RESCORED_EACH = 400, 2
 _SCAN, _COARSE = ".scan", ".8bit"
@@ -159,10 +161,22 @@ class _Proposed:
 def _highest(scores: Vector, count: int, allowed: NDArray[np.bool_] | None) -> Rows:
     """Where the ``count`` highest of the allowed scores are, in their order, and all that equal the last of them."""
     own = scores if allowed is None else scores[allowed]
-    first = len(own) - count
-    # Half to two thirds of argpartition's time.
-    chosen: Rows = np.flatnonzero(own >= np.partition(own, first)[first]) if first > 0 else np.arange(len(own))
+    if len(own) <= count:
+        chosen: Rows = np.arange(len(own))
+    else:
+        worth = np.flatnonzero(own >= _bound(own, count))
+        kept = own[worth]
+        chosen = worth[kept >= np.partition(kept, len(kept) - count)[len(kept) - count]]
     return chosen if allowed is None else np.flatnonzero(allowed)[chosen]
+
+
+def _bound(scores: Vector, count: int) -> float:
+    """What at least ``count`` of the scores reach, and few more: found among the highest of each of some groups, in a fraction of the time."""
+    groups = len(scores) // GROUP
+    if groups <= count:
+        return -np.inf
+    highest = scores[: groups * GROUP].reshape(GROUP, groups).max(axis=0)
+    return float(np.partition(highest, groups - count)[groups - count])
 
 
 def _coarse_of(vectors: Vector) -> Any:

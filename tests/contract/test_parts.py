@@ -212,6 +212,17 @@ def test_the_nearest_come_first(vectors: VectorIndex) -> None:
     assert len(vectors) == 5 and vectors.vectors.shape == (5, 5)
 
 
+@pytest.mark.parametrize("rows", [1, 100, 101, 1_600, 1_616, 5_003])
+@pytest.mark.parametrize("steps", [5, 100_000])
+def test_the_highest_of_many_are_those_that_sorting_would_put_first(rows: int, steps: int, tmp_path: Path) -> None:
+    # Few steps make equal scores; the highest stand side by side, as the passages of one article do.
+    scores = np.sort(np.random.default_rng(rows).integers(0, steps, rows))[:, np.newaxis].astype(np.float32)
+    compared = saved(scores, tmp_path / "v.npy", "exact").compare(np.ones(1, dtype=np.float32))
+    for allowed in (None, np.arange(rows) % 3 > 0):
+        expected = [row for row in np.argsort(-scores[:, 0], kind="stable").tolist() if allowed is None or allowed[row]]
+        assert compared.nearest(100, allowed)[0].tolist() == expected[:100]
+
+
 WAYS: tuple[Way, ...] = ("exact", "whole numbers", "8 bit")
 
 
