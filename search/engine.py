@@ -23,11 +23,12 @@ from search.centring import ANY, centre_one
 from search.columns import Columns, Mask
 from search.corpus import Corpus
 from search.errors import EmbedderUnavailable, ModelError, WorkerLost
+from search.findings import NO_PASSAGE, Finding, Findings, FoundAnswer, FoundHit, Sought, results_of
 from search.folding import fold
 from search.language import detect
 from search.marking import spans
-from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
-from search.ports import Answering, Comparison, Embedder, Rows, Sought, Vector
+from search.model import Document, Filters, Query, Results
+from search.ports import Comparison, Embedder, Rows, Vector
 from search.ranking import Question, Ranker, Ranking
 from search.scripts import has_letters
 from search.showing import Shown
@@ -83,7 +84,6 @@ class Engine:
         self.calibration = calibration or answerability.shipped()
         self._langs = sorted(corpus.impacts)
         self._columns = Columns(corpus.documents)
-        self._ids = [document.id for document in corpus.documents]
         self._ranker = Ranker(corpus, self._columns)
         self._remembered: OrderedDict[tuple[Query, int], Results] = OrderedDict()
         self._remembering = threading.Lock()
@@ -92,7 +92,7 @@ class Engine:
         # processors, since one is always between the model and its ranking.
         processors = max(2, os.cpu_count() or 1)
         self._at_work: Turns[Never] = Turns(alone=processors + 1)
-        self.turns: Turns[Answering] = Turns(alone=processors)
+        self.turns: Turns[Finding] = Turns(alone=processors)
 
     @property
     def version(self) -> str:
@@ -139,19 +139,20 @@ class Engine:
         with self._at_work.one():
             sought = Sought(query, *self._vector_for(query, parsed))
             with self.turns.one() as worker:
-                return (self._elsewhere(worker, sought) if worker else None) or self.answer(sought)
+                findings = (self._elsewhere(worker, sought) if worker else None) or self.find(sought)
+        return results_of(findings, self.corpus)
 
-    def _elsewhere(self, worker: Answering, sought: Sought) -> Results | None:
-        """What a worker answers; None where it could not."""
+    def _elsewhere(self, worker: Finding, sought: Sought) -> Findings | None:
+        """What a worker finds; None where it could not."""
         try:
-            return worker.answer(sought)
+            return worker.find(sought)
         except WorkerLost as lost:
             log.warning("a search worker is lost: %s; searches go on without it", lost)
             self.turns.lose(worker)
             return None
 
-    def answer(self, sought: Sought) -> Results:
-        """Everything of a search but the question's vector: ranking, verdict and what is shown."""
+    def find(self, sought: Sought) -> Findings:
+        """Everything of a search but the question's vector: ranking, verdict and what to show."""
         query = sought.query
         parsed = syntax.parse(query.text, query.filters)
         ranked = self._rank(sought, parsed)
@@ -161,17 +162,14 @@ class Engine:
         verdict = self.calibration.verdict(chance)
         places = ranking.order[query.offset : query.offset + query.limit]
         hits = tuple(self._hit(ranked, place, arms) for place, arms in zip(places.tolist(), ranking.arms(places), strict=True))
-        relevant = ranking.relevant()
-        return Results(
+        return Findings(
             hits=hits,
-            total=len(relevant),
-            relevant=tuple(map(self._ids.__getitem__, ranking.documents[relevant].tolist())),
+            relevant=tuple(ranking.documents[ranking.relevant()].tolist()),
             verdict=verdict,
             probability=round(chance, 6),
             answer=self._answer(asked, hits[0]) if verdict == "strict" and hits and not query.offset else None,
             lang=asked.lang,
             suggestions=self._spelling(asked),
-            index_version=self.version,
             degraded=ranked.degraded,
         )
 
@@ -302,36 +300,37 @@ class Engine:
         impacts, ready = self.corpus.impacts[lang], asked.ready[lang]
         return max((named_in(impacts, ready.asked, set(forms)) for forms in self.corpus.named(row)), default=0.0)
 
-    def _hit(self, ranked: _Ranked, place: int, arms: dict[str, tuple[int, float]]) -> Hit:
+    def _hit(self, ranked: _Ranked, place: int, arms: dict[str, tuple[int, float]]) -> FoundHit:
         asked, ranking = ranked.asked, ranked.ranking
         row = int(ranking.documents[place])
         document = self.corpus.documents[row]
         score = round(float(ranking.scores[place]), 4)
         if not asked.query.show:
-            return Hit(document.id, document, None, score, arms)
+            return FoundHit(row, NO_PASSAGE, score, arms)
         shown = asked.ready[document.lang].shown
-        passage = self._best_passage(row, shown, ranking.passages)
-        text, marks = showing.snippet_of(passage, shown) if passage else ("", ())
+        best = self._best_passage(row, shown, ranking.passages)
+        window, marks = showing.snippet_of(self.corpus.passage(best), shown) if best != NO_PASSAGE else ((0, 0), ())
         title_spans = tuple(spans(document.lang, document.title, shown.words, shown.grams))
-        return Hit(document.id, document, passage, score, arms, text, marks, title_spans)
+        return FoundHit(row, best, score, arms, window, marks, title_spans)
 
-    def _answer(self, asked: _Asked, hit: Hit) -> Answer | None:
+    def _answer(self, asked: _Asked, hit: FoundHit) -> FoundAnswer | None:
         """The sentence or step of the first hit that answers, as the writer wrote it."""
-        if hit.passage is None or not hit.passage.text:
+        if hit.passage == NO_PASSAGE:
             return None
-        shown = asked.ready[hit.document.lang].shown
-        start, end = showing.answer_window(hit.passage, shown)
-        quoted = hit.passage.text[start:end]
-        marks = tuple(spans(hit.document.lang, hit.passage.text, shown.words, shown.grams, (start, end)))
-        return Answer(hit.article_id, hit.passage, quoted, marks) if quoted else None
+        passage = self.corpus.passage(hit.passage)
+        shown = asked.ready[self.corpus.documents[hit.document].lang].shown
+        start, end = showing.answer_window(passage, shown)
+        marks = tuple(spans(passage.lang, passage.text, shown.words, shown.grams, (start, end)))
+        return FoundAnswer((start, end), marks) if end > start else None
 
-    def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> Passage | None:
+    def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> int:
+        """The row of the document's passage to show, or NO_PASSAGE."""
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
         if not len(places):
-            return None
+            return NO_PASSAGE
         passages = [self.corpus.passage(place) for place in places.tolist()]
         cosines = near.of(places) if near is not None else None
-        return showing.best_passage(passages, cosines, shown)
+        return int(places[showing.best_passage(passages, cosines, shown)])
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
         meaning = self.corpus.meaning

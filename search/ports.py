@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.model import Query, Results
 from search.tokens import Token
 
 Vector = NDArray[np.float32]
@@ -45,22 +43,6 @@ class BulkEmbedder(Protocol):
 def in_bulk(embedder: Embedder, count: int) -> AbstractContextManager[Encode]:
     """The embedder's way for many texts, or its ordinary one."""
     return embedder.bulk(count) if isinstance(embedder, BulkEmbedder) else nullcontext(embedder.encode)
-
-
-@dataclass(frozen=True)
-class Sought:
-    """A query with its vector; ``degraded`` says why there is none."""
-
-    query: Query
-    vector: Vector | None
-    degraded: str = ""
-
-
-class Answering(Protocol):
-    """Ranks and shows for an engine, elsewhere."""
-
-    def answer(self, sought: Sought) -> Results | None:
-        """The results that the engine itself would give; None where it could not. Raises WorkerLost when it never will again."""
 
 
 class Impacts(Protocol):

@@ -36,10 +36,10 @@ def shown_for(plain: str, tokens: Tokens) -> Shown:
     return Shown(pieces, {token.text for token in words}, {gram.text for gram in inside or grams})
 
 
-def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Shown) -> Passage:
-    """Of an article's passages (at least one) the one to show; ``cosines`` has one value a passage, or is None."""
+def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Shown) -> int:
+    """Which of an article's passages (at least one) to show; ``cosines`` has one value a passage, or is None."""
     if len(passages) == 1:
-        return passages[0]
+        return 0
     # Words that stand in the title do not say which passage of the article is meant.
     pieces = snippet.without(shown.pieces, passages[0].title)
     each = fusion.COVERAGE_WEIGHT / max(1, len(pieces))
@@ -47,7 +47,7 @@ def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Sho
     scores[0] += FIRST_PASSAGE
     if cosines is not None:
         scores = [score + cosine for score, cosine in zip(scores, cosines.tolist(), strict=True)]
-    return passages[scores.index(max(scores))]
+    return scores.index(max(scores))
 
 
 def answer_window(passage: Passage, shown: Shown) -> Span:
@@ -59,7 +59,7 @@ def answer_window(passage: Passage, shown: Shown) -> Span:
     return snippet.window(passage.text, snippet.without(shown.pieces, f"{passage.title} {passage.heading}"), ANSWER_SHARE)
 
 
-def snippet_of(passage: Passage, shown: Shown) -> tuple[str, tuple[Span, ...]]:
-    """The stretch of a passage to show, and the spans in it to mark."""
+def snippet_of(passage: Passage, shown: Shown) -> tuple[Span, tuple[Span, ...]]:
+    """The stretch of a passage to show, and the spans in it to mark, counted from its start."""
     start, end = snippet.window(passage.text, shown.pieces)
-    return passage.text[start:end], tuple(spans(passage.lang, passage.text, shown.words, shown.grams, (start, end)))
+    return (start, end), tuple(spans(passage.lang, passage.text, shown.words, shown.grams, (start, end)))

@@ -1,11 +1,11 @@
 """A process that ranks and shows beside the one that serves: Python's lock lets one process use one processor at a time.
 
-The process that serves keeps the model; a worker gets a question with its vector and answers with results. It opens the same build,
-whose large files are mapped, so that both read them from the same memory. Messages are pickled between two processes of this program,
-over a pair of sockets that no other has.
+The process that serves keeps the model; a worker gets a question with its vector and answers with what it found. It opens the same build,
+whose large files are mapped, so that both read them from the same memory, and answers by its rows, a seventh of the size of the texts. Messages
+are pickled between two processes of this program, over a pair of sockets that no other has.
 
     -> (bundle, calibration)              <- None, or why it cannot be opened
-    -> Sought(query, vector, degraded)    <- Results, or None where it could not
+    -> Sought(query, vector, degraded)    <- Findings, or None where it could not
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ from search.answerability import Calibration
 from search.bundle import reopen
 from search.engine import Engine
 from search.errors import BundleError, WorkerLost
+from search.findings import Findings, Sought
 from search.heap import without_collector
-from search.model import Results
-from search.ports import Sought
 from search.store import open_corpus
 from search.warming import OffEmbedder
 
@@ -39,7 +38,7 @@ OPENING_SECONDS = 300.0
 
 
 class Worker:
-    """A worker process, seen from the one that serves; implements ports.Answering. One thread at a time uses it."""
+    """A worker process, seen from the one that serves; implements ports.Finding. One thread at a time uses it."""
 
     def __init__(self) -> None:
         """Raises WorkerLost when no process can be started."""
@@ -70,10 +69,10 @@ class Worker:
         """Whether its process runs."""
         return self._process.poll() is None
 
-    def answer(self, sought: Sought) -> Results | None:
-        """The results of one question, None where it could not answer; raises WorkerLost."""
-        results = self._ask(sought, PATIENCE_SECONDS)
-        return results if isinstance(results, Results) else None
+    def find(self, sought: Sought) -> Findings | None:
+        """What is found for one question, None where it could not; raises WorkerLost."""
+        findings = self._ask(sought, PATIENCE_SECONDS)
+        return findings if isinstance(findings, Findings) else None
 
     def kill(self) -> None:
         """End the process; whoever waits for its answer gets WorkerLost."""
@@ -105,7 +104,7 @@ def main() -> None:
         while True:
             message = connection.recv()
             if isinstance(message, Sought):
-                connection.send(_answered(engine, message))
+                connection.send(_found(engine, message))
             else:
                 engine = None
                 engine, problem = _opened(*message)
@@ -126,9 +125,9 @@ def _opened(bundle: Path, calibration: Calibration) -> tuple[Engine | None, str 
     return engine, None
 
 
-def _answered(engine: Engine | None, sought: Sought) -> Results | None:
+def _found(engine: Engine | None, sought: Sought) -> Findings | None:
     try:
-        return engine.answer(sought) if engine else None
+        return engine.find(sought) if engine else None
     except Exception:  # the process that serves answers itself, and says what is wrong
         return None
 

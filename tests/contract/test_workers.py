@@ -14,9 +14,9 @@ from kb_app.live import LiveIndex
 from search.bundle import Builds
 from search.engine import Engine
 from search.errors import BundleError, WorkerLost
+from search.findings import Sought, results_of
 from search.memory import HashEmbedder
 from search.model import Query, Results
-from search.ports import Sought
 from search.worker import Worker
 from search.workers import Workers
 from tests.support import NOW, build_folder, open_engine, write_article
@@ -80,7 +80,7 @@ def test_a_worker_answers_what_the_engine_itself_would(live: LiveIndex, tmp_path
     try:
         for query in QUESTIONS:
             asked = sought(live, query)
-            assert worker.answer(asked) == engine.answer(asked)
+            assert worker.find(asked) == engine.find(asked)
     finally:
         worker.close()
 
@@ -88,8 +88,8 @@ def test_a_worker_answers_what_the_engine_itself_would(live: LiveIndex, tmp_path
 def test_searches_go_to_the_worker(live: LiveIndex, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = live.snapshot()
     assert snapshot is not None
-    expected = timeless(snapshot.engine.answer(sought(live, QUESTIONS[0])))
-    monkeypatch.setattr(snapshot.engine, "answer", None)
+    expected = timeless(results_of(snapshot.engine.find(sought(live, QUESTIONS[0])), snapshot.engine.corpus))
+    monkeypatch.setattr(snapshot.engine, "find", None)
     assert timeless(snapshot.engine.search(QUESTIONS[0])) == expected
 
 
@@ -142,7 +142,7 @@ def test_a_build_that_is_gone_and_a_process_that_has_ended_are_named(live: LiveI
     assert snapshot is not None
     with pytest.raises(BundleError, match=r"manifest.json cannot be read"):
         worker.open(tmp_path / "nowhere", snapshot.engine.calibration)
-    assert worker.answer(sought(live, QUESTIONS[0])) is None
+    assert worker.find(sought(live, QUESTIONS[0])) is None
     worker.close()
     with pytest.raises(WorkerLost):
-        worker.answer(sought(live, QUESTIONS[0]))
+        worker.find(sought(live, QUESTIONS[0]))
