@@ -54,6 +54,11 @@ Clock = Callable[[], datetime]
 ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
 
 
+def usual_workers(processors: int) -> int:
+    """How many search workers there are where nothing is set: half of the processors rank while the others compute questions' vectors."""
+    return min(MOST_WORKERS, processors // 2)
+
+
 @dataclass
 class WriterDesk:
     """What the last build said, for the writer who just saved an article."""
@@ -174,8 +179,7 @@ class Services:
 
     def start_workers(self) -> None:
         """Start the processes that search beside this one, where the settings or the processors give reason to."""
-        processors = os.cpu_count() or 1
-        count = self.settings.workers if self.settings.workers >= 0 else min(MOST_WORKERS, processors if processors > 1 else 0)
+        count = self.settings.workers if self.settings.workers >= 0 else usual_workers(os.cpu_count() or 1)
         if count and not self.stop.is_set():
             self.workers = Workers(count)
             self.workers.start()

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(8, ge=1, le=256, description="Requests served at the same time.")
     workers: int = Field(
-        -1, ge=-1, le=16, description="Processes beside the serving one that rank and show results; -1 is one a processor, three at most, none for one."
+        -1, ge=-1, le=16, description="Processes beside the serving one that rank and show results; -1 is one for each two processors, three at most."
     )
     base_url: str = Field("", description="Public address of the site, with its path if it has one, e.g. https://example.com/help.")
     proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers are trusted.")

@@ -1,7 +1,10 @@
 """The hash embedder of the tests and the real model keep the same promises."""
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from search.memory import HashEmbedder
 from search.onnx_embedder import OnnxEmbedder
 from search.onnx_export import ARRAYS, LARGEST, ensure_export, evening, quantise
 from search.pieces import PIECES, Pieces
-from search.ports import Embedder, in_bulk
+from search.ports import Embedder, Kind, Vector, in_bulk
 from search.torch_worker import torch_worker
 from search.warming import OffEmbedder, WarmingEmbedder
 
@@ -78,6 +81,30 @@ def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path:
     arrays = ensure_export(copy) / ARRAYS
     arrays.write_bytes(arrays.read_bytes()[:1000])
     assert OnnxEmbedder(copy).encode(["a"], "query").shape == (1, 384)
+
+
+@pytest.mark.model
+def test_questions_of_many_visitors_are_embedded_by_half_of_the_threads_and_as_if_each_were_alone(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder, lock, now, most = OnnxEmbedder(model_folder, threads=4), threading.Lock(), set[str](), set[str]()
+    run = embedder._run
+
+    def noted(session: Any, text: str, kind: Kind) -> Vector:
+        name = threading.current_thread().name
+        with lock:
+            now.add(name)
+            most.update(now if len(now) > len(most) else ())
+        try:
+            return run(session, text, kind)
+        finally:
+            with lock:
+                now.remove(name)
+
+    alone = [embedder.encode([text], "query")[0] for text in TEXTS]
+    monkeypatch.setattr(embedder, "_run", noted)
+    with ThreadPoolExecutor(12) as visitors:
+        together = list(visitors.map(lambda text: embedder.encode([text], "query")[0], TEXTS * 4))
+    assert 1 <= len(most) <= 2 and all(name.startswith("model") for name in most)
+    assert np.allclose(together, alone * 4, atol=1e-5)
 
 
 def test_matrices_become_whole_numbers_with_a_scale_a_row() -> None:

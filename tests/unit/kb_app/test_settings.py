@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kb_app.services import usual_workers
 from kb_app.settings import SettingsError, load_settings, secret_key
 
 
@@ -54,3 +55,8 @@ def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 def test_secrets_do_not_show(tmp_path: Path) -> None:
     assert "hush" not in repr(load_settings(data=tmp_path, secret_key="hush"))
+
+
+@pytest.mark.parametrize(("processors", "workers"), [(1, 0), (2, 1), (3, 1), (4, 2), (8, 3), (64, 3)])
+def test_half_of_the_processors_rank_where_nothing_is_set(processors: int, workers: int) -> None:
+    assert usual_workers(processors) == workers
