@@ -50,8 +50,8 @@ class OnnxEmbedder:
         self._single = self._open(threads=1)
         self._whole = self._open(self._threads) if self._threads > 1 else self._single
         self._askers = _Askers()
-        # Threads that do nothing else stay on their processors, and the others' memory caches to those who rank: with the model run by
-        # whoever asked, eight visitors at once waited a tenth longer (docs/decisions/0021).
+        # Where several ask: threads that do nothing else stay on their processors, and the others' memory caches to those who rank. With
+        # the model run by whoever asked, eight visitors at once waited a tenth longer (docs/decisions/0021).
         self._model = ThreadPoolExecutor(max(1, self._threads // 2), "model")
         self._bulk_with = bulk_with
         self.fingerprint = bundled_fingerprint(folder)
@@ -90,9 +90,9 @@ class OnnxEmbedder:
         return vectors
 
     def _run_in_turn(self, text: str, kind: Kind) -> Vector:
-        """With all threads when alone, with one when others are at it; in the order of asking."""
+        """At once and with all threads when alone; when others are at it, in the order of asking, one thread a text."""
         with self._askers.one() as alone:
-            return self._model.submit(self._run, self._whole if alone else self._single, text, kind).result()
+            return self._run(self._whole, text, kind) if alone else self._model.submit(self._run, self._single, text, kind).result()
 
     def _run(self, session: Any, text: str, kind: Kind) -> Vector:
         ids = self._pieces.ids(self._prefixes[kind] + text)

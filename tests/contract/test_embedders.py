@@ -103,7 +103,8 @@ def test_questions_of_many_visitors_are_embedded_by_half_of_the_threads_and_as_i
     monkeypatch.setattr(embedder, "_run", noted)
     with ThreadPoolExecutor(12) as visitors:
         together = list(visitors.map(lambda text: embedder.encode([text], "query")[0], TEXTS * 4))
-    assert 1 <= len(most) <= 2 and all(name.startswith("model") for name in most)
+    assert 1 <= len({name for name in most if name.startswith("model")}) <= 2
+    assert len(most) <= 3  # the first to come may still be alone
     assert np.allclose(together, alone * 4, atol=1e-5)
 
 
