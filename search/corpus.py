@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from search.centring import Centres
 from search.fusion import Scale
@@ -56,3 +57,8 @@ class Corpus:
     meaning: Meaning | None
     synonyms: Synonyms = field(default_factory=Synonyms)
     version: str = ""
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """The documents' ids by row: hundreds are asked for at once, and a document is spread over the memory."""
+        return [document.id for document in self.documents]

@@ -70,7 +70,7 @@ def results_of(findings: Findings, corpus: Corpus) -> Results:
     return Results(
         hits=hits,
         total=len(findings.relevant),
-        relevant=tuple(corpus.documents[row].id for row in findings.relevant),
+        relevant=tuple(map(corpus.ids.__getitem__, findings.relevant)),
         verdict=findings.verdict,
         probability=findings.probability,
         answer=_answer(findings.answer, hits[0]) if findings.answer else None,
