@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Number format of sentence-transformers, which then embeds in bulk; `auto` leaves that to the faster graph."
     )
-    embedding_threads: int = Field(0, ge=0, le=256, description="Threads for the model; 0 is one a core, four at most.")
+    embedding_threads: int = Field(0, ge=0, le=256, description="Threads for the model; 0 is one a core, four at most. Where several people ask, half of them.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     threads: int = Field(8, ge=1, le=256, description="Requests served at the same time.")

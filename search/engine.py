@@ -23,7 +23,7 @@ from search.centring import ANY, centre_one
 from search.columns import Columns, Mask
 from search.corpus import Corpus
 from search.errors import EmbedderUnavailable, ModelError, WorkerLost
-from search.findings import NO_PASSAGE, Finding, Findings, FoundAnswer, FoundHit, Sought, results_of
+from search.findings import Finder, Findings, FoundAnswer, FoundHit, Sought, results_of
 from search.folding import fold
 from search.language import detect
 from search.marking import spans
@@ -92,7 +92,7 @@ class Engine:
         # processors, so that one waits for the model and one for its ranking whenever they are free.
         processors = max(2, os.cpu_count() or 1)
         self._at_work: Turns[Never] = Turns(alone=processors + 2)
-        self.turns: Turns[Finding] = Turns(alone=processors)
+        self.turns: Turns[Finder] = Turns(alone=processors)
 
     @property
     def version(self) -> str:
@@ -142,7 +142,7 @@ class Engine:
                 findings = (self._elsewhere(worker, sought) if worker else None) or self.find(sought)
         return results_of(findings, self.corpus)
 
-    def _elsewhere(self, worker: Finding, sought: Sought) -> Findings | None:
+    def _elsewhere(self, worker: Finder, sought: Sought) -> Findings | None:
         """What a worker finds; None where it could not."""
         try:
             return worker.find(sought)
@@ -306,16 +306,16 @@ class Engine:
         document = self.corpus.documents[row]
         score = round(float(ranking.scores[place]), 4)
         if not asked.query.show:
-            return FoundHit(row, NO_PASSAGE, score, arms)
+            return FoundHit(row, None, score, arms)
         shown = asked.ready[document.lang].shown
         best = self._best_passage(row, shown, ranking.passages)
-        window, marks = showing.snippet_of(self.corpus.passage(best), shown) if best != NO_PASSAGE else ((0, 0), ())
+        window, marks = showing.snippet_of(self.corpus.passage(best), shown) if best is not None else ((0, 0), ())
         title_spans = tuple(spans(document.lang, document.title, shown.words, shown.grams))
         return FoundHit(row, best, score, arms, window, marks, title_spans)
 
     def _answer(self, asked: _Asked, hit: FoundHit) -> FoundAnswer | None:
         """The sentence or step of the first hit that answers, as the writer wrote it."""
-        if hit.passage == NO_PASSAGE:
+        if hit.passage is None:
             return None
         passage = self.corpus.passage(hit.passage)
         shown = asked.ready[self.corpus.documents[hit.document].lang].shown
@@ -323,11 +323,11 @@ class Engine:
         marks = tuple(spans(passage.lang, passage.text, shown.words, shown.grams, (start, end)))
         return FoundAnswer((start, end), marks) if end > start else None
 
-    def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> int:
-        """The row of the document's passage to show, or NO_PASSAGE."""
+    def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> int | None:
+        """The row of the document's passage to show; None where it has none."""
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
         if not len(places):
-            return NO_PASSAGE
+            return None
         passages = [self.corpus.passage(place) for place in places.tolist()]
         cosines = near.of(places) if near is not None else None
         return int(places[showing.best_passage(passages, cosines, shown)])

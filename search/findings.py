@@ -20,15 +20,11 @@ class Sought:
     degraded: str = ""
 
 
-# An article without a passage to show.
-NO_PASSAGE = -1
-
-
 class FoundHit(NamedTuple):
-    """A hit: rows of its document and of its passage (or NO_PASSAGE), the stretch of the passage to show, and in it and the title what to mark."""
+    """A hit: rows of its document and of its passage if there is one to show, the stretch of the passage to show, and in it and the title what to mark."""
 
     document: int
-    passage: int
+    passage: int | None
     score: float
     arms: Mapping[str, tuple[int, float]]
     window: Span = (0, 0)
@@ -57,7 +53,7 @@ class Findings:
     degraded: str
 
 
-class Finding(Protocol):
+class Finder(Protocol):
     """Ranks for an engine and finds what to show, elsewhere."""
 
     def find(self, sought: Sought) -> Findings | None:
@@ -83,7 +79,7 @@ def results_of(findings: Findings, corpus: Corpus) -> Results:
 
 def _hit(found: FoundHit, corpus: Corpus) -> Hit:
     document = corpus.documents[found.document]
-    passage = corpus.passage(found.passage) if found.passage != NO_PASSAGE else None
+    passage = corpus.passage(found.passage) if found.passage is not None else None
     snippet = passage.text[slice(*found.window)] if passage else ""
     return Hit(document.id, document, passage, found.score, found.arms, snippet, found.spans, found.title_spans)
 

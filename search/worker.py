@@ -1,8 +1,8 @@
 """A process that ranks and shows beside the one that serves: Python's lock lets one process use one processor at a time.
 
 The process that serves keeps the model; a worker gets a question with its vector and answers with what it found. It opens the same build,
-whose large files are mapped, so that both read them from the same memory, and answers by its rows, a seventh of the size of the texts. Messages
-are pickled between two processes of this program, over a pair of sockets that no other has.
+whose large files are mapped, so that both read them from the same memory, and what it found is told by rows of that build: a seventh of the size
+of the texts. Messages are pickled between two processes of this program, over a pair of sockets that no other has.
 
     -> (bundle, calibration)              <- None, or why it cannot be opened
     -> Sought(query, vector, degraded)    <- Findings, or None where it could not
@@ -38,7 +38,7 @@ OPENING_SECONDS = 300.0
 
 
 class Worker:
-    """A worker process, seen from the one that serves; implements ports.Finding. One thread at a time uses it."""
+    """A worker process, seen from the one that serves; implements findings.Finder. One thread at a time uses it."""
 
     def __init__(self) -> None:
         """Raises WorkerLost when no process can be started."""
