@@ -17,6 +17,9 @@ from search.errors import SearchError
 from search.warming import WarmingEmbedder
 
 log = logging.getLogger("kb_app.serve")
+# How long a thread may keep Python's lock while others ask for it: a tenth of what is usual, since the model and the search workers
+# stand still while their next question waits for it.
+SWITCH_SECONDS = 0.0005
 _EVERYWHERE = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only shown
 
 
@@ -56,6 +59,7 @@ def _serve(settings: Settings, services: Services, listener: socket.socket) -> i
     if settings.watch:
         services.start_watching()
     services.start_following()
+    sys.setswitchinterval(SWITCH_SECONDS)
     if not isinstance(services.embedder, WarmingEmbedder):
         services.start_workers()
     if settings.jobs:

@@ -88,10 +88,10 @@ class Engine:
         self._remembered: OrderedDict[tuple[Query, int], Results] = OrderedDict()
         self._remembering = threading.Lock()
         # Who asked first is answered first: further searches would only take the processors from those that began before. With
-        # eight visitors the slowest twentieth then waits a tenth less, and the mean is no longer. Two more than there are
-        # processors, so that one waits for the model and one for its ranking whenever they are free.
+        # eight visitors the slowest twentieth then waits a tenth less, and the mean is no longer. Four more than there are
+        # processors, so that some wait for the model and some for their ranking whenever these are free.
         processors = max(2, os.cpu_count() or 1)
-        self._at_work: Turns[Never] = Turns(alone=processors + 2)
+        self._at_work: Turns[Never] = Turns(alone=processors + 4)
         self.turns: Turns[Finder] = Turns(alone=processors)
 
     @property

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from search.bundled_model import Progress, quiet
@@ -24,6 +25,7 @@ from search.onnx_session import GraphError, open_graph
 from search.pieces import PIECES, Pieces
 from search.ports import Kind, Vector
 
+Ids = NDArray[np.int64]
 # More texts than this are embedded side by side, a thread each.
 BULK_TEXTS = 16
 MAX_THREADS = 4
@@ -91,18 +93,29 @@ class OnnxEmbedder:
 
     def _run_in_turn(self, text: str, kind: Kind) -> Vector:
         """At once and with all threads when alone; when others are at it, in the order of asking, one thread a text."""
+        # Cut before: the model's thread would wait for Python's lock with the next question ready.
+        pieces = self._cut(text, kind)
         with self._askers.one() as alone:
-            return self._run(self._whole, text, kind) if alone else self._model.submit(self._run, self._single, text, kind).result()
+            return unit(_pooled(self._whole, pieces) if alone else self._model.submit(_pooled, self._single, pieces).result())
 
     def _run(self, session: Any, text: str, kind: Kind) -> Vector:
-        ids = self._pieces.ids(self._prefixes[kind] + text)
-        return unit(session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0])
+        return unit(_pooled(session, self._cut(text, kind)))
+
+    def _cut(self, text: str, kind: Kind) -> Ids:
+        """The ids of a text's pieces, shape (1, pieces)."""
+        return np.array([self._pieces.ids(self._prefixes[kind] + text)], dtype=np.int64)
 
     def _open(self, threads: int) -> Any:
         try:
             return open_graph(self._graph, threads)
         except GraphError as error:
             raise ModelError(f"{self._graph} cannot be opened: {error}. Remove {self._graph.parent} and start again.") from error
+
+
+def _pooled(session: Any, pieces: Ids) -> Vector:
+    """The mean of the pieces' vectors, shape (1, dimension)."""
+    made: Vector = session.run(None, {"input_ids": pieces})[0]
+    return made
 
 
 class _Askers:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 W = TypeVar("W")
 
 
-@dataclass
 class _Waiting(Generic[W]):
     """Somebody who waits for a turn; ``worker`` is None where the turn is this process's own."""
 
-    called: threading.Event = field(default_factory=threading.Event)
-    worker: W | None = None
+    def __init__(self) -> None:
+        # A held lock instead of an Event, which is a lock, a condition and a second lock: each search waits twice.
+        self._called = threading.Lock()
+        self._called.acquire()
+        self.worker: W | None = None
+
+    def call(self, worker: W | None) -> None:
+        """It is its turn."""
+        self.worker = worker
+        self._called.release()
+
+    def wait(self) -> None:
+        """Until it is its turn."""
+        self._called.acquire()
 
 
 class Turns(Generic[W]):
@@ -30,8 +40,9 @@ class Turns(Generic[W]):
     def __init__(self, alone: int) -> None:
         self._alone = alone
         self._here = 0
-        self._workers: list[W] = []
-        self._idle: list[W] = []
+        # Of each worker that takes turns how many it can take now, and of each that is at work on how many it is.
+        self._free: dict[W, int] = {}
+        self._under_way: Counter[W] = Counter()
         self._waiting: deque[_Waiting[W]] = deque()
         self._changed = threading.Condition()
 
@@ -47,60 +58,55 @@ class Turns(Generic[W]):
     def has(self, worker: W) -> bool:
         """Whether a worker takes turns."""
         with self._changed:
-            return worker in self._workers
+            return worker in self._free
 
-    def join(self, worker: W) -> None:
-        """From now on a worker takes turns."""
+    def join(self, worker: W, at_once: int = 1) -> None:
+        """From now on a worker takes turns, so many at once."""
         with self._changed:
-            self._workers.append(worker)
-            self._idle.append(worker)
+            self._free[worker] = at_once
             self._call()
 
     def leave(self, worker: W) -> None:
-        """Give a worker no more turns; comes back when it has finished the one it has."""
+        """Give a worker no more turns; comes back when it has finished those it has."""
         with self._changed:
-            self._changed.wait_for(lambda: worker not in self._workers or worker in self._idle)
-            if worker in self._workers:
-                self._workers.remove(worker)
-                self._idle.remove(worker)
+            self._free.pop(worker, None)
             self._call()
+            self._changed.wait_for(lambda: not self._under_way[worker])
 
     def lose(self, worker: W) -> None:
-        """Give a worker no more turns, though it has not finished the one it has."""
+        """Give a worker no more turns, though it has not finished those it has."""
         with self._changed:
-            if worker in self._workers:
-                self._workers.remove(worker)
-            if worker in self._idle:
-                self._idle.remove(worker)
-            self._changed.notify_all()
+            self._free.pop(worker, None)
             self._call()
 
     def _take(self) -> W | None:
+        waiting = _Waiting[W]()
         with self._changed:
-            waiting = _Waiting[W]()
             self._waiting.append(waiting)
             self._call()
-        waiting.called.wait()
+        waiting.wait()
         return waiting.worker
 
     def _give_back(self, worker: W | None) -> None:
         with self._changed:
             if worker is None:
                 self._here -= 1
-            elif worker in self._workers:
-                self._idle.append(worker)
+            else:
+                self._under_way[worker] -= 1
+                if worker in self._free:
+                    self._free[worker] += 1
                 self._changed.notify_all()
             self._call()
 
     def _call(self) -> None:
         """Call those who have waited longest, as long as there is a turn for them. The lock must be held."""
-        while self._waiting and (self._idle or self._here < self._limit()):
-            waiting = self._waiting.popleft()
-            if self._here < self._limit():
+        while self._waiting:
+            worker = max(self._free, key=self._free.__getitem__, default=None)
+            if worker is not None and self._free[worker]:
+                self._free[worker] -= 1
+                self._under_way[worker] += 1
+            elif worker is None and self._here < self._alone:
                 self._here += 1
             else:
-                waiting.worker = self._idle.pop()
-            waiting.called.set()
-
-    def _limit(self) -> int:
-        return 0 if self._workers else self._alone
+                return
+            self._waiting.popleft().call(worker)

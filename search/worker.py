@@ -11,10 +11,13 @@ of the texts. Messages are pickled between two processes of this program, over a
 from __future__ import annotations
 
 import gc
+import pickle
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections import deque
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,12 +36,18 @@ from search.warming import OffEmbedder
 _ROOT = Path(__file__).resolve().parents[1]
 # Longer than any search takes; a worker that has not answered by then is given up.
 PATIENCE_SECONDS = 20.0
+# Questions that one worker has at once: one at work, and the next.
+AT_ONCE = 2
 # Opening a large build takes some seconds.
 OPENING_SECONDS = 300.0
 
 
 class Worker:
-    """A worker process, seen from the one that serves; implements findings.Finder. One thread at a time uses it."""
+    """A worker process, seen from the one that serves; implements findings.Finder.
+
+    Threads may share it. It answers in the order of asking, so that the next question lies there when it has answered one: it would
+    else wait until a thread of this process has taken the answer and another has sent the next.
+    """
 
     def __init__(self) -> None:
         """Raises WorkerLost when no process can be started."""
@@ -52,6 +61,10 @@ class Worker:
         finally:
             theirs.close()
         self._connection = Connection(ours.detach())
+        self._sending = threading.Lock()
+        # Locks of those who wait for an answer, in the order of asking; the first one's is released.
+        self._awaited: deque[threading.Lock] = deque()
+        self._lost = False
 
     @property
     def process(self) -> int:
@@ -84,13 +97,46 @@ class Worker:
         self._process.wait()
 
     def _ask(self, message: object, patience: float) -> object:
+        own = threading.Lock()
+        own.acquire()
+        with self._sending:
+            self._send(message)
+            self._awaited.append(own)
+            if self._awaited[0] is own:
+                own.release()
+        own.acquire()
         try:
-            self._connection.send(message)
+            return self._answer(patience)
+        finally:
+            with self._sending:
+                self._awaited.popleft()
+                if self._awaited:
+                    self._awaited[0].release()
+
+    def _send(self, message: object) -> None:
+        try:
+            _send(self._connection, message)
+        except OSError as error:
+            raise WorkerLost("its process has ended") from error
+
+    def _answer(self, patience: float) -> object:
+        # Once one has not been read, the next answer may be anybody's.
+        if self._lost:
+            raise WorkerLost("it did not answer the question before")
+        self._lost = True
+        try:
             if not self._connection.poll(patience):
                 raise WorkerLost(f"it has not answered for {patience:.0f} seconds")
-            return self._connection.recv()
+            answer = self._connection.recv()
         except (OSError, EOFError) as error:
             raise WorkerLost("its process has ended") from error
+        self._lost = False
+        return answer
+
+
+def _send(connection: Connection, message: object) -> None:
+    """As Connection.send does, which makes a pickler of its own for each message."""
+    connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
 
 def main() -> None:
@@ -104,11 +150,11 @@ def main() -> None:
         while True:
             message = connection.recv()
             if isinstance(message, Sought):
-                connection.send(_found(engine, message))
+                _send(connection, _found(engine, message))
             else:
                 engine = None
                 engine, problem = _opened(*message)
-                connection.send(problem)
+                _send(connection, problem)
 
 
 def _opened(bundle: Path, calibration: Calibration) -> tuple[Engine | None, str | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.engine import Engine
 from search.errors import SearchError
-from search.worker import Worker
+from search.worker import AT_ONCE, Worker
 
 log = logging.getLogger("search.workers")
 # How often it is looked after those that are lost.
@@ -104,7 +104,7 @@ class Workers:
             place.engine.turns.leave(place.worker)
             place.engine = None
         place.worker.open(bundle, engine.calibration)
-        engine.turns.join(place.worker)
+        engine.turns.join(place.worker, AT_ONCE)
         place.engine = engine
         log.info("search worker %d serves index %s", place.worker.process, engine.version)
 

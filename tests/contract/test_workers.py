@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -85,6 +86,33 @@ def test_a_worker_answers_what_the_engine_itself_would(live: LiveIndex, tmp_path
         worker.close()
 
 
+def test_everybody_who_asks_a_worker_at_once_gets_the_own_answer(live: LiveIndex, tmp_path: Path) -> None:
+    engine, worker = open_engine(tmp_path / "data"), Worker()
+    worker.open(tmp_path / "data" / "index" / engine.version, engine.calibration)
+    asked = [sought(live, query) for query in QUESTIONS] * 20
+    try:
+        with ThreadPoolExecutor(8) as visitors:
+            assert list(visitors.map(worker.find, asked)) == [engine.find(one) for one in asked]
+    finally:
+        worker.close()
+
+
+def test_after_an_answer_that_did_not_come_in_time_nobody_gets_another_ones(live: LiveIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, worker = open_engine(tmp_path / "data"), Worker()
+    worker.open(tmp_path / "data" / "index" / engine.version, engine.calibration)
+    monkeypatch.setattr("search.worker.PATIENCE_SECONDS", 0.2)
+    os.kill(worker.process, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(2) as visitors:
+            asked = [visitors.submit(worker.find, sought(live, query)) for query in QUESTIONS[:2]]
+            assert all(isinstance(one.exception(), WorkerLost) for one in asked)
+        os.kill(worker.process, signal.SIGCONT)
+        with pytest.raises(WorkerLost):
+            worker.find(sought(live, QUESTIONS[2]))
+    finally:
+        worker.close()
+
+
 def test_searches_go_to_the_worker(live: LiveIndex, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = live.snapshot()
     assert snapshot is not None
@@ -100,10 +128,10 @@ def test_a_worker_follows_a_newer_build(live: LiveIndex, workers: Workers, artic
     live.refresh()
     after = live.snapshot()
     assert before is not None and after is not None
-    until(lambda: workers.processes() == process and after.engine.turns._workers != [])
+    until(lambda: workers.processes() == process and bool(after.engine.turns._free))
     found = after.engine.search(Query("贈り物の包装", lang="ja", now=NOW))
     assert found.hits[0].document.title == "贈り物の包装" and found.index_version == after.version
-    assert not before.engine.turns._workers
+    assert not before.engine.turns._free
 
 
 def test_a_search_whose_worker_was_killed_is_answered_all_the_same_and_another_worker_comes(live: LiveIndex, workers: Workers) -> None:

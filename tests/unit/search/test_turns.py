@@ -103,10 +103,33 @@ def test_a_worker_leaves_when_it_has_finished(turns: Turns[str], searches: Searc
     leaving = threading.Thread(target=turns.leave, args=("worker",))
     leaving.start()
     leaving.join(0.1)
-    assert leaving.is_alive() and turns.has("worker")
+    assert leaving.is_alive()
     searches.end("a")
     leaving.join(5)
     assert not leaving.is_alive() and not turns.has("worker")
+
+
+def test_a_worker_leaves_though_others_wait_for_it(turns: Turns[str], searches: Searches) -> None:
+    turns.join("worker")
+    searches.begin_in_order("ab")
+    leaving = threading.Thread(target=turns.leave, args=("worker",))
+    leaving.start()
+    until(lambda: "b" in searches.at_work)
+    assert searches.at_work["b"] is None
+    searches.end("a")
+    leaving.join(5)
+    assert not leaving.is_alive()
+
+
+def test_a_worker_takes_as_many_at_once_as_it_said_and_the_least_busy_one_is_next(turns: Turns[str], searches: Searches) -> None:
+    turns.join("one", 2)
+    turns.join("two", 2)
+    searches.begin_in_order("abcde")
+    until(lambda: len(searches.at_work) == 4)
+    assert {searches.at_work["a"], searches.at_work["b"]} == {searches.at_work["c"], searches.at_work["d"]} == {"one", "two"}
+    freed = searches.at_work["c"]
+    searches.end("c")
+    until(lambda: searches.at_work.get("e") == freed)
 
 
 def test_without_the_worker_that_was_lost_this_process_works_as_before(turns: Turns[str], searches: Searches) -> None:
