@@ -47,6 +47,7 @@ def run(settings: Settings) -> int:
 
 
 def _serve(settings: Settings, services: Services, listener: socket.socket) -> int:
+    sys.setswitchinterval(SWITCH_SECONDS)
     if isinstance(services.embedder, WarmingEmbedder):
         services.embedder.start(lambda: _ready(services))
     elif services.meaning == "off":
@@ -59,7 +60,6 @@ def _serve(settings: Settings, services: Services, listener: socket.socket) -> i
     if settings.watch:
         services.start_watching()
     services.start_following()
-    sys.setswitchinterval(SWITCH_SECONDS)
     if not isinstance(services.embedder, WarmingEmbedder):
         services.start_workers()
     if settings.jobs:
