@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search import onnx_embedder
 from search.embedder import SentenceTransformerEmbedder, unit
 from search.errors import EmbedderUnavailable, ModelError
 from search.loading import WORTH_TORCH, load_embedder
 from search.memory import HashEmbedder
-from search.onnx_embedder import OnnxEmbedder
+from search.onnx_embedder import Ids, OnnxEmbedder
 from search.onnx_export import ARRAYS, LARGEST, ensure_export, evening, quantise
 from search.pieces import PIECES, Pieces
-from search.ports import Embedder, Kind, Vector, in_bulk
+from search.ports import Embedder, Vector, in_bulk
 from search.torch_worker import torch_worker
 from search.warming import OffEmbedder, WarmingEmbedder
 
@@ -86,21 +87,21 @@ def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path:
 @pytest.mark.model
 def test_questions_of_many_visitors_are_embedded_by_half_of_the_threads_and_as_if_each_were_alone(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder, lock, now, most = OnnxEmbedder(model_folder, threads=4), threading.Lock(), set[str](), set[str]()
-    run = embedder._run
+    run = onnx_embedder._pooled
 
-    def noted(session: Any, text: str, kind: Kind) -> Vector:
+    def noted(session: Any, pieces: Ids) -> Vector:
         name = threading.current_thread().name
         with lock:
             now.add(name)
             most.update(now if len(now) > len(most) else ())
         try:
-            return run(session, text, kind)
+            return run(session, pieces)
         finally:
             with lock:
                 now.remove(name)
 
     alone = [embedder.encode([text], "query")[0] for text in TEXTS]
-    monkeypatch.setattr(embedder, "_run", noted)
+    monkeypatch.setattr(onnx_embedder, "_pooled", noted)
     with ThreadPoolExecutor(12) as visitors:
         together = list(visitors.map(lambda text: embedder.encode([text], "query")[0], TEXTS * 4))
     assert 1 <= len({name for name in most if name.startswith("model")}) <= 2
