@@ -103,7 +103,7 @@ def test_a_worker_leaves_when_it_has_finished(turns: Turns[str], searches: Searc
     leaving = threading.Thread(target=turns.leave, args=("worker",))
     leaving.start()
     leaving.join(0.1)
-    assert leaving.is_alive()
+    assert leaving.is_alive() and not turns.has("worker")
     searches.end("a")
     leaving.join(5)
     assert not leaving.is_alive() and not turns.has("worker")
