@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from search.folding import fold_ascii, fold_to_kana, keeps_places
 
+# Texts that are remembered as they are looked in, the last that were found: all of ten thousand passages, and the titles.
+TEXTS_KEPT = 32_768
+
 
 class Comparable(NamedTuple):
     """A folded text with katakana for all kana; ``in_place`` says whether each character stands where it stood."""
@@ -15,7 +18,7 @@ class Comparable(NamedTuple):
     in_place: bool
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TEXTS_KEPT)
 def comparable(text: str) -> Comparable:
     """The text to look in. Remembered: the same articles are found again and again."""
     plain = fold_ascii(text)

@@ -128,7 +128,7 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
 
 
 # Remembered: the same titles and sentences are shown again and again, in ever other stretches.
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16_384)
 def _words_in(lang: str, sentence: str) -> Sequence[Token]:
     return analyser(lang).words(sentence)
 

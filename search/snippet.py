@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from search.comparable import comparable
+from search.comparable import TEXTS_KEPT, comparable
 from search.folding import fold_kana, fold_to_kana, fold_with_offsets
 from search.model import Span
 
@@ -36,11 +36,17 @@ def _held(folded: str, pieces: Sequence[str]) -> list[str]:
     return [piece for piece in pieces if piece in folded]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TEXTS_KEPT)
 def comparable_sentences(text: str) -> tuple[str, ...]:
     """The text's sentences, as pieces are looked for in them."""
     whole = comparable(text)
     return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
+
+
+def remember(text: str) -> None:
+    """Work out what is remembered of a text before it is asked for."""
+    comparable_sentences(text)
+    _is_wide(text)
 
 
 def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
@@ -58,7 +64,7 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TEXTS_KEPT)
 def _is_wide(text: str) -> bool:
     sample = text[:SAMPLED]
     return not sample.isascii() and len(_WIDE.findall(sample)) > len(sample) / 3
@@ -72,7 +78,7 @@ def _fullest(text: str, pieces: Sequence[str]) -> int:
     return counts.index(max(counts))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=TEXTS_KEPT)
 def _sentences(text: str) -> tuple[Span, ...]:
     bounds = [0, *(match.end() for match in _SENTENCE.finditer(text)), len(text)]
     spans = [(start, end) for start, end in pairwise(bounds) if text[start:end].strip()]

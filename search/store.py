@@ -32,7 +32,7 @@ _DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = "documents.jsonl", "passages.jsonl", "
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
 _PASSAGE_KEYS, _QUESTION_KEYS, _MOVED = "passage-keys.txt", "question-keys.txt", "centres-moved.txt"
 # Passages that were shown last stay in memory.
-PASSAGES_KEPT = 4096
+PASSAGES_KEPT = 16_384
 _DOCUMENT_KEYS, _SYNONYMS, _CENTRES = "token-keys.json", "synonyms.json", "question-centres.npz"
 _SUGGEST, _SUGGEST_KEYS, _SUGGEST_TEXTS = "suggest.npz", "suggest-keys.bin", "suggest-texts.bin"
 

@@ -24,13 +24,15 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from search import comparable, snippet
 from search.answerability import Calibration
 from search.bundle import reopen
+from search.corpus import Corpus
 from search.engine import Engine
 from search.errors import BundleError, WorkerLost
 from search.findings import Findings, Sought
 from search.heap import without_collector
-from search.store import open_corpus
+from search.store import PASSAGES_KEPT, open_corpus
 from search.warming import OffEmbedder
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -165,10 +167,19 @@ def _opened(bundle: Path, calibration: Calibration) -> tuple[Engine | None, str 
             gc.unfreeze()
             gc.collect()
             engine = Engine(open_corpus(reopen(bundle)), OffEmbedder(), calibration)
+            read_through(engine.corpus)
             gc.freeze()
     except BundleError as error:
         return None, str(error)
     return engine, None
+
+
+def read_through(corpus: Corpus) -> None:
+    """Remember titles and passages as they are looked in, so that the first questions wait no longer than later ones."""
+    for document in corpus.documents[: comparable.TEXTS_KEPT // 2]:
+        comparable.comparable(document.title)
+    for row in range(min(len(corpus.passage_documents), PASSAGES_KEPT)):
+        snippet.remember(corpus.passage(row).text)
 
 
 def _found(engine: Engine | None, sought: Sought) -> Findings | None:

@@ -11,11 +11,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from search.comparable import comparable
 from search.engine import Engine
 from search.errors import EmbedderUnavailable
 from search.memory import HashEmbedder
 from search.model import Filters, Query
 from search.ports import Kind, Vector
+from search.worker import read_through
 from tests.support import NOW, PUBLIC, article, memory_engine
 
 ARTICLES = [
@@ -54,6 +56,16 @@ def test_nobody_sees_what_is_not_theirs(engine: Engine) -> None:
     assert not HIDDEN & set(ask(engine, "返金", limit=50))
     assert not HIDDEN & {document.id for document in engine.related("refund", 20, NOW, PUBLIC)}
     assert not HIDDEN & {document.id for _, document in engine.suggest("返金", "ja", 20, NOW, PUBLIC)}
+
+
+def test_after_reading_through_no_question_waits_for_a_text_to_be_folded(engine: Engine) -> None:
+    comparable.cache_clear()
+    read_through(engine.corpus)
+    read = comparable.cache_info().misses
+
+    assert read > 0
+    assert ask(engine, "返金はいつ")[0] == "refund"
+    assert comparable.cache_info().misses == read
 
 
 def test_dates_take_effect_without_a_build(engine: Engine) -> None:
