@@ -12,9 +12,12 @@ def set_up(level: str, form: str) -> None:
     """Send all logs to standard error, as text or as one JSON object a line."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_json() if form == "json" else _Text("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    handler.addFilter(_Quiet())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # It warns at every request that finds all threads at work; each request's own line says how long it took.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 class _Quiet(logging.Filter):
