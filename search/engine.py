@@ -137,7 +137,7 @@ class Engine:
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
         with self._at_work.one():
-            sought = Sought(query, *self._vector_for(query, parsed))
+            sought = Sought(query, *self._vector_for(query, parsed), alone=self._at_work.only_one)
             with self.turns.one() as worker:
                 findings = (self._elsewhere(worker, sought) if worker else None) or self.find(sought)
         return results_of(findings, self.corpus)
@@ -182,7 +182,7 @@ class Engine:
     def _rank(self, sought: Sought, parsed: syntax.Parsed) -> _Ranked:
         asked = self._prepare(sought.query, parsed)
         tokens = {lang: ready.asked for lang, ready in asked.ready.items()}
-        ranking = self._ranker.rank(Question(tokens, sought.vector, asked.allowed, asked.langs, sought.query.arms))
+        ranking = self._ranker.rank(Question(tokens, sought.vector, asked.allowed, asked.langs, sought.query.arms, sought.alone))
         return _Ranked(asked, ranking, sought.degraded)
 
     def document(self, article_id: str) -> Document:

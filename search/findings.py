@@ -13,11 +13,12 @@ from search.ports import Vector
 
 @dataclass(frozen=True)
 class Sought:
-    """A query with its vector; ``degraded`` says why there is none."""
+    """A query with its vector; ``degraded`` says why there is none, ``alone`` that nobody else asks and other processors are free."""
 
     query: Query
     vector: Vector | None
     degraded: str = ""
+    alone: bool = False
 
 
 class FoundHit(NamedTuple):

@@ -55,6 +55,12 @@ class Turns(Generic[W]):
         finally:
             self._give_back(worker)
 
+    @property
+    def only_one(self) -> bool:
+        """Whether one search is at work and nobody waits."""
+        with self._changed:
+            return not self._waiting and self._here + self._under_way.total() == 1
+
     def has(self, worker: W) -> bool:
         """Whether a worker takes turns."""
         with self._changed:

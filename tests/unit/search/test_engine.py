@@ -11,10 +11,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from search import ranking
 from search.comparable import comparable
 from search.engine import Engine
 from search.errors import EmbedderUnavailable
-from search.memory import HashEmbedder
+from search.findings import Sought
+from search.memory import HashEmbedder, MemoryVectors
 from search.model import Filters, Query
 from search.ports import Kind, Vector
 from search.worker import read_through
@@ -167,6 +169,20 @@ def test_a_model_that_fails_leaves_keyword_search() -> None:
     embedder.broken = True
     results = engine.search(Query("返金", lang="ja", now=NOW))
     assert results.degraded == "failed" and results.hits[0].article_id == "refund"
+
+
+def test_for_who_asks_alone_passages_and_questions_are_compared_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = memory_engine(ARTICLES, HashEmbedder())
+    sought = Sought(Query("返金はいつ", lang="ja", now=NOW), HashEmbedder().encode(["返金はいつ"], "query")[0])
+    usual, compare, threads = engine.find(sought), MemoryVectors.compare, set[int]()
+    monkeypatch.setattr(MemoryVectors, "compare", lambda own, vector: threads.add(threading.get_ident()) or compare(own, vector))
+
+    engine.find(replace(sought, alone=True))
+    assert threads == {threading.get_ident()}, "a second thread for a few rows"
+
+    monkeypatch.setattr(ranking, "SIDE_BY_SIDE", 1)
+    assert engine.find(replace(sought, alone=True)) == usual
+    assert len(threads) == 2
 
 
 def test_vectors_of_another_model_are_not_compared() -> None:

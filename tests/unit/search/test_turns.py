@@ -96,6 +96,17 @@ def test_a_worker_that_joins_takes_a_search_that_waits(turns: Turns[str], search
     assert "worker" in searches.at_work.values()
 
 
+def test_whoever_searches_alone_is_the_only_one(turns: Turns[str], searches: Searches) -> None:
+    assert not turns.only_one
+    searches.begin("a")
+    until(lambda: turns.only_one)
+    searches.begin("b")
+    until(lambda: len(searches.at_work) == 2)
+    assert not turns.only_one
+    searches.end("a")
+    until(lambda: turns.only_one)
+
+
 def test_a_worker_leaves_when_it_has_finished(turns: Turns[str], searches: Searches) -> None:
     turns.join("worker")
     searches.begin("a")
