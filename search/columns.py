@@ -16,7 +16,7 @@ from search.ports import Rows, Vector
 Mask = NDArray[np.bool_]
 # Beside a cosine between passages.
 SAME_SECTION, SAME_TAG = 0.01, 0.02
-# Answers to who may see what that are remembered; there are few audiences and filters.
+# Answers to who may see what, and what counts more, that are remembered; there are few audiences, filters and languages.
 REMEMBERED = 256
 
 
@@ -39,6 +39,7 @@ class Columns:
         times = np.concatenate([self._begin, self._end])
         self._changes = np.unique(times[np.isfinite(times)])
         self._visible: dict[tuple[int, frozenset[str], Filters], Mask] = {}
+        self._preferred: dict[tuple[str, ...], Vector] = {}
 
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         """Which documents one of the audiences may see at that time and the filters admit, shape (documents,); read only."""
@@ -79,9 +80,17 @@ class Columns:
         return mask
 
     def preferences(self, langs: Sequence[str]) -> Vector:
-        """What is added to each document's score: for its boost, and against it in a language that was not asked for."""
-        other = np.where(self.in_language(*langs), 0, fusion.OTHER_LANGUAGE) if any(langs) else 0
-        return (self._boost + other).astype(np.float32)
+        """What is added to each document's score: for its boost, and against it in a language that was not asked for; read only."""
+        asked = tuple(langs)
+        known = self._preferred.get(asked)
+        if known is None:
+            other = np.where(self.in_language(*asked), 0, fusion.OTHER_LANGUAGE) if any(asked) else 0
+            known = (self._boost + other).astype(np.float32)
+            known.flags.writeable = False
+            if len(self._preferred) >= REMEMBERED:
+                self._preferred.clear()
+            self._preferred[asked] = known
+        return known
 
     def likeness(self, document: Document) -> Vector:
         """How much each document shares with one: a little for the section, more for each tag."""

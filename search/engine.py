@@ -326,8 +326,8 @@ class Engine:
     def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> int | None:
         """The row of the document's passage to show; None where it has none."""
         places = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
-        if not len(places):
-            return None
+        if len(places) < 2:
+            return int(places[0]) if len(places) else None
         passages = [self.corpus.passage(place) for place in places.tolist()]
         cosines = near.of(places) if near is not None else None
         return int(places[showing.best_passage(passages, cosines, shown)])

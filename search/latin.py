@@ -60,6 +60,12 @@ def _parts(run: str) -> list[tuple[str, int]]:
     return kept if len(found) > 1 and kept else []
 
 
+@lru_cache(maxsize=4096)
+def may_hold(word: str) -> re.Pattern[str]:
+    """What matches in every folded text of which ``word`` is one of the words, stems aside: its letters, with signs between them or none."""
+    return re.compile(r"(?:'s|[-'._/&@])*".join(map(re.escape, word)))
+
+
 @lru_cache(maxsize=64)
 def stemmer(lang: str) -> Stem:
     """Snowball's stemmer of the language, or none. PyStemmer's objects may not be shared by threads."""

@@ -9,12 +9,13 @@ from functools import lru_cache
 from search.comparable import comparable
 from search.folding import fold, fold_kana, fold_with_offsets
 from search.grams import gram_places
-from search.latin import latin_words
+from search.latin import latin_words, may_hold
 from search.model import Span
 from search.scripts import IDEOGRAPH
 from search.text import analyser
 from search.tokens import Token
 
+SENTENCES_KEPT = 24_576
 _SENTENCE = re.compile(r"[^\n。！？]+[。！？\n]?|[。！？\n]")
 
 
@@ -70,7 +71,8 @@ def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
         if key[:1] not in kana:
             continue
         if key.isascii():
-            codes.add(word)
+            if may_hold(key).search(kana):
+                codes.add(word)
             continue
         stands = list(_places(key, kana) if len(key) > 1 else _alone(key, kana))
         yield from stands
@@ -127,8 +129,14 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
         yield match.start(), match.group()
 
 
+def remember_words(lang: str, text: str) -> None:
+    """Work out what is remembered of a text's words before it is asked for."""
+    for _at, sentence in _sentences(text):
+        _words_in(lang, sentence)
+
+
 # Remembered: the same titles and sentences are shown again and again, in ever other stretches.
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=SENTENCES_KEPT)
 def _words_in(lang: str, sentence: str) -> Sequence[Token]:
     return analyser(lang).words(sentence)
 

@@ -164,6 +164,12 @@ class MemoryComparison:
         order = rows[np.argsort(-self._scores[rows], kind="stable")][:count]
         return order.astype(np.int64), self._scores[order]
 
+    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+        """The rows alone, in any order, and all that are as near as the last of them."""
+        rows, scores = self.nearest(count, allowed)
+        worth = self._scores >= scores.min(initial=np.inf)
+        return np.flatnonzero(worth if allowed is None else worth & allowed) if len(rows) else rows
+
     def of(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
         return self._scores[rows]

@@ -80,6 +80,9 @@ class Comparison(Protocol):
     def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
 
+    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+        """The rows alone, in any order, and all that are as near as the last of them."""
+
     def of(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
 

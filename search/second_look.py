@@ -54,12 +54,15 @@ class SecondLook:
         vectors = meaning.questions.vectors[self._questions.rows(documents)]
         has, starts = sizes > 0, starts_of(sizes)
         best = _first(scores, fusion.LEADERS)
-        shares = fusion.leaders(scores[best])
-        for leader, share in zip(best.tolist(), shares.tolist(), strict=True):
-            own = vectors[starts[leader] : starts[leader] + sizes[leader]]
-            if len(own):
-                nearest = np.maximum.reduceat((vectors @ own.T).max(axis=1), starts[has])
-                kin[has] += share * fusion.kinship(meaning.question_scale.read_as(fusion.QUESTION_SCALE, nearest) if meaning.question_scale else nearest)
+        best, shares = best[has[best]], fusion.leaders(scores[best])[has[best]]
+        if not len(best):
+            return kin
+        # Of all leaders at once: a row a leader's question, a column a document's nearest.
+        own = vectors[np.concatenate([np.arange(starts[leader], starts[leader] + sizes[leader]) for leader in best.tolist()])]
+        pairs = np.maximum.reduceat(own @ vectors.T, starts[has], axis=1)
+        nearest = np.maximum.reduceat(pairs, starts_of(sizes[best]), axis=0)
+        read = meaning.question_scale.read_as(fusion.QUESTION_SCALE, nearest) if meaning.question_scale else nearest
+        kin[has] = shares @ fusion.kinship(read)
         return kin
 
     def _told_at_once(self, row: int, near: Comparison, wanted: Callable[[str], Sequence[Piece]]) -> float:

@@ -38,8 +38,6 @@ def shown_for(plain: str, tokens: Tokens) -> Shown:
 
 def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Shown) -> int:
     """Which of an article's passages (at least one) to show; ``cosines`` has one value a passage, or is None."""
-    if len(passages) == 1:
-        return 0
     # Words that stand in the title do not say which passage of the article is meant.
     pieces = snippet.without(shown.pieces, passages[0].title)
     each = fusion.COVERAGE_WEIGHT / max(1, len(pieces))

@@ -101,12 +101,14 @@ class _Whole:
 
     def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
-        return self._in_order(_highest(self.scores, count, allowed), count)
-
-    def _in_order(self, rows: Rows, count: int) -> tuple[Rows, Vector]:
+        rows = self.near(count, allowed)
         own = self.scores[rows]
         order = np.lexsort((rows, -own))[:count]
         return rows[order], own[order]
+
+    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+        """The rows alone, in any order, and all that are as near as the last of them."""
+        return _highest(self.scores, count, allowed)
 
     def of(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
@@ -120,12 +122,12 @@ class _Scanned(_Whole):
     vectors: Vector
     vector: Vector
 
-    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
-        """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
+    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+        """The rows alone, in any order, and all that are as near as the last of them."""
         rows = _highest(self.scores, max(count, EXACT_BEST), allowed)
         best = rows[_highest(self.scores[rows], EXACT_BEST, None)]
         self.scores[best] = self.vectors[best] @ self.vector
-        return self._in_order(rows, count)
+        return rows if count >= EXACT_BEST else rows[_highest(self.scores[rows], count, None)]
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,10 @@ class _Proposed:
         scores = self.of(rows)
         order = np.argsort(-scores, kind="stable")[:count]
         return rows[order], scores[order]
+
+    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+        """The rows alone."""
+        return self.nearest(count, allowed)[0]
 
     def of(self, rows: Rows) -> Vector:
         """The scores of the given rows."""

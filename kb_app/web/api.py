@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from indexer.library import Library
 from kb_app.web import i18n, recording
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.errors import problem
@@ -42,7 +43,8 @@ def search() -> Response:
         now=now(),
         audiences=audiences(),
     )
-    results = snapshot().engine.search(query)
+    served = snapshot()
+    results = served.engine.search(query)
     query_id = str(uuid.uuid4())
     if not query.offset:
         recording.record_query(query_id, query.text, results, ui, dict(vars(query.filters)), channel="api", origin="api")
@@ -50,7 +52,7 @@ def search() -> Response:
         query_id=query_id,
         verdict=results.verdict,
         probability=results.probability,
-        answer=_answer(results, ui),
+        answer=_answer(results, served.library, ui),
         degraded=results.degraded,
         problem=results.problem,
         lang=results.lang,
@@ -58,7 +60,7 @@ def search() -> Response:
         elapsed_ms=results.elapsed_ms,
         total=results.total,
         index_version=results.index_version,
-        hits=[_hit(hit, ui) for hit in results.hits],
+        hits=[_hit(hit, served.library, ui) for hit in results.hits],
     )
 
 
@@ -95,12 +97,12 @@ def article(article_id: str) -> BaseResponse:
     )  # fmt: skip
 
 
-def _answer(results: Results, ui: str) -> dict[str, Any] | None:
+def _answer(results: Results, library: Library, ui: str) -> dict[str, Any] | None:
     """The sentence or step that answers, quoted, with where it stands."""
     answer = results.answer
     if answer is None:
         return None
-    card = snapshot().library.cards[answer.article_id]
+    card = library.cards[answer.article_id]
     return {
         "article_id": answer.article_id,
         "text": answer.text,
@@ -110,13 +112,12 @@ def _answer(results: Results, ui: str) -> dict[str, Any] | None:
     }
 
 
-def _hit(hit: Hit, ui: str) -> dict[str, Any]:
-    card = snapshot().library.cards[hit.article_id]
+def _hit(hit: Hit, library: Library, ui: str) -> dict[str, Any]:
     anchor = hit.passage.anchor if hit.passage else ""
     return {
         "article_id": hit.article_id,
         "title": hit.document.title,
-        "url": article_url(card, ui, anchor),
+        "url": article_url(library.cards[hit.article_id], ui, anchor),
         "lang": hit.document.lang,
         "section": hit.document.section,
         "heading": hit.passage.heading if hit.passage else "",

@@ -208,6 +208,7 @@ def test_the_nearest_come_first(vectors: VectorIndex) -> None:
     assert rows.tolist() == [1, 2] and scores[0] == pytest.approx(0.9)
     allowed = np.array([True, False, True, False, False])
     assert compared.nearest(5, allowed)[0].tolist() == [2, 0]
+    assert sorted(compared.near(2).tolist()) == [1, 2] and sorted(compared.near(5, allowed).tolist()) == [0, 2]
     assert compared.of(np.array([2, 0])).tolist() == pytest.approx([0.3, 0.1])
     assert len(vectors) == 5 and vectors.vectors.shape == (5, 5)
 
@@ -221,6 +222,8 @@ def test_the_highest_of_many_are_those_that_sorting_would_put_first(rows: int, s
     for allowed in (None, np.arange(rows) % 3 > 0):
         expected = [row for row in np.argsort(-scores[:, 0], kind="stable").tolist() if allowed is None or allowed[row]]
         assert compared.nearest(100, allowed)[0].tolist() == expected[:100]
+        last = min(scores[expected[:100], 0], default=0)
+        assert sorted(compared.near(100, allowed).tolist()) == sorted(row for row in expected if scores[row, 0] >= last)
 
 
 WAYS: tuple[Way, ...] = ("exact", "whole numbers", "8 bit")

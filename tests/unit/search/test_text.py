@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from search.folding import fold, fold_kana
 from search.grams import gram_places, grams_of
+from search.latin import latin_words, may_hold
 from search.marking import merge_spans, spans
 from search.text import analyser
 
@@ -40,6 +41,17 @@ def test_codes_are_kept_whole() -> None:
     assert "e502" in words("ja", "エラーコードE-502")
     assert "iphone15" in words("ja", "iPhone15の画面割れ")
     assert "ws30" in words("en", "My WS-30 is silent")
+
+
+@given(st.text("abs15é-'._/&@+# あ", max_size=40))
+def test_no_text_that_holds_a_code_is_passed_over(text: str) -> None:
+    folded = fold(text)
+    assert all(may_hold(token.text).search(folded) for token in latin_words(folded, str))
+
+
+def test_a_code_is_marked_however_its_parts_are_joined() -> None:
+    held = "エラーE-502とwi_fiとbob's-x1、502ではない5 02"
+    assert [held[start:end] for start, end in spans("ja", held, {"e502", "wifi", "bobx1"}, set())] == ["E-502", "wi_fi", "bob's-x1"]
 
 
 def test_a_sentence_is_not_one_token() -> None:
