@@ -17,6 +17,9 @@ export KB_CONTACT_PHONE ?= 0120-000-123
 export KB_TIMEZONE ?= Asia/Tokyo
 endif
 
+# The model's weights in large pages, where the C library and the kernel know them (docs/operating.md).
+export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-unit lint bench browser clean
 

@@ -85,6 +85,8 @@ def serve(articles: Path, data: Path, settings: dict[str, str]) -> tuple[subproc
         port = probe.getsockname()[1]
     # The child gets this process's own environment besides; nothing is read from it here.
     arguments = [f"KB_ARTICLES={articles}", f"KB_DATA={data}", f"KB_PORT={port}", "KB_RATE_LIMIT=off", *(f"{k}={v}" for k, v in settings.items())]
+    # As make serve has it.
+    arguments.append("GLIBC_TUNABLES=glibc.malloc.hugetlb=1")
     command = ["env", *arguments, sys.executable, "-m", "flask", "--app", "kb_app", "kb", "serve"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), f"http://127.0.0.1:{port}"
 

@@ -38,6 +38,7 @@ from kb_app.weekly import last_due, receivers, send_digest, take_turn
 from search.bundle import Builds
 from search.loading import load_embedder
 from search.ports import Embedder
+from search.processors import SHARED, Parts, parts
 from search.warming import OffEmbedder, WarmingEmbedder
 from search.workers import Workers
 
@@ -48,6 +49,8 @@ CALIBRATION = "calibration.json"
 FIRST_JOB_SECONDS, JOB_SECONDS = 20, 300
 # More would mostly hold their own copy of what they know in memory.
 MOST_WORKERS = 3
+# Values of KB_EMBEDDING_MODEL that mean the model that comes with it.
+BUNDLED = ("", "bundled")
 # How soon a reply leaves.
 POST_SECONDS = 5
 Clock = Callable[[], datetime]
@@ -57,6 +60,16 @@ ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
 def usual_workers(processors: int) -> int:
     """How many search workers there are where nothing is set: half of the processors rank while the others compute questions' vectors."""
     return min(MOST_WORKERS, processors // 2)
+
+
+def workers_wanted(settings: Settings) -> int:
+    """How many search workers the settings ask for."""
+    return settings.workers if settings.workers >= 0 else usual_workers(os.cpu_count() or 1)
+
+
+def processors_dealt(settings: Settings) -> Parts:
+    """Which processors do what; none are named where all share them. Another model brings threads of its own, which could not spread."""
+    return parts(workers_wanted(settings)) if settings.processors == "dealt" and settings.embedding_model in BUNDLED else SHARED
 
 
 @dataclass
@@ -87,6 +100,7 @@ class Services:
     asked: AskedCache = field(default_factory=AskedCache)
     seen_spikes: Seen = field(default_factory=Seen)
     workers: Workers | None = None
+    processors: Parts = SHARED
 
     @property
     def finder(self) -> IndexFinder:
@@ -179,9 +193,11 @@ class Services:
 
     def start_workers(self) -> None:
         """Start the processes that search beside this one, where the settings or the processors give reason to."""
-        count = self.settings.workers if self.settings.workers >= 0 else usual_workers(os.cpu_count() or 1)
+        count = workers_wanted(self.settings)
         if count and not self.stop.is_set():
-            self.workers = Workers(count)
+            if self.processors.rest:
+                log.info("processors %s compute questions' vectors, %s rank and serve", sorted(self.processors.model), sorted(self.processors.rest))
+            self.workers = Workers(count, self.processors.rest)
             self.workers.start()
             self.live.share_with(self.workers)
 
@@ -251,7 +267,8 @@ class Services:
 
 def build_services(settings: Settings, embedder: Embedder | None = None, clock: Clock | None = None, progress: Progress = quiet) -> Services:
     """Wire the site up; nothing heavy is loaded until it is needed."""
-    serving = embedder or make_embedder(settings, progress)
+    processors = processors_dealt(settings)
+    serving = embedder or make_embedder(settings, progress, processors)
     live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
     try:
         store = EventStore(open_database(settings.database))
@@ -268,13 +285,13 @@ def build_services(settings: Settings, embedder: Embedder | None = None, clock: 
         raise SettingsError(str(error)) from error
     users = UserStore(store.engine)
     people = make_people(settings, store, live, events, asked, redactions, support_file.current, lambda: receivers(users))
-    return Services(settings, serving, live, asked, WriterDesk(), threading.Event(), store, events, users, people, support_file, redactions)
+    desk, stop = WriterDesk(), threading.Event()
+    return Services(settings, serving, live, asked, desk, stop, store, events, users, people, support_file, redactions, processors=processors)
 
 
-def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbedder:
+def make_embedder(settings: Settings, progress: Progress = quiet, processors: Parts = SHARED) -> ServingEmbedder:
     """The embedder that the settings name, not loaded yet."""
     if settings.embedding_model == "off":
         return OffEmbedder()
-    return WarmingEmbedder(
-        lambda: load_embedder(settings.embedding_model, settings.data / "model", settings.embedding_dtype, settings.embedding_threads, progress)
-    )
+    folder, dtype, threads = settings.data / "model", settings.embedding_dtype, settings.embedding_threads
+    return WarmingEmbedder(lambda: load_embedder(settings.embedding_model, folder, dtype, threads, progress, processors.model))

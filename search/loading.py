@@ -11,6 +11,7 @@ from search.embedder import SentenceTransformerEmbedder
 from search.errors import ModelError
 from search.onnx_embedder import OnnxEmbedder
 from search.ports import Embedder, Encode
+from search.processors import Processors
 from search.torch_worker import torch_worker
 from search.warming import OffEmbedder
 
@@ -19,8 +20,13 @@ log = logging.getLogger("search.loading")
 WORTH_TORCH = 500
 
 
-def load_embedder(model: str, folder: Path, dtype: str = "auto", threads: int = 0, progress: Progress = quiet) -> Embedder:
-    """The embedder that KB_EMBEDDING_MODEL names: "" or "bundled" (unpacked into ``folder``), an id, a path, or "off"."""
+def load_embedder(
+    model: str, folder: Path, dtype: str = "auto", threads: int = 0, progress: Progress = quiet, processors: Processors = frozenset()
+) -> Embedder:
+    """The embedder that KB_EMBEDDING_MODEL names: "" or "bundled" (unpacked into ``folder``), an id, a path, or "off".
+
+    ``processors``: where the bundled one computes questions' vectors when several people ask; anywhere where none are named.
+    """
     if model == "off":
         return OffEmbedder()
     if model not in ("", "bundled"):
@@ -33,7 +39,7 @@ def load_embedder(model: str, folder: Path, dtype: str = "auto", threads: int = 
         return torch_worker(unpacked, dtype, threads) if asked_for else None
 
     try:
-        return OnnxEmbedder(unpacked, threads, progress, bulk_with)
+        return OnnxEmbedder(unpacked, threads, progress, bulk_with, processors)
     except (ModelError, ImportError) as error:
         log.warning("serving with torch, which is slower and takes more memory: %s", error)
         return SentenceTransformerEmbedder(str(unpacked), dtype, threads=threads)

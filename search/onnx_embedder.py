@@ -24,6 +24,7 @@ from search.onnx_export import GRAPH, ensure_export
 from search.onnx_session import GraphError, open_graph
 from search.pieces import PIECES, Pieces
 from search.ports import Kind, Vector
+from search.processors import Processors, keep_to
 
 Ids = NDArray[np.int64]
 # More texts than this are embedded side by side, a thread each.
@@ -37,12 +38,20 @@ class OnnxEmbedder:
     """The unpacked bundled model in ``folder``; implements ports.Embedder and ports.BulkEmbedder.
 
     ``bulk_with`` makes vectors in bulk by another way where that is faster on this processor; it gets the number of texts
-    and returns None where it would not be. Raises ModelError when the model cannot be opened.
+    and returns None where it would not be. ``processors``: where questions' vectors are computed when several people ask; anywhere
+    where none are named. Raises ModelError when the model cannot be opened.
     """
 
     calibrated = True
 
-    def __init__(self, folder: Path, threads: int = 0, progress: Progress = quiet, bulk_with: Callable[[int], Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: int = 0,
+        progress: Progress = quiet,
+        bulk_with: Callable[[int], Any] | None = None,
+        processors: Processors = frozenset(),
+    ) -> None:
         self._graph = ensure_export(folder, progress) / GRAPH
         self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
         # numpy's own threads and onnxruntime's wait for each other on few cores: a new question took twice as long.
@@ -54,7 +63,7 @@ class OnnxEmbedder:
         self._askers = _Askers()
         # Where several ask: threads that do nothing else stay on their processors, and the others' memory caches to those who rank. With
         # the model run by whoever asked, eight visitors at once waited a tenth longer (docs/decisions/0021).
-        self._model = ThreadPoolExecutor(max(1, self._threads // 2), "model")
+        self._model = ThreadPoolExecutor(max(1, self._threads // 2), "model", keep_to, (processors,))
         self._bulk_with = bulk_with
         self.fingerprint = bundled_fingerprint(folder)
         self.dimension = int(self._single.get_outputs()[0].shape[1])

@@ -17,6 +17,7 @@ from search.fusion import Evidence
 from search.model import ARMS
 from search.owned import Owned, starts_of
 from search.ports import Comparison, Rows, Vector
+from search.processors import keep_to, usual
 from search.second_look import SecondLook
 
 # How many documents or rows each arm may propose. MAP over 100 needs more than a page.
@@ -90,7 +91,8 @@ class Ranker:
         self._documents = len(corpus.documents)
         self._passages = Owned(corpus.passage_documents, self._documents)
         self._questions = Owned(corpus.meaning.question_documents, self._documents) if corpus.meaning is not None else None
-        self._beside = ThreadPoolExecutor(1, "compare")
+        # On any processor, though who asks may keep to some.
+        self._beside = ThreadPoolExecutor(1, "compare", keep_to, (usual(),))
         self._second_look = SecondLook(corpus, self._passages, self._questions) if self._questions is not None else None
 
     def passages_of(self, row: int) -> Rows:
@@ -175,8 +177,7 @@ class Ranker:
             (questions, meaning.question_documents if meaning else None, 2 * CANDIDATES),
         ):
             if compared is not None and owners is not None and len(owners):
-                rows, _ = compared.nearest(count, None if some is None else some[owners])
-                near[owners[rows]] = True
+                near[owners[compared.near(count, None if some is None else some[owners])]] = True
         return near
 
     def _order(self, question: Question, documents: Rows, scores: Vector) -> Rows:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from search.engine import Engine
 from search.errors import SearchError
+from search.processors import Processors
 from search.worker import AT_ONCE, Worker
 
 log = logging.getLogger("search.workers")
@@ -30,9 +31,10 @@ class _Place:
 
 
 class Workers:
-    """``count`` worker processes, looked after in a thread of their own."""
+    """``count`` worker processes, looked after in a thread of their own; they rank on ``processors``, anywhere where none are named."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, processors: Processors = frozenset()) -> None:
+        self._processors = processors
         self._places = [_Place() for _ in range(count)]
         self._wanted: tuple[Engine, Path] | None = None
         self._wake = threading.Event()
@@ -99,7 +101,7 @@ class Workers:
 
     def _move(self, place: _Place, engine: Engine, bundle: Path) -> None:
         if place.worker is None:
-            place.worker = Worker()
+            place.worker = Worker(self._processors)
         if place.engine is not None:
             place.engine.turns.leave(place.worker)
             place.engine = None

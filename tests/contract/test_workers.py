@@ -18,6 +18,7 @@ from search.errors import BundleError, WorkerLost
 from search.findings import Sought, results_of
 from search.memory import HashEmbedder
 from search.model import Query, Results
+from search.processors import usual
 from search.worker import Worker
 from search.workers import Workers
 from tests.support import NOW, build_folder, open_engine, write_article
@@ -119,6 +120,18 @@ def test_searches_go_to_the_worker(live: LiveIndex, workers: Workers, monkeypatc
     expected = timeless(results_of(snapshot.engine.find(sought(live, QUESTIONS[0])), snapshot.engine.corpus))
     monkeypatch.setattr(snapshot.engine, "find", None)
     assert timeless(snapshot.engine.search(QUESTIONS[0])) == expected
+
+
+@pytest.mark.skipif(len(usual()) < 2, reason="one processor, or a system that keeps no thread to some")
+def test_a_worker_ranks_where_it_is_told_to_and_finds_the_same(live: LiveIndex, tmp_path: Path) -> None:
+    engine, one = open_engine(tmp_path / "data"), frozenset({max(usual())})
+    kept, free = Worker(one), Worker()
+    for worker in (kept, free):
+        worker.open(tmp_path / "data" / "index" / engine.version, engine.calibration)
+    assert (os.sched_getaffinity(kept.process), os.sched_getaffinity(free.process)) == (one, usual())
+    assert kept.find(sought(live, QUESTIONS[0])) == free.find(sought(live, QUESTIONS[0]))
+    kept.close()
+    free.close()
 
 
 def test_a_worker_follows_a_newer_build(live: LiveIndex, workers: Workers, articles: Path, tmp_path: Path) -> None:

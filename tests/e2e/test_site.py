@@ -14,7 +14,9 @@ from urllib.parse import quote
 import pytest
 
 from indexer.__main__ import main
+from kb_app.services import usual_workers
 from search.bundle import Builds
+from search.processors import parts, usual
 from tests.e2e.conftest import ROOT, Site, start_site
 from tests.support import write_article
 
@@ -24,6 +26,12 @@ SHOWN = [("パスワードを忘れた", "ja", "ja-reset-password"), ("my parcel
 def search(site: Site, text: str, lang: str) -> dict:  # type: ignore[type-arg]
     answer: dict = site.api(f"/api/v1/search?q={quote(text)}&lang={lang}")  # type: ignore[type-arg]
     return answer
+
+
+def children(site: Site) -> list[int]:
+    """The processes that a site started."""
+    files = Path(f"/proc/{site.process.pid}/task").glob("*/children")
+    return [int(name) for file in files for name in file.read_text(encoding="ascii").split()]
 
 
 @pytest.mark.model
@@ -47,6 +55,20 @@ def test_thirty_two_clients_with_endless_questions_are_all_answered(site: Site) 
         answers = list(clients.map(site.get, asked))
     assert {status for status, _ in answers} == {200} and site.get("/healthz")[0] == 200
     assert all(json.loads(text)["hits"][0]["article_id"] == "ja-return-item" for _, text in answers)
+
+
+@pytest.mark.model
+@pytest.mark.skipif(len(usual()) < 2, reason="one processor, or a system that keeps no thread to some")
+def test_some_processors_rank_and_serve_while_the_others_compute_vectors(site: Site) -> None:
+    site.wait(lambda: site.api("/readyz").get("workers", 0) > 0, 120)
+    (worker, *_), dealt = children(site), parts(usual_workers(os.cpu_count() or 1))
+    # A worker may open an index on any.
+    site.wait(lambda: os.sched_getaffinity(worker) == dealt.rest, 10)
+    with ThreadPoolExecutor(8) as visitors:
+        answers = visitors.map(site.get, [f"/api/v1/search?q={quote(f'返品したい {number}')}&lang=ja" for number in range(40)])
+    assert {status for status, _ in answers} == {200}
+    kept = [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{site.process.pid}/task").iterdir()]
+    assert dealt.model in kept and kept.count(dealt.rest) > 8, "the model's thread, and those that answer"
 
 
 @pytest.mark.model
@@ -116,8 +138,7 @@ def test_with_the_model_off_words_still_find_it_and_it_is_said(off_site: Site) -
 def test_eight_visitors_are_answered_while_a_search_worker_is_killed_and_another_comes(tmp_path: Path) -> None:
     running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL="off", KB_WORKERS="1")
     running.wait(lambda: running.api("/readyz").get("workers") == 1, 120)
-    threads = Path(f"/proc/{running.process.pid}/task")
-    (worker,) = (int(name) for file in threads.glob("*/children") for name in file.read_text(encoding="ascii").split())
+    (worker,) = children(running)
     asked = [f"/api/v1/search?q={quote(f'{SHOWN[0][0]} {number}')}&lang={SHOWN[0][1]}" for number in range(200)]
     with ThreadPoolExecutor(8) as visitors:
         answers = visitors.map(running.get, asked)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from kb_app.services import usual_workers
+from kb_app.services import processors_dealt, usual_workers
 from kb_app.settings import SettingsError, load_settings, secret_key
+from search.processors import SHARED, usual
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,11 @@ def test_secrets_do_not_show(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("processors", "workers"), [(1, 0), (2, 1), (3, 1), (4, 2), (8, 3), (64, 3)])
 def test_half_of_the_processors_rank_where_nothing_is_set(processors: int, workers: int) -> None:
     assert usual_workers(processors) == workers
+
+
+@pytest.mark.skipif(len(usual()) < 2, reason="one processor, or a system that keeps no thread to some")
+def test_processors_are_dealt_for_the_bundled_model_with_workers_and_shared_otherwise(tmp_path: Path) -> None:
+    dealt = processors_dealt(load_settings(data=tmp_path, workers=1))
+    assert dealt.model and dealt.rest and dealt.model | dealt.rest == usual()
+    for other in ({"workers": 0}, {"processors": "shared"}, {"embedding_model": "off"}, {"embedding_model": "intfloat/multilingual-e5-small"}):
+        assert processors_dealt(load_settings(data=tmp_path, **{"workers": 1} | other)) == SHARED
