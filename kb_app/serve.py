@@ -14,7 +14,6 @@ from kb_app.logs import set_up
 from kb_app.services import Services, build_services
 from kb_app.settings import Settings, SettingsError
 from search.errors import SearchError
-from search.processors import keep_to
 from search.warming import WarmingEmbedder
 
 log = logging.getLogger("kb_app.serve")
@@ -84,8 +83,6 @@ def _serve_http(settings: Settings, services: Services, listener: socket.socket)
     from kb_app.web.accounts import first_link
 
     app = create_app(services)
-    # Python's lock lets the threads that answer use one processor at a time anyway.
-    keep_to(services.processors.rest)
     server = create_server(app, sockets=[listener], threads=settings.threads, ident=None, clear_untrusted_proxy_headers=False)
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
     address = settings.base_url or f"http://{host}:{settings.port}"

@@ -196,7 +196,11 @@ class Services:
         count = workers_wanted(self.settings)
         if count and not self.stop.is_set():
             if self.processors.rest:
-                log.info("processors %s compute questions' vectors, %s rank and serve", sorted(self.processors.model), sorted(self.processors.rest))
+                log.info(
+                    "while several ask, processors %s compute questions' vectors, %s rank and serve",
+                    sorted(self.processors.model),
+                    sorted(self.processors.rest),
+                )
             self.workers = Workers(count, self.processors.rest)
             self.workers.start()
             self.live.share_with(self.workers)

@@ -46,7 +46,8 @@ class Settings(BaseSettings):
         -1, ge=-1, le=16, description="Processes beside the serving one that rank and show results; -1 is one for each two processors, three at most."
     )
     processors: Literal["dealt", "shared"] = Field(
-        "dealt", description="`dealt`: half of the processors compute questions' vectors, the others rank and serve; `shared`: the system decides."
+        "dealt",
+        description="`dealt`: while several ask, half of the processors compute questions' vectors, the others rank and serve; `shared`: the system decides.",
     )
     base_url: str = Field("", description="Public address of the site, with its path if it has one, e.g. https://example.com/help.")
     proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers are trusted.")

@@ -1,4 +1,4 @@
-"""Deals the processors out: some compute questions' vectors, the others rank and serve, so that each finds in its caches what it needs.
+"""Deals the processors out while several ask: some compute questions' vectors, the others rank and serve, each with what it needs in its caches.
 
 A run of the model reads 21 MB of weights, more than a processor's own caches hold. Left to itself the system now and then runs what
 ranks and serves there too, which then begins with empty caches. Python's lock lets a process's threads use one processor at a time
@@ -8,7 +8,7 @@ anyway, so that it loses little by keeping to some of them. docs/decisions/0025 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import threading
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -42,12 +42,16 @@ def usual() -> Processors:
     return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
 
-def keep_to(processors: Iterable[int]) -> None:
+_told = threading.local()
+
+
+def keep_to(processors: Processors) -> None:
     """Keep the calling thread to these processors, and whatever it starts from now on; with none it stays as it is.
 
-    Nothing happens where the system no longer allows any of them: who runs the machine may have moved the process meanwhile.
+    Nothing happens where it was told the same last, nor where the system allows none of them: who runs the machine may have moved the
+    process meanwhile.
     """
-    kept = frozenset(processors)
-    if kept:
+    if processors and getattr(_told, "processors", None) != processors:
+        _told.processors = processors
         with suppress(OSError):
-            os.sched_setaffinity(0, kept)
+            os.sched_setaffinity(0, processors)

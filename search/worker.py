@@ -54,7 +54,8 @@ class Worker:
     """
 
     def __init__(self, processors: Processors = frozenset()) -> None:
-        """``processors``: where it ranks; anywhere where none are named. Raises WorkerLost when no process can be started."""
+        """``processors``: where it ranks for several who ask at once; anywhere where none are named. Raises WorkerLost when no process can be started."""
+        self._processors, self._everywhere = processors, usual()
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "search.worker", str(theirs.fileno()), *map(str, sorted(processors))]
         try:
@@ -88,6 +89,8 @@ class Worker:
 
     def find(self, sought: Sought) -> Findings | None:
         """What is found for one question, None where it could not; raises WorkerLost."""
+        # Who asks in company stays beside it, off the model's processors: Python's lock lets those threads use one at a time anyway.
+        keep_to(self._everywhere if sought.alone else self._processors)
         findings = self._ask(sought, PATIENCE_SECONDS)
         return findings if isinstance(findings, Findings) else None
 
@@ -155,13 +158,13 @@ def main() -> None:
         while True:
             message = connection.recv()
             if isinstance(message, Sought):
+                keep_to(everywhere if message.alone else ranking)
                 _send(connection, _found(engine, message))
             else:
                 engine = None
                 # Long work: it should not take the time of those who serve meanwhile.
                 keep_to(everywhere)
                 engine, problem = _opened(*message)
-                keep_to(ranking)
                 _send(connection, problem)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -123,15 +124,23 @@ def test_searches_go_to_the_worker(live: LiveIndex, workers: Workers, monkeypatc
 
 
 @pytest.mark.skipif(len(usual()) < 2, reason="one processor, or a system that keeps no thread to some")
-def test_a_worker_ranks_where_it_is_told_to_and_finds_the_same(live: LiveIndex, tmp_path: Path) -> None:
-    engine, one = open_engine(tmp_path / "data"), frozenset({max(usual())})
-    kept, free = Worker(one), Worker()
-    for worker in (kept, free):
-        worker.open(tmp_path / "data" / "index" / engine.version, engine.calibration)
-    assert (os.sched_getaffinity(kept.process), os.sched_getaffinity(free.process)) == (one, usual())
-    assert kept.find(sought(live, QUESTIONS[0])) == free.find(sought(live, QUESTIONS[0]))
-    kept.close()
-    free.close()
+def test_who_asks_in_company_stays_with_the_worker_and_who_asks_alone_may_use_all(live: LiveIndex, tmp_path: Path) -> None:
+    engine, one, everywhere = open_engine(tmp_path / "data"), frozenset({max(usual())}), usual()
+    worker, kept = Worker(one), list[tuple[object, frozenset[int], set[int]]]()
+    worker.open(tmp_path / "data" / "index" / engine.version, engine.calibration)
+    company = sought(live, QUESTIONS[0])
+
+    def ask() -> None:
+        for asked in (replace(company, alone=True), company, replace(company, alone=True)):
+            kept.append((worker.find(asked), usual(), os.sched_getaffinity(worker.process)))
+
+    assert os.sched_getaffinity(worker.process) == everywhere, "an index is opened anywhere"
+    visitor = threading.Thread(target=ask)
+    visitor.start()
+    visitor.join()
+    assert [(own, others) for _found, own, others in kept] == [(everywhere, everywhere), (one, one), (everywhere, everywhere)]
+    assert [found for found, _own, _others in kept] == 3 * [engine.find(company)]
+    worker.close()
 
 
 def test_a_worker_follows_a_newer_build(live: LiveIndex, workers: Workers, articles: Path, tmp_path: Path) -> None:

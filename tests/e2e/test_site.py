@@ -28,9 +28,14 @@ def search(site: Site, text: str, lang: str) -> dict:  # type: ignore[type-arg]
     return answer
 
 
+def threads(site: Site) -> list[int]:
+    """The threads of the process that serves."""
+    return [int(path.name) for path in Path(f"/proc/{site.process.pid}/task").iterdir()]
+
+
 def children(site: Site) -> list[int]:
     """The processes that a site started."""
-    files = Path(f"/proc/{site.process.pid}/task").glob("*/children")
+    files = (Path(f"/proc/{thread}/task/{thread}/children") for thread in threads(site))
     return [int(name) for file in files for name in file.read_text(encoding="ascii").split()]
 
 
@@ -61,14 +66,13 @@ def test_thirty_two_clients_with_endless_questions_are_all_answered(site: Site) 
 @pytest.mark.skipif(len(usual()) < 2, reason="one processor, or a system that keeps no thread to some")
 def test_some_processors_rank_and_serve_while_the_others_compute_vectors(site: Site) -> None:
     site.wait(lambda: site.api("/readyz").get("workers", 0) > 0, 120)
-    (worker, *_), dealt = children(site), parts(usual_workers(os.cpu_count() or 1))
-    # A worker may open an index on any.
-    site.wait(lambda: os.sched_getaffinity(worker) == dealt.rest, 10)
+    dealt, asked = parts(usual_workers(os.cpu_count() or 1)), [f"/api/v1/search?q={quote(f'返品したい {number}')}&lang=ja" for number in range(200)]
     with ThreadPoolExecutor(8) as visitors:
-        answers = visitors.map(site.get, [f"/api/v1/search?q={quote(f'返品したい {number}')}&lang=ja" for number in range(40)])
-    assert {status for status, _ in answers} == {200}
-    kept = [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{site.process.pid}/task").iterdir()]
-    assert dealt.model in kept and kept.count(dealt.rest) > 8, "the model's thread, and those that answer"
+        answers = visitors.map(site.get, asked)
+        site.wait(lambda: {dealt.model, dealt.rest} <= {frozenset(os.sched_getaffinity(thread)) for thread in threads(site)}, 10)
+        assert {status for status, _ in answers} == {200}
+    search(site, "返品したい", "ja")
+    assert usual() in {frozenset(os.sched_getaffinity(thread)) for thread in threads(site)}, "who asks alone may use all"
 
 
 @pytest.mark.model

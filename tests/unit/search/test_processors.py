@@ -45,7 +45,7 @@ def test_a_thread_and_those_it_starts_keep_to_what_they_are_told_and_others_do_n
     one = min(before)
 
     def kept() -> None:
-        keep_to({one})
+        keep_to(frozenset({one}))
         found["own"] = usual()
         in_a_thread(lambda: found.update(started=usual()))
 
@@ -59,7 +59,7 @@ def test_with_none_named_or_none_allowed_a_thread_stays_as_it_is() -> None:
 
     def told() -> None:
         keep_to(frozenset())
-        keep_to({max(os.cpu_count() or 1, *before) + 1})
+        keep_to(frozenset({max(os.cpu_count() or 1, *before) + 1}))
         found.append(usual())
 
     in_a_thread(told)
