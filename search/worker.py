@@ -55,7 +55,7 @@ class Worker:
 
     def __init__(self, processors: Processors = frozenset()) -> None:
         """``processors``: where it ranks for several who ask at once; anywhere where none are named. Raises WorkerLost when no process can be started."""
-        self._processors, self._everywhere = processors, usual()
+        self._processors, self._everywhere = processors, usual() if processors else processors
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "search.worker", str(theirs.fileno()), *map(str, sorted(processors))]
         try:
@@ -152,7 +152,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1, "blas")
     connection = Connection(int(sys.argv[1]))
-    everywhere, ranking = usual(), frozenset(map(int, sys.argv[2:]))
+    ranking = frozenset(map(int, sys.argv[2:]))
+    everywhere = usual() if ranking else ranking
     engine: Engine | None = None
     with suppress(EOFError):
         while True:
