@@ -15,7 +15,6 @@ from search.scripts import IDEOGRAPH
 from search.text import analyser
 from search.tokens import Token
 
-SENTENCES_KEPT = 24_576
 _SENTENCE = re.compile(r"[^\n。！？]+[。！？\n]?|[。！？\n]")
 
 
@@ -129,14 +128,8 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
         yield match.start(), match.group()
 
 
-def remember_words(lang: str, text: str) -> None:
-    """Work out what is remembered of a text's words before it is asked for."""
-    for _at, sentence in _sentences(text):
-        _words_in(lang, sentence)
-
-
 # Remembered: the same titles and sentences are shown again and again, in ever other stretches.
-@lru_cache(maxsize=SENTENCES_KEPT)
+@lru_cache(maxsize=16_384)
 def _words_in(lang: str, sentence: str) -> Sequence[Token]:
     return analyser(lang).words(sentence)
 

@@ -32,7 +32,6 @@ from search.engine import Engine
 from search.errors import BundleError, WorkerLost
 from search.findings import Findings, Sought
 from search.heap import without_collector
-from search.marking import SENTENCES_KEPT, remember_words
 from search.processors import Processors, keep_to, usual
 from search.store import PASSAGES_KEPT, open_corpus
 from search.warming import OffEmbedder
@@ -185,12 +184,9 @@ def _opened(bundle: Path, calibration: Calibration) -> tuple[Engine | None, str 
 
 
 def read_through(corpus: Corpus) -> None:
-    """Remember titles, their words and passages as they are looked in, so that the first questions wait no longer than later ones."""
+    """Remember titles and passages as they are looked in, so that the first questions wait no longer than later ones."""
     for document in corpus.documents[: comparable.TEXTS_KEPT // 2]:
         comparable.comparable(document.title)
-    # Every page marks ten titles, and the dictionary takes a fifth of a millisecond for a Japanese one.
-    for document in corpus.documents[: SENTENCES_KEPT // 2]:
-        remember_words(document.lang, document.title)
     for row in range(min(len(corpus.passage_documents), PASSAGES_KEPT)):
         snippet.remember(corpus.passage(row).text)
 
