@@ -48,3 +48,9 @@ def test_every_text_of_an_event_is_redacted_and_nothing_a_database_refuses_is_le
 
 def test_a_text_of_a_megabyte_is_cut() -> None:
     assert len(redact("あ" * 1_000_000)) == LONGEST
+
+
+def test_an_id_of_ours_that_ends_like_a_phone_number_stays_and_numbers_do_not() -> None:
+    known = "bfcc6c46-351a-44b4-9874-b06684319461"
+    assert redact(known) != known, "else there would be nothing to see"
+    assert redact_all({"from": known, "comment": "call 06-6843-1946"}) == {"from": known, "comment": "call [phone]"}
