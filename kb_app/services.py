@@ -36,7 +36,7 @@ from kb_app.questions import CentredQuestions, IndexFinder
 from kb_app.settings import Settings, SettingsError
 from kb_app.weekly import last_due, receivers, send_digest, take_turn
 from search.bundle import Builds
-from search.loading import load_embedder
+from search.loading import BUNDLED, load_embedder
 from search.ports import Embedder
 from search.processors import SHARED, Parts, parts
 from search.warming import OffEmbedder, WarmingEmbedder
@@ -49,8 +49,6 @@ CALIBRATION = "calibration.json"
 FIRST_JOB_SECONDS, JOB_SECONDS = 20, 300
 # More would mostly hold their own copy of what they know in memory.
 MOST_WORKERS = 3
-# Values of KB_EMBEDDING_MODEL that mean the model that comes with it.
-BUNDLED = ("", "bundled")
 # How soon a reply leaves.
 POST_SECONDS = 5
 Clock = Callable[[], datetime]

@@ -16,6 +16,8 @@ from search.torch_worker import torch_worker
 from search.warming import OffEmbedder
 
 log = logging.getLogger("search.loading")
+# Names of the model that comes with it.
+BUNDLED = ("", "bundled")
 # Below this, starting torch takes longer than it saves.
 WORTH_TORCH = 500
 
@@ -29,7 +31,7 @@ def load_embedder(
     """
     if model == "off":
         return OffEmbedder()
-    if model not in ("", "bundled"):
+    if model not in BUNDLED:
         return SentenceTransformerEmbedder(model, dtype, threads=threads)
     unpacked = ensure_model(folder, progress)
 
