@@ -17,9 +17,6 @@ export KB_CONTACT_PHONE ?= 0120-000-123
 export KB_TIMEZONE ?= Asia/Tokyo
 endif
 
-# The model's weights in large pages, where the C library and the kernel know them (docs/operating.md).
-export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
-
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-unit lint bench browser clean
 
@@ -27,12 +24,12 @@ help:
 	@sed -n '1,2s/^# //p' Makefile
 
 serve: $(VENV)/.installed
-	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)" exec $(BIN)/flask --app kb_app kb serve
+	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)" exec $(BIN)/python -m kb_app serve
 
 # The reports full: ninety days of simulated visits, in a database of their own.
 demo: $(VENV)/.installed
 	$(BIN)/python -m bench.demo --articles "$(ARTICLES)" --data "$(DATA)/demo"
-	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)/demo" exec $(BIN)/flask --app kb_app kb serve
+	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)/demo" exec $(BIN)/python -m kb_app serve
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from flask.testing import FlaskClient
 
-from bench.writers import database_of, served
+from bench.writers import ARTICLE, database_of
 from kb_app import create_app
 from kb_app.handoff.model import NewCase
-from kb_app.services import Services
+from kb_app.services import Services, build_services
+from kb_app.settings import load_settings
 
 WORDS = [
     "返品", "送料", "箱", "届かない", "壊れた", "交換", "領収書", "注文", "取り消し", "住所", "変更", "支払い", "カード", "保証", "修理", "ポイント", "会員",
@@ -70,9 +71,21 @@ def timed(call: Callable[[], object]) -> dict[str, float]:
     return {"p50_ms": round(float(np.quantile(taken, 0.5)), 1), "p95_ms": round(float(np.quantile(taken, 0.95)), 1)}
 
 
+def small_site(folder: Path, database: str) -> Services:
+    """A site of one article."""
+    path = folder / "articles" / "ja" / "orders" / "return.md"
+    path.parent.mkdir(parents=True)
+    path.write_text(ARTICLE, encoding="utf-8")
+    given = {"articles": folder / "articles", "data": folder / "var", "rate_limit": "off", "embedding_model": "off", "database_url": database}
+    services = build_services(load_settings(**given))
+    services.accept(services.rebuild())
+    return services
+
+
 def measure(count: int, database: str) -> dict[str, object]:
     """Fill an inbox and read it."""
-    with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url, served(Path(name), url) as (services, _address):
+    with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url:
+        services = small_site(Path(name), url)
         chance = random.Random(1)
         seconds = fill(services, count, chance)
         client = signed_in(services)

@@ -1,6 +1,6 @@
 """Time and memory of the whole thing, used as an operator and a writer would.
 
-    python -m bench.footprint [--beir DIR] [--texts DIR] [--dealt N] [--articles N] [--model-dir DIR] [--dtype auto|float32|bfloat16] [--json]
+    python -m bench.footprint [--beir DIR] [--texts DIR] [--dealt N] [--articles N] [--model-dir DIR] [--json]
 
 Writes Markdown articles (the documents of a BEIR collection, plain texts, the sample articles dealt anew, one sentence each), builds them in a process
 of its own, serves them, edits one article while it is being served, and asks questions over HTTP. Prints seconds, requests, and
@@ -85,9 +85,7 @@ def serve(articles: Path, data: Path, settings: dict[str, str]) -> tuple[subproc
         port = probe.getsockname()[1]
     # The child gets this process's own environment besides; nothing is read from it here.
     arguments = [f"KB_ARTICLES={articles}", f"KB_DATA={data}", f"KB_PORT={port}", "KB_RATE_LIMIT=off", *(f"{k}={v}" for k, v in settings.items())]
-    # As make serve has it.
-    arguments.append("GLIBC_TUNABLES=glibc.malloc.hugetlb=1")
-    command = ["env", *arguments, sys.executable, "-m", "flask", "--app", "kb_app", "kb", "serve"]
+    command = ["env", *arguments, sys.executable, "-m", "kb_app", "serve"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), f"http://127.0.0.1:{port}"
 
 
@@ -136,7 +134,7 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
     figures: dict[str, float] = {"articles": write_articles(articles, flags)}
     figures["build_s"], figures["build_peak_mb"] = build(articles, data, flags.model)
     started = time.perf_counter()
-    process, address = serve(articles, data, {"KB_EMBEDDING_DTYPE": flags.dtype, "KB_EMBEDDING_MODEL": flags.model})
+    process, address = serve(articles, data, {"KB_EMBEDDING_MODEL": flags.model})
     try:
         wait(f"{address}/readyz", lambda answer: answer["status"] == "ready")
         figures["pages_after_s"] = time.perf_counter() - started
@@ -179,7 +177,6 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=0, help="made-up articles of one sentence are added up to this many")
     parser.add_argument("--model", default="", help="as KB_EMBEDDING_MODEL")
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
-    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -24,12 +24,10 @@ from pathlib import Path
 import numpy as np
 import requests
 from sqlalchemy import select
-from waitress import create_server
 
-from kb_app import create_app
+from bench.footprint import serve, wait
 from kb_app.db import schema
-from kb_app.services import Services, build_services
-from kb_app.settings import load_settings
+from kb_app.db.engine import open_database
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 ARTICLE = "---\nid: return\ntitle: 返品の方法\n---\n\n返品は30日以内です。\n"
@@ -74,21 +72,19 @@ class Client:
 
 
 @contextmanager
-def served(folder: Path, database: str) -> Iterator[tuple[Services, str]]:
+def served(folder: Path, database: str) -> Iterator[str]:
     """A small site over HTTP, with no limit on how often one address may write."""
     articles = folder / "articles" / "ja" / "orders"
     articles.mkdir(parents=True)
     (articles / "return.md").write_text(ARTICLE, encoding="utf-8")
-    given = {"articles": folder / "articles", "data": folder / "var", "rate_limit": "off", "embedding_model": "off", "database_url": database}
-    services = build_services(load_settings(**given))
-    services.accept(services.rebuild())
-    server = create_server(create_app(services), host="127.0.0.1", port=0, threads=8)
-    threading.Thread(target=server.run, daemon=True).start()
+    settings = {"KB_EMBEDDING_MODEL": "off", "KB_DATABASE_URL": database}
+    process, address = serve(folder / "articles", folder / "var", settings)
     try:
-        yield services, f"http://127.0.0.1:{server.effective_port}"
+        wait(f"{address}/readyz", lambda answer: answer["status"] == "ready")
+        yield address
     finally:
-        server.close()
-        services.events.close()
+        process.terminate()
+        process.wait(60)
 
 
 @contextmanager
@@ -110,16 +106,17 @@ def database_of(name: str, folder: Path) -> Iterator[str]:
 
 def measure(clients: int, seconds: float, database: str) -> dict[str, object]:
     """Write for so long and count what the log holds."""
-    with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url, served(Path(name), url) as (services, address):
-        people = [Client(address) for _ in range(clients)]
-        until = time.monotonic() + seconds
-        threads = [threading.Thread(target=person.run, args=(until,)) for person in people]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        services.events.flush()
-        with services.store.engine.connect() as connection:
+    with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url:
+        folder = Path(name)
+        with served(folder, url) as address:
+            people = [Client(address) for _ in range(clients)]
+            until = time.monotonic() + seconds
+            threads = [threading.Thread(target=person.run, args=(until,)) for person in people]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        with open_database(url or f"sqlite:///{folder / 'var' / 'kb.sqlite'}").connect() as connection:
             stored = [event_id for (event_id,) in connection.execute(select(schema.actions.c.event_id))]
         accepted = set().union(*(person.accepted for person in people))
         taken = np.array([value for person in people for value in person.seconds])

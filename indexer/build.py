@@ -33,7 +33,6 @@ from indexer.synonyms import read_synonyms
 from indexer.tokenising import analyse, key_of
 from search.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal
 from search.errors import BundleError, EmbedderUnavailable
-from search.heap import giving_way, without_collector
 from search.model import Document, Passage
 from search.ports import Embedder
 from search.store import Contents, known_keys, write_impacts, write_texts, write_vectors
@@ -102,7 +101,7 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
 def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -> tuple[BuildReport, list[Problem]]:
     """Build under the lock; returns the report and the problems of articles."""
     builds = Builds(paths.index)
-    with builds.building() as work, without_collector(), giving_way():
+    with builds.building() as work:
         cache = BuildCache(paths.cache)
         try:
             # The bundle before is read through for its checksums while the articles are read.

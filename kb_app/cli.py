@@ -1,12 +1,13 @@
-"""``flask --app kb_app kb ...``: thin commands that import late and call one function."""
+"""``kb ...``: thin commands that import late and call one function."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from kb_app.cli_desk import COMMANDS
 
@@ -15,17 +16,49 @@ for command in COMMANDS:
     kb.add_command(command)
 
 
+_PROCESSES = click.option("--processes", "web_processes", type=click.IntRange(0, 64), help="Web processes; 0 runs the background process alone.")
+_PLACES = (
+    click.option("--articles", type=click.Path(file_okay=False, path_type=Path), help="The articles folder (KB_ARTICLES)."),
+    click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where the index, the model and the database are kept (KB_DATA)."),
+    click.option("--host", help="Address to listen on (KB_HOST)."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (KB_PORT)."),
+    _PROCESSES,
+)
+
+
+def _with_places(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_PLACES):
+        command = option(command)
+    return command
+
+
 @kb.command("serve")
-def serve() -> None:
+@_with_places
+def serve(**given: object) -> None:
     """Fetch the model, index the articles, watch them, and serve the site."""
-    from kb_app.serve import run
+    from kb_app.serve import ROLES
+
+    _run(given, ROLES)
+
+
+@kb.command("web")
+@_with_places
+def web(**given: object) -> None:
+    """Run web processes alone, beside a background process elsewhere (kb serve --processes 0)."""
+    from kb_app.serve import WEB
+
+    _run(given, (WEB,))
+
+
+def _run(given: dict[str, object], roles: Sequence[str]) -> None:
+    from kb_app.serve import BACKGROUND, run
     from kb_app.settings import SettingsError, load_settings
 
     try:
-        status = run(load_settings())
+        settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
-    sys.exit(status)
+    sys.exit(run(settings, (BACKGROUND,) if settings.web_processes == 0 else roles))
 
 
 @kb.command("build")
@@ -93,7 +126,7 @@ def calibrate(file: Path) -> None:
         known = read_known(file)
         snapshot = services.live.current()
         if snapshot is None:
-            raise click.ClickException("There is no index yet. Run: flask --app kb_app kb build")
+            raise click.ClickException("There is no index yet. Run: kb build")
         if isinstance(services.embedder, WarmingEmbedder):
             services.embedder.start()
             services.embedder.wait()
@@ -119,3 +152,10 @@ def settings() -> None:
         value = getattr(current, name)
         shown = "(hidden)" if name in SECRETS and value else ",".join(value) if isinstance(value, tuple) else value
         click.echo(f"KB_{name.upper()}={'' if shown is None else shown}")
+
+
+def main() -> None:
+    """The command ``kb`` of an installed package."""
+    from kb_app import create_app
+
+    kb.main(prog_name="kb", obj=ScriptInfo(create_app=create_app))

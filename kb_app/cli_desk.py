@@ -223,7 +223,7 @@ def mail_in() -> None:
 @click.command("post")
 @with_appcontext
 def post() -> None:
-    """Send and fetch what is due about cases once: for a schedule of your own where KB_JOBS is off."""
+    """Send and fetch what is due about cases once: for a schedule of your own where KB_BACKGROUND_JOBS is off."""
     services = _with_model()
     done = services.people.run(int(services.clock().timestamp() * 1000))
     services.events.close()

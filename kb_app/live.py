@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.library import Library
 from search.answerability import Calibration, read
 from search.bundle import Builds, Bundle
+from search.cached_search import CachedSearch
 from search.calibration import WITHOUT_MODEL, for_model
 from search.corpus import Corpus
 from search.engine import Engine
 from search.errors import BundleError, CalibrationError
-from search.heap import giving_way, without_collector
+from search.model import Query, Results
 from search.ports import Embedder
 from search.store import open_corpus
-from search.workers import Workers
 
 log = logging.getLogger("kb_app.live")
+# Searches under way in a process; more would slow down those that run.
+SEARCHES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,16 @@ class Snapshot:
 
     engine: Engine
     library: Library
+    cached: CachedSearch
 
     @property
     def version(self) -> str:
         """The build."""
         return self.engine.version
+
+    def search(self, query: Query) -> Results:
+        """Rank the articles that answer a query; equal queries are answered from a cache."""
+        return self.cached.search(query)
 
 
 class LiveIndex:
@@ -46,7 +53,7 @@ class LiveIndex:
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
         self._refused = ""
-        self._workers: Workers | None = None
+        self._admission = ThreadPoolExecutor(SEARCHES_AT_ONCE, "search")
 
     def snapshot(self) -> Snapshot | None:
         """What is served now; None before the first build."""
@@ -58,16 +65,6 @@ class LiveIndex:
             self.refresh()
         return self._snapshot
 
-    def share_with(self, workers: Workers) -> None:
-        """Have worker processes take part in the searches of what is served, and of what will be."""
-        with self._lock:
-            self._workers = workers
-            self._share()
-
-    def _share(self) -> None:
-        if self._workers and self._snapshot:
-            self._workers.serve(self._snapshot.engine, self._builds.root / self._snapshot.version)
-
     def refresh(self) -> bool:
         """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open."""
         with self._lock:
@@ -75,8 +72,7 @@ class LiveIndex:
             if wanted is None or wanted == self._refused or (self._snapshot and self._snapshot.version == wanted):
                 return False
             try:
-                with giving_way():
-                    return self._swap(wanted)
+                return self._swap(wanted)
             except BundleError as error:
                 self._refused = wanted
                 log.error("%s", error)
@@ -88,19 +84,14 @@ class LiveIndex:
             self._refused = wanted
             return False
         self._snapshot = self._open(bundle)
-        self._share()
         self._refused = wanted if bundle.version != wanted else ""
         log.info("serving index %s", bundle.version)
         return True
 
     def _open(self, bundle: Bundle) -> Snapshot:
-        with without_collector():
-            corpus = open_corpus(bundle)
-            snapshot = Snapshot(Engine(corpus, self._embedder, own_calibration(self._calibration, corpus)), Library.open(bundle))
-            # The index stays until the next one comes: no later search for garbage need look through it, least of all the one that is
-            # due as soon as searches are allowed again.
-            gc.freeze()
-        return snapshot
+        corpus = open_corpus(bundle)
+        engine = Engine(corpus, self._embedder, own_calibration(self._calibration, corpus))
+        return Snapshot(engine, Library.open(bundle), CachedSearch(engine, self._admission))
 
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
         """Look for a newer bundle until ``stop`` is set: for builds made by another process."""

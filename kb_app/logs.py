@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import sys
+
+from setproctitle import setproctitle
 
 OURS = ("kb_app", "indexer", "search")
 
@@ -11,13 +14,17 @@ OURS = ("kb_app", "indexer", "search")
 def set_up(level: str, form: str) -> None:
     """Send all logs to standard error, as text or as one JSON object a line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_json() if form == "json" else _Text("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_json() if form == "json" else _Text("%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s", "%H:%M:%S"))
     handler.addFilter(_Quiet())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # It warns at every request that finds all threads at work; each request's own line says how long it took.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+
+def name_process(name: str) -> None:
+    """The name that log lines and the system's process list show."""
+    multiprocessing.current_process().name = name
+    setproctitle(f"kb {name}")
 
 
 class _Quiet(logging.Filter):
@@ -43,6 +50,7 @@ def _json() -> logging.Formatter:
     from pythonjsonlogger.json import JsonFormatter
 
     formatter: logging.Formatter = JsonFormatter(
-        "%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields={"asctime": "time", "levelname": "level", "name": "logger"}
+        "%(asctime)s %(levelname)s %(processName)s %(name)s %(message)s",
+        rename_fields={"asctime": "time", "levelname": "level", "processName": "process", "name": "logger"},
     )
     return formatter

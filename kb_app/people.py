@@ -98,7 +98,7 @@ class MailReader:
         recorded = self._settings.analytics == "on"
         if snapshot is None or not asked:
             return Reading(language=self._settings.languages[0], recorded=recorded)
-        results = snapshot.engine.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
+        results = snapshot.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
         lang = results.lang or self._settings.languages[0]
         query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
         if results.problem:

@@ -68,7 +68,7 @@ class IndexFinder:
         if snapshot is None:
             return None
         try:
-            return snapshot.engine.search(Query(text, lang, LOOKED_AT, now=self._clock(), audiences=PUBLIC, show=False))
+            return snapshot.search(Query(text, lang, LOOKED_AT, now=self._clock(), audiences=PUBLIC, show=False))
         except EmbedderUnavailable:
             return None
 

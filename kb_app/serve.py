@@ -1,108 +1,196 @@
-"""Brings the whole thing up in one process: model, index, watcher, WSGI server; and down again on Ctrl-C."""
+"""``kb serve``: a supervisor over the web server and the background process; it starts, replaces and stops them."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
+import multiprocessing
+import os
 import signal
 import socket
 import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.context import ForkProcess
 from types import FrameType
 
-from indexer.errors import IndexerError
-from indexer.progress import Bar
-from kb_app.logs import set_up
-from kb_app.services import Services, build_services
-from kb_app.settings import Settings, SettingsError
-from search.errors import SearchError
-from search.warming import WarmingEmbedder
+from kb_app import background
+from kb_app.logs import name_process, set_up
+from kb_app.services import build_services
+from kb_app.settings import Settings, SettingsError, settings_warnings
+from kb_app.web.accounts import first_link
+from kb_app.web.application import make_application
+from kb_app.web.server import serve_web
+from search.bundle import Builds
 
 log = logging.getLogger("kb_app.serve")
-# How long a thread may keep Python's lock while others ask for it: a tenth of what is usual, since the model and the search workers
-# stand still while their next question waits for it.
-SWITCH_SECONDS = 0.0005
-_EVERYWHERE = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only shown
+WEB, BACKGROUND = "web", "background"
+ROLES = (WEB, BACKGROUND)
+# A child that dies is started again after this many seconds, twice as many each time, up to the longest.
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+# A child that ran for so long is well: the next pause is the shortest again.
+WELL_AFTER_S = 60.0
+# Requests and mails under way get so long to finish.
+STOP_S = 35.0
+CHECK_S = 0.2
+_PR_SET_PDEATHSIG = 1
+_ANY_HOST = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only shown
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, roles: Sequence[str] = ROLES) -> int:
     """Serve until interrupted; returns the exit status, 2 where it cannot begin."""
     set_up(settings.log_level, settings.log_format)
-    listener = _listen(settings)
-    if listener is None:
-        return 2
+    name_process("serve")
+    for warning in settings_warnings():
+        log.warning("%s", warning)
+    listener = None
+    if WEB in roles:
+        listener = _listen(settings)
+        if listener is None:
+            return 2
     try:
-        services = build_services(settings, progress=Bar())
+        link = _prepare(settings)
     except SettingsError as error:
         print(error, file=sys.stderr)
-        listener.close()
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    return Supervisor(settings, listener, link, background_wanted=BACKGROUND in roles).run()
+
+
+@dataclass
+class _Child:
+    """A process that is replaced when it dies."""
+
+    name: str
+    target: Callable[[], None]
+    process: ForkProcess | None = None
+    started_at: float = 0.0
+    pause_s: float = SHORTEST_PAUSE_S
+    start_at: float = 0.0
+
+
+class Supervisor:
+    """Runs the web server on ``listener`` (none where that is None) and, where wanted, the background process."""
+
+    def __init__(self, settings: Settings, listener: socket.socket | None, link: str = "", background_wanted: bool = True) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._link = link
+        self._builds = Builds(settings.data / "index")
+        self._background = _Child(BACKGROUND, lambda: background.run(settings)) if background_wanted else None
+        self._web = _Child(WEB, lambda: serve_web(settings, listener)) if listener is not None else None
+        self._announced = False
+
+    def run(self) -> int:
+        """Until SIGINT or SIGTERM; 2 where the first index cannot be built."""
+        signal.signal(signal.SIGTERM, _interrupt)
+        # What all children share is neither searched nor copied by their garbage collection.
+        gc.collect()
+        gc.freeze()
+        try:
+            return self._supervise()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            self._stop()
+            print("Stopped.", file=sys.stderr)
+
+    def _supervise(self) -> int:
+        while True:
+            if self._background is not None:
+                self._look_after(self._background)
+            if self._web is not None and self._may_serve():
+                self._look_after(self._web)
+                self._announce()
+            if self._cannot_begin():
+                return 2
+            waiting = [child.process.sentinel for child in self._children() if child.process is not None]
+            connection.wait(waiting, CHECK_S)
+
+    def _may_serve(self) -> bool:
+        """Nothing is served before the first index; a web server alone waits for nobody."""
+        return self._announced or self._background is None or self._builds.current_name() is not None
+
+    def _cannot_begin(self) -> bool:
+        """Whether the background process gave up before anything could be served."""
+        child = self._background
+        gave_up = child is not None and child.process is not None and child.process.exitcode == background.CANNOT_BEGIN
+        return gave_up and self._builds.current_name() is None
+
+    def _children(self) -> list[_Child]:
+        return [child for child in (self._web, self._background) if child is not None]
+
+    def _look_after(self, child: _Child) -> None:
+        """Start the child where it does not run; after a death only when its pause is over."""
+        now = time.monotonic()
+        if child.process is not None:
+            if child.process.is_alive() or child.process.exitcode == background.CANNOT_BEGIN:
+                return
+            child.pause_s = SHORTEST_PAUSE_S if now - child.started_at > WELL_AFTER_S else min(LONGEST_PAUSE_S, 2 * child.pause_s)
+            log.error("the %s process ended (%s); starting it again in %.1f s", child.name, child.process.exitcode, child.pause_s)
+            child.process, child.start_at = None, now + child.pause_s
+        if now >= child.start_at:
+            child.process = multiprocessing.get_context("fork").Process(target=_in_child, args=(child.target, os.getpid()), name=child.name)
+            child.process.start()
+            child.started_at = now
+
+    def _announce(self) -> None:
+        """Say once where the site is, and how to make the first account."""
+        if self._announced:
+            return
+        self._announced = True
+        host = "localhost" if self._settings.host in _ANY_HOST else self._settings.host
+        address = self._settings.base_url or f"http://{host}:{self._settings.port}"
+        print(f"\n  Listening on {address}/   (Ctrl-C stops it)\n", file=sys.stderr, flush=True)
+        if self._link:
+            link = f"{address.removesuffix(self._settings.path_prefix)}{self._link}"
+            print(f"  Make the first account, for the reports: {link}\n", file=sys.stderr, flush=True)
+
+    def _stop(self) -> None:
+        running = [child.process for child in self._children() if child.process is not None and child.process.is_alive()]
+        for process in running:
+            process.terminate()
+        until = time.monotonic() + STOP_S
+        for process in running:
+            with suppress(KeyboardInterrupt):
+                process.join(max(0.0, until - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+        if self._listener is not None:
+            self._listener.close()
+
+
+def _prepare(settings: Settings) -> str:
+    """Check what every process needs and bring the database up to date; returns the link for the first account, "" where there is one.
+
+    Raises SettingsError. Nothing is left open: connections do not survive a fork.
+    """
+    services = build_services(settings)
     try:
-        return _serve(settings, services, listener)
-    except KeyboardInterrupt:
-        return 0
+        if not settings.has_contact:
+            log.warning("no contact is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK")
+        return first_link(make_application(services))
     finally:
         services.end()
-        listener.close()
-        print("Stopped.", file=sys.stderr)
 
 
-def _serve(settings: Settings, services: Services, listener: socket.socket) -> int:
-    sys.setswitchinterval(SWITCH_SECONDS)
-    if isinstance(services.embedder, WarmingEmbedder):
-        services.embedder.start(lambda: _ready(services))
-    elif services.meaning == "off":
-        log.warning("search by meaning is off (KB_EMBEDDING_MODEL=off): only words are matched")
-    services.live.refresh()
-    if services.live.snapshot() is None and not _first_build(services):
-        return 2
-    if not settings.has_contact:
-        log.warning("no way to a person is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK")
-    if settings.watch:
-        services.start_watching()
-    services.start_following()
-    if not isinstance(services.embedder, WarmingEmbedder):
-        services.start_workers()
-    if settings.jobs:
-        services.start_post()
-    if settings.jobs and settings.analytics == "on":
-        services.start_jobs()
-    _serve_http(settings, services, listener)
-    return 0
+def _in_child(target: Callable[[], None], parent: int) -> None:
+    """Run in a process group of its own, so that Ctrl-C reaches the supervisor alone; end with the supervisor."""
+    os.setpgrp()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _end_with_parent()
+    if os.getppid() == parent:
+        target()
 
 
-def _ready(services: Services) -> None:
-    """The model is loaded. Only now do workers start: before, they would hold it up."""
-    log.info("search by meaning is ready")
-    services.start_workers()
-
-
-def _serve_http(settings: Settings, services: Services, listener: socket.socket) -> None:
-    from waitress import create_server
-
-    from kb_app import create_app
-    from kb_app.web.accounts import first_link
-
-    app = create_app(services)
-    server = create_server(app, sockets=[listener], threads=settings.threads, ident=None, clear_untrusted_proxy_headers=False)
-    host = "localhost" if settings.host in _EVERYWHERE else settings.host
-    address = settings.base_url or f"http://{host}:{settings.port}"
-    print(f"\n  Listening on {address}/   (Ctrl-C stops it)\n", file=sys.stderr, flush=True)
-    link = first_link(app)
-    if link:
-        print(f"  Make the first account, for the reports: {address.removesuffix(settings.path_prefix)}{link}\n", file=sys.stderr, flush=True)
-    server.run()
-
-
-def _first_build(services: Services) -> bool:
-    """Index before the first page is served; False where that cannot be done."""
-    print("Indexing the articles for the first time.", file=sys.stderr)
-    try:
-        report = services.rebuild(Bar())
-    except (IndexerError, SearchError) as error:
-        log.error("%s", error)
-        return False
-    services.accept(report)
-    return services.live.snapshot() is not None
+def _end_with_parent() -> None:
+    """Have the kernel send SIGTERM when the supervisor is killed (Linux); elsewhere the operator has to."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _listen(settings: Settings) -> socket.socket | None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from indexer.build import Paths, build
+from indexer.fix import replace_file
 from indexer.model import BuildReport
 from indexer.progress import Progress, quiet
 from indexer.trial import Trial, try_article
-from indexer.watch import watch
 from kb_app.accounts.store import UserStore
 from kb_app.analytics.gap_store import AskedCache, GapStore
 from kb_app.analytics.gaps import questions_of
@@ -29,54 +30,33 @@ from kb_app.db.engine import DatabaseError, migrate, open_database
 from kb_app.handoff.live import SupportFile
 from kb_app.handoff.support import without_file
 from kb_app.handoff.support_file import SupportError
-from kb_app.heap import release_free_memory
 from kb_app.live import LiveIndex
 from kb_app.people import People, make_people
 from kb_app.questions import CentredQuestions, IndexFinder
 from kb_app.settings import Settings, SettingsError
 from kb_app.weekly import last_due, receivers, send_digest, take_turn
 from search.bundle import Builds
-from search.loading import BUNDLED, load_embedder
+from search.loading import load_embedder
 from search.ports import Embedder
-from search.processors import SHARED, Parts, parts
 from search.warming import OffEmbedder, WarmingEmbedder
-from search.workers import Workers
 
 log = logging.getLogger("kb_app.services")
 # The operator's own calibration, in the data folder.
 CALIBRATION = "calibration.json"
-# Soon after a start, so that the overview is not empty; then now and again.
-FIRST_JOB_SECONDS, JOB_SECONDS = 20, 300
-# More would mostly hold their own copy of what they know in memory.
-MOST_WORKERS = 3
-# How soon a reply leaves.
-POST_SECONDS = 5
 Clock = Callable[[], datetime]
 ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
 
 
-def usual_workers(processors: int) -> int:
-    """How many search workers there are where nothing is set: half of the processors rank while the others compute questions' vectors."""
-    return min(MOST_WORKERS, processors // 2)
+@dataclass(frozen=True)
+class LastBuild:
+    """What the last build said, for the writer who just saved an article; ``trials`` are the tests of the articles that changed."""
+
+    report: BuildReport
+    trials: tuple[Trial, ...]
+    at: datetime
 
 
-def workers_wanted(settings: Settings) -> int:
-    """How many search workers the settings ask for."""
-    return settings.workers if settings.workers >= 0 else usual_workers(os.cpu_count() or 1)
-
-
-def processors_dealt(settings: Settings) -> Parts:
-    """Which processors do what; none are named where all share them. Another model brings threads of its own, which could not spread."""
-    return parts(workers_wanted(settings)) if settings.processors == "dealt" and settings.embedding_model in BUNDLED else SHARED
-
-
-@dataclass
-class WriterDesk:
-    """What the last build said, for the writer who just saved an article."""
-
-    report: BuildReport | None = None
-    trials: list[Trial] = field(default_factory=list)
-    at: datetime | None = None
+_LAST_BUILD: TypeAdapter[LastBuild] = TypeAdapter(LastBuild)
 
 
 @dataclass
@@ -87,8 +67,6 @@ class Services:
     embedder: ServingEmbedder
     live: LiveIndex
     clock: Clock
-    desk: WriterDesk
-    stop: threading.Event
     store: EventStore
     events: BackgroundWriter
     users: UserStore
@@ -97,8 +75,6 @@ class Services:
     redactions: tuple[re.Pattern[str], ...] = ()
     asked: AskedCache = field(default_factory=AskedCache)
     seen_spikes: Seen = field(default_factory=Seen)
-    workers: Workers | None = None
-    processors: Parts = SHARED
 
     @property
     def finder(self) -> IndexFinder:
@@ -150,12 +126,6 @@ class Services:
         send_digest(self.settings, gaps, now, receivers(self.users))
         return True
 
-    def start_jobs(self) -> threading.Thread:
-        """Work the figures out every few minutes, and forget what is too old, in a thread of its own."""
-        thread = threading.Thread(target=self._jobs, name="jobs", daemon=True)
-        thread.start()
-        return thread
-
     @property
     def meaning(self) -> str:
         """Whether search by meaning is "ready", "warming", "off" or "failed"."""
@@ -171,11 +141,9 @@ class Services:
     def accept(self, report: BuildReport) -> None:
         """Serve what was built and try the changed articles' own tests."""
         self.live.refresh()
-        self.desk.report, self.desk.at = report, self.clock()
-        if report.published:
-            self.desk.trials = self._try(report)
-        if report.embedded:
-            release_free_memory()
+        known = self.last_build()
+        trials = tuple(self._try(report)) if report.published else known.trials if known else ()
+        replace_file(self._last_build_file, _LAST_BUILD.dump_json(LastBuild(report, trials, self.clock())).decode())
         for problem in report.problems:
             log.warning("%s", problem)
         log.info(
@@ -189,73 +157,37 @@ class Services:
             },
         )
 
-    def start_workers(self) -> None:
-        """Start the processes that search beside this one, where the settings or the processors give reason to."""
-        count = workers_wanted(self.settings)
-        if count and not self.stop.is_set():
-            if self.processors.rest:
-                log.info(
-                    "while several ask, processors %s compute questions' vectors, %s rank and serve",
-                    sorted(self.processors.model),
-                    sorted(self.processors.rest),
-                )
-            self.workers = Workers(count, self.processors.rest)
-            self.workers.start()
-            self.live.share_with(self.workers)
+    @property
+    def _last_build_file(self) -> Path:
+        return self.settings.data / "last-build.json"
+
+    def last_build(self) -> LastBuild | None:
+        """What the last build of the background process said; None before the first."""
+        try:
+            return _LAST_BUILD.validate_json(self._last_build_file.read_bytes())
+        except (OSError, ValidationError):
+            return None
 
     def end(self) -> None:
-        """Stop what runs beside requests; what is still to be written is."""
-        self.stop.set()
-        if self.workers is not None:
-            self.workers.close()
+        """Write what was taken for the log, and close the database."""
         self.events.close()
+        self.store.engine.dispose()
 
-    def start_watching(self) -> threading.Thread:
-        """Rebuild at every save, in a thread of its own."""
-        thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-        thread.start()
-        return thread
+    def run_support(self) -> None:
+        """Send and fetch what is due about cases."""
+        self.people.run(int(self.clock().timestamp() * 1000))
 
-    def start_following(self) -> threading.Thread:
-        """Notice bundles that another process built."""
-        thread = threading.Thread(target=self.live.follow, args=(self.stop,), name="index-follower", daemon=True)
-        thread.start()
-        return thread
-
-    def start_post(self) -> threading.Thread:
-        """Send and fetch what is due about cases, every few seconds, in a thread of its own."""
-        thread = threading.Thread(target=self._post, name="post", daemon=True)
-        thread.start()
-        return thread
-
-    def _post(self) -> None:
-        while not self.stop.wait(POST_SECONDS):
-            try:
-                self.people.run(int(self.clock().timestamp() * 1000))
-            except Exception as error:  # nothing is lost: the next round tries again
-                log.error("cases could not be looked after (%s)", type(error).__name__)
-
-    def _jobs(self) -> None:
-        pause = FIRST_JOB_SECONDS
-        while not self.stop.wait(pause):
-            pause = JOB_SECONDS
-            try:
-                report = self.work_out()
-                self.work_out_gaps()
-                self.store.purge(int(self.clock().timestamp() * 1000) - self.settings.retention_days * DAY)
-                log.info("figures worked out", extra=vars(report))
-                self.current_spikes()
-                self.mail_digest()
-            except JobRunning:
-                continue
-            except Exception:  # the site goes on; the next run tries again
-                log.exception("the figures could not be worked out")
-
-    def _watch(self) -> None:
-        if isinstance(self.embedder, WarmingEmbedder):
-            while not self.stop.is_set() and not self.embedder.wait(0.2) and self.embedder.state == "warming":
-                continue
-        watch(self.settings.articles, self.rebuild, self.accept, self.stop)
+    def run_figures(self) -> None:
+        """Work the figures and gaps out, forget what is too old, mail the digest where it is due."""
+        try:
+            report = self.work_out()
+        except JobRunning:
+            return
+        self.work_out_gaps()
+        self.store.purge(int(self.clock().timestamp() * 1000) - self.settings.retention_days * DAY)
+        log.info("figures worked out", extra=vars(report))
+        self.current_spikes()
+        self.mail_digest()
 
     def _try(self, report: BuildReport) -> list[Trial]:
         snapshot = self.live.snapshot()
@@ -269,8 +201,7 @@ class Services:
 
 def build_services(settings: Settings, embedder: Embedder | None = None, clock: Clock | None = None, progress: Progress = quiet) -> Services:
     """Wire the site up; nothing heavy is loaded until it is needed."""
-    processors = processors_dealt(settings)
-    serving = embedder or make_embedder(settings, progress, processors)
+    serving = embedder or make_embedder(settings, progress)
     live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
     try:
         store = EventStore(open_database(settings.database))
@@ -287,13 +218,12 @@ def build_services(settings: Settings, embedder: Embedder | None = None, clock: 
         raise SettingsError(str(error)) from error
     users = UserStore(store.engine)
     people = make_people(settings, store, live, events, asked, redactions, support_file.current, lambda: receivers(users))
-    desk, stop = WriterDesk(), threading.Event()
-    return Services(settings, serving, live, asked, desk, stop, store, events, users, people, support_file, redactions, processors=processors)
+    return Services(settings, serving, live, asked, store, events, users, people, support_file, redactions)
 
 
-def make_embedder(settings: Settings, progress: Progress = quiet, processors: Parts = SHARED) -> ServingEmbedder:
+def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbedder:
     """The embedder that the settings name, not loaded yet."""
     if settings.embedding_model == "off":
         return OffEmbedder()
-    folder, dtype, threads = settings.data / "model", settings.embedding_dtype, settings.embedding_threads
-    return WarmingEmbedder(lambda: load_embedder(settings.embedding_model, folder, dtype, threads, progress, processors.model))
+    folder, threads = settings.data / "model", settings.embedding_threads
+    return WarmingEmbedder(lambda: load_embedder(settings.embedding_model, folder, threads, progress))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -23,6 +25,15 @@ _COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
 SECRETS = frozenset({"secret_key", "database_url", "smtp_url", "imap_url", "desk_secrets", "oidc_client_secret"})
 
 
+# Old names that are read for one more version, and names that have no effect any more with what to use instead.
+RENAMED = {"threads": "http_threads", "jobs": "background_jobs"}
+REMOVED = {
+    "workers": "set KB_WEB_PROCESSES instead",
+    "processors": "the system places the processes",
+    "embedding_dtype": "the bundled model embeds with 8-bit weights, other models with what the processor computes in",
+}
+
+
 class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names it and what it should be."""
 
@@ -35,20 +46,11 @@ class Settings(BaseSettings):
     articles: Path = Field(Path("articles"), description="The articles folder.")
     data: Path = Field(Path("var"), description="Where the index, the model and the secret key are kept.")
     embedding_model: str = Field("", description="A sentence-transformers id or folder, `off`, or empty for the bundled model.")
-    embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Number format of sentence-transformers, which then embeds in bulk; `auto` leaves that to the faster graph."
-    )
-    embedding_threads: int = Field(0, ge=0, le=256, description="Threads for the model; 0 is one a core, four at most. Where several people ask, half of them.")
+    embedding_threads: int = Field(0, ge=0, le=256, description="Threads that embed articles while an index is built; 0 is one a core, four at most.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    threads: int = Field(8, ge=1, le=256, description="Requests served at the same time.")
-    workers: int = Field(
-        -1, ge=-1, le=16, description="Processes beside the serving one that rank and show results; -1 is one for each two processors, three at most."
-    )
-    processors: Literal["dealt", "shared"] = Field(
-        "dealt",
-        description="`dealt`: while several ask, half of the processors compute questions' vectors, the others rank and serve; `shared`: the system decides.",
-    )
+    web_processes: int | None = Field(None, ge=0, le=64, description="Web processes; empty is one a processor, 0 runs the background process alone.")
+    http_threads: int = Field(4, ge=1, le=256, description="Requests that each web process answers at the same time.")
     base_url: str = Field("", description="Public address of the site, with its path if it has one, e.g. https://example.com/help.")
     proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers are trusted.")
     secret_key: str = Field("", description="Signs cookies; made and kept in the data folder when empty.", repr=False)
@@ -89,7 +91,7 @@ class Settings(BaseSettings):
     imap_url: str = Field("", description="The help address's mailbox, to make cases of mails: imaps://user:password@host/INBOX.", repr=False)
     case_days: int = Field(730, ge=30, le=3650, description="Days after which cases that are closed are removed, with all that was said.")
     link_days: int = Field(180, ge=1, le=3650, description="Days for which a customer's secret link to a case is valid.")
-    jobs: bool = Field(True, description="Work the figures out in this process, every five minutes.")
+    background_jobs: bool = Field(True, description="Work the figures out, and send and fetch mail, in the background process.")
     session_hours: int = Field(12, ge=1, le=720, description="Hours after which somebody who is signed in must sign in again.")
     smtp_url: str = Field("", description="Mail server for digests and password resets: smtp://user:password@host:587 or smtps://...", repr=False)
     mail_from: str = Field("", description="Sender of mails; contact_mail when empty.")
@@ -98,6 +100,11 @@ class Settings(BaseSettings):
     oidc_client_secret: str = Field("", description="OpenID Connect: its secret.", repr=False)
     log_format: Literal["json", "text"] = Field("text", description="Form of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe log lines to write.")
+
+    @field_validator("web_processes", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("languages", mode="before")
     @classmethod
@@ -218,6 +225,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def web_process_count(self) -> int:
+        """How many web processes there are: the number set, or one a processor."""
+        return self.web_processes if self.web_processes is not None else os.cpu_count() or 1
+
+    @property
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
         return ZoneInfo(self.timezone)
@@ -279,11 +291,36 @@ class Settings(BaseSettings):
 
 def load_settings(**given: object) -> Settings:
     """Settings from the environment, overridden by what is given; raises SettingsError naming each bad one."""
+    for old, new in RENAMED.items():
+        if old in _environment() and new not in _environment():
+            given.setdefault(new, _environment()[old])
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [_explain(entry["loc"][0], entry["msg"], entry.get("input")) for entry in error.errors()]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _environment() -> dict[str, str]:
+    """What is set, by the setting's name in small letters."""
+    return {name[len("KB_") :].lower(): value for name, value in os.environ.items() if name.upper().startswith("KB_")}
+
+
+def settings_warnings() -> list[str]:
+    """What is wrong with the names that are set: old, without effect, or unknown; an unknown one with the nearest that is known."""
+    return [warning for name in sorted(_environment()) if (warning := _warning(name))]
+
+
+def _warning(name: str) -> str:
+    shown = f"KB_{name.upper()}"
+    if name in Settings.model_fields:
+        return ""
+    if name in RENAMED:
+        return f"{shown} is now KB_{RENAMED[name].upper()}; the old name is read in this version for the last time."
+    if name in REMOVED:
+        return f"{shown} has no effect any more: {REMOVED[name]}."
+    nearest = get_close_matches(name, Settings.model_fields, n=1)
+    return f"{shown} is not a setting." + (f" Did you mean KB_{nearest[0].upper()}?" if nearest else " See docs/operating.md for all settings.")
 
 
 def _explain(name: object, message: str, value: object) -> str:

@@ -102,6 +102,6 @@ def for_model(calibration: Calibration, fingerprint: str, path: str) -> Calibrat
     if calibration.model != fingerprint:
         raise CalibrationError(
             f"{path} was fitted to another embedding model ({calibration.model}; this one is {fingerprint}). "
-            "Fit it again: flask --app kb_app kb calibrate FILE.jsonl, or remove it to use the one that is shipped."
+            "Fit it again: kb calibrate FILE.jsonl, or remove it to use the one that is shipped."
         )
     return calibration

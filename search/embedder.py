@@ -28,8 +28,7 @@ class SentenceTransformerEmbedder:
 
     def __init__(self, model: str, dtype: str = "auto", prefixes: dict[Kind, str] | None = None, threads: int = 0) -> None:
         self._lock = threading.Lock()
-        self.dtype = dtype
-        self._model = _load(model, self, threads)
+        self._model, self.dtype = _load(model, dtype, threads)
         prompts = dict(self._model.prompts or {})
         self.prefixes: dict[Kind, str] = {
             "query": prompts.get("query", ""),
@@ -83,7 +82,8 @@ def unit(vectors: Vector) -> Vector:
     return scaled
 
 
-def _load(model: str, owner: SentenceTransformerEmbedder, threads: int) -> Any:
+def _load(model: str, dtype: str, threads: int) -> tuple[Any, str]:
+    """The model, and the number format that it computes in."""
     import torch
     import transformers
     from sentence_transformers import SentenceTransformer
@@ -92,17 +92,17 @@ def _load(model: str, owner: SentenceTransformerEmbedder, threads: int) -> Any:
     transformers.utils.logging.disable_progress_bar()
     if threads:
         torch.set_num_threads(threads)
-    if owner.dtype == "auto":
+    if dtype == "auto":
         able = torch.cpu.get_capabilities()
-        owner.dtype = "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
+        dtype = "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
     local = Path(model).is_dir()
     if local and not (Path(model) / "modules.json").is_file():
         raise ModelError(f"KB_EMBEDDING_MODEL={model} is a folder without modules.json: not a sentence-transformers model.")
-    settings: dict[str, Any] = {"dtype": owner.dtype}
+    settings: dict[str, Any] = {"dtype": dtype}
     if local and (Path(model) / SEAL).is_file():
         settings["add_pooling_layer"] = False
     try:
-        return SentenceTransformer(model, device="cpu", local_files_only=local, model_kwargs=settings).eval()
+        return SentenceTransformer(model, device="cpu", local_files_only=local, model_kwargs=settings).eval(), dtype
     except Exception as error:
         raise ModelError(f"The embedding model {model} cannot be loaded: {error}") from error
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Never
 
 import numpy as np
 
@@ -22,26 +18,22 @@ from search.asking import Ready
 from search.centring import ANY, centre_one
 from search.columns import Columns, Mask
 from search.corpus import Corpus
-from search.errors import EmbedderUnavailable, ModelError, WorkerLost
-from search.findings import Finder, Findings, FoundAnswer, FoundHit, Sought, results_of
+from search.errors import EmbedderUnavailable, ModelError
 from search.folding import fold
 from search.language import detect
 from search.marking import spans
-from search.model import Document, Filters, Query, Results
+from search.model import Answer, Document, Filters, Hit, Query, Results
 from search.ports import Comparison, Embedder, Rows, Vector
 from search.ranking import Question, Ranker, Ranking
 from search.scripts import has_letters
 from search.showing import Shown
 from search.text import analyser
-from search.turns import Turns
 
 log = logging.getLogger("search.engine")
 # A single letter may find articles, but is no question that could be known to be answered.
 UNSURE = 0.3
 # Passages of one article that are looked at for the one to show.
 SHOWN_PASSAGES = 64
-# Answers that are remembered: the most asked questions are asked again and again.
-REMEMBERED = 512
 # A question is suggested by meaning from this centred cosine on; unrelated ones are at 0.
 SUGGESTED_NEAR = 0.5
 MEANING_ARMS = frozenset({"passage", "question"})
@@ -85,14 +77,6 @@ class Engine:
         self._langs = sorted(corpus.impacts)
         self._columns = Columns(corpus.documents)
         self._ranker = Ranker(corpus, self._columns)
-        self._remembered: OrderedDict[tuple[Query, int], Results] = OrderedDict()
-        self._remembering = threading.Lock()
-        # Who asked first is answered first: further searches would only take the processors from those that began before. With
-        # eight visitors the slowest twentieth then waits a tenth less, and the mean is no longer. Four more than there are
-        # processors, so that some wait for the model and some for their ranking whenever these are free.
-        processors = max(2, os.cpu_count() or 1)
-        self._at_work: Turns[Never] = Turns(alone=processors + 4)
-        self.turns: Turns[Finder] = Turns(alone=processors)
 
     @property
     def version(self) -> str:
@@ -110,17 +94,7 @@ class Engine:
     def search(self, query: Query) -> Results:
         """Rank the articles that answer a query. Never raises for what a visitor typed."""
         started = time.perf_counter()
-        now = query.now or datetime.now(UTC)
-        # What may be seen changes only when an article begins or ends to be shown.
-        key = (replace(query, now=None), self._columns.epoch(now))
-        with self._remembering:
-            results = self._remembered.get(key)
-            if results is not None:
-                self._remembered.move_to_end(key)
-        if results is None:
-            results = self._search(replace(query, now=now))
-            if not results.degraded or results.degraded == "off":
-                self._remember(key, results)
+        results = self._search(replace(query, now=query.now or datetime.now(UTC)))
         return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
 
     def signs(self, query: Query) -> Signs | None:
@@ -128,62 +102,44 @@ class Engine:
         parsed = syntax.parse(query.text, query.filters)
         if _problem(parsed.plain):
             return None
-        ranked = self._rank(Sought(query, *self._vector_for(query, parsed)), parsed)
+        ranked = self._rank(query, parsed)
         return self._signs(ranked) if len(ranked.ranking.order) else None
+
+    def visibility_epoch(self, now: datetime) -> int:
+        """How many times before ``now`` an article began or ended to be shown: results stay the same within one epoch."""
+        return self._columns.epoch(now)
 
     def _search(self, query: Query) -> Results:
         parsed = syntax.parse(query.text, query.filters)
         problem = _problem(parsed.plain)
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
-        with self._at_work.one():
-            sought = Sought(query, *self._vector_for(query, parsed), alone=self._at_work.only_one)
-            with self.turns.one() as worker:
-                findings = (self._elsewhere(worker, sought) if worker else None) or self.find(sought)
-        return results_of(findings, self.corpus)
-
-    def _elsewhere(self, worker: Finder, sought: Sought) -> Findings | None:
-        """What a worker finds; None where it could not."""
-        try:
-            return worker.find(sought)
-        except WorkerLost as lost:
-            log.warning("a search worker is lost: %s; searches go on without it", lost)
-            self.turns.lose(worker)
-            return None
-
-    def find(self, sought: Sought) -> Findings:
-        """Everything of a search but the question's vector: ranking, verdict and what to show."""
-        query = sought.query
-        parsed = syntax.parse(query.text, query.filters)
-        ranked = self._rank(sought, parsed)
+        ranked = self._rank(query, parsed)
         asked, ranking = ranked.asked, ranked.ranking
-        chance = self.calibration.probability(self._signs(ranked)) if len(ranking.order) else 0.0
-        chance = chance if _says_something(asked) else min(chance, UNSURE)
+        chance = self._probability(ranked)
         verdict = self.calibration.verdict(chance)
         places = ranking.order[query.offset : query.offset + query.limit]
         hits = tuple(self._hit(ranked, place, arms) for place, arms in zip(places.tolist(), ranking.arms(places), strict=True))
-        return Findings(
+        relevant = ranking.documents[ranking.relevant()].tolist()
+        return Results(
             hits=hits,
-            relevant=tuple(ranking.documents[ranking.relevant()].tolist()),
+            total=len(relevant),
+            relevant=tuple(map(self.corpus.ids.__getitem__, relevant)),
             verdict=verdict,
             probability=round(chance, 6),
             answer=self._answer(asked, hits[0]) if verdict == "strict" and hits and not query.offset else None,
             lang=asked.lang,
             suggestions=self._spelling(asked),
+            index_version=self.version,
             degraded=ranked.degraded,
         )
 
-    def _remember(self, key: tuple[Query, int], results: Results) -> None:
-        with self._remembering:
-            self._remembered[key] = results
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
-
-    def _rank(self, sought: Sought, parsed: syntax.Parsed) -> _Ranked:
-        asked = self._prepare(sought.query, parsed)
+    def _rank(self, query: Query, parsed: syntax.Parsed) -> _Ranked:
+        vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
+        asked = self._prepare(query, parsed)
         tokens = {lang: ready.asked for lang, ready in asked.ready.items()}
-        ranking = self._ranker.rank(Question(tokens, sought.vector, asked.allowed, asked.langs, sought.query.arms, sought.alone))
-        return _Ranked(asked, ranking, sought.degraded)
+        ranking = self._ranker.rank(Question(tokens, vector, asked.allowed, asked.langs, query.arms))
+        return _Ranked(asked, ranking, degraded)
 
     def document(self, article_id: str) -> Document:
         """What is known of an article of the index."""
@@ -256,9 +212,6 @@ class Engine:
                     mask[self._columns.rows[name]] = True
         return mask
 
-    def _vector_for(self, query: Query, parsed: syntax.Parsed) -> tuple[Vector | None, str]:
-        return self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
-
     def _vector(self, plain: str) -> tuple[Vector | None, str]:
         """The query's vector, or None and why there is none."""
         meaning = self.corpus.meaning
@@ -277,6 +230,11 @@ class Engine:
         return vector, ""
 
     # --- judging and showing -------------------------------------------------------------------------------------
+
+    def _probability(self, ranked: _Ranked) -> float:
+        """How likely the first hit answers, 0 to 1; at most UNSURE where hardly anything was asked."""
+        chance = self.calibration.probability(self._signs(ranked)) if len(ranked.ranking.order) else 0.0
+        return chance if _says_something(ranked.asked) else min(chance, UNSURE)
 
     def _signs(self, ranked: _Ranked) -> Signs:
         """The signs of the first hit; there must be one."""
@@ -300,28 +258,31 @@ class Engine:
         impacts, ready = self.corpus.impacts[lang], asked.ready[lang]
         return max((named_in(impacts, ready.asked, set(forms)) for forms in self.corpus.named(row)), default=0.0)
 
-    def _hit(self, ranked: _Ranked, place: int, arms: dict[str, tuple[int, float]]) -> FoundHit:
+    def _hit(self, ranked: _Ranked, place: int, arms: dict[str, tuple[int, float]]) -> Hit:
         asked, ranking = ranked.asked, ranked.ranking
         row = int(ranking.documents[place])
         document = self.corpus.documents[row]
         score = round(float(ranking.scores[place]), 4)
         if not asked.query.show:
-            return FoundHit(row, None, score, arms)
+            return Hit(document.id, document, None, score, arms)
         shown = asked.ready[document.lang].shown
-        best = self._best_passage(row, shown, ranking.passages)
-        window, marks = showing.snippet_of(self.corpus.passage(best), shown) if best is not None else ((0, 0), ())
         title_spans = tuple(spans(document.lang, document.title, shown.words, shown.grams))
-        return FoundHit(row, best, score, arms, window, marks, title_spans)
+        best = self._best_passage(row, shown, ranking.passages)
+        if best is None:
+            return Hit(document.id, document, None, score, arms, title_spans=title_spans)
+        passage = self.corpus.passage(best)
+        window, marks = showing.snippet_of(passage, shown)
+        return Hit(document.id, document, passage, score, arms, passage.text[slice(*window)], marks, title_spans)
 
-    def _answer(self, asked: _Asked, hit: FoundHit) -> FoundAnswer | None:
+    def _answer(self, asked: _Asked, hit: Hit) -> Answer | None:
         """The sentence or step of the first hit that answers, as the writer wrote it."""
-        if hit.passage is None:
+        passage = hit.passage
+        if passage is None:
             return None
-        passage = self.corpus.passage(hit.passage)
-        shown = asked.ready[self.corpus.documents[hit.document].lang].shown
+        shown = asked.ready[hit.document.lang].shown
         start, end = showing.answer_window(passage, shown)
         marks = tuple(spans(passage.lang, passage.text, shown.words, shown.grams, (start, end)))
-        return FoundAnswer((start, end), marks) if end > start else None
+        return Answer(hit.article_id, passage, passage.text[start:end], marks) if end > start else None
 
     def _best_passage(self, row: int, shown: Shown, near: Comparison | None) -> int | None:
         """The row of the document's passage to show; None where it has none."""

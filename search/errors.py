@@ -30,7 +30,3 @@ class BuildInProgress(SearchError):
 
 class CalibrationError(SearchError):
     """A calibration file cannot be used: damaged, or of another model or version."""
-
-
-class WorkerLost(SearchError):
-    """A worker process has ended or does not answer."""

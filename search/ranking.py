@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,33 +16,25 @@ from search.fusion import Evidence
 from search.model import ARMS
 from search.owned import Owned, starts_of
 from search.ports import Comparison, Rows, Vector
-from search.processors import keep_to, usual
 from search.second_look import SecondLook
 
 # How many documents or rows each arm may propose. MAP over 100 needs more than a page.
 CANDIDATES = 200
 # Hits below this share of the first one's score are not counted among the results that a page offers.
 RELEVANT_SHARE = 0.35
-# With so many rows of each, passages and questions are compared side by side for who asks alone: a millisecond less among 50,000.
-SIDE_BY_SIDE = 20_000
-_BOTH = frozenset({"passage", "question"})
 # More than two cosines can lie apart, on any model's scale.
 APART = 1000.0
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is ranked for: the tokens by language, the vector if there is one, who may be found, languages preferred.
-
-    ``alone``: nobody else asks, so that a second processor may help.
-    """
+    """What is ranked for: the tokens by language, the vector if there is one, who may be found, languages preferred."""
 
     tokens: Mapping[str, Asked]
     vector: Vector | None
     allowed: Mask
     langs: Sequence[str]
     arms: frozenset[str] = frozenset(ARMS)
-    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,8 +82,6 @@ class Ranker:
         self._documents = len(corpus.documents)
         self._passages = Owned(corpus.passage_documents, self._documents)
         self._questions = Owned(corpus.meaning.question_documents, self._documents) if corpus.meaning is not None else None
-        # On any processor, though who asks may keep to some.
-        self._beside = ThreadPoolExecutor(1, "compare", keep_to, (usual(),))
         self._second_look = SecondLook(corpus, self._passages, self._questions) if self._questions is not None else None
 
     def passages_of(self, row: int) -> Rows:
@@ -125,9 +114,6 @@ class Ranker:
         if question.vector is None or meaning is None:
             return None, None
         centred = centre_one(question.vector, question.langs[0] if question.langs else ANY, meaning.centres)
-        if question.alone and question.arms >= _BOTH and min(len(meaning.passages), len(meaning.questions)) >= SIDE_BY_SIDE:
-            questions = self._beside.submit(meaning.questions.compare, centred)
-            return meaning.passages.compare(question.vector), questions.result()
         passages = meaning.passages.compare(question.vector) if "passage" in question.arms else None
         return passages, meaning.questions.compare(centred) if "question" in question.arms else None
 

@@ -43,12 +43,6 @@ def comparable_sentences(text: str) -> tuple[str, ...]:
     return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
 
 
-def remember(text: str) -> None:
-    """Work out what is remembered of a text before it is asked for."""
-    comparable_sentences(text)
-    _is_wide(text)
-
-
 def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     """The stretch to show: whole sentences from the one with most pieces on, as many as fit ``share`` times the usual width."""
     sentences = _sentences(text)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+
+from cachetools import LRUCache
 
 from search.errors import EmbedderUnavailable
 from search.ports import Embedder, Encode, Kind, Vector, in_bulk
@@ -37,7 +38,7 @@ class WarmingEmbedder:
         self._load = load
         self._inner: Embedder | None = None
         self._settled = threading.Event()
-        self._cache: OrderedDict[str, Vector] = OrderedDict()
+        self._cache: LRUCache[str, Vector] = LRUCache(QUERY_CACHE)
         self._cache_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.state = "warming"
@@ -70,14 +71,11 @@ class WarmingEmbedder:
             return inner.encode(texts, kind)
         with self._cache_lock:
             cached = self._cache.get(texts[0])
-            if cached is not None:
-                self._cache.move_to_end(texts[0])
-                return cached
+        if cached is not None:
+            return cached
         vector = inner.encode(texts, kind)
         with self._cache_lock:
             self._cache[texts[0]] = vector
-            while len(self._cache) > QUERY_CACHE:
-                self._cache.popitem(last=False)
         return vector
 
     @contextmanager

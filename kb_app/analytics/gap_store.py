@@ -24,7 +24,7 @@ WINDOW = 90 * DAY
 CLOSES_AT, AMONG = 0.9, 3
 MOST_REPLAYED = 200
 # So long what was read from the log serves pages; every run of the job reads it anew.
-FRESH = 10 * MINUTE
+FRESH = 5 * MINUTE
 
 
 @dataclass(frozen=True)

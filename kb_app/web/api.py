@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -44,8 +43,8 @@ def search() -> Response:
         audiences=audiences(),
     )
     served = snapshot()
-    results = served.engine.search(query)
-    query_id = str(uuid.uuid4())
+    results = served.search(query)
+    query_id = recording.new_query_id(results)
     if not query.offset:
         recording.record_query(query_id, query.text, results, ui, dict(vars(query.filters)), channel="api", origin="api")
     return jsonify(

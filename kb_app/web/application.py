@@ -29,9 +29,7 @@ from kb_app.web import (
     notices,
     pages,
     presenting,
-    quick,
     reach,
-    recording,
     requestlog,
     security,
     tickets,
@@ -49,8 +47,8 @@ class InterfaceLanguage(BaseConverter):
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def make_application(services: Services | None = None) -> Flask:
-    """Wire blueprints, languages, headers and limits together."""
+def make_application(services: Services | None = None, processes: int = 1) -> Flask:
+    """Wire blueprints, languages, headers and limits together; ``processes`` like this one share the rate limits."""
     services = services or build_services(load_settings())
     settings = services.settings
     app = Flask("kb_app", root_path=str(ROOT / "kb_app"), template_folder=str(ROOT / "templates"), static_url_path="/static")
@@ -65,7 +63,7 @@ def make_application(services: Services | None = None) -> Flask:
         app.config["TRUSTED_HOSTS"] = [urlsplit(settings.base_url).hostname, "localhost", "127.0.0.1", "[::1]"]
     app.url_map.converters["ui"] = InterfaceLanguage
     app.extensions["kb_services"] = services
-    quick.set_up(app)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     i18n.set_up(app, settings)
     presenting.set_up(app, settings)
     security.set_up(app, settings)
@@ -73,10 +71,9 @@ def make_application(services: Services | None = None) -> Flask:
     errors.set_up(app)
     accounts.set_up(app, settings)
     visitor.set_up(app)
-    recording.set_up(app)
     reach.set_up(app)
     notices.set_up(app)
     for part in (health, assets, api, events, feedback, contact, cases, accounts, desk, inbox, notices, gaps, tickets, hooks, writer, pages):
         app.register_blueprint(part.blueprint)
-    limits.set_up(app, settings)
+    limits.set_up(app, settings, processes)
     return app

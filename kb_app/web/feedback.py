@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -9,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
 from kb_app.analytics.privacy import LONGEST
+from kb_app.analytics.writer import PAUSE_S
 from kb_app.web import recording
 from kb_app.web.addresses import find_article, language_of_address
 from kb_app.web.context import services, snapshot
@@ -68,6 +70,8 @@ def choose(ui: str) -> BaseResponse:
     client = request.cookies.get(CLIENT, "")
     if choice in ("no", "erase") and client:
         services().events.flush(2)
+        # Other web processes write what they hold within a pause of theirs.
+        time.sleep(2 * PAUSE_S)
         services().store.erase(client)
     if choice != "erase":
         response.set_cookie(CONSENT, choice, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure)

@@ -19,15 +19,13 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """An index is served; 503 while there is none.
 
-    ``meaning`` says whether search by meaning works yet, ``vectors`` how they are compared, ``workers`` how many processes search besides.
+    ``meaning`` says whether search by meaning works yet, ``vectors`` how they are compared.
     """
     current = services().live.current()
-    workers = services().workers
     state = {
         "status": "ready" if current else "no index",
         "index": current.version if current else None,
         "meaning": services().meaning,
         "vectors": current.engine.ways if current else {},
-        "workers": len(workers.processes()) if workers else 0,
     }
     return jsonify(state), 200 if current else 503

@@ -1,10 +1,11 @@
-"""How often one address may search. Counted in memory; nothing is stored."""
+"""How often one address may search, send and sign in. Counted in the memory of each web process; nothing is stored."""
 
 from __future__ import annotations
 
 from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits import parse
 
 from kb_app.settings import Settings
 
@@ -17,6 +18,8 @@ WRITTEN = ("contact.send", "cases.add", "notices.subscribe")
 WRITTEN_LIMIT = "40 per hour"
 SIGN_IN_LIMIT = "10 per 15 minutes"
 RESET_LIMIT = "5 per hour"
+# A process never allows less than this, however many share a limit: who mistypes a password tries again.
+LEAST_SHARE = 3
 
 
 def _account() -> str:
@@ -24,22 +27,32 @@ def _account() -> str:
     return f"account:{request.form.get('mail', '').strip().casefold()[:200]}"
 
 
-def set_up(app: Flask, settings: Settings) -> None:
-    """Limit the routes that search."""
+def share_of(limit: str, processes: int) -> str:
+    """A process's part of a limit: "600 per minute" among 4 processes is "150 per 1 minute"."""
+    whole = parse(limit)
+    share = max(-(-whole.amount // processes), min(whole.amount, LEAST_SHARE))
+    return f"{share} per {whole.multiples} {whole.GRANULARITY.name}"
+
+
+def set_up(app: Flask, settings: Settings, processes: int = 1) -> None:
+    """Limit the routes that search, send and sign in; each of so many processes allows its part."""
     if settings.rate_limit == "off":
         return
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
-    shared = limiter.shared_limit(settings.rate_limit, scope="search")
+    shared = limiter.shared_limit(share_of(settings.rate_limit, processes), scope="search")
     for name in LIMITED:
         app.view_functions[name] = shared(app.view_functions[name])
     # Of one address, and of one account from wherever it is tried: only what was refused counts.
-    refused = limiter.limit(SIGN_IN_LIMIT, methods=["POST"], deduct_when=lambda response: response.status_code == 401)
-    by_account = limiter.limit(SIGN_IN_LIMIT, key_func=_account, methods=["POST"], deduct_when=lambda response: response.status_code == 401)
+    sign_ins = share_of(SIGN_IN_LIMIT, processes)
+    refused = limiter.limit(sign_ins, methods=["POST"], deduct_when=lambda response: response.status_code == 401)
+    by_account = limiter.limit(
+        share_of(SIGN_IN_LIMIT, processes), key_func=_account, methods=["POST"], deduct_when=lambda response: response.status_code == 401
+    )
     app.view_functions["accounts.sign_in"] = refused(by_account(app.view_functions["accounts.sign_in"]))
-    app.view_functions["accounts.reset"] = limiter.limit(RESET_LIMIT, methods=["POST"])(app.view_functions["accounts.reset"])
-    sent = limiter.shared_limit(SENT_LIMIT, scope="sent")
+    app.view_functions["accounts.reset"] = limiter.limit(share_of(RESET_LIMIT, processes), methods=["POST"])(app.view_functions["accounts.reset"])
+    sent = limiter.shared_limit(share_of(SENT_LIMIT, processes), scope="sent")
     for name in SENT:
         app.view_functions[name] = sent(app.view_functions[name])
-    written = limiter.shared_limit(WRITTEN_LIMIT, scope="written", methods=["POST"])
+    written = limiter.shared_limit(share_of(WRITTEN_LIMIT, processes), scope="written", methods=["POST"])
     for name in WRITTEN:
         app.view_functions[name] = written(app.view_functions[name])

@@ -138,9 +138,9 @@ def _record_reading(card: Card, ui: str) -> str:
     query_id = recording.given_query_id()
     typed = request.args.get("typed", "").strip()[:200]
     if typed and not query_id:
-        query_id = str(uuid.uuid4())
         picked = Hit(card.id, snapshot().engine.document(card.id), None, 1.0, {})
         results = Results(hits=(picked,), verdict="strict", probability=1.0, index_version=snapshot().version, lang=ui)
+        query_id = recording.new_query_id(results)
         recording.record_query(query_id, typed, results, ui, {}, channel="suggest", origin="suggestion")
     if request.args.get("said"):
         return query_id

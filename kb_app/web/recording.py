@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+import secrets
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from kb_app.analytics import model as m
@@ -19,32 +19,22 @@ from kb_app.web.visitor import visitor
 from search.model import Results
 
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
-# Ids given out lately: their searches may not be in the database yet.
-REMEMBERED = 20_000
 LONGEST_HITS = 20
 
 
-class IssuedIds:
-    """The newest query ids, so that actions on them are known without asking the database."""
+def new_query_id(results: Results) -> str:
+    """An id for a search; where it is recorded one that every web process knows as ours (see ``known``).
 
-    def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-        self._lock = Lock()
-
-    def add(self, query_id: str) -> None:
-        """Remember one."""
-        with self._lock:
-            self._ids[query_id] = None
-            while len(self._ids) > REMEMBERED:
-                self._ids.popitem(last=False)
-
-    def __contains__(self, query_id: str) -> bool:
-        return query_id in self._ids
+    Half of it is random, the other half signs that, so that actions on a search are known before it is in the database.
+    """
+    return _signed(secrets.token_bytes(8)) if visitor().recorded and not results.problem else str(uuid.uuid4())
 
 
-def set_up(app: Flask) -> None:
-    """One memory of ids an application."""
-    app.extensions["kb_issued"] = IssuedIds()
+def _signed(head: bytes) -> str:
+    key = str(current_app.secret_key).encode()
+    # The version's bits stand in the first half: they are set before it is signed.
+    head = uuid.UUID(bytes=head + bytes(8), version=4).bytes[:8]
+    return str(uuid.UUID(bytes=head + hmac.digest(key, b"query id" + head, "sha256")[:8], version=4))
 
 
 def moment() -> int:
@@ -58,7 +48,6 @@ def record_query(query_id: str, text: str, results: Results, lang: str, filters:
     if not who.recorded or results.problem:
         return
     g.recognise = True
-    _issued().add(query_id)
     hits = results.hits[:LONGEST_HITS]
     services().events.put(
         m.QueryEvent(
@@ -138,7 +127,7 @@ def known(query_id: str) -> bool:
     """Whether a query id is one of ours: forged ones join nothing."""
     if not UUID.match(query_id):
         return False
-    if query_id in _issued():
+    if hmac.compare_digest(_signed(uuid.UUID(query_id).bytes[:8]), query_id):
         return True
     try:
         return services().store.query(query_id) is not None
@@ -161,8 +150,3 @@ def given_position() -> int | None:
     """The position in the address, from 1."""
     value = request.args.get("at", "")
     return int(value) if value.isascii() and value.isdigit() and 0 < int(value[:5]) <= 1_000 else None
-
-
-def _issued() -> IssuedIds:
-    issued: IssuedIds = current_app.extensions["kb_issued"]
-    return issued

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kb_app.web.context import audiences, now, snapshot
+from kb_app.web.recording import new_query_id
 from search.model import Filters, Query, Results
 
 PAGE_SIZE = 10
@@ -77,15 +77,15 @@ class Found:
 def ask(text: str, lang: str, limit: int) -> Results | None:
     """What a message asks: its first words searched for this visitor; None where there is nothing to search for."""
     words = " ".join(text.split())[:LONGEST_ASKED]
-    results = snapshot().engine.search(Query(words, lang, limit, audiences=audiences(), now=now())) if words else None
+    results = snapshot().search(Query(words, lang, limit, audiences=audiences(), now=now())) if words else None
     return None if results is None or results.problem else results
 
 
 def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
     """Ask the engine for one page of results; ``before`` is the id of the search whose next page it is."""
-    engine, library = snapshot().engine, snapshot().library
+    library = snapshot().library
     offset = (form.page - 1) * PAGE_SIZE
-    results = engine.search(Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now()))
+    results = snapshot().search(Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now()))
     if results.verdict == "none" and not results.problem:
         shown = results.hits[:NEAREST] if form.page == 1 else ()
         results = replace(results, hits=shown, total=min(results.total, NEAREST), relevant=results.relevant[:NEAREST])
@@ -95,7 +95,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
     cards = [library.cards[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
     return Found(
-        query_id=before or str(uuid.uuid4()),
+        query_id=before or new_query_id(results),
         first=not before,
         results=results,
         pages=min(pages, MAX_PAGE),

@@ -17,8 +17,9 @@ def panel() -> str:
     if not writer_present(current.settings):
         abort(404)
     snapshot = current.live.current()
-    report = current.desk.report
+    last = current.last_build()
+    report = last.report if last else None
     changed = report.changed if report else ()
     cards = [snapshot.library.cards[name] for name in changed if name in snapshot.library.cards] if snapshot else []
     hidden = [card for card in cards if not card.visible(now(), PUBLIC)]
-    return render_template("writer/panel.html", desk=current.desk, report=report, hidden=hidden, changed_paths={card.path for card in cards})
+    return render_template("writer/panel.html", last=last, report=report, hidden=hidden, changed_paths={card.path for card in cards})

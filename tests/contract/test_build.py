@@ -21,12 +21,11 @@ from search.bundle import Builds, checksum
 from search.centring import centre_one
 from search.engine import Engine
 from search.errors import BuildInProgress, BundleError
-from search.heap import giving_way
 from search.memory import HashEmbedder
 from search.model import Query
 from search.store import DocumentTokens
 from search.warming import OffEmbedder
-from tests.support import NOW, PUBLIC, build_folder, open_engine, write_article
+from tests.support import NOW, PUBLIC, build_folder, open_engine, threads_take_turns, write_article
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -199,7 +198,7 @@ def test_old_builds_are_pruned_and_linked_files_untouched(folder: Path, data: Pa
 def test_tokens_and_vectors_are_remembered_at_the_same_time(tmp_path: Path) -> None:
     cache, texts = BuildCache(tmp_path / "cache.sqlite"), [f"配送の案内 {number}" for number in range(20_000)]
     quick = SimpleNamespace(encode=lambda part, _kind: np.ones((len(part), 2), np.float32))
-    with giving_way(), ThreadPoolExecutor(1) as beside:
+    with threads_take_turns(), ThreadPoolExecutor(1) as beside:
         vectors = beside.submit(cache.vectors, quick, texts, texts.__getitem__, "passage", lambda _done, _all: None)
         for text in texts:
             cache.store_tokens(DocumentTokens(text, [text], [], [], []))

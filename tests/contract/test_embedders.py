@@ -1,24 +1,20 @@
 """The hash embedder of the tests and the real model keep the same promises."""
 
 import shutil
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from search import onnx_embedder
 from search.embedder import SentenceTransformerEmbedder, unit
 from search.errors import EmbedderUnavailable, ModelError
-from search.loading import WORTH_TORCH, load_embedder
+from search.loading import load_embedder
 from search.memory import HashEmbedder
-from search.onnx_embedder import Ids, OnnxEmbedder
+from search.onnx_embedder import OnnxEmbedder
 from search.onnx_export import ARRAYS, LARGEST, ensure_export, evening, quantise
 from search.pieces import PIECES, Pieces
-from search.ports import Embedder, Vector, in_bulk
-from search.torch_worker import torch_worker
+from search.ports import Embedder
 from search.warming import OffEmbedder, WarmingEmbedder
 
 
@@ -61,21 +57,6 @@ def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(real_e
 
 
 @pytest.mark.model
-def test_torch_embeds_in_bulk_in_a_process_of_its_own(model_folder: Path, torch_embedder: Embedder) -> None:
-    with torch_worker(model_folder, "float32", 1) as encode:
-        assert np.allclose(encode(["返品したい"], "query"), torch_embedder.encode(["返品したい"], "query"), atol=1e-4)
-        assert encode(["a", "b"], "passage").shape == (2, 384)
-
-
-@pytest.mark.model
-@pytest.mark.parametrize(("dtype", "by_torch"), [("auto", False), ("float32", True)])
-def test_torch_embeds_in_bulk_only_where_a_format_is_asked_for(model_folder: Path, torch_embedder: Embedder, dtype: str, by_torch: bool) -> None:
-    with in_bulk(load_embedder("", model_folder.parent, dtype), WORTH_TORCH) as encode:
-        made = encode(TEXTS, "passage")
-    assert np.allclose(made, torch_embedder.encode(TEXTS, "passage"), atol=1e-4) == by_torch
-
-
-@pytest.mark.model
 def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "model"
     shutil.copytree(model_folder, copy)
@@ -85,27 +66,10 @@ def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path:
 
 
 @pytest.mark.model
-def test_questions_of_many_visitors_are_embedded_by_half_of_the_threads_and_as_if_each_were_alone(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedder, lock, now, most = OnnxEmbedder(model_folder, threads=4), threading.Lock(), set[str](), set[str]()
-    run = onnx_embedder._pooled
-
-    def noted(session: Any, pieces: Ids) -> Vector:
-        name = threading.current_thread().name
-        with lock:
-            now.add(name)
-            most.update(now if len(now) > len(most) else ())
-        try:
-            return run(session, pieces)
-        finally:
-            with lock:
-                now.remove(name)
-
-    alone = [embedder.encode([text], "query")[0] for text in TEXTS]
-    monkeypatch.setattr(onnx_embedder, "_pooled", noted)
+def test_many_visitors_get_the_vectors_that_each_would_get_alone(real_embedder: WarmingEmbedder) -> None:
+    alone = [real_embedder.encode([text], "passage")[0] for text in TEXTS]
     with ThreadPoolExecutor(12) as visitors:
-        together = list(visitors.map(lambda text: embedder.encode([text], "query")[0], TEXTS * 4))
-    assert 1 <= len({name for name in most if name.startswith("model")}) <= 2
-    assert len(most) <= 3  # the first to come may still be alone
+        together = list(visitors.map(lambda text: real_embedder.encode([text], "passage")[0], TEXTS * 4))
     assert np.allclose(together, alone * 4, atol=1e-5)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from search.errors import BundleError
-from search.heap import giving_way
 from search.impacts import TermImpacts
 from search.keyword import MAX_SEGMENTS, KeywordEntry, WhooshIndex, write_index
 from search.memory import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
@@ -19,6 +18,7 @@ from search.records import StringFile
 from search.text import analyser
 from search.tokens import Token
 from search.vector import FileVectors, Way, save_vectors, way_for
+from tests.support import threads_take_turns
 
 TEXTS = [
     ("refund", "ja", "返品された商品が倉庫に着いてから返金します。カードへの返金は健全です"),
@@ -80,7 +80,7 @@ def test_visitors_do_not_lose_each_other_s_place(tmp_path: Path) -> None:
     index = WhooshIndex(tmp_path / "whoosh")
     asked = ["配送の案内", "返品の決まり", "パスワード", "返金します"]
     alone = [index.matching("ja", [phrase], []) for phrase in asked]
-    with giving_way(), ThreadPoolExecutor(4) as visitors:
+    with threads_take_turns(), ThreadPoolExecutor(4) as visitors:
         together = list(visitors.map(lambda turn: index.matching("ja", [asked[turn % 4]], []), range(200)))
     assert together == alone * 50
 

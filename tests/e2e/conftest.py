@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,18 +73,18 @@ class Site:
         """Stop it and return its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
-def start_site(articles: Path, data: Path, **settings: str) -> Site:
-    """Start ``kb serve``; the caller waits for what it needs."""
+def start_site(articles: Path, data: Path, program: Sequence[str] = ("-m", "kb_app"), **settings: str) -> Site:
+    """Start ``kb serve``, or another program of Python that takes its arguments; the caller waits for what it needs."""
     port = free_port()
     data.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     environment |= {"KB_ARTICLES": str(articles), "KB_DATA": str(data), "KB_PORT": str(port), "KB_CONTACT_MAIL": "help@example.com", "KB_RATE_LIMIT": "off"}
     environment |= {"KB_SITE_NAME": "Tsubame Store Help", "KB_CONTACT_PHONE": "0120-000-123", **settings}
     log = data / "serve.log"
-    command = [sys.executable, "-m", "flask", "--app", "kb_app", "kb", "serve"]
+    command = [sys.executable, *program, "serve"]
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, text=True, preexec_fn=_heed_interrupts)  # noqa: PLW1509
     return Site(f"http://127.0.0.1:{port}", process, log, articles, data)

@@ -14,9 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from indexer.__main__ import main
-from kb_app.services import usual_workers
 from search.bundle import Builds
-from search.processors import parts, usual
 from tests.e2e.conftest import ROOT, Site, start_site
 from tests.support import write_article
 
@@ -26,17 +24,6 @@ SHOWN = [("パスワードを忘れた", "ja", "ja-reset-password"), ("my parcel
 def search(site: Site, text: str, lang: str) -> dict:  # type: ignore[type-arg]
     answer: dict = site.api(f"/api/v1/search?q={quote(text)}&lang={lang}")  # type: ignore[type-arg]
     return answer
-
-
-def threads(site: Site) -> list[int]:
-    """The threads of the process that serves."""
-    return [int(path.name) for path in Path(f"/proc/{site.process.pid}/task").iterdir()]
-
-
-def children(site: Site) -> list[int]:
-    """The processes that a site started."""
-    files = (Path(f"/proc/{thread}/task/{thread}/children") for thread in threads(site))
-    return [int(name) for file in files for name in file.read_text(encoding="ascii").split()]
 
 
 @pytest.mark.model
@@ -60,19 +47,6 @@ def test_thirty_two_clients_with_endless_questions_are_all_answered(site: Site) 
         answers = list(clients.map(site.get, asked))
     assert {status for status, _ in answers} == {200} and site.get("/healthz")[0] == 200
     assert all(json.loads(text)["hits"][0]["article_id"] == "ja-return-item" for _, text in answers)
-
-
-@pytest.mark.model
-@pytest.mark.skipif(len(usual()) < 2, reason="one processor, or a system that keeps no thread to some")
-def test_some_processors_rank_and_serve_while_the_others_compute_vectors(site: Site) -> None:
-    site.wait(lambda: site.api("/readyz").get("workers", 0) > 0, 120)
-    dealt, asked = parts(usual_workers(os.cpu_count() or 1)), [f"/api/v1/search?q={quote(f'返品したい {number}')}&lang=ja" for number in range(200)]
-    with ThreadPoolExecutor(8) as visitors:
-        answers = visitors.map(site.get, asked)
-        site.wait(lambda: {dealt.model, dealt.rest} <= {frozenset(os.sched_getaffinity(thread)) for thread in threads(site)}, 10)
-        assert {status for status, _ in answers} == {200}
-    search(site, "返品したい", "ja")
-    assert usual() in {frozenset(os.sched_getaffinity(thread)) for thread in threads(site)}, "who asks alone may use all"
 
 
 @pytest.mark.model
@@ -139,22 +113,6 @@ def test_with_the_model_off_words_still_find_it_and_it_is_said(off_site: Site) -
     assert "Stopped." in off_site.log.read_text(encoding="utf-8")
 
 
-def test_eight_visitors_are_answered_while_a_search_worker_is_killed_and_another_comes(tmp_path: Path) -> None:
-    running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL="off", KB_WORKERS="1")
-    running.wait(lambda: running.api("/readyz").get("workers") == 1, 120)
-    (worker,) = children(running)
-    asked = [f"/api/v1/search?q={quote(f'{SHOWN[0][0]} {number}')}&lang={SHOWN[0][1]}" for number in range(200)]
-    with ThreadPoolExecutor(8) as visitors:
-        answers = visitors.map(running.get, asked)
-        os.kill(worker, signal.SIGKILL)
-        answered = list(answers)
-    assert {status for status, _ in answered} == {200}
-    assert all(json.loads(text)["hits"][0]["article_id"] == SHOWN[0][2] for _, text in answered)
-    running.wait(lambda: "search worker is lost" in running.log.read_text(encoding="utf-8") or running.api("/readyz").get("workers") == 1)
-    running.wait(lambda: running.api("/readyz").get("workers") == 1)
-    assert running.stop(signal.SIGTERM) == 0
-
-
 def test_a_model_that_is_not_to_be_had_leaves_keyword_search(tmp_path: Path) -> None:
     running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL=str(tmp_path))
     running.wait(lambda: running.get("/readyz")[0] == 200, 120)
@@ -167,14 +125,14 @@ def test_a_model_that_is_not_to_be_had_leaves_keyword_search(tmp_path: Path) -> 
 def test_a_port_in_use_is_said_at_once(off_site: Site, tmp_path: Path) -> None:
     port = off_site.url.rsplit(":", 1)[1]
     environment = os.environ | {"KB_PORT": port, "KB_DATA": str(tmp_path / "other"), "KB_EMBEDDING_MODEL": "off"}
-    command = [sys.executable, "-m", "flask", "--app", "kb_app", "kb", "serve"]
+    command = [sys.executable, "-m", "kb_app", "serve"]
     refused = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 2 and f"Cannot listen on 127.0.0.1:{port}" in refused.stderr and "PORT=" in refused.stderr
 
 
 def test_a_missing_articles_folder_is_said(tmp_path: Path) -> None:
     environment = os.environ | {"KB_ARTICLES": str(tmp_path / "none"), "KB_DATA": str(tmp_path), "KB_EMBEDDING_MODEL": "off", "KB_PORT": "18999"}
-    command = [sys.executable, "-m", "flask", "--app", "kb_app", "kb", "serve"]
+    command = [sys.executable, "-m", "kb_app", "serve"]
     refused = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 2 and "There is no articles folder" in refused.stderr
 

@@ -68,7 +68,11 @@ def agent(own: Services) -> FlaskClient:
 def write(visitor: FlaskClient, message: str = "オーブンから煙が出ました", files: Any = (), **form: Any) -> Any:
     """Send the form as a browser does."""
     data = {"form_id": str(uuid.uuid4()), "kind": "question", "message": message, "do": "anyway", **form}
-    return visitor.post("/ja/contact", data={**data, "files": [(io.BytesIO(content), name) for name, content in files]}, content_type="multipart/form-data")
+    sent = {**data, "files": [(io.BytesIO(content), name) for name, content in files]}
+    answer = visitor.post("/ja/contact", data=sent, content_type="multipart/form-data")
+    # The client spools what is large into a file of its own.
+    answer.request.environ["wsgi.input"].close()
+    return answer
 
 
 def only(own: Services) -> Case:

@@ -1,13 +1,16 @@
 """What the log says: this program's own lines, and of libraries no more than their warnings."""
 
+import json
 import logging
 from collections.abc import Iterator
 
 import pytest
+from gunicorn.config import Config
 
 from kb_app.logs import set_up
+from kb_app.web.server import _Logger
 
-CHANGED = ("", "some.library", "kb_app.request", "waitress.queue")
+CHANGED = ("", "some.library", "kb_app.request", "gunicorn.error", "gunicorn.access")
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +37,19 @@ def test_a_library_is_heard_only_when_it_warns(form: str, capsys: pytest.Capture
     assert "request" in written
 
 
-def test_the_web_server_does_not_say_at_each_request_that_others_wait(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_web_server_says_of_a_request_holds_nothing_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("info", "text")
+    logger = _Logger(Config())
+    logger.warning("Invalid request from ip=203.0.113.5: GET /search?q=secret")
+    logger.exception("Error handling request %s", "/search?q=secret")
+    logger.error("Worker (pid:7) was sent SIGKILL!")
 
-    logging.getLogger("waitress.queue").warning("Task queue depth is 1")
+    written = capsys.readouterr().err
+    assert "secret" not in written and "203.0.113.5" not in written
+    assert "a request could not be handled" in written and "SIGKILL" in written
 
-    assert not capsys.readouterr().err
+
+def test_lines_name_their_process(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", "json")
+    logging.getLogger("kb_app.request").info("request")
+    assert json.loads(capsys.readouterr().err)["process"] == "MainProcess"

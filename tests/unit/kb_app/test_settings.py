@@ -1,12 +1,11 @@
 """A bad setting is refused at start, by name."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from kb_app.services import processors_dealt, usual_workers
-from kb_app.settings import SettingsError, load_settings, secret_key
-from search.processors import SHARED, usual
+from kb_app.settings import SettingsError, load_settings, secret_key, settings_warnings
 
 
 @pytest.mark.parametrize(
@@ -58,14 +57,42 @@ def test_secrets_do_not_show(tmp_path: Path) -> None:
     assert "hush" not in repr(load_settings(data=tmp_path, secret_key="hush"))
 
 
-@pytest.mark.parametrize(("processors", "workers"), [(1, 0), (2, 1), (3, 1), (4, 2), (8, 3), (64, 3)])
-def test_half_of_the_processors_rank_where_nothing_is_set(processors: int, workers: int) -> None:
-    assert usual_workers(processors) == workers
+def test_an_old_name_is_read_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_THREADS", "3")
+    monkeypatch.setenv("KB_JOBS", "false")
+    settings = load_settings()
+    assert settings.http_threads == 3 and settings.background_jobs is False
+    assert "KB_THREADS is now KB_HTTP_THREADS" in "\n".join(settings_warnings())
 
 
-@pytest.mark.skipif(len(usual()) < 2, reason="one processor, or a system that keeps no thread to some")
-def test_processors_are_dealt_for_the_bundled_model_with_workers_and_shared_otherwise(tmp_path: Path) -> None:
-    dealt = processors_dealt(load_settings(data=tmp_path, workers=1))
-    assert dealt.model and dealt.rest and dealt.model | dealt.rest == usual()
-    for other in ({"workers": 0}, {"processors": "shared"}, {"embedding_model": "off"}, {"embedding_model": "intfloat/multilingual-e5-small"}):
-        assert processors_dealt(load_settings(data=tmp_path, **{"workers": 1} | other)) == SHARED
+def test_a_new_name_wins_over_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_THREADS", "3")
+    monkeypatch.setenv("KB_HTTP_THREADS", "5")
+    assert load_settings().http_threads == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("KB_ARTICLE", "Did you mean KB_ARTICLES?"),
+        ("KB_SITENAME", "Did you mean KB_SITE_NAME?"),
+        ("KB_QQQQ", "docs/operating.md"),
+        ("KB_WORKERS", "KB_WEB_PROCESSES"),
+        ("KB_EMBEDDING_DTYPE", "has no effect"),
+    ],
+)
+def test_a_name_that_is_no_setting_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+    monkeypatch.setenv(name, "1")
+    (warning,) = [warning for warning in settings_warnings() if name in warning]
+    assert words in warning
+
+
+def test_known_names_give_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_SITE_NAME", "Help")
+    assert not [warning for warning in settings_warnings() if "KB_SITE_NAME" in warning]
+
+
+@pytest.mark.parametrize(("given", "count"), [("", os.cpu_count()), ("0", 0), ("3", 3)])
+def test_there_is_one_web_process_a_processor_unless_set(monkeypatch: pytest.MonkeyPatch, given: str, count: int) -> None:
+    monkeypatch.setenv("KB_WEB_PROCESSES", given)
+    assert load_settings().web_process_count == count

@@ -18,7 +18,8 @@ def test_problems_and_ranks_of_the_article_just_saved(tmp_path: Path) -> None:
     html = create_app(services).test_client().get("/writer/panel").get_data(as_text=True)
     assert "ja/b.md:6" in html and "none.md" in html
     assert "合言葉を忘れました" in html and "返金の時期" in html
-    assert [trial.rank for trial in services.desk.trials] == [1, 2] or services.desk.trials[1].rank != 1
+    last = services.last_build()
+    assert last is not None and last.trials[1].rank != 1
 
 
 def test_a_draft_is_said_to_be_hidden(tmp_path: Path) -> None:

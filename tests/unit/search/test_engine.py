@@ -1,25 +1,15 @@
 """The engine over in-memory parts: ranking, visibility, translations, verdicts, and questions that are none."""
 
-import os
-import threading
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from search import ranking
-from search.comparable import comparable
 from search.engine import Engine
 from search.errors import EmbedderUnavailable
-from search.findings import Sought
-from search.memory import HashEmbedder, MemoryVectors
+from search.memory import HashEmbedder
 from search.model import Filters, Query
-from search.ports import Kind, Vector
-from search.worker import read_through
 from tests.support import NOW, PUBLIC, article, memory_engine
 
 ARTICLES = [
@@ -58,16 +48,6 @@ def test_nobody_sees_what_is_not_theirs(engine: Engine) -> None:
     assert not HIDDEN & set(ask(engine, "返金", limit=50))
     assert not HIDDEN & {document.id for document in engine.related("refund", 20, NOW, PUBLIC)}
     assert not HIDDEN & {document.id for _, document in engine.suggest("返金", "ja", 20, NOW, PUBLIC)}
-
-
-def test_after_reading_through_no_question_waits_for_a_text_to_be_folded(engine: Engine) -> None:
-    comparable.cache_clear()
-    read_through(engine.corpus)
-    read = comparable.cache_info().misses
-
-    assert read > 0
-    assert ask(engine, "返金はいつ")[0] == "refund"
-    assert comparable.cache_info().misses == read
 
 
 def test_dates_take_effect_without_a_build(engine: Engine) -> None:
@@ -171,20 +151,6 @@ def test_a_model_that_fails_leaves_keyword_search() -> None:
     assert results.degraded == "failed" and results.hits[0].article_id == "refund"
 
 
-def test_for_who_asks_alone_passages_and_questions_are_compared_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = memory_engine(ARTICLES, HashEmbedder())
-    sought = Sought(Query("返金はいつ", lang="ja", now=NOW), HashEmbedder().encode(["返金はいつ"], "query")[0])
-    usual, compare, threads = engine.find(sought), MemoryVectors.compare, set[int]()
-    monkeypatch.setattr(MemoryVectors, "compare", lambda own, vector: threads.add(threading.get_ident()) or compare(own, vector))
-
-    engine.find(replace(sought, alone=True))
-    assert threads == {threading.get_ident()}, "a second thread for a few rows"
-
-    monkeypatch.setattr(ranking, "SIDE_BY_SIDE", 1)
-    assert engine.find(replace(sought, alone=True)) == usual
-    assert len(threads) == 2
-
-
 def test_vectors_of_another_model_are_not_compared() -> None:
     engine = memory_engine(ARTICLES, HashEmbedder())
     engine._embedder = HashEmbedder(salt="other")
@@ -224,31 +190,3 @@ def test_a_model_of_another_dimension_leaves_keyword_search() -> None:
 
 def test_a_quote_in_a_sentence_demands_nothing(engine: Engine) -> None:
     assert "password" in ask(engine, 'ログインの画面で「忘れた方」と出るので"存在しない語"を押してパスワードを直したい')
-
-
-def test_few_searches_are_at_work_at_once_however_many_ask() -> None:
-    """Those that came first are not slowed down by those that came later."""
-
-    class Slow(HashEmbedder):
-        """Notes how many ask it at once."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.now, self.most, self._lock = 0, 0, threading.Lock()
-
-        def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-            if kind == "query":
-                with self._lock:
-                    self.now += 1
-                    self.most = max(self.most, self.now)
-                time.sleep(0.01)
-                with self._lock:
-                    self.now -= 1
-            return super().encode(texts, kind)
-
-    embedder = Slow()
-    engine = memory_engine(ARTICLES, embedder)
-    with ThreadPoolExecutor(32) as visitors:
-        found = list(visitors.map(lambda number: ask(engine, f"返金はいつ {number}"), range(32)))
-    assert all(ids[0] == "refund" for ids in found)
-    assert 1 < embedder.most <= max(2, os.cpu_count() or 1) + 4

@@ -117,11 +117,6 @@ def test_an_article_of_one_picture_is_found_and_quotes_nothing(engine: Engine) -
     assert results.hits[0].article_id == "picture" and results.answer is None
 
 
-def test_the_same_question_is_answered_from_memory(engine: Engine) -> None:
-    first, again = (engine.search(Query("送料", lang="ja", now=NOW)) for _ in range(2))
-    assert replace(first, elapsed_ms=0) == replace(again, elapsed_ms=0) and again.hits is first.hits
-
-
 def test_the_signs_of_a_query_are_what_its_verdict_rests_on(engine: Engine) -> None:
     signs = engine.signs(Query("送料", lang="ja", now=NOW))
     assert signs is not None and signs.coverage > 0 and not signs.of_both_arms

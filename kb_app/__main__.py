@@ -1,0 +1,5 @@
+"""``python -m kb_app``: the command ``kb`` without an installation."""
+
+from kb_app.cli import main
+
+main()

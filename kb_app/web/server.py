@@ -1,0 +1,111 @@
+"""The web processes: gunicorn forks them, replaces those that die or hang, and stops them gracefully."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from typing import Any
+
+import gunicorn.http.message
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+
+from indexer.progress import quiet
+from kb_app.logs import name_process
+from kb_app.services import Services, build_services
+from kb_app.settings import Settings
+from kb_app.web.application import make_application
+from search.warming import WarmingEmbedder
+
+log = logging.getLogger("kb_app.web")
+# A process whose main loop stands still for so long is killed and replaced.
+HANG_S = 30
+# Requests under way when a process is told to stop get so long.
+FINISH_S = 20
+# Longer than any browser waits between two clicks on results; idle connections cost a file descriptor each.
+KEEP_ALIVE_S = 15
+INDEX_S = 1.0
+# A query of 10,000 Japanese characters is 90,000 bytes in an address; gunicorn's own bound is 8,190.
+REQUEST_LINE_BYTES = 128 * 1024
+
+
+def serve_web(settings: Settings, listener: socket.socket | None) -> None:
+    """Serve on a listening socket until told to stop."""
+    gunicorn.http.message.MAX_REQUEST_LINE = REQUEST_LINE_BYTES
+    name_process("web server")
+    if listener is not None:
+        _WebServer(settings, listener).run()
+
+
+class _WebServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn with this site's settings; its own environment variables and files are not read."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._services: Services | None = None
+        self._stop = threading.Event()
+        super().__init__()
+
+    def load_config(self) -> None:
+        """See gunicorn's documentation for each."""
+        values: dict[str, Any] = {
+            "bind": f"fd://{self._listener.fileno()}",
+            "workers": self._settings.web_process_count,
+            "worker_class": "gthread",
+            "threads": self._settings.http_threads,
+            "timeout": HANG_S,
+            "graceful_timeout": FINISH_S,
+            "keepalive": KEEP_ALIVE_S,
+            "limit_request_line": REQUEST_LINE_BYTES,
+            # X-Forwarded headers are read by KB_PROXIES alone.
+            "forwarded_allow_ips": "",
+            "logger_class": _Logger,
+            "control_socket_disable": True,
+            "post_fork": self._name,
+            "worker_exit": self._close,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application of one web process, made after the fork."""
+        services = self._services = build_services(self._settings, progress=quiet)
+        if isinstance(services.embedder, WarmingEmbedder):
+            services.embedder.start(lambda: log.info("search by meaning is ready"))
+        services.live.refresh()
+        threading.Thread(target=services.live.follow, args=(self._stop, INDEX_S), name="index-follower", daemon=True).start()
+        return make_application(services, processes=self._settings.web_process_count)
+
+    @staticmethod
+    def _name(_server: Arbiter, worker: Any) -> None:
+        name_process(f"web {worker.age}")
+
+    def _close(self, _server: Arbiter, _worker: Any) -> None:
+        """What was taken for the log is written before the process ends."""
+        self._stop.set()
+        if self._services is not None:
+            self._services.end()
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """Leaves gunicorn's errors to the site's own log; there is no second access log."""
+
+    def setup(self, cfg: Any) -> None:
+        """Have errors handled by the handlers of logs.py."""
+        super().setup(cfg)
+        for handler in list(self.error_log.handlers):
+            self.error_log.removeHandler(handler)
+        self.error_log.propagate = True
+        # Its warnings hold addresses of visitors, and one of its errors what they asked.
+        self.error_log.setLevel(logging.ERROR)
+        self.error_log.addFilter(_without_request)
+
+
+def _without_request(record: logging.LogRecord) -> bool:
+    if str(record.msg).startswith("Error handling request"):
+        record.msg, record.args = "a request could not be handled", ()
+    return True
