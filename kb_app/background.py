@@ -27,6 +27,7 @@ log = logging.getLogger("kb_app.background")
 CANNOT_BEGIN = 3
 LOCK = "background.lock"
 LOCK_RETRY_S = 2.0
+NICENESS = 5
 # Soon after a start, so that the overview is not empty; then now and again.
 FIRST_FIGURES_S, FIGURES_S = 20.0, 300.0
 # How soon a reply leaves, and how soon an index that another process built is noticed.
@@ -56,6 +57,8 @@ def tasks(services: Services) -> list[Task]:
 def run(settings: Settings) -> None:
     """Work until SIGTERM; exits with CANNOT_BEGIN where there is no index and none can be built."""
     name_process("background")
+    # Visitors go first: a build takes what the web processes leave.
+    os.nice(NICENESS)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     lock = FileLock(settings.data / LOCK)

@@ -23,7 +23,6 @@ from kb_app.logs import name_process, set_up
 from kb_app.services import build_services
 from kb_app.settings import Settings, SettingsError, settings_warnings
 from kb_app.web.accounts import first_link
-from kb_app.web.application import make_application
 from kb_app.web.server import serve_web
 from search.bundle import Builds
 
@@ -88,7 +87,6 @@ class Supervisor:
         """Until SIGINT or SIGTERM; 2 where the first index cannot be built."""
         signal.signal(signal.SIGTERM, _interrupt)
         # What all children share is neither searched nor copied by their garbage collection.
-        gc.collect()
         gc.freeze()
         try:
             return self._supervise()
@@ -100,11 +98,11 @@ class Supervisor:
 
     def _supervise(self) -> int:
         while True:
-            if self._background is not None:
-                self._look_after(self._background)
             if self._web is not None and self._may_serve():
                 self._look_after(self._web)
                 self._announce()
+            if self._background is not None:
+                self._look_after(self._background)
             if self._cannot_begin():
                 return 2
             waiting = [child.process.sentinel for child in self._children() if child.process is not None]
@@ -172,13 +170,14 @@ def _prepare(settings: Settings) -> str:
     try:
         if not settings.has_contact:
             log.warning("no contact is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK")
-        return first_link(make_application(services))
+        return first_link(services)
     finally:
         services.end()
 
 
 def _in_child(target: Callable[[], None], parent: int) -> None:
     """Run in a process group of its own, so that Ctrl-C reaches the supervisor alone; end with the supervisor."""
+    gc.enable()
     os.setpgrp()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

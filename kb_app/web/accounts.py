@@ -22,7 +22,8 @@ from wtforms.validators import DataRequired, Length
 from kb_app.accounts.model import User, password_problem
 from kb_app.accounts.store import AccountError
 from kb_app.mailing import MailError, send_mail
-from kb_app.settings import Settings
+from kb_app.services import Services
+from kb_app.settings import Settings, secret_key
 from kb_app.web.context import services
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/account")
@@ -191,7 +192,7 @@ def reset() -> str | BaseResponse:
         csrf.protect()
         found = services().users.by_mail(form.mail.data or "") if form.validate() else None
         if found and found.active:
-            link = _public(url_for("accounts.new_password", token=_serializer("reset").dumps([found.user_id, found.stamp])))
+            link = _public(url_for("accounts.new_password", token=_serializer("reset", _key()).dumps([found.user_id, found.stamp])))
             try:
                 send_mail(services().settings, found.mail, _("Set a new password"), _("Open this link within an hour to set a new password:") + f"\n\n{link}\n")
             except MailError as error:
@@ -268,12 +269,12 @@ def _provider() -> Any:
 # --- parts -----------------------------------------------------------------------------------------------------------------
 
 
-def first_link(app: Flask) -> str:
-    """The one-time link for the first account; "" where there is one already."""
-    with app.app_context():
-        if not services().users.empty():
-            return ""
-        return f"{services().settings.path_prefix}/account/first/{_serializer('first').dumps('first')}"
+def first_link(own: Services) -> str:
+    """The path of the one-time link for the first account; "" where there is one already."""
+    if not own.users.empty():
+        return ""
+    token = _serializer("first", secret_key(own.settings)).dumps("first")
+    return f"{own.settings.path_prefix}/account/first/{token}"
 
 
 def _begin(found: User) -> None:
@@ -292,13 +293,17 @@ def _next() -> str:
     return target if own else url_for("desk.dashboard")
 
 
-def _serializer(purpose: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.config["SECRET_KEY"]), salt=f"kb-{purpose}")
+def _serializer(purpose: str, key: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(key, salt=f"kb-{purpose}")
+
+
+def _key() -> str:
+    return str(current_app.config["SECRET_KEY"])
 
 
 def _signed(purpose: str, token: str, seconds: int) -> Any:
     try:
-        return _serializer(purpose).loads(token, max_age=seconds)
+        return _serializer(purpose, _key()).loads(token, max_age=seconds)
     except BadSignature:
         return None
 

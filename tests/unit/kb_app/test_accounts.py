@@ -153,13 +153,13 @@ def test_a_token_has_its_scopes_and_no_more(own: Services, desk: Flask) -> None:
 
 
 def test_the_first_account_is_made_by_a_link_that_works_once(own: Services, desk: Flask) -> None:
-    link = first_link(desk)
+    link = first_link(desk.extensions["kb_services"])
     client = desk.test_client()
     form = token_in(client.get(link).get_data(as_text=True))
     assert client.post(link, data={"mail": "a@example.com", "password": "short", "csrf_token": form}).status_code == 422
     assert client.post(link, data={"mail": "a@example.com", "password": PASSWORD, "csrf_token": form}).status_code == 302
     assert client.get("/desk/users").status_code == 200
-    assert first_link(desk) == "" and desk.test_client().get(link).status_code == 404
+    assert first_link(desk.extensions["kb_services"]) == "" and desk.test_client().get(link).status_code == 404
     assert desk.test_client().get("/account/first/forged").status_code == 404
 
 

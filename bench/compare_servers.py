@@ -1,0 +1,164 @@
+"""Servers of several checkouts side by side: requests per second, latency, memory and start, in turns on the same index.
+
+    python -m bench.compare_servers --passages 10000 --server old=/path/to/checkout --server new=. [--web-processes 1,2] [--rounds 5]
+
+Builds one index, gives each server a copy, keeps all of them running, and asks each in turn questions that nobody asked before, so that
+a slow minute of the machine meets all alike. With --web-processes each number is a server of its own. Prints a row per server and the
+ratios to the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench.corpus import Material, ReadyVectors, made_articles, material, new_queries
+from bench.footprint import pss, wait
+from bench.speed import build, run_clients
+from indexer.cache import BuildCache
+from search.loading import load_embedder
+
+CLIENTS = (1, 8)
+# Questions that each client asks in a round.
+ASKED_EACH = 40
+
+
+@dataclass
+class Server:
+    """One server under test and what was measured of it."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    address: str
+    figures: dict[str, list[float]] = field(default_factory=dict)
+
+    def record(self, name: str, value: float) -> None:
+        """Keep one round's figure."""
+        self.figures.setdefault(name, []).append(value)
+
+    def middle(self, name: str) -> float:
+        """The median of all rounds."""
+        return float(np.median(self.figures[name]))
+
+
+def start(name: str, checkout: Path, data: Path, web_processes: int | None) -> Server:
+    """Start a checkout's ``kb serve`` on a copy of the index; records seconds until pages and until meaning."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    articles = data / "articles"
+    articles.mkdir(exist_ok=True)
+    settings = [f"KB_ARTICLES={articles}", f"KB_DATA={data}", f"KB_PORT={port}", "KB_RATE_LIMIT=off", "KB_WATCH=false"]
+    settings += [f"KB_WEB_PROCESSES={web_processes}"] if web_processes is not None else []
+    serves = ["-m", "kb_app", "serve"] if (checkout / "kb_app" / "__main__.py").exists() else ["-m", "flask", "--app", "kb_app", "kb", "serve"]
+    started = time.perf_counter()
+    process = subprocess.Popen(["env", *settings, sys.executable, *serves], cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = Server(name, process, f"http://127.0.0.1:{port}")
+    wait(f"{server.address}/readyz", lambda answer: answer["status"] == "ready")
+    server.record("pages_after_s", time.perf_counter() - started)
+    wait(f"{server.address}/readyz", lambda answer: answer["meaning"] == "ready")
+    server.record("meaning_after_s", time.perf_counter() - started)
+    return server
+
+
+def measure(server: Server, questions: list[tuple[str, str]], clients: int) -> None:
+    """One round with so many clients."""
+    load = run_clients(server.address, questions, clients)
+    times = np.array(load["times"]) * 1000
+    server.record(f"{clients}_per_s", load["per_s"])
+    server.record(f"{clients}_p50_ms", float(np.percentile(times, 50)))
+    server.record(f"{clients}_p95_ms", float(np.percentile(times, 95)))
+
+
+def run(flags: argparse.Namespace, folder: Path) -> list[Server]:
+    """Build, start all, ask in turns, stop all."""
+    source = material(flags.articles)
+    _build(flags, source, folder / "built")
+    servers: list[Server] = []
+    try:
+        for name, checkout, count in _wanted(flags):
+            data = folder / f"{name}-{count}"
+            shutil.copytree(folder / "built", data, symlinks=True)
+            servers.append(start(name if count is None else f"{name}, {count} web", checkout, data, count))
+        for number in range(flags.rounds + 1):
+            _round(servers[number % len(servers) :] + servers[: number % len(servers)], source, number)
+        for server in servers:
+            server.record("memory_mb", pss(server.process.pid))
+    finally:
+        for server in servers:
+            server.process.send_signal(signal.SIGTERM)
+        for server in servers:
+            server.process.wait(60)
+    return servers
+
+
+def _build(flags: argparse.Namespace, source: dict[str, Material], data: Path) -> None:
+    flags.cache.parent.mkdir(parents=True, exist_ok=True)
+    cache = BuildCache(flags.cache)
+    ready = ReadyVectors(load_embedder("", flags.model_dir), source, cache)
+    cache.close()
+    data.mkdir()
+    build(made_articles(source, flags.passages), data, ready)
+    (data / "model").symlink_to(flags.model_dir.resolve())
+
+
+def _wanted(flags: argparse.Namespace) -> Iterator[tuple[str, Path, int | None]]:
+    """(name, checkout, web processes) of each server; the first one as it is."""
+    for place, pair in enumerate(flags.server):
+        name, _, checkout = pair.partition("=")
+        for count in map(int, flags.web_processes.split(",")) if flags.web_processes and place else [None]:
+            yield name, Path(checkout).resolve(), count
+
+
+def _round(servers: list[Server], source: dict[str, Material], number: int) -> None:
+    """Ask each server in turn; the round with number 0 is not counted."""
+    for clients in CLIENTS:
+        for place, server in enumerate(servers):
+            questions = list(new_queries(source, max(100, ASKED_EACH * clients), 10_000 + 1_000 * number + 100 * clients + place))
+            if number:
+                measure(server, questions, clients)
+            else:
+                run_clients(server.address, questions, clients)
+
+
+def table(servers: list[Server]) -> str:
+    """A row a server: medians, and the ratio to the first in brackets."""
+    first, names = servers[0], list(servers[0].figures)
+    lines = [" | ".join(["server", *names]), " | ".join(["---"] * (len(names) + 1))]
+    for server in servers:
+        cells = [f"{server.middle(name):,.2f} ({server.middle(name) / first.middle(name):.2f})" for name in names]
+        lines.append(" | ".join([server.name, *cells]))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def main() -> None:
+    """Parse flags, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--server", action="append", required=True, help="NAME=CHECKOUT; the first is what the others are compared with")
+    parser.add_argument("--web-processes", default="", help="numbers of web processes for all but the first server, e.g. 1,2,4")
+    parser.add_argument("--passages", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--articles", type=Path, default=Path("articles"), help="real articles that the passages are made of")
+    parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
+    parser.add_argument("--cache", type=Path, default=Path("var/bench/speed.sqlite"), help="vectors of the real texts")
+    parser.add_argument("--json", action="store_true")
+    flags = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        servers = run(flags, Path(folder))
+    print(json.dumps({server.name: server.figures for server in servers}) if flags.json else table(servers))
+
+
+if __name__ == "__main__":
+    main()
