@@ -71,7 +71,8 @@ def _article(source: Material, lang: str, number: int, chance: random.Random) ->
     sections = tuple(Section(section.heading or "-", f"s{place}", 2, f"{section.text}\n{code}-{place}") for place, section in enumerate(dealt))
     asked = chance.sample(source.questions, 2)
     name = f"made-{number}"
-    return Article(name, lang, "bench", name, "faq", f"{asked[0]} ({code})", name, questions=(f"{asked[1]} {code}",), sections=sections)
+    title = f"{asked[0]} ({code})"
+    return Article(name, lang, title, "bench", slug=name, path=name, questions=(f"{asked[1]} {code}",), sections=sections)
 
 
 def new_queries(source: dict[str, Material], count: int, seed: int) -> list[tuple[str, str]]:

@@ -22,8 +22,8 @@ from indexer.embedding import Embedded, embed
 from indexer.errors import BuildFailed
 from indexer.library import write_library
 from indexer.linking import link
-from indexer.model import Article, BuildReport, Problem, SectionInfo
-from indexer.passages import to_document, to_passages
+from indexer.model import Article, BuildReport, Problem, SectionInfo, to_document
+from indexer.passages import to_passages
 from indexer.progress import Progress, quiet
 from indexer.render import VERSION as RENDER_VERSION
 from indexer.render import render

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from indexer.model import Article, Problem, article_from_json, article_to_json
+from indexer.model import ARTICLE_CODEC, ARTICLE_FIELDS, Article, Problem
 from indexer.render import VERSION as RENDER_VERSION
 from indexer.source import SourceFile
 from search.errors import ModelError
@@ -47,6 +47,7 @@ class CachedArticle:
 # (cache file, article's path) -> (stamp, what was kept under it).
 _kept: dict[tuple[str, str], tuple[str, CachedArticle]] = {}
 MOST_KEPT = 100_000
+_FIELDS_HASH = hashlib.sha256(" ".join(ARTICLE_FIELDS).encode()).hexdigest()[:8]
 
 
 class CacheDamaged(Exception):
@@ -90,8 +91,8 @@ class BuildCache:
 
     @staticmethod
     def stamp(file: SourceFile, zone: str) -> str:
-        """Changes with the file, the renderer and the time zone that dates without one are read in."""
-        return f"{file.size}:{file.mtime_ns}:{RENDER_VERSION}:{zone}"
+        """Changes with the file, the renderer, the fields of an article and the time zone that dates without one are read in."""
+        return f"{file.size}:{file.mtime_ns}:{RENDER_VERSION}:{_FIELDS_HASH}:{zone}"
 
     def read(self, path: str, stamp: str) -> CachedArticle:
         """What was kept of a file under that stamp.
@@ -110,7 +111,7 @@ class BuildCache:
     def _stored(self, path: str) -> CachedArticle:
         [(record, problems)] = self._rows("select record, problems from articles where path = ?", (path,))
         try:
-            article = article_from_json(orjson.loads(record)) if record else None
+            article = ARTICLE_CODEC.decode(record.encode()) if record else None
             return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)))
         except (ValueError, KeyError, TypeError) as error:
             raise CacheDamaged(str(error)) from error
@@ -122,7 +123,7 @@ class BuildCache:
             statement = "insert into articles values (?, ?, null, ?) on conflict (path) do update set stamp = ?2, problems = ?3"
             self._write(statement, [(path, stamp, found)])
         else:
-            record = orjson.dumps(article_to_json(article)).decode()
+            record = ARTICLE_CODEC.encode(article).decode()
             self._write("insert or replace into articles values (?, ?, ?, ?)", [(path, stamp, record, found)])
 
     def forget_articles(self, paths: Iterable[str]) -> None:

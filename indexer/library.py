@@ -6,54 +6,21 @@ import hashlib
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from indexer.model import Article, SectionInfo, article_from_json, article_to_json, once_an_article
+from indexer.model import ARTICLE_CODEC, SUMMARY_CODEC, Article, ArticleSummary, SectionInfo, once_an_article, to_summary
 from search.bundle import Bundle
-from search.model import DRAFTS
 
 SHARDS = 64
 _IMAGE = re.compile(r'src="kb-image:([^"]+)"')
 _CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.json"
-
-
-@dataclass(frozen=True)
-class Card:
-    """What lists and links need of an article, held in memory for all of them."""
-
-    id: str
-    lang: str
-    section: str
-    slug: str
-    type: str
-    title: str
-    summary: str
-    group: str
-    tags: tuple[str, ...]
-    audience: str
-    status: str
-    publish_at: datetime | None
-    expire_at: datetime | None
-    updated: date | None
-    featured: bool
-    aliases: tuple[str, ...]
-    tests: tuple[str, ...]
-    path: str
-
-    def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
-        """Whether somebody of one of the audiences may see it at that time."""
-        if self.audience not in audiences:
-            return False
-        if self.status != "published":
-            return self.status == "draft" and DRAFTS in audiences
-        return (self.publish_at is None or self.publish_at <= now) and (self.expire_at is None or now < self.expire_at)
 
 
 class Library:
@@ -67,7 +34,7 @@ class Library:
         self.sections = {value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)}
         self._by_slug = {(card.lang, card.slug): card for card in self.cards.values()}
         self._by_alias = {(card.lang, alias): card for card in self.cards.values() for alias in card.aliases}
-        self._groups: dict[str, list[Card]] = defaultdict(list)
+        self._groups: dict[str, list[ArticleSummary]] = defaultdict(list)
         for card in self.cards.values():
             self._groups[card.group].append(card)
         owners = _read_json(folder / "image-owners.json")
@@ -87,22 +54,22 @@ class Library:
         with path.open("rb") as file:
             for line in file:
                 if line.startswith(head):
-                    return article_from_json(orjson.loads(line))
+                    return ARTICLE_CODEC.decode(line)
         return None
 
-    def by_slug(self, lang: str, slug: str) -> Card | None:
+    def by_slug(self, lang: str, slug: str) -> ArticleSummary | None:
         """The article of that language and slug."""
         return self._by_slug.get((lang, slug))
 
-    def by_alias(self, lang: str, slug: str) -> Card | None:
+    def by_alias(self, lang: str, slug: str) -> ArticleSummary | None:
         """The article that had that slug before."""
         return self._by_alias.get((lang, slug))
 
-    def translations(self, card: Card) -> list[Card]:
+    def translations(self, card: ArticleSummary) -> list[ArticleSummary]:
         """The article and its translations, by language."""
         return sorted(self._groups[card.group], key=lambda other: other.lang)
 
-    def visible(self, now: datetime, audiences: frozenset[str]) -> list[Card]:
+    def visible(self, now: datetime, audiences: frozenset[str]) -> list[ArticleSummary]:
         """All articles that may be seen."""
         return [card for card in self.cards.values() if card.visible(now, audiences)]
 
@@ -111,7 +78,7 @@ class Library:
         path = self._folder / "images" / name
         return path if "/" not in name and not name.startswith(".") and path.is_file() else None
 
-    def image_owners(self, name: str) -> Sequence[Card]:
+    def image_owners(self, name: str) -> Sequence[ArticleSummary]:
         """The articles that show an image."""
         return self._image_owners.get(name, ())
 
@@ -140,7 +107,7 @@ def write_library(
         if _shard(article.id) in changed:
             shards[_shard(article.id)].append(article)
     for name in shards.keys() & changed:
-        _write_lines(folder / "articles" / f"{name}.jsonl", (article_to_json(article) for article in shards[name]))
+        (folder / "articles" / f"{name}.jsonl").write_bytes(b"".join(map(ARTICLE_CODEC.encode, shards[name])))
     _write_json(folder / _HASHES, dict(hashes))
     (folder / _CARDS).write_bytes(b"".join(_card_line(article) for article in articles))
     _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])
@@ -179,23 +146,13 @@ def _previous_hashes(previous: Bundle | None) -> dict[str, str]:
 
 @once_an_article
 def _card_line(article: Article) -> bytes:
-    names = list(Card.__dataclass_fields__)
-    record = {name: getattr(article, name) for name in names}
-    for name in ("publish_at", "expire_at", "updated"):
-        record[name] = record[name].isoformat() if record[name] else None
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    return SUMMARY_CODEC.encode(to_summary(article))
 
 
 @lru_cache(maxsize=50_000)
-def _card(line: bytes) -> Card:
+def _card(line: bytes) -> ArticleSummary:
     """Remembered: of a newer index only what was saved is made anew."""
-    values = orjson.loads(line)
-    for name in ("publish_at", "expire_at"):
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    values["updated"] = date.fromisoformat(values["updated"]) if values["updated"] else None
-    for name in ("tags", "aliases", "tests"):
-        values[name] = tuple(values[name])
-    return Card(**values)
+    return SUMMARY_CODEC.decode(line)
 
 
 def _read_json(path: Path) -> Any:
@@ -204,7 +161,3 @@ def _read_json(path: Path) -> Any:
 
 def _write_json(path: Path, value: object) -> None:
     path.write_bytes(orjson.dumps(value))
-
-
-def _write_lines(path: Path, records: Iterable[Any]) -> None:
-    path.write_bytes(b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records))

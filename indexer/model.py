@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from functools import cached_property, wraps
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-import orjson
+from search.model import DRAFTS, Document
+from search.record_codec import RecordCodec
 
 Severity = Literal["error", "warning"]
 
@@ -64,50 +65,43 @@ class TocEntry:
 
 
 @dataclass(frozen=True)
-class Article:
+class ArticleSummary(Document):
+    """What lists and links need of an article, held in memory for all of them; ``path`` is that of its file in the articles folder."""
+
+    slug: str = ""
+    path: str = ""
+    updated: date | None = None
+    featured: bool = False
+    aliases: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+
+    def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
+        """Whether somebody of one of the audiences may see it at that time."""
+        if self.audience not in audiences:
+            return False
+        if self.status != "published":
+            return self.status == "draft" and DRAFTS in audiences
+        return (self.publish_at is None or self.publish_at <= now) and (self.expire_at is None or now < self.expire_at)
+
+
+@dataclass(frozen=True)
+class Article(ArticleSummary):
     """One article, whole. ``html`` is sanitised; links to articles are ``kb:<id>#anchor``, images ``kb-image:<name>``."""
 
-    id: str
-    lang: str
-    section: str
-    slug: str
-    type: str
-    title: str
-    path: str = ""
-    summary: str = ""
-    questions: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    tests: tuple[str, ...] = ()
-    audience: str = "public"
-    status: str = "published"
-    publish_at: datetime | None = None
-    expire_at: datetime | None = None
-    updated: date | None = None
     review_by: date | None = None
     owner: str = ""
-    translation_of: str = ""
     related: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    boost: float = 1.0
     cover: str = ""
-    featured: bool = False
     sections: tuple[Section, ...] = ()
     toc: tuple[TocEntry, ...] = ()
     anchors: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     html: str = ""
-    learned: tuple[str, ...] = ()
-
-    @property
-    def group(self) -> str:
-        """Shared by an article and its translations."""
-        return self.translation_of or self.id
 
     @cached_property
     def digest(self) -> str:
         """Changes with anything of the article. Kept: at every save it is asked of all of them."""
-        return hashlib.sha256(orjson.dumps(article_to_json(self))).hexdigest()[:20]
+        return hashlib.sha256(ARTICLE_CODEC.encode(self)).hexdigest()[:20]
 
 
 Made = TypeVar("Made")
@@ -128,7 +122,20 @@ def once_an_article(make: Callable[[Article], Made]) -> Callable[[Article], Made
     return kept
 
 
-_ARTICLE_FIELDS = tuple(each.name for each in fields(Article))
+ARTICLE_CODEC, SUMMARY_CODEC = RecordCodec(Article), RecordCodec(ArticleSummary)
+ARTICLE_FIELDS = tuple(each.name for each in fields(Article))
+_SUMMARY_FIELDS, _DOCUMENT_FIELDS = (tuple(each.name for each in fields(kind)) for kind in (ArticleSummary, Document))
+
+
+@once_an_article
+def to_document(article: Article) -> Document:
+    """The article as the engine sees it."""
+    return Document(**{name: getattr(article, name) for name in _DOCUMENT_FIELDS})
+
+
+def to_summary(article: Article) -> ArticleSummary:
+    """The article without what only its own page needs."""
+    return ArticleSummary(**{name: getattr(article, name) for name in _SUMMARY_FIELDS})
 
 
 @dataclass(frozen=True)
@@ -149,31 +156,6 @@ class BuildReport:
     def errors(self) -> tuple[Problem, ...]:
         """The problems that keep something out."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
-
-
-def article_to_json(article: Article) -> dict[str, Any]:
-    """A record for the bundle or the cache; ``id`` comes first."""
-    record: dict[str, Any] = {name: getattr(article, name) for name in _ARTICLE_FIELDS}
-    for name in ("publish_at", "expire_at", "updated", "review_by"):
-        record[name] = record[name].isoformat() if record[name] else None
-    for name in ("sections", "toc", "links"):
-        record[name] = [list(vars(value).values()) for value in record[name]]
-    return record
-
-
-def article_from_json(record: dict[str, Any]) -> Article:
-    """The article of a record."""
-    values = dict(record)
-    for name in ("publish_at", "expire_at"):
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    for name in ("updated", "review_by"):
-        values[name] = date.fromisoformat(values[name]) if values[name] else None
-    values["sections"] = tuple(Section(*value) for value in values["sections"])
-    values["toc"] = tuple(TocEntry(*value) for value in values["toc"])
-    values["links"] = tuple(Link(*value) for value in values["links"])
-    for name in ("questions", "keywords", "tags", "tests", "related", "aliases", "anchors", "learned"):
-        values[name] = tuple(values[name])
-    return Article(**values)
 
 
 @dataclass(frozen=True)

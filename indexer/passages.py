@@ -6,23 +6,13 @@ import re
 from collections.abc import Iterator
 
 from indexer.model import Article, Section, once_an_article
-from search.model import Document, Passage
+from search.model import Passage
 
 # Characters that carry about as much as 256 tokens: half of what the model takes, which finds single facts better.
 MAX_CHARS = 1_000
 MAX_CHARS_WIDE = 420
 _SENTENCE_END = re.compile(r"(?<=[。．！？])|(?<=[.!?])\s+")
 _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
-
-
-@once_an_article
-def to_document(article: Article) -> Document:
-    """The article as the engine sees it."""
-    return Document(
-        id=article.id, lang=article.lang, title=article.title, section=article.section, type=article.type, tags=article.tags,
-        summary=article.summary, questions=article.questions, learned=article.learned, keywords=article.keywords, group=article.group,
-        audience=article.audience, status=article.status, publish_at=article.publish_at, expire_at=article.expire_at, boost=article.boost,
-    )  # fmt: skip
 
 
 @once_an_article

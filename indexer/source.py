@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.errors import ArticlesFolderError
-from indexer.model import Article, Problem
+from indexer.model import ARTICLE_FIELDS, Article, Problem
 from indexer.yamlfile import Lines, error_in, load_yaml, printable
 from search.folding import fold
 from search.language import detect
@@ -247,13 +247,14 @@ def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found:
     slug = slugify(front.slug or Path(name).stem)
     if front.slug and slug != unicodedata.normalize("NFKC", front.slug).lower():
         problems.append(found.warning("slug", "slug", f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.", f"Write: slug: {slug}"))
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in front if key in ARTICLE_FIELDS}
     article = Article(
-        id=identity, lang=lang.lower(), section=section, slug=slug, type=front.type, title=title,
-        path=name, summary=front.summary.strip(), questions=tuple(front.questions), keywords=tuple(front.keywords),
-        tags=tuple(tag.strip() for tag in front.tags), tests=tuple(front.tests), audience=front.audience, status=front.status,
-        publish_at=_moment(front.publish_at, zone), expire_at=_moment(front.expire_at, zone), updated=_day(front.updated),
-        review_by=_day(front.review_by), owner=front.owner, translation_of=front.translation_of or "", related=tuple(front.related),
-        aliases=tuple(slugify(alias) for alias in front.aliases), boost=front.boost, cover=front.cover, featured=front.featured,
+        **given | {
+            "id": identity, "lang": lang.lower(), "section": section, "slug": slug, "title": title, "path": name,
+            "summary": front.summary.strip(), "tags": tuple(tag.strip() for tag in front.tags), "aliases": tuple(map(slugify, front.aliases)),
+            "translation_of": front.translation_of or "", "publish_at": _moment(front.publish_at, zone), "expire_at": _moment(front.expire_at, zone),
+            "updated": _day(front.updated), "review_by": _day(front.review_by),
+        }
     )  # fmt: skip
     if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
         problems.append(found.warning("expire_at", "dates", "expire_at is not after publish_at; it will never be shown."))

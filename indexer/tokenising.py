@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from indexer.cache import BuildCache, token_key
 from indexer.model import Article, once_an_article
-from indexer.passages import keyword_text, question_texts, to_document
+from indexer.passages import keyword_text, question_texts
 from indexer.progress import Progress, quiet
 from search.store import DocumentTokens
 from search.text import analyser
@@ -33,7 +33,7 @@ def analyse(articles: Sequence[Article], before: Mapping[str, str], cache: Build
 @once_an_article
 def key_of(article: Article) -> str:
     """The key of an article's tokens."""
-    return token_key(article.lang, keyword_text(article), to_document(article).open_to_all)
+    return token_key(article.lang, keyword_text(article), article.open_to_all)
 
 
 def tokenise(article: Article, key: str) -> DocumentTokens:

@@ -28,7 +28,7 @@ from search.fusion import Scale
 
 log = logging.getLogger("search.bundle")
 
-SCHEMA = 6
+SCHEMA = 7
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search import fusion
-from search.model import DRAFTS, Document, Filters
+from search.model import DRAFTS, FILTER_NAMES, Document, Filters, filter_values
 from search.ports import Rows, Vector
 
 Mask = NDArray[np.bool_]
@@ -30,10 +30,7 @@ class Columns:
         self._end = np.array([document.expire_at.timestamp() if document.expire_at else np.inf for document in documents], dtype=np.float64)
         self._drafts = np.array([document.status == "draft" for document in documents], dtype=np.bool_)
         self._audience = _rows_by([document.audience for document in documents])
-        self._lang = _rows_by([document.lang for document in documents])
-        self._section = _rows_by([document.section for document in documents])
-        self._type = _rows_by([document.type for document in documents])
-        self._tag = _rows_by_each([document.tags for document in documents])
+        self._rows = {name: _rows_by_each([filter_values(document, name) for document in documents]) for name in FILTER_NAMES}
         self._boost = np.array([fusion.BOOST_WEIGHT * np.log(document.boost) for document in documents], dtype=np.float32)
         self._count = len(documents)
         times = np.concatenate([self._begin, self._end])
@@ -63,9 +60,9 @@ class Columns:
         for audience in audiences:
             seen |= self._mask(self._audience, audience)
         allowed &= seen
-        for column, value in ((self._lang, filters.lang), (self._section, filters.section), (self._type, filters.type), (self._tag, filters.tag)):
+        for name, value in vars(filters).items():
             if value:
-                allowed &= self._mask(column, value)
+                allowed &= self._mask(self._rows[name], value)
         return allowed
 
     def epoch(self, now: datetime) -> int:
@@ -76,7 +73,7 @@ class Columns:
         """Which documents are written in one of the languages."""
         mask = np.zeros(self._count, dtype=np.bool_)
         for lang in langs:
-            mask |= self._mask(self._lang, lang)
+            mask |= self._mask(self._rows["lang"], lang)
         return mask
 
     def preferences(self, langs: Sequence[str]) -> Vector:
@@ -95,9 +92,9 @@ class Columns:
     def likeness(self, document: Document) -> Vector:
         """How much each document shares with one: a little for the section, more for each tag."""
         likeness = np.zeros(self._count, dtype=np.float32)
-        likeness[self._section.get(document.section, _NOBODY)] += SAME_SECTION
+        likeness[self._rows["section"].get(document.section, _NOBODY)] += SAME_SECTION
         for tag in set(document.tags):
-            likeness[self._tag.get(tag, _NOBODY)] += SAME_TAG
+            likeness[self._rows["tag"].get(tag, _NOBODY)] += SAME_TAG
         return likeness
 
     def _mask(self, column: Mapping[str, Rows], value: str) -> Mask:
@@ -117,7 +114,7 @@ def _begin(document: Document) -> float:
 
 
 def _group(rows: Mapping[str, int], document: Document, row: int) -> int:
-    return rows.get(document.group, row) if document.group else row
+    return rows.get(document.group, row)
 
 
 def _rows_by(values: Sequence[str]) -> dict[str, Rows]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cached_property
 from typing import Literal
-
-import orjson
 
 Verdict = Literal["strict", "weak", "none"]
 Span = tuple[int, int]
@@ -21,7 +18,7 @@ DRAFTS = "draft"
 
 @dataclass(frozen=True)
 class Document:
-    """What the engine knows of an article. ``group`` is shared by an article and its translations."""
+    """What the engine knows of an article."""
 
     id: str
     lang: str
@@ -33,7 +30,7 @@ class Document:
     questions: tuple[str, ...] = ()
     learned: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
-    group: str = ""
+    translation_of: str = ""
     audience: str = "public"
     status: str = "published"
     publish_at: datetime | None = None
@@ -41,14 +38,14 @@ class Document:
     boost: float = 1.0
 
     @property
+    def group(self) -> str:
+        """Shared by an article and its translations."""
+        return self.translation_of or self.id
+
+    @property
     def open_to_all(self) -> bool:
         """Whether everybody may read it at any time, so that its words may be offered as spellings."""
         return self.status == "published" and self.audience == "public" and self.publish_at is None and self.expire_at is None
-
-    @cached_property
-    def record(self) -> bytes:
-        """A line of JSON. Kept: at every save all documents are written."""
-        return _line(self)
 
 
 @dataclass(frozen=True)
@@ -68,16 +65,6 @@ class Passage:
         """What the model is given: the passage under its title and headings."""
         return "\n".join(part for part in (self.title, self.heading, self.text) if part)
 
-    @cached_property
-    def record(self) -> bytes:
-        """A line of JSON. Kept: at every save all passages are written."""
-        return _line(self)
-
-
-def _line(value: Document | Passage) -> bytes:
-    """Its fields as JSON, times with their zone."""
-    return orjson.dumps({each.name: getattr(value, each.name) for each in fields(value)}, option=orjson.OPT_APPEND_NEWLINE)
-
 
 @dataclass(frozen=True)
 class Filters:
@@ -89,7 +76,19 @@ class Filters:
     tag: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.lang or self.section or self.type or self.tag)
+        return self != _NO_FILTERS
+
+
+_NO_FILTERS = Filters()
+FILTER_NAMES = tuple(each.name for each in fields(Filters))
+# The field of a document that a filter compares, where it has another name.
+_FILTERED_FIELD = {"tag": "tags"}
+
+
+def filter_values(document: Document, name: str) -> tuple[str, ...]:
+    """The values of a document that the filter of that name may ask for."""
+    value = getattr(document, _FILTERED_FIELD.get(name, name))
+    return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)

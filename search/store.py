@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from search.keyword import KeywordEntry, WhooshIndex, write_index
 from search.model import Document, Passage
 from search.ports import Rows, Vector
 from search.postings import Postings
+from search.record_codec import RecordCodec
 from search.records import RecordFile, StringFile
 from search.suggest import Entry, SuggestIndex, build_suggest, edited_suggest
 from search.synonyms import Rule, Synonyms
@@ -89,8 +89,8 @@ def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None
     """Write all files of a corpus but impacts and vectors; returns the names of those taken over from the previous bundle, unchanged."""
     documents = contents.documents
     rows = {document.id: row for row, document in enumerate(documents)}
-    RecordFile.write(folder / _DOCUMENTS, (document.record for document in documents))
-    RecordFile.write(folder / _PASSAGES, (passage.record for passage in contents.passages))
+    RecordFile.write(folder / _DOCUMENTS, map(_document_record, documents))
+    RecordFile.write(folder / _PASSAGES, map(_passage_record, contents.passages))
     owners = np.array([rows[passage.article_id] for passage in contents.passages], dtype=np.int64)
     np.save(folder / "passage-documents.npy", owners)
     (folder / _SYNONYMS).write_text(json.dumps([vars(rule) for rule in contents.synonyms], ensure_ascii=False), encoding="utf-8")
@@ -140,7 +140,7 @@ def open_corpus(bundle: Bundle) -> Corpus:
         stored = RecordFile(folder / _DOCUMENTS)
         documents = list(map(_document, stored.every_raw()))
         passages = RecordFile(folder / _PASSAGES)
-        read = lru_cache(maxsize=PASSAGES_KEPT)(lambda row: Passage(**passages[row]))
+        read = lru_cache(maxsize=PASSAGES_KEPT)(lambda row: _PASSAGE.decode(passages.raw(row)))
         return Corpus(
             documents=documents,
             passage=read,
@@ -314,12 +314,21 @@ def _open_centres(path: Path) -> dict[str, Vector]:
         return {name: stored[name] for name in stored.files}
 
 
+_DOCUMENT, _PASSAGE = RecordCodec(Document), RecordCodec(Passage)
+
+
 @lru_cache(maxsize=50_000)
 def _document(record: bytes) -> Document:
     """Remembered: of a newer index only what was saved is made anew."""
-    values = orjson.loads(record)
-    for name in ("publish_at", "expire_at"):
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    for name in ("tags", "questions", "learned", "keywords"):
-        values[name] = tuple(values[name])
-    return Document(**values)
+    return _DOCUMENT.decode(record)
+
+
+# Remembered: at every save all are written.
+@lru_cache(maxsize=50_000)
+def _document_record(document: Document) -> bytes:
+    return _DOCUMENT.encode(document)
+
+
+@lru_cache(maxsize=200_000)
+def _passage_record(passage: Passage) -> bytes:
+    return _PASSAGE.encode(passage)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from search.folding import clean
-from search.model import Filters
+from search.model import FILTER_NAMES, Filters
 
 MAX_CHARS = 1_000
 _PHRASE = re.compile(r'(?<!\S)(-?)["\u201c\u201d]([^"\u201c\u201d]+)["\u201c\u201d](?!\w)')
-_FIELD = re.compile(r"(?<!\S)(section|tag|type|lang):(\S+)", re.IGNORECASE)
+_FIELD = re.compile(rf"(?<!\S)({'|'.join(FILTER_NAMES)}):(\S+)", re.IGNORECASE)
 _EXCLUDED = re.compile(r"(?<!\S)-([^\W\d_][^\s]*)")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from indexer.build import Paths, build
-from indexer.model import Article, BuildReport, Section
-from indexer.passages import keyword_text, question_texts, to_document, to_passages
+from indexer.model import Article, BuildReport, Section, to_document
+from indexer.passages import keyword_text, question_texts, to_passages
 from indexer.tokenising import tokenise
 from kb_app.services import Services, build_services
 from kb_app.settings import Settings, load_settings

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import abort, g
 
-from indexer.library import Card, Library
+from indexer.library import Library
+from indexer.model import ArticleSummary
 from kb_app.web.context import audiences, now, services
 
 
@@ -18,12 +19,12 @@ def language_of_address(_endpoint: str | None, values: dict[str, Any] | None) ->
         g.ui = values["ui"]
 
 
-def may_see(card: Card) -> bool:
+def may_see(card: ArticleSummary) -> bool:
     """Whether this visitor may see an article now."""
     return card.visible(now(), audiences())
 
 
-def find_article(library: Library, ui: str, slug: str) -> Card | None:
+def find_article(library: Library, ui: str, slug: str) -> ArticleSummary | None:
     """The article of that slug in the page's language, else in another language that may be seen."""
     for lang in dict.fromkeys([ui, *services().settings.languages, *sorted({card.lang for card in library.cards.values()})]):
         card = library.by_slug(lang, slug)

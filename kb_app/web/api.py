@@ -12,7 +12,7 @@ from kb_app.web import i18n, recording
 from kb_app.web.context import audiences, now, services, snapshot
 from kb_app.web.errors import problem
 from kb_app.web.presenting import article_url, public_url, render_body
-from search.model import Filters, Hit, Query, Results
+from search.model import FILTER_NAMES, Filters, Hit, Query, Results
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 MAX_LIMIT = 100
@@ -38,7 +38,7 @@ def search() -> Response:
         lang=ui,
         limit=_number("limit", 10, 1, MAX_LIMIT),
         offset=_number("offset", 0, 0, MAX_OFFSET),
-        filters=Filters(section=_text("section"), type=_text("type"), tag=_text("tag")),
+        filters=Filters(**{name: _text(name) for name in FILTER_NAMES if name != "lang"}),
         now=now(),
         audiences=audiences(),
     )

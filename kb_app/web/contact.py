@@ -12,7 +12,7 @@ from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.library import Card
+from indexer.model import ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.handoff.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.handoff.spam import spam_reason
@@ -43,7 +43,7 @@ SUGGESTED_FOR = ("question", "problem")
 class Suggestion:
     """An article that may answer, readable in place."""
 
-    card: Card
+    card: ArticleSummary
     body: Markup
     position: int
 

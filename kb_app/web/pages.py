@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.library import Card, Library
+from indexer.library import Library
+from indexer.model import ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.web import i18n, recording
 from kb_app.web.addresses import find_article, language_of_address, may_see
@@ -80,7 +81,7 @@ def search(ui: str) -> str | tuple[str, int]:
 def _record(form: SearchForm, found: Found, ui: str) -> None:
     """The search, and which one it was asked from."""
     before = recording.given_query_id()
-    filters = {"section": form.section, "type": form.type, "tag": form.tag, "lang": form.lang}
+    filters = vars(form.filters)
     recording.record_query(found.query_id, form.q, found.results, ui, filters, origin="refinement" if before else "typed")
     if before:
         recording.record_refinement(found.query_id, before)
@@ -133,7 +134,7 @@ def article(ui: str, slug: str) -> str | BaseResponse:
     )
 
 
-def _record_reading(card: Card, ui: str) -> str:
+def _record_reading(card: ArticleSummary, ui: str) -> str:
     """That an article was opened, and from which search; gives that search's id."""
     query_id = recording.given_query_id()
     typed = request.args.get("typed", "").strip()[:200]
@@ -166,9 +167,9 @@ def _moved(library: Library, ui: str, slug: str) -> str | None:
     return None
 
 
-def _best_versions(cards: Sequence[Card], ui: str) -> list[Card]:
+def _best_versions(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSummary]:
     """Of an article and its translations the one in the reader's language."""
-    best: dict[str, Card] = {}
+    best: dict[str, ArticleSummary] = {}
     for card in cards:
         if card.group not in best or (card.lang == ui and best[card.group].lang != ui):
             best[card.group] = card
@@ -184,7 +185,7 @@ class SectionLine:
     count: int
 
 
-def _sections(library: Library, cards: Sequence[Card]) -> list[SectionLine]:
+def _sections(library: Library, cards: Sequence[ArticleSummary]) -> list[SectionLine]:
     counts = Counter(card.section for card in cards)
     order = {key: info.order for key, info in library.sections.items()}
     keys = sorted(counts, key=lambda key: (order.get(key, 999), key))

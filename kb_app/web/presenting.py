@@ -13,8 +13,8 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-from indexer.library import Card, Library
-from indexer.model import SectionInfo
+from indexer.library import Library
+from indexer.model import ArticleSummary, SectionInfo
 from kb_app.settings import Settings
 from kb_app.web import context, i18n
 from kb_app.web.visitor import consent_open
@@ -75,7 +75,7 @@ def day(value: date | None) -> str:
     return format_date(value, "long") if value else ""
 
 
-def article_url(card: Card, ui: str | None = None, anchor: str = "") -> str:
+def article_url(card: ArticleSummary, ui: str | None = None, anchor: str = "") -> str:
     """The page of an article in the reader's language, or in its own where the interface does not speak it."""
     return _article_path(request.script_root if request else "", ui or i18n.interface_language(), card.slug, anchor)
 
@@ -122,7 +122,7 @@ def public_url(path: str) -> str:
     return base + path
 
 
-def render_body(body: str, library: Library, may_see: Callable[[Card], bool], lang: str) -> Markup:
+def render_body(body: str, library: Library, may_see: Callable[[ArticleSummary], bool], lang: str) -> Markup:
     """An article's HTML with its links and images turned to URLs; links to what the reader may not see become text."""
 
     def link(match: re.Match[str]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kb_app.web.context import audiences, now, snapshot
 from kb_app.web.recording import new_query_id
-from search.model import Filters, Query, Results
+from search.model import FILTER_NAMES, Filters, Query, Results, filter_values
 
 PAGE_SIZE = 10
 MAX_PAGE = 100
@@ -23,10 +23,7 @@ class SearchForm:
     """What the visitor asked for."""
 
     q: str = ""
-    section: str = ""
-    type: str = ""
-    tag: str = ""
-    lang: str = ""
+    filters: Filters = field(default_factory=Filters)
     page: int = 1
 
     @property
@@ -34,14 +31,9 @@ class SearchForm:
         """Nothing was asked."""
         return not self.q.strip()
 
-    @property
-    def filters(self) -> Filters:
-        """The filters as the engine takes them."""
-        return Filters(self.lang, self.section, self.type, self.tag)
-
     def arguments(self, **changed: object) -> dict[str, object]:
         """URL arguments of this search with some of them changed; empty ones left out, the first page too."""
-        values = {"q": self.q, "section": self.section, "type": self.type, "tag": self.tag, "lang": self.lang, "page": self.page} | changed
+        values = {"q": self.q, **vars(self.filters), "page": self.page} | changed
         return {name: value for name, value in values.items() if value and not (name == "page" and value == 1)}
 
 
@@ -49,8 +41,8 @@ def read_form(arguments: Mapping[str, str]) -> SearchForm:
     """The form from a URL; a page that is no number is the first."""
     page = arguments.get("page", "1")
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-    texts = {name: arguments.get(name, "")[:100] for name in ("section", "type", "tag", "lang")}
-    return SearchForm(q=arguments.get("q", "")[:10_000], page=max(1, number), **texts)
+    filters = Filters(**{name: arguments.get(name, "")[:100] for name in FILTER_NAMES})
+    return SearchForm(q=arguments.get("q", "")[:10_000], filters=filters, page=max(1, number))
 
 
 @dataclass(frozen=True)
@@ -69,9 +61,7 @@ class Found:
     first: bool
     results: Results
     pages: int
-    sections: list[Facet]
-    types: list[Facet]
-    langs: list[Facet]
+    facets: dict[str, list[Facet]]
 
 
 def ask(text: str, lang: str, limit: int) -> Results | None:
@@ -99,9 +89,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
         first=not before,
         results=results,
         pages=min(pages, MAX_PAGE),
-        sections=_facets(card.section for card in cards),
-        types=_facets(card.type for card in cards),
-        langs=_facets(card.lang for card in cards),
+        facets={name: _facets(value for card in cards for value in filter_values(card, name)) for name in FILTER_NAMES},
     )
 
 
