@@ -25,11 +25,12 @@ from kb_app.analytics.grouping import by_client, group, pairwise_f1, searches_of
 from kb_app.analytics.outcomes import judge
 from kb_app.analytics.ports import Vectors
 from kb_app.analytics.rollup import count_episodes
+from kb_app.durations import DAY, HOUR, MINUTE, SECOND
 
 BEGIN = 1_780_000_000_000
-SPAN = 30 * m.DAY
+SPAN = 30 * DAY
 # Long after the last visit: nothing is provisional any more.
-LATER = BEGIN + SPAN + 60 * m.DAY
+LATER = BEGIN + SPAN + 60 * DAY
 SURVEYED, ANSWERED = 0.3, 0.7
 UNANSWERABLE = 7
 WRONG_FIRST = 0.15
@@ -130,7 +131,7 @@ class Visitor:
 
     def wait(self, least: float, most: float) -> None:
         """Let seconds pass."""
-        self.at += int(self.chance.uniform(least, most) * m.SECOND)
+        self.at += int(self.chance.uniform(least, most) * SECOND)
 
     def later(self, least_days: float, most_days: float) -> None:
         """Let days pass."""
@@ -240,7 +241,7 @@ def refreshes(visitor: Visitor) -> tuple[str, m.Outcome]:
     visitor.read()
     visitor.do(m.VOTE_YES)
     visitor.visit.actions += visitor.visit.actions
-    visitor.visit.queries += [replace(visitor.visit.queries[0], query_id=f"{visitor.visit.problem}-again", at=visitor.visit.queries[0].at + 2 * m.SECOND)]
+    visitor.visit.queries += [replace(visitor.visit.queries[0], query_id=f"{visitor.visit.problem}-again", at=visitor.visit.queries[0].at + 2 * SECOND)]
     return "solved", "confirmed"
 
 
@@ -279,7 +280,7 @@ def simulate(intents: Sequence[Intent], mix: Mapping[Persona, float], count: int
         intent = chance.choice(unanswered if without else answered)
         client, at = f"c{number}", BEGIN + chance.randrange(SPAN)
         if shared and shared[2] != intent.name and chance.random() < 0.5:
-            client, at = shared[0], shared[1] + chance.randrange(m.MINUTE, m.HOUR)
+            client, at = shared[0], shared[1] + chance.randrange(MINUTE, HOUR)
         visitor = Visitor(chance, intent, client, at, number)
         persona = finds_nothing if without else chance.choices(list(mix), list(mix.values()))[0]
         visitor.visit.truth, visitor.visit.shown = persona(visitor)

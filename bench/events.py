@@ -30,6 +30,7 @@ from kb_app.analytics.store import EventStore
 from kb_app.analytics.vectors import QuestionVectors
 from kb_app.analytics.writer import BackgroundWriter
 from kb_app.db.engine import migrate, open_database
+from kb_app.durations import DAY
 from kb_app.questions import CentredQuestions
 from search.loading import load_embedder
 
@@ -103,7 +104,7 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
     count, seconds = load(store, months(flags.events, random.Random(flags.seed)))
     figures: dict[str, float] = {"events": count, "load_s": seconds, "load_per_s": count / seconds}
     encode = CentredQuestions(load_embedder("", flags.model_dir))
-    now = BEGIN + 3 * SPAN + m.DAY
+    now = BEGIN + 3 * SPAN + DAY
     figures["job_everything_s"] = timed(lambda: run(store, QuestionVectors(engine, encode), now, UTC, everything=True))
     figures["job_again_s"] = timed(lambda: run(store, QuestionVectors(engine, encode), now + 1, UTC))
     last = datetime.fromtimestamp(now / 1000, UTC).date()

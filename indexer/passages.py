@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from indexer.model import Article, Section, once_an_article
 from search.model import Passage
+from search.scripts import is_wide
+from search.sentences import sentence_bounds
 
 # Characters that carry about as much as 256 tokens: half of what the model takes, which finds single facts better.
 MAX_CHARS = 1_000
 MAX_CHARS_WIDE = 420
-_SENTENCE_END = re.compile(r"(?<=[。．！？])|(?<=[.!?])\s+")
-_WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
 
 
 @once_an_article
@@ -40,7 +40,7 @@ def cut(section: Section) -> Iterator[str]:
 
 
 def _room(text: str) -> int:
-    return MAX_CHARS_WIDE if len(_WIDE.findall(text)) > len(text) / 3 else MAX_CHARS
+    return MAX_CHARS_WIDE if is_wide(text) else MAX_CHARS
 
 
 def _lines(text: str, room: int) -> Iterator[str]:
@@ -49,7 +49,8 @@ def _lines(text: str, room: int) -> Iterator[str]:
             yield line
             continue
         held = ""
-        for sentence in _SENTENCE_END.split(line):
+        for start, end in pairwise(sentence_bounds(line)):
+            sentence = line[start:end].rstrip()
             if held and len(held) + len(sentence) > room:
                 yield held
                 held = ""

@@ -42,24 +42,42 @@ class Lines:
         return Problem(self.name, self.lines.get(key, 1), "warning", code, message, mend, fixable)
 
 
-def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
-    """(values, line of each key, what is wrong). Front matter starts on line 2 of its file."""
+class BrokenYamlError(Exception):
+    """A text is no YAML. ``line`` counts from 0; ``hint`` says what usually mends it."""
+
+    def __init__(self, message: str, line: int = 0, hint: str = "") -> None:
+        super().__init__(message)
+        self.line, self.hint = line, hint
+
+
+def read_yaml(text: str) -> Any:
+    """The values of a YAML text with their lines (ruamel's ``lc``); an empty mapping of an empty text. Raises BrokenYamlError.
+
+    The caller bounds the size, the nesting and the aliases of the text first.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    loader: Any = YAML(typ="rt")
+    try:
+        return (loader.load(text) if text.strip() else None) or {}
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        hint = "Quote values that hold a colon or begin with a sign, and indent lists alike."
+        raise BrokenYamlError(str(error.problem or error.context), mark.line if mark else 0, hint) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise BrokenYamlError(str(error).splitlines()[0]) from error
+
+
+def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
+    """(values, line of each key, what is wrong). Front matter starts on line 2 of its file."""
     first = 1 if name.endswith(".yml") else 2
     if len(text) > MAX_HEADER_CHARS or _TOO_DEEP.search(text) or len(_ALIAS.findall(text)) > MAX_ALIASES:
         return {}, {}, error_in(name, first, "yaml", "is too large or too deeply nested.", "Keys have a value or a list, no more.")
-    loader: Any = YAML(typ="rt")
     try:
-        values = loader.load(text) if text.strip() else {}
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = (mark.line if mark else 0) + first
-        mend = "Quote values that hold a colon or begin with a sign, and indent lists alike."
-        return {}, {}, error_in(name, line, "yaml", f"broken YAML: {error.problem or error.context}.", mend)
-    except (YAMLError, ValueError, RecursionError) as error:
-        return {}, {}, error_in(name, first, "yaml", f"broken YAML: {str(error).splitlines()[0]}.")
+        values = read_yaml(text)
+    except BrokenYamlError as error:
+        return {}, {}, error_in(name, error.line + first, "yaml", f"broken YAML: {error}.", error.hint)
     if not isinstance(values, dict):
         return (
             {},
@@ -67,8 +85,8 @@ def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pro
             error_in(name, first, "yaml", "the part between the --- lines is not a list of keys with values.", "For example: title: How to return an item"),
         )
     lines = {str(key): place[0] + first for key, place in values.lc.data.items()} if hasattr(values, "lc") else {}
-    plain = {str(key): _plain(value) for key, value in values.items() if value is not None}
-    return {key: _as_date(value) if key in _DATES else value for key, value in plain.items()}, lines, None
+    converted = {str(key): plain(value) for key, value in values.items() if value is not None}
+    return {key: _as_date(value) if key in _DATES else value for key, value in converted.items()}, lines, None
 
 
 def _as_date(value: Any) -> Any:
@@ -81,12 +99,12 @@ def _as_date(value: Any) -> Any:
         return value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Ruamel's annotated values as ordinary ones."""
     if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=value.tzinfo)
     if isinstance(value, str):

@@ -105,7 +105,7 @@ def figures(everything: bool) -> None:
 @with_appcontext
 def erase(client: str) -> None:
     """Remove one visitor's trail."""
-    click.echo(f"{_services().store.erase(client)} events removed")
+    click.echo(f"{_services().erase(client)} events removed")
 
 
 @click.command("purge")

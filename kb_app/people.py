@@ -17,12 +17,13 @@ from kb_app.analytics.privacy import redact, redact_all
 from kb_app.analytics.store import EventStore
 from kb_app.analytics.writer import BackgroundWriter
 from kb_app.db.schema import cases
+from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.handoff import texts
 from kb_app.handoff.desk import CREATED, RESOLVED, HandOff
 from kb_app.handoff.files import Uploads
 from kb_app.handoff.links import Links
 from kb_app.handoff.mailbox import MailDesk, Reading, fetch
-from kb_app.handoff.model import CLOSED, DAY, HOUR, MINUTE, SOLVED, Case
+from kb_app.handoff.model import CLOSED, SOLVED, Case
 from kb_app.handoff.notices import Notice, NoticeStore
 from kb_app.handoff.outbox import MAIL_SINK, STEP_SINK, Outbox, Refused, Round, Sink, TryAgain
 from kb_app.handoff.sending import House, Sending
@@ -34,6 +35,7 @@ from kb_app.handoff.store import CaseStore
 from kb_app.handoff.support import Support
 from kb_app.handoff.texts import Quoted
 from kb_app.live import LiveIndex
+from kb_app.localized import localized
 from kb_app.mailing import can_mail, new_message_id
 from kb_app.questions import PUBLIC
 from kb_app.settings import Settings, secret_key
@@ -258,7 +260,7 @@ class People:
 
     def _over(self, notice: Notice, mail: str, language: str) -> Mapping[str, Any]:
         lang = texts.lang_of(language)
-        subject, body = texts.notice_over(self.settings.name(lang), notice.words(notice.title, lang), f"{self.settings.address}/{lang}/contact", lang)
+        subject, body = texts.notice_over(self.settings.name(lang), localized(notice.title, lang), f"{self.settings.address}/{lang}/contact", lang)
         return {"to": mail, "subject": subject, "body": body, "message_id": new_message_id(self.settings)}
 
     def _forget(self, now: int) -> None:

@@ -20,13 +20,13 @@ from kb_app.accounts.store import UserStore
 from kb_app.analytics.gap_store import AskedCache, GapStore
 from kb_app.analytics.gaps import questions_of
 from kb_app.analytics.job import JobReport, JobRunning, run
-from kb_app.analytics.model import DAY
 from kb_app.analytics.privacy import patterns
 from kb_app.analytics.spikes import BEFORE, LEAST_PEOPLE, LOOK_AGAIN, WINDOW, Seen, Spike, spikes
 from kb_app.analytics.store import EventStore
 from kb_app.analytics.vectors import QuestionVectors
 from kb_app.analytics.writer import BackgroundWriter
 from kb_app.db.engine import DatabaseError, migrate, open_database
+from kb_app.durations import DAY
 from kb_app.handoff.live import SupportFile
 from kb_app.handoff.support import without_file
 from kb_app.handoff.support_file import SupportError
@@ -167,6 +167,11 @@ class Services:
             return _LAST_BUILD.validate_json(self._last_build_file.read_bytes())
         except (OSError, ValidationError):
             return None
+
+    def erase(self, client_id: str) -> int:
+        """Remove a visitor's trail from the log and from their cases; returns how many events went."""
+        self.people.cases.forget_client(client_id)
+        return self.store.erase(client_id)
 
     def end(self) -> None:
         """Write what was taken for the log, and close the database."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from search.asked import Asked, Choice, Tokens
 from search.corpus import Corpus
 from search.model import Span
+from search.scripts import HIRAGANA, KATAKANA
 from search.showing import Shown, shown_for
 from search.spelling import folded_word
 from search.text import analyser
@@ -17,7 +18,7 @@ from search.tokens import Token
 
 # What a word nobody wrote may mean counts less than a word that somebody did.
 CORRECTED_SHARE = 0.7
-_KANA_RUN = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc\uff66-\uff9f]{4,}")
+_KANA_RUN = re.compile(f"[{HIRAGANA}{KATAKANA}\u30fc\uff66-\uff9f]{{4,}}")
 
 
 @dataclass(frozen=True)

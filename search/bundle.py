@@ -6,7 +6,6 @@ replacement. Killed at any point, a build leaves CURRENT as it was.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from search import text
+from search.checksums import sha256_of
 from search.errors import BuildInProgress, BundleError
 from search.fusion import Scale
 
@@ -225,9 +225,7 @@ def _state_of(bundle: Bundle) -> list[tuple[int, ...]]:
 
 def checksum(path: Path) -> Checksum:
     """(bytes, hex SHA-256) of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return path.stat().st_size, digest
+    return path.stat().st_size, sha256_of(path)
 
 
 def _check_sizes(bundle: Bundle) -> None:

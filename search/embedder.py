@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from search.bundled_model import SEAL, sha256_of
+from search.bundled_model import SEAL
+from search.checksums import sha256_of
 from search.errors import ModelError
 from search.ports import Kind, Vector
 

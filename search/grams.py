@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from search.folding import fold_kana, fold_sounds
 from search.model import Span
-from search.scripts import IDEOGRAPH, RUN, WRITTEN_OUT
+from search.scripts import HIRAGANA, IDEOGRAPH, KATAKANA, RUN, WRITTEN_OUT
 from search.tokens import Token
+
+_HIRAGANA, _KATAKANA = re.compile(f"[{HIRAGANA}]"), re.compile(f"[{KATAKANA}ー]")
 
 
 class Cell(NamedTuple):
@@ -52,9 +55,9 @@ def _ends_kana_word(run: str, index: int) -> bool:
 
 
 def _kana_script(char: str) -> str:
-    if "\u3041" <= char <= "\u3096":
+    if _HIRAGANA.match(char):
         return "hiragana"
-    return "katakana" if "\u30a1" <= char <= "\u30fa" or char == "ー" else ""
+    return "katakana" if _KATAKANA.match(char) else ""
 
 
 def grams_of(folded: str, tail: bool) -> Iterator[Token]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from search.folding import fold, fold_kana, fold_sounds
 from search.latin import ENGLISH_FUNCTION_WORDS, latin_words
 from search.scripts import IDEOGRAPH, RUN, latin_runs
+from search.sentences import lines
 from search.tokens import Token
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _FUNCTION_WORDS = Path(__file__).parent / "data" / "japanese_function_words.txt"
 # Sudachi takes 49,149 bytes at a time; lines are cut well below that.
 _SUDACHI_CHARS = 8_000
 _CONTENT_FREE = ("助詞", "助動詞", "補助記号", "空白", "記号")
-_LINE = re.compile(r"[^\n。！？]+[。！？\n]?")
 
 
 def japanese_words(folded: str, spoken: set[tuple[str, str]] | None = None) -> Iterator[Token]:
@@ -71,11 +70,10 @@ def _morphemes(folded: str) -> Iterator[tuple[int, int, Any]]:
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """Stretches holding Japanese, short enough for Sudachi, with where they start."""
-    for match in _LINE.finditer(text):
-        line = match.group()
+    for at, line in lines(text):
         if RUN.search(line):
             for offset in range(0, len(line), _SUDACHI_CHARS):
-                yield match.start() + offset, line[offset : offset + _SUDACHI_CHARS]
+                yield at + offset, line[offset : offset + _SUDACHI_CHARS]
 
 
 def _units(morpheme: Any, start: int, end: int) -> Iterator[Token]:

@@ -57,10 +57,6 @@ class WhooshIndex:
         self._searcher.close()
         self._index.close()
 
-    def ids(self) -> set[str]:
-        """Every document in the index."""
-        return {str(stored["id"]) for stored in self._searcher.reader().all_stored_fields()}
-
     def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
         """Ids of the language's documents that hold every phrase and none of the excluded ones."""
         wanted = [_phrase(lang, phrase) for phrase in phrases]
@@ -68,15 +64,6 @@ class WhooshIndex:
         positive = query.And([query.Term("lang", lang), *wanted])
         asked = query.AndNot(positive, query.Or(unwanted)) if unwanted else positive
         return {str(self._searcher.stored_fields(number)["id"]) for number in self._searcher.docs_for_query(asked)}
-
-    def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
-        """Words as written that begin with the folded prefix, those in most documents first."""
-        reader, field = self._searcher.reader(), f"written_{lang}"
-        if field not in self._fields or not prefix:
-            return []
-        found = [entry.decode() for entry in reader.expand_prefix(field, spelling_key(prefix)) if self._stands(field, entry)]
-        ranked = sorted(found, key=lambda entry: (-reader.doc_frequency(field, entry), entry))
-        return list(dict.fromkeys(entry.partition("|")[2] for entry in ranked))[:limit]
 
     def correct(self, lang: str, word: str) -> str | None:
         """The word that was probably meant: read alike, else one or two letters away; None when this one is there or nothing is near."""

@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 from search.latin import STEMMERS
+from search.scripts import HIRAGANA, IDEOGRAPHS, KATAKANA
 
 _SCRIPTS: tuple[tuple[str, str], ...] = (
-    ("ja", "[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]"),
+    ("ja", f"[{HIRAGANA}{KATAKANA}\uff66-\uff9d]"),
     ("ko", "[\uac00-\ud7af\u1100-\u11ff\u3130-\u318f]"),
     ("th", "[\u0e01-\u0e5b]"),
     ("lo", "[\u0e81-\u0edf]"),
@@ -26,7 +27,7 @@ _SCRIPTS: tuple[tuple[str, str], ...] = (
     ("ta", "[\u0b80-\u0bff]"),
 )
 _BY_SCRIPT = tuple((lang, re.compile(pattern)) for lang, pattern in _SCRIPTS)
-_IDEOGRAPHS = re.compile("[\u3005-\u3007\u3400-\u9fff\uf900-\ufaff]")
+_IDEOGRAPHS = re.compile(f"[{IDEOGRAPHS}]")
 _FAMILIES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile("[\u0400-\u04ff]"), ("ru", "sr", "uk", "bg")),
     (re.compile("[\u0600-\u06ff]"), ("ar", "fa", "ur")),

@@ -11,11 +11,10 @@ from search.folding import fold, fold_kana, fold_with_offsets
 from search.grams import gram_places
 from search.latin import latin_words, may_hold
 from search.model import Span
-from search.scripts import IDEOGRAPH
+from search.scripts import HIRAGANA, IDEOGRAPH, KATAKANA
+from search.sentences import lines
 from search.text import analyser
 from search.tokens import Token
-
-_SENTENCE = re.compile(r"[^\n。！？]+[。！？\n]?|[。！？\n]")
 
 
 def spans(lang: str, text: str, words: set[str], grams: set[str], part: Span | None = None) -> list[Span]:
@@ -53,7 +52,7 @@ def _rows(text: str, kana: str, grams: set[str]) -> list[Span]:
 def _spaced(lang: str, text: str, words: set[str]) -> list[Span]:
     """Where words of a script with spaces stand."""
     found: list[Span] = []
-    for at, sentence in _sentences(text):
+    for at, sentence in lines(text):
         found += [(at + token.start, at + token.end) for token in _words_in(lang, sentence) if token.text in words]
     return found
 
@@ -85,7 +84,7 @@ def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
 
 def _in_other_forms(text: str, kana: str, forms: Mapping[str, re.Pattern[str]]) -> Iterator[Span]:
     """Where words stand in another form."""
-    for at, sentence in _sentences(text):
+    for at, sentence in lines(text):
         own = kana[at : at + len(sentence)]
         meant = {word for word, pattern in forms.items() if pattern.search(own)}
         if meant:
@@ -112,7 +111,7 @@ def _other_forms(key: str) -> re.Pattern[str]:
     """How a word's other forms begin: with its first two kana, or its first ideograph and after it kana or its next one (申し込み, 申込)."""
     if not IDEOGRAPH.match(key):
         return re.compile(re.escape(key[:2]))
-    following = "|".join(["[\u3041-\u3096\u30a1-\u30fa\u30fc]", "$", *IDEOGRAPH.findall(key[1:])[:1]])
+    following = "|".join([f"[{HIRAGANA}{KATAKANA}\u30fc]", "$", *IDEOGRAPH.findall(key[1:])[:1]])
     return re.compile(f"{re.escape(key[0])}(?:{following})")
 
 
@@ -120,12 +119,6 @@ def _other_forms(key: str) -> re.Pattern[str]:
 def _kana_key(word: str) -> str:
     """A folded word in katakana. Remembered: each word of a question is looked for in all that is shown."""
     return fold_kana(word)
-
-
-def _sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Where each sentence or line begins, and it: no word goes on beyond."""
-    for match in _SENTENCE.finditer(text):
-        yield match.start(), match.group()
 
 
 # Remembered: the same titles and sentences are shown again and again, in ever other stretches.

@@ -91,10 +91,6 @@ class MemoryKeywordIndex:
             for lang in {lang for _name, lang, _text in documents}
         }
 
-    def ids(self) -> set[str]:
-        """Every document in the index."""
-        return {name for name, _lang, _analysed in self._documents}
-
     def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
         """Ids of the language's documents that hold every phrase and none of the excluded ones."""
         return {
@@ -104,13 +100,6 @@ class MemoryKeywordIndex:
             and all(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in phrases)
             and not any(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in excluded)
         }
-
-    def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
-        """Words as written that begin with the folded prefix, those in most documents first."""
-        words = self._surfaces.get(lang, Counter())
-        found = [word for word in words if prefix and word.startswith(spelling_key(prefix))]
-        ranked = sorted(found, key=lambda word: (-words[word], word))
-        return list(dict.fromkeys(word.partition("|")[2] for word in ranked))[:limit]
 
     def correct(self, lang: str, word: str) -> str | None:
         """The word read alike, else the nearest with the same first letter, one or two letters away."""

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.bundled_model import SEAL, Progress, quiet, sha256_of
+from search.bundled_model import SEAL, Progress, quiet
+from search.checksums import sha256_of
 from search.errors import ModelError
 from search.pieces import PIECES, write_pieces
 

@@ -67,9 +67,6 @@ class KeywordIndex(Protocol):
     def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
         """Ids of the documents that hold every phrase and none of the excluded words or phrases."""
 
-    def complete(self, lang: str, prefix: str, limit: int) -> list[str]:
-        """Words of the language's articles that begin with the folded prefix, the most frequent first."""
-
     def correct(self, lang: str, word: str) -> str | None:
         """The nearest word of the index where this one is in none of its documents."""
 

@@ -5,26 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+HIRAGANA, KATAKANA = "\u3041-\u3096", "\u30a1-\u30fa"
+IDEOGRAPHS = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 SPACELESS = (
     "\u3005-\u3007\u3041-\u309f\u30a0-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
     "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
     "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff"
 )
 RUN = re.compile(f"[{SPACELESS}]+")
-IDEOGRAPH = re.compile("[\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\uac00-\ud7af]")
+IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}\U00020000-\U0003ffff\uac00-\ud7af]")
 # A run of letters and digits with the signs that hold codes and names together: wi-fi, e-502, c++, don't, a.b.c
 LATIN = re.compile(rf"[^\W_{SPACELESS}]+(?:[-'._/&@][^\W_{SPACELESS}]+)*(?:\+\+|#)?")
 # The same for texts in ASCII: several times as fast.
 LATIN_ASCII = re.compile(r"[A-Za-z0-9]+(?:[-'._/&@][A-Za-z0-9]+)*(?:\+\+|#)?")
 # Ideographs and katakana: what separates one word from the next in Japanese
-WRITTEN_OUT = re.compile("[\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff]")
-KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc]+")
+WRITTEN_OUT = re.compile(f"[{KATAKANA}\u3400-\u4dbf\u4e00-\u9fff]")
+KANA = re.compile(f"[{HIRAGANA}{KATAKANA}\u30fc]+")
+# Characters about twice as wide as a Latin one.
+_WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
 HANGUL = re.compile("[\uac00-\ud7af]+")
 
 
 def is_spaceless(text: str) -> bool:
     """Whether it holds a script that is written without spaces."""
     return bool(RUN.search(text))
+
+
+def is_wide(text: str) -> bool:
+    """Whether more than a third of the characters are wide, as in Japanese, Chinese and Korean."""
+    return not text.isascii() and len(_WIDE.findall(text)) > len(text) / 3
 
 
 def has_letters(text: str) -> bool:

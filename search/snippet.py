@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -10,15 +9,14 @@ from itertools import pairwise
 from search.comparable import TEXTS_KEPT, comparable
 from search.folding import fold_kana, fold_to_kana, fold_with_offsets
 from search.model import Span
+from search.scripts import is_wide
+from search.sentences import sentence_bounds
 
 WIDTH = 160
 # The same width on the page: a Japanese character is about twice as wide as a Latin one.
 WIDTH_WIDE = 90
 # So much of a passage tells of what characters it is.
 SAMPLED = 200
-# Begins with all signs that end a sentence: re then looks for one of those, instead of trying three ways at every character.
-_SENTENCE = re.compile(r"[。．！？.!?\n](?:(?<=[。．！？])|(?<=[.!?])\s+|(?<=\n)\n*)")
-_WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
 
 
 def overlap(text: str, pieces: Sequence[str]) -> int:
@@ -60,8 +58,7 @@ def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def _is_wide(text: str) -> bool:
-    sample = text[:SAMPLED]
-    return not sample.isascii() and len(_WIDE.findall(sample)) > len(sample) / 3
+    return is_wide(text[:SAMPLED])
 
 
 def _fullest(text: str, pieces: Sequence[str]) -> int:
@@ -74,8 +71,7 @@ def _fullest(text: str, pieces: Sequence[str]) -> int:
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def _sentences(text: str) -> tuple[Span, ...]:
-    bounds = [0, *(match.end() for match in _SENTENCE.finditer(text)), len(text)]
-    spans = [(start, end) for start, end in pairwise(bounds) if text[start:end].strip()]
+    spans = [(start, end) for start, end in pairwise(sentence_bounds(text)) if text[start:end].strip()]
     return tuple(_trimmed(text, span) for span in spans)
 
 
@@ -104,9 +100,3 @@ def _trimmed(text: str, span: Span) -> Span:
     start, end = span
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
-
-
-def within(spans: Sequence[Span], part: Span) -> tuple[Span, ...]:
-    """The spans that lie in a part of the text, counted from the part's start."""
-    start, end = part
-    return tuple((max(a, start) - start, min(b, end) - start) for a, b in spans if a < end and b > start)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from search.folding import fold, fold_kana, fold_sounds
-from search.scripts import KANA
+from search.scripts import HIRAGANA, KANA
 
 # Written by sound: Latin, Greek, Cyrillic ... and katakana
-_SPELT = re.compile("[^\\W\\d_\u3041-\u3096\u3400-\u9fff]+")
+_SPELT = re.compile(f"[^\\W\\d_{HIRAGANA}\u3400-\u9fff]+")
 # A shorter word has too many neighbours: mars is no misspelt mark.
 SHORTEST_CORRECTED = 5
 # A kana says as much as two letters.

@@ -19,6 +19,7 @@ from search.folding import fold, fold_kana, fold_sounds
 from search.japanese import morphemes_with_reading
 from search.ports import Rows
 from search.records import StringFile
+from search.scripts import HIRAGANA
 from search.spelling import sound_key
 
 KEY_CHARS = 24
@@ -32,7 +33,7 @@ _CONSONANT_TAIL = re.compile("(?:[kgnhbpmr]y|sh?|ch?|ts?|[kgzdnhbpmyrwfvj])$(?<!
 # Syllables of romaji as people type them, small tsu before a doubled consonant.
 _ROMAJI = re.compile(r"(?:(?:([kstpgdbzjfhmr])(?=\1)|t(?=ch)|c(?=ch))?(?:[kgnhbpmrsztdj]y|sh|ch|ts|[kgsztdnhbpmyrwfvj])?[aeiou]|n'?|-)+")
 _WORD_START = re.compile(r"[^\W_]+")
-_PARTICLE_START = re.compile("[\u3041-\u3096]")
+_PARTICLE_START = re.compile(f"[{HIRAGANA}]")
 
 
 class Entry(NamedTuple):

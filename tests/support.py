@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Engine as DatabaseEngine
+from sqlalchemy import Table, func, select
 
 from indexer.build import Paths, build
 from indexer.model import Article, BuildReport, Section, to_document
@@ -115,6 +117,12 @@ def make_settings(folder: Path, data: Path, **given: Any) -> Settings:
 def make_services(folder: Path, data: Path, embedder: Embedder | None = None, **given: Any) -> Services:
     """Services over a folder that was built, with a fixed clock."""
     return build_services(make_settings(folder, data, **given), embedder=embedder or HashEmbedder(), clock=lambda: NOW)
+
+
+def count_rows(engine: DatabaseEngine, table: Table) -> int:
+    """Rows of a table."""
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 @contextmanager

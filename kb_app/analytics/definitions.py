@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kb_app.analytics.model import CLICK, CONTACTS, MINUTE, NO, TICKET_CREATED, VIEW, YES, ActionEvent, QueryEvent
+from kb_app.analytics.model import CLICK, CONTACTS, NO, TICKET_CREATED, VIEW, YES, ActionEvent, QueryEvent
 from kb_app.analytics.texts import N_
+from kb_app.durations import MINUTE
 
 SESSION = 30 * MINUTE
 

@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import Engine, func, select, update
 
 from kb_app.analytics.gaps import STATES, Group, Question, group_gaps, questions_of, suggested_action
-from kb_app.analytics.model import DAY, MINUTE, QueryEvent
+from kb_app.analytics.model import QueryEvent
 from kb_app.analytics.ports import FindArticle, Found
 from kb_app.analytics.store import EventStore
 from kb_app.analytics.texts import text_key
 from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
 from kb_app.db.writing import insert_new, upsert
+from kb_app.durations import DAY, MINUTE
 
 # Questions older than this are not asked any more.
 WINDOW = 90 * DAY

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kb_app.analytics.grouping import average_linkage, without_common
-from kb_app.analytics.model import DAY, QueryEvent
+from kb_app.analytics.model import QueryEvent
 from kb_app.analytics.ports import Vectors
 from kb_app.analytics.texts import text_key
+from kb_app.durations import DAY
 
 # Mean cosine between centred question vectors from which on two groups are one gap; docs/analytics.md has the table.
 SAME_GAP = 0.38

@@ -12,22 +12,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from kb_app.analytics.model import (
-    CLICK,
-    CONTACT_OPEN,
-    CONTACT_SUGGESTION_CLICK,
-    CONTACTS,
-    DAY,
-    ENGAGED,
-    HOUR,
-    REFINE,
-    SECOND,
-    VIEW,
-    YES,
-    ActionEvent,
-    QueryEvent,
-)
+from kb_app.analytics.model import CLICK, CONTACT_OPEN, CONTACT_SUGGESTION_CLICK, CONTACTS, ENGAGED, REFINE, VIEW, YES, ActionEvent, QueryEvent
 from kb_app.analytics.ports import Vectors
+from kb_app.durations import DAY, HOUR, SECOND
 
 # Cosine of two centred question vectors from which on they mean the same; docs/analytics.md has the table.
 SAME_INTENT = 0.3

@@ -18,12 +18,13 @@ from sqlalchemy.exc import IntegrityError
 
 from kb_app.analytics import rollup
 from kb_app.analytics.grouping import EPISODE, by_client, group, searches_of_tickets
-from kb_app.analytics.model import CONTACTS, DAY, HOUR, ActionEvent, Episode
+from kb_app.analytics.model import CONTACTS, ActionEvent, Episode
 from kb_app.analytics.outcomes import judge, to_row
 from kb_app.analytics.store import EventStore, to_action
 from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
 from kb_app.db.writing import ROWS, insert_new, upsert
+from kb_app.durations import DAY, HOUR
 
 log = logging.getLogger("kb_app.analytics")
 CLIENTS = 400

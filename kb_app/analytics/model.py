@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 Verdict = Literal["strict", "weak", "none"]
 CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone")
-ORIGINS = ("typed", "suggestion", "refinement", "contact form", "api", "chat")
 
 # Names of actions. What counts is committed before the response, the rest is written behind it.
 CLICK, VIEW, ENGAGED, COPY = "click", "view", "engaged", "copy"
@@ -18,10 +17,6 @@ CONTACT_SUGGESTION_CLICK, CHANNEL_OPENED = "contact_suggestion_click", "channel_
 TICKET_CREATED, TICKET_RESOLVED, SURVEY_SHOWN = "ticket_created", "ticket_resolved", "survey_shown"
 # Why somebody said no, sent after the no itself.
 VOTE_REASON = "vote_reason"
-ACTIONS = frozenset({
-    CLICK, VIEW, ENGAGED, COPY, VOTE_YES, VOTE_NO, SOLVED_YES, SOLVED_NO, REFINE, CONTACT_OPEN, CONTACT_LEAVE,
-    CONTACT_SUGGESTION_CLICK, CHANNEL_OPENED, TICKET_CREATED, TICKET_RESOLVED, SURVEY_SHOWN, VOTE_REASON,
-})  # fmt: skip
 COUNTED = frozenset({VOTE_YES, VOTE_NO, VOTE_REASON, SOLVED_YES, SOLVED_NO, CHANNEL_OPENED, TICKET_CREATED, TICKET_RESOLVED})
 # An explicit yes, an explicit no, and what reaches a person.
 YES, NO = frozenset({VOTE_YES, SOLVED_YES}), frozenset({VOTE_NO, SOLVED_NO})
@@ -29,8 +24,6 @@ CONTACTS = frozenset({TICKET_CREATED, CHANNEL_OPENED})
 
 Outcome = Literal["escalated", "confirmed", "unanswered", "probable", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("confirmed", "probable", "unknown", "unanswered", "escalated")
-
-SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 
 @dataclass(frozen=True)

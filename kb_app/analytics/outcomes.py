@@ -12,11 +12,9 @@ from kb_app.analytics.model import (
     CONTACT_OPEN,
     CONTACTS,
     COPY,
-    DAY,
     ENGAGED,
     NO,
     REFINE,
-    SECOND,
     SOLVED_NO,
     SOLVED_YES,
     SURVEY_SHOWN,
@@ -28,6 +26,7 @@ from kb_app.analytics.model import (
     Outcome,
     QueryEvent,
 )
+from kb_app.durations import DAY, SECOND
 
 # Seconds that an article must have been visible to count as read.
 ENGAGED_S = 10.0

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from kb_app.analytics.figures import class_of
-from kb_app.analytics.model import CLICK, NO, SECOND, VIEW, YES, ActionEvent, Episode, QueryEvent
+from kb_app.analytics.model import CLICK, NO, VIEW, YES, ActionEvent, Episode, QueryEvent
 from kb_app.analytics.texts import text_key
+from kb_app.durations import SECOND
 
 Key = tuple[str, str, str, str]
 """(channel, language, section, audience)"""

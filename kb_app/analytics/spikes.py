@@ -1,18 +1,20 @@
 """Questions that suddenly many people ask: what may be a problem of ours. Pure.
 
 In the last hours' searches, grouped by meaning, a group is a spike where more people asked than its usual rate would bring in one window of
-a thousand (Poisson).
+a thousand (the upper tail of the Poisson distribution).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scipy.special import pdtrc
+
 from kb_app.analytics.gaps import Question, group_gaps, questions_of
-from kb_app.analytics.model import DAY, HOUR, MINUTE, QueryEvent
+from kb_app.analytics.model import QueryEvent
 from kb_app.analytics.ports import Vectors
+from kb_app.durations import DAY, HOUR, MINUTE
 
 WINDOW, BEFORE = 3 * HOUR, 14 * DAY
 LOOK_AGAIN = 5 * MINUTE
@@ -53,7 +55,7 @@ def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: i
             continue
         people = _people(group.questions, now - WINDOW, now)
         usual = (_people(group.questions, 0, now - WINDOW) + PRIOR) * WINDOW / _span(asked, now)
-        if people >= LEAST_PEOPLE and poisson_tail(people, usual) < CHANCE:
+        if people >= LEAST_PEOPLE and pdtrc(people - 1, usual) < CHANCE:
             fresh = [question for question in group.questions if question.key in recent]
             sections = [query.section for question in fresh for query in question.queries if query.section]
             found.append(
@@ -67,15 +69,6 @@ def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: i
                 )
             )
     return sorted(found, key=lambda spike: (-spike.people, spike.label))
-
-
-def poisson_tail(count: int, rate: float) -> float:
-    """The chance of ``count`` or more where ``rate`` are expected (S. D. Poisson): 1 - sum of e^-rate rate^k / k! for k below count."""
-    term = total = math.exp(-rate)
-    for number in range(1, count):
-        term *= rate / number
-        total += term
-    return max(0.0, 1.0 - total) if count > 0 else 1.0
 
 
 def _people(questions: Sequence[Question], after: int, until: int) -> int:

@@ -101,11 +101,6 @@ class EventStore:
             )
             return {str(reason): int(count) for reason, count in rows}
 
-    def count(self, table: Table) -> int:
-        """Rows of a table."""
-        with self.engine.connect() as connection:
-            return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-
     # --- forgetting ----------------------------------------------------------------------------------------------------
 
     def purge(self, before: int) -> int:
@@ -117,7 +112,7 @@ class EventStore:
         return gone
 
     def erase(self, client_id: str) -> int:
-        """Remove one visitor's trail, what was made of it included; returns how many events went."""
+        """Remove one visitor's events and what was made of them; returns how many events went."""
         gone = 0
         with self.engine.begin() as connection:
             asked = select(schema.queries.c.query_id).where(schema.queries.c.client_id == client_id)
@@ -125,9 +120,6 @@ class EventStore:
             gone += connection.execute(delete(schema.actions).where((schema.actions.c.client_id == client_id) | schema.actions.c.query_id.in_(asked))).rowcount
             gone += connection.execute(delete(schema.queries).where(schema.queries.c.client_id == client_id)).rowcount
             connection.execute(delete(schema.episodes).where(schema.episodes.c.client_id == client_id))
-            theirs = select(schema.cases.c.case_id).where(schema.cases.c.client_id == client_id)
-            connection.execute(delete(schema.outbox).where(schema.outbox.c.case_id.in_(theirs), schema.outbox.c.state.in_(["done", "dropped"])))
-            connection.execute(schema.cases.update().where(schema.cases.c.client_id == client_id).values(client_id=None, query_id="", trail="[]"))
         return gone
 
     def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None = None) -> Iterable[Any]:

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from kb_app.localized import localized
+
 # How far ahead an opening is looked for: a shop closed longer says so in words.
 HORIZON_DAYS = 60
 Unit = Literal["minute", "hour", "day"]
@@ -93,7 +95,7 @@ def why_closed(calendar: Calendar, day: date, lang: str) -> str:
     """The name of the closure or public holiday of a day; "" where the day is an ordinary one."""
     for closure in (*calendar.skeleton, *calendar.closed):
         if closure.holds(day):
-            return closure.name.get(lang) or next(iter(closure.name.values()), "")
+            return localized(closure.name, lang)
     return calendar.holiday(day, lang)
 
 
@@ -106,11 +108,6 @@ def intervals(channel: Channel, calendar: Calendar, after: datetime, days: int =
             start, end = _moment(day, span.start, calendar.zone), _moment(day, span.end, calendar.zone)
             if end > start:
                 yield start, end
-
-
-def is_open(channel: Channel, calendar: Calendar, now: datetime) -> bool:
-    """Whether somebody is there at a moment."""
-    return closes_at(channel, calendar, now) is not None
 
 
 def closes_at(channel: Channel, calendar: Calendar, now: datetime) -> datetime | None:

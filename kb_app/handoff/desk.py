@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from kb_app.db import schema
+from kb_app.durations import DAY, HOUR
 from kb_app.handoff import texts
 from kb_app.handoff.coverage import due
 from kb_app.handoff.ladder import next_rung
@@ -24,8 +25,6 @@ from kb_app.handoff.model import (
     ANSWERED,
     CLOSED,
     CUSTOMER,
-    DAY,
-    HOUR,
     NOTE,
     OPEN,
     SAID_NO,

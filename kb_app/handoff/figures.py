@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
@@ -86,10 +87,5 @@ def clock(times: Sequence[tuple[int, int | None, int | None]]) -> Clock:
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """The quantile of sorted values by linear interpolation (Hyndman and Fan's type 7); None of nothing."""
-    if not values:
-        return None
-    place = share * (len(values) - 1)
-    low = int(place)
-    high = min(low + 1, len(values) - 1)
-    return values[low] + (values[high] - values[low]) * (place - low)
+    """The quantile by linear interpolation; None of nothing."""
+    return float(np.quantile(values, share)) if values else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from kb_app.handoff.model import DAY
+from kb_app.durations import DAY
 
 
 class BadLink(Exception):

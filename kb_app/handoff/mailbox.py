@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from kb_app.durations import DAY
 from kb_app.handoff.desk import HandOff
 from kb_app.handoff.files import MEGABYTE, FileRefused, Uploads
 from kb_app.handoff.mail_in import Incoming, read_mail
-from kb_app.handoff.model import DAY, LONGEST_MESSAGE, NOTE, Case, NewCase
+from kb_app.handoff.model import LONGEST_MESSAGE, NOTE, Case, NewCase
 from kb_app.handoff.texts import Quoted
 
 log = logging.getLogger("kb_app.handoff")

@@ -19,7 +19,6 @@ CUSTOMER, AGENT, SYSTEM, NOTE = "customer", "agent", "system", "note"
 LONGEST_MESSAGE = 5_000
 LONGEST_MAIL = 100_000
 MAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$")
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
 @dataclass(frozen=True)

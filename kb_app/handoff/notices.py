@@ -44,10 +44,6 @@ class Notice:
         """Whether it is for readers of a language, in a section where one is known."""
         return (not self.languages or lang in self.languages) and (not self.sections or not section or section in self.sections)
 
-    def words(self, texts: Mapping[str, str], lang: str) -> str:
-        """A text in the reader's language, else in the first there is."""
-        return texts.get(lang) or next((text for text in texts.values() if text), "")
-
 
 def names_it(notice: Notice, query: str) -> bool:
     """Whether a query and one of the notice's questions are the same words, or one is within the other (three letters at least). Pure."""

@@ -21,7 +21,8 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from kb_app.db import schema
 from kb_app.db.writing import insert_once
-from kb_app.handoff.model import HOUR, MINUTE, Delivery
+from kb_app.durations import HOUR, MINUTE
+from kb_app.handoff.model import Delivery
 
 log = logging.getLogger("kb_app.handoff")
 # Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.

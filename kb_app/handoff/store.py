@@ -221,6 +221,14 @@ class CaseStore:
 
     # --- forgetting ----------------------------------------------------------------------------------------------------------
 
+    def forget_client(self, client_id: str) -> None:
+        """Take a visitor's id, searches and trail off their cases, and remove what was sent about them."""
+        table, outbox = schema.cases, schema.outbox
+        with self.engine.begin() as connection:
+            theirs = select(table.c.case_id).where(table.c.client_id == client_id)
+            connection.execute(delete(outbox).where(outbox.c.case_id.in_(theirs), outbox.c.state.in_(["done", "dropped"])))
+            connection.execute(update(table).where(table.c.client_id == client_id).values(client_id=None, query_id="", trail="[]"))
+
     def purge(self, before: int) -> list[Attachment]:
         """Remove cases that were closed or last touched before a moment, with all that was said; returns their files."""
         table = schema.cases

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from indexer.yamlfile import BrokenYamlError, plain, read_yaml
 from kb_app.handoff.coverage import Calendar, Channel, Closure, Promise, Span, Unit
 from kb_app.handoff.model import KINDS, STEPS
 from kb_app.handoff.outbox import MAIL_SINK, STEP_SINK
@@ -257,35 +258,21 @@ def parse_support(name: str, text: str, zone: ZoneInfo) -> Support:
     """The values of a file's text. Raises SupportError naming each line that is wrong."""
     values = _load(name, text)
     try:
-        return _support(_File.model_validate(_plain(values)), zone)
+        return _support(_File.model_validate(plain(values)), zone)
     except ValidationError as error:
         raise SupportError("\n".join(_explain(name, values, entry) for entry in error.errors())) from None
 
 
 def _load(name: str, text: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
     if len(text.encode()) > MAX_BYTES or text.count("*") > 100:
         raise SupportError(f"{name}: is too large; {MAX_BYTES // 1024} KB are enough.")
     try:
-        values = YAML(typ="rt").load(text) or {}
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise SupportError(f"{name}:{(mark.line if mark else 0) + 1}: broken YAML: {error.problem or error.context}.") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise SupportError(f"{name}: broken YAML: {str(error).splitlines()[0]}.") from error
+        values = read_yaml(text)
+    except BrokenYamlError as error:
+        raise SupportError(f"{name}:{error.line + 1}: broken YAML: {error}.") from error
     if not isinstance(values, dict):
         raise SupportError(f"{name}:1: must be keys with values, such as timezone: Asia/Tokyo.")
     return values
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    return str(value) if isinstance(value, str) else value
 
 
 def _explain(name: str, values: Any, entry: Any) -> str:

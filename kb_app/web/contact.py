@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.model import ArticleSummary
 from kb_app.analytics import model as m
+from kb_app.durations import HOUR
 from kb_app.handoff.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.handoff.spam import spam_reason
 from kb_app.web import recording
@@ -32,7 +33,7 @@ blueprint.url_value_preprocessor(language_of_address)
 takes_files(blueprint)
 SUGGESTED = 3
 # What somebody tried in so long goes along.
-TRAIL = 24 * m.HOUR
+TRAIL = 24 * HOUR
 MOST_STEPS = 20
 # Who asks and goes straight on to a person finds here what was asked a moment ago, unless the database is slow to take it.
 LONGEST_WAIT_S, LOOK_AGAIN_S = 1.0, 0.05

@@ -72,7 +72,7 @@ def choose(ui: str) -> BaseResponse:
         services().events.flush(2)
         # Other web processes write what they hold within a pause of theirs.
         time.sleep(2 * PAUSE_S)
-        services().store.erase(client)
+        services().erase(client)
     if choice != "erase":
         response.set_cookie(CONSENT, choice, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
     if choice != "yes":

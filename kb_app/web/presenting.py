@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from indexer.library import Library
 from indexer.model import ArticleSummary, SectionInfo
+from kb_app.localized import localized
 from kb_app.settings import Settings
 from kb_app.web import context, i18n
 from kb_app.web.visitor import consent_open
@@ -30,7 +31,7 @@ def set_up(app: Flask, settings: Settings) -> None:
     """Make everything here known to templates."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(marked=marked, marked_lines=marked_lines, day=day, language_name=i18n.language_name)
+    app.jinja_env.filters.update(marked=marked, marked_lines=marked_lines, day=day, language_name=i18n.language_name, localized=localized)
     app.jinja_env.globals.update(
         article_url=article_url,
         type_name=type_name,
@@ -88,23 +89,18 @@ def _article_path(_below: str, ui: str, slug: str, anchor: str) -> str:
 
 def section_title(key: str, sections: dict[str, SectionInfo], lang: str | None = None) -> str:
     """A section's name in the reader's language, else in another, else its key."""
-    return _said(sections[key].title, lang) if key in sections and sections[key].title else key.replace("-", " ").capitalize()
+    return localized(sections[key].title, lang or i18n.interface_language()) if key in sections and sections[key].title else key.replace("-", " ").capitalize()
 
 
 def section_description(key: str, sections: dict[str, SectionInfo]) -> str:
     """What a section is about."""
-    return _said(sections[key].description) if key in sections else ""
+    return localized(sections[key].description, i18n.interface_language()) if key in sections else ""
 
 
 def type_name(kind: str) -> str:
     """A kind of article in the reader's language."""
     names = {"faq": _("Question"), "guide": _("Guide"), "paper": _("Paper"), "case": _("Case"), "notice": _("Notice")}
     return names.get(kind, kind)
-
-
-def _said(texts: dict[str, str], lang: str | None = None) -> str:
-    wanted = lang or i18n.interface_language()
-    return texts.get(wanted) or next(iter(texts.values()), "")
 
 
 def switch_url(lang: str) -> str:

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
 from kb_app.analytics.privacy import redact
+from kb_app.durations import DAY, MINUTE
 from kb_app.web.accounts import user
 from kb_app.web.context import services
 from kb_app.web.errors import problem
@@ -20,7 +21,7 @@ from kb_app.web.recording import UUID, known, moment
 blueprint = Blueprint("tickets", __name__, url_prefix="/api/v1")
 STATES = {"created": m.TICKET_CREATED, "resolved": m.TICKET_RESOLVED}
 # How far a clock elsewhere may be off, and how late a report may come.
-AHEAD, LATE = 5 * m.MINUTE, 7 * m.DAY
+AHEAD, LATE = 5 * MINUTE, 7 * DAY
 _NUMBER = re.compile(r"^[\w.:/-]{1,60}$")
 
 

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from kb_app.db import schema
+from kb_app.durations import DAY, HOUR
 from kb_app.handoff.files import Uploads
 from kb_app.handoff.mailbox import MailDesk, Reading, fetch
-from kb_app.handoff.model import DAY, HOUR, Attachment, Delivery, NewCase
+from kb_app.handoff.model import Attachment, Delivery, NewCase
 from kb_app.handoff.notices import Notice, NoticeStore
 from kb_app.handoff.outbox import Outbox, TryAgain
 from kb_app.handoff.store import Filter

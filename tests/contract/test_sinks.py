@@ -10,7 +10,8 @@ import pytest
 
 from kb_app import mailing
 from kb_app.db.engine import migrate, open_database
-from kb_app.handoff.model import DAY, HOUR, MINUTE, Delivery, NewCase
+from kb_app.durations import DAY, HOUR, MINUTE
+from kb_app.handoff.model import Delivery, NewCase
 from kb_app.handoff.outbox import Outbox, Refused, Sink, TryAgain
 from kb_app.handoff.signing import verify
 from kb_app.handoff.sinks.freshdesk import FreshdeskSink

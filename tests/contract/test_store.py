@@ -25,10 +25,12 @@ from kb_app.analytics.vectors import QuestionVectors
 from kb_app.db import schema
 from kb_app.db.backup import backup, restore
 from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
+from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.handoff.store import CaseStore, Filter
 from tests.conftest import ROOT
 from tests.contract.conftest import fresh
-from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did, read
+from tests.support import count_rows
+from tests.unit.kb_app.trails import asked, did, read
 
 NOW = 40 * DAY
 
@@ -73,7 +75,7 @@ def test_what_is_stored_is_read_back_as_it_was(store: EventStore) -> None:
 def test_what_comes_twice_is_stored_once(store: EventStore) -> None:
     for _ in range(3):
         store.append([asked("q"), asked("q")], [did(m.CLICK, event_id="one"), did(m.CLICK, event_id="one")])
-    assert store.count(schema.queries) == store.count(schema.actions) == 1
+    assert count_rows(store.engine, schema.queries) == count_rows(store.engine, schema.actions) == 1
 
 
 def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> None:
@@ -86,13 +88,14 @@ def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.count(schema.queries) == 500 and store.count(schema.actions) == 510
+    assert count_rows(store.engine, schema.queries) == 500 and count_rows(store.engine, schema.actions) == 510
 
 
 WRITER = """
 import sys
 from kb_app.analytics.store import EventStore
 from kb_app.db.engine import open_database
+from tests.support import count_rows
 from tests.unit.kb_app.trails import asked, did
 store = EventStore(open_database(sys.argv[1]))
 for number in range(100_000):
@@ -295,7 +298,7 @@ def test_a_file_that_is_no_backup_changes_nothing(store: EventStore, tmp_path: P
     (tmp_path / "kb.zip").write_bytes(content)
     with pytest.raises(DatabaseError, match="no backup made by kb backup"):
         restore(store.engine, tmp_path / "kb.zip")
-    assert store.count(schema.queries) == 0
+    assert count_rows(store.engine, schema.queries) == 0
 
 
 def test_migrating_again_changes_nothing_and_a_newer_schema_is_refused(engine: Engine) -> None:

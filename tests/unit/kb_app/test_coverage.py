@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kb_app.handoff.coverage import Promise, closes_at, due, hours_on, is_open, opens_at, why_closed
+from kb_app.handoff.coverage import Promise, closes_at, due, hours_on, opens_at, why_closed
 from kb_app.handoff.support import Support
 from kb_app.handoff.support_file import parse_support
 
@@ -77,7 +77,7 @@ def channel(support: Support, name: str):  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize(("support", "zone", "moment", "name", "there"), MOMENTS, ids=[f"{zone.key} {name} {moment}" for _, zone, moment, name, _ in MOMENTS])
 def test_somebody_is_there_or_not(support: Support, zone: ZoneInfo, moment: str, name: str, there: bool) -> None:
-    assert is_open(channel(support, name), support.calendar, at(moment, zone)) is there
+    assert (closes_at(channel(support, name), support.calendar, at(moment, zone)) is not None) is there
 
 
 def test_the_table_is_long_enough() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from kb_app.analytics.gaps import Question, group_gaps, questions_of, suggested_action
-from tests.unit.kb_app.trails import DAY, asked
+from kb_app.durations import DAY
+from tests.unit.kb_app.trails import asked
 
 
 def questions(*texts: str) -> list[Question]:

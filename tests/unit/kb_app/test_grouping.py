@@ -5,7 +5,8 @@ import pytest
 
 from kb_app.analytics import model as m
 from kb_app.analytics.grouping import average_linkage, by_client, fold_prefixes, group, pairwise_f1, searches_of_tickets
-from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, SECOND, asked, did
+from kb_app.durations import DAY, HOUR, MINUTE, SECOND
+from tests.unit.kb_app.trails import asked, did
 
 
 def pointing(**degrees: float) -> dict[str, np.ndarray]:

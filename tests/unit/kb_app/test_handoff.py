@@ -10,10 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from kb_app.db import schema
 from kb_app.db.engine import migrate, open_database
+from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.handoff.desk import Refusal
 from kb_app.handoff.figures import case_figures, clock, quantile
 from kb_app.handoff.ladder import next_rung
-from kb_app.handoff.model import DAY, HOUR, MINUTE, Case, Delivery, NewCase
+from kb_app.handoff.model import Case, Delivery, NewCase
 from kb_app.handoff.store import Filter
 from kb_app.handoff.support_file import parse_support
 from kb_app.handoff.texts import Quoted

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb_app.db.engine import migrate, open_database
+from kb_app.durations import DAY, HOUR
 from kb_app.handoff.files import FileRefused, Uploads, tidy
 from kb_app.handoff.links import BadLink, ExpiredLink, Links
-from kb_app.handoff.model import DAY, HOUR
 from kb_app.handoff.notices import Notice, NoticeStore, names_it
 from kb_app.handoff.spam import spam_reason
 from tests.unit.kb_app.casework import NOW, House, house

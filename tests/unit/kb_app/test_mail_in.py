@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb_app.db.engine import migrate, open_database
+from kb_app.durations import DAY, HOUR
 from kb_app.handoff.files import Uploads
 from kb_app.handoff.mail_in import automatic, read_mail
 from kb_app.handoff.mailbox import REPLIES_A_DAY, MailDesk, Reading, without_quote
-from kb_app.handoff.model import DAY, HOUR
 from kb_app.handoff.store import Filter
 from kb_app.handoff.support_file import parse_support
 from kb_app.handoff.texts import Quoted

@@ -5,7 +5,8 @@ import pytest
 from kb_app.analytics import model as m
 from kb_app.analytics.grouping import Trail
 from kb_app.analytics.outcomes import judge
-from tests.unit.kb_app.trails import DAY, HOUR, MINUTE, asked, did, read
+from kb_app.durations import DAY, HOUR, MINUTE
+from tests.unit.kb_app.trails import asked, did, read
 
 LATER = 30 * DAY
 Q = asked("q")

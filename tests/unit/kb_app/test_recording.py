@@ -14,7 +14,7 @@ from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.db import schema
 from kb_app.services import Services
 from search.warming import OffEmbedder
-from tests.support import build_folder, make_services, write_article
+from tests.support import build_folder, count_rows, make_services, write_article
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -127,12 +127,12 @@ def test_nothing_is_recorded_before_a_yes_where_consent_is_asked(articles: Path,
     page = visitor.get("/ja/search?q=返金")
     assert "記録してもよろしいですか" in page.get_data(as_text=True) and "Set-Cookie" not in page.headers
     services.events.flush()
-    assert services.store.count(schema.queries) == 0
+    assert count_rows(services.store.engine, schema.queries) == 0
     back = visitor.post("/ja/privacy", data={"choice": "yes", "back": "/ja/search?q=返金"})
     assert back.status_code == 303
     visitor.get("/ja/search?q=返金")
     services.events.close()
-    assert services.store.count(schema.queries) == 1
+    assert count_rows(services.store.engine, schema.queries) == 1
 
 
 def test_a_no_removes_the_trail(own: Services, visitor: FlaskClient, log: Log) -> None:
@@ -187,7 +187,7 @@ def test_another_sites_forms_are_refused(own: Services, visitor: FlaskClient, si
         assert visitor.post(path, data=data, headers={"Sec-Fetch-Site": site}).status_code == 403
         assert visitor.post(path, data=data, headers={"Origin": "https://evil.example"}).status_code == 403
     assert send(visitor, {"action_name": "copy"}, **{"Sec-Fetch-Site": site}) == 403
-    assert own.store.count(schema.actions) == 0
+    assert count_rows(own.store.engine, schema.actions) == 0
 
 
 def test_the_browser_tells_how_long_was_read(own: Services, visitor: FlaskClient, log: Log) -> None:
@@ -209,7 +209,7 @@ def test_the_browser_tells_how_long_was_read(own: Services, visitor: FlaskClient
 )  # fmt: skip
 def test_events_that_no_page_sends_are_refused_and_the_field_is_named(own: Services, visitor: FlaskClient, body: bytes) -> None:
     answer = visitor.post("/api/v1/events", data=body, content_type="application/json")
-    assert answer.status_code == 400 and answer.get_json()["detail"] and own.store.count(schema.actions) == 0
+    assert answer.status_code == 400 and answer.get_json()["detail"] and count_rows(own.store.engine, schema.actions) == 0
 
 
 def test_forged_ids_and_wild_numbers_join_nothing(visitor: FlaskClient, log: Log) -> None:
@@ -234,14 +234,14 @@ def test_a_message_becomes_one_case_and_its_token_goes_to_the_log(own: Services,
         answer = visitor.post("/ja/contact", data=form)
     assert answer.status_code == 303 and "受け付けました" in visitor.get(answer.location or "").get_data(as_text=True)
     ticket = next(action for action in log()[1] if action.action_name == "ticket_created")
-    assert own.store.count(schema.cases) == 1 and ticket.query_id == query_id and "[phone]" in ticket.attributes["text"]
+    assert count_rows(own.store.engine, schema.cases) == 1 and ticket.query_id == query_id and "[phone]" in ticket.attributes["text"]
 
 
 def test_a_wrong_form_says_which_field_and_keeps_what_was_written(own: Services, visitor: FlaskClient) -> None:
     answer = visitor.post("/ja/contact", data={"message": "", "name": "花子", "mail": "nobody", "kind": "x"})
     html = answer.get_data(as_text=True)
     assert answer.status_code == 422 and "内容をお書きください" in html and "メールアドレスの形ではありません" in html and 'value="花子"' in html
-    assert own.store.count(schema.cases) == 0
+    assert count_rows(own.store.engine, schema.cases) == 0
 
 
 def test_what_somebody_else_asked_is_not_put_into_my_form(own: Services, visitor: FlaskClient, log: Log) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kb_app.analytics import model as m
-
-DAY, HOUR, MINUTE, SECOND = m.DAY, m.HOUR, m.MINUTE, m.SECOND
+from kb_app.durations import MINUTE
 
 
 def asked(
