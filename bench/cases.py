@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from flask.testing import FlaskClient
 
-from bench.writers import ARTICLE, database_of
+from bench.concurrent_writers import ARTICLE, database_of
 from kb_app import create_app
-from kb_app.handoff.model import NewCase
-from kb_app.services import Services, build_services
+from kb_app.services.container import Services, build_services
 from kb_app.settings import load_settings
+from kb_app.support.model import NewCase
 
 WORDS = [
     "返品", "送料", "箱", "届かない", "壊れた", "交換", "領収書", "注文", "取り消し", "住所", "変更", "支払い", "カード", "保証", "修理", "ポイント", "会員",

@@ -27,8 +27,8 @@ import numpy as np
 from bench.corpus import Material, ReadyVectors, made_articles, material, new_queries
 from bench.footprint import pss, wait
 from bench.speed import build, run_clients
-from indexer.cache import BuildCache
-from search.loading import load_embedder
+from indexer.bundling.build_cache import BuildCache
+from search.embedding.loader import load_embedder
 
 CLIENTS = (1, 8)
 # Questions that each client asks in a round.

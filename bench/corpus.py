@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from indexer.build import collect
-from indexer.cache import BuildCache, vector_key
+from indexer.bundling.build_cache import BuildCache, vector_key
+from indexer.bundling.passages import to_passages
 from indexer.model import Article, Section
-from indexer.passages import to_passages
 from search.ports import Embedder, Kind, Vector
 
 # Of made-up vectors: how far from the real text they were made of. Nearest neighbours of e5-small lie about as far apart.

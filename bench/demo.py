@@ -19,15 +19,15 @@ from pathlib import Path
 
 from sqlalchemy import Engine, Table, func, select
 
-from bench.episodes import BEGIN, PERSONAS, SPAN, Intent, intents_of, simulate
+from bench.visit_simulator import BEGIN, PERSONAS, SPAN, Intent, intents_of, simulate
 from kb_app.analytics import model as m
 from kb_app.db import schema
 from kb_app.db.writing import upsert
 from kb_app.durations import DAY
-from kb_app.services import Services, build_services
+from kb_app.services.container import Services, build_services
 from kb_app.settings import load_settings
+from search.embedding.background import WarmingEmbedder
 from search.model import Query, Results
-from search.warming import WarmingEmbedder
 
 DAYS = 90
 CHANNELS = ("site", "site", "site", "site", "site", "api", "suggest")

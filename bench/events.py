@@ -21,18 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from bench.episodes import BEGIN, PERSONAS, SPAN, intents_of, simulate
+from bench.visit_simulator import BEGIN, PERSONAS, SPAN, intents_of, simulate
 from kb_app.analytics import model as m
-from kb_app.analytics.gap_store import GapStore
-from kb_app.analytics.job import run
-from kb_app.analytics.report import Period, Reports
-from kb_app.analytics.store import EventStore
-from kb_app.analytics.vectors import QuestionVectors
-from kb_app.analytics.writer import BackgroundWriter
+from kb_app.analytics.episodes.job import run
+from kb_app.analytics.event_store import EventStore
+from kb_app.analytics.event_writer import BackgroundWriter
+from kb_app.analytics.gaps.gap_store import GapStore
+from kb_app.analytics.question_vectors import QuestionVectors
+from kb_app.analytics.reports.reports import Period, Reports
 from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY
-from kb_app.questions import CentredQuestions
-from search.loading import load_embedder
+from kb_app.services.search_adapters import CentredQuestions
+from search.embedding.loader import load_embedder
 
 VISITS = 20_000
 BATCH = 2_000

@@ -28,7 +28,7 @@ from typing import Any
 
 from bench.corpus import made_articles, material
 from bench.retrieval import load
-from indexer.source import slugify
+from indexer.reading.front_matter import slugify
 
 
 def write_articles(folder: Path, flags: argparse.Namespace) -> int:

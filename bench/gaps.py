@@ -12,11 +12,11 @@ import argparse
 from pathlib import Path
 
 from bench.retrieval import load
-from kb_app.analytics.gaps import SAME_GAP
-from kb_app.analytics.grouping import average_linkage, pairwise_f1, without_common
-from kb_app.questions import CentredQuestions
-from search.language import detect
-from search.loading import load_embedder
+from kb_app.analytics.episodes.task_detection import average_linkage, pairwise_f1, without_common
+from kb_app.analytics.gaps.gaps import SAME_GAP
+from kb_app.services.search_adapters import CentredQuestions
+from search.analysis.language import detect
+from search.embedding.loader import load_embedder
 
 BESIDE = (0.15, 0.2, 0.3, 0.34, 0.4, 0.45, 0.5)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from search.analysis.analyzer import analyser
 from search.model import Passage
 from search.ports import Encode, Vector
-from search.text import analyser
 
 Search = Callable[[str], Any]
 K = 10

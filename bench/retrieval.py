@@ -25,16 +25,16 @@ from ir_measures import AP, RR, R, Success, nDCG
 from sklearn.metrics import roc_auc_score
 
 from indexer.build import publish
-from indexer.cache import BuildCache
+from indexer.bundling.build_cache import BuildCache
 from indexer.model import Article, Section
-from search.bundle import Builds
+from search.analysis.language import detect
+from search.embedding.background import WarmingEmbedder
+from search.embedding.loader import load_embedder
 from search.engine import Engine
-from search.language import detect
-from search.loading import load_embedder
+from search.index.bundle import Builds
+from search.index.writer import open_corpus
 from search.model import ARMS, Query
 from search.ports import Embedder
-from search.store import open_corpus
-from search.warming import WarmingEmbedder
 
 DEPTH = 100
 MEASURES = {"ndcg@10": nDCG @ 10, "map": AP @ DEPTH, "mrr@10": RR @ 10, "hit@1": Success @ 1, "recall@10": R @ 10}

@@ -32,17 +32,17 @@ from bench import peers
 from bench.corpus import Material, ReadyVectors, made_articles, material, new_queries
 from bench.footprint import pss, serve, wait
 from indexer.build import publish
-from indexer.cache import BuildCache
+from indexer.bundling.build_cache import BuildCache
+from indexer.bundling.passages import to_passages
 from indexer.model import Article, SectionInfo
-from indexer.passages import to_passages
-from kb_app.live import LiveIndex
-from search.bundle import CURRENT, Builds
+from kb_app.services.live_index import LiveIndex
+from search.embedding.background import WarmingEmbedder
+from search.embedding.loader import load_embedder
 from search.engine import Engine
-from search.loading import load_embedder
+from search.index.bundle import CURRENT, Builds
+from search.index.writer import open_corpus
 from search.model import ARMS, Passage, Query
 from search.ports import Embedder
-from search.store import open_corpus
-from search.warming import WarmingEmbedder
 
 RATED_PASSAGES = 1_000
 ASKED = 300

@@ -17,10 +17,10 @@ import numpy as np
 
 from bench.corpus import ReadyVectors, material
 from bench.speed import percentiles, timed
-from indexer.cache import BuildCache
-from search.loading import load_embedder
+from indexer.bundling.build_cache import BuildCache
+from search.embedding.loader import load_embedder
 from search.ports import Vector
-from search.vector import FileVectors, Way, save_vectors
+from search.vectors.vector_index import FileVectors, Way, save_vectors
 
 NEAREST, GIVEN = 200, 1_000
 ASKED = 60

@@ -67,9 +67,9 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _new(flags: argparse.Namespace) -> int:
-    from indexer.fix import new_id, replace_file
-    from indexer.source import slugify
-    from search.language import detect
+    from indexer.checking.autofix import new_id, replace_file
+    from indexer.reading.front_matter import slugify
+    from search.analysis.language import detect
 
     lang = flags.lang or detect(flags.title, ("ja", "en"))
     wrong = _wrong_flags(flags, lang)
@@ -109,8 +109,8 @@ def _template(name: str, title: str, kind: str, original: str) -> str:
 
 def _check(flags: argparse.Namespace) -> int:
     from indexer.build import collect
-    from indexer.cache import BuildCache
-    from indexer.fix import fix
+    from indexer.bundling.build_cache import BuildCache
+    from indexer.checking.autofix import fix
 
     with tempfile.TemporaryDirectory() as folder:
         cache = BuildCache(Path(folder) / "check.sqlite")
@@ -130,7 +130,7 @@ def _check(flags: argparse.Namespace) -> int:
 def _search_tests(flags: argparse.Namespace) -> list[Problem]:
     """Articles that their own tests do not find first."""
     from indexer.progress import Bar
-    from indexer.trial import failed_tests
+    from indexer.query_tests import failed_tests
 
     return failed_tests(flags.articles, flags.data, _embedder(flags), flags.timezone, Bar())
 
@@ -144,9 +144,9 @@ def _build(flags: argparse.Namespace) -> int:
 def _watch(flags: argparse.Namespace) -> int:
     from indexer.build import Paths, build
     from indexer.progress import Bar
-    from indexer.source import require_folder
+    from indexer.reading.front_matter import require_folder
     from indexer.watch import watch
-    from search.loading import load_embedder
+    from search.embedding.loader import load_embedder
 
     embedder = load_embedder(flags.model, flags.data / "model", progress=Bar())
     paths = Paths(flags.articles, flags.data)
@@ -174,9 +174,9 @@ def _run_build(flags: argparse.Namespace) -> BuildReport:
 def _embedder(flags: argparse.Namespace) -> Embedder:
     """The model that the flags name; none where it cannot be had, which is said."""
     from indexer.progress import Bar
+    from search.embedding.background import OffEmbedder
+    from search.embedding.loader import load_embedder
     from search.errors import ModelError
-    from search.loading import load_embedder
-    from search.warming import OffEmbedder
 
     try:
         return load_embedder(flags.model, flags.data / "model", progress=Bar())

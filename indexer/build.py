@@ -15,29 +15,29 @@ from pathlib import Path
 
 import orjson
 
-from indexer.cache import BuildCache, CacheDamaged, text_key
-from indexer.check import Collection, check, without_duplicates
+from indexer.article_store import write_library
+from indexer.bundling.build_cache import BuildCache, CacheDamaged, text_key
+from indexer.bundling.links import link
+from indexer.bundling.passages import to_passages
+from indexer.bundling.tokens import analyse, key_of
+from indexer.bundling.vectors import Embedded, embed
+from indexer.checking.cross_checks import Collection, check, without_duplicates
 from indexer.editing import read_learned
-from indexer.embedding import Embedded, embed
 from indexer.errors import BuildFailed
-from indexer.library import write_library
-from indexer.linking import link
 from indexer.model import Article, BuildReport, Problem, SectionInfo, to_document
-from indexer.passages import to_passages
 from indexer.progress import Progress, quiet
-from indexer.render import VERSION as RENDER_VERSION
-from indexer.render import render
-from indexer.sections import read_sections
-from indexer.source import SourceFile, read, require_folder, walk
-from indexer.synonyms import read_synonyms
-from indexer.tokenising import analyse, key_of
-from search.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal
+from indexer.reading.front_matter import SourceFile, read, require_folder, walk
+from indexer.reading.markdown import VERSION as RENDER_VERSION
+from indexer.reading.markdown import render
+from indexer.reading.sections_file import read_sections
+from indexer.reading.synonyms_file import read_synonyms
+from search.analysis.analyzer import VERSION as ANALYSER_VERSION
 from search.errors import BundleError, EmbedderUnavailable
+from search.index.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal
+from search.index.synonyms import Rule
+from search.index.writer import Contents, known_keys, write_impacts, write_texts, write_vectors
 from search.model import Document, Passage
 from search.ports import Embedder
-from search.store import Contents, known_keys, write_impacts, write_texts, write_vectors
-from search.synonyms import Rule
-from search.text import VERSION as ANALYSER_VERSION
 
 log = logging.getLogger("indexer.build")
 

@@ -17,9 +17,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from indexer.checking.autofix import new_id, replace_file
 from indexer.errors import IndexerError
-from indexer.fix import new_id, replace_file
-from indexer.source import parse, slugify
+from indexer.reading.front_matter import parse, slugify
 
 log = logging.getLogger("indexer.editing")
 LEARNED, SYNONYMS = "learned.yml", "synonyms.yml"

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from functools import cached_property, wraps
 from typing import Literal, TypeVar
 
+from search.index.record_codec import RecordCodec
 from search.model import DRAFTS, Document
-from search.record_codec import RecordCodec
 
 Severity = Literal["error", "warning"]
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from kb_app.services import Services
+    from kb_app.services.container import Services
 
 
 def create_app(services: Services | None = None) -> Flask:
     """The Flask application; settings come from the environment unless services are given."""
     import sys
 
-    from kb_app.cli import kb
+    from kb_app.cli.site import kb
     from kb_app.settings import SettingsError
-    from kb_app.web.application import make_application
+    from kb_app.web.app import make_application
 
     try:
         app = make_application(services)

@@ -1,5 +1,5 @@
 """``python -m kb_app``: the command ``kb`` without an installation."""
 
-from kb_app.cli import main
+from kb_app.cli.site import main
 
 main()

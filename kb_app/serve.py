@@ -18,13 +18,13 @@ from multiprocessing import connection
 from multiprocessing.context import ForkProcess
 from types import FrameType
 
-from kb_app import background
 from kb_app.logs import name_process, set_up
-from kb_app.services import build_services
+from kb_app.services import background
+from kb_app.services.container import build_services
 from kb_app.settings import Settings, SettingsError, settings_warnings
-from kb_app.web.accounts import first_link
 from kb_app.web.server import serve_web
-from search.bundle import Builds
+from kb_app.web.site.account import first_link
+from search.index.bundle import Builds
 
 log = logging.getLogger("kb_app.serve")
 WEB, BACKGROUND = "web", "background"

@@ -11,23 +11,25 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from search import answerability, asking, fusion, showing, syntax
-from search.answerability import Calibration, Signs
-from search.asked import Tokens, named_in, telling_words
-from search.asking import Ready
-from search.centring import ANY, centre_one
-from search.columns import Columns, Mask
-from search.corpus import Corpus
+from search.analysis.analyzer import analyser
+from search.analysis.language import detect
+from search.analysis.normalize import fold
+from search.analysis.scripts import has_letters
 from search.errors import EmbedderUnavailable, ModelError
-from search.folding import fold
-from search.language import detect
-from search.marking import spans
+from search.highlighting import hits
+from search.highlighting.highlighter import spans
+from search.highlighting.hits import Shown
+from search.index.corpus import Corpus
 from search.model import Answer, Document, Filters, Hit, Query, Results
 from search.ports import Comparison, Embedder, Rows, Vector
-from search.ranking import Question, Ranker, Ranking
-from search.scripts import has_letters
-from search.showing import Shown
-from search.text import analyser
+from search.query import expansion, parser
+from search.query.expansion import Ready
+from search.query.terms import Tokens, named_in, telling_words
+from search.ranking import answerability, fusion
+from search.ranking.answerability import Calibration, Signs
+from search.ranking.doc_values import Columns, Mask
+from search.ranking.ranker import Question, Ranker, Ranking
+from search.vectors.centering import ANY, centre_one
 
 log = logging.getLogger("search.engine")
 # A single letter may find articles, but is no question that could be known to be answered.
@@ -99,7 +101,7 @@ class Engine:
 
     def signs(self, query: Query) -> Signs | None:
         """What the verdict on a query rests on; None where nothing was found or asked."""
-        parsed = syntax.parse(query.text, query.filters)
+        parsed = parser.parse(query.text, query.filters)
         if _problem(parsed.plain):
             return None
         ranked = self._rank(query, parsed)
@@ -110,7 +112,7 @@ class Engine:
         return self._columns.epoch(now)
 
     def _search(self, query: Query) -> Results:
-        parsed = syntax.parse(query.text, query.filters)
+        parsed = parser.parse(query.text, query.filters)
         problem = _problem(parsed.plain)
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
@@ -134,7 +136,7 @@ class Engine:
             degraded=ranked.degraded,
         )
 
-    def _rank(self, query: Query, parsed: syntax.Parsed) -> _Ranked:
+    def _rank(self, query: Query, parsed: parser.Parsed) -> _Ranked:
         vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
         asked = self._prepare(query, parsed)
         tokens = {lang: ready.asked for lang, ready in asked.ready.items()}
@@ -167,7 +169,7 @@ class Engine:
 
     def suggest_by_meaning(self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]) -> list[tuple[str, Document]]:
         """(title, its article) of articles that one of whose questions means what was typed; none while there is no model."""
-        parsed = syntax.parse(typed[:100])
+        parsed = parser.parse(typed[:100])
         vector, _ = self._vector(parsed.plain) if len(parsed.plain) >= SHORTEST_MEANT and has_letters(parsed.plain) else (None, "")
         meaning = self.corpus.meaning
         if vector is None or meaning is None:
@@ -186,13 +188,13 @@ class Engine:
 
     # --- preparing -----------------------------------------------------------------------------------------------
 
-    def _prepare(self, query: Query, parsed: syntax.Parsed) -> _Asked:
+    def _prepare(self, query: Query, parsed: parser.Parsed) -> _Asked:
         candidates = [lang for lang in (query.lang, *self._langs) if lang]
         lang = detect(parsed.plain, candidates or ["en"], query.lang or None)
         tokens = {own: analyser(own).analyse_query(parsed.plain) for own in self._langs}
         if lang != query.lang and self._knows(query.lang, tokens):
             lang = query.lang
-        ready = {own: asking.ready(self.corpus, own, parsed.plain, tokens[own], mend=own == lang) for own in self._langs}
+        ready = {own: expansion.ready(self.corpus, own, parsed.plain, tokens[own], mend=own == lang) for own in self._langs}
         allowed = self.visible(query.now or datetime.now(UTC), query.audiences, parsed.filters)
         if parsed.phrases or parsed.excluded:
             allowed = allowed & self._matching(parsed)
@@ -204,7 +206,7 @@ class Engine:
             return False
         return all(self.corpus.impacts[lang].words.weight(token) for token in tokens[lang][0])
 
-    def _matching(self, parsed: syntax.Parsed) -> Mask:
+    def _matching(self, parsed: parser.Parsed) -> Mask:
         mask = np.zeros(len(self.corpus.documents), dtype=np.bool_)
         for lang in self._langs:
             for name in self.corpus.keyword.matching(lang, parsed.phrases, parsed.excluded):
@@ -271,7 +273,7 @@ class Engine:
         if best is None:
             return Hit(document.id, document, None, score, arms, title_spans=title_spans)
         passage = self.corpus.passage(best)
-        window, marks = showing.snippet_of(passage, shown)
+        window, marks = hits.snippet_of(passage, shown)
         return Hit(document.id, document, passage, score, arms, passage.text[slice(*window)], marks, title_spans)
 
     def _answer(self, asked: _Asked, hit: Hit) -> Answer | None:
@@ -280,7 +282,7 @@ class Engine:
         if passage is None:
             return None
         shown = asked.ready[hit.document.lang].shown
-        start, end = showing.answer_window(passage, shown)
+        start, end = hits.answer_window(passage, shown)
         marks = tuple(spans(passage.lang, passage.text, shown.words, shown.grams, (start, end)))
         return Answer(hit.article_id, passage, passage.text[start:end], marks) if end > start else None
 
@@ -291,7 +293,7 @@ class Engine:
             return int(places[0]) if len(places) else None
         passages = [self.corpus.passage(place) for place in places.tolist()]
         cosines = near.of(places) if near is not None else None
-        return int(places[showing.best_passage(passages, cosines, shown)])
+        return int(places[hits.best_passage(passages, cosines, shown)])
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
         meaning = self.corpus.meaning
@@ -307,7 +309,7 @@ class Engine:
     def _spelling(asked: _Asked) -> tuple[str, ...]:
         """The query with words that no article has replaced by the nearest that some has; empty where all are known."""
         corrections = asked.ready[asked.lang].corrections if asked.lang in asked.ready else ()
-        return (asking.corrected(asked.plain, corrections),) if corrections else ()
+        return (expansion.corrected(asked.plain, corrections),) if corrections else ()
 
 
 def _says_something(asked: _Asked) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from search.tokens import Token
+from search.analysis.tokens import Token
 
 Vector = NDArray[np.float32]
 Rows = NDArray[np.int64]

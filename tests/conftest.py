@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from search.bundled_model import ensure_model
+from search.embedding.background import WarmingEmbedder
+from search.embedding.bundled_model import ensure_model
+from search.embedding.loader import load_embedder
 from search.errors import ModelError
-from search.loading import load_embedder
-from search.warming import WarmingEmbedder
 
 # Enough texts nobody thought of to find what breaks, few enough to run at every save.
 settings.register_profile("quick", max_examples=50, deadline=None)

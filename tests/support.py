@@ -15,22 +15,22 @@ from sqlalchemy import Engine as DatabaseEngine
 from sqlalchemy import Table, func, select
 
 from indexer.build import Paths, build
+from indexer.bundling.passages import keyword_text, question_texts, to_passages
+from indexer.bundling.tokens import tokenise
 from indexer.model import Article, BuildReport, Section, to_document
-from indexer.passages import keyword_text, question_texts, to_passages
-from indexer.tokenising import tokenise
-from kb_app.services import Services, build_services
+from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings, load_settings
-from search.bundle import Builds
-from search.centring import centre, centres_of
-from search.corpus import Corpus, LanguageImpacts, Meaning
+from search.embedding.background import OffEmbedder
 from search.engine import Engine
-from search.fusion import Scale
-from search.memory import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, MemoryVectors
+from search.index.autocomplete import Entry, build_suggest
+from search.index.bundle import Builds
+from search.index.corpus import Corpus, LanguageImpacts, Meaning
+from search.index.synonyms import Rule, Synonyms
+from search.index.writer import open_corpus
 from search.ports import Embedder
-from search.store import open_corpus
-from search.suggest import Entry, build_suggest
-from search.synonyms import Rule, Synonyms
-from search.warming import OffEmbedder
+from search.ranking.fusion import Scale
+from search.testing import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, MemoryVectors
+from search.vectors.centering import centre, centres_of
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 PUBLIC = frozenset({"public"})

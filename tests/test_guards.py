@@ -14,8 +14,8 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from indexer.__main__ import _parser
-from indexer.source import KNOWN_KEYS
-from kb_app.cli import kb
+from indexer.reading.front_matter import KNOWN_KEYS
+from kb_app.cli.site import kb
 from kb_app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +31,7 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "sudachipy", "faiss",
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    module = "search.model, search.engine, search.embedder, search.loading, indexer.build, kb_app, kb_app.web.application"
+    module = "search.model, search.engine, search.embedding.sentence_transformers, search.embedding.loader, indexer.build, kb_app, kb_app.web.app"
     program = f"import sys, {module}; print([n for n in {HEAVY} if n in sys.modules])"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert found.stdout.strip() == "[]"
@@ -54,13 +54,13 @@ def test_only_settings_read_the_environment() -> None:
 
 
 OWNERS = [
-    ("whoosh", "search/keyword.py search/segments.py"),
-    ("faiss", "search/vector.py"),
-    ("onnxruntime", "search/onnx_session.py"),
-    ("onnx", "search/onnx_export.py"),
-    ("sentencepiece", "search/pieces.py"),
-    ("sudachipy", "search/japanese.py"),
-    ("sentence_transformers", "search/embedder.py"),
+    ("whoosh", "search/index/phrase_index.py search/index/whoosh_storage.py"),
+    ("faiss", "search/vectors/vector_index.py"),
+    ("onnxruntime", "search/embedding/onnx_session.py"),
+    ("onnx", "search/embedding/onnx_export.py"),
+    ("sentencepiece", "search/embedding/tokenizer.py"),
+    ("sudachipy", "search/analysis/japanese.py"),
+    ("sentence_transformers", "search/embedding/sentence_transformers.py"),
 ]
 
 

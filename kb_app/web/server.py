@@ -15,10 +15,10 @@ from gunicorn.glogging import Logger
 
 from indexer.progress import quiet
 from kb_app.logs import name_process
-from kb_app.services import Services, build_services
+from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings
-from kb_app.web.application import make_application
-from search.warming import WarmingEmbedder
+from kb_app.web.app import make_application
+from search.embedding.background import WarmingEmbedder
 
 log = logging.getLogger("kb_app.web")
 # A process whose main loop stands still for so long is killed and replaced.

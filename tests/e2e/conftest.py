@@ -20,9 +20,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from indexer.build import Paths, build
-from search.warming import WarmingEmbedder
-from tests.desks import free_port
+from search.embedding.background import WarmingEmbedder
 from tests.e2e.shop import Shop, open_shop
+from tests.fake_desks import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # Chromium without a window calls itself headless, and so would be taken for a bot.

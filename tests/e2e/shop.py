@@ -17,8 +17,8 @@ from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
 from kb_app import create_app
-from kb_app.services import Services, build_services
-from search.warming import WarmingEmbedder
+from kb_app.services.container import Services, build_services
+from search.embedding.background import WarmingEmbedder
 from tests.support import make_settings
 
 Opener = Callable[..., Page]

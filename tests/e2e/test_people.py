@@ -12,10 +12,10 @@ from playwright.sync_api import Page, expect
 
 from kb_app.analytics import model as m
 from kb_app.analytics.model import Episode
-from kb_app.analytics.report import Period, Reports
-from search.warming import WarmingEmbedder
-from tests.desks import Mails, free_port, mail_server
+from kb_app.analytics.reports.reports import Period, Reports
+from search.embedding.background import WarmingEmbedder
 from tests.e2e.shop import Opener, Shop, as_lead, ask, open_shop
+from tests.fake_desks import Mails, free_port, mail_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 # Tuesday, 1 December 2026, ten in the morning in Japan.

@@ -17,7 +17,7 @@ from tests.e2e.conftest import ROOT, Site, start_site
 from tests.support import write_article
 
 # A web process that stands still is killed after 2 s instead of 30.
-IMPATIENT = ("-c", "import kb_app.web.server as server; server.HANG_S = 2; from kb_app.cli import main; main()")
+IMPATIENT = ("-c", "import kb_app.web.server as server; server.HANG_S = 2; from kb_app.cli.site import main; main()")
 LOST = -1
 
 
@@ -149,7 +149,7 @@ def test_web_processes_and_the_background_process_run_apart(tmp_path: Path) -> N
     try:
         background.wait((tmp_path / "var" / "index" / "CURRENT").exists, 30)
         assert web_processes(background) == [] and len(named(background, "kb background")) == 1
-        main = "from kb_app.cli import main; import sys; sys.argv[1] = 'web'; main()"
+        main = "from kb_app.cli.site import main; import sys; sys.argv[1] = 'web'; main()"
         web = start_site(tmp_path / "articles", tmp_path / "var", ("-c", main), KB_EMBEDDING_MODEL="off", KB_WEB_PROCESSES="1")
         web.wait(lambda: web.get("/readyz")[0] == 200, 30)
         assert ask(web, 1) == 200 and named(web, "kb background") == []

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from indexer.__main__ import main
-from search.bundle import Builds
+from search.index.bundle import Builds
 from tests.e2e.conftest import ROOT, Site, start_site
 from tests.support import write_article
 
@@ -61,7 +61,7 @@ def test_a_known_answer_is_quoted_from_its_article(site: Site, text: str) -> Non
 def test_nearly_every_test_of_the_sample_articles_is_first(site: Site) -> None:
     from datetime import UTC, datetime
 
-    from indexer.library import Library
+    from indexer.article_store import Library
 
     library = Library.open(Builds(site.data / "index").open_current())
     cards = library.visible(datetime.now(UTC), frozenset({"public"}))

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from indexer.build import collect
-from indexer.cache import BuildCache
-from indexer.fix import fix
+from indexer.bundling.build_cache import BuildCache
+from indexer.checking.autofix import fix
 from indexer.model import Article, Problem
 from tests.support import write_article
 

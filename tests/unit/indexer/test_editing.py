@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from indexer.build import collect
-from indexer.cache import BuildCache
+from indexer.bundling.build_cache import BuildCache
 from indexer.editing import Author, Editor, EditRefused, read_learned
 from tests.support import build_folder, open_engine
 

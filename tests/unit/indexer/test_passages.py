@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.bundling.passages import MAX_CHARS, MAX_CHARS_WIDE, cut, question_texts, to_passages
 from indexer.model import Section
-from indexer.passages import MAX_CHARS, MAX_CHARS_WIDE, cut, question_texts, to_passages
 from tests.support import article
 
 

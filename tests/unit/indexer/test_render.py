@@ -3,8 +3,8 @@
 import pytest
 
 from indexer.model import Article, Problem
-from indexer.render import render, resolve
-from indexer.source import Parsed, parse
+from indexer.reading.front_matter import Parsed, parse
+from indexer.reading.markdown import render, resolve
 
 
 def rendered(body: str, lang: str = "ja") -> tuple[Article, list[Problem]]:

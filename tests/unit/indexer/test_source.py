@@ -9,8 +9,8 @@ import pytest
 
 from indexer.errors import ArticlesFolderError
 from indexer.model import Problem
-from indexer.sections import read_sections
-from indexer.source import MAX_BYTES, Parsed, parse, read, slugify, walk
+from indexer.reading.front_matter import MAX_BYTES, Parsed, parse, read, slugify, walk
+from indexer.reading.sections_file import read_sections
 from tests.support import write_article
 
 

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, select
 
 from kb_app.db import schema
-from kb_app.handoff.desk import HandOff
-from kb_app.handoff.links import Links
-from kb_app.handoff.model import Case
-from kb_app.handoff.sending import House as Names
-from kb_app.handoff.sending import Sending
-from kb_app.handoff.store import CaseStore
-from kb_app.handoff.support import Support, without_file
+from kb_app.support.access_links import Links
+from kb_app.support.case_store import CaseStore
+from kb_app.support.config.values import Support, without_file
+from kb_app.support.delivery.notifications import House as Names
+from kb_app.support.delivery.notifications import Sending
+from kb_app.support.model import Case
+from kb_app.support.workflow import HandOff
 
 NOW = 1_795_165_200_000
 """Friday, 20 November 2026, nine in the morning UTC."""

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kb_app import create_app
-from kb_app.services import Services
+from kb_app.services.container import Services
 from tests.support import NOW, build_folder, make_services, write_article
 
 REFUND = "返金は5営業日です。\n\n[承認](../desk/approve.md)と[パスワード](../account/password.md#next)\n\n![図](a.svg)"

@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from kb_app import create_app
 from kb_app.accounts.model import RIGHTS, ROLES, password_problem
 from kb_app.accounts.store import AccountError
-from kb_app.services import Services
-from kb_app.web.accounts import first_link
-from search.warming import OffEmbedder
+from kb_app.services.container import Services
+from kb_app.web.site.account import first_link
+from search.embedding.background import OffEmbedder
 from tests.support import make_services
 
 PASSWORD = "correct horse battery"

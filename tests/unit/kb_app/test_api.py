@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kb_app import create_app
-from search.warming import OffEmbedder
+from search.embedding.background import OffEmbedder
 from tests.support import make_services
 
 

@@ -16,11 +16,11 @@ from flask.testing import FlaskClient
 from kb_app import create_app
 from kb_app.analytics import model as m
 from kb_app.db import schema
-from kb_app.handoff.model import Case
-from kb_app.handoff.signing import SIGNATURE, TIMESTAMP, sign
-from kb_app.handoff.store import Filter
-from kb_app.services import Services
-from search.warming import OffEmbedder
+from kb_app.services.container import Services
+from kb_app.support.case_store import Filter
+from kb_app.support.delivery.webhook_signature import SIGNATURE, TIMESTAMP, sign
+from kb_app.support.model import Case
+from search.embedding.background import OffEmbedder
 from tests.support import NOW, count_rows, make_services, write_article
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
 from tests.unit.kb_app.test_handoff_parts import PNG

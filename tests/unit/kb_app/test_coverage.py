@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kb_app.handoff.coverage import Promise, closes_at, due, hours_on, opens_at, why_closed
-from kb_app.handoff.support import Support
-from kb_app.handoff.support_file import parse_support
+from kb_app.support.config.business_hours import Promise, closes_at, due, hours_on, opens_at, why_closed
+from kb_app.support.config.file import parse_support
+from kb_app.support.config.values import Support
 
 TOKYO, LONDON = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/London")
 JAPAN = """
@@ -160,7 +160,7 @@ def test_skeleton_hours_hold_for_the_channels_they_name() -> None:
     ],
 )
 def test_a_wrong_file_names_its_line_and_field_and_what_to_write(text: str, said: str) -> None:
-    from kb_app.handoff.support_file import SupportError
+    from kb_app.support.config.file import SupportError
 
     with pytest.raises(SupportError) as refused:
         parse_support("support.yml", text, ZoneInfo("UTC"))

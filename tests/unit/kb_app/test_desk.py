@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from kb_app import create_app
 from kb_app.analytics import model as m
 from kb_app.durations import DAY, HOUR, MINUTE
-from kb_app.services import Services
-from kb_app.web.desk import harmless
-from search.warming import OffEmbedder
+from kb_app.services.container import Services
+from kb_app.web.desk.reports import harmless
+from search.embedding.background import OffEmbedder
 from tests.support import NOW, build_folder, make_services
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
 from tests.unit.kb_app.trails import asked, did, read

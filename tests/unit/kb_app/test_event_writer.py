@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from kb_app.analytics.event_writer import ATTEMPTS, BackgroundWriter
 from kb_app.analytics.model import ActionEvent, QueryEvent
-from kb_app.analytics.writer import ATTEMPTS, BackgroundWriter
 from tests.unit.kb_app.trails import asked, did
 
 

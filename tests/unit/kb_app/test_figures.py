@@ -3,9 +3,9 @@
 import pytest
 
 from kb_app.analytics import model as m
-from kb_app.analytics.definitions import definitions
-from kb_app.analytics.figures import episode_figures, money_saved, probable_calibration, query_figures, season, seconds_to_answer, share, wilson
-from kb_app.analytics.rollup import count_articles, count_episodes, count_queries
+from kb_app.analytics.reports.metrics import episode_figures, money_saved, probable_calibration, query_figures, season, seconds_to_answer, share, wilson
+from kb_app.analytics.reports.rollup import count_articles, count_episodes, count_queries
+from kb_app.analytics.reports.vendor_definitions import definitions
 from kb_app.durations import DAY, HOUR, MINUTE
 from tests.unit.kb_app.trails import asked, did
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kb_app.analytics.gaps import Question, group_gaps, questions_of, suggested_action
+from kb_app.analytics.gaps.gaps import Question, group_gaps, questions_of, suggested_action
 from kb_app.durations import DAY
 from tests.unit.kb_app.trails import asked
 

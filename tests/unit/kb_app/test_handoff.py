@@ -11,13 +11,13 @@ from sqlalchemy.exc import OperationalError
 from kb_app.db import schema
 from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR, MINUTE
-from kb_app.handoff.desk import Refusal
-from kb_app.handoff.figures import case_figures, clock, quantile
-from kb_app.handoff.ladder import next_rung
-from kb_app.handoff.model import Case, Delivery, NewCase
-from kb_app.handoff.store import Filter
-from kb_app.handoff.support_file import parse_support
-from kb_app.handoff.texts import Quoted
+from kb_app.support.case_metrics import case_figures, clock, quantile
+from kb_app.support.case_store import Filter
+from kb_app.support.config.file import parse_support
+from kb_app.support.delivery.mail_templates import Quoted
+from kb_app.support.escalation import next_rung
+from kb_app.support.model import Case, Delivery, NewCase
+from kb_app.support.workflow import Refusal
 from tests.unit.kb_app.casework import NOW, House, house
 
 SUPPORT = """

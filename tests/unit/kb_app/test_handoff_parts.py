@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR
-from kb_app.handoff.files import FileRefused, Uploads, tidy
-from kb_app.handoff.links import BadLink, ExpiredLink, Links
-from kb_app.handoff.notices import Notice, NoticeStore, names_it
-from kb_app.handoff.spam import spam_reason
+from kb_app.support.access_links import BadLink, ExpiredLink, Links
+from kb_app.support.attachments import FileRefused, Uploads, tidy
+from kb_app.support.notices import Notice, NoticeStore, names_it
+from kb_app.support.spam import spam_reason
 from tests.unit.kb_app.casework import NOW, House, house
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR
-from kb_app.handoff.files import Uploads
-from kb_app.handoff.mail_in import automatic, read_mail
-from kb_app.handoff.mailbox import REPLIES_A_DAY, MailDesk, Reading, without_quote
-from kb_app.handoff.store import Filter
-from kb_app.handoff.support_file import parse_support
-from kb_app.handoff.texts import Quoted
-from kb_app.people import question_of
+from kb_app.services.support import question_of
+from kb_app.support.attachments import Uploads
+from kb_app.support.case_store import Filter
+from kb_app.support.config.file import parse_support
+from kb_app.support.delivery.mail_templates import Quoted
+from kb_app.support.inbound.email_parser import automatic, read_mail
+from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailDesk, Reading, without_quote
 from tests.unit.kb_app.casework import NOW, House, house
 
 STRICT = (Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。"),)
@@ -212,7 +212,7 @@ def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(desk: House, inbox
     case = only(desk)
     # The address inside the encoded name is part of the name.
     assert (case.mail, case.name, case.subject) == ("hanako@example.com", "a Bcc: eve@example.com", "x Bcc: eve@example.com")
-    from kb_app.mailing import Mail, _message
+    from kb_app.smtp import Mail, _message
     from tests.support import make_settings
 
     made = _message(make_settings(Path(), Path(), mail_from="help@example.com"), Mail("a@example.com", "x\r\nBcc: eve@example.com", "", to_name="a\nBcc: e"))
@@ -307,7 +307,7 @@ def test_a_long_reply_and_its_files_are_kept_whole_and_once(desk: House, inbox: 
 
 
 def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
-    from kb_app.mailing import Mail, _message
+    from kb_app.smtp import Mail, _message
     from tests.support import make_settings
 
     name = f"<PAXPR{'0' * 80}@PAXPR.eurprd04.prod.outlook.com>"

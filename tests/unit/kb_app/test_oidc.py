@@ -17,8 +17,8 @@ from joserfc import jwk, jwt
 from werkzeug.serving import make_server
 
 from kb_app import create_app
-from kb_app.services import Services
-from search.warming import OffEmbedder
+from kb_app.services.container import Services
+from search.embedding.background import OffEmbedder
 from tests.support import make_services
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from kb_app.analytics import model as m
-from kb_app.analytics.grouping import Trail
-from kb_app.analytics.outcomes import judge
+from kb_app.analytics.episodes.outcomes import judge
+from kb_app.analytics.episodes.task_detection import Trail
 from kb_app.durations import DAY, HOUR, MINUTE
 from tests.unit.kb_app.trails import asked, did, read
 

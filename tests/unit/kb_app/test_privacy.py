@@ -2,7 +2,7 @@
 
 import pytest
 
-from kb_app.analytics.privacy import LONGEST, patterns, redact, redact_all
+from kb_app.analytics.redaction import LONGEST, patterns, redact, redact_all
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from kb_app import create_app
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.db import schema
-from kb_app.services import Services
-from search.warming import OffEmbedder
+from kb_app.services.container import Services
+from search.embedding.background import OffEmbedder
 from tests.support import build_folder, count_rows, make_services, write_article
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in
 

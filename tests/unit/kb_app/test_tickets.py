@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from kb_app import create_app
-from kb_app.services import Services
-from search.warming import OffEmbedder
+from kb_app.services.container import Services
+from search.embedding.background import OffEmbedder
 from tests.support import NOW, make_services
 from tests.unit.kb_app.trails import asked
 

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kb_app.analytics import model as m
-from kb_app.analytics.ubi import action_to_ubi, query_to_ubi
+from kb_app.analytics.reports.ubi_export import action_to_ubi, query_to_ubi
 from tests.unit.kb_app.trails import asked, did, read
 
 SCHEMAS = Path(__file__).parents[2] / "data" / "ubi"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kb_app.services import Services
-from kb_app.weekly import last_due, take_turn
+from kb_app.services.container import Services
+from kb_app.services.weekly_digest import last_due, take_turn
 from tests.support import make_services, make_settings
 
 MONDAY = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # nine in Japan
@@ -22,7 +22,7 @@ def test_it_is_due_on_its_weekday_where_the_site_is(tmp_path: Path, now: datetim
 
 def test_one_process_takes_its_turn_and_a_late_one_none(articles: Path, data: Path, tmp_path: Path) -> None:
     services = make_services(articles, data, database_url=f"sqlite:///{tmp_path}/kb.sqlite")
-    from kb_app.analytics.gap_store import GapStore
+    from kb_app.analytics.gaps.gap_store import GapStore
 
     gaps = GapStore(services.store, services.vectors())
     assert take_turn(gaps, MONDAY, MONDAY) and not take_turn(gaps, MONDAY, MONDAY + timedelta(minutes=5))

@@ -8,8 +8,8 @@ from typing import Any
 
 from search.cached_search import CachedSearch
 from search.engine import Engine
-from search.memory import HashEmbedder
 from search.model import Query, Results
+from search.testing import HashEmbedder
 from tests.support import NOW, article, memory_engine
 
 ARTICLES = [

@@ -5,11 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from search.impacts import TermImpacts
-from search.postings import Postings
-from search.records import StringFile
-from search.suggest import Entry, build_suggest, edited_suggest
-from search.tokens import Token
+from search.analysis.tokens import Token
+from search.index.autocomplete import Entry, build_suggest, edited_suggest
+from search.index.bm25 import TermImpacts
+from search.index.postings import Postings
+from search.index.record_files import StringFile
 
 WORDS = ["返品", "送料", "配送", "保証", "修理", "wi-fi", "refund", "鍵"]
 

@@ -8,8 +8,8 @@ import pytest
 
 from search.engine import Engine
 from search.errors import EmbedderUnavailable
-from search.memory import HashEmbedder
 from search.model import Filters, Query
+from search.testing import HashEmbedder
 from tests.support import NOW, PUBLIC, article, memory_engine
 
 ARTICLES = [

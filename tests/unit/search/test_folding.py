@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.comparable import comparable
-from search.folding import fold, fold_kana, fold_sounds, fold_with_offsets
+from search.analysis.normalize import fold, fold_kana, fold_sounds, fold_with_offsets
+from search.analysis.normalized_text import comparable
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.language import detect
+from search.analysis.language import detect
 
 
 @pytest.mark.parametrize("text", ["返品", "パスワード", "送料無料", "東京", "カタカナ", "Wi-Fiが繋がらない", "領収書"])

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from search import fusion
-from search.asked import Piece
 from search.engine import Engine
-from search.memory import HashEmbedder
 from search.model import Query
-from search.second_look import told_at_once
+from search.query.terms import Piece
+from search.ranking import fusion
+from search.ranking.reranker import told_at_once
+from search.testing import HashEmbedder
 from tests.support import NOW, article, memory_engine
 
 FEE = [Piece(("返品",), 1.0), Piece(("送料",), 3.0)]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.synonyms import read_synonyms
+from indexer.reading.synonyms_file import read_synonyms
+from search.index.synonyms import Rule, Synonyms
 from search.model import Query
-from search.synonyms import Rule, Synonyms
 from tests.support import NOW, article, memory_engine, with_synonyms
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from search.model import Filters
-from search.syntax import MAX_CHARS, parse
+from search.query.parser import MAX_CHARS, parse
 
 
 @pytest.mark.parametrize(

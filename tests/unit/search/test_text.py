@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.folding import fold, fold_kana
-from search.grams import gram_places, grams_of
-from search.latin import latin_words, may_hold
-from search.marking import merge_spans, spans
-from search.text import analyser
+from search.analysis.analyzer import analyser
+from search.analysis.bigrams import gram_places, grams_of
+from search.analysis.latin import latin_words, may_hold
+from search.analysis.normalize import fold, fold_kana
+from search.highlighting.highlighter import merge_spans, spans
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from search.answerability import Signs, read, shipped, write
-from search.calibration import fit, for_model
 from search.engine import Engine
 from search.errors import CalibrationError
-from search.memory import HashEmbedder
 from search.model import Query
+from search.ranking.answerability import Signs, read, shipped, write
+from search.ranking.calibration import fit, for_model
+from search.testing import HashEmbedder
 from tests.support import NOW, article, memory_engine
 
 ARTICLES = [

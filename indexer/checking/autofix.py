@@ -1,0 +1,77 @@
+"""Mends what can be mended without a doubt: a missing id, a link to an article that moved. Changes nothing else in a file."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from indexer.checking.cross_checks import moved_to
+from indexer.model import Article, Problem
+from indexer.reading.front_matter import parse
+from indexer.reading.markdown import resolve
+
+_LINK = re.compile(r"(\]\(<?)([^)\s>#]+)")
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def new_id() -> str:
+    """A random id: ten characters without look-alikes."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+def fix(folder: Path, articles: Sequence[Article], problems: Sequence[Problem]) -> list[str]:
+    """Mend the fixable problems; returns a line for each mend."""
+    by_path = {article.path: article for article in articles}
+    mended: list[str] = []
+    for problem in problems:
+        if problem.fixable and problem.code == "no-id":
+            mended.append(_add_id(folder / problem.path, problem.path))
+    for path in dict.fromkeys(problem.path for problem in problems if problem.fixable and problem.code == "link"):
+        mended += _mend_links(folder / path, by_path[path], by_path)
+    return mended
+
+
+def _add_id(path: Path, shown: str) -> str:
+    """Add an id where that gives an article with this id and changes nothing else; leave the file alone where it does not."""
+    text = path.read_bytes().decode("utf-8-sig")
+    name = new_id()
+    begun = re.match(r"---[ \t]*\r?\n", text)
+    mended = f"{begun.group()}id: {name}\n{text[begun.end() :]}" if begun else f"---\nid: {name}\n---\n{text}"
+    parsed = parse(shown, mended.replace("\r\n", "\n"))
+    if path.is_symlink() or isinstance(parsed, list) or parsed.article.id != name:
+        return f"{shown}: an id cannot be added safely; add a line to the front matter: id: {name}"
+    replace_file(path, mended)
+    return f"{shown}: added id: {name}"
+
+
+def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -> list[str]:
+    """Rewrite the links that mean a file which moved, and no others."""
+    moved = {link.target: moved_to(link, articles) for link in article.links if not link.image and link.target and link.target not in articles}
+    text = path.read_bytes().decode("utf-8-sig")
+    mended: list[str] = []
+
+    def rewrite(match: re.Match[str]) -> str:
+        target = moved.get(resolve(article.path, unquote(match.group(2)))) if "://" not in match.group(2) else None
+        if target is None:
+            return match.group()
+        mended.append(f"{article.path}: {match.group(2)} is now {target}")
+        return match.group(1) + os.path.relpath(target, PurePosixPath(article.path).parent.as_posix())
+
+    changed = _LINK.sub(rewrite, text)
+    if mended and not path.is_symlink():
+        replace_file(path, changed)
+    return mended
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all, with the rights it had."""
+    staged = path.with_name(f".{path.name}.tmp")
+    staged.write_bytes(text.encode("utf-8"))
+    if path.exists():
+        shutil.copymode(path, staged)
+    os.replace(staged, path)

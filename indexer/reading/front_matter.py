@@ -1,0 +1,303 @@
+"""Finds the articles and reads their front matter: files in, articles without a body out."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from indexer.errors import ArticlesFolderError
+from indexer.model import ARTICLE_FIELDS, Article, Problem
+from indexer.reading.yaml_loader import Lines, error_in, load_yaml, printable
+from search.analysis.language import detect
+from search.analysis.normalize import fold
+
+MAX_BYTES = 512 * 1024
+SCHEMA = 1
+_FENCE = re.compile(r"^---[ \t]*$")
+_LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
+_NOT_IN_ID = re.compile(r"[^\w.-]+")
+_SECTION = re.compile(r"[\w-]+")
+ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+_NOT_IN_SLUG = re.compile(r"[\s/\\?#%&\"'<>:;,.!*|(){}\[\]`~^=+@$。、？！「」『』（）：；…　]+")
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = list[Text]
+
+
+class FrontMatter(BaseModel):
+    """The keys an article may have (docs/writing.md), strictly typed."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    schema_: int = Field(SCHEMA, alias="schema")
+    id: str | None = None
+    type: Literal["faq", "guide", "paper", "case", "notice"] = "faq"
+    title: str | None = None
+    summary: str = ""
+    slug: str | None = None
+    lang: str | None = None
+    translation_of: str | None = None
+    section: str | None = None
+    tags: Texts = []
+    questions: Texts = []
+    keywords: Texts = []
+    tests: Texts = []
+    audience: Literal["public", "internal"] = "public"
+    status: Literal["draft", "published", "archived"] = "published"
+    publish_at: datetime | date | None = None
+    expire_at: datetime | date | None = None
+    updated: datetime | date | None = None
+    review_by: datetime | date | None = None
+    owner: str = ""
+    related: Texts = []
+    aliases: Texts = []
+    boost: Annotated[float, Field(ge=0.1, le=10)] = 1.0
+    cover: str = ""
+    featured: bool = False
+
+
+KNOWN_KEYS = tuple("schema" if name == "schema_" else name for name in FrontMatter.model_fields)
+_EXPECTED: dict[str, Callable[[Any], str]] = {
+    "literal_error": lambda error: f"one of {error['ctx']['expected']}",
+    "list_type": lambda _error: "a list, one entry a line, each after a dash",
+    "string_type": lambda _error: "text; put it in quotes",
+    "string_too_short": lambda _error: "text, not an empty entry",
+    "bool_type": lambda _error: "true or false",
+    "float_type": lambda _error: "a number",
+    "int_type": lambda _error: "a whole number",
+    "greater_than_equal": lambda error: f"a number of at least {error['ctx']['ge']}",
+    "less_than_equal": lambda error: f"a number of at most {error['ctx']['le']}",
+    "datetime_type": lambda _error: "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00",
+    "date_type": lambda _error: "a date like 2026-11-30",
+}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A Markdown file of the articles folder. ``name`` is its path inside the folder, with slashes."""
+
+    name: str
+    root: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def path(self) -> Path:
+        """The file; made when it is asked for, since most of ten thousand files are not read again."""
+        return Path(self.root, self.name)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """An article without its body's HTML, the body, and the file's line at which the body begins."""
+
+    article: Article
+    body: str
+    body_line: int
+    problems: tuple[Problem, ...]
+
+
+def require_folder(folder: Path) -> None:
+    """Raises ArticlesFolderError when the folder is missing or is not a folder."""
+    if not folder.is_dir():
+        raise ArticlesFolderError(f"There is no articles folder {folder}. Make it, or set KB_ARTICLES (make serve ARTICLES=...).")
+
+
+def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
+    """All Markdown files inside the folder in order of name; links that lead out of it are refused.
+
+    Raises ArticlesFolderError when the folder is missing or is not a folder.
+    """
+    require_folder(folder)
+    root = folder.resolve()
+    files: list[SourceFile] = []
+    problems: list[Problem] = []
+    for base, folders, names in os.walk(root, followlinks=False):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        linked = [Path(base) / name for name in folders if (Path(base) / name).is_symlink()]
+        problems += [error_in(printable(path.relative_to(root).as_posix()), 0, "outside", "is a linked folder and is not read.", "Copy it.") for path in linked]
+        within = Path(base).relative_to(root)
+        beneath = f"{within.as_posix()}/" if within.parts else ""
+        for name in sorted(name for name in names if name.endswith(".md") and name[0] not in "._"):
+            path = os.path.join(base, name)  # noqa: PTH118, a Path for each of ten thousand files takes longer than all else here
+            shown = f"{beneath}{name}"
+            # Half a surrogate pair stands for a byte that is no UTF-8, and is not printable.
+            if not shown.isprintable():
+                problems.append(error_in(printable(shown), 0, "name", "has a name that is not UTF-8.", "Rename the file."))
+                continue
+            try:
+                # One look at an ordinary file: there may be ten thousand.
+                state = os.lstat(path)
+                if stat.S_ISLNK(state.st_mode):
+                    if not _inside(Path(path), root):
+                        problems.append(error_in(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
+                        continue
+                    state = os.stat(path)  # noqa: PTH116
+            except OSError as error:
+                problems.append(error_in(shown, 0, "unreadable", f"cannot be read: {error.strerror}.", "Check that the link or the rights are right."))
+                continue
+            if not stat.S_ISREG(state.st_mode):
+                problems.append(error_in(shown, 0, "unreadable", "is not an ordinary file."))
+                continue
+            files.append(SourceFile(shown, str(root), state.st_size, state.st_mtime_ns))
+    return files, problems
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Whether a link stays in the folder; a link to itself does not."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):
+        return False
+
+
+def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
+    """Read one file; the problems alone when it cannot become an article."""
+    if file.size > MAX_BYTES:
+        size = f"{file.size / 1024 / 1024:.1f} MB"
+        return [error_in(file.name, 0, "too-large", f"is {size}; an article may have {MAX_BYTES // 1024} KB.", "Split it into several articles.")]
+    try:
+        text = file.path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.path.read_bytes()[: error.start].count(b"\n") + 1
+        return [error_in(file.name, line, "encoding", "is not UTF-8.", "Save it as UTF-8 (in most editors: Save with encoding).")]
+    except OSError as error:
+        return [error_in(file.name, 0, "unreadable", f"cannot be read: {error.strerror}.")]
+    return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone)
+
+
+def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
+    """Take front matter and body apart and check the front matter."""
+    header, body, body_line = split_front_matter(text)
+    if body_line < 0:
+        return [error_in(name, 1, "front-matter", "the front matter is not closed.", "Add a line of --- after its last key.")]
+    values, lines, problem = load_yaml(name, header)
+    if problem:
+        return [problem]
+    found = Lines(name, lines)
+    schema = values.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        return [found.error("schema", "schema", f"schema {schema} is of a newer version; this one reads {SCHEMA}.", "Update the software, or remove the key.")]
+    try:
+        front = FrontMatter.model_validate(values)
+    except ValidationError as error:
+        wrong = {str(entry["loc"][0]): entry for entry in reversed(error.errors())}
+        return [_type_problem(found, entry) for entry in reversed(wrong.values())]
+    problems = [_unknown_key(found, key) for key in values if key not in KNOWN_KEYS]
+    try:
+        return _to_article(name, front, body, body_line, found, problems, zone)
+    except (OverflowError, ValueError) as error:
+        return [found.error("publish_at", "dates", f"a date cannot be used: {error}.", "Write years between 1900 and 9000.")]
+
+
+def split_front_matter(text: str) -> tuple[str, str, int]:
+    """(YAML, body, line of the file at which the body begins); the line is -1 where the front matter never ends."""
+    lines = text.split("\n")
+    if not _FENCE.match(lines[0]):
+        return "", text, 1
+    for number, line in enumerate(lines[1:], 1):
+        if _FENCE.match(line):
+            return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :]), number + 2
+    return "\n".join(lines[1:]), "", -1
+
+
+def slugify(title: str) -> str:
+    """A usable piece of a URL from any title, Japanese kept: "パスワードを忘れた？" -> "パスワードを忘れた"."""
+    slug = _NOT_IN_SLUG.sub("-", unicodedata.normalize("NFKC", title).lower()).strip("-")
+    kept = "".join(char for char in slug if char in "-_・" or char.isalnum() or unicodedata.category(char) in ("Mn", "Mc"))
+    return re.sub(r"-{2,}", "-", kept).strip("-")[:80] or "article"
+
+
+def _type_problem(found: Lines, error: Any) -> Problem:
+    key = str(error["loc"][0])
+    explain = _EXPECTED.get(error["type"])
+    expected = explain(error) if explain else str(error["msg"])
+    return found.error(key, "type", f"{key} has the wrong type: {str(error['input'])[:60]!r}.", f"It must be {expected}.")
+
+
+def _unknown_key(found: Lines, key: str) -> Problem:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, KNOWN_KEYS, 1)
+    return found.warning(key, "unknown-key", f"unknown key {key}; it is ignored.", f"Did you mean {near[0]}?" if near else "")
+
+
+def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found: Lines, problems: list[Problem], zone: tzinfo) -> Parsed | list[Problem]:
+    body, heading = _title_from_body(body, front.title)
+    title = (front.title or heading or "").strip()
+    folder_lang, folder_section = _from_folder(name)
+    lang = front.lang or folder_lang or detect(f"{title}\n{body}", ("ja", "en"))
+    section = front.section or folder_section or "general"
+    wrong = _wrong_value(found, front, title, lang, section)
+    if wrong:
+        return [wrong]
+    identity = front.id or _NOT_IN_ID.sub("-", name.removesuffix(".md").replace("/", ".")).strip("-")
+    if front.id is None:
+        mend = "Run: python -m indexer check --fix"
+        problems.append(found.warning("id", "no-id", "has no id; a rename will lose its history.", mend, fixable=True))
+    slug = slugify(front.slug or Path(name).stem)
+    if front.slug and slug != unicodedata.normalize("NFKC", front.slug).lower():
+        problems.append(found.warning("slug", "slug", f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.", f"Write: slug: {slug}"))
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in front if key in ARTICLE_FIELDS}
+    article = Article(
+        **given | {
+            "id": identity, "lang": lang.lower(), "section": section, "slug": slug, "title": title, "path": name,
+            "summary": front.summary.strip(), "tags": tuple(tag.strip() for tag in front.tags), "aliases": tuple(map(slugify, front.aliases)),
+            "translation_of": front.translation_of or "", "publish_at": _moment(front.publish_at, zone), "expire_at": _moment(front.expire_at, zone),
+            "updated": _day(front.updated), "review_by": _day(front.review_by),
+        }
+    )  # fmt: skip
+    if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
+        problems.append(found.warning("expire_at", "dates", "expire_at is not after publish_at; it will never be shown."))
+    return Parsed(article, body, body_line, tuple(problems))
+
+
+def _wrong_value(found: Lines, front: FrontMatter, title: str, lang: str, section: str) -> Problem | None:
+    """What no article can be made of."""
+    if not fold(title).strip():
+        return found.error("title", "title", "has no title.", "Add a line to the front matter: title: ...")
+    if not _LANG.match(lang):
+        return found.error("lang", "lang", f"lang {lang!r} is not a language code.", "For example: ja, en, pt-br")
+    if not _SECTION.fullmatch(section):
+        return found.error("section", "section", f"section {section!r} cannot stand in a URL.", "Use letters, digits, dashes and underscores.")
+    if front.id is not None and not ID.match(front.id):
+        return found.error("id", "id", f"id {front.id!r} may only have letters, digits, dots, dashes and underscores.")
+    return None
+
+
+def _title_from_body(body: str, title: str | None) -> tuple[str, str | None]:
+    """A first-level heading at the start of the body is the title, where the front matter has none or the same."""
+    match = re.match(r"\s*# +(.+?)[ #]*(?:\n|$)", body)
+    if not match or (title and match.group(1).strip() != title.strip()):
+        return body, None
+    blank = "\n" * match.group(0).count("\n")
+    return blank + body[match.end() :], match.group(1).strip()
+
+
+def _from_folder(name: str) -> tuple[str, str]:
+    """(lang, section) from <lang>/<section>/<slug>.md; "" where the folders do not say."""
+    folders = name.split("/")[:-1]
+    lang = folders[0] if folders and _LANG.match(folders[0]) else ""
+    rest = folders[1:] if lang else folders
+    return lang, rest[0] if rest else ""
+
+
+def _moment(value: datetime | date | None, zone: tzinfo) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _day(value: datetime | date | None) -> date | None:
+    return value.date() if isinstance(value, datetime) else value

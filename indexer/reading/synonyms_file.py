@@ -1,0 +1,126 @@
+"""The words of the house, from synonyms.yml: read, checked, and turned into rules for the engine.
+
+ja:
+  - [キャンセル, 取り消し, 解約]          # a group: each stands for the others
+  - スマホ: [スマートフォン, 携帯電話]      # one way: who says スマホ may mean these, not the other way round
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.model import Problem
+from indexer.reading.yaml_loader import Lines, load_yaml
+from search.analysis.scripts import has_letters
+from search.index.synonyms import Rule, phrase_key
+
+NAME = "synonyms.yml"
+MAX_WORDS = 20
+_EXAMPLE = "For example: ja: [[キャンセル, 取り消し], {スマホ: [スマートフォン]}]"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One line of the file: a group (``said`` empty) or a word and what it may mean."""
+
+    lang: str
+    said: str
+    words: tuple[str, ...]
+
+
+def read_synonyms(folder: Path) -> tuple[tuple[Rule, ...], list[Problem]]:
+    """The rules of synonyms.yml, without those that are wrong; none where there is no file."""
+    path = folder / NAME
+    if not path.is_file():
+        return (), []
+    values, lines, problem = load_yaml(NAME, path.read_text(encoding="utf-8", errors="replace"))
+    if problem:
+        return (), [problem]
+    where = Lines(NAME, lines)
+    entries: list[_Entry] = []
+    problems: list[Problem] = []
+    for lang, listed in values.items():
+        if not isinstance(listed, list):
+            problems.append(where.error(lang, "synonyms", f"{lang} needs a list of groups.", _EXAMPLE))
+            continue
+        for number, value in enumerate(listed, 1):
+            entry = _entry(lang, value)
+            if isinstance(entry, str):
+                problems.append(where.error(lang, "synonyms", f"{lang}, entry {number} {entry}", _EXAMPLE))
+            else:
+                entries.append(entry)
+    kept, found = _without_contradictions(entries, where)
+    return tuple(rule for entry in kept for rule in _rules(entry)), [*problems, *found]
+
+
+def _entry(lang: str, value: Any) -> _Entry | str:
+    """The entry, or what is wrong with it."""
+    said, words = "", value
+    if isinstance(value, dict):
+        if len(value) != 1:
+            return "has several words that mean something; one a line."
+        ((said, words),) = value.items()
+    if not isinstance(words, list) or not all(isinstance(word, str | int | float) for word in words):
+        return "is no list of words."
+    texts = tuple(dict.fromkeys(str(word).strip() for word in words))
+    if any(not has_letters(word) for word in (*texts, *([said] if isinstance(value, dict) else []))):
+        return "holds a word without letters."
+    keys = {phrase_key(lang, word) for word in texts} | ({phrase_key(lang, said)} if said else set())
+    if len(keys) < 2:
+        return "holds one word only, or the same one twice: spelling and width are made one by themselves."
+    return f"has more than {MAX_WORDS} words." if len(texts) > MAX_WORDS else _Entry(lang, said, texts)
+
+
+def _rules(entry: _Entry) -> Iterator[Rule]:
+    if entry.said:
+        yield Rule(entry.lang, entry.said, entry.words)
+        return
+    for word in entry.words:
+        yield Rule(entry.lang, word, tuple(other for other in entry.words if other != word))
+
+
+def _without_contradictions(entries: Sequence[_Entry], where: Lines) -> tuple[list[_Entry], list[Problem]]:
+    """The entries that agree with each other: no word explained twice, and no word that leads back to itself."""
+    problems: list[Problem] = []
+    kept: list[_Entry] = []
+    explained: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        said = [entry.said] if entry.said else list(entry.words)
+        own = [(entry.lang, phrase_key(entry.lang, word)) for word in said]
+        twice = next((key for key in own if key in explained), None)
+        if twice is not None:
+            message = f"{entry.lang}: {explained[twice]} is explained twice."
+            problems.append(where.error(entry.lang, "synonyms", message, "Put all its words into one group; the first entry is used."))
+            continue
+        explained.update(zip(own, said, strict=True))
+        kept.append(entry)
+    looping = _loops(kept)
+    for entry in looping:
+        message = f"{entry.lang}: {entry.said} leads back to itself."
+        problems.append(where.error(entry.lang, "synonyms-loop", message, f"Make it a group: [{', '.join([entry.said, *entry.words])}]. It is left out."))
+    return [entry for entry in kept if entry not in looping], problems
+
+
+def _loops(entries: Sequence[_Entry]) -> list[_Entry]:
+    """One-way entries from whose words a way leads back to the word that they explain."""
+    leads: dict[tuple[str, str], set[str]] = {}
+    for entry in entries:
+        for rule in _rules(entry):
+            leads.setdefault((rule.lang, phrase_key(rule.lang, rule.said)), set()).update(phrase_key(rule.lang, word) for word in rule.meant)
+    return [entry for entry in entries if entry.said and _comes_back(entry.lang, phrase_key(entry.lang, entry.said), leads)]
+
+
+def _comes_back(lang: str, start: str, leads: Mapping[tuple[str, str], set[str]]) -> bool:
+    seen: set[str] = set()
+    to_do = list(leads.get((lang, start), ()))
+    while to_do:
+        word = to_do.pop()
+        if word == start:
+            return True
+        if word not in seen:
+            seen.add(word)
+            to_do += leads.get((lang, word), ())
+    return False

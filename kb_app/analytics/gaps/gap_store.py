@@ -1,0 +1,276 @@
+"""Gaps and learned questions in the database: brought up to date from the log, and what people decide about them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, func, select, update
+
+from kb_app.analytics.event_store import EventStore
+from kb_app.analytics.gaps.gaps import STATES, Group, Question, group_gaps, questions_of, suggested_action
+from kb_app.analytics.model import QueryEvent
+from kb_app.analytics.ports import FindArticle, Found
+from kb_app.analytics.question_vectors import QuestionVectors
+from kb_app.analytics.text_key import text_key
+from kb_app.db import schema
+from kb_app.db.writing import insert_new, upsert
+from kb_app.durations import DAY, MINUTE
+
+# Questions older than this are not asked any more.
+WINDOW = 90 * DAY
+# A gap closes where so many of its questions find the article among the first three with a strict verdict.
+CLOSES_AT, AMONG = 0.9, 3
+MOST_REPLAYED = 200
+# So long what was read from the log serves pages; every run of the job reads it anew.
+FRESH = 5 * MINUTE
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A group of questions with what was decided about it."""
+
+    gap_id: str
+    label: str
+    state: str
+    owner: str
+    reason: str
+    notes: str
+    article_id: str
+    questions: tuple[Question, ...]
+    trend: tuple[int, int]
+    tickets: int = 0
+    merged: tuple[str, ...] = ()
+    replay: str = ""
+
+    @property
+    def people(self) -> int:
+        """How many asked."""
+        return len(frozenset().union(*(question.people for question in self.questions)))
+
+    @property
+    def queries(self) -> int:
+        """How often it was asked."""
+        return sum(len(question.queries) for question in self.questions)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """In which languages."""
+        return tuple(sorted({question.language for question in self.questions if question.language}))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What found no answer, read from the log at a moment, and the searches after which somebody wrote."""
+
+    at: int
+    questions: list[Question]
+    tickets: frozenset[str]
+
+
+class AskedCache:
+    """What the last look at the log gave: of a million events it takes seconds, and changes when the job runs."""
+
+    def __init__(self) -> None:
+        self.asked: _Asked | None = None
+
+
+class GapStore:
+    """Threads may share it."""
+
+    def __init__(self, store: EventStore, vectors: QuestionVectors, cache: AskedCache | None = None) -> None:
+        self.store = store
+        self._cache = cache or AskedCache()
+        self._vectors = vectors
+        self._engine: Engine = store.engine
+
+    # --- from the log ------------------------------------------------------------------------------------------------------
+
+    def refresh(self, now: int) -> int:
+        """Group what found no answer anew; states, owners and notes stay with their gaps. Returns how many gaps there are."""
+        self._cache.asked = None
+        groups = self._grouped(now)
+        known = self._rows()
+        with self._engine.begin() as connection:
+            for group in groups:
+                for merged in group.merged:
+                    connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == merged).values(merged_into=group.gap_id, changed_at=now))
+                if group.gap_id not in known:
+                    note = f"split from {group.split_from}" if group.split_from else ""
+                    row = {"gap_id": group.gap_id, "label": group.label, "notes": note, "created_at": now, "changed_at": now}
+                    insert_new(connection, schema.gaps, [row])
+                else:
+                    values: dict[str, Any] = {"label": group.label, "merged_into": ""}
+                    if known[group.gap_id]["state"] == "answered" and _asked_since(group, known[group.gap_id]["changed_at"]):
+                        values |= {"state": "open", "changed_at": now, "replay": "came back"}
+                    connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == group.gap_id).values(**values))
+                for question in group.questions:
+                    upsert(connection, schema.gap_members, {"text_key": question.key, "gap_id": group.gap_id})
+        return len(groups)
+
+    def gaps(self, now: int, states: Iterable[str] = STATES) -> list[Gap]:
+        """Gaps in some states, those of most people and rising trend first."""
+        wanted, rows = set(states), self._rows()
+        members = self._members()
+        grouped: dict[str, list[Question]] = defaultdict(list)
+        asked = self._asked(now)
+        for question in asked.questions:
+            if question.key in members:
+                grouped[members[question.key]].append(question)
+        merged: dict[str, list[str]] = defaultdict(list)
+        for row in rows.values():
+            if row["merged_into"]:
+                merged[row["merged_into"]].append(row["label"])
+        found = [
+            _gap(rows[name], tuple(questions), now, asked.tickets, tuple(merged.get(name, ())))
+            for name, questions in grouped.items()
+            if name in rows and rows[name]["state"] in wanted and not rows[name]["merged_into"]
+        ]
+        return sorted(found, key=lambda gap: (-gap.people, -(gap.trend[0] - gap.trend[1]), gap.gap_id))
+
+    def gap(self, gap_id: str, now: int) -> Gap | None:
+        """One gap."""
+        return next((gap for gap in self.gaps(now) if gap.gap_id == gap_id), None)
+
+    # --- decisions -----------------------------------------------------------------------------------------------------------
+
+    def change(self, gap_id: str, now: int, **values: str) -> bool:
+        """Set state, owner, reason, notes or article; False where there is no such gap or a value is none of ours."""
+        if values.get("state", "open") not in STATES or not set(values) <= {"state", "owner", "reason", "notes", "article_id", "replay"}:
+            return False
+        with self._engine.begin() as connection:
+            done = connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == gap_id).values(**values, changed_at=now))
+        return bool(done.rowcount)
+
+    def replay(self, now: int, find: FindArticle) -> list[tuple[str, str]]:
+        """Ask the logged questions of drafted gaps again: (gap, its state now). A gap closes where 90 % find its article.
+
+        An answered gap whose questions no longer find it opens again.
+        """
+        changed: list[tuple[str, str]] = []
+        for gap in self.gaps(now, ("drafted", "answered")):
+            if not gap.article_id:
+                continue
+            found = [find.place_of(gap.article_id, question.text, question.language) for question in gap.questions[:MOST_REPLAYED]]
+            good = sum(place is not None and place.verdict == "strict" and place.rank <= AMONG for place in found)
+            share = good / len(found) if found else 0.0
+            state = "answered" if share >= CLOSES_AT else "drafted" if gap.state == "drafted" else "open"
+            self.change_quietly(gap.gap_id, replay=f"{good}/{len(found)}")
+            if state != gap.state:
+                self.change(gap.gap_id, now, state=state)
+                changed.append((gap.gap_id, state))
+        return changed
+
+    def change_quietly(self, gap_id: str, **values: str) -> None:
+        """Set values without it counting as a change."""
+        with self._engine.begin() as connection:
+            connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == gap_id).values(**values))
+
+    def advice(self, gap: Gap, find: FindArticle) -> tuple[Found | None, str]:
+        """(the nearest article, what to do)."""
+        found = find.nearest(gap.label, gap.questions[0].language if gap.questions else "")
+        return found, suggested_action(found.verdict if found else "none", found.probability if found else 0.0, len(gap.questions) - 1)
+
+    # --- learned questions ---------------------------------------------------------------------------------------------------
+
+    def offer_learned(self, now: int, least_people: int = 1) -> int:
+        """Offer the questions of confirmed episodes to the articles that confirmed them; returns how many are new."""
+        episodes, members, queries = schema.episodes, schema.episode_queries, schema.queries
+        people = func.count(func.distinct(queries.c.client_id))
+        joined = (
+            select(func.min(queries.c.user_query), episodes.c.article_id)
+            .join(members, members.c.query_id == queries.c.query_id)
+            .join(episodes, episodes.c.episode_id == members.c.episode_id)
+            .where(episodes.c.outcome == "confirmed", episodes.c.provisional.is_(False), episodes.c.article_id != "", queries.c.origin != "suggestion")
+            .group_by(func.lower(queries.c.user_query), episodes.c.article_id)
+            .having(people >= least_people)
+        )
+        with self._engine.begin() as connection:
+            rows = [
+                {"text_key": text_key(text), "article_id": article, "text": text, "state": "offered", "by": "", "at": now}
+                for text, article in connection.execute(joined)
+                if len(text.strip()) > 1 and "[" not in text
+            ]
+            before = connection.execute(select(func.count()).select_from(schema.learned)).scalar_one()
+            insert_new(connection, schema.learned, rows)
+            return int(connection.execute(select(func.count()).select_from(schema.learned)).scalar_one() - before)
+
+    def learned(self, state: str = "offered", limit: int = 200) -> list[dict[str, Any]]:
+        """Learned questions in a state."""
+        table = schema.learned
+        with self._engine.connect() as connection:
+            query = select(table).where(table.c.state == state).order_by(table.c.article_id, table.c.text).limit(limit)
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def decide_learned(self, keys: Sequence[tuple[str, str]], state: str, by: str, now: int) -> None:
+        """Approve or refuse learned questions, by (text key, article)."""
+        table = schema.learned
+        with self._engine.begin() as connection:
+            for key, article in keys:
+                connection.execute(update(table).where(table.c.text_key == key, table.c.article_id == article).values(state=state, by=by, at=now))
+
+    # --- parts ---------------------------------------------------------------------------------------------------------------
+
+    def _grouped(self, now: int) -> list[Group]:
+        questions = self._asked(now).questions
+        meaning = self._vectors.of([(question.text, question.language) for question in questions])
+        vectors = {question.key: meaning[question.text, question.language] for question in questions if (question.text, question.language) in meaning}
+        return group_gaps(questions, vectors, self._members())
+
+    def _asked(self, now: int) -> _Asked:
+        """The questions without an answer, from the last look at the log where that is fresh."""
+        known = self._cache.asked
+        if known is None or not 0 <= now - known.at <= FRESH:
+            known = _Asked(now, questions_of(self._unanswered(now)), self._tickets(now))
+            self._cache.asked = known
+        return known
+
+    def _unanswered(self, now: int) -> list[QueryEvent]:
+        """Searches without an answer, and weak ones of which nothing came; those of confirmed episodes are answered."""
+        table, episodes, members = schema.queries, schema.episodes, schema.episode_queries
+        good = select(members.c.query_id).join(episodes, episodes.c.episode_id == members.c.episode_id).where(episodes.c.outcome == "confirmed")
+        bad = (
+            select(members.c.query_id)
+            .join(episodes, episodes.c.episode_id == members.c.episode_id)
+            .where(episodes.c.outcome == "unanswered", episodes.c.first_at >= now - WINDOW)
+        )
+        query = select(table.c.query_id).where(
+            table.c.at >= now - WINDOW,
+            table.c.at <= now,
+            table.c.bot.is_(False),
+            (table.c.verdict != "strict") | table.c.query_id.in_(bad),
+            table.c.query_id.not_in(good),
+        )
+        with self._engine.connect() as connection:
+            ids = [str(name) for (name,) in connection.execute(query)]
+        return self.store.queries_of(ids)
+
+    def _rows(self) -> dict[str, dict[str, Any]]:
+        with self._engine.connect() as connection:
+            return {row["gap_id"]: dict(row) for row in connection.execute(select(schema.gaps)).mappings()}
+
+    def _members(self) -> dict[str, str]:
+        with self._engine.connect() as connection:
+            return {str(key): str(gap) for key, gap in connection.execute(select(schema.gap_members.c.text_key, schema.gap_members.c.gap_id))}
+
+    def _tickets(self, now: int) -> frozenset[str]:
+        """Searches after which somebody wrote or phoned."""
+        table, episodes = schema.episode_queries, schema.episodes
+        query = select(table.c.query_id).join(episodes, episodes.c.episode_id == table.c.episode_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(episodes.c.outcome == "escalated", episodes.c.last_at >= now - WINDOW))
+            return frozenset(str(name) for (name,) in rows)
+
+
+def _gap(row: Mapping[str, Any], questions: tuple[Question, ...], now: int, tickets: frozenset[str], merged: tuple[str, ...]) -> Gap:
+    group = Group(row["gap_id"], questions)
+    followed = sum(query.query_id in tickets for query in group.queries)
+    values = {name: row[name] for name in ("gap_id", "label", "state", "owner", "reason", "notes", "article_id", "replay")}
+    return Gap(**values, questions=questions, trend=group.trend(now), tickets=followed, merged=merged)
+
+
+def _asked_since(group: Group, moment: int) -> bool:
+    """Whether the same is asked without an answer again after it was closed."""
+    return any(query.at > moment for query in group.queries)

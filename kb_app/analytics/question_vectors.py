@@ -1,0 +1,66 @@
+"""Vectors of recorded questions, kept in the database so that each is made once for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sqlalchemy import Engine, select
+
+from kb_app.analytics.model import ActionEvent, QueryEvent
+from kb_app.analytics.ports import Encode, Vectors
+from kb_app.analytics.text_key import text_key
+from kb_app.db import schema
+from kb_app.db.writing import ROWS, insert_new
+
+CHUNK = 256
+Asked = tuple[str, str]
+"""(text, language)"""
+
+
+class QuestionVectors:
+    """Looks vectors up, and makes those that are missing."""
+
+    def __init__(self, engine: Engine, encode: Encode | None) -> None:
+        self._engine = engine
+        self._encode = encode
+        self._memory: dict[str, Vectors] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model; "" without one."""
+        return self._encode.fingerprint if self._encode else ""
+
+    def of(self, asked: Sequence[Asked]) -> dict[Asked, Vectors]:
+        """The vector of each question; empty without a model."""
+        if self._encode is None:
+            return {}
+        keys = {pair: text_key(pair[0], pair[1], self.fingerprint) for pair in dict.fromkeys(asked) if pair[0].strip()}
+        self._read([key for key in keys.values() if key not in self._memory])
+        self._make({key: pair for pair, key in keys.items() if key not in self._memory})
+        return {pair: self._memory[key] for pair, key in keys.items()}
+
+    def of_events(self, queries: Sequence[QueryEvent], actions: Sequence[ActionEvent] = ()) -> Mapping[str, Vectors]:
+        """Vectors by the id of a search, or of an action that has a text of its own."""
+        pairs = {query.query_id: (query.user_query, query.language) for query in queries}
+        pairs |= {action.event_id: (str(action.attributes["text"]), action.language) for action in actions if action.attributes.get("text")}
+        found = self.of(list(pairs.values()))
+        return {name: found[pair] for name, pair in pairs.items() if pair in found}
+
+    def _read(self, keys: Sequence[str]) -> None:
+        table = schema.query_vectors
+        with self._engine.connect() as connection:
+            for start in range(0, len(keys), ROWS):
+                rows = connection.execute(select(table).where(table.c.key.in_(keys[start : start + ROWS])))
+                self._memory.update({key: np.frombuffer(blob, "<f4") for key, blob in rows})
+
+    def _make(self, missing: Mapping[str, Asked]) -> None:
+        assert self._encode is not None  # noqa: S101, of() looks first
+        todo = list(missing.items())
+        for start in range(0, len(todo), CHUNK):
+            part = todo[start : start + CHUNK]
+            made = self._encode([text for _, (text, _) in part], [lang for _, (_, lang) in part])
+            rows = [{"key": key, "vector": vector.astype("<f4").tobytes()} for (key, _), vector in zip(part, made, strict=True)]
+            with self._engine.begin() as connection:
+                insert_new(connection, schema.query_vectors, rows)
+            self._memory.update({key: vector for (key, _), vector in zip(part, made, strict=True)})

@@ -1,0 +1,113 @@
+"""A day's counts, by channel, language, section and audience: what the dashboard adds up. Pure functions over rows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from kb_app.analytics.model import CLICK, NO, VIEW, YES, ActionEvent, Episode, QueryEvent
+from kb_app.analytics.reports.metrics import class_of
+from kb_app.analytics.text_key import text_key
+from kb_app.durations import SECOND
+
+Key = tuple[str, str, str, str]
+"""(channel, language, section, audience)"""
+
+
+def day_of(at: int, zone: tzinfo) -> str:
+    """The calendar day of a moment where the site is, as YYYY-MM-DD."""
+    return datetime.fromtimestamp(at / SECOND, zone).date().isoformat()
+
+
+def count_queries(queries: Iterable[QueryEvent], actions: Iterable[ActionEvent], reworded: frozenset[str]) -> dict[Key, Counter[str]]:
+    """Counts of searches and of the clicks on what they found; ``reworded`` are the searches that were asked again in other words."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for action in actions:
+        if action.action_name == CLICK and action.query_id:
+            places[action.query_id].append(action.position or 0)
+    counts: dict[Key, Counter[str]] = defaultdict(Counter)
+    for query in queries:
+        count = counts[query.channel, query.language, query.section, query.audience]
+        if query.bot:
+            count["bots"] += 1
+            continue
+        clicked = places.get(query.query_id, [])
+        count["queries"] += 1
+        count[f"queries_{query.verdict}"] += 1
+        count["impressions"] += len(query.hit_ids)
+        count["clicks"] += len(clicked)
+        count["queries_unrecognised"] += query.client_id is None
+        count["refinements"] += query.query_id in reworded
+        if clicked:
+            count["queries_clicked"] += 1
+            first = min((place for place in clicked if place > 0), default=0)
+            count["reciprocal_rank"] += 1 / first if first else 0  # type: ignore[assignment]
+        elif query.verdict != "none":
+            count["queries_unclicked"] += 1
+    return dict(counts)
+
+
+def count_episodes(episodes: Iterable[Episode]) -> dict[Key, Counter[str]]:
+    """Counts of the episodes that began on a day."""
+    counts: dict[Key, Counter[str]] = defaultdict(Counter)
+    for episode in episodes:
+        count = counts[episode.channel, episode.language, episode.section, episode.audience]
+        count["episodes"] += 1
+        count[episode.outcome] += 1
+        count["provisional"] += episode.provisional
+        count["frustrated"] += episode.frustrated
+        if episode.surveyed:
+            count[f"surveyed_{episode.surveyed}"] += 1
+        if episode.seconds_to_answer is not None:
+            count[f"seconds_{class_of(episode.seconds_to_answer)}"] += 1
+    return dict(counts)
+
+
+@dataclass
+class QuestionCount:
+    """How often the same words were asked on a day, with nothing found, and with answers of which none was opened."""
+
+    text: str
+    searches: int = 0
+    unanswered: int = 0
+    unopened: int = 0
+
+
+def count_questions(queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> dict[tuple[str, Key], QuestionCount]:
+    """(text key, dimensions) -> counts."""
+    clicked = {action.query_id for action in actions if action.action_name == CLICK}
+    counts: dict[tuple[str, Key], QuestionCount] = {}
+    for query in queries:
+        if query.bot:
+            continue
+        key = text_key(query.user_query), (query.channel, query.language, query.section, query.audience)
+        count = counts.setdefault(key, QuestionCount(query.user_query))
+        count.searches += 1
+        count.unanswered += query.verdict == "none"
+        count.unopened += query.verdict != "none" and query.query_id not in clicked
+    return counts
+
+
+def count_articles(actions: Iterable[ActionEvent], episodes: Iterable[Episode]) -> Counter[tuple[str, str]]:
+    """(article, measure) -> how often it was opened, helped, did not, and was read before somebody reached an agent."""
+    counts: Counter[tuple[str, str]] = Counter()
+    last_words: dict[tuple[str, str], str] = {}
+    for action in sorted(actions, key=lambda action: (action.at, action.event_id)):
+        if action.action_name == VIEW and action.object_id:
+            counts[action.object_id, "views"] += 1
+        elif action.action_name in YES | NO and action.object_id:
+            # A visitor who votes again has thought again: one voice a day, the last.
+            last_words[action.object_id, action.client_id or action.event_id] = "yes" if action.action_name in YES else "no"
+    for (article, _visitor), word in last_words.items():
+        counts[article, word] += 1
+    for episode in episodes:
+        if episode.outcome == "escalated" and episode.article_id:
+            counts[episode.article_id, "contacts after reading"] += 1
+    return counts
+
+
+def reworded_in(trails: Iterable[Sequence[str]]) -> frozenset[str]:
+    """The searches of each problem but its last."""
+    return frozenset(query_id for trail in trails for query_id in trail[:-1])

@@ -1,0 +1,164 @@
+"""``kb ...``: thin commands that import late and call one function."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
+
+from kb_app.cli.analytics import COMMANDS
+
+kb = AppGroup("kb", help="Run and look after the knowledge base.")
+for command in COMMANDS:
+    kb.add_command(command)
+
+
+_PROCESSES = click.option("--processes", "web_processes", type=click.IntRange(0, 64), help="Web processes; 0 runs the background process alone.")
+_PLACES = (
+    click.option("--articles", type=click.Path(file_okay=False, path_type=Path), help="The articles folder (KB_ARTICLES)."),
+    click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where the index, the model and the database are kept (KB_DATA)."),
+    click.option("--host", help="Address to listen on (KB_HOST)."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (KB_PORT)."),
+    _PROCESSES,
+)
+
+
+def _with_places(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_PLACES):
+        command = option(command)
+    return command
+
+
+@kb.command("serve")
+@_with_places
+def serve(**given: object) -> None:
+    """Fetch the model, index the articles, watch them, and serve the site."""
+    from kb_app.serve import ROLES
+
+    _run(given, ROLES)
+
+
+@kb.command("web")
+@_with_places
+def web(**given: object) -> None:
+    """Run web processes alone, beside a background process elsewhere (kb serve --processes 0)."""
+    from kb_app.serve import WEB
+
+    _run(given, (WEB,))
+
+
+def _run(given: dict[str, object], roles: Sequence[str]) -> None:
+    # Garbage collection during the imports takes 0.3 s of a start; the processes that serve turn it on again.
+    gc.disable()
+    from kb_app.serve import BACKGROUND, run
+    from kb_app.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(run(settings, (BACKGROUND,) if settings.web_processes == 0 else roles))
+
+
+@kb.command("build")
+@with_appcontext
+def build() -> None:
+    """Index the articles once, with the site's settings."""
+    from flask import current_app
+
+    from indexer.errors import IndexerError
+    from indexer.progress import Bar
+    from search.embedding.background import WarmingEmbedder
+    from search.errors import SearchError
+
+    services = current_app.extensions["kb_services"]
+    if isinstance(services.embedder, WarmingEmbedder):
+        services.embedder.start()
+    try:
+        report = services.rebuild(Bar())
+    except (IndexerError, SearchError) as error:
+        raise click.ClickException(str(error)) from error
+    for problem in report.problems:
+        click.echo(str(problem))
+    click.echo(f"{report.version}: {report.articles} articles, {report.passages} passages, {report.seconds} s")
+    sys.exit(1 if report.errors else 0)
+
+
+@kb.command("model")
+@with_appcontext
+def model() -> None:
+    """Fetch the embedding model and make it ready for serving, so that a start needs no network."""
+    from flask import current_app
+
+    from indexer.progress import Bar
+    from search.embedding.bundled_model import ensure_model
+    from search.embedding.onnx_export import ensure_export
+    from search.errors import ModelError
+
+    settings = current_app.extensions["kb_services"].settings
+    if settings.embedding_model not in ("", "bundled"):
+        click.echo(f"KB_EMBEDDING_MODEL={settings.embedding_model}: nothing to fetch.")
+        return
+    try:
+        unpacked = ensure_model(settings.data / "model", Bar())
+        ensure_export(unpacked, Bar())
+        click.echo(str(unpacked))
+    except ModelError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@kb.command("calibrate")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@with_appcontext
+def calibrate(file: Path) -> None:
+    """Fit the verdict to FILE, JSON Lines of queries known to be answered or not."""
+    from flask import current_app
+
+    from kb_app.services.calibrate import calibrate as fit
+    from kb_app.services.calibrate import read_known
+    from kb_app.services.container import CALIBRATION
+    from search.embedding.background import WarmingEmbedder
+    from search.errors import SearchError
+
+    services = current_app.extensions["kb_services"]
+    try:
+        known = read_known(file)
+        snapshot = services.live.current()
+        if snapshot is None:
+            raise click.ClickException("There is no index yet. Run: kb build")
+        if isinstance(services.embedder, WarmingEmbedder):
+            services.embedder.start()
+            services.embedder.wait()
+        target = services.settings.data / CALIBRATION
+        fitted = fit(snapshot.engine, known, target, file.name)
+    except SearchError as error:
+        raise click.ClickException(str(error)) from error
+    for name, value in fitted.sheet.items():
+        click.echo(f"{name}: {value}")
+    click.echo(f"Stored in {target}; a running site uses it from its next index on, or when it is started anew.")
+
+
+@kb.command("settings")
+@with_appcontext
+def settings() -> None:
+    """Show every setting and its value; secrets are hidden."""
+    from flask import current_app
+
+    from kb_app.settings import SECRETS
+
+    current = current_app.extensions["kb_services"].settings
+    for name in type(current).model_fields:
+        value = getattr(current, name)
+        shown = "(hidden)" if name in SECRETS and value else ",".join(value) if isinstance(value, tuple) else value
+        click.echo(f"KB_{name.upper()}={'' if shown is None else shown}")
+
+
+def main() -> None:
+    """The command ``kb`` of an installed package."""
+    from kb_app import create_app
+
+    kb.main(prog_name="kb", obj=ScriptInfo(create_app=create_app))

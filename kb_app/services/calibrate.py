@@ -1,0 +1,70 @@
+"""Fits the verdict to an operator's own queries: a file of queries known to be answered or not in, DATA/calibration.json out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from search.engine import Engine
+from search.errors import CalibrationError
+from search.model import Query
+from search.ranking.answerability import Calibration, shipped, write
+from search.ranking.calibration import WITHOUT_MODEL, Sample, fit
+
+KEYWORD = frozenset({"keyword"})
+
+
+@dataclass(frozen=True)
+class Known:
+    """A query of which it is known whether the knowledge base answers it."""
+
+    query: Query
+    answered: bool
+
+
+def read_known(path: Path) -> list[Known]:
+    """The lines of a JSON Lines file, {"query": "...", "answered": true, "lang": "ja"}; lang may be left out.
+
+    Raises CalibrationError naming the line that cannot be used.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CalibrationError(f"{path} cannot be read: {error}") from error
+    return [_known(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _known(path: Path, number: int, line: str) -> Known:
+    example = 'For example: {"query": "返品したい", "answered": true, "lang": "ja"}'
+    try:
+        record = json.loads(line)
+        text, answered, lang = record["query"], record["answered"], record.get("lang", "")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CalibrationError(f"{path}:{number}: no query that is known to be answered or not ({error}). {example}") from error
+    if not isinstance(text, str) or not text.strip() or not isinstance(answered, bool) or not isinstance(lang, str):
+        raise CalibrationError(f"{path}:{number}: query must be a text, answered true or false. {example}")
+    return Known(Query(text, lang=lang, show=False), answered)
+
+
+def calibrate(engine: Engine, known: list[Known], target: Path, source: str) -> Calibration:
+    """Fit, and store beside the index. Raises CalibrationError where there are too few queries of either kind."""
+    model = engine.corpus.meaning.fingerprint if engine.corpus.meaning else WITHOUT_MODEL
+    sheet = {"fitted_to": source, "index": engine.version}
+    keyword = list(_samples(engine, [replace(one, query=replace(one.query, arms=KEYWORD)) for one in known]))
+    both = list(_samples(engine, known)) if engine.corpus.meaning else []
+    before = shipped()
+    if both and not both[0][0].of_both_arms:
+        raise CalibrationError("Search by meaning is not ready, so the verdict cannot be fitted to it. Try again when it is, or set KB_EMBEDDING_MODEL=off.")
+    fitted = fit([both or keyword], [keyword], model, before.strict, before.weak, sheet)
+    fitted = fitted if both else replace(fitted, both=before.both)
+    write(target, fitted)
+    return fitted
+
+
+def _samples(engine: Engine, known: list[Known]) -> Iterator[Sample]:
+    for one in known:
+        signs = engine.signs(one.query)
+        if signs is not None:
+            yield signs, one.answered

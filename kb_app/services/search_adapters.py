@@ -1,0 +1,77 @@
+"""What analytics asks of the engine: questions as vectors, and the article nearest to one. Implements its ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from kb_app.analytics.ports import Found, Vectors
+from kb_app.services.live_index import LiveIndex
+from search.errors import EmbedderUnavailable
+from search.model import Hit, Query, Results
+from search.ports import Embedder
+from search.vectors.centering import centre, sample_means
+
+LOOKED_AT = 10
+PUBLIC = frozenset({"public"})
+
+
+class CentredQuestions:
+    """Question vectors with what all questions of a language share taken away; implements ports.Encode.
+
+    The centre is that of the shipped sample, so that vectors made today and next year can be compared. For another model than the
+    bundled one nothing is taken away.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model; raises EmbedderUnavailable while there is none."""
+        return self._embedder.fingerprint
+
+    def __call__(self, texts: Sequence[str], langs: Sequence[str]) -> Vectors:
+        """Unit vectors, shape (len(texts), dimension)."""
+        made = self._embedder.encode(texts, "query")
+        return centre(made, langs, sample_means()) if self._embedder.calibrated else made
+
+
+class IndexFinder:
+    """The article nearest to a question in the index that is served now; implements ports.FindArticle."""
+
+    def __init__(self, live: LiveIndex, clock: Callable[[], datetime]) -> None:
+        self._live = live
+        self._clock = clock
+
+    def nearest(self, text: str, lang: str) -> Found | None:
+        """The first hit."""
+        results = self._search(text, lang)
+        return self._found(results, results.hits[0], 1) if results and results.hits else None
+
+    def place_of(self, article_id: str, text: str, lang: str) -> Found | None:
+        """Where an article stands among the first ten."""
+        results = self._search(text, lang)
+        for rank, hit in enumerate(results.hits if results else (), 1):
+            if results and hit.article_id == article_id:
+                return self._found(results, hit, rank)
+        return None
+
+    def title(self, article_id: str) -> str:
+        """Its title, its id where it is gone."""
+        snapshot = self._live.current()
+        card = snapshot.library.cards.get(article_id) if snapshot else None
+        return card.title if card else article_id
+
+    def _search(self, text: str, lang: str) -> Results | None:
+        snapshot = self._live.current()
+        if snapshot is None:
+            return None
+        try:
+            return snapshot.search(Query(text, lang, LOOKED_AT, now=self._clock(), audiences=PUBLIC, show=False))
+        except EmbedderUnavailable:
+            return None
+
+    @staticmethod
+    def _found(results: Results, hit: Hit, rank: int) -> Found:
+        return Found(hit.article_id, hit.document.title, hit.document.section, results.verdict, results.probability, rank)

@@ -1,0 +1,294 @@
+"""Ties the hand-off to the rest: its events to the log, its mails to the mail server, its desks to their sinks. Implements its ports."""
+
+from __future__ import annotations
+
+import imaplib
+import logging
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from kb_app.analytics.event_store import EventStore
+from kb_app.analytics.event_writer import BackgroundWriter
+from kb_app.analytics.model import ActionEvent, QueryEvent
+from kb_app.analytics.redaction import redact, redact_all
+from kb_app.db.schema import cases
+from kb_app.durations import DAY, HOUR, MINUTE
+from kb_app.localized import localized
+from kb_app.services.live_index import LiveIndex
+from kb_app.services.search_adapters import PUBLIC
+from kb_app.settings import Settings, secret_key
+from kb_app.smtp import can_mail, new_message_id
+from kb_app.support.access_links import Links
+from kb_app.support.attachments import Uploads
+from kb_app.support.case_store import CaseStore
+from kb_app.support.config.values import Support
+from kb_app.support.delivery import mail_templates
+from kb_app.support.delivery.email import DeskMailSink, MailSink
+from kb_app.support.delivery.freshdesk import FreshdeskSink
+from kb_app.support.delivery.mail_templates import Quoted
+from kb_app.support.delivery.notifications import House, Sending
+from kb_app.support.delivery.outbox import MAIL_SINK, STEP_SINK, Outbox, Refused, Round, Sink, TryAgain
+from kb_app.support.delivery.webhook import WebhookSink
+from kb_app.support.delivery.zendesk import ZendeskSink
+from kb_app.support.inbound.mail_to_case import MailDesk, Reading, fetch
+from kb_app.support.model import CLOSED, SOLVED, Case
+from kb_app.support.notices import Notice, NoticeStore
+from kb_app.support.workflow import CREATED, RESOLVED, HandOff
+from search.model import Query
+
+log = logging.getLogger("kb_app.services.support")
+QUOTED = 3
+POLLED, MOST_AWAY = 200, 20_000
+FETCH_EVERY, POLL_EVERY, FORGET_EVERY = MINUTE, 10 * MINUTE, HOUR
+# What was sent long ago is not kept: it holds what people wrote.
+SENT_KEPT = 30 * DAY
+
+
+class CaseLog:
+    """Writes a case's events into the log, redacted; implements handoff's Log."""
+
+    def __init__(self, store: EventStore, redactions: tuple[re.Pattern[str], ...]) -> None:
+        self._store, self._redactions = store, redactions
+
+    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+        """Commit one event."""
+        event_id = f"t:{case.case_id}" if name == CREATED else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{once}"))
+        self._store.append(
+            [],
+            [
+                ActionEvent(
+                    event_id=event_id, action_name=name, at=at, query_id=case.query_id or None, client_id=case.client_id,
+                    # What a customer says of a case is no vote on an article.
+                    object_id=case.number if name in (CREATED, RESOLVED) else "",
+                    channel=case.channel, language=case.language, attributes=redact_all(attributes, self._redactions),
+                )
+            ],
+        )  # fmt: skip
+
+
+class SitePost:
+    """Mails by the settings' server; implements handoff's Post."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def can_mail(self) -> bool:
+        """Whether a server and a sender are set."""
+        return can_mail(self._settings)
+
+    def new_message_id(self) -> str:
+        """A Message-ID of ours."""
+        return new_message_id(self._settings)
+
+
+class MailReader:
+    """Asks the index what a mail asks; implements handoff's Read."""
+
+    def __init__(
+        self, live: LiveIndex, events: BackgroundWriter, settings: Settings, redactions: tuple[re.Pattern[str], ...], clock: Callable[[], datetime]
+    ) -> None:
+        self._live, self._events, self._settings, self._redactions, self._clock = live, events, settings, redactions, clock
+
+    def __call__(self, subject: str, text: str) -> Reading:
+        """The articles that answer strictly; the search is recorded like any other."""
+        snapshot, asked = self._live.current(), question_of(subject, text)
+        recorded = self._settings.analytics == "on"
+        if snapshot is None or not asked:
+            return Reading(language=self._settings.languages[0], recorded=recorded)
+        results = snapshot.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
+        lang = results.lang or self._settings.languages[0]
+        query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
+        if results.problem:
+            return Reading(language=lang, recorded=recorded)
+        section = results.hits[0].document.section if results.hits and results.verdict != "none" else ""
+        if recorded:
+            self._events.put(
+                QueryEvent(
+                    query_id=query_id, at=int(self._clock().timestamp() * 1000), user_query=redact(asked, self._redactions), client_id=client_id,
+                    language=lang, channel="mail", origin="mail", verdict=results.verdict, probability=results.probability,
+                    index_version=results.index_version, elapsed_ms=results.elapsed_ms, hit_ids=tuple(hit.article_id for hit in results.hits), section=section,
+                )
+            )  # fmt: skip
+        answers: tuple[Quoted, ...] = ()
+        if results.verdict == "strict" and results.answer:
+            card = snapshot.library.cards[results.answer.article_id]
+            answers = (
+                Quoted(card.title, f"{self._settings.address}/{self._settings.spoken(lang)}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),
+            )
+        return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, recorded, answers)
+
+
+def _safely(part: Callable[[], object]) -> None:
+    """One part of a round that fails must not keep the others from their work."""
+    try:
+        part()
+    except Exception as error:  # the next round tries again
+        log.error("a part of looking after cases failed (%s)", type(error).__name__)
+
+
+def question_of(subject: str, text: str, longest: int = 200) -> str:
+    """What a mail asks, short enough to search: its subject without Re:, else its first lines."""
+    plain = re.sub(r"(?i)^\s*((re|fwd?|aw|返信|転送)\s*[::]\s*)+", "", subject).strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(">")]
+    vague = len(plain) < 8 or re.fullmatch(r"(?i)(question|help|hello|hi|お問い合わせ|問い合わせ|質問|ご質問)[!!。\s]*", plain)
+    return " ".join([plain, *lines])[:longest].strip() if vague else plain[:longest]
+
+
+class Desks:
+    """Finds the sink that a name in the outbox stands for."""
+
+    def __init__(self, settings: Settings, support: Callable[[], Support], cases: CaseStore) -> None:
+        self._settings, self._support, self._cases = settings, support, cases
+
+    def sink_of(self, name: str) -> Sink | None:
+        """The sink; None for a desk that is not in the support file."""
+        if name in (MAIL_SINK, STEP_SINK):
+            return MailSink(self._settings)
+        desk = self._support().desks.get(name)
+        if desk is None:
+            return None
+        secret = self._settings.desk_secret(name)
+        if desk.type == "smtp":
+            return DeskMailSink(self._settings, desk.mail)
+        if desk.type == "webhook":
+            return WebhookSink(desk.url, secret)
+        if desk.type == "zendesk":
+            return ZendeskSink(desk.url, desk.user, secret, self._external)
+        return FreshdeskSink(desk.url, secret, self._external)
+
+    def _external(self, case_id: str) -> str:
+        case = self._cases.case(case_id)
+        if case is None or not case.external_id:
+            raise Refused("The other desk's number of this case is not known.")
+        return case.external_id
+
+
+@dataclass
+class People:
+    """Everything between customers and people: cases, the outbox, mails in, notices."""
+
+    settings: Settings
+    handoff: HandOff
+    links: Links
+    outbox: Outbox
+    uploads: Uploads
+    notices: NoticeStore
+    mail_desk: MailDesk
+    desks: Desks
+    done_at: dict[str, int] = field(default_factory=dict)
+    polled: int = 0
+
+    @property
+    def cases(self) -> CaseStore:
+        """The cases."""
+        return self.handoff.cases
+
+    @property
+    def support(self) -> Support:
+        """The support file as it is now."""
+        return self.handoff.support()
+
+    def run(self, now: int) -> Round:
+        """What falls due: mails in, follow-ups, notices that end, states of other desks, the outbox, what is to be forgotten.
+
+        May be called as often as one likes: other systems are asked only now and then.
+        """
+        if self.settings.imap_url and self._turn("mailbox", now, FETCH_EVERY):
+            _safely(lambda: self._fetch(now))
+        _safely(lambda: self.handoff.keep_up(now))
+        _safely(lambda: self.end_notices(now))
+        if self._turn("poll", now, POLL_EVERY):
+            _safely(lambda: self.poll(now))
+        if self._turn("forget", now, FORGET_EVERY):
+            _safely(lambda: self._forget(now))
+        return self.outbox.run(now)
+
+    def _turn(self, name: str, now: int, every: int) -> bool:
+        """Whether so long has passed since this was done last, in this process."""
+        if now - self.done_at.get(name, -every) < every:
+            return False
+        self.done_at[name] = now
+        return True
+
+    def _fetch(self, now: int) -> None:
+        try:
+            fetch(self.settings.imap_url, lambda raw: self.mail_desk.take(raw, now))
+        except (OSError, imaplib.IMAP4.error) as error:
+            log.warning("the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__)
+
+    def poll(self, now: int) -> int:
+        """Ask desks that do not call us which of their cases are solved; returns how many are."""
+        polled = [name for name, desk in self.support.desks.items() if desk.poll and desk.type in ("zendesk", "freshdesk")]
+        away = cases.c.desk.in_(polled) & (cases.c.external_id != "") & cases.c.state.not_in([SOLVED, CLOSED])
+        found, solved, down = self.cases.due(away, MOST_AWAY), 0, set()
+        # Where there are many, some at a time.
+        start = self.polled % max(1, len(found))
+        self.polled = start + POLLED
+        for case in [*found[start:], *found[:start]][:POLLED]:
+            sink = self.desks.sink_of(case.desk)
+            if case.desk in down or not isinstance(sink, ZendeskSink | FreshdeskSink):
+                continue
+            try:
+                solved += self._heard(case, sink.solved(case.external_id), now)
+            except TryAgain:
+                down.add(case.desk)
+            except (Refused, KeyError, TypeError, AttributeError) as error:
+                log.warning("the state of a case at %s could not be asked (%s)", case.desk, type(error).__name__)
+        return solved
+
+    def _heard(self, case: Case, solved: bool, now: int) -> bool:
+        """What a desk says of a case: solved a second time only after it was seen open since the customer came back."""
+        turn, before = f"{case.case_id}:{case.turn_at}", f"{case.case_id}:before"
+        with self.cases.changing() as connection:
+            if not solved:
+                self.cases.first_time(connection, f"open:{case.desk}", turn, now, case.case_id)
+                return False
+        if self.cases.has(f"solved:{case.desk}", before) and not self.cases.has(f"open:{case.desk}", turn):
+            return False
+        with self.cases.changing() as connection:
+            self.cases.first_time(connection, f"solved:{case.desk}", before, now, case.case_id)
+        return self.handoff.state_from(f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now)
+
+    def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:
+        """End notices whose time is up, and the given ones; returns how many are told."""
+        return self.notices.end(now, self._over, notice_ids)
+
+    def _over(self, notice: Notice, mail: str, language: str) -> Mapping[str, Any]:
+        lang = mail_templates.lang_of(language)
+        subject, body = mail_templates.notice_over(self.settings.name(lang), localized(notice.title, lang), f"{self.settings.address}/{lang}/contact", lang)
+        return {"to": mail, "subject": subject, "body": body, "message_id": new_message_id(self.settings)}
+
+    def _forget(self, now: int) -> None:
+        for file in self.cases.abandoned_attachments(now - DAY):
+            self.uploads.forget(file)
+            self.cases.forget_attachment(file.attachment_id)
+        self.outbox.forget(now - SENT_KEPT)
+        for file in self.cases.purge(now - self.settings.case_days * DAY):
+            self.uploads.forget(file)
+
+
+def make_people(
+    settings: Settings,
+    store: EventStore,
+    live: LiveIndex,
+    events: BackgroundWriter,
+    clock: Callable[[], datetime],
+    redactions: tuple[re.Pattern[str], ...],
+    support: Callable[[], Support],
+    leads: Callable[[], Sequence[str]],
+) -> People:
+    """The hand-off with its parts."""
+    cases = CaseStore(store.engine)
+    house = House(settings.name, settings.address, settings.contact_mail, settings.languages[0], leads)
+    links = Links(secret_key(settings), settings.link_days)
+    handoff = HandOff(cases, support, CaseLog(store, redactions), Sending(cases, support, links, SitePost(settings), house))
+    uploads, desks = Uploads(settings.data / "uploads"), Desks(settings, support, cases)
+    reader = MailReader(live, events, settings, redactions, clock)
+    mail_desk = MailDesk(handoff, uploads, reader, [settings.contact_mail, settings.mail_from])
+    outbox = Outbox(store.engine, desks.sink_of, handoff.known_elsewhere)
+    return People(settings, handoff, links, outbox, uploads, NoticeStore(store.engine), mail_desk, desks)

@@ -1,0 +1,120 @@
+"""Files that customers send: checked by what is in them, kept outside the web root under names of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from kb_app.support.model import Attachment
+
+log = logging.getLogger("kb_app.handoff")
+# By ending: the types that a file of that ending may be found to be.
+TYPES: Mapping[str, str] = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".heic": "image/heic",
+    ".pdf": "application/pdf", ".txt": "text/plain", ".log": "text/plain", ".csv": "text/csv",
+}  # fmt: skip
+TEXTS = frozenset({"text/plain", "text/csv"})
+_HEAD = 8_192
+_CHUNK = 64 * 1024
+_ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
+MEGABYTE = 1024 * 1024
+
+
+class FileRefused(Exception):
+    """A file that is not taken; ``why`` is "type", "misnamed", "large", "many", "empty", or "disk" where the fault is ours."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name, self.why = name, why
+
+
+class Uploads:
+    """The folder that files are kept in; nobody but this class makes paths in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, stream: BinaryIO, name: str, form_id: str, most_bytes: int, at: int) -> Attachment:
+        """Store a file whole or not at all. Raises FileRefused."""
+        shown = tidy(name)
+        kind = TYPES.get(Path(shown).suffix.lower())
+        if kind is None:
+            raise FileRefused(shown, "type")
+        attachment_id = str(uuid.uuid4())
+        staged = self._folder / f".{attachment_id}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            size = _copy(stream, staged, most_bytes, shown)
+            if not looks_like(staged, kind):
+                raise FileRefused(shown, "misnamed")
+            os.replace(staged, self._folder / attachment_id)
+        except OSError as error:
+            log.error("a file could not be kept (%s)", error.strerror)
+            raise FileRefused(shown, "disk") from error
+        finally:
+            with contextlib.suppress(OSError):
+                staged.unlink()
+        return Attachment(attachment_id, form_id, "", shown, kind, size, at)
+
+    def path(self, attachment: Attachment) -> Path:
+        """Where a file is; its name in the folder is an id of ours and nothing else."""
+        return self._folder / str(uuid.UUID(attachment.attachment_id))
+
+    def forget(self, attachment: Attachment) -> None:
+        """Remove a file."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path(attachment).unlink()
+
+
+def tidy(name: str) -> str:
+    """A file's name without folders and signs that no system takes; its ending stays."""
+    plain = _ODD.sub("_", unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])).strip(" ._") or "file"
+    path = Path(plain)
+    return path.stem[:100] + path.suffix[:10]
+
+
+def looks_like(path: Path, kind: str) -> bool:
+    """Whether a file's content is of the type that its name says."""
+    import puremagic
+
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if kind in TEXTS:
+        return _is_text(head)
+    try:
+        found = {match.mime_type for match in puremagic.magic_string(head)}
+    except (puremagic.PureError, ValueError):
+        return False
+    return kind in found or (kind == "image/heic" and bool(found & {"image/heif", "image/heic"}))
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\x00" in head or head.lstrip()[:1] == b"<" or head[:2] in (b"MZ", b"PK"):
+        return False
+    for charset in ("utf-8", "cp932"):
+        try:
+            head[: len(head) - 4 if len(head) == _HEAD else None].decode(charset)
+        except UnicodeDecodeError:
+            continue
+        return True
+    return False
+
+
+def _copy(stream: BinaryIO, target: Path, most: int, name: str) -> int:
+    size = 0
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            if size > most:
+                raise FileRefused(name, "large")
+            file.write(chunk)
+    if not size:
+        raise FileRefused(name, "empty")
+    return size

@@ -1,0 +1,91 @@
+"""How long cases take and what customers say of it: counts for the overview. Times are by the clock, in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Engine, func, select
+from sqlalchemy.sql import ColumnElement
+
+from kb_app.db import schema
+from kb_app.support.model import OPEN, SAID_NO, SAID_NO_BEFORE, SAID_YES
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Of cases of some kinds: how many there were, answered and solved, and the median and the slowest tenth of each time."""
+
+    cases: int
+    answered: int
+    first_reply_median: float | None
+    first_reply_p90: float | None
+    solved: int
+    solution_median: float | None
+    solution_p90: float | None
+
+
+@dataclass(frozen=True)
+class CaseFigures:
+    """Everything the overview says of cases that came in a period."""
+
+    all: Clock
+    complaints: Clock
+    asked: int
+    said_yes: int
+    said_no: int
+    satisfaction: tuple[int, ...]
+    effort: tuple[int, ...]
+    promised: int
+    kept: int
+    open_now: int
+    late_now: int
+
+
+def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = "", language: str = "", section: str = "") -> CaseFigures:
+    """The figures of cases that came in [start, end); spam is left out, praise too, since nobody waits for an answer to it."""
+    table = schema.cases
+    conditions: list[ColumnElement[bool]] = [table.c.at >= start, table.c.at < end, table.c.spam == "", table.c.kind != "praise"]
+    conditions += [table.c[name] == value for name, value in (("channel", channel), ("language", language), ("section", section)) if value]
+    columns = (
+        table.c.kind,
+        table.c.at,
+        table.c.promised_at,
+        table.c.first_reply_at,
+        table.c.solved_at,
+        table.c.asked_at,
+        table.c.said,
+        table.c.satisfaction,
+        table.c.effort,
+    )
+    ours = (table.c.state == OPEN) & (table.c.spam == "") & (table.c.kind != "praise")
+    with engine.connect() as connection:
+        rows = connection.execute(select(*columns).where(*conditions)).all()
+        open_now = connection.execute(select(func.count()).select_from(table).where(ours)).scalar_one()
+        late_now = connection.execute(select(func.count()).select_from(table).where(ours, table.c.due_at < now)).scalar_one()
+    return CaseFigures(
+        all=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows]),
+        complaints=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows if row.kind == "complaint"]),
+        asked=sum(row.asked_at is not None for row in rows),
+        said_yes=sum(row.said == SAID_YES for row in rows),
+        said_no=sum(row.said in (SAID_NO, SAID_NO_BEFORE) for row in rows),
+        satisfaction=tuple(row.satisfaction for row in rows if row.satisfaction),
+        effort=tuple(row.effort for row in rows if row.effort),
+        promised=sum(row.promised_at is not None and (row.first_reply_at is not None or row.promised_at < now) for row in rows),
+        kept=sum(row.promised_at is not None and row.first_reply_at is not None and row.first_reply_at <= row.promised_at for row in rows),
+        open_now=int(open_now),
+        late_now=int(late_now),
+    )
+
+
+def clock(times: Sequence[tuple[int, int | None, int | None]]) -> Clock:
+    """The times of (came, first answered, solved). Pure."""
+    replies = sorted(first - came for came, first, _ in times if first is not None)
+    solutions = sorted(solved - came for came, _, solved in times if solved is not None)
+    return Clock(len(times), len(replies), quantile(replies, 0.5), quantile(replies, 0.9), len(solutions), quantile(solutions, 0.5), quantile(solutions, 0.9))
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The quantile by linear interpolation; None of nothing."""
+    return float(np.quantile(values, share)) if values else None

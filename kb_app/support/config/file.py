@@ -1,0 +1,346 @@
+"""``support.yml``: who can be reached when, the ladder, and which desk gets which case. Read, checked, and turned into values.
+
+A file that is wrong is refused whole, with its line, what stands there, and what should.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
+from kb_app.support.config.business_hours import Calendar, Channel, Closure, Promise, Span, Unit
+from kb_app.support.config.values import INBOX, DeskAddress, Route, Step, Support
+from kb_app.support.delivery.outbox import MAIL_SINK, STEP_SINK
+from kb_app.support.model import KINDS, STEPS
+
+FILE = "support.yml"
+MAX_BYTES = 64 * 1024
+CHANNELS = ("phone", "chat", "mail", "form", "social")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# Names that the outbox has for itself.
+TAKEN = (INBOX, MAIL_SINK, STEP_SINK)
+_HOURS = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)$")
+_PROMISE = re.compile(r"^(\d{1,3}) (minute|hour|day)s?$")
+_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,29}$")
+
+
+class SupportError(Exception):
+    """The file cannot be used; the message names file, line and field, and what to write."""
+
+
+# --- the file's own shape --------------------------------------------------------------------------------------------------
+
+
+def _promise(value: object) -> Promise:
+    if value == "at once":
+        return Promise(0, "minute")
+    match = _PROMISE.match(str(value))
+    if not match:
+        raise ValueError("must be like 4 hours, 1 day, 30 minutes, or at once")
+    unit: Unit = match[2]  # type: ignore[assignment]
+    return Promise(int(match[1]), unit)
+
+
+def _spans(value: object) -> tuple[Span, ...]:
+    if value in (None, "", "closed"):
+        return ()
+    found = []
+    for part in value if isinstance(value, list) else [value]:
+        match = _HOURS.match(str(part))
+        if not match:
+            raise ValueError(f"{str(part)!r} is no time like 09:00-18:00 (in quotes), a list of them, or closed")
+        start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
+        if end > 1440:
+            raise ValueError(f"{str(part)!r} ends after 24:00")
+        found.append(Span(start, end if end > start else end + 1440))
+    found.sort(key=lambda span: span.start)
+    if any(after.start < before.end for before, after in pairwise(found)):
+        raise ValueError("has hours that overlap")
+    return tuple(found)
+
+
+def _week(value: object) -> tuple[tuple[Span, ...], ...]:
+    if value == "always":
+        return ((Span(0, 1440),),) * 7
+    if not isinstance(value, dict):
+        raise ValueError('must give hours by day, e.g. mon-fri: "09:00-18:00", or always')
+    week: list[tuple[Span, ...]] = [()] * 7
+    for name, hours in value.items():
+        first, _, last = str(name).partition("-")
+        if first not in DAYS or (last and last not in DAYS):
+            raise ValueError(f"{name!r} is no day; write mon, tue, wed, thu, fri, sat, sun, or mon-fri")
+        day, end = DAYS.index(first), DAYS.index(last or first)
+        if end < day:
+            raise ValueError(f"{name!r} runs backwards")
+        spans = _spans(hours)
+        week[day : end + 1] = [spans] * (end - day + 1)
+    return tuple(week)
+
+
+def _texts(value: object) -> Mapping[str, str]:
+    if isinstance(value, str):
+        return {"": value}
+    if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
+        return {str(lang): text for lang, text in value.items()}
+    raise ValueError("must be a text, or a text by language: {ja: 年末年始, en: New Year}")
+
+
+Promised = Annotated[Promise, BeforeValidator(_promise)]
+Hours = Annotated[tuple[Span, ...], BeforeValidator(_spans)]
+Week = Annotated[tuple[tuple[Span, ...], ...], BeforeValidator(_week)]
+Texts = Annotated[Mapping[str, str], BeforeValidator(_texts)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class _Channel(_Strict):
+    kind: Literal["phone", "chat", "mail", "form", "social", ""] = ""
+    address: str = ""
+    hours: Week = ((),) * 7
+    reply: Promised | None = None
+    open_on_holidays: bool = False
+    languages: list[str] = []
+
+
+class _Closure(_Strict):
+    first: date = Field(alias="from")
+    last: date | None = Field(None, alias="to")
+    name: Texts = {}
+    hours: Hours = ()
+    channels: list[str] = []
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _Closure:
+        if self.last is not None and self.last < self.first:
+            raise ValueError("to: must not be before from")
+        return self
+
+
+class _Step(_Strict):
+    reply: Promised = Promise(2, "day")
+    mail: str = ""
+    text: Texts = {}
+
+
+class _Complaints(_Strict):
+    reply: Promised
+
+
+class _Desk(_Strict):
+    type: Literal["smtp", "webhook", "zendesk", "freshdesk"]
+    url: str = ""
+    user: str = ""
+    mail: str = ""
+    poll: bool = True
+
+    @model_validator(mode="after")
+    def _reachable(self) -> _Desk:
+        if self.type == "smtp" and "@" not in self.mail:
+            raise ValueError("mail: an smtp desk needs the address that cases are mailed to")
+        if self.type != "smtp" and not re.match(r"^https?://[^\s/]+", self.url):
+            raise ValueError(f"url: a {self.type} desk needs its address, e.g. https://example.zendesk.com")
+        if self.type == "zendesk" and not self.user:
+            raise ValueError("user: a zendesk desk needs the mail address that its API token belongs to")
+        return self
+
+
+class _Route(_Strict):
+    to: str
+    kind: str = ""
+    language: str = ""
+    section: str = ""
+
+    @field_validator("kind")
+    @classmethod
+    def _is_kind(cls, value: str) -> str:
+        if value and value not in KINDS:
+            raise ValueError(f"must be one of {', '.join(KINDS)}")
+        return value
+
+
+class _FollowUp(_Strict):
+    after_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24
+    close_after_days: Annotated[int, Field(ge=1, le=90)] = 7
+
+
+class _Attachments(_Strict):
+    most: Annotated[int, Field(ge=0, le=20)] = 5
+    megabytes: Annotated[int, Field(ge=1, le=50)] = 10
+
+
+class _File(_Strict):
+    timezone: str = ""
+    holidays: str | list[str] = []
+    reply: Promised = Promise(1, "day")
+    complaints: _Complaints | None = None
+    channels: dict[str, _Channel] = {}
+    closed: list[_Closure] = []
+    skeleton: list[_Closure] = []
+    ladder: dict[str, _Step] = {}
+    desks: dict[str, _Desk] = {}
+    routes: list[_Route] = []
+    follow_up: _FollowUp = _FollowUp()
+    attachments: _Attachments = _Attachments()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            if value:
+                ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is no time zone; write one like Asia/Tokyo") from error
+        return value
+
+    @field_validator("holidays")
+    @classmethod
+    def _are_countries(cls, value: str | list[str]) -> list[str]:
+        found = [value] if isinstance(value, str) else value
+        for country in found:
+            public_holidays(country)
+        return found
+
+    @field_validator("desks")
+    @classmethod
+    def _are_named(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not _NAME.match(name) or name in TAKEN:
+                raise ValueError(f"{name!r} is no name: small letters, digits and -, and not {', '.join(TAKEN)}")
+        return value
+
+    @field_validator("ladder")
+    @classmethod
+    def _are_steps(cls, value: dict[str, _Step]) -> dict[str, _Step]:
+        for name in value:
+            if name not in STEPS:
+                raise ValueError(f"{name!r} is no step; there are {', '.join(STEPS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _joined(self) -> _File:
+        for name, channel in self.channels.items():
+            if not channel.kind and name not in CHANNELS:
+                raise ValueError(f"channels.{name}.kind: must be one of {', '.join(CHANNELS)}")
+        for number, route in enumerate(self.routes):
+            if route.to != INBOX and route.to not in self.desks:
+                raise ValueError(f"routes.{number}.to: {route.to!r} is not among desks, and not {INBOX}")
+        for special in self.skeleton:
+            unknown = [name for name in special.channels if name not in self.channels]
+            if unknown:
+                raise ValueError(f"skeleton: {unknown[0]!r} is not among channels")
+        return self
+
+
+# --- reading ------------------------------------------------------------------------------------------------------------------
+
+
+def read_support(path: Path, zone: ZoneInfo) -> Support:
+    """The values of a file; ``zone`` is the site's, where the file names none. Raises SupportError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SupportError(f"{path.name}: cannot be read ({type(error).__name__}).") from error
+    return parse_support(path.name, text, zone)
+
+
+def parse_support(name: str, text: str, zone: ZoneInfo) -> Support:
+    """The values of a file's text. Raises SupportError naming each line that is wrong."""
+    values = _load(name, text)
+    try:
+        return _support(_File.model_validate(plain(values)), zone)
+    except ValidationError as error:
+        raise SupportError("\n".join(_explain(name, values, entry) for entry in error.errors())) from None
+
+
+def _load(name: str, text: str) -> Any:
+    if len(text.encode()) > MAX_BYTES or text.count("*") > 100:
+        raise SupportError(f"{name}: is too large; {MAX_BYTES // 1024} KB are enough.")
+    try:
+        values = read_yaml(text)
+    except BrokenYamlError as error:
+        raise SupportError(f"{name}:{error.line + 1}: broken YAML: {error}.") from error
+    if not isinstance(values, dict):
+        raise SupportError(f"{name}:1: must be keys with values, such as timezone: Asia/Tokyo.")
+    return values
+
+
+def _explain(name: str, values: Any, entry: Any) -> str:
+    where, line = [str(part) for part in entry["loc"] if part not in ("[key]",)], 1
+    node = values
+    for part in entry["loc"]:
+        try:
+            places = node.lc.data[part]
+            line, node = places[0] + 1, node[part]
+        except (AttributeError, KeyError, TypeError, IndexError):
+            break
+    message = str(entry["msg"]).removeprefix("Value error, ")
+    known = {"extra_forbidden": "is not known here", "missing": "is missing"}
+    return f"{name}:{line}: {'.'.join(where)}{': ' if where else ''}{known.get(entry['type'], message)}."
+
+
+def _support(file: _File, zone: ZoneInfo) -> Support:
+    channels = tuple(
+        Channel(name, one.kind or name, one.hours, one.address, one.reply, one.open_on_holidays, tuple(one.languages)) for name, one in file.channels.items()
+    )
+    skeleton = tuple(
+        Closure(one.first, one.last or one.first, one.name, dict.fromkeys(one.channels or [channel.name for channel in channels], one.hours))
+        for one in file.skeleton
+    )
+    ladder = tuple(Step(name, step.reply, step.mail, step.text) for name in STEPS for step in [file.ladder.get(name, _Step())])
+    return Support(
+        calendar=Calendar(
+            ZoneInfo(file.timezone) if file.timezone else zone,
+            _holiday_of(tuple(file.holidays)),
+            tuple(Closure(one.first, one.last or one.first, one.name) for one in file.closed),
+            skeleton,
+        ),
+        channels=channels,
+        ladder=ladder,
+        reply=file.reply,
+        complaint_reply=file.complaints.reply if file.complaints else file.reply,
+        routes=tuple(Route(one.to, one.kind, one.language, one.section) for one in file.routes),
+        desks={name: DeskAddress(name, one.type, one.url.rstrip("/"), one.user, one.mail, one.poll) for name, one in file.desks.items()},
+        follow_up_hours=file.follow_up.after_hours,
+        close_days=file.follow_up.close_after_days,
+        most_files=file.attachments.most,
+        most_megabytes=file.attachments.megabytes,
+    )
+
+
+# --- public holidays ----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=32)
+def public_holidays(country: str, lang: str = "") -> Any:
+    """The holidays library's calendar of JP, or of a part such as GB-ENG; raises ValueError for one it does not know."""
+    import holidays
+
+    code, _, part = country.partition("-")
+    try:
+        found = holidays.country_holidays(code, subdiv=part or None)
+        wanted = next((one for one in found.supported_languages if one.split("_")[0] == lang), None)
+        return holidays.country_holidays(code, subdiv=part or None, language=wanted) if wanted else found
+    except NotImplementedError as error:
+        raise ValueError(f"{country!r} is no country that the holidays library knows; write JP, US-NY, GB-ENG") from error
+
+
+def _holiday_of(countries: tuple[str, ...]) -> Any:
+    def holiday(day: date, lang: str) -> str:
+        for country in countries:
+            name = public_holidays(country, lang).get(day)
+            if name:
+                return str(name)
+        return ""
+
+    return holiday

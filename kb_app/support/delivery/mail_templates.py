@@ -1,0 +1,169 @@
+"""What our mails say, in Japanese and English. Pure; every mail says who writes, about which case, and how a person is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from kb_app.support.model import Case
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """An article that answers, with the words in it that do."""
+
+    title: str
+    url: str
+    quote: str
+
+
+Said = tuple[str, str]
+"""(subject, body)"""
+
+
+def lang_of(language: str) -> str:
+    """The language that a mail is written in: Japanese to those who wrote Japanese, else English."""
+    return "ja" if language == "ja" else "en"
+
+
+def pattern_of(language: str) -> str:
+    """How a moment is written, by mail and on pages alike (Unicode LDML)."""
+    return "M月d日(EEE) H:mm" if lang_of(language) == "ja" else "EEE d MMM, H:mm"
+
+
+def moment(at: int, zone: ZoneInfo, language: str) -> str:
+    """A time as people say it, with its zone: 11月24日(火)18:00 (日本標準時)."""
+    from babel.dates import format_datetime, get_timezone_name
+
+    local = datetime.fromtimestamp(at / 1000, zone)
+    return f"{format_datetime(local, pattern_of(language), locale=lang_of(language))} ({get_timezone_name(local, locale=lang_of(language))})"
+
+
+def greeting(case: Case) -> str:
+    """How a mail begins."""
+    if not case.name:
+        return ""
+    return f"{case.name} 様\n\n" if lang_of(case.language) == "ja" else f"Dear {case.name},\n\n"
+
+
+def short(text: str, most: int = 40) -> str:
+    """A text short enough for a subject."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def received(site: str, case: Case, until: str, link: str) -> Said:
+    """That a message has come."""
+    if lang_of(case.language) == "ja":
+        promise = f"{until}までに返信します。\n" if until else ""
+        return (
+            f"[#{case.number}] お問い合わせを受け付けました",
+            f"{greeting(case)}お問い合わせありがとうございます。\n受付番号は {case.number} です。\n{promise}\n"
+            f"今の状況は次のページで見られます。追加のご連絡もそこから送れます。\n{link}\n\nこのメールへの返信も届きます。\n\n{site}\n\n---\nお問い合わせの内容:\n{case.message}\n",
+        )
+    promise = f"You will have an answer by {until}.\n" if until else ""
+    return (
+        f"[#{case.number}] Your message is with us",
+        f"{greeting(case)}Thank you for writing to us.\nYour case number is {case.number}.\n{promise}\n"
+        f"Here you see how it stands, and can add to it:\n{link}\n\nA reply to this mail reaches us too.\n\n{site}\n\n---\nWhat you wrote:\n{case.message}\n",
+    )
+
+
+def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
+    """What an agent answers."""
+    subject = f"[#{case.number}] Re: {short(case.title)}"
+    if lang_of(case.language) == "ja":
+        signed = f"担当 {who}" if who else "担当者"
+        return subject, f"{greeting(case)}{text}\n\n{site}\n{signed}\n\n---\n受付番号 {case.number}\nこれまでのやりとり: {link}\nこのメールに返信できます。\n"
+    return (
+        subject,
+        f"{greeting(case)}{text}\n\n{who or 'Customer support'}\n{site}\n\n---\nCase {case.number}\nThe whole conversation: {link}\nYou can reply to this mail.\n",
+    )
+
+
+def follow_up(site: str, case: Case, yes: str, no: str) -> Said:
+    """Whether it was solved."""
+    if lang_of(case.language) == "ja":
+        same = "「いいえ」のときは、同じ担当者がもう一度対応します。" if case.owner else "「いいえ」のときは、もう一度対応します。"
+        return (
+            f"[#{case.number}] 解決しましたか",
+            f"{greeting(case)}次のお問い合わせは、解決しましたか。\n「{short(case.title)}」(受付番号 {case.number})\n\n"
+            f"はい、解決しました: {yes}\nいいえ、まだです: {no}\n\n{same}\n\n{site}\n",
+        )
+    same = "If not, the same person takes it up again." if case.owner else "If not, we take it up again."
+    return (
+        f"[#{case.number}] Was it solved?",
+        f"{greeting(case)}Is this solved?\n“{short(case.title)}” (case {case.number})\n\nYes: {yes}\nNot yet: {no}\n\n{same}\n\n{site}\n",
+    )
+
+
+def automatic(site: str, case: Case, answers: Sequence[Quoted], yes: str, no: str, until: str) -> Said:
+    """The one automatic reply: what our articles say, and that a person reads it if they do not help."""
+    if lang_of(case.language) == "ja":
+        found = "\n\n".join(f"■ {one.title}\n{one.quote}\n{one.url}" for one in answers)
+        person = (
+            f"「いいえ」のとき、または返事がないときは、担当者が{until}までに返信します。"
+            if until
+            else "「いいえ」のとき、または返事がないときは、担当者が返信します。"
+        )
+        return (
+            f"[#{case.number}] お問い合わせを受け付けました",
+            f"{greeting(case)}お問い合わせありがとうございます。受付番号は {case.number} です。\nこれは自動の返信です。ヘルプに次の記事があります。\n\n{found}\n\n"
+            f"解決しましたか。\nはい、解決しました: {yes}\nいいえ、担当者と話したい: {no}\n\n{person}\n\n{site}\n",
+        )
+    found = "\n\n".join(f"* {one.title}\n{one.quote}\n{one.url}" for one in answers)
+    person = f"If not, or if we hear nothing, a person answers by {until}." if until else "If not, or if we hear nothing, a person answers."
+    return (
+        f"[#{case.number}] Your message is with us",
+        f"{greeting(case)}Thank you for writing to us. Your case number is {case.number}.\nThis is an automatic reply. Our help articles say:\n\n{found}\n\n"
+        f"Does that solve it?\nYes: {yes}\nNo, I want a person: {no}\n\n{person}\n\n{site}\n",
+    )
+
+
+NOT_SOLVED = {"ja": "(お客様は「解決していない」と答えました)", "en": "(The customer says that it is not solved.)"}
+
+
+def taken_to(step: str, language: str) -> str:
+    """That a case went to the next step, for the desk that has it."""
+    return f"({STEPS_JA.get(step, step)}に引き継がれました)" if language == "ja" else f"(Taken to the {step}.)"
+
+
+KINDS_JA = {"question": "質問", "problem": "困りごと", "complaint": "苦情", "praise": "お褒めの言葉"}
+STEPS_JA = {"desk": "サポート窓口", "supervisor": "責任者", "ombudsman": "オンブズマン"}
+AUTHORS_JA = {"customer": "お客様", "agent": "担当者", "system": "記録", "note": "メモ"}
+Facts = tuple[str, str, str, str, str, str]
+"""(number, title, kind, step, who writes, until when an answer is promised)"""
+
+
+def handed_over(site: str, facts: Facts, story: str, link: str, language: str) -> Said:
+    """A case as another desk or the next step of the ladder gets it; what they answer to this mail goes to the customer."""
+    number, title, kind, step, who, until = facts
+    if language == "ja":
+        head = f"{site}\n受付番号 {number}({KINDS_JA.get(kind, kind)}、{STEPS_JA.get(step, step)})\nお客様: {who}\n" + (
+            f"回答の期限: {until}\n" if until else ""
+        )
+        foot = "このメールに返信すると、そのままお客様に届きます。メモを残すだけのときは、上のページを使ってください。"
+    else:
+        head = f"{site}\nCase {number} ({kind}, {step})\nCustomer: {who}\n" + (f"Answer due by: {until}\n" if until else "")
+        foot = "What you answer to this mail goes to the customer word for word. For a note only, use the page above."
+    return f"[#{number}] {short(title)}", f"{head}\n{story}\n\n{link}\n\n{foot}\n"
+
+
+def story(message: str, tried: Sequence[str], files: Sequence[str], said: Sequence[tuple[str, str, str]], language: str) -> str:
+    """Everything that was said and tried; ``said`` is (author, who, text)."""
+    japanese = language == "ja"
+    lines = [message]
+    lines += ["", "試したこと:" if japanese else "Tried before:", *(f"- {step}" for step in tried)] if tried else []
+    lines += ["", ("ファイル: " if japanese else "Files: ") + ", ".join(files)] if files else []
+    for author, who, text in said:
+        if author != "system":
+            lines += ["", f"{AUTHORS_JA.get(author, author) if japanese else author} {who}".rstrip() + ":", text]
+    return "\n".join(lines)
+
+
+def notice_over(site: str, title: str, link: str, language: str) -> Said:
+    """That a known problem is over."""
+    if language == "ja":
+        return f"解消しました: {title}", f"お知らせしていた問題は解消しました。\n\n{title}\n{link}\n\n{site}\n"
+    return f"It is over: {title}", f"The problem that we told you of is over.\n\n{title}\n{link}\n\n{site}\n"

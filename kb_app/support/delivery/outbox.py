@@ -1,0 +1,225 @@
+"""The outbox: what is to be handed to a desk or mailed is kept until it is done, in order for each case, or visibly given up.
+
+Written in the same transaction as the case, so that a crash between the two loses nothing. A desk that is down is tried again with
+growing pauses for days; what a desk refuses waits on the list of what needs a person, and whatever follows it for the same case waits
+behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from sqlalchemy import Connection, Engine, delete, func, select, update
+
+from kb_app.db import schema
+from kb_app.db.writing import insert_once
+from kb_app.durations import HOUR, MINUTE
+from kb_app.support.model import Delivery
+
+log = logging.getLogger("kb_app.handoff")
+# Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.
+MAIL_SINK, STEP_SINK = "mail", "steps"
+WAITING, SENDING, DONE, DEAD, DROPPED = "waiting", "sending", "done", "dead", "dropped"
+# The first pause, doubled at each attempt up to the longest; after so long it needs a person.
+FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = MINUTE, 2 * HOUR, 5 * 24 * HOUR
+# A process that took a delivery and died lets go of it after so long.
+LEASE = 5 * MINUTE
+WORKERS = 4
+# So few at once that the last of them is sent long before its lease ends.
+BATCH = 2 * WORKERS
+
+
+class Refused(Exception):
+    """The desk will not take it as it is, however often it is tried: a person must look."""
+
+
+class TryAgain(Exception):
+    """The desk could not take it now. ``after_ms`` is how long it asked to wait; ``doubtful`` where it may have taken it all the same."""
+
+    def __init__(self, message: str, after_ms: int = 0, doubtful: bool = False) -> None:
+        super().__init__(message)
+        self.after_ms = after_ms
+        self.doubtful = doubtful
+
+
+class Sink(Protocol):
+    """Somewhere that deliveries go."""
+
+    def deliver(self, delivery: Delivery) -> str:
+        """Hand it over; returns what the other side calls it, "" for nothing. Raises Refused or TryAgain."""
+        ...
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round of the outbox did."""
+
+    done: int = 0
+    again: int = 0
+    dead: int = 0
+
+    def __add__(self, other: Round) -> Round:
+        return Round(self.done + other.done, self.again + other.again, self.dead + other.dead)
+
+
+def enqueue(connection: Connection, case_id: str, sink: str, action: str, key: str, payload: Mapping[str, Any], at: int) -> bool:
+    """Keep something to be sent; False where the same (``key``) is kept already."""
+    row = {
+        "delivery_id": str(uuid.uuid4()), "case_id": case_id, "sink": sink, "action": action, "key": key[:64],
+        "payload": orjson.dumps(dict(payload)).decode(), "state": WAITING, "created_at": at, "next_at": at,
+    }  # fmt: skip
+    return insert_once(connection, schema.outbox, row)
+
+
+def handed_over(connection: Connection, case_id: str, sink: str) -> bool:
+    """Whether a desk was given a case, or is about to be."""
+    table = schema.outbox
+    given = (table.c.case_id == case_id) & (table.c.sink == sink) & (table.c.action == "create") & (table.c.state != DROPPED)
+    return connection.execute(select(table.c.number).where(given)).first() is not None
+
+
+def drop_waiting(connection: Connection, case_id: str, sink: str) -> None:
+    """Let what waits for a desk go: the case has gone elsewhere."""
+    table = schema.outbox
+    gone = (table.c.case_id == case_id) & (table.c.sink == sink) & table.c.state.in_([WAITING, DEAD])
+    connection.execute(update(table).where(gone).values(state=DROPPED))
+
+
+def pause(attempts: int, chance: Callable[[], float] = random.random) -> int:
+    """Milliseconds before the next attempt after so many: doubled each time, a tenth more or less so that not all come at once."""
+    full = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, 20))
+    return int(full * (0.9 + 0.2 * chance()))
+
+
+class Outbox:
+    """Sends what is due; several threads and processes may do so at once."""
+
+    def __init__(self, engine: Engine, sink_of: Callable[[str], Sink | None], on_done: Callable[[Delivery, str], None] = lambda _d, _n: None) -> None:
+        self._engine = engine
+        self._sink_of = sink_of
+        self._on_done = on_done
+
+    def run(self, now: int) -> Round:
+        """Send everything that is due, until nothing more is; returns what became of it."""
+        total, started = Round(), time.monotonic()
+        while True:
+            at = now + int((time.monotonic() - started) * 1000)
+            due = self._take(at)
+            if not due:
+                return total
+            with ThreadPoolExecutor(WORKERS) as workers:
+                total = sum(workers.map(lambda delivery, at=at: self._send(delivery, at), due), total)
+
+    def _take(self, now: int) -> list[Delivery]:
+        """The next due delivery of each case and sink, now in our hands alone."""
+        table = schema.outbox
+        first = (
+            select(func.min(table.c.number).label("number"))
+            .where(table.c.state.in_([WAITING, SENDING, DEAD]))
+            .group_by(table.c.case_id, table.c.sink)
+            .subquery()
+        )
+        mine = str(uuid.uuid4())
+        free = table.c.state.in_([WAITING, SENDING]) & (table.c.next_at <= now)
+        with self._engine.begin() as connection:
+            numbers = [
+                number for (number,) in connection.execute(select(table.c.number).join(first, first.c.number == table.c.number).where(free).limit(BATCH))
+            ]
+            taken = []
+            for number in numbers:
+                # A delivery left in SENDING by a process that died may have arrived.
+                left = table.c.doubtful | (table.c.state == SENDING)
+                changed = connection.execute(
+                    update(table).where(table.c.number == number, free).values(state=SENDING, next_at=now + LEASE, error=mine, doubtful=left)
+                )
+                if changed.rowcount:
+                    taken.append(number)
+            rows = connection.execute(select(table).where(table.c.number.in_(taken), table.c.error == mine).order_by(table.c.number)).mappings()
+            return [to_delivery(row) for row in rows]
+
+    def _send(self, delivery: Delivery, now: int) -> Round:
+        try:
+            sink = self._sink_of(delivery.sink)
+            if sink is None:
+                raise Refused(f"There is no desk called {delivery.sink} in support.yml any more.")
+            name = sink.deliver(delivery)
+        except Refused as error:
+            return self._end(delivery, DEAD, str(error), now)
+        except TryAgain as error:
+            return self._again(delivery, str(error), now, error.after_ms, error.doubtful)
+        except Exception as error:  # a fault of ours must not lose the delivery
+            log.error("a delivery to %s failed (%s)", delivery.sink, type(error).__name__)
+            return self._again(delivery, f"{type(error).__name__}", now, 0, True)
+        self._on_done(delivery, name)
+        return self._end(delivery, DONE, "", now)
+
+    def _again(self, delivery: Delivery, reason: str, now: int, after_ms: int, doubtful: bool) -> Round:
+        if delivery.attempts and now - delivery.created_at > GIVE_UP:
+            return self._end(delivery, DEAD, f"Given up after {delivery.attempts + 1} attempts: {reason}", now)
+        attempts = delivery.attempts + 1
+        wait = max(after_ms, pause(attempts))
+        log.warning("a delivery to %s failed, attempt %d", delivery.sink, attempts)
+        begun = {} if delivery.attempts else {"created_at": now}
+        self._set(delivery, **begun, state=WAITING, attempts=attempts, next_at=now + wait, error=reason[:500], doubtful=delivery.doubtful or doubtful)
+        return Round(again=1)
+
+    def _end(self, delivery: Delivery, state: str, reason: str, now: int) -> Round:
+        if state == DEAD:
+            log.error("a delivery to %s needs a person: look at /desk/outbox", delivery.sink)
+        self._set(delivery, state=state, attempts=delivery.attempts + 1, next_at=now, error=reason[:500])
+        return Round(done=state == DONE, dead=state == DEAD)
+
+    def _set(self, delivery: Delivery, **values: Any) -> None:
+        table = schema.outbox
+        # Where the lease ended and another process took it, what happened there holds.
+        mine = (table.c.delivery_id == delivery.delivery_id) & (table.c.state == SENDING) & (table.c.error == delivery.error)
+        with self._engine.begin() as connection:
+            connection.execute(update(table).where(mine).values(**values))
+
+    def forget(self, before: int) -> int:
+        """Remove what was done or let go before a moment; returns how many."""
+        table = schema.outbox
+        with self._engine.begin() as connection:
+            return int(connection.execute(delete(table).where(table.c.state.in_([DONE, DROPPED]), table.c.next_at < before)).rowcount)
+
+    # --- what needs a person -------------------------------------------------------------------------------------------
+
+    def listed(self, states: tuple[str, ...] = (DEAD, WAITING, SENDING), limit: int = 200) -> list[Delivery]:
+        """Deliveries in some states, those that need a person first."""
+        table = schema.outbox
+        query = select(table).where(table.c.state.in_(states)).order_by(table.c.state != DEAD, table.c.number).limit(limit)
+        with self._engine.connect() as connection:
+            return [to_delivery(row) for row in connection.execute(query).mappings()]
+
+    def counts(self) -> dict[str, int]:
+        """State -> how many."""
+        table = schema.outbox
+        with self._engine.connect() as connection:
+            return {str(state): int(count) for state, count in connection.execute(select(table.c.state, func.count()).group_by(table.c.state))}
+
+    def retry(self, delivery_id: str, now: int) -> bool:
+        """Try one that was given up again from the beginning."""
+        return self._decide(delivery_id, state=WAITING, attempts=0, next_at=now, created_at=now, doubtful=True)
+
+    def drop(self, delivery_id: str) -> bool:
+        """Let one that was given up go: what waits behind it goes on."""
+        return self._decide(delivery_id, state=DROPPED)
+
+    def _decide(self, delivery_id: str, **values: Any) -> bool:
+        table = schema.outbox
+        with self._engine.begin() as connection:
+            return bool(connection.execute(update(table).where(table.c.delivery_id == delivery_id, table.c.state == DEAD).values(**values)).rowcount)
+
+
+def to_delivery(row: Any) -> Delivery:
+    """The delivery of a row."""
+    values = {name: value for name, value in row.items() if name != "number"}
+    return Delivery(**values | {"payload": orjson.loads(values["payload"])})

@@ -1,0 +1,28 @@
+"""Cases handed to any system that takes a signed webhook."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from kb_app.support.delivery.http import TIMEOUT_S, call
+from kb_app.support.delivery.outbox import Refused
+from kb_app.support.delivery.webhook_signature import EVENT_ID, SIGNATURE, TIMESTAMP, sign
+from kb_app.support.model import Delivery
+
+
+class WebhookSink:
+    """POSTs the case as JSON; the event id is the same at each attempt, so that a receiver can tell a repetition."""
+
+    def __init__(self, url: str, secret: str, timeout: tuple[float, float] = TIMEOUT_S) -> None:
+        self._url, self._secret, self._timeout = url, secret, timeout
+
+    def deliver(self, delivery: Delivery) -> str:
+        """Hand it over; the receiver's ``id`` where it answers with one."""
+        if not self._secret:
+            raise Refused("The desk has no secret to sign with: set it in KB_DESK_SECRETS.")
+        body = json.dumps({"event_id": delivery.key, "action": delivery.action, "case": dict(delivery.payload)}, ensure_ascii=False).encode()
+        timestamp = str(int(time.time()))
+        headers = {EVENT_ID: delivery.key, TIMESTAMP: timestamp, SIGNATURE: sign(self._secret, timestamp, body), "Idempotency-Key": delivery.key}
+        answer = call("POST", self._url, headers=headers, body=body, timeout=self._timeout)
+        return str(answer.get("id", ""))[:100] if isinstance(answer, dict) else ""

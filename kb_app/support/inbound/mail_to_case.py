@@ -1,0 +1,209 @@
+"""Mails to the help address become cases: by IMAP, or piped in one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import imaplib
+import io
+import logging
+import re
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from kb_app.durations import DAY
+from kb_app.support.attachments import MEGABYTE, FileRefused, Uploads
+from kb_app.support.delivery.mail_templates import Quoted
+from kb_app.support.inbound.email_parser import Incoming, read_mail
+from kb_app.support.model import LONGEST_MESSAGE, NOTE, Case, NewCase
+from kb_app.support.workflow import HandOff
+
+log = logging.getLogger("kb_app.handoff")
+# So many automatic replies one address may get in a day, whatever it sends.
+REPLIES_A_DAY = 3
+CASES_A_DAY = 50
+BATCH = 50
+# Where programs begin what they quote, and how they introduce it.
+_QUOTED = re.compile(r"^(-{2,} ?(Original Message|Forwarded message|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$")
+_WROTE = re.compile(r"^(On .{4,200} wrote:|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the index says to a mail: the search's id and language, its section, and the articles that answer strictly."""
+
+    query_id: str = ""
+    client_id: str | None = None
+    language: str = ""
+    section: str = ""
+    recorded: bool = True
+    answers: tuple[Quoted, ...] = ()
+
+
+class Read(Protocol):
+    """Asks the index what a mail asks, and records it as a search."""
+
+    def __call__(self, subject: str, text: str) -> Reading:
+        """The answers, none where nothing answers strictly."""
+        ...
+
+
+class MailDesk:
+    """Takes mails in; the same mail twice is taken once."""
+
+    def __init__(self, handoff: HandOff, uploads: Uploads, read: Read, own: Sequence[str]) -> None:
+        self._handoff, self._uploads, self._read = handoff, uploads, read
+        self._own = frozenset(address.casefold() for address in own if address)
+
+    def take(self, raw: bytes, now: int) -> str:
+        """ "created", "added", "answered" (by the desk that has it), "noted" (a machine's), "ignored" (bounces and loops) or "known"."""
+        mail = read_mail(raw)
+        once = mail.message_id or f"<{hashlib.sha256(raw).hexdigest()}@no-id>"
+        cases = self._handoff.cases
+        case = self._case_of(mail)
+        if cases.by_form(f"mail:{once}"):
+            return "known"
+        if case is not None:
+            return self._add(case, mail, once, now)
+        if mail.bounce or not mail.sender or mail.sender.casefold() in self._own:
+            log.info("a mail was ignored: %s", "a bounce" if mail.bounce else "no sender, or our own address")
+            return "ignored"
+        return self._open(mail, once, now)
+
+    def _open(self, mail: Incoming, once: str, now: int) -> str:
+        cases, source = self._handoff.cases, self._source(mail)
+        reading = self._read(mail.subject, mail.text)
+        today = cases.seen(source, now - DAY)
+        may_reply = not mail.automatic and today < REPLIES_A_DAY
+        with cases.changing() as connection:
+            cases.first_time(connection, source, once, now)
+        text, more = mail.text[:LONGEST_MESSAGE], mail.text[LONGEST_MESSAGE:]
+        refused = self._keep(mail, f"mail:{once}", now)
+        new = NewCase(
+            form_id=f"mail:{once}", kind="question", message=text or mail.subject or "(empty)", name=mail.sender_name, mail=mail.sender,
+            language=reading.language, section=reading.section, subject=mail.subject, channel="mail", query_id=reading.query_id,
+            client_id=reading.client_id, mail_message_id=once, recorded=reading.recorded,
+            # Kept, and apart: nothing is thrown away.
+            spam="too many" if today >= CASES_A_DAY else "",
+        )  # fmt: skip
+        case = self._handoff.open(new, now, reading.answers if may_reply else (), quiet=not may_reply)
+        self._note_rest(case, more, once, now)
+        self._tell_refused(case, refused, once, now)
+        return "created"
+
+    def _add(self, case: Case, mail: Incoming, once: str, now: int) -> str:
+        if mail.bounce or mail.automatic:
+            self._handoff.note(case, mail.automatic or "bounce", f"{mail.subject}\n{mail.text[:1_000]}", now, once)
+            return "noted"
+        if self._is_ours(case, mail):
+            fresh = self._handoff.reply(case, mail.sender_name or mail.sender, mail.sender, without_quote(mail.text), now, once)
+            return "answered" if fresh else "known"
+        refused = self._keep(mail, once, now)
+        text = without_quote(mail.text)
+        other = "" if not mail.sender or mail.sender.casefold() == case.mail.casefold() else mail.sender_name or mail.sender
+        if not self._handoff.customer_says(case, text[:LONGEST_MESSAGE] or mail.subject, now, once, once, files=once, who=other):
+            return "known"
+        self._note_rest(case, text[LONGEST_MESSAGE:], once, now)
+        self._tell_refused(case, refused, once, now)
+        return "added"
+
+    def _case_of(self, mail: Incoming) -> Case | None:
+        """By what the mail answers; by its subject only where it comes from the case's own address."""
+        cases = self._handoff.cases
+        found = cases.by_mail(mail.thread)
+        # Whoever answers a mail of ours knows its Message-ID, which nobody can guess.
+        if found is not None:
+            return found
+        named = cases.by_number(mail.case_number) if mail.case_number else None
+        return named if named and named.mail and mail.sender.casefold() == named.mail.casefold() else None
+
+    def _is_ours(self, case: Case, mail: Incoming) -> bool:
+        """Whether the desk or the step that has the case answers a mail that was sent to it: its address alone anybody can write."""
+        if not self._handoff.cases.sent_to_desk(mail.thread):
+            return False
+        support = self._handoff.support()
+        known = {support.step(case.step).mail, support.desks[case.desk].mail if case.desk in support.desks else ""} - {""}
+        return mail.sender.casefold() in {address.casefold() for address in known}
+
+    def _keep(self, mail: Incoming, form_id: str, now: int) -> list[str]:
+        """Store the files; returns the names of those that were not taken."""
+        support, refused = self._handoff.support(), []
+        for left in self._handoff.cases.attachments(form_id=form_id):  # of an attempt that failed
+            self._uploads.forget(left)
+            self._handoff.cases.forget_attachment(left.attachment_id)
+        for number, (name, data) in enumerate(mail.files):
+            try:
+                if number >= support.most_files:
+                    raise FileRefused(name, "many")
+                kept = self._uploads.keep(io.BytesIO(data), name, form_id, support.most_megabytes * MEGABYTE, now)
+                self._handoff.cases.add_attachment(kept)
+            except FileRefused as error:
+                refused.append(f"{error.name} ({error.why})")
+        return refused
+
+    def _note_rest(self, case: Case, more: str, once: str, now: int) -> None:
+        """What a message has no room for, a millisecond apart, so that it stays in order."""
+        for place, start in enumerate(range(0, len(more), LONGEST_MESSAGE), 1):
+            self._handoff.note(case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}")
+
+    def _tell_refused(self, case: Case, refused: Sequence[str], once: str, now: int) -> None:
+        if refused:
+            self._handoff.note(case, "", f"Files that were not kept: {', '.join(refused)}", now, f"{once}:{NOTE}")
+
+    @staticmethod
+    def _source(mail: Incoming) -> str:
+        """A sender without their address."""
+        return f"from:{hashlib.sha256(mail.sender.casefold().encode()).hexdigest()[:30]}"
+
+
+def without_quote(text: str) -> str:
+    """A reply without the mail that it quotes at its end; a text that is nothing but a quotation stays."""
+    whole = text.rstrip().splitlines()
+    cut = next((place for place, line in enumerate(whole) if place and _QUOTED.match(line)), len(whole))
+    lines = whole[:cut]
+    while lines and (lines[-1].startswith(">") or not lines[-1].strip() or _WROTE.match(lines[-1])):
+        lines.pop()
+    return "\n".join(lines).strip() or text.strip()
+
+
+def fetch(url: str, take: Callable[[bytes], str]) -> int:
+    """Take the unread mails of an IMAP folder, and mark each as read once it is kept; returns how many. Raises OSError, imaplib's error.
+
+    ``url`` is imaps://user:password@host/FOLDER; imap:// begins TLS where the server offers it.
+    """
+    parts = urlsplit(url)
+    host, folder = parts.hostname or "localhost", unquote(parts.path.strip("/")) or "INBOX"
+    context = ssl.create_default_context()
+    box = (
+        imaplib.IMAP4_SSL(host, parts.port or 993, ssl_context=context, timeout=30)
+        if parts.scheme == "imaps"
+        else imaplib.IMAP4(host, parts.port or 143, timeout=30)
+    )
+    with box:
+        if parts.scheme == "imap" and "STARTTLS" in box.capabilities:
+            box.starttls(context)
+        box.login(unquote(parts.username or ""), unquote(parts.password or ""))
+        box.select(_quoted(folder))
+        _, found = box.uid("SEARCH", "UNSEEN")
+        numbers = (found[0] or b"").split()[:BATCH]
+        failed: Exception | None = None
+        for number in numbers:
+            _, data = box.uid("FETCH", number.decode(), "(BODY.PEEK[])")
+            raw = next((part[1] for part in data if isinstance(part, tuple)), b"")
+            try:
+                if raw:
+                    take(raw)
+            except Exception as error:  # one that cannot be kept must not hold up those behind it
+                failed = error
+                continue
+            # Only now: a mail that could not be kept is fetched again.
+            box.uid("STORE", number.decode(), "+FLAGS", "(\\Seen)")
+        if failed is not None:
+            raise failed
+        return len(numbers)
+
+
+def _quoted(folder: str) -> str:
+    return '"' + folder.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,97 @@
+"""Where pages send what only the browser can see: how long an article was read, what was copied, which channel was opened."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb_app.analytics import model as m
+from kb_app.web.core import tracking
+from kb_app.web.core.errors import problem
+
+blueprint = Blueprint("events", __name__, url_prefix="/api/v1")
+# What a browser may say by itself; votes come by forms, tickets from the server.
+FROM_BROWSER = frozenset({m.ENGAGED, m.COPY, m.CONTACT_LEAVE, m.CHANNEL_OPENED, m.SURVEY_SHOWN, m.CLICK, m.CONTACT_SUGGESTION_CLICK})
+MOST = 20
+NUMBERS = {"seconds": 86_400.0, "scroll": 1.0, "rage": 100.0}
+CHANNELS = frozenset({"phone", "chat", "mail", "social", "link"})
+
+
+@blueprint.post("/events")
+def events() -> BaseResponse:
+    """{"actions": [{"action_name", "event_id", "query_id", "object_id", "position", "attributes"}]}: 202, or what is wrong."""
+    require_same_site()
+    given = request.get_json(silent=True)
+    actions = given.get("actions") if isinstance(given, dict) else None
+    if not isinstance(actions, list) or not 0 < len(actions) <= MOST:
+        return problem(400, f"The body must be JSON with 1 to {MOST} actions.")
+    for action in actions:
+        wrong = _wrong(action)
+        if wrong:
+            return problem(400, wrong)
+    try:
+        for action in actions:
+            _record(action)
+    except SQLAlchemyError:
+        return problem(503, "The event could not be kept. Send it again.")
+    return Response(status=202)
+
+
+def require_same_site() -> None:
+    """Refuse a form or a message that another site made the browser send (OWASP: fetch metadata, else the origin)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            abort(403)
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        abort(403)
+
+
+def _wrong(action: Any) -> str:
+    """What is wrong with an action; "" where nothing is."""
+    if not isinstance(action, dict):
+        return "Each action must be an object."
+    name = action.get("action_name")
+    if name not in FROM_BROWSER:
+        return f"action_name: must be one of {', '.join(sorted(FROM_BROWSER))}."
+    for key in ("event_id", "query_id", "object_id"):
+        if not isinstance(action.get(key, ""), str) or len(action.get(key, "")) > 200:
+            return f"{key}: must be a text of at most 200 characters."
+    if not isinstance(action.get("attributes", {}), dict):
+        return "attributes: must be an object."
+    if name == m.CHANNEL_OPENED and action.get("attributes", {}).get("channel") not in CHANNELS:
+        return f"attributes.channel: must be one of {', '.join(sorted(CHANNELS))}."
+    return ""
+
+
+def _record(action: dict[str, Any]) -> None:
+    given = action.get("attributes", {})
+    attributes: dict[str, Any] = {}
+    for name, most in NUMBERS.items():
+        value = given.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most:
+            attributes[name] = round(float(value), 3)
+    if action["action_name"] == m.CHANNEL_OPENED:
+        attributes["channel"] = given["channel"]
+    article = action.get("object_id", "")
+    position = action.get("position")
+    tracking.put(
+        str(action["action_name"]),
+        query_id=action.get("query_id") or None,
+        object_id=article if tracking.article_known(article) else "",
+        position=position if isinstance(position, int) and 0 < position <= 1_000 else None,
+        attributes=attributes,
+        event_id=_own_id(action.get("event_id", "")),
+    )
+
+
+def _own_id(given: str) -> str:
+    """The browser's id, so that a message sent twice counts once; another one where it is none."""
+    return given if tracking.UUID.match(given) else str(uuid.uuid4())

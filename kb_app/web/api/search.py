@@ -1,0 +1,148 @@
+"""The JSON API, version 1. Errors are problem+json (RFC 9457) that name the parameter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.article_store import Library
+from kb_app.web.core import i18n, tracking
+from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.errors import problem
+from kb_app.web.core.template_helpers import article_url, public_url, render_body
+from search.model import FILTER_NAMES, Filters, Hit, Query, Results
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+MAX_LIMIT = 100
+MAX_OFFSET = 1_000
+MAX_SUGGESTIONS = 8
+
+
+class BadParameter(ValueError):
+    """A parameter that cannot be used; the message says what it may be."""
+
+
+@blueprint.errorhandler(BadParameter)
+def _bad_parameter(error: BadParameter) -> BaseResponse:
+    return problem(400, str(error))
+
+
+@blueprint.get("/search")
+def search() -> Response:
+    """?q=&lang=&limit=&offset= and section, type, tag: ranked articles with their best passage."""
+    ui = _language()
+    query = Query(
+        request.args.get("q", ""),
+        lang=ui,
+        limit=_number("limit", 10, 1, MAX_LIMIT),
+        offset=_number("offset", 0, 0, MAX_OFFSET),
+        filters=Filters(**{name: _text(name) for name in FILTER_NAMES if name != "lang"}),
+        now=now(),
+        audiences=audiences(),
+    )
+    served = snapshot()
+    results = served.search(query)
+    query_id = tracking.new_query_id(results)
+    if not query.offset:
+        tracking.record_query(query_id, query.text, results, ui, dict(vars(query.filters)), channel="api", origin="api")
+    return jsonify(
+        query_id=query_id,
+        verdict=results.verdict,
+        probability=results.probability,
+        answer=_answer(results, served.library, ui),
+        degraded=results.degraded,
+        problem=results.problem,
+        lang=results.lang,
+        suggestions=list(results.suggestions),
+        elapsed_ms=results.elapsed_ms,
+        total=results.total,
+        index_version=results.index_version,
+        hits=[_hit(hit, served.library, ui) for hit in results.hits],
+    )
+
+
+@blueprint.get("/suggest")
+def suggest() -> Response:
+    """?q=&lang=: titles and questions that complete what was typed; with by=meaning, titles of articles that are about it."""
+    ui = _language()
+    library = snapshot().library
+    engine = snapshot().engine
+    find = engine.suggest_by_meaning if request.args.get("by") == "meaning" else engine.suggest
+    found = find(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
+    lines = [{"text": text, "article_id": document.id, "lang": document.lang, "url": article_url(library.cards[document.id], ui)} for text, document in found]
+    return jsonify(suggestions=lines)
+
+
+@blueprint.get("/articles/<article_id>")
+def article(article_id: str) -> BaseResponse:
+    """One article, whole."""
+    library = snapshot().library
+    card = library.cards.get(article_id)
+    if card is None or not card.visible(now(), audiences()):
+        return problem(404, "There is no article of this id.")
+    whole = library.article(article_id)
+    if whole is None:
+        return problem(404, "There is no article of this id.")
+    lang = card.lang if card.lang in services().settings.languages else services().settings.languages[0]
+    body = render_body(whole.html, library, lambda other: other.visible(now(), audiences()), lang)
+    translations = [other for other in library.translations(card) if other.id != card.id and other.visible(now(), audiences())]
+    return jsonify(
+        id=card.id, lang=card.lang, section=card.section, type=card.type, title=card.title, summary=card.summary, tags=list(card.tags),
+        updated=card.updated.isoformat() if card.updated else None, url=public_url(article_url(card, lang)), html=str(body),
+        sections=[{"heading": part.heading, "anchor": part.anchor, "text": part.text} for part in whole.sections],
+        translations=[{"id": other.id, "lang": other.lang, "title": other.title, "url": article_url(other)} for other in translations],
+    )  # fmt: skip
+
+
+def _answer(results: Results, library: Library, ui: str) -> dict[str, Any] | None:
+    """The sentence or step that answers, quoted, with where it stands."""
+    answer = results.answer
+    if answer is None:
+        return None
+    card = library.cards[answer.article_id]
+    return {
+        "article_id": answer.article_id,
+        "text": answer.text,
+        "spans": [list(span) for span in answer.spans],
+        "heading": answer.passage.heading,
+        "url": article_url(card, ui, answer.passage.anchor),
+    }
+
+
+def _hit(hit: Hit, library: Library, ui: str) -> dict[str, Any]:
+    anchor = hit.passage.anchor if hit.passage else ""
+    return {
+        "article_id": hit.article_id,
+        "title": hit.document.title,
+        "url": article_url(library.cards[hit.article_id], ui, anchor),
+        "lang": hit.document.lang,
+        "section": hit.document.section,
+        "heading": hit.passage.heading if hit.passage else "",
+        "snippet": hit.snippet,
+        "spans": [list(span) for span in hit.spans],
+        "score": hit.score,
+        "arms": {arm: {"rank": rank, "score": score} for arm, (rank, score) in hit.arms.items()},
+    }
+
+
+def _language() -> str:
+    wanted = request.args.get("lang", "")
+    languages = services().settings.languages
+    if wanted and wanted not in languages:
+        raise BadParameter(f"lang={wanted[:20]}: this site speaks {', '.join(languages)}.")
+    return wanted or i18n.preferred_language()
+
+
+def _number(name: str, default: int, least: int, most: int) -> int:
+    given = request.args.get(name, "")
+    if not given:
+        return default
+    if not (given.isascii() and given.isdigit()) or not least <= int(given[:9]) <= most:
+        raise BadParameter(f"{name}={given[:20]}: must be a whole number from {least} to {most}.")
+    return int(given)
+
+
+def _text(name: str) -> str:
+    return request.args.get(name, "")[:100]

@@ -1,0 +1,73 @@
+"""Where other desks say what became of a case: signed webhooks, each taken once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, jsonify, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb_app.db.writing import storable
+from kb_app.support.delivery.webhook_signature import EVENT_ID, ZENDESK_ID, BadSignature, verify
+from kb_app.support.model import Case
+from kb_app.web.core.context import now, services
+from kb_app.web.core.errors import problem
+from kb_app.web.core.tracking import moment
+
+blueprint = Blueprint("hooks", __name__, url_prefix="/api/v1")
+SOLVED = frozenset({"solved", "closed", "resolved", "4", "5"})
+OPEN = frozenset({"open", "new", "pending", "hold", "2", "3"})
+
+
+@blueprint.post("/hooks/<desk>")
+def hook(desk: str) -> BaseResponse:
+    """{"event_id", "ticket_id" or "number", "state"}, signed: 200, 202 where it was known, or what is wrong."""
+    people = services().people
+    secret = services().settings.desk_secret(desk)
+    if desk not in people.support.desks or not secret:
+        return problem(404, "There is no such desk in support.yml, or it has no secret in KB_DESK_SECRETS.")
+    body = request.get_data(cache=False)
+    try:
+        verify(secret, dict(request.headers), body, now())
+    except BadSignature as error:
+        return problem(401, str(error))
+    event_id, case, solved, wrong = _meaning(desk, body)
+    if wrong or case is None:
+        return problem(404 if not wrong else 400, wrong or "No case of this desk has that ticket_id or number.")
+    fresh = people.handoff.state_from(f"hook:{desk}", event_id, case, solved, moment())
+    answer = jsonify(number=case.number, known=not fresh)
+    answer.status_code = 200 if fresh else 202
+    return answer
+
+
+def _meaning(desk: str, body: bytes) -> tuple[str, Case | None, bool, str]:
+    """(event id, case, whether it is solved, what is wrong with the body)."""
+    given = _read(body)
+    if given is None:
+        return "", None, False, "The body must be a JSON object."
+    event_id = str(given.get("event_id") or request.headers.get(EVENT_ID) or request.headers.get(ZENDESK_ID) or "")
+    event_id = storable(event_id)[:200]
+    state = str(given.get("state") or given.get("status") or "").lower()
+    if not event_id:
+        return "", None, False, "event_id: is missing; without it a repetition cannot be told."
+    if state not in SOLVED | OPEN:
+        return "", None, False, f"state: must be one of {', '.join(sorted(SOLVED | OPEN))}."
+    return event_id, _case(desk, given), state in SOLVED, ""
+
+
+def _read(body: bytes) -> dict[str, Any] | None:
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return given if isinstance(given, dict) else None
+
+
+def _case(desk: str, given: dict[str, Any]) -> Case | None:
+    """The case, by the desk's own id or by our number; never one that another desk has."""
+    cases = services().people.cases
+    if given.get("ticket_id"):
+        return cases.by_external(desk, str(given["ticket_id"])[:100])
+    found = cases.by_number(str(given.get("number", ""))[:16])
+    return found if found and found.desk == desk else None

@@ -1,0 +1,58 @@
+"""Assembles the Flask application from its blueprints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask
+from werkzeug.routing import BaseConverter
+
+from kb_app.services.container import Services, build_services
+from kb_app.settings import load_settings, secret_key
+from kb_app.web.api import events, health, tickets, webhooks
+from kb_app.web.api import search as api
+from kb_app.web.core import access_log, contact_channels, errors, i18n, rate_limits, security, template_helpers, visitor
+from kb_app.web.desk import gaps, inbox, reports
+from kb_app.web.site import account, assets, author_panel, case_page, contact, feedback, notices, pages
+
+
+class InterfaceLanguage(BaseConverter):
+    """The language at the beginning of a page's address; anything else there is not found."""
+
+    regex = "[a-z]{2,3}"
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make_application(services: Services | None = None, processes: int = 1) -> Flask:
+    """Wire blueprints, languages, headers and limits together; ``processes`` like this one share the rate limits."""
+    services = services or build_services(load_settings())
+    settings = services.settings
+    app = Flask("kb_app", root_path=str(ROOT / "kb_app"), template_folder=str(ROOT / "templates"), static_url_path="/static")
+    app.config.update(
+        SECRET_KEY=secret_key(settings),
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
+    )
+    if settings.base_url:
+        app.config["TRUSTED_HOSTS"] = [urlsplit(settings.base_url).hostname, "localhost", "127.0.0.1", "[::1]"]
+    app.url_map.converters["ui"] = InterfaceLanguage
+    app.extensions["kb_services"] = services
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    i18n.set_up(app, settings)
+    template_helpers.set_up(app, settings)
+    security.set_up(app, settings)
+    access_log.set_up(app)
+    errors.set_up(app)
+    account.set_up(app, settings)
+    visitor.set_up(app)
+    contact_channels.set_up(app)
+    notices.set_up(app)
+    for part in (health, assets, api, events, feedback, contact, case_page, account, reports, inbox, notices, gaps, tickets, webhooks, author_panel, pages):
+        app.register_blueprint(part.blueprint)
+    rate_limits.set_up(app, settings, processes)
+    return app

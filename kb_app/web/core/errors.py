@@ -1,0 +1,61 @@
+"""Error pages that offer a search, and problem+json for the API."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, jsonify, make_response, render_template, request
+from flask_babel import gettext
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
+from werkzeug.wrappers import Response as BaseResponse
+
+log = logging.getLogger("kb_app.errors")
+
+
+def set_up(app: Flask) -> None:
+    """Handle everything that goes wrong."""
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SQLAlchemyError, _database)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(status: int, detail: str) -> BaseResponse:
+    """An error of the API."""
+    response = jsonify(type="about:blank", title=HTTPException().name if status < 400 else _title(status), status=status, detail=detail)
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _title(status: int) -> str:
+    from http import HTTPStatus
+
+    return HTTPStatus(status).phrase
+
+
+def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPException:
+    code = error.code or 500
+    if code < 400 or isinstance(error, SecurityError):
+        return error  # of a host that is not ours not even links can be made
+    if request.path.startswith("/api/"):
+        return problem(code, error.description or _title(code))
+    words = (request.view_args or {}).get("slug") or ""
+    guess = "" if request.url_rule is None else str(words).replace("-", " ")
+    page = make_response(render_template("layout/error.html", code=code, guess=guess[:100], said=getattr(error, "said", "")), code)
+    page.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
+    return page
+
+
+def _database(error: SQLAlchemyError) -> BaseResponse | tuple[str, int] | HTTPException:
+    """Nothing was kept, and the page says so."""
+    log.error("the database failed: %s", type(error).__name__)
+    said = gettext("This could not be saved just now. Nothing was lost that was saved before. Please try again.")
+    failed = ServiceUnavailable(said)
+    failed.said = said  # type: ignore[attr-defined]
+    return _http(failed)
+
+
+def _unexpected(error: Exception) -> BaseResponse | tuple[str, int] | HTTPException:
+    log.exception("a request failed", exc_info=error)
+    return _http(InternalServerError())

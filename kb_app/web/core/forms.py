@@ -1,0 +1,81 @@
+"""What forms of visitors bring: texts, the id that makes sending twice the same as once, and files."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, render_template, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from kb_app.support.attachments import MEGABYTE, FileRefused
+from kb_app.support.model import Attachment
+from kb_app.web.core.context import services
+from kb_app.web.core.tracking import UUID, moment
+
+Refused = list[tuple[str, str]]
+"""(name, why) of files that were not taken"""
+
+
+def takes_files(blueprint: Blueprint) -> None:
+    """Let a blueprint's forms bring files, as many and as large as the support file says; more is refused by a page of its own."""
+    blueprint.before_request(_allow)
+    blueprint.register_error_handler(RequestEntityTooLarge, _too_large)
+
+
+def given_text(name: str) -> str:
+    """A text of the form, its lines ended alike, without space around it."""
+    return request.form.get(name, "").replace("\r\n", "\n").strip()
+
+
+def given_form_id() -> str:
+    """The form's id, another one where it is none of ours."""
+    given = request.form.get("form_id", "")
+    return given if UUID.match(given) else str(uuid.uuid4())
+
+
+def once_of(form_id: str, text: str) -> str:
+    """What tells the same words of a form from other ones."""
+    return f"{form_id}:{uuid.uuid5(uuid.NAMESPACE_OID, text)}"
+
+
+def waiting_files(form_id: str) -> list[Attachment]:
+    """The files that a form has brought so far; none while the database is gone, since the form is shown all the same."""
+    try:
+        return services().people.cases.attachments(form_id=form_id)
+    except SQLAlchemyError:
+        return []
+
+
+def keep_files(form_id: str) -> dict[str, Refused]:
+    """Store the files that came with a form; {"files": what was refused}, {} where nothing was."""
+    refused: Refused = []
+    count = len(waiting_files(form_id))
+    for file in request.files.getlist("files"):
+        if not file.filename:
+            continue
+        try:
+            _keep(file, form_id, count)
+            count += 1
+        except FileRefused as error:
+            refused.append((error.name, error.why))
+    return {"files": refused} if refused else {}
+
+
+def _keep(file: FileStorage, form_id: str, count: int) -> None:
+    people, support = services().people, services().people.support
+    name = file.filename or ""
+    if count >= support.most_files:
+        raise FileRefused(name[:100], "many")
+    people.cases.add_attachment(people.uploads.keep(file.stream, name, form_id, support.most_megabytes * MEGABYTE, moment()))  # type: ignore[arg-type]
+
+
+def _allow() -> None:
+    support = services().people.support
+    request.max_content_length = (support.most_files * support.most_megabytes + 1) * MEGABYTE
+
+
+def _too_large(_error: Exception) -> tuple[str, int]:
+    """Files that are too large all in all: nothing was read of them."""
+    return render_template("layout/too_large.html", limits=services().people.support), 413

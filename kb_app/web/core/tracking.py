@@ -1,0 +1,152 @@
+"""Turns what happens on pages into events. What counts is committed before the response, the rest is written behind it."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from flask import current_app, g, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from kb_app.analytics import model as m
+from kb_app.analytics.redaction import redact, redact_all
+from kb_app.web.core.context import now, services, snapshot
+from kb_app.web.core.visitor import visitor
+from search.model import Results
+
+UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+LONGEST_HITS = 20
+
+
+def new_query_id(results: Results) -> str:
+    """An id for a search; where it is recorded one that every web process knows as ours (see ``known``).
+
+    Half of it is random, the other half signs that, so that actions on a search are known before it is in the database.
+    """
+    return _signed(secrets.token_bytes(8)) if visitor().recorded and not results.problem else str(uuid.uuid4())
+
+
+def _signed(head: bytes) -> str:
+    key = str(current_app.secret_key).encode()
+    # The version's bits stand in the first half: they are set before it is signed.
+    head = uuid.UUID(bytes=head + bytes(8), version=4).bytes[:8]
+    return str(uuid.UUID(bytes=head + hmac.digest(key, b"query id" + head, "sha256")[:8], version=4))
+
+
+def moment() -> int:
+    """When this request came, in milliseconds: always the server's clock."""
+    return int(now().timestamp() * 1000)
+
+
+def record_query(query_id: str, text: str, results: Results, lang: str, filters: Mapping[str, str], channel: str = "site", origin: str = "typed") -> None:
+    """A search and how it was answered."""
+    who = visitor()
+    if not who.recorded or results.problem:
+        return
+    g.recognise = True
+    hits = results.hits[:LONGEST_HITS]
+    services().events.put(
+        m.QueryEvent(
+            query_id=query_id,
+            at=moment(),
+            user_query=redact(text, services().redactions),
+            client_id=who.client_id,
+            session_id=who.session_id,
+            language=results.lang or lang,
+            channel=channel,
+            origin=origin,
+            filters=redact_all({name: value for name, value in filters.items() if value}, services().redactions),
+            verdict=results.verdict,
+            probability=results.probability,
+            arms=",".join(sorted({arm for hit in hits for arm in hit.arms})),
+            index_version=results.index_version,
+            elapsed_ms=results.elapsed_ms,
+            hit_ids=tuple(hit.article_id for hit in hits),
+            section=hits[0].document.section if hits else "",
+            bot=who.bot,
+        )
+    )
+
+
+def record_refinement(query_id: str, before: str) -> None:
+    """A search that was asked from the results of another one."""
+    if known(before):
+        put(m.REFINE, query_id=query_id, attributes={"from": before}, event_id=f"refine:{query_id}")
+
+
+def record_click(query_id: str, article_id: str, position: int | None) -> None:
+    """An article opened from results; opened again it is the same click."""
+    if known(query_id):
+        once = f"click:{uuid.uuid5(uuid.NAMESPACE_OID, query_id + article_id)}"
+        put(m.CLICK, query_id=query_id, object_id=article_id, position=position, event_id=once)
+
+
+def put(
+    name: str,
+    query_id: str | None = None,
+    object_id: str = "",
+    position: int | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    event_id: str = "",
+    channel: str = "site",
+    language: str = "",
+) -> bool:
+    """Record an action; False where it was not recorded. What counts raises the database's error where it cannot be kept."""
+    who = visitor()
+    if not who.recorded:
+        return False
+    if who.bot:
+        services().events.lose("bot action")
+        return False
+    g.recognise = True
+    event = m.ActionEvent(
+        event_id=event_id[:64] or str(uuid.uuid4()),
+        action_name=name,
+        at=moment(),
+        query_id=query_id if query_id and known(query_id) else None,
+        client_id=who.client_id,
+        session_id=who.session_id,
+        object_id=object_id[:200],
+        position=position,
+        channel=channel,
+        language=language,
+        attributes=redact_all(attributes or {}, services().redactions),
+    )
+    if name in m.COUNTED:
+        services().store.append([], [event])
+    else:
+        services().events.put(event)
+    return True
+
+
+def known(query_id: str) -> bool:
+    """Whether a query id is one of ours: forged ones join nothing."""
+    if not UUID.match(query_id):
+        return False
+    if hmac.compare_digest(_signed(uuid.UUID(query_id).bytes[:8]), query_id):
+        return True
+    try:
+        return services().store.query(query_id) is not None
+    except SQLAlchemyError:  # pages are shown whatever the database does
+        return False
+
+
+def article_known(article_id: str) -> bool:
+    """Whether an article of that id is served."""
+    return article_id in snapshot().library.cards
+
+
+def given_query_id(name: str = "from") -> str:
+    """The query id in the address or the form; "" where there is none that could be ours."""
+    value = request.values.get(name, "")
+    return value if UUID.match(value) else ""
+
+
+def given_position() -> int | None:
+    """The position in the address, from 1."""
+    value = request.args.get("at", "")
+    return int(value) if value.isascii() and value.isdigit() and 0 < int(value[:5]) <= 1_000 else None

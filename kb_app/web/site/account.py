@@ -1,0 +1,320 @@
+"""Signing in and out, the first account, passwords by mail, OpenID Connect, and who may do what."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_login import AnonymousUserMixin, LoginManager, current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from flask_wtf.csrf import CSRFProtect
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms import PasswordField, StringField
+from wtforms.validators import DataRequired, Length
+
+from kb_app.accounts.model import User, password_problem
+from kb_app.accounts.store import AccountError
+from kb_app.services.container import Services
+from kb_app.settings import Settings, secret_key
+from kb_app.smtp import MailError, send_mail
+from kb_app.web.core.context import services
+
+blueprint = Blueprint("accounts", __name__, url_prefix="/account")
+csrf = CSRFProtect()
+RESET_S, SETUP_S = 3600, 24 * 3600
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Nobody(AnonymousUserMixin):  # type: ignore[misc]
+    """A visitor who is not signed in."""
+
+    audiences = frozenset({"public"})
+
+    def may(self, right: str) -> bool:
+        """Nothing."""
+        return False
+
+
+def set_up(app: Flask, settings: Settings) -> None:
+    """Sessions that end, CSRF tokens for those who are signed in, and the provider where one is set."""
+    app.config.update(
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_NAME="kb_session",
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+        REMEMBER_COOKIE_DURATION=timedelta(0),
+    )
+    csrf.init_app(app)
+    manager = LoginManager(app)
+    manager.anonymous_user = Nobody
+    manager.session_protection = None
+    manager.user_loader(_load)
+    manager.request_loader(_by_token)
+    app.context_processor(lambda: {"oidc": bool(settings.oidc_issuer)})
+    if settings.oidc_issuer:
+        from authlib.integrations.flask_client import OAuth
+
+        OAuth(app).register(
+            "oidc",
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret,
+            server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",
+            client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
+        )
+
+
+def user() -> User:
+    """Who is signed in; a Nobody where nobody is."""
+    return cast(User, current_user)
+
+
+def needs(right: str) -> Callable[[F], F]:
+    """Only for those whose role has a right: others are asked to sign in, or refused. Forms must carry their CSRF token."""
+
+    def decorate(view: F) -> F:
+        @functools.wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if not user().is_authenticated:
+                return redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")) if request.method == "GET" else url_for("accounts.sign_in"))
+            if not user().may(right):
+                abort(403)
+            if request.method not in ("GET", "HEAD"):
+                csrf.protect()
+            return view(*args, **kwargs)
+
+        guarded.right = right  # type: ignore[attr-defined]
+        return cast(F, guarded)
+
+    return decorate
+
+
+def _load(session_id: str) -> User | None:
+    """The user of a session that has not grown too old, however often it was used."""
+    begun = session.get("since", 0)
+    if time.time() - begun > services().settings.session_hours * 3600:
+        return None
+    return services().users.by_session(session_id)
+
+
+def _by_token(_request: object) -> User | None:
+    """The user of an API token, on the API alone."""
+    header = request.headers.get("Authorization", "")
+    if not request.path.startswith("/api/") or not header.startswith("Bearer "):
+        return None
+    view = current_app.view_functions.get(request.endpoint or "")
+    scope = "search" if request.endpoint in ("api.search", "api.article", "api.suggest") else getattr(view, "scope", "")
+    g.token = True
+    return services().users.by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None
+
+
+# --- signing in --------------------------------------------------------------------------------------------------------------
+
+
+class SignIn(FlaskForm):  # type: ignore[misc]
+    """Address and password."""
+
+    mail = StringField(validators=[DataRequired(), Length(max=200)])
+    password = PasswordField(validators=[DataRequired(), Length(max=500)])
+
+
+class NewPassword(FlaskForm):  # type: ignore[misc]
+    """A password chosen anew; with an address for the first account."""
+
+    mail = StringField(validators=[Length(max=200)])
+    password = PasswordField(validators=[DataRequired(), Length(max=500)])
+
+
+class Reset(FlaskForm):  # type: ignore[misc]
+    """Where to send the link."""
+
+    mail = StringField(validators=[DataRequired(), Length(max=200)])
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> str | BaseResponse | tuple[str, int]:
+    """By address and password; what is wrong is not said in detail."""
+    form = SignIn()
+    if request.method == "POST":
+        csrf.protect()
+        found = services().users.check(form.mail.data or "", form.password.data or "") if form.validate() else None
+        if found:
+            _begin(found)
+            return redirect(_next())
+        services().users.note((form.mail.data or "")[:200], "sign-in refused")
+        return render_template("site/account/sign_in.html", form=form, wrong=True), 401
+    return render_template("site/account/sign_in.html", form=form, wrong=False)
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> BaseResponse:
+    """End the session."""
+    csrf.protect()
+    logout_user()
+    session.clear()
+    return redirect(url_for("pages.start"))
+
+
+@blueprint.route("/first/<token>", methods=["GET", "POST"])
+def first(token: str) -> str | BaseResponse | tuple[str, int]:
+    """The first account, by the link that a first start prints; it works once."""
+    if not services().users.empty() or not _signed("first", token, SETUP_S):
+        abort(404)
+    form = NewPassword()
+    wrong = ""
+    if request.method == "POST":
+        csrf.protect()
+        wrong = password_problem(form.password.data or "", form.mail.data or "")
+        if not wrong:
+            try:
+                made = services().users.add(form.mail.data or "", "admin", request.form.get("name", "").strip(), form.password.data or "")
+            except AccountError:
+                wrong = "mail address"
+            else:
+                services().users.note(made.mail, "first account made")
+                _begin(made)
+                return redirect(url_for("desk.dashboard"))
+    return (render_template("site/account/password.html", form=form, wrong=wrong, ask_mail=True), 422 if wrong else 200)
+
+
+@blueprint.route("/reset", methods=["GET", "POST"])
+def reset() -> str | BaseResponse:
+    """Send a link to set a new password; whether there is such an account is not said."""
+    form = Reset()
+    if request.method == "POST":
+        csrf.protect()
+        found = services().users.by_mail(form.mail.data or "") if form.validate() else None
+        if found and found.active:
+            link = _public(url_for("accounts.new_password", token=_serializer("reset", _key()).dumps([found.user_id, found.stamp])))
+            try:
+                send_mail(services().settings, found.mail, _("Set a new password"), _("Open this link within an hour to set a new password:") + f"\n\n{link}\n")
+            except MailError as error:
+                current_app.logger.error("%s", error)
+        return render_template("site/account/reset.html", form=form, sent=True)
+    return render_template("site/account/reset.html", form=form, sent=False)
+
+
+@blueprint.route("/new-password/<token>", methods=["GET", "POST"])
+def new_password(token: str) -> str | BaseResponse | tuple[str, int]:
+    """Set a new password by the link from the mail; it works once, since the stamp changes."""
+    found = _from_reset(token)
+    if found is None:
+        return render_template("site/account/expired.html"), 410
+    form = NewPassword()
+    wrong = ""
+    if request.method == "POST":
+        csrf.protect()
+        wrong = password_problem(form.password.data or "", found.mail)
+        if not wrong:
+            services().users.set_password(found.user_id, form.password.data or "")
+            services().users.note(found.mail, "password set")
+            flash(_("The new password is set. Please sign in."))
+            return redirect(url_for("accounts.sign_in"))
+    return (render_template("site/account/password.html", form=form, wrong=wrong, ask_mail=False), 422 if wrong else 200)
+
+
+# --- OpenID Connect ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/oidc")
+def oidc() -> BaseResponse:
+    """To the provider."""
+    if not services().settings.oidc_issuer:
+        abort(404)
+    from requests import RequestException
+
+    session["next"] = _next()
+    try:
+        there: BaseResponse = _provider().authorize_redirect(_public(url_for("accounts.oidc_back")))
+    except RequestException as error:
+        current_app.logger.error("OpenID Connect: the provider at KB_OIDC_ISSUER cannot be reached (%s)", type(error).__name__)
+        abort(503)
+    return there
+
+
+@blueprint.get("/oidc/back")
+def oidc_back() -> BaseResponse | tuple[str, int]:
+    """Back from the provider: whoever has an account of that verified address is signed in."""
+    from authlib.common.errors import AuthlibBaseError
+    from joserfc.errors import JoseError
+    from requests import RequestException
+
+    if not services().settings.oidc_issuer:
+        abort(404)
+    try:
+        info = _provider().authorize_access_token().get("userinfo") or {}
+    except (AuthlibBaseError, JoseError, RequestException) as error:
+        current_app.logger.warning("OpenID Connect: %s; look at KB_OIDC_ISSUER, KB_OIDC_CLIENT_ID and KB_OIDC_CLIENT_SECRET", type(error).__name__)
+        return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
+    found = services().users.by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
+    if found is None or not found.active:
+        services().users.note(str(info.get("email", ""))[:200], "sign-in refused (OpenID Connect)")
+        return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
+    target = session.get("next") or url_for("desk.dashboard")
+    _begin(found)
+    return redirect(target)
+
+
+def _provider() -> Any:
+    return current_app.extensions["authlib.integrations.flask_client"].create_client("oidc")
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------------
+
+
+def first_link(own: Services) -> str:
+    """The path of the one-time link for the first account; "" where there is one already."""
+    if not own.users.empty():
+        return ""
+    token = _serializer("first", secret_key(own.settings)).dumps("first")
+    return f"{own.settings.path_prefix}/account/first/{token}"
+
+
+def _begin(found: User) -> None:
+    session.clear()
+    session.permanent = True
+    session["since"] = time.time()
+    login_user(found)
+    services().users.note(found.mail, "signed in")
+
+
+def _next() -> str:
+    """Where to after signing in: a path of ours, else the desk."""
+    target = request.values.get("next", "")
+    parts = urlsplit(target)
+    own = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc and not parts.scheme
+    return target if own else url_for("desk.dashboard")
+
+
+def _serializer(purpose: str, key: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(key, salt=f"kb-{purpose}")
+
+
+def _key() -> str:
+    return str(current_app.config["SECRET_KEY"])
+
+
+def _signed(purpose: str, token: str, seconds: int) -> Any:
+    try:
+        return _serializer(purpose, _key()).loads(token, max_age=seconds)
+    except BadSignature:
+        return None
+
+
+def _from_reset(token: str) -> User | None:
+    value = _signed("reset", token, RESET_S)
+    found = services().users.by_id(value[0]) if isinstance(value, list) and len(value) == 2 else None
+    return found if found and found.active and found.stamp == value[1] else None
+
+
+def _public(path: str) -> str:
+    from kb_app.web.core.template_helpers import public_url
+
+    return public_url(path)

@@ -1,0 +1,52 @@
+"""Images of articles, the logo and the site's colour."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, redirect, send_file, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.checking.cross_checks import IMAGE_TYPES
+from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.theme import theme_css
+
+blueprint = Blueprint("assets", __name__)
+# An SVG may hold a script; opened by itself it may run nothing.
+_IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+@blueprint.get("/media/<name>")
+def media(name: str) -> BaseResponse:
+    """An image by its name in the bundle, if an article that shows it may be seen."""
+    library = snapshot().library
+    owners = library.image_owners(name)
+    path = library.image(name)
+    if path is None or not any(card.visible(now(), audiences()) for card in owners):
+        abort(404)
+    response = send_file(path.resolve(), mimetype=IMAGE_TYPES[path.suffix], max_age=3600)
+    response.headers["Content-Security-Policy"] = _IMAGE_POLICY
+    return response
+
+
+@blueprint.get("/favicon.ico")
+def favicon() -> BaseResponse:
+    """For browsers that ask for it unasked."""
+    return redirect(url_for("static", filename="icon.svg"))
+
+
+@blueprint.get("/theme.css")
+def theme() -> Response:
+    """The accent in both schemes, from KB_COLOUR."""
+    response = Response(theme_css(services().settings.colour), mimetype="text/css")
+    response.cache_control.max_age = 3600
+    return response
+
+
+@blueprint.get("/logo")
+def logo() -> BaseResponse:
+    """The image of KB_LOGO."""
+    path = services().settings.logo
+    if path is None:
+        abort(404)
+    response = send_file(path.resolve(), mimetype=IMAGE_TYPES[path.suffix.lower()], max_age=3600)
+    response.headers["Content-Security-Policy"] = _IMAGE_POLICY
+    return response

@@ -1,0 +1,25 @@
+"""The panel for writers: what is wrong with the article just saved, and its rank for each of its tests."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, render_template
+
+from kb_app.web.core.context import PUBLIC, now, services
+from kb_app.web.core.template_helpers import writer_present
+
+blueprint = Blueprint("writer", __name__)
+
+
+@blueprint.get("/writer/panel")
+def panel() -> str:
+    """The panel as a fragment; to browsers on this machine only."""
+    current = services()
+    if not writer_present(current.settings):
+        abort(404)
+    snapshot = current.live.current()
+    last = current.last_build()
+    report = last.report if last else None
+    changed = report.changed if report else ()
+    cards = [snapshot.library.cards[name] for name in changed if name in snapshot.library.cards] if snapshot else []
+    hidden = [card for card in cards if not card.visible(now(), PUBLIC)]
+    return render_template("site/author_panel.html", last=last, report=report, hidden=hidden, changed_paths={card.path for card in cards})

@@ -1,0 +1,213 @@
+"""Reaching a person: the form, at most one screen of articles that may answer, and the case. All of it works without JavaScript."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.model import ArticleSummary
+from kb_app.analytics import model as m
+from kb_app.durations import HOUR
+from kb_app.support.model import LONGEST_MESSAGE, Case, NewCase
+from kb_app.support.spam import spam_reason
+from kb_app.web.api.events import require_same_site
+from kb_app.web.core import tracking
+from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files, waiting_files
+from kb_app.web.core.search import LONGEST_ASKED, ask
+from kb_app.web.core.template_helpers import render_body
+from kb_app.web.core.tracking import moment
+from kb_app.web.core.urls import language_of_address
+from kb_app.web.core.visitor import visitor
+from search.model import Results
+
+blueprint = Blueprint("contact", __name__)
+blueprint.url_value_preprocessor(language_of_address)
+takes_files(blueprint)
+SUGGESTED = 3
+# What somebody tried in so long goes along.
+TRAIL = 24 * HOUR
+MOST_STEPS = 20
+# Who asks and goes straight on to a person finds here what was asked a moment ago, unless the database is slow to take it.
+LONGEST_WAIT_S, LOOK_AGAIN_S = 1.0, 0.05
+SUGGESTED_FOR = ("question", "problem")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An article that may answer, readable in place."""
+
+    card: ArticleSummary
+    body: Markup
+    position: int
+
+
+@blueprint.after_request
+def _own(response: Response) -> Response:
+    """The form is this visitor's alone, its id too: no cache between may hand it to another."""
+    response.headers["Cache-Control"] = "private"
+    return response
+
+
+@blueprint.get("/<ui:ui>/contact")
+def contact(ui: str) -> str:
+    """The form that reaches a person."""
+    query_id = tracking.given_query_id()
+    _wait_for_log(query_id)
+    tracking.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
+    asked = _asked(query_id)
+    mine = asked is not None and asked.client_id is not None and asked.client_id == visitor().client_id
+    words = asked.user_query if asked and mine else ""
+    return _form(str(uuid.uuid4()), query_id, {"message": words, "kind": request.args.get("kind", "question")}, {})
+
+
+@blueprint.post("/<ui:ui>/contact")
+def send(ui: str) -> str | BaseResponse | tuple[str, int]:
+    """Show what may answer, once; else keep the case. The same form sent twice is one case."""
+    require_same_site()
+    form, form_id = request.form, given_form_id()
+    query_id = tracking.given_query_id()
+    known = services().people.cases.by_form(form_id)
+    if known is not None:
+        return _again(ui, known, form_id)
+    results = ask(form.get("message", ""), ui, SUGGESTED)
+    if form.get("answered"):
+        return _answered(ui, form["answered"], query_id, form_id)
+    given = _new_case(ui, form_id, query_id, results)
+    problems: dict[str, Any] = dict(given.problems())
+    problems |= keep_files(form_id)
+    if problems:
+        return _form(form_id, query_id, form, problems), 422
+    if form.get("do") != "anyway" and given.kind in SUGGESTED_FOR and not given.spam and results is not None:
+        suggestions = _suggestions(results, ui)
+        if suggestions:
+            asked_id = _record(results, given.message, ui, query_id)
+            return render_template(
+                "site/contact_suggestions.html", form=form, form_id=form_id, query_id=query_id or asked_id, suggestions=suggestions,
+                files=waiting_files(form_id),
+                chosen_trail=form.getlist("trail"),
+            )  # fmt: skip
+    case = services().people.handoff.open(given, moment())
+    return redirect(_sent(ui, case.case_id), 303)
+
+
+def _asked(query_id: str) -> m.QueryEvent | None:
+    """The search that somebody comes from."""
+    try:
+        return services().store.query(query_id) if query_id else None
+    except SQLAlchemyError:
+        return None
+
+
+def _wait_for_log(query_id: str) -> None:
+    """Have what this visitor did a moment ago in the log, whichever web process took it; a slow database holds nobody up."""
+    until = time.monotonic() + LONGEST_WAIT_S
+    services().events.flush(LONGEST_WAIT_S)
+    while tracking.known(query_id) and _asked(query_id) is None and time.monotonic() < until:
+        time.sleep(LOOK_AGAIN_S)
+
+
+def _again(ui: str, known: Case, form_id: str) -> BaseResponse:
+    """The same form once more: the same words are the same case, other ones are added to it."""
+    text = given_text("message")
+    if text and text != known.message and len(text) <= LONGEST_MESSAGE:
+        keep_files(form_id)
+        services().people.handoff.customer_says(known, text, moment(), once=once_of(form_id, text), files=form_id)
+    return redirect(_sent(ui, known.case_id), 303)
+
+
+def _sent(ui: str, case_id: str) -> str:
+    token = services().people.links.make("case", case_id, moment())
+    return url_for("cases.status", ui=ui, token=token, sent=1)
+
+
+def _form(form_id: str, query_id: str, form: Any, problems: dict[str, Any]) -> str:
+    return render_template(
+        "site/contact.html", form=form, problems=problems, form_id=form_id, query_id=query_id, trail=my_trail(), files=waiting_files(form_id),
+        limits=services().people.support, ladder=services().people.support.ladder,
+    )  # fmt: skip
+
+
+def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> NewCase:
+    form = request.form
+    chosen = set(form.getlist("trail"))
+    asked = _asked(query_id)
+    found = results.hits[0].document.section if results and results.hits and results.verdict != "none" else ""
+    section = found or (asked.section if asked and asked.verdict != "none" else "")
+    language = services().settings.spoken(results.lang) if results and results.lang else ui
+    return NewCase(
+        form_id=form_id,
+        kind=form.get("kind", "question"),
+        message=given_text("message"),
+        name=form.get("name", ""),
+        mail=form.get("mail", ""),
+        language=language,
+        section=section,
+        query_id=query_id if tracking.known(query_id) else "",
+        client_id=visitor().client_id,
+        trail=tuple(step for step in my_trail() if step["id"] in chosen),
+        recorded=visitor().recorded and not visitor().bot,
+        spam=spam_reason(form.get("message", ""), form.get("name", ""), form.get("website", "")),
+    )
+
+
+# --- what may answer -----------------------------------------------------------------------------------------------------------
+
+
+def _suggestions(results: Results, ui: str) -> list[Suggestion]:
+    """The articles that may answer, whole; none where the verdict is that there is none."""
+    if results.verdict == "none":
+        return []
+    library = snapshot().library
+    found = []
+    for position, hit in enumerate(results.hits, 1):
+        card, whole = library.cards.get(hit.article_id), library.article(hit.article_id)
+        if card and whole:
+            found.append(Suggestion(card, render_body(whole.html, library, lambda one: one.visible(now(), audiences()), ui), position))
+    return found
+
+
+def _record(results: Results, message: str, ui: str, before: str) -> str:
+    query_id = tracking.new_query_id(results)
+    tracking.record_query(query_id, " ".join(message.split())[:LONGEST_ASKED], results, ui, {}, channel="contact", origin="contact form")
+    if before:
+        tracking.record_refinement(query_id, before)
+    return query_id
+
+
+def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> str:
+    """ "This answers it": a confirmed outcome; nothing is sent, and what was written is still there."""
+    if tracking.article_known(article_id):
+        known = query_id or None
+        tracking.put(m.CONTACT_SUGGESTION_CLICK, query_id=known, object_id=article_id, event_id=f"{form_id}:opened", channel="contact", language=ui)
+        tracking.put(m.SOLVED_YES, query_id=known, object_id=article_id, event_id=f"{form_id}:solved", channel="contact", language=ui)
+    return render_template("site/contact_solved.html", form=request.form, form_id=form_id, query_id=query_id, chosen_trail=request.form.getlist("trail"))
+
+
+# --- what goes along -----------------------------------------------------------------------------------------------------------
+
+
+def my_trail() -> list[dict[str, Any]]:
+    """What this visitor searched and opened lately, oldest first; nothing of visitors who are not recognised."""
+    client = visitor().client_id
+    try:
+        return _steps(client) if client else []
+    except SQLAlchemyError:  # the form is shown whatever the database does
+        return []
+
+
+def _steps(client: str) -> list[dict[str, Any]]:
+    store, since = services().store, moment() - TRAIL
+    steps = [{"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at} for query in store.queries(since, moment() + 1, [client])]
+    cards = snapshot().library.cards
+    for action in store.actions(since, moment() + 1, [client]):
+        if action.action_name == m.VIEW and action.object_id in cards:
+            steps.append({"id": action.event_id, "kind": "article", "text": cards[action.object_id].title, "article": action.object_id, "at": action.at})
+    return sorted(steps, key=lambda step: (step["at"], step["id"]))[-MOST_STEPS:]

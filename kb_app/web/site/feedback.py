@@ -1,0 +1,88 @@
+"""Votes, the micro-survey and the privacy page: plain forms that work without JavaScript."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb_app.analytics import model as m
+from kb_app.analytics.event_writer import PAUSE_S
+from kb_app.analytics.redaction import LONGEST
+from kb_app.web.api.events import require_same_site
+from kb_app.web.core import tracking
+from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.template_helpers import article_url
+from kb_app.web.core.urls import find_article, language_of_address
+from kb_app.web.core.visitor import CLIENT, CONSENT, SESSION, wishes_privacy
+
+blueprint = Blueprint("feedback", __name__)
+REASONS = ("not what I asked", "hard to understand", "did not work", "out of date", "other")
+NAMES = {"yes": m.VOTE_YES, "no": m.VOTE_NO, "solved": m.SOLVED_YES, "not_solved": m.SOLVED_NO}
+_YEAR = 365 * 24 * 3600
+
+
+blueprint.url_value_preprocessor(language_of_address)
+
+
+@blueprint.post("/<ui:ui>/articles/<slug>/vote")
+def vote(ui: str, slug: str) -> BaseResponse:
+    """Keep a yes or a no, its reason and comment; sent twice it counts once."""
+    require_same_site()
+    value = request.form.get("value", "")
+    card = find_article(snapshot().library, ui, slug)
+    if value not in NAMES or card is None:
+        abort(400 if value not in NAMES else 404)
+    form_id = request.form.get("form_id", "")
+    reason = request.form.get("reason", "")
+    attributes: dict[str, Any] = {"reason": reason} if reason in REASONS else {}
+    if request.form.get("comment", "").strip():
+        attributes["comment"] = request.form["comment"].strip()[:LONGEST]
+    tracking.put(
+        # The no itself was counted when it was said.
+        m.VOTE_REASON if attributes else NAMES[value],
+        query_id=tracking.given_query_id() or None,
+        object_id=card.id,
+        attributes=attributes,
+        event_id=f"{form_id}:{'more' if attributes else value}" if tracking.UUID.match(form_id) else "",
+        language=card.lang,
+    )
+    said = "more" if attributes else value
+    return redirect(article_url(card, ui) + f"?said={said}&from={tracking.given_query_id()}#feedback", 303)
+
+
+@blueprint.get("/<ui:ui>/privacy")
+def privacy(ui: str) -> str:
+    """What is kept, for how long, and how to have it removed."""
+    return render_template("site/privacy.html", refused=wishes_privacy(), consented=request.cookies.get(CONSENT) == "yes", done=request.args.get("done", ""))
+
+
+@blueprint.post("/<ui:ui>/privacy")
+def choose(ui: str) -> BaseResponse:
+    """Say yes or no to being recognised, or have one's trail removed."""
+    require_same_site()
+    choice = request.form.get("choice", "")
+    if choice not in ("yes", "no", "erase"):
+        abort(400)
+    response: Response = redirect(_back(ui, choice), 303)  # type: ignore[assignment]
+    client = request.cookies.get(CLIENT, "")
+    if choice in ("no", "erase") and client:
+        services().events.flush(2)
+        # Other web processes write what they hold within a pause of theirs.
+        time.sleep(2 * PAUSE_S)
+        services().erase(client)
+    if choice != "erase":
+        response.set_cookie(CONSENT, choice, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
+    if choice != "yes":
+        for name in (CLIENT, SESSION):
+            response.delete_cookie(name)
+    return response
+
+
+def _back(ui: str, choice: str) -> str:
+    """To the page from which consent was given, else to the privacy page."""
+    path = request.form.get("back", "")
+    own = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if choice == "yes" and own else url_for("feedback.privacy", ui=ui, done=choice)

@@ -1,0 +1,192 @@
+"""The pages people read: home, results, section, article."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.article_store import Library
+from indexer.model import ArticleSummary
+from kb_app.analytics import model as m
+from kb_app.web.core import i18n, tracking
+from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.search import PAGE_SIZE, Found, SearchForm, read_form, run_search
+from kb_app.web.core.template_helpers import article_url, render_body
+from kb_app.web.core.urls import find_article, language_of_address, may_see
+from search.model import Hit, Results
+
+blueprint = Blueprint("pages", __name__)
+FEATURED = 6
+RECENT = 6
+RELATED = 4
+
+
+blueprint.url_value_preprocessor(language_of_address)
+
+
+@blueprint.get("/")
+def start() -> BaseResponse:
+    """To the home page in the visitor's language."""
+    response = redirect(url_for("pages.home", ui=i18n.preferred_language()))
+    response.vary.update(["Accept-Language", "Cookie"])
+    return response
+
+
+@blueprint.get("/<ui:ui>/")
+def home(ui: str) -> str:
+    """Search box, sections, featured and recently changed articles."""
+    library = snapshot().library
+    cards = _best_versions(library.visible(now(), audiences()), ui)
+    featured = [card for card in cards if card.featured][:FEATURED]
+    dated = sorted((card for card in cards if card.updated), key=lambda card: (str(card.updated), card.id), reverse=True)
+    return render_template(
+        "site/home.html", sections=_sections(library, cards), infos=library.sections, featured=featured, recent=dated[:RECENT], count=len(cards)
+    )
+
+
+@blueprint.get("/<ui:ui>/speak")
+def speak(ui: str) -> BaseResponse:
+    """Back to a page whose address names no language, in the one chosen."""
+    path = request.args.get("to", "")
+    own = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    response = redirect(path if own else url_for("pages.home", ui=ui), 303)
+    i18n.remember(response, ui)
+    return response
+
+
+@blueprint.get("/<ui:ui>/search")
+def search(ui: str) -> str | tuple[str, int]:
+    """Results with filters and paging."""
+    form = read_form(request.args)
+    library = snapshot().library
+    if form.empty:
+        return render_template("site/results.html", form=form, results=None, infos=library.sections, found=None)
+    before = tracking.given_query_id("of")
+    found = run_search(form, ui, before if form.page > 1 and tracking.known(before) else "")
+    if found.first and form.page == 1:
+        _record(form, found, ui)
+    beyond = form.page > max(1, found.pages)
+    page = render_template(
+        "site/results.html", form=form, results=found.results, found=found, infos=library.sections, cards=library.cards, beyond=beyond, page_size=PAGE_SIZE
+    )
+    return (page, 404) if beyond else page
+
+
+def _record(form: SearchForm, found: Found, ui: str) -> None:
+    """The search, and which one it was asked from."""
+    before = tracking.given_query_id()
+    filters = vars(form.filters)
+    tracking.record_query(found.query_id, form.q, found.results, ui, filters, origin="refinement" if before else "typed")
+    if before:
+        tracking.record_refinement(found.query_id, before)
+
+
+@blueprint.get("/<ui:ui>/sections/<section>")
+def section(ui: str, section: str) -> str:
+    """All articles of a section."""
+    library = snapshot().library
+    cards = [card for card in _best_versions(library.visible(now(), audiences()), ui) if card.section == section]
+    if not cards:
+        abort(404)
+    cards.sort(key=lambda card: (card.type == "notice", card.featured, card.lang == ui, str(card.updated or "")), reverse=True)
+    return render_template("site/section.html", section=section, cards=cards, infos=library.sections)
+
+
+@blueprint.get("/<ui:ui>/articles/<slug>")
+def article(ui: str, slug: str) -> str | BaseResponse:
+    """One article, in its own language where there is none in the reader's."""
+    shown = snapshot()
+    library = shown.library
+    card = find_article(library, ui, slug)
+    if card is None:
+        moved = _moved(library, ui, slug)
+        return redirect(moved, 301) if moved else abort(404)
+    own = next((other for other in library.translations(card) if other.lang == ui and may_see(other)), card)
+    if own is not card:
+        return redirect(article_url(own, ui))
+    whole = library.article(card.id)
+    if whole is None:
+        abort(404)
+    query_id = _record_reading(card, ui)
+    translations = [other for other in library.translations(card) if other.id != card.id and may_see(other)]
+    related = [library.cards[document.id] for document in shown.engine.related(card.id, RELATED, now(), audiences())]
+    named = [library.cards[name] for name in whole.related if name in library.cards and may_see(library.cards[name])]
+    return render_template(
+        "site/article.html",
+        card=card,
+        article=whole,
+        query_id=query_id,
+        form_id=str(uuid.uuid4()),
+        said=request.args.get("said", ""),
+        surveyed=random.random() < services().settings.survey_share and not request.args.get("said"),  # noqa: S311, a sample, no secret
+        body=render_body(whole.html, library, may_see, ui),
+        translations=translations,
+        related=list(dict.fromkeys([*named, *related]))[:RELATED],
+        infos=library.sections,
+        canonical_language=card.lang if card.lang in services().settings.languages else ui,
+        translation_urls={other.lang: article_url(other, other.lang) for other in translations if other.lang in services().settings.languages},
+    )
+
+
+def _record_reading(card: ArticleSummary, ui: str) -> str:
+    """That an article was opened, and from which search; gives that search's id."""
+    query_id = tracking.given_query_id()
+    typed = request.args.get("typed", "").strip()[:200]
+    if typed and not query_id:
+        picked = Hit(card.id, snapshot().engine.document(card.id), None, 1.0, {})
+        results = Results(hits=(picked,), verdict="strict", probability=1.0, index_version=snapshot().version, lang=ui)
+        query_id = tracking.new_query_id(results)
+        tracking.record_query(query_id, typed, results, ui, {}, channel="suggest", origin="suggestion")
+    if request.args.get("said"):
+        return query_id
+    if query_id:
+        tracking.record_click(query_id, card.id, tracking.given_position() or (1 if typed else None))
+    tracking.put(m.VIEW, query_id=query_id or None, object_id=card.id, language=ui)
+    return query_id
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Results pages are not for crawlers."""
+    lines = ["User-agent: *", *(f"Disallow: {url_for('pages.search', ui=lang)}" for lang in services().settings.languages), "Disallow: /api/"]
+    return Response("\n".join(lines) + "\n", mimetype="text/plain")
+
+
+def _moved(library: Library, ui: str, slug: str) -> str | None:
+    """Where an old slug leads now."""
+    for lang in dict.fromkeys([ui, *services().settings.languages]):
+        card = library.by_alias(lang, slug)
+        if card is not None and may_see(card):
+            return article_url(card, ui)
+    return None
+
+
+def _best_versions(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSummary]:
+    """Of an article and its translations the one in the reader's language."""
+    best: dict[str, ArticleSummary] = {}
+    for card in cards:
+        if card.group not in best or (card.lang == ui and best[card.group].lang != ui):
+            best[card.group] = card
+    return list(best.values())
+
+
+@dataclass(frozen=True)
+class SectionLine:
+    """A section on the home page."""
+
+    key: str
+    icon: str
+    count: int
+
+
+def _sections(library: Library, cards: Sequence[ArticleSummary]) -> list[SectionLine]:
+    counts = Counter(card.section for card in cards)
+    order = {key: info.order for key, info in library.sections.items()}
+    keys = sorted(counts, key=lambda key: (order.get(key, 999), key))
+    return [SectionLine(key, library.sections[key].icon if key in library.sections else "info", counts[key]) for key in keys]

@@ -1,0 +1,97 @@
+"""One tokenisation per language, for index and query alike. This module alone decides what a word is.
+
+Two streams come out of every text. *Words* are dictionary forms or stems. *Grams* are character bigrams of scripts
+written without spaces, kana made one, so that a spelling no dictionary knows still meets its article. Both are indexed
+and both are scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from search.analysis.bigrams import grams_of, telling_grams
+from search.analysis.japanese import japanese_function_words, japanese_words
+from search.analysis.latin import english_function_words, latin_words, stemmer
+from search.analysis.normalize import Folded, fold_with_offsets
+from search.analysis.scripts import HANGUL
+from search.analysis.spelling import surfaces
+from search.analysis.tokens import Token, in_original
+
+VERSION = "7"
+"""Changes whenever the same text would give other tokens; a bundle of another version is not opened."""
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """The two streams of one text, and what misspelt words are compared with (spelling.surfaces)."""
+
+    words: tuple[str, ...]
+    grams: tuple[str, ...]
+    surfaces: tuple[str, ...]
+
+
+class Analyser:
+    """Tokenises texts of one language (an ISO 639-1 code). Threads may share it."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self._function_words = _function_words(lang)
+
+    def analyse(self, text: str) -> Analysed:
+        """Everything of a text that is indexed."""
+        folded = fold_with_offsets(text)
+        spoken: set[tuple[str, str]] = set()
+        words = list(japanese_words(folded.text, spoken) if self.lang == "ja" else self._find(folded))
+        written = (folded.text[token.start : token.end] for token in words)
+        return Analysed(
+            tuple(token.text for token in words),
+            tuple(token.text for token in grams_of(folded.text, tail=True)),
+            tuple(sorted(surfaces(written, spoken))),
+        )
+
+    def analyse_query(self, text: str) -> tuple[list[Token], list[Token]]:
+        """Words and grams of a question, function words left out where anything else is asked for."""
+        folded, grams = _asked(text)
+        words = list(self._find(folded))
+        telling = [token for token in words if token.text not in self._function_words]
+        kept = telling_grams(folded.text, grams, telling) if telling and self.lang == "ja" else grams
+        return in_original(folded, telling or words), in_original(folded, kept)
+
+    def words(self, text: str) -> list[Token]:
+        """Every word of a text, function words among them."""
+        folded = fold_with_offsets(text)
+        return in_original(folded, self._find(folded))
+
+    def _find(self, folded: Folded) -> Iterator[Token]:
+        """The words of a folded text, with their stretches in it."""
+        if self.lang == "ja":
+            return japanese_words(folded.text)
+        return _spaced_words(folded.text, stemmer(self.lang))
+
+
+@lru_cache(maxsize=64)
+def analyser(lang: str) -> Analyser:
+    """The analyser of a language; any code is fine, unknown ones split at what is not a letter."""
+    return Analyser(lang)
+
+
+@lru_cache(maxsize=64)
+def _asked(text: str) -> tuple[Folded, list[Token]]:
+    """A question folded, and its grams: the same in every language, and each language of an index asks for them."""
+    folded = fold_with_offsets(text)
+    return folded, list(grams_of(folded.text, tail=False))
+
+
+def _spaced_words(folded: str, stem: Callable[[str], str]) -> Iterator[Token]:
+    yield from latin_words(folded, stem)
+    for match in HANGUL.finditer(folded):
+        yield Token(match.group(), match.start(), match.end())
+
+
+@lru_cache(maxsize=8)
+def _function_words(lang: str) -> frozenset[str]:
+    if lang == "ja":
+        return japanese_function_words()
+    return english_function_words() if lang == "en" else frozenset()

@@ -1,0 +1,91 @@
+"""Words of scripts that are written with spaces: cut at what is no letter, compounds whole and in parts, stemmed by Snowball."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from threading import local
+
+from search.analysis.scripts import SPACELESS, latin_runs
+from search.analysis.tokens import Token
+
+# Languages whose words Snowball can stem, by their code.
+STEMMERS = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
+    "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
+    "id": "indonesian", "it": "italian", "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil",
+    "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+
+ENGLISH_FUNCTION_WORDS = frozenset(
+    """
+    a about above after again all am an and any are as at be because been before being between both but by can cannot could
+    did do does doing done down during each few for from further get got had has have having he her here hers him his how i
+    id if im in into is it its ive just let like me more most my myself no nor not now of off on once only or other our out
+    over own please same she should so some such tell than thanks that the their them then there these they this those
+    through to too under until up us very want was we were what when where which while who whom why will with would you your
+    yours
+    """.split()  # noqa: SIM905, a list of words reads best as words
+)
+
+_ALPHANUMERIC = re.compile(rf"[^\W\d_{SPACELESS}]+|\d+")
+_ALPHANUMERIC_ASCII = re.compile(r"[A-Za-z]+|\d+")
+_SEPARATORS = re.compile(r"[-'._/&@]")
+_POSSESSIVE = re.compile(r"'s?$|'s(?=\W|$)")
+
+Stem = Callable[[str], str]
+
+
+def latin_words(folded: str, stem: Stem) -> Iterator[Token]:
+    """Words of a folded text; of a compound it, joined, and its parts."""
+    for match in latin_runs(folded):
+        run, start = match.group(), match.start()
+        if run.isalpha():
+            yield Token(stem(run), start, match.end())
+            continue
+        plain = _POSSESSIVE.sub("", run) if "'" in run else run
+        parts = _parts(run)
+        yield Token(stem(_SEPARATORS.sub("", plain)), start, match.end())
+        if "'" not in run and len(parts) > 1:
+            for part, offset in parts:
+                yield Token(stem(part), start + offset, start + offset + len(part))
+
+
+def _parts(run: str) -> list[tuple[str, int]]:
+    """Letters and digits of a compound apart: e-502 -> 502 (single letters tell nothing), iphone15 -> iphone, 15."""
+    found = [(match.group(), match.start()) for match in (_ALPHANUMERIC_ASCII if run.isascii() else _ALPHANUMERIC).finditer(run)]
+    kept = [(part, at) for part, at in found if len(part) > 1 or part.isdigit()]
+    return kept if len(found) > 1 and kept else []
+
+
+@lru_cache(maxsize=4096)
+def may_hold(word: str) -> re.Pattern[str]:
+    """What matches in every folded text of which ``word`` is one of the words, stems aside: its letters, with signs between them or none."""
+    return re.compile(r"(?:'s|[-'._/&@])*".join(map(re.escape, word)))
+
+
+@lru_cache(maxsize=64)
+def stemmer(lang: str) -> Stem:
+    """Snowball's stemmer of the language, or none. PyStemmer's objects may not be shared by threads."""
+    if lang not in STEMMERS:
+        return lambda word: word
+    import Stemmer
+
+    store = local()
+    name = STEMMERS[lang]
+
+    @lru_cache(maxsize=50_000)
+    def stem(word: str) -> str:
+        if not hasattr(store, "stemmer"):
+            store.stemmer = Stemmer.Stemmer(name)
+        return str(store.stemmer.stemWord(word))
+
+    return stem
+
+
+def english_function_words() -> frozenset[str]:
+    """Words that tell nothing of what an English text is about, as written and as stems."""
+    stem = stemmer("en")
+    return ENGLISH_FUNCTION_WORDS | {stem(word) for word in ENGLISH_FUNCTION_WORDS}

@@ -1,0 +1,32 @@
+"""Chooses the embedder that a setting names."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from search.embedding.background import OffEmbedder
+from search.embedding.bundled_model import Progress, ensure_model, quiet
+from search.embedding.onnx_embedder import OnnxEmbedder
+from search.embedding.sentence_transformers import SentenceTransformerEmbedder
+from search.errors import ModelError
+from search.ports import Embedder
+
+log = logging.getLogger("search.embedding.loader")
+# Names of the model that comes with it.
+BUNDLED = ("", "bundled")
+
+
+def load_embedder(model: str, folder: Path, threads: int = 0, progress: Progress = quiet) -> Embedder:
+    """The embedder that KB_EMBEDDING_MODEL names: "" or "bundled" (unpacked into ``folder``), an id, a path, or "off"."""
+    if model == "off":
+        return OffEmbedder()
+    if model not in BUNDLED:
+        return SentenceTransformerEmbedder(model, threads=threads)
+    unpacked = ensure_model(folder, progress)
+
+    try:
+        return OnnxEmbedder(unpacked, threads, progress)
+    except (ModelError, ImportError) as error:
+        log.warning("serving with torch, which is slower and takes more memory: %s", error)
+        return SentenceTransformerEmbedder(str(unpacked), threads=threads)

@@ -1,0 +1,102 @@
+"""The stretch of a passage that shows why it was found. Pure functions over text and spans; no HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+from search.analysis.normalize import fold_kana, fold_to_kana, fold_with_offsets
+from search.analysis.normalized_text import TEXTS_KEPT, comparable
+from search.analysis.scripts import is_wide
+from search.analysis.sentences import sentence_bounds
+from search.model import Span
+
+WIDTH = 160
+# The same width on the page: a Japanese character is about twice as wide as a Latin one.
+WIDTH_WIDE = 90
+# So much of a passage tells of what characters it is.
+SAMPLED = 200
+
+
+def overlap(text: str, pieces: Sequence[str]) -> int:
+    """How many of the pieces (folded, kana as katakana, each once) the text holds."""
+    return len(_held(comparable(text).text, pieces))
+
+
+def without(pieces: Sequence[str], text: str) -> list[str]:
+    """The pieces that the text does not hold."""
+    folded = comparable(text).text
+    return [piece for piece in pieces if piece not in folded]
+
+
+def _held(folded: str, pieces: Sequence[str]) -> list[str]:
+    return [piece for piece in pieces if piece in folded]
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def comparable_sentences(text: str) -> tuple[str, ...]:
+    """The text's sentences, as pieces are looked for in them."""
+    whole = comparable(text)
+    return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
+
+
+def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
+    """The stretch to show: whole sentences from the one with most pieces on, as many as fit ``share`` times the usual width."""
+    sentences = _sentences(text)
+    if not sentences:
+        return 0, 0
+    width = int(share * (WIDTH_WIDE if _is_wide(text) else WIDTH))
+    best = _fullest(text, pieces) if len(sentences) > 1 else 0
+    start, end = sentences[best]
+    for _start, following in sentences[best + 1 :]:
+        if following - start > width:
+            break
+        end = following
+    return (start, end) if end - start <= width else _around(text, (start, end), pieces, width)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _is_wide(text: str) -> bool:
+    return is_wide(text[:SAMPLED])
+
+
+def _fullest(text: str, pieces: Sequence[str]) -> int:
+    """Which sentence holds most pieces; the first of equals."""
+    # Only what stands in the text at all is looked for in each sentence.
+    there = _held(comparable(text).text, pieces)
+    counts = [len(_held(sentence, there)) for sentence in comparable_sentences(text)]
+    return counts.index(max(counts))
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _sentences(text: str) -> tuple[Span, ...]:
+    spans = [(start, end) for start, end in pairwise(sentence_bounds(text)) if text[start:end].strip()]
+    return tuple(_trimmed(text, span) for span in spans)
+
+
+def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Span:
+    """Part of a long sentence: from a little before its first piece, cut between words."""
+    start, end = sentence
+    folded = fold_with_offsets(text[start:end])
+    kana = fold_kana(folded.text)
+    places = [kana.find(piece) for piece in pieces if piece in kana]
+    first = folded.starts[min(places)] if places else 0
+    begin = start + max(0, min(first - width // 4, end - start - width))
+    begin = _word_start(text, begin, start)
+    stop = min(end, begin + width)
+    return _trimmed(text, (begin, _word_start(text, stop, begin) if stop < end else stop))
+
+
+def _word_start(text: str, at: int, lowest: int) -> int:
+    """The nearest start of a word at or before ``at``, where the script has spaces."""
+    place = at
+    while place > lowest and text[place - 1].isascii() and text[place - 1].isalnum() and text[place : place + 1].isalnum():
+        place -= 1
+    return place if at - place < 30 else at
+
+
+def _trimmed(text: str, span: Span) -> Span:
+    start, end = span
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))

@@ -1,0 +1,64 @@
+"""What an engine serves: documents, passages and the indexes over them, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from search.index.autocomplete import SuggestIndex
+from search.index.synonyms import Synonyms
+from search.model import Document, Passage
+from search.ports import Impacts, KeywordIndex, Rows, VectorIndex
+from search.ranking.fusion import Scale
+from search.vectors.centering import Centres
+
+
+@dataclass(frozen=True)
+class LanguageImpacts:
+    """The keyword arm of one language: row i of both indexes is document ``documents[i]``."""
+
+    documents: Rows
+    words: Impacts
+    grams: Impacts
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The vector arms. Row i of ``passages`` is passage i; row j of ``questions``, centred, belongs to ``question_documents[j]``.
+
+    The scales are those of a model other than the bundled one.
+    """
+
+    passages: VectorIndex
+    questions: VectorIndex
+    question_documents: Rows
+    centres: Centres
+    fingerprint: str
+    scale: Scale | None = None
+    question_scale: Scale | None = None
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything an engine serves.
+
+    ``passage_documents[i]`` is the document of passage i; passages of one stand together. ``named`` gives the words of a document's title
+    and of each of its questions.
+    """
+
+    documents: Sequence[Document]
+    passage: Callable[[int], Passage]
+    named: Callable[[int], Sequence[Sequence[str]]]
+    passage_documents: Rows
+    impacts: Mapping[str, LanguageImpacts]
+    keyword: KeywordIndex
+    suggest: SuggestIndex
+    meaning: Meaning | None
+    synonyms: Synonyms = field(default_factory=Synonyms)
+    version: str = ""
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """The documents' ids by row: hundreds are asked for at once, and a document is spread over the memory."""
+        return [document.id for document in self.documents]

@@ -1,0 +1,185 @@
+"""The parts of the engine in memory, with no library behind them: for tests, and to read what each part must do."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.analysis.analyzer import analyser
+from search.analysis.normalize import fold
+from search.analysis.spelling import allowed_distance, sound_key, spelling_key
+from search.analysis.tokens import Token
+from search.index.bm25 import K1, B
+from search.ports import Kind, Rows, Vector
+
+
+class HashEmbedder:
+    """Vectors from hashed character trigrams: texts that share spelling are near. Knows no meaning; needs no model."""
+
+    def __init__(self, dimension: int = 256, salt: str = "") -> None:
+        self.dimension = dimension
+        self.fingerprint = f"hash-{dimension}{salt}"
+        self.state = "ready"
+        self.calibrated = False
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
+        """Unit vectors, shape (len(texts), dimension)."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            padded = f"  {sound_key(text)} "
+            for start in range(len(padded) - 2):
+                digest = hashlib.blake2b(padded[start : start + 3].encode("utf-8", "replace"), digest_size=4).digest()
+                vectors[row, int.from_bytes(digest, "little") % self.dimension] += 1.0
+        norms: Vector = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        scaled: Vector = vectors / norms
+        return scaled
+
+
+class MemoryImpacts:
+    """BM25 as impacts.py has it, counted at query time."""
+
+    def __init__(self, documents: Sequence[Sequence[str]]) -> None:
+        self._counts = [Counter(tokens) for tokens in documents]
+        self._lengths = [len(tokens) for tokens in documents]
+        self._mean = sum(self._lengths) / max(1, len(documents)) or 1.0
+        self._having = Counter(token for counts in self._counts for token in counts)
+
+    def scores(self, tokens: Sequence[Token]) -> Vector:
+        """BM25 of each document, Lucene's variant."""
+        return np.array([self._score(row, tokens) for row in range(len(self._counts))], dtype=np.float32)
+
+    def weight(self, token: Token) -> float:
+        """Lucene's idf."""
+        having = max((self._having[word] for word in self._meant(token)), default=0)
+        return self._idf(having) if having else 0.0
+
+    def unknown_weight(self) -> float:
+        """The idf of a word that no document has."""
+        return self._idf(0)
+
+    def total_weight(self, tokens: Sequence[Token]) -> float:
+        """The sum of the tokens' idf, words that no document has among them."""
+        return sum(self.weight(token) or self.unknown_weight() for token in tokens)
+
+    def _meant(self, token: Token) -> list[str]:
+        if token.prefix:
+            return [word for word in self._having if word.startswith(token.text)]
+        return [token.text] if token.text in self._having else []
+
+    def _idf(self, having: int) -> float:
+        return math.log(1 + (len(self._counts) - having + 0.5) / (having + 0.5))
+
+    def _score(self, row: int, tokens: Sequence[Token]) -> float:
+        norm = K1 * (1 - B + B * self._lengths[row] / self._mean)
+        counts = self._counts[row]
+        words = [word for token in tokens for word in self._meant(token)]
+        return sum(self._idf(self._having[word]) * counts[word] / (counts[word] + norm) for word in words)
+
+
+class MemoryKeywordIndex:
+    """Implements ports.KeywordIndex over a list of (id, lang, text)."""
+
+    def __init__(self, documents: Sequence[tuple[str, str, str]]) -> None:
+        self._documents = [(name, lang, analyser(lang).analyse(text)) for name, lang, text in documents]
+        self._surfaces = {
+            lang: Counter(word for _n, own, text in documents if own == lang for word in analyser(lang).analyse(text).surfaces)
+            for lang in {lang for _name, lang, _text in documents}
+        }
+
+    def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
+        """Ids of the language's documents that hold every phrase and none of the excluded ones."""
+        return {
+            name
+            for name, own, analysed in self._documents
+            if own == lang
+            and all(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in phrases)
+            and not any(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in excluded)
+        }
+
+    def correct(self, lang: str, word: str) -> str | None:
+        """The word read alike, else the nearest with the same first letter, one or two letters away."""
+        folded, words = fold(word), self._surfaces.get(lang, Counter())
+        key = spelling_key(folded)
+        distance = allowed_distance(key)
+        written = {known.partition("|")[2] for known in words if known.partition("|")[0] == key}
+        if not distance or folded in written:
+            return None
+        near = [(edit_distance(key, known.partition("|")[0]), -words[known], known.partition("|")[2]) for known in words if known[0] == key[0]]
+        return min((entry for entry in near if entry[0] <= (0 if written else distance)), default=(0, 0, None))[2]
+
+
+def edit_distance(left: str, right: str) -> int:
+    """Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment)."""
+    rows = [list(range(len(right) + 1))]
+    for i, a in enumerate(left, 1):
+        row = [i]
+        for j, b in enumerate(right, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
+
+
+def _holds(words: Sequence[str], grams: Sequence[str], lang: str, phrase: str) -> bool:
+    wanted = analyser(lang).analyse(phrase)
+    pairs = tuple(gram for gram in wanted.grams if len(gram) > 1)
+    if pairs:
+        return _stands_in(pairs, grams)
+    if wanted.grams:
+        return any(gram.startswith(wanted.grams[0]) for gram in grams)
+    return bool(wanted.words) and _stands_in(wanted.words, words)
+
+
+def _stands_in(part: Sequence[str], whole: Sequence[str]) -> bool:
+    return any(tuple(whole[at : at + len(part)]) == tuple(part) for at in range(len(whole) - len(part) + 1))
+
+
+class MemoryComparison:
+    """Implements ports.Comparison over the scores of all rows."""
+
+    def __init__(self, scores: Vector) -> None:
+        self._scores = scores
+
+    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+        rows = np.arange(len(self._scores)) if allowed is None else np.flatnonzero(allowed)
+        order = rows[np.argsort(-self._scores[rows], kind="stable")][:count]
+        return order.astype(np.int64), self._scores[order]
+
+    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+        """The rows alone, in any order, and all that are as near as the last of them."""
+        rows, scores = self.nearest(count, allowed)
+        worth = self._scores >= scores.min(initial=np.inf)
+        return np.flatnonzero(worth if allowed is None else worth & allowed) if len(rows) else rows
+
+    def of(self, rows: Rows) -> Vector:
+        """The scores of the given rows."""
+        return self._scores[rows]
+
+
+class MemoryVectors:
+    """Implements ports.VectorIndex with one matrix product."""
+
+    way = "exact"
+
+    def __init__(self, vectors: Vector) -> None:
+        self._vectors = vectors
+
+    @property
+    def vectors(self) -> Vector:
+        """All rows."""
+        return self._vectors
+
+    def compare(self, vector: Vector) -> MemoryComparison:
+        """Compare one vector with all rows."""
+        return MemoryComparison(self.vectors @ vector)
+
+    def __len__(self) -> int:
+        return len(self.vectors)

@@ -1,0 +1,341 @@
+"""Cases handed to Zendesk, Freshdesk, a webhook and a mail desk, over real HTTP and SMTP: what each answer means, and nothing lost or doubled."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kb_app import smtp
+from kb_app.db.engine import migrate, open_database
+from kb_app.durations import DAY, HOUR, MINUTE
+from kb_app.support.case_store import CaseStore
+from kb_app.support.config.file import parse_support
+from kb_app.support.delivery.email import DeskMailSink
+from kb_app.support.delivery.freshdesk import FreshdeskSink
+from kb_app.support.delivery.outbox import Outbox, Refused, Sink, TryAgain
+from kb_app.support.delivery.webhook import WebhookSink
+from kb_app.support.delivery.webhook_signature import verify
+from kb_app.support.delivery.zendesk import ZendeskSink
+from kb_app.support.model import Delivery, NewCase
+from tests.fake_desks import DeskHandler, Freshdesk, LocalDesk, Receiver, Zendesk, free_port, mail_server, running
+from tests.support import make_settings
+from tests.unit.kb_app.casework import NOW, House, house
+
+SHORT = (1.0, 0.4)
+DELIVERY = Delivery(
+    "d1", "case-1", "desk", "create", "K3F9-1",
+    {"number": "K3F9K3F9", "subject": "[#K3F9K3F9] 返品したい", "text": "返品したい\n<b>太字</b>", "mail": "hanako@example.com", "name": "山田花子",
+     "kind": "question",
+     "message_id": "<one@example.com>"},
+)  # fmt: skip
+
+
+def zendesk(desk: LocalDesk) -> ZendeskSink:
+    return ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", lambda _case: str(min(desk.tickets)), SHORT)
+
+
+def freshdesk(desk: LocalDesk) -> FreshdeskSink:
+    return FreshdeskSink(desk.url, "freshdesk-key", lambda _case: str(min(desk.tickets)), SHORT)
+
+
+def webhook(desk: LocalDesk) -> WebhookSink:
+    return WebhookSink(desk.url + "/cases", "hush", SHORT)
+
+
+DESKS = [(Zendesk, zendesk), (Freshdesk, freshdesk), (Receiver, webhook)]
+Make = Callable[[LocalDesk], Sink]
+
+
+@pytest.fixture(params=DESKS, ids=["zendesk", "freshdesk", "webhook"])
+def at(request: pytest.FixtureRequest) -> Iterator[tuple[LocalDesk, Sink]]:
+    handler, make = request.param
+    with running(handler) as desk:
+        yield desk, make(desk)
+
+
+def test_a_case_is_taken_and_gets_a_name(at: tuple[LocalDesk, Sink]) -> None:
+    desk, sink = at
+    assert sink.deliver(DELIVERY) in ("33", "1", "crm-1") and len(desk.tickets) == 1
+
+
+def test_zendesk_gets_a_request_as_its_api_wants_it() -> None:
+    with running(Zendesk) as desk:
+        zendesk(desk).deliver(DELIVERY)
+        (ticket,) = desk.tickets.values()
+        assert ticket["subject"] == "[#K3F9K3F9] 返品したい" and ticket["requester"] == {"name": "山田花子", "email": "hanako@example.com"}
+        assert desk.seen[0][2]["Idempotency-Key"] == "K3F9-1" and desk.seen[0][1] == "/api/v2/requests.json"
+
+
+def test_freshdesk_gets_a_ticket_as_its_api_wants_it() -> None:
+    with running(Freshdesk) as desk:
+        freshdesk(desk).deliver(replace(DELIVERY, payload={**DELIVERY.payload, "kind": "complaint"}))
+        ticket = desk.tickets[1]
+        assert (ticket["status"], ticket["priority"], ticket["source"], ticket["tags"]) == (2, 3, 2, ["kb-K3F9K3F9"])
+        assert ticket["description"] == "返品したい<br>&lt;b&gt;太字&lt;/b&gt;" and ticket["email"] == "hanako@example.com"
+        assert freshdesk(desk).deliver(replace(DELIVERY, payload={**DELIVERY.payload, "mail": "", "name": ""})) == "2"
+        assert desk.tickets[2]["unique_external_id"] == "kb-K3F9K3F9"
+
+
+def test_a_webhook_is_signed_as_conventions_say() -> None:
+    from datetime import UTC, datetime
+
+    with running(Receiver) as desk:
+        webhook(desk).deliver(DELIVERY)
+        _method, _path, headers, body = desk.seen[0]
+        verify("hush", headers, body, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("status", [401, 404, 422])
+def test_what_a_desk_refuses_needs_a_person_and_says_why(at: tuple[LocalDesk, Sink], status: int) -> None:
+    desk, sink = at
+    desk.faults = [status]
+    with pytest.raises(Refused, match=str(status)) as refused:
+        sink.deliver(DELIVERY)
+    assert "返品" not in str(refused.value) and not desk.tickets
+
+
+@pytest.mark.parametrize(("value", "wait"), [("7", 7_000), ("0", 0), ("soon", 60_000)])
+def test_a_desk_that_asks_to_wait_is_heeded(at: tuple[LocalDesk, Sink], value: str, wait: int) -> None:
+    desk, sink = at
+    desk.faults, desk.retry_after = [429], value
+    with pytest.raises(TryAgain) as again:
+        sink.deliver(DELIVERY)
+    assert again.value.after_ms == wait and not again.value.doubtful
+
+
+def test_an_error_of_the_desk_is_tried_again(at: tuple[LocalDesk, Sink]) -> None:
+    desk, sink = at
+    desk.faults = [500]
+    with pytest.raises(TryAgain):
+        sink.deliver(DELIVERY)
+    sink.deliver(replace(DELIVERY, doubtful=True))
+    assert len(desk.tickets) == 1
+
+
+@pytest.mark.parametrize("fault", ["slow", "cut"])
+@pytest.mark.parametrize("knows_keys", [True, False])
+def test_no_answer_after_it_was_taken_makes_no_second_case(at: tuple[LocalDesk, Sink], fault: str, knows_keys: bool) -> None:
+    desk, sink = at
+    desk.faults, desk.knows_keys = [fault], knows_keys
+    with pytest.raises(TryAgain) as again:
+        sink.deliver(DELIVERY)
+    assert again.value.doubtful
+    assert sink.deliver(replace(DELIVERY, doubtful=True)) in ("33", "1", "crm-1") and len(desk.tickets) == 1
+
+
+@pytest.mark.parametrize(("handler", "make"), DESKS[:2], ids=["zendesk", "freshdesk"])
+def test_what_the_customer_adds_is_added_once(handler: type[DeskHandler], make: Make) -> None:
+    with running(handler) as desk:
+        sink = make(desk)
+        sink.deliver(DELIVERY)
+        more = replace(DELIVERY, action="comment", key="K3F9-2", payload={"text": "箱がありません", "number": "K3F9K3F9", "subject": "", "mail": ""})
+        desk.faults = ["slow"]
+        with pytest.raises(TryAgain):
+            sink.deliver(more)
+        sink.deliver(replace(more, doubtful=True))
+        (ticket,) = desk.tickets.values()
+        notes = ticket.get("comments") or ticket.get("notes")
+        assert len(notes) == 1 and "箱がありません" in notes[0]
+
+
+def test_states_are_read() -> None:
+    with running(Zendesk) as desk:
+        zendesk(desk).deliver(DELIVERY)
+        assert not zendesk(desk).solved("33")
+        desk.tickets[33]["status"] = "solved"
+        assert zendesk(desk).solved("33")
+    with running(Freshdesk) as desk:
+        freshdesk(desk).deliver(DELIVERY)
+        assert not freshdesk(desk).solved("1")
+        desk.tickets[1]["status"] = 4
+        assert freshdesk(desk).solved("1")
+
+
+def test_a_wrong_key_is_said() -> None:
+    with running(Zendesk) as desk, pytest.raises(Refused, match="KB_DESK_SECRETS"):
+        ZendeskSink(desk.url, "agent@example.com", "wrong", lambda _case: "", SHORT).deliver(DELIVERY)
+
+
+def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "TIMEOUT_S", 0.5)
+    with mail_server() as (mails, url):
+        sink = DeskMailSink(make_settings(tmp_path, tmp_path, smtp_url=url), "branch@example.com")
+        mails.faults = ["451 later", "slow"]
+        for _ in range(2):
+            with pytest.raises(TryAgain):
+                sink.deliver(DELIVERY)
+        assert sink.deliver(DELIVERY) == "<one@example.com>"
+        # Taken twice, since the answer came too late the first time: under one Message-ID, which readers show once.
+        assert {mail["Message-ID"] for mail in mails.taken} == {"<one@example.com>"} and mails.receivers[0] == "branch@example.com"
+        mails.faults = ["550 no such box"]
+        with pytest.raises(Refused):
+            sink.deliver(DELIVERY)
+
+
+def test_nobody_there_is_tried_again(tmp_path: Path) -> None:
+    with running(Zendesk) as desk:
+        gone = desk.url
+    with pytest.raises(TryAgain) as again:
+        ZendeskSink(gone, "a@example.com", "x", lambda _case: "", SHORT).deliver(DELIVERY)
+    assert not again.value.doubtful
+    with pytest.raises(TryAgain):
+        DeskMailSink(make_settings(tmp_path, tmp_path, smtp_url="smtp://127.0.0.1:9"), "a@example.com").deliver(DELIVERY)
+
+
+# --- the outbox over them ------------------------------------------------------------------------------------------------------
+
+ROUTED = "desks: {away: {type: zendesk, url: 'http://127.0.0.1:1', user: agent@example.com}}\nroutes: [{to: away}]"
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> House:
+    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
+    migrate(engine)
+    return house(engine, parse_support("support.yml", ROUTED, ZoneInfo("UTC")))
+
+
+def outbox(away: House, make: Callable[[Callable[[str], str]], Sink]) -> Outbox:
+    def external(case_id: str) -> str:
+        found = CaseStore(away.engine).case(case_id)
+        assert found is not None
+        return found.external_id
+
+    return Outbox(away.engine, lambda _name: make(external), away.handoff.known_elsewhere)
+
+
+@pytest.mark.parametrize("handler", [Zendesk, Freshdesk, Receiver], ids=["zendesk", "freshdesk", "webhook"])
+def test_a_desk_that_is_down_for_a_day_loses_nothing(away: House, handler: type[DeskHandler]) -> None:
+    with running(handler) as desk:
+        port, url = desk.server_address[1], desk.url
+
+    def make(external: Callable[[str], str]) -> Sink:
+        if handler is Zendesk:
+            return ZendeskSink(url, "agent@example.com", "zendesk-secret", external, SHORT)
+        return FreshdeskSink(url, "freshdesk-key", external, SHORT) if handler is Freshdesk else WebhookSink(url, "hush", SHORT)
+
+    box = outbox(away, make)
+    cases = [away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}", mail="a@example.com"), NOW) for number in range(3)]
+    now = NOW
+    while now < NOW + DAY:
+        now += 20 * MINUTE
+        assert not box.run(now).done
+    away.handoff.customer_says(cases[0], "まだですか", now)
+    with running(handler, port) as desk:
+        for _ in range(8):
+            now += 2 * HOUR
+            box.run(now)
+        expected = 4 if handler is Receiver else 3
+        assert len(desk.tickets) == expected and box.counts() == {"done": 4}
+
+
+def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(away: House) -> None:
+    chance = random.Random(3)
+    with running(Zendesk) as desk:
+        desk.knows_keys = False
+        box = outbox(away, lambda external: ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", external, (1.0, 0.25)))
+        for number in range(100):
+            case = away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
+            away.handoff.customer_says(case, f"つけたし{number} 一", NOW + 1)
+            away.handoff.customer_says(case, f"つけたし{number} 二", NOW + 2)
+        desk.faults = [chance.choice([500, 503, 429, "cut", "", "", "", ""]) for _ in range(300)]
+        now = NOW
+        for _ in range(40):
+            now += HOUR
+            box.run(now)
+            if box.counts() == {"done": 300}:
+                break
+        assert box.counts() == {"done": 300}
+        subjects = [ticket["subject"] for ticket in desk.tickets.values()]
+        assert len(subjects) == len(set(subjects)) == 100
+        for ticket in desk.tickets.values():
+            number = ticket["subject"].rpartition("質問")[2]
+            said = [comment.split("\n")[0] for comment in ticket["comments"]]
+            assert said == [f"つけたし{number} 一", f"つけたし{number} 二"]
+
+
+def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(away: House) -> None:
+    with running(Zendesk) as desk:
+        box = outbox(away, lambda external: ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", external, SHORT))
+        case = away.handoff.open(NewCase("form-1", "question", "質問"), NOW)
+        away.handoff.customer_says(case, "つけたし", NOW + 1)
+        desk.faults = [422]
+        assert box.run(NOW + 1).dead == 1 and box.run(NOW + DAY).done == 0
+        (dead, waiting) = box.listed()
+        assert (dead.state, waiting.state) == ("dead", "waiting") and "422" in dead.error
+        assert box.retry(dead.delivery_id, NOW + DAY) and not box.retry(dead.delivery_id, NOW + DAY)
+        assert box.run(NOW + DAY).done == 2 and len(desk.tickets[33]["comments"]) == 1
+
+
+def test_two_processes_send_each_delivery_once(away: House) -> None:
+    import threading
+
+    with running(Zendesk) as desk:
+        desk.knows_keys = False
+        boxes = [outbox(away, lambda external: ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", external, (2.0, 5.0))) for _ in range(4)]
+        for number in range(20):
+            away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
+        threads = [threading.Thread(target=box.run, args=(NOW + 1,)) for box in boxes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(desk.tickets) == 20
+
+
+def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(away: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one process waits for a slow desk, another comes minutes later."""
+    sent: list[str] = []
+
+    class Slow:
+        def deliver(self, delivery: Delivery) -> str:
+            sent.append(delivery.key)
+            if len(sent) == 1:
+                other.run(NOW + 6 * MINUTE)
+                raise TryAgain("late")
+            return "1"
+
+    other = Outbox(away.engine, lambda _name: Slow(), away.handoff.known_elsewhere)
+    away.handoff.open(NewCase("form", "question", "件"), NOW)
+    other.run(NOW)
+    # The lease ended, another process sent it, and the late failure of the first does not undo that.
+    assert other.counts() == {"done": 1} and len(sent) == 2
+
+
+def test_an_answer_cut_off_is_doubtful() -> None:
+    class Cut(Receiver):
+        def answer(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
+            self.send_response(status)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"5\r\nab")
+
+    with running(Cut) as desk, pytest.raises(TryAgain) as again:
+        webhook(desk).deliver(DELIVERY)
+    assert again.value.doubtful
+
+
+def test_a_mail_taken_is_sent_whatever_the_server_says_at_parting(tmp_path: Path) -> None:
+    with mail_server() as (mails, url):
+        mails.parting = "421 bye"
+        smtp.send(make_settings(tmp_path, tmp_path, smtp_url=url), smtp.Mail("a@example.com", "題", "本文"))
+        assert len(mails.taken) == 1
+
+
+def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(away: House, tmp_path: Path) -> None:
+    port = free_port()
+    settings = make_settings(tmp_path, tmp_path, smtp_url=f"smtp://127.0.0.1:{port}")
+    box = Outbox(away.engine, lambda _name: DeskMailSink(settings, "branch@example.com"), away.handoff.known_elsewhere)
+    for number in range(3):
+        away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
+    now = NOW
+    while now < NOW + DAY:
+        now += 20 * MINUTE
+        assert not box.run(now).done
+    with mail_server(port) as (mails, _url):
+        for _ in range(3):
+            now += 3 * HOUR
+            box.run(now)
+        assert box.counts() == {"done": 3} and sorted(text.split("質問")[1][0] for text in mails.texts()) == ["0", "1", "2"]

@@ -1,0 +1,390 @@
+"""One suite over SQLite and PostgreSQL, both for real: the log, the job, gaps, backup."""
+
+import subprocess
+import sys
+import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+
+from kb_app.analytics import model as m
+from kb_app.analytics.episodes.job import JobRunning, _locked, roll_up, run
+from kb_app.analytics.event_store import EventStore
+from kb_app.analytics.gaps.gap_store import GapStore
+from kb_app.analytics.ports import Found
+from kb_app.analytics.question_vectors import QuestionVectors
+from kb_app.analytics.reports.reports import Period, Reports
+from kb_app.db import schema
+from kb_app.db.backup import backup, restore
+from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
+from kb_app.durations import DAY, HOUR, MINUTE
+from kb_app.support.case_store import CaseStore, Filter
+from tests.conftest import ROOT
+from tests.integration.conftest import fresh
+from tests.support import count_rows
+from tests.unit.kb_app.trails import asked, did, read
+
+NOW = 40 * DAY
+
+
+@pytest.fixture
+def store(engine: Engine) -> EventStore:
+    return EventStore(engine)
+
+
+class Angles:
+    """A model for tests: each question points somewhere in a plane, by its first letter."""
+
+    fingerprint = "angles"
+    asked = 0
+
+    def __call__(self, texts: Any, langs: Any) -> np.ndarray:
+        Angles.asked += len(texts)
+        turned = [np.radians(50 * (ord(one[0]) % 7) + len(one)) for one in texts]
+        return np.array([[np.cos(angle), np.sin(angle)] for angle in turned], dtype=np.float32)
+
+
+def work_out(store: EventStore, now: int = NOW, everything: bool = False) -> dict[str, str]:
+    """Run the job; the outcome of the episode of each search."""
+    run(store, QuestionVectors(store.engine, Angles()), now, UTC, everything)
+    with store.engine.connect() as connection:
+        rows = connection.execute(text("select q.query_id, e.outcome from episode_queries q join episodes e on e.episode_id = q.episode_id"))
+        return {str(query): str(outcome) for query, outcome in rows}
+
+
+def rows(engine: Engine, table: Any) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return sorted(tuple(row) for row in connection.execute(table.select()))
+
+
+def test_what_is_stored_is_read_back_as_it_was(store: EventStore) -> None:
+    query = asked("q", "返品\n😀", filters={"section": "a"}, probability=0.5)
+    action = did(m.VOTE_NO, reason="古い", seconds=1.5)
+    store.append([query], [action])
+    assert store.queries(0, DAY) == [query] and store.actions(0, DAY) == [action]
+
+
+def test_what_comes_twice_is_stored_once(store: EventStore) -> None:
+    for _ in range(3):
+        store.append([asked("q"), asked("q")], [did(m.CLICK, event_id="one"), did(m.CLICK, event_id="one")])
+    assert count_rows(store.engine, schema.queries) == count_rows(store.engine, schema.actions) == 1
+
+
+def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> None:
+    def write(number: int) -> None:
+        for turn in range(10):
+            store.append([asked(f"{number}-{turn}")], [did(m.VOTE_YES, event_id=f"{number}-{turn}"), did(m.VOTE_YES, event_id=f"all-{turn}")])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count_rows(store.engine, schema.queries) == 500 and count_rows(store.engine, schema.actions) == 510
+
+
+WRITER = """
+import sys
+from kb_app.analytics.store import EventStore
+from kb_app.db.engine import open_database
+from tests.support import count_rows
+from tests.unit.kb_app.trails import asked, did
+store = EventStore(open_database(sys.argv[1]))
+for number in range(100_000):
+    store.append([asked(f"q{number}")], [did("vote_yes", f"q{number}", event_id=f"v{number}")])
+    print(number, flush=True)
+"""
+
+
+def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(store: EventStore) -> None:
+    address = store.engine.url.render_as_string(hide_password=False)
+    process = subprocess.Popen([sys.executable, "-c", WRITER, address], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    said = [int(process.stdout.readline()) for _ in range(20)]
+    process.kill()
+    said += [int(line) for line in process.stdout.read().split()]
+    process.wait()
+    process.stdout.close()
+    queries, actions = {one.query_id for one in store.queries(0, DAY)}, {one.event_id for one in store.actions(0, DAY)}
+    assert {f"q{number}" for number in said} <= queries and {f"v{number}" for number in said} <= actions
+    # Search and vote were written together: neither is there without the other.
+    assert {name[1:] for name in queries} == {name[1:] for name in actions} and len(queries) <= len(said) + 1
+    store.append([asked("after")], [])
+    assert store.query("after")
+
+
+def test_losses_add_up_by_day(store: EventStore) -> None:
+    for _ in range(2):
+        store.lost({"queue full": 3, "bots": 1}, DAY)
+    assert store.losses("1970-01-02", "1970-01-02") == {"queue full": 6, "bots": 2} and store.losses("1970-01-03", "1970-01-09") == {}
+
+
+STORY = (
+    [
+        asked("yes", "返品", client="a"),
+        asked("left", "返品", client="b"),
+        asked("none", "宇宙", client="c", verdict="none", first=""),
+        asked("wrote", "送料", client="d"),
+        asked("back1", "返品", client="e"),
+        asked("back2", "返品", client="e", at=3 * DAY),
+        asked("bot", client="z", bot=True),
+    ],
+    [
+        did(m.VOTE_YES, "yes", client="a"),
+        read("yes"),
+        did(m.TICKET_CREATED, "wrote", client=None, at=2 * HOUR),
+        did(m.VOTE_YES, "back1", client="e"),
+    ],
+)
+
+
+def test_the_job_finds_how_each_problem_ended(store: EventStore) -> None:
+    store.append(*STORY)
+    assert work_out(store) == {
+        "yes": "confirmed", "left": "unknown", "none": "unanswered", "wrote": "escalated", "back1": "unknown", "back2": "unknown",
+    }  # fmt: skip
+
+
+def test_running_again_changes_nothing_and_bit_by_bit_is_the_same_as_at_once(store: EventStore) -> None:
+    queries, actions = STORY
+    for event in sorted([*queries, *actions], key=lambda event: event.at):
+        store.append(*([event], []) if isinstance(event, m.QueryEvent) else ([], [event]))
+        work_out(store, now=event.at + 1)
+    work_out(store, now=30 * DAY)
+    by_bits = rows(store.engine, schema.episodes), rows(store.engine, schema.daily)
+    work_out(store, now=30 * DAY, everything=True)
+    assert (rows(store.engine, schema.episodes), rows(store.engine, schema.daily)) == by_bits
+
+
+def test_a_ticket_days_later_takes_a_success_back_and_the_figures_move(store: EventStore) -> None:
+    store.append([asked("q")], [did(m.VOTE_YES)])
+    assert work_out(store, now=DAY) == {"q": "confirmed"}
+    store.append([], [did(m.TICKET_CREATED, "q", at=3 * DAY, client=None)])
+    assert work_out(store, now=4 * DAY) == {"q": "escalated"}
+    figures = {figure.name: figure for figure in Reports(store.engine).figures(month())}
+    assert (figures["confirmed_rate"].part, figures["escalation_rate"].part, figures["confirmed_rate"].whole) == (0, 1, 1)
+
+
+def month(**narrowed: str) -> Period:
+    from datetime import date
+
+    return Period(date(1970, 1, 1), date(1970, 2, 20), UTC, **narrowed)
+
+
+def test_a_ticket_of_nobody_is_joined_by_its_words_once_and_for_all(store: EventStore) -> None:
+    store.append([asked("q", "返品")], [did(m.VOTE_YES)])
+    store.append([], [did(m.TICKET_CREATED, None, at=2 * DAY, client=None, event_id="phone", text="返品の件")])
+    assert work_out(store) == {"q": "escalated"} and work_out(store, now=NOW + 1) == {"q": "escalated"}
+    assert rows(store.engine, schema.ticket_links) == [("phone", "q")]
+
+
+def test_each_question_is_embedded_once(store: EventStore) -> None:
+    store.append([asked(f"q{n}", "返品", client=f"c{n}") for n in range(5)], [])
+    Angles.asked = 0
+    work_out(store)
+    work_out(store, everything=True)
+    assert Angles.asked == 1
+
+
+def test_one_run_at_a_time(store: EventStore) -> None:
+    with _locked(store, NOW), pytest.raises(JobRunning, match="another process"):
+        work_out(store)
+    assert work_out(store) == {}
+
+
+def test_figures_are_narrowed_and_compared(store: EventStore) -> None:
+    store.append([asked("a", language="ja"), replace(asked("b", client="hana"), language="en", channel="api")], [])
+    work_out(store)
+    reports = Reports(store.engine)
+    assert reports.counts(month())["episodes"] == 2 and reports.counts(month(language="en"))["episodes"] == 1
+    assert reports.counts(month(language="en", channel="site")) == {} and reports.counts(month().before) == {}
+    assert reports.values("language") == ["en", "ja"]
+
+
+def test_every_figure_has_its_rows(store: EventStore) -> None:
+    store.append(*STORY)
+    work_out(store)
+    reports = Reports(store.engine)
+    counts = {figure.name: int(figure.part) for figure in reports.figures(month())}
+    assert len(reports.episodes(month(), ["confirmed"])) == counts["confirmed_rate"] == 1
+    assert len(reports.episodes(month(), ["unanswered"])) == counts["unanswered_rate"] == 1
+    assert len(reports.searches(month(), verdict="none")) == counts["no_answer_rate"] == 1
+    assert [line.text for line in reports.top_questions(month(), 1)] == ["返品"]
+
+
+def test_a_trail_is_erased_whole(store: EventStore) -> None:
+    store.append(*STORY)
+    work_out(store)
+    # Client d's ticket came from elsewhere; it goes with the search it names.
+    assert store.erase("d") == 2
+    assert not [one for one in rows(store.engine, schema.episodes) if "d" in one] and store.query("wrote") is None
+    assert "wrote" not in work_out(store, now=NOW + 1)
+
+
+def test_what_is_too_old_is_removed(store: EventStore) -> None:
+    store.append([asked("old"), asked("new", at=10 * DAY)], [did(m.CLICK, at=MINUTE)])
+    assert store.purge(5 * DAY) == 2 and [query.query_id for query in store.queries(0, 2**60)] == ["new"]
+
+
+class Desk:
+    """An index for tests: finds one article for questions that hold a word."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def nearest(self, asked_text: str, lang: str) -> Found | None:
+        return self.place_of("new", asked_text, lang)
+
+    def place_of(self, article_id: str, asked_text: str, lang: str) -> Found | None:
+        return Found("new", "題", "payment", "strict", 0.9, 1) if self.word in asked_text else None
+
+    def title(self, article_id: str) -> str:
+        return article_id
+
+
+def test_a_gap_closes_when_its_questions_find_the_article_and_opens_when_they_come_back(store: EventStore) -> None:
+    store.append([asked(f"q{n}", words, client=f"c{n}", verdict="none", first="") for n, words in enumerate(("学割", "学割は", "学割ある", "宇宙"))], [])
+    gaps = GapStore(store, QuestionVectors(store.engine, Angles()))
+    work_out(store)
+    assert gaps.refresh(NOW) == 2
+    gap = gaps.gaps(NOW)[0]
+    assert (gap.people, gap.state, gap.label) == (3, "open", "学割")
+    assert gaps.change(gap.gap_id, NOW, state="drafted", article_id="new", owner="lead@example.com") and not gaps.change(gap.gap_id, NOW, state="x")
+    assert gaps.replay(NOW + 1, Desk("学割は")) == []
+    assert gaps.replay(NOW + 2, Desk("学割")) == [(gap.gap_id, "answered")]
+    gaps.refresh(NOW + 3)
+    assert gaps.gap(gap.gap_id, NOW).state == "answered"  # type: ignore[union-attr]
+    store.append([asked("again", "学割は", at=NOW + HOUR, client="c9", verdict="none", first="")], [])
+    gaps.refresh(NOW + 2 * HOUR)
+    found = gaps.gap(gap.gap_id, NOW + 2 * HOUR)
+    assert found is not None and (found.state, found.owner, found.replay) == ("open", "lead@example.com", "came back")
+
+
+def test_confirmed_questions_are_offered_and_decided(store: EventStore) -> None:
+    store.append([asked("q", "返したい")], [read(), did(m.VOTE_YES, at=2 * MINUTE)])
+    work_out(store)
+    gaps = GapStore(store, QuestionVectors(store.engine, None))
+    assert gaps.offer_learned(NOW) == 1 and gaps.offer_learned(NOW) == 0
+    (offered,) = gaps.learned()
+    assert (offered["text"], offered["article_id"]) == ("返したい", "return")
+    gaps.decide_learned([(offered["text_key"], "return")], "approved", "lead", NOW)
+    assert gaps.learned() == [] and len(gaps.learned("approved")) == 1
+
+
+def test_a_backup_of_one_database_fills_another(request: pytest.FixtureRequest, store: EventStore, tmp_path: Path) -> None:
+    store.append(*STORY)
+    work_out(store)
+    counts = backup(store.engine, tmp_path / "kb.zip")
+    assert counts["queries"] == 7
+    other = "sqlite" if store.engine.dialect.name == "postgresql" else "postgresql"
+    with contextmanager(fresh)(request, other, tmp_path / "other.sqlite") as target:
+        assert restore(target, tmp_path / "kb.zip") == counts
+        for table in (schema.queries, schema.actions, schema.episodes, schema.daily):
+            assert rows(target, table) == rows(store.engine, table)
+        with pytest.raises(DatabaseError, match="not empty"):
+            restore(target, tmp_path / "kb.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"not a zip"])
+def test_a_file_that_is_no_backup_changes_nothing(store: EventStore, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "kb.zip").write_bytes(content)
+    with pytest.raises(DatabaseError, match="no backup made by kb backup"):
+        restore(store.engine, tmp_path / "kb.zip")
+    assert count_rows(store.engine, schema.queries) == 0
+
+
+def test_migrating_again_changes_nothing_and_a_newer_schema_is_refused(engine: Engine) -> None:
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(DatabaseError, match="newer version"):
+        migrate(engine)
+
+
+OLD_CASE = """
+insert into cases (case_id, number, form_id, at, kind, message, name, mail, language, query_id, client_id, state)
+values ('c1', 'K3F9K3F9', 'f1', 1000, 'complaint', '返金されない', '花子', 'hanako@example.com', 'ja', '', null, 'open')
+"""
+
+
+def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_it(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        connection.execute(text(OLD_CASE))
+    migrate(engine)
+    cases = CaseStore(engine)
+    case = cases.by_number("K3F9K3F9")
+    assert case is not None and (case.message, case.step, case.desk, case.counted_at, case.recorded) == ("返金されない", "desk", "inbox", 1000, True)
+    assert cases.inbox(Filter(words="返金"), 2000).total == 1
+
+
+def test_a_backup_of_the_version_before_is_restored(store: EventStore, tmp_path: Path) -> None:
+    import json
+    import zipfile
+
+    old = {"case_id": "c1", "number": "K3F9K3F9", "form_id": "f1", "at": 1000, "kind": "question", "message": "返品", "name": "", "mail": "", "language": "ja",
+           "query_id": "", "client_id": None, "state": "open"}  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
+        archive.writestr("cases.jsonl", json.dumps(old) + "\n")
+        archive.writestr("manifest.json", json.dumps({"schema": "0001", "rows": {"cases": 1}}))
+    restore(store.engine, tmp_path / "old.zip")
+    found = CaseStore(store.engine).by_number("K3F9K3F9")
+    assert found is not None and found.step == "desk" and CaseStore(store.engine).inbox(Filter(), 2000).total == 1
+
+
+def test_a_busy_day_is_counted_without_filling_the_memory(store: EventStore) -> None:
+    for hundred in range(80):
+        store.append([asked(f"{hundred}-{one}", "返品", at=DAY, client=None, bot=True) for one in range(100)], [])
+    tracemalloc.start()
+    roll_up(store, "1970-01-02", UTC)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    with store.engine.connect() as connection:
+        counted = connection.execute(text("select value from daily where day = '1970-01-02' and measure = 'bots'")).scalar()
+    # All 8,000 at once took 11 MB.
+    assert counted == 8_000 and peak < 5_000_000
+
+
+def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+
+
+def test_of_several_that_start_at_once_one_makes_the_tables_and_the_others_wait(engine: Engine) -> None:
+    schema.metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("drop table alembic_version"))
+    nodes = [open_database(engine.url.render_as_string(hide_password=False)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(migrate, nodes)) == [None] * 4
+    for node in nodes:
+        node.dispose()
+    assert EventStore(engine).queries(0, DAY) == []
+
+
+def test_the_newest_migration_is_the_one_we_name() -> None:
+    assert sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))[-1] == HEAD
+
+
+@pytest.mark.parametrize("url", ["sqlite:////proc/none/kb.sqlite", "postgresql://nobody:secret@127.0.0.1:1/none"])
+def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str) -> None:
+    with pytest.raises((DatabaseError, OSError)) as caught:
+        migrate(open_database(url))
+    assert "secret" not in str(caught.value)
