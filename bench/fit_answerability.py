@@ -27,7 +27,7 @@ from search.embedding.background import WarmingEmbedder
 from search.embedding.loader import load_embedder
 from search.engine import Engine
 from search.index.bundle import Builds
-from search.index.writer import open_corpus
+from search.index.reader import open_corpus
 from search.model import Query
 from search.ports import Embedder
 from search.ranking import answerability, calibration

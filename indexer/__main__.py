@@ -67,7 +67,8 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _new(flags: argparse.Namespace) -> int:
-    from indexer.checking.autofix import new_id, replace_file
+    from indexer.atomic_write import replace_file
+    from indexer.ids import new_id
     from indexer.reading.front_matter import slugify
     from search.analysis.language import detect
 
@@ -144,7 +145,7 @@ def _build(flags: argparse.Namespace) -> int:
 def _watch(flags: argparse.Namespace) -> int:
     from indexer.build import Paths, build
     from indexer.progress import Bar
-    from indexer.reading.front_matter import require_folder
+    from indexer.reading.files import require_folder
     from indexer.watch import watch
     from search.embedding.loader import load_embedder
 

@@ -22,11 +22,12 @@ from indexer.bundling.passages import to_passages
 from indexer.bundling.tokens import analyse, key_of
 from indexer.bundling.vectors import Embedded, embed
 from indexer.checking.cross_checks import Collection, check, without_duplicates
-from indexer.editing import read_learned
 from indexer.errors import BuildFailed
 from indexer.model import Article, BuildReport, Problem, SectionInfo, to_document
 from indexer.progress import Progress, quiet
-from indexer.reading.front_matter import SourceFile, read, require_folder, walk
+from indexer.reading.files import SourceFile, require_folder, walk
+from indexer.reading.front_matter import read
+from indexer.reading.learned_file import read_learned
 from indexer.reading.markdown import VERSION as RENDER_VERSION
 from indexer.reading.markdown import render
 from indexer.reading.sections_file import read_sections
@@ -34,8 +35,10 @@ from indexer.reading.synonyms_file import read_synonyms
 from search.analysis.analyzer import VERSION as ANALYSER_VERSION
 from search.errors import BundleError, EmbedderUnavailable
 from search.index.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal
+from search.index.contents import Contents
+from search.index.reader import known_keys
 from search.index.synonyms import Rule
-from search.index.writer import Contents, known_keys, write_impacts, write_texts, write_vectors
+from search.index.writer import write_impacts, write_texts, write_vectors
 from search.model import Document, Passage
 from search.ports import Embedder
 

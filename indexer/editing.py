@@ -17,12 +17,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from indexer.checking.autofix import new_id, replace_file
+from indexer.atomic_write import replace_file
 from indexer.errors import IndexerError
+from indexer.ids import new_id
 from indexer.reading.front_matter import parse, slugify
+from indexer.reading.learned_file import LEARNED, _yaml
 
 log = logging.getLogger("indexer.editing")
-LEARNED, SYNONYMS = "learned.yml", "synonyms.yml"
+SYNONYMS = "synonyms.yml"
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
 _NAME = re.compile(r"^[\w-]+(/[\w.-]+)*$")
 
@@ -202,28 +204,8 @@ class Editor:
         return done.returncode == 0
 
 
-def read_learned(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Article id -> questions that people confirmed it answers, from learned.yml; {} where it is missing or broken."""
-    path = folder / LEARNED
-    try:
-        values = _yaml().load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except Exception as error:  # a broken file takes its own lines away and nothing else
-        log.warning("%s cannot be read: %s", LEARNED, str(error).splitlines()[0])
-        return {}
-    if not isinstance(values, Mapping):
-        return {}
-    return {str(name): tuple(str(text) for text in texts) for name, texts in values.items() if isinstance(texts, list)}
 
 
-def _yaml() -> Any:
-    from ruamel.yaml import YAML
-
-    yaml: Any = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 10_000
-    yaml.allow_unicode = True
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
 
 
 def _dump(front: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from indexer.progress import Progress, quiet
 from indexer.reading.synonyms_file import read_synonyms
 from search.engine import Engine
 from search.index.bundle import Builds
-from search.index.writer import open_corpus
+from search.index.reader import open_corpus
 from search.model import Filters, Query
 from search.ports import Embedder
 

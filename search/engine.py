@@ -18,18 +18,19 @@ from search.analysis.scripts import has_letters
 from search.errors import EmbedderUnavailable, ModelError
 from search.highlighting import hits
 from search.highlighting.highlighter import spans
-from search.highlighting.hits import Shown
 from search.index.corpus import Corpus
 from search.model import Answer, Document, Filters, Hit, Query, Results
 from search.ports import Comparison, Embedder, Rows, Vector
 from search.query import expansion, parser
 from search.query.expansion import Ready
-from search.query.terms import Tokens, named_in, telling_words
+from search.query.terms import Shown, Tokens
 from search.ranking import answerability, fusion
 from search.ranking.answerability import Calibration, Signs
 from search.ranking.doc_values import Columns, Mask
+from search.ranking.features import named_in, telling_words
 from search.ranking.ranker import Question, Ranker, Ranking
 from search.vectors.centering import ANY, centre_one
+from search.vectors.cosine_scale import QUESTION_SCALE
 
 log = logging.getLogger("search.engine")
 # A single letter may find articles, but is no question that could be known to be answered.
@@ -178,7 +179,7 @@ class Engine:
         allowed = self.visible(now, audiences, Filters()) & self._columns.in_language(lang)
         rows, cosines = meaning.questions.compare(centred).nearest(4 * limit, allowed[meaning.question_documents])
         if meaning.question_scale:
-            cosines = meaning.question_scale.read_as(fusion.QUESTION_SCALE, cosines)
+            cosines = meaning.question_scale.read_as(QUESTION_SCALE, cosines)
         near = dict.fromkeys(int(meaning.question_documents[row]) for row, cosine in zip(rows, cosines, strict=True) if cosine >= SUGGESTED_NEAR)
         return [(self.corpus.documents[row].title, self.corpus.documents[row]) for row in list(near)[:limit]]
 

@@ -25,12 +25,12 @@ from search.engine import Engine
 from search.index.autocomplete import Entry, build_suggest
 from search.index.bundle import Builds
 from search.index.corpus import Corpus, LanguageImpacts, Meaning
+from search.index.reader import open_corpus
 from search.index.synonyms import Rule, Synonyms
-from search.index.writer import open_corpus
 from search.ports import Embedder
-from search.ranking.fusion import Scale
 from search.testing import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, MemoryVectors
 from search.vectors.centering import centre, centres_of
+from search.vectors.cosine_scale import Scale
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 PUBLIC = frozenset({"public"})

@@ -19,11 +19,11 @@ import numpy as np
 import orjson
 
 from indexer.model import ARTICLE_CODEC, ARTICLE_FIELDS, Article, Problem
-from indexer.reading.front_matter import SourceFile
+from indexer.reading.files import SourceFile
 from indexer.reading.markdown import VERSION as RENDER_VERSION
 from search.analysis.analyzer import VERSION as ANALYSER_VERSION
 from search.errors import ModelError
-from search.index.writer import DocumentTokens
+from search.index.contents import DocumentTokens
 from search.ports import Embedder, Kind, Vector, in_bulk
 
 log = logging.getLogger("indexer.bundling.build_cache")

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from indexer.checking.cross_checks import image_file
 from indexer.model import Article, once_an_article
-from indexer.reading.markdown import resolve
+from indexer.reading.files import resolve
+from indexer.reading.images import image_file
 
 _HREF = re.compile(r'(<a\s[^>]*?)href="([^"]*)"')
 _SRC = re.compile(r'(<img\s[^>]*?)src="([^"]*)"')

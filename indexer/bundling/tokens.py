@@ -9,7 +9,7 @@ from indexer.bundling.passages import keyword_text, question_texts
 from indexer.model import Article, once_an_article
 from indexer.progress import Progress, quiet
 from search.analysis.analyzer import analyser
-from search.index.writer import DocumentTokens
+from search.index.contents import DocumentTokens
 
 # An article's title and questions that a query is held against, word by word.
 NAMED_TEXTS = 100

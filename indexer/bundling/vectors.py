@@ -16,10 +16,11 @@ from indexer.progress import Progress, quiet
 from search.embedding.background import OffEmbedder
 from search.errors import EmbedderUnavailable, ModelError
 from search.index.bundle import Bundle, ModelStamp
-from search.index.writer import Vectors, known_vectors
+from search.index.contents import Vectors
+from search.index.reader import known_vectors
 from search.ports import Embedder, Kind, Vector
-from search.ranking.fusion import Scale
 from search.vectors.centering import centre, centres_of
+from search.vectors.cosine_scale import Scale
 
 log = logging.getLogger("indexer.bundling.vectors")
 # Centres are worked out anew when more than this share of the questions came or went: one in a hundred moves a centre by less than

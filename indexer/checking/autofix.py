@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from indexer.atomic_write import replace_file
 from indexer.checking.cross_checks import moved_to
+from indexer.ids import new_id
 from indexer.model import Article, Problem
+from indexer.reading.files import resolve
 from indexer.reading.front_matter import parse
-from indexer.reading.markdown import resolve
 
 _LINK = re.compile(r"(\]\(<?)([^)\s>#]+)")
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-def new_id() -> str:
-    """A random id: ten characters without look-alikes."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(10))
 
 
 def fix(folder: Path, articles: Sequence[Article], problems: Sequence[Problem]) -> list[str]:
@@ -68,10 +64,3 @@ def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -
     return mended
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all, with the rights it had."""
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_bytes(text.encode("utf-8"))
-    if path.exists():
-        shutil.copymode(path, staged)
-    os.replace(staged, path)

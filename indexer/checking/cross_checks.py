@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from indexer.model import Article, Link, Problem, SectionInfo
+from indexer.reading.images import IMAGE_TYPES, image_file
 from search.analysis.normalize import fold
 
-IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",
-               ".avif": "image/avif", ".svg": "image/svg+xml"}  # fmt: skip
 _SIGNS = re.compile(r"[\W_]+")
 
 
@@ -71,14 +70,6 @@ def _broken_links(collection: Collection) -> Iterator[Problem]:
                 yield problem
 
 
-def image_file(folder: Path, target: str) -> Path | None:
-    """The file of an image, if there is one of a type that browsers show inside the folder."""
-    path = folder / target
-    try:
-        inside = not target.startswith("..") and path.resolve().is_relative_to(folder.resolve())
-        return path if inside and path.suffix.lower() in IMAGE_TYPES and path.is_file() else None
-    except (OSError, ValueError, RuntimeError):  # a name that no file can have
-        return None
 
 
 def _image(article: Article, link: Link, folder: Path) -> Problem | None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from indexer.atomic_write import replace_file
 from indexer.build import Paths, build
-from indexer.checking.autofix import replace_file
 from indexer.model import BuildReport
 from indexer.progress import Progress, quiet
 from indexer.query_tests import Trial, try_article

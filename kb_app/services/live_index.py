@@ -14,7 +14,7 @@ from search.engine import Engine
 from search.errors import BundleError, CalibrationError
 from search.index.bundle import Builds, Bundle
 from search.index.corpus import Corpus
-from search.index.writer import open_corpus
+from search.index.reader import open_corpus
 from search.model import Query, Results
 from search.ports import Embedder
 from search.ranking.answerability import Calibration, read

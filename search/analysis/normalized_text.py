@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from search.analysis.normalize import fold_ascii, fold_to_kana, keeps_places
+from search.analysis.sentences import sentence_bounds
+from search.model import Span
 
 # Texts that are remembered as they are looked in, the last that were found: all of ten thousand passages, and the titles.
 TEXTS_KEPT = 32_768
@@ -23,3 +26,22 @@ def comparable(text: str) -> Comparable:
     """The text to look in. Remembered: the same articles are found again and again."""
     plain = fold_ascii(text)
     return Comparable(fold_to_kana(text), keeps_places(text)) if plain is None else Comparable(plain, True)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def comparable_sentences(text: str) -> tuple[str, ...]:
+    """The text's sentences, as pieces are looked for in them."""
+    whole = comparable(text)
+    return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _sentences(text: str) -> tuple[Span, ...]:
+    spans = [(start, end) for start, end in pairwise(sentence_bounds(text)) if text[start:end].strip()]
+    return tuple(_trimmed(text, span) for span in spans)
+
+
+def _trimmed(text: str, span: Span) -> Span:
+    start, end = span
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from search.analysis.normalize import fold, fold_kana
 from search.highlighting import snippets
 from search.highlighting.highlighter import spans
 from search.model import Passage, Span
 from search.ports import Vector
-from search.query.terms import Tokens
+from search.query.terms import Shown
 from search.ranking import fusion
 
 # Writers put the answer first: among equal passages of an article the first one is shown.
@@ -19,22 +17,8 @@ FIRST_PASSAGE = 0.02
 ANSWER_SHARE = 1.6
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What of a question is looked for in the articles that are shown: ``pieces`` as they stand, words and grams to mark."""
-
-    pieces: Sequence[str]
-    words: set[str]
-    grams: set[str]
 
 
-def shown_for(plain: str, tokens: Tokens) -> Shown:
-    """The pieces of a question, and what to mark: of the grams those inside a word, or all where the words are guesses of kana."""
-    words, grams = tokens
-    inside = [gram for gram in grams if any(word.start <= gram.start and gram.end <= word.end for word in words)]
-    written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
-    pieces = [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
-    return Shown(pieces, {token.text for token in words}, {gram.text for gram in inside or grams})
 
 
 def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Shown) -> int:

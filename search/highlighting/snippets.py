@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 
-from search.analysis.normalize import fold_kana, fold_to_kana, fold_with_offsets
-from search.analysis.normalized_text import TEXTS_KEPT, comparable
+from search.analysis.normalize import fold_kana, fold_with_offsets
+from search.analysis.normalized_text import TEXTS_KEPT, _sentences, _trimmed, comparable, comparable_sentences
 from search.analysis.scripts import is_wide
-from search.analysis.sentences import sentence_bounds
 from search.model import Span
 
 WIDTH = 160
@@ -34,11 +32,6 @@ def _held(folded: str, pieces: Sequence[str]) -> list[str]:
     return [piece for piece in pieces if piece in folded]
 
 
-@lru_cache(maxsize=TEXTS_KEPT)
-def comparable_sentences(text: str) -> tuple[str, ...]:
-    """The text's sentences, as pieces are looked for in them."""
-    whole = comparable(text)
-    return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
 
 
 def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
@@ -69,10 +62,6 @@ def _fullest(text: str, pieces: Sequence[str]) -> int:
     return counts.index(max(counts))
 
 
-@lru_cache(maxsize=TEXTS_KEPT)
-def _sentences(text: str) -> tuple[Span, ...]:
-    spans = [(start, end) for start, end in pairwise(sentence_bounds(text)) if text[start:end].strip()]
-    return tuple(_trimmed(text, span) for span in spans)
 
 
 def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Span:
@@ -96,7 +85,3 @@ def _word_start(text: str, at: int, lowest: int) -> int:
     return place if at - place < 30 else at
 
 
-def _trimmed(text: str, span: Span) -> Span:
-    start, end = span
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from search.analysis import analyzer
 from search.checksums import sha256_of
 from search.errors import BuildInProgress, BundleError
-from search.ranking.fusion import Scale
+from search.vectors.cosine_scale import Scale
 
 log = logging.getLogger("search.index.bundle")
 

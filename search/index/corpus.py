@@ -10,8 +10,8 @@ from search.index.autocomplete import SuggestIndex
 from search.index.synonyms import Synonyms
 from search.model import Document, Passage
 from search.ports import Impacts, KeywordIndex, Rows, VectorIndex
-from search.ranking.fusion import Scale
 from search.vectors.centering import Centres
+from search.vectors.cosine_scale import Scale
 
 
 @dataclass(frozen=True)

@@ -5,84 +5,43 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from search.errors import BundleError
 from search.index.autocomplete import Entry, SuggestIndex, build_suggest, edited_suggest
 from search.index.bm25 import TermImpacts
-from search.index.bundle import Bundle, ModelStamp
-from search.index.corpus import Corpus, LanguageImpacts, Meaning
-from search.index.phrase_index import KeywordEntry, WhooshIndex, write_index
+from search.index.bundle import Bundle
+from search.index.contents import Contents, DocumentTokens, Vectors
+from search.index.phrase_index import KeywordEntry, write_index
 from search.index.postings import Postings
-from search.index.record_codec import RecordCodec
+from search.index.reader import (
+    _CENTRES,
+    _DOCUMENT,
+    _DOCUMENT_KEYS,
+    _DOCUMENTS,
+    _IMPACTS,
+    _MOVED,
+    _NAMED,
+    _PASSAGE,
+    _PASSAGE_KEYS,
+    _PASSAGE_VECTORS,
+    _PASSAGES,
+    _QUESTION_KEYS,
+    _QUESTION_VECTORS,
+    _SUGGEST,
+    _SUGGEST_KEYS,
+    _SUGGEST_TEXTS,
+    _SYNONYMS,
+    _open_suggest,
+    known_keys,
+)
 from search.index.record_files import RecordFile, StringFile
-from search.index.synonyms import Rule, Synonyms
 from search.model import Document, Passage
-from search.ports import Rows, Vector
-from search.vectors.centering import Centres
-from search.vectors.vector_index import FileVectors, save_vectors, vector_files
-
-_DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = "documents.jsonl", "passages.jsonl", "named.jsonl", "impacts"
-_PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
-_PASSAGE_KEYS, _QUESTION_KEYS, _MOVED = "passage-keys.txt", "question-keys.txt", "centres-moved.txt"
-# Passages that were shown last stay in memory.
-PASSAGES_KEPT = 16_384
-_DOCUMENT_KEYS, _SYNONYMS, _CENTRES = "token-keys.json", "synonyms.json", "question-centres.npz"
-_SUGGEST, _SUGGEST_KEYS, _SUGGEST_TEXTS = "suggest.npz", "suggest-keys.bin", "suggest-texts.bin"
-
-
-@dataclass(frozen=True)
-class DocumentTokens:
-    """What the keyword arm reads of a document, and the words of its title and of each question (``named``).
-
-    ``key`` changes with them; an equal key means equal tokens.
-    """
-
-    key: str
-    words: Sequence[str]
-    grams: Sequence[str]
-    surfaces: Sequence[str]
-    named: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Unit vectors: one a passage, and a centred one a question with the row of its document.
-
-    ``passage_keys`` and ``question_keys`` say what each was made of: an equal key means an equal vector. ``moved`` is
-    how many questions came or went since the centres were worked out; ``same_questions`` says that the bundle before has the very same
-    question vectors.
-    """
-
-    passages: Vector
-    questions: Vector
-    question_documents: NDArray[np.int64]
-    centres: Centres
-    passage_keys: Sequence[str]
-    question_keys: Sequence[str]
-    moved: int = 0
-    same_questions: bool = False
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a bundle is searched by, but for vectors.
-
-    ``keys[i]`` is that of the tokens of ``documents[i]``; ``tokens`` has, by key, at least those that the previous bundle does not know
-    (``known_keys``).
-    """
-
-    documents: Sequence[Document]
-    passages: Sequence[Passage]
-    keys: Sequence[str]
-    tokens: Mapping[str, DocumentTokens]
-    synonyms: Sequence[Rule] = ()
+from search.ports import Rows
+from search.vectors.vector_index import save_vectors, vector_files
 
 
 def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
@@ -117,49 +76,10 @@ def write_vectors(folder: Path, vectors: Vectors, previous: Bundle | None = None
     return large, taken
 
 
-def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, ModelStamp] | None:
-    """The vectors of a bundle and their model's stamp, to be taken over where they are of this model; None where there are none."""
-    if previous is None or previous.model is None or previous.model.fingerprint != fingerprint:
-        return None
-    folder = previous.path
-    try:
-        # Read, not mapped, as all that a build takes over: each page of a mapped file that is touched first is fetched on its own.
-        passages, questions = (np.load(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS))
-        passage_keys, question_keys = ((folder / name).read_text(encoding="ascii").split("\n") for name in (_PASSAGE_KEYS, _QUESTION_KEYS))
-        owners, moved = np.load(folder / "question-documents.npy"), int((folder / _MOVED).read_text(encoding="ascii"))
-        known = Vectors(passages, questions, owners, _open_centres(folder / _CENTRES), passage_keys, question_keys, moved)
-    except (OSError, ValueError):
-        return None
-    return (known, previous.model) if len(passages) == len(passage_keys) and len(questions) == len(question_keys) else None
 
 
-def open_corpus(bundle: Bundle) -> Corpus:
-    """Open a bundle's corpus for serving; raises BundleError when its parts do not fit together."""
-    folder = bundle.path
-    try:
-        stored = RecordFile(folder / _DOCUMENTS)
-        documents = list(map(_document, stored.every_raw()))
-        passages = RecordFile(folder / _PASSAGES)
-        read = lru_cache(maxsize=PASSAGES_KEPT)(lambda row: _PASSAGE.decode(passages.raw(row)))
-        return Corpus(
-            documents=documents,
-            passage=read,
-            named=RecordFile(folder / _NAMED).__getitem__,
-            passage_documents=np.load(folder / "passage-documents.npy"),
-            impacts=_open_impacts(folder / _IMPACTS),
-            keyword=WhooshIndex(folder / "whoosh"),
-            suggest=_open_suggest(folder),
-            meaning=_open_meaning(bundle, len(passages)),
-            synonyms=_open_synonyms(folder / _SYNONYMS),
-            version=bundle.version,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder} cannot be opened ({error}). Run: python -m indexer build") from error
 
 
-def _open_synonyms(path: Path) -> Synonyms:
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return Synonyms.of([Rule(rule["lang"], rule["said"], tuple(rule["meant"])) for rule in stored])
 
 
 def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None) -> list[Path]:
@@ -199,12 +119,6 @@ def _edited(postings: Postings, had: Sequence[tuple[str, str]], wanted: Mapping[
     return postings.edited(places, {place[name]: read(key) for name, key in wanted.items() if name not in kept})
 
 
-def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
-    opened: dict[str, LanguageImpacts] = {}
-    for path in sorted(folder.glob("*.npy")):
-        words, grams = TermImpacts.open(folder / f"{path.stem}-words"), TermImpacts.open(folder / f"{path.stem}-grams")
-        opened[path.stem] = LanguageImpacts(np.load(path), words, grams)
-    return opened
 
 
 def _write_named(folder: Path, contents: Contents, previous: Bundle | None) -> None:
@@ -251,10 +165,6 @@ def _entry_places(old: SuggestIndex, before: Mapping[str, str], contents: Conten
     return np.where(stays, first + ordinal, -1)
 
 
-def _open_suggest(folder: Path, mapped: bool = True) -> SuggestIndex:
-    with np.load(folder / _SUGGEST) as arrays:
-        keys, texts = (StringFile.open(folder / name, mapped) for name in (_SUGGEST_KEYS, _SUGGEST_TEXTS))
-        return SuggestIndex(keys=keys, texts=texts, **arrays)
 
 
 def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) -> set[str]:
@@ -280,47 +190,16 @@ def _same(path: Path, before: Path) -> bool:
     return before.is_file() and path.suffix == ".seg" and path.stat().st_size == before.stat().st_size
 
 
-def known_keys(previous: Bundle | None) -> Mapping[str, str]:
-    """Id -> key of the tokens of the documents of a bundle, in their order; nothing where there is none."""
-    return _keys_in(previous.path) if previous is not None else {}
 
 
-# Asked by every part of a build; a bundle never changes.
-@lru_cache(maxsize=1)
-def _keys_in(folder: Path) -> dict[str, str]:
-    try:
-        return dict(orjson.loads((folder / _DOCUMENT_KEYS).read_bytes()))
-    except (OSError, ValueError):
-        return {}
 
 
-def _open_meaning(bundle: Bundle, passages: int) -> Meaning | None:
-    if bundle.model is None:
-        return None
-    question_documents = np.load(bundle.path / "question-documents.npy")
-    return Meaning(
-        FileVectors(bundle.path / _PASSAGE_VECTORS, passages),
-        FileVectors(bundle.path / _QUESTION_VECTORS, len(question_documents)),
-        question_documents,
-        _open_centres(bundle.path / _CENTRES),
-        bundle.model.fingerprint,
-        bundle.model.scale,
-        bundle.model.question_scale,
-    )
 
 
-def _open_centres(path: Path) -> dict[str, Vector]:
-    with np.load(path) as stored:
-        return {name: stored[name] for name in stored.files}
 
 
-_DOCUMENT, _PASSAGE = RecordCodec(Document), RecordCodec(Passage)
 
 
-@lru_cache(maxsize=50_000)
-def _document(record: bytes) -> Document:
-    """Remembered: of a newer index only what was saved is made anew."""
-    return _DOCUMENT.decode(record)
 
 
 # Remembered: at every save all are written.

@@ -11,10 +11,9 @@ from search.analysis.analyzer import analyser
 from search.analysis.scripts import HIRAGANA, KATAKANA
 from search.analysis.spelling import folded_word
 from search.analysis.tokens import Token
-from search.highlighting.hits import Shown, shown_for
 from search.index.corpus import Corpus
 from search.model import Span
-from search.query.terms import Asked, Choice, Tokens
+from search.query.terms import Asked, Choice, Shown, Tokens, shown_for
 
 # What a word nobody wrote may mean counts less than a word that somebody did.
 CORRECTED_SHARE = 0.7

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from search.analysis.normalize import fold, fold_kana
 from search.analysis.tokens import Token
 from search.index.corpus import LanguageImpacts
-from search.ports import Impacts, Vector
-from search.ranking import fusion
 
 Tokens = tuple[list[Token], list[Token]]
 """Words and grams."""
@@ -43,32 +39,10 @@ class Piece:
     weight: float
 
 
-def covered(impacts: LanguageImpacts, asked: Asked) -> Vector:
-    """How much of the question each document of a language covers, 0 to 1."""
-    streams: list[tuple[Vector, float]] = []
-    for stream, index in enumerate((impacts.words, impacts.grams)):
-        total, weight = index.scores(asked.plain[stream]), index.total_weight(asked.plain[stream])
-        for choice in asked.choices:
-            scores, own = _either(index, choice, stream)
-            total, weight = total + scores, weight + own
-        streams.append((total, weight))
-    return fusion.coverage(*streams[0], *streams[1])
 
 
-def telling_words(impacts: LanguageImpacts, asked: Asked) -> float:
-    """How much a question says: the sum of its words' idf, in words as rare as can be, so that it means the same in any index."""
-    total = impacts.words.total_weight(asked.plain[0]) + sum(impacts.words.total_weight(choice.asked[0]) for choice in asked.choices)
-    return total / max(impacts.words.unknown_weight(), 1e-6)
 
 
-def named_in(impacts: LanguageImpacts, asked: Asked, forms: set[str]) -> float:
-    """The part of a question's words, by idf, that stand in a text of these forms, 0 to 1; of a choice any one will do."""
-    parts = [(impacts.words.total_weight([token]), token.text in forms) for token in asked.plain[0]]
-    for choice in asked.choices:
-        meant = any(other[0] and all(token.text in forms for token in other[0]) for other in (choice.asked, *choice.others))
-        parts.append((impacts.words.total_weight(choice.asked[0]), meant))
-    total = sum(weight for weight, _ in parts)
-    return sum(weight for weight, there in parts if there) / total if total else 0.0
 
 
 def pieces(impacts: LanguageImpacts, asked: Asked) -> Iterator[Piece]:
@@ -84,13 +58,21 @@ def pieces(impacts: LanguageImpacts, asked: Asked) -> Iterator[Piece]:
         yield Piece((*map(written, choice.asked[0]), *others), impacts.words.total_weight(choice.asked[0]))
 
 
-def _either(impacts: Impacts, choice: Choice, stream: int) -> tuple[Vector, float]:
-    """(scores, weight) of a choice: of each document the best of what was asked and what may stand for it."""
-    scores, weight = impacts.scores(choice.asked[stream]), impacts.total_weight(choice.asked[stream])
-    for other in choice.others:
-        own = impacts.total_weight(other[stream])
-        # Shared out, so that any one of them covers as much of the question as what was asked.
-        fair = weight / own if weight and own else 1.0
-        scores = np.maximum(scores, np.float32(choice.share * fair) * impacts.scores(other[stream]))
-        weight = weight or own
-    return scores, weight
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a question is looked for in the articles that are shown: ``pieces`` as they stand, words and grams to mark."""
+
+    pieces: Sequence[str]
+    words: set[str]
+    grams: set[str]
+
+
+def shown_for(plain: str, tokens: Tokens) -> Shown:
+    """The pieces of a question, and what to mark: of the grams those inside a word, or all where the words are guesses of kana."""
+    words, grams = tokens
+    inside = [gram for gram in grams if any(word.start <= gram.start and gram.end <= word.end for word in words)]
+    written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
+    pieces = [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
+    return Shown(pieces, {token.text for token in words}, {gram.text for gram in inside or grams})

@@ -44,22 +44,8 @@ OTHER_LANGUAGE = -0.05
 BOOST_WEIGHT = 0.05
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Mean and spread of cosines between unrelated texts under some model, to read its cosines like the bundled one's."""
-
-    mean: float
-    spread: float
-
-    def read_as(self, other: Scale, cosines: Scores) -> Scores:
-        """Cosines of this scale on another one."""
-        moved: Scores = ((cosines - self.mean) * (other.spread / self.spread) + other.mean).astype(np.float32)
-        return moved
 
 
-# Of the bundled model: between questions and passages, and between centred questions.
-PASSAGE_SCALE = Scale(mean=0.79, spread=0.024)
-QUESTION_SCALE = Scale(mean=0.0, spread=0.145)
 
 
 @dataclass(frozen=True)
@@ -74,13 +60,6 @@ class Evidence:
     question: Scores | None
 
 
-def coverage(words: Scores, words_weight: float, grams: Scores, grams_weight: float) -> Scores:
-    """BM25 divided by the query's total idf: how much of the question a document covers, 0 to 1. The mean over words and grams."""
-    streams = [scores / np.float32(weight) for scores, weight in ((words, words_weight), (grams, grams_weight)) if weight > 0]
-    if not streams:
-        return np.zeros_like(words)
-    covered: Scores = (sum(streams[1:], streams[0]) / np.float32(len(streams))).astype(np.float32)
-    return covered
 
 
 def several(best: Scores) -> Scores:

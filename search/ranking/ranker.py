@@ -10,13 +10,15 @@ import numpy as np
 from search.index.corpus import Corpus
 from search.model import ARMS
 from search.ports import Comparison, Rows, Vector
-from search.query.terms import Asked, covered
+from search.query.terms import Asked
 from search.ranking import fusion
 from search.ranking.doc_values import Columns, Mask
+from search.ranking.features import covered
 from search.ranking.fusion import Evidence
 from search.ranking.reranker import SecondLook
 from search.ranking.rows_by_document import Owned, starts_of
 from search.vectors.centering import ANY, centre_one
+from search.vectors.cosine_scale import PASSAGE_SCALE, QUESTION_SCALE
 
 # How many documents or rows each arm may propose. MAP over 100 needs more than a page.
 CANDIDATES = 200
@@ -124,7 +126,7 @@ class Ranker:
         if sizes.sum():
             best[sizes > 0] = np.maximum.reduceat(passages.of(self._passages.rows(documents)), starts_of(sizes)[sizes > 0])
         scale = self._corpus.meaning.scale if self._corpus.meaning else None
-        return scale.read_as(fusion.PASSAGE_SCALE, best) if scale else best
+        return scale.read_as(PASSAGE_SCALE, best) if scale else best
 
     def _question_scores(self, questions: Comparison, documents: Rows) -> Vector:
         """Each document's nearest titles, questions and confirmed questions."""
@@ -135,7 +137,7 @@ class Ranker:
         cosines = questions.of(self._questions.rows(documents))
         scale = self._corpus.meaning.question_scale if self._corpus.meaning else None
         if scale:
-            cosines = scale.read_as(fusion.QUESTION_SCALE, cosines)
+            cosines = scale.read_as(QUESTION_SCALE, cosines)
         # One sort for all: documents far apart, in each the nearest first.
         apart = APART * np.repeat(np.arange(len(documents)), sizes)
         ranked = (apart - np.sort(apart - cosines)).astype(np.float32)

@@ -12,13 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from search.analysis.normalized_text import comparable
-from search.highlighting import snippets
+from search.analysis.normalized_text import comparable, comparable_sentences
 from search.index.corpus import Corpus
 from search.ports import Comparison, Rows, Vector
 from search.query.terms import Asked, Piece, pieces
 from search.ranking import fusion
 from search.ranking.rows_by_document import Owned, starts_of
+from search.vectors.cosine_scale import QUESTION_SCALE
 
 # Candidates that may move, and those of them whose texts are read.
 MOVED = 60
@@ -62,7 +62,7 @@ class SecondLook:
         own = vectors[np.concatenate([np.arange(starts[leader], starts[leader] + sizes[leader]) for leader in best.tolist()])]
         pairs = np.maximum.reduceat(own @ vectors.T, starts[has], axis=1)
         nearest = np.maximum.reduceat(pairs, starts_of(sizes[best]), axis=0)
-        read = meaning.question_scale.read_as(fusion.QUESTION_SCALE, nearest) if meaning.question_scale else nearest
+        read = meaning.question_scale.read_as(QUESTION_SCALE, nearest) if meaning.question_scale else nearest
         kin[has] = shares @ fusion.kinship(read)
         return kin
 
@@ -85,7 +85,7 @@ def told_at_once(wanted: Sequence[Piece], title: str, text: str) -> float:
     # Only what stands in the text at all is looked for in each sentence.
     whole = comparable(text).text
     there = [piece for piece in left if _stands(piece, whole)]
-    best = max((_weight_in(sentence, there) for sentence in snippets.comparable_sentences(text)), default=0.0) if there else 0.0
+    best = max((_weight_in(sentence, there) for sentence in comparable_sentences(text)), default=0.0) if there else 0.0
     return (total - sum(piece.weight for piece in left) + best) / total
 
 

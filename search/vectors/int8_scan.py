@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from search.embedding.onnx_export import PRODUCT_IN, write_product
+from search.embedding.onnx_graph import PRODUCT_IN, write_product
 from search.embedding.onnx_session import open_graph
 from search.ports import Vector
 

@@ -21,7 +21,7 @@ from search.embedding.background import OffEmbedder
 from search.engine import Engine
 from search.errors import BuildInProgress, BundleError
 from search.index.bundle import Builds, checksum
-from search.index.writer import DocumentTokens
+from search.index.contents import DocumentTokens
 from search.model import Query
 from search.testing import HashEmbedder
 from search.vectors.centering import centre_one

@@ -10,7 +10,8 @@ import pytest
 from search.embedding.background import OffEmbedder, WarmingEmbedder
 from search.embedding.loader import load_embedder
 from search.embedding.onnx_embedder import OnnxEmbedder
-from search.embedding.onnx_export import ARRAYS, LARGEST, ensure_export, evening, quantise
+from search.embedding.onnx_export import ARRAYS, ensure_export
+from search.embedding.onnx_graph import LARGEST, evening, quantise
 from search.embedding.sentence_transformers import SentenceTransformerEmbedder, unit
 from search.embedding.tokenizer import PIECES, Pieces
 from search.errors import EmbedderUnavailable, ModelError

@@ -10,8 +10,8 @@ from indexer.model import Article
 from search.embedding.background import OffEmbedder
 from search.engine import Engine
 from search.index.bundle import Builds
+from search.index.reader import open_corpus
 from search.index.synonyms import Rule
-from search.index.writer import open_corpus
 from search.model import Query
 from search.ports import Embedder
 from tests.support import NOW, PUBLIC, article, memory_engine, with_synonyms

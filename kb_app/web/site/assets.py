@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, redirect, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.checking.cross_checks import IMAGE_TYPES
+from indexer.reading.images import IMAGE_TYPES
 from kb_app.web.core.context import audiences, now, services, snapshot
 from kb_app.web.core.theme import theme_css
 

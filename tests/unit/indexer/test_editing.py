@@ -7,7 +7,8 @@ import pytest
 
 from indexer.build import collect
 from indexer.bundling.build_cache import BuildCache
-from indexer.editing import Author, Editor, EditRefused, read_learned
+from indexer.editing import Author, Editor, EditRefused
+from indexer.reading.learned_file import read_learned
 from tests.support import build_folder, open_engine
 
 LEAD = Author("Hanako 花子", "lead@example.com")

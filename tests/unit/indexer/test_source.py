@@ -9,7 +9,8 @@ import pytest
 
 from indexer.errors import ArticlesFolderError
 from indexer.model import Problem
-from indexer.reading.front_matter import MAX_BYTES, Parsed, parse, read, slugify, walk
+from indexer.reading.files import MAX_BYTES, walk
+from indexer.reading.front_matter import Parsed, parse, read, slugify
 from indexer.reading.sections_file import read_sections
 from tests.support import write_article
 

@@ -1,0 +1,59 @@
+"""What is wrong with the body of an article."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import unquote
+
+from indexer.model import Article, Problem
+from indexer.reading.front_matter import Parsed
+
+_IMAGE = re.compile(r'<img\s[^>]*?src="([^"]*)"[^>]*>')
+
+
+_UNSAFE_SCHEME = re.compile(r"(?i)(?:\]\(|(?:href|src)\s*=\s*[\"']?)\s*((?:javascript|vbscript|data)\s*:[^\s)\"'>]*)")
+
+
+_SCRIPT = re.compile(r"(?i)<\s*(script|iframe|object|embed|style|form)\b")
+
+
+def line_of(needle: str, parsed: Parsed) -> int:
+    """The line of the file on which a piece of the body stands; the body's first line when it is not found as it is."""
+    for candidate in (needle, unquote(needle)):
+        place = parsed.body.find(candidate)
+        if place >= 0:
+            return parsed.body_line + parsed.body[:place].count("\n")
+    return parsed.body_line
+
+
+def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
+    problems: list[Problem] = []
+    outside_code = _without_code(parsed.body)
+    for match in _UNSAFE_SCHEME.finditer(outside_code):
+        line = parsed.body_line + outside_code[: match.start()].count("\n")
+        message = f"the link {match.group(1)[:40]!r} was removed: it could run code."
+        problems.append(Problem(article.path, line, "warning", "unsafe-link", message, "Link to a page with https:// or to another article."))
+    for match in _SCRIPT.finditer(outside_code):
+        line = parsed.body_line + outside_code[: match.start()].count("\n")
+        message = f"<{match.group(1)}> was removed: articles may not run or style anything."
+        problems.append(Problem(article.path, line, "warning", "unsafe-html", message, "Delete it, or show it as code between backticks."))
+    if not any(section.text for section in article.sections):
+        problems.append(Problem(article.path, parsed.body_line, "warning", "empty", "has no text; only its title and questions can be found."))
+    for match in _IMAGE.finditer(article.html):
+        if 'alt=""' in match.group() or " alt=" not in match.group():
+            line = line_of(html.unescape(match.group(1)), parsed)
+            mend = "Write what it shows: ![The pairing button](pairing.svg)"
+            problems.append(Problem(article.path, line, "warning", "alt", f"the image {match.group(1)} has no description.", mend))
+        if match.group(1).startswith(("http:", "https:", "//")):
+            line = line_of(html.unescape(match.group(1)), parsed)
+            message = f"the image {match.group(1)} of another site is not shown."
+            problems.append(Problem(article.path, line, "warning", "remote-image", message, "Save it beside the article."))
+    return problems
+
+
+def _without_code(body: str) -> str:
+    """The body with code blanked out, line breaks kept."""
+    blank = lambda match: re.sub(r"[^\n]", " ", match.group())  # noqa: E731
+    fenced = re.sub(r"(?ms)^\s*(```|~~~).*?^\s*\1", blank, body)
+    return re.sub(r"`[^`\n]+`", blank, fenced)
