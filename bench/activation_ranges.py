@@ -1,6 +1,6 @@
 """How far each input column of the bundled model's matrices reaches: what search/onnx_export.py evens out.
 
-    python -m bench.reach [--model-dir DIR] [--write]
+    python -m bench.activation_ranges [--model-dir DIR] [--write]
 
 Runs the model of sentence-transformers over sequences of words drawn by lot and prints, a layer a line, how much further the furthest column
 reaches than the middle one; with --write stores search/data/input_reach.npz. Real questions and paragraphs gave the same vectors

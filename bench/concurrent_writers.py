@@ -1,6 +1,6 @@
 """Fifty visitors writing at once: no event lost, none doubled.
 
-    python -m bench.writers [--clients 50] [--seconds 60] [--database URL|postgresql] [--json]
+    python -m bench.concurrent_writers [--clients 50] [--seconds 60] [--database URL|postgresql] [--json]
 
 Runs the site's own server over real HTTP. Each client votes and sends what its browser saw, every message twice, as a browser that heard
 no answer does; at the end the log must hold each event that was accepted exactly once. ``--database postgresql`` starts one for the run.

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, Table, func, select
 
-from bench.visit_simulator import BEGIN, PERSONAS, SPAN, Intent, intents_of, simulate
+from bench.episode_accuracy import intents_of
+from bench.visit_simulator import BEGIN, PERSONAS, SPAN, Intent, simulate
 from kb_app.analytics import model as m
 from kb_app.db import schema
 from kb_app.db.writing import upsert

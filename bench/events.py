@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.visit_simulator import BEGIN, PERSONAS, SPAN, intents_of, simulate
+from bench.episode_accuracy import intents_of
+from bench.visit_simulator import BEGIN, PERSONAS, SPAN, simulate
 from kb_app.analytics import model as m
 from kb_app.analytics.episodes.job import run
 from kb_app.analytics.event_store import EventStore

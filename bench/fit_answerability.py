@@ -1,6 +1,6 @@
 """Fits the verdict that is shipped, and says how well it does on queries it was not fitted to.
 
-    python -m bench.verdict --data DIR [--articles DIR] [--write]
+    python -m bench.fit_answerability --data DIR [--articles DIR] [--write]
 
 Queries known to be answered or not: of every collection in DIR that has unanswerable.txt, and of the sample articles: their own
 tests, and in bench/data short everyday questions

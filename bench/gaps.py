@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.episode_accuracy import pairwise_f1
 from bench.retrieval import load
-from kb_app.analytics.episodes.task_detection import average_linkage, pairwise_f1, without_common
+from kb_app.analytics.gaps.clustering import average_linkage, without_common
 from kb_app.analytics.gaps.gaps import SAME_GAP
 from kb_app.services.search_adapters import CentredQuestions
 from search.analysis.language import detect

@@ -204,10 +204,6 @@ class Editor:
         return done.returncode == 0
 
 
-
-
-
-
 def _dump(front: Mapping[str, Any]) -> str:
     written = io.StringIO()
     _yaml().dump(dict(front), written)

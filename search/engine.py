@@ -294,7 +294,7 @@ class Engine:
             return int(places[0]) if len(places) else None
         passages = [self.corpus.passage(place) for place in places.tolist()]
         cosines = near.of(places) if near is not None else None
-        return int(places[hits.best_passage(passages, cosines, shown)])
+        return int(places[hits.best_passage(passages, cosines, shown, fusion.COVERAGE_WEIGHT)])
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
         meaning = self.corpus.meaning

@@ -57,7 +57,7 @@ OWNERS = [
     ("whoosh", "search/index/phrase_index.py search/index/whoosh_storage.py"),
     ("faiss", "search/vectors/vector_index.py"),
     ("onnxruntime", "search/embedding/onnx_session.py"),
-    ("onnx", "search/embedding/onnx_export.py"),
+    ("onnx", "search/embedding/onnx_export.py search/embedding/onnx_graph.py"),
     ("sentencepiece", "search/embedding/tokenizer.py"),
     ("sudachipy", "search/analysis/japanese.py"),
     ("sentence_transformers", "search/embedding/sentence_transformers.py"),

@@ -18,8 +18,6 @@ from indexer.reading.front_matter import parse
 _LINK = re.compile(r"(\]\(<?)([^)\s>#]+)")
 
 
-
-
 def fix(folder: Path, articles: Sequence[Article], problems: Sequence[Problem]) -> list[str]:
     """Mend the fixable problems; returns a line for each mend."""
     by_path = {article.path: article for article in articles}
@@ -62,5 +60,3 @@ def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -
     if mended and not path.is_symlink():
         replace_file(path, changed)
     return mended
-
-

@@ -70,8 +70,6 @@ def _broken_links(collection: Collection) -> Iterator[Problem]:
                 yield problem
 
 
-
-
 def _image(article: Article, link: Link, folder: Path) -> Problem | None:
     if image_file(folder, link.target):
         return None

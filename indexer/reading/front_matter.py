@@ -78,8 +78,6 @@ _EXPECTED: dict[str, Callable[[Any], str]] = {
 }
 
 
-
-
 @dataclass(frozen=True)
 class Parsed:
     """An article without its body's HTML, the body, and the file's line at which the body begins."""
@@ -88,12 +86,6 @@ class Parsed:
     body: str
     body_line: int
     problems: tuple[Problem, ...]
-
-
-
-
-
-
 
 
 def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from indexer.editing import log
+log = logging.getLogger("indexer.reading.learned_file")
+
 
 LEARNED = "learned.yml"
 

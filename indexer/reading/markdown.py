@@ -179,17 +179,3 @@ def _link(raw: str, parsed: Parsed, image: bool) -> Link | None:
         return None
     target = resolve(parsed.article.path, unquote(parts.path)) if parts.path else ""
     return Link(target, unquote(parts.fragment), line_of(href, parsed), image)
-
-
-
-
-
-
-
-
-
-
-
-
-
-

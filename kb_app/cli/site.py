@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
-from kb_app.cli.analytics import COMMANDS
+from kb_app.cli import accounts, analytics, database, support
 
 kb = AppGroup("kb", help="Run and look after the knowledge base.")
-for command in COMMANDS:
+for command in (*accounts.COMMANDS, *analytics.COMMANDS, *database.COMMANDS, *support.COMMANDS):
     kb.add_command(command)
 
 

@@ -5,122 +5,40 @@ from __future__ import annotations
 import imaplib
 import logging
 import re
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
-from kb_app.analytics.model import ActionEvent, QueryEvent
-from kb_app.analytics.redaction import redact, redact_all
 from kb_app.db.schema import cases
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.localized import localized
 from kb_app.services.live_index import LiveIndex
-from kb_app.services.search_adapters import PUBLIC
+from kb_app.services.support_adapters import CaseLog, Desks, MailReader, SitePost
 from kb_app.settings import Settings, secret_key
-from kb_app.smtp import can_mail, new_message_id
+from kb_app.smtp import new_message_id
 from kb_app.support.access_links import Links
 from kb_app.support.attachments import Uploads
 from kb_app.support.case_store import CaseStore
 from kb_app.support.config.values import Support
 from kb_app.support.delivery import mail_templates
-from kb_app.support.delivery.email import DeskMailSink, MailSink
 from kb_app.support.delivery.freshdesk import FreshdeskSink
-from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.delivery.notifications import House, Sending
-from kb_app.support.delivery.outbox import MAIL_SINK, STEP_SINK, Outbox, Refused, Round, Sink, TryAgain
-from kb_app.support.delivery.webhook import WebhookSink
+from kb_app.support.delivery.outbox import Outbox, Refused, Round, TryAgain
 from kb_app.support.delivery.zendesk import ZendeskSink
-from kb_app.support.inbound.mail_to_case import MailDesk, Reading, fetch
+from kb_app.support.inbound.imap import fetch
+from kb_app.support.inbound.mail_to_case import MailDesk
 from kb_app.support.model import CLOSED, SOLVED, Case
 from kb_app.support.notices import Notice, NoticeStore
-from kb_app.support.workflow import CREATED, RESOLVED, HandOff
-from search.model import Query
+from kb_app.support.workflow import HandOff
 
 log = logging.getLogger("kb_app.services.support")
-QUOTED = 3
 POLLED, MOST_AWAY = 200, 20_000
 FETCH_EVERY, POLL_EVERY, FORGET_EVERY = MINUTE, 10 * MINUTE, HOUR
 # What was sent long ago is not kept: it holds what people wrote.
 SENT_KEPT = 30 * DAY
-
-
-class CaseLog:
-    """Writes a case's events into the log, redacted; implements handoff's Log."""
-
-    def __init__(self, store: EventStore, redactions: tuple[re.Pattern[str], ...]) -> None:
-        self._store, self._redactions = store, redactions
-
-    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
-        """Commit one event."""
-        event_id = f"t:{case.case_id}" if name == CREATED else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{once}"))
-        self._store.append(
-            [],
-            [
-                ActionEvent(
-                    event_id=event_id, action_name=name, at=at, query_id=case.query_id or None, client_id=case.client_id,
-                    # What a customer says of a case is no vote on an article.
-                    object_id=case.number if name in (CREATED, RESOLVED) else "",
-                    channel=case.channel, language=case.language, attributes=redact_all(attributes, self._redactions),
-                )
-            ],
-        )  # fmt: skip
-
-
-class SitePost:
-    """Mails by the settings' server; implements handoff's Post."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def can_mail(self) -> bool:
-        """Whether a server and a sender are set."""
-        return can_mail(self._settings)
-
-    def new_message_id(self) -> str:
-        """A Message-ID of ours."""
-        return new_message_id(self._settings)
-
-
-class MailReader:
-    """Asks the index what a mail asks; implements handoff's Read."""
-
-    def __init__(
-        self, live: LiveIndex, events: BackgroundWriter, settings: Settings, redactions: tuple[re.Pattern[str], ...], clock: Callable[[], datetime]
-    ) -> None:
-        self._live, self._events, self._settings, self._redactions, self._clock = live, events, settings, redactions, clock
-
-    def __call__(self, subject: str, text: str) -> Reading:
-        """The articles that answer strictly; the search is recorded like any other."""
-        snapshot, asked = self._live.current(), question_of(subject, text)
-        recorded = self._settings.analytics == "on"
-        if snapshot is None or not asked:
-            return Reading(language=self._settings.languages[0], recorded=recorded)
-        results = snapshot.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
-        lang = results.lang or self._settings.languages[0]
-        query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
-        if results.problem:
-            return Reading(language=lang, recorded=recorded)
-        section = results.hits[0].document.section if results.hits and results.verdict != "none" else ""
-        if recorded:
-            self._events.put(
-                QueryEvent(
-                    query_id=query_id, at=int(self._clock().timestamp() * 1000), user_query=redact(asked, self._redactions), client_id=client_id,
-                    language=lang, channel="mail", origin="mail", verdict=results.verdict, probability=results.probability,
-                    index_version=results.index_version, elapsed_ms=results.elapsed_ms, hit_ids=tuple(hit.article_id for hit in results.hits), section=section,
-                )
-            )  # fmt: skip
-        answers: tuple[Quoted, ...] = ()
-        if results.verdict == "strict" and results.answer:
-            card = snapshot.library.cards[results.answer.article_id]
-            answers = (
-                Quoted(card.title, f"{self._settings.address}/{self._settings.spoken(lang)}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),
-            )
-        return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, recorded, answers)
 
 
 def _safely(part: Callable[[], object]) -> None:
@@ -129,43 +47,6 @@ def _safely(part: Callable[[], object]) -> None:
         part()
     except Exception as error:  # the next round tries again
         log.error("a part of looking after cases failed (%s)", type(error).__name__)
-
-
-def question_of(subject: str, text: str, longest: int = 200) -> str:
-    """What a mail asks, short enough to search: its subject without Re:, else its first lines."""
-    plain = re.sub(r"(?i)^\s*((re|fwd?|aw|返信|転送)\s*[::]\s*)+", "", subject).strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(">")]
-    vague = len(plain) < 8 or re.fullmatch(r"(?i)(question|help|hello|hi|お問い合わせ|問い合わせ|質問|ご質問)[!!。\s]*", plain)
-    return " ".join([plain, *lines])[:longest].strip() if vague else plain[:longest]
-
-
-class Desks:
-    """Finds the sink that a name in the outbox stands for."""
-
-    def __init__(self, settings: Settings, support: Callable[[], Support], cases: CaseStore) -> None:
-        self._settings, self._support, self._cases = settings, support, cases
-
-    def sink_of(self, name: str) -> Sink | None:
-        """The sink; None for a desk that is not in the support file."""
-        if name in (MAIL_SINK, STEP_SINK):
-            return MailSink(self._settings)
-        desk = self._support().desks.get(name)
-        if desk is None:
-            return None
-        secret = self._settings.desk_secret(name)
-        if desk.type == "smtp":
-            return DeskMailSink(self._settings, desk.mail)
-        if desk.type == "webhook":
-            return WebhookSink(desk.url, secret)
-        if desk.type == "zendesk":
-            return ZendeskSink(desk.url, desk.user, secret, self._external)
-        return FreshdeskSink(desk.url, secret, self._external)
-
-    def _external(self, case_id: str) -> str:
-        case = self._cases.case(case_id)
-        if case is None or not case.external_id:
-            raise Refused("The other desk's number of this case is not known.")
-        return case.external_id
 
 
 @dataclass

@@ -154,3 +154,7 @@ class Delivery:
     doubtful: bool = False
     state: str = "waiting"
     error: str = ""
+
+
+# Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.
+MAIL_SINK, STEP_SINK = "mail", "steps"

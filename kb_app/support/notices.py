@@ -13,8 +13,8 @@ from sqlalchemy import Engine, delete, func, insert, or_, select, update
 from kb_app.db import schema
 from kb_app.db.writing import insert_once, storable
 from kb_app.support.case_store import folded
-from kb_app.support.delivery.outbox import MAIL_SINK, enqueue
-from kb_app.support.model import MAIL
+from kb_app.support.delivery.outbox import enqueue
+from kb_app.support.model import MAIL, MAIL_SINK
 
 MOST_QUESTIONS = 20
 # Milliseconds for which the active notices are remembered: every search asks for them.

@@ -12,8 +12,9 @@ from kb_app.services.container import Services, build_services
 from kb_app.settings import load_settings, secret_key
 from kb_app.web.api import events, health, tickets, webhooks
 from kb_app.web.api import search as api
-from kb_app.web.core import access_log, contact_channels, errors, i18n, rate_limits, security, template_helpers, visitor
-from kb_app.web.desk import gaps, inbox, reports
+from kb_app.web.core import access_log, auth, contact_channels, errors, i18n, rate_limits, security, template_helpers, visitor
+from kb_app.web.desk import editor, gaps, inbox, labels, reports, users
+from kb_app.web.desk import notices as desk_notices
 from kb_app.web.site import account, assets, author_panel, case_page, contact, feedback, notices, pages
 
 
@@ -48,11 +49,32 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
     security.set_up(app, settings)
     access_log.set_up(app)
     errors.set_up(app)
-    account.set_up(app, settings)
+    auth.set_up(app, settings)
     visitor.set_up(app)
     contact_channels.set_up(app)
     notices.set_up(app)
-    for part in (health, assets, api, events, feedback, contact, case_page, account, reports, inbox, notices, gaps, tickets, webhooks, author_panel, pages):
+    labels.set_up(app)
+    for part in (
+        health,
+        assets,
+        api,
+        events,
+        feedback,
+        contact,
+        case_page,
+        account,
+        reports,
+        inbox,
+        notices,
+        desk_notices,
+        users,
+        gaps,
+        editor,
+        tickets,
+        webhooks,
+        author_panel,
+        pages,
+    ):
         app.register_blueprint(part.blueprint)
     rate_limits.set_up(app, settings, processes)
     return app

@@ -33,13 +33,6 @@ VERSION = 3
 _REACH = Path(__file__).resolve().parents[1] / "data" / "input_reach.npz"
 
 
-
-
-
-
-
-
-
 def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
     """The graph of the unpacked bundled model in ``folder``, written beside it when it is not there or damaged.
 
@@ -90,10 +83,6 @@ def _write(folder: Path, work: Path) -> None:
 
 def _sealed(folder: Path) -> str:
     return str(json.loads((folder / SEAL).read_text(encoding="utf-8"))["weights_sha256"])
-
-
-
-
 
 
 def _reach() -> Weights:
@@ -157,5 +146,3 @@ def _layer(graph: _Graph, weights: Weights, config: dict[str, Any], reach: Weigh
 
 def _model(graph: _Graph, config: dict[str, Any]) -> Any:
     return _whole(graph, ("input_ids", _INT64, ["text", "tokens"]), ("pooled", _FLOAT, ["text", config["hidden_size"]]))
-
-

@@ -9,7 +9,6 @@ from search.highlighting.highlighter import spans
 from search.model import Passage, Span
 from search.ports import Vector
 from search.query.terms import Shown
-from search.ranking import fusion
 
 # Writers put the answer first: among equal passages of an article the first one is shown.
 FIRST_PASSAGE = 0.02
@@ -17,15 +16,14 @@ FIRST_PASSAGE = 0.02
 ANSWER_SHARE = 1.6
 
 
+def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Shown, words_weight: float) -> int:
+    """Which of an article's passages (at least one) to show; ``cosines`` has one value a passage, or is None.
 
-
-
-
-def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: Shown) -> int:
-    """Which of an article's passages (at least one) to show; ``cosines`` has one value a passage, or is None."""
+    ``words_weight``: what holding all words counts beside a cosine.
+    """
     # Words that stand in the title do not say which passage of the article is meant.
     pieces = snippets.without(shown.pieces, passages[0].title)
-    each = fusion.COVERAGE_WEIGHT / max(1, len(pieces))
+    each = words_weight / max(1, len(pieces))
     scores = [each * snippets.overlap(passage.text, pieces) for passage in passages]
     scores[0] += FIRST_PASSAGE
     if cosines is not None:

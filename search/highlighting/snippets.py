@@ -32,8 +32,6 @@ def _held(folded: str, pieces: Sequence[str]) -> list[str]:
     return [piece for piece in pieces if piece in folded]
 
 
-
-
 def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     """The stretch to show: whole sentences from the one with most pieces on, as many as fit ``share`` times the usual width."""
     sentences = _sentences(text)
@@ -62,8 +60,6 @@ def _fullest(text: str, pieces: Sequence[str]) -> int:
     return counts.index(max(counts))
 
 
-
-
 def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Span:
     """Part of a long sentence: from a little before its first piece, cut between words."""
     start, end = sentence
@@ -83,5 +79,3 @@ def _word_start(text: str, at: int, lowest: int) -> int:
     while place > lowest and text[place - 1].isascii() and text[place - 1].isalnum() and text[place : place + 1].isalnum():
         place -= 1
     return place if at - place < 30 else at
-
-

@@ -76,12 +76,6 @@ def write_vectors(folder: Path, vectors: Vectors, previous: Bundle | None = None
     return large, taken
 
 
-
-
-
-
-
-
 def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None) -> list[Path]:
     """Write what plain questions are scored by, most of it by numpy, which leaves Python's lock to others; returns the files."""
     folder = into / _IMPACTS
@@ -117,8 +111,6 @@ def _edited(postings: Postings, had: Sequence[tuple[str, str]], wanted: Mapping[
     places = np.array([place[name] if wanted.get(name) == key else -1 for name, key in had], dtype=np.int64)
     kept = {name for (name, _), at in zip(had, places.tolist(), strict=True) if at >= 0}
     return postings.edited(places, {place[name]: read(key) for name, key in wanted.items() if name not in kept})
-
-
 
 
 def _write_named(folder: Path, contents: Contents, previous: Bundle | None) -> None:
@@ -165,8 +157,6 @@ def _entry_places(old: SuggestIndex, before: Mapping[str, str], contents: Conten
     return np.where(stays, first + ordinal, -1)
 
 
-
-
 def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) -> set[str]:
     """The whoosh index: only documents whose tokens changed are written anew."""
     keys = {document.id: key for document, key in zip(contents.documents, contents.keys, strict=True)}
@@ -188,18 +178,6 @@ def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) ->
 def _same(path: Path, before: Path) -> bool:
     """Whether whoosh left a file as it was: it writes segments once and never again."""
     return before.is_file() and path.suffix == ".seg" and path.stat().st_size == before.stat().st_size
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 # Remembered: at every save all are written.

@@ -39,12 +39,6 @@ class Piece:
     weight: float
 
 
-
-
-
-
-
-
 def pieces(impacts: LanguageImpacts, asked: Asked) -> Iterator[Piece]:
     """The words of a question, to be looked for in texts as they stand."""
 
@@ -56,8 +50,6 @@ def pieces(impacts: LanguageImpacts, asked: Asked) -> Iterator[Piece]:
     for choice in asked.choices:
         others = (fold_kana(token.text) for other in choice.others for token in other[0])
         yield Piece((*map(written, choice.asked[0]), *others), impacts.words.total_weight(choice.asked[0]))
-
-
 
 
 @dataclass(frozen=True)

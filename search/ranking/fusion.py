@@ -44,10 +44,6 @@ OTHER_LANGUAGE = -0.05
 BOOST_WEIGHT = 0.05
 
 
-
-
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What the arms know of each candidate; arrays of one shape (candidates,), cosines in [-1, 1], coverage in [0, 1].
@@ -58,8 +54,6 @@ class Evidence:
     coverage: Scores
     passage: Scores | None
     question: Scores | None
-
-
 
 
 def several(best: Scores) -> Scores:

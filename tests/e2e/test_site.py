@@ -114,8 +114,8 @@ def test_with_the_model_off_words_still_find_it_and_it_is_said(off_site: Site) -
 
 
 def test_a_model_that_is_not_to_be_had_leaves_keyword_search(tmp_path: Path) -> None:
-    running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL=str(tmp_path))
-    running.wait(lambda: running.get("/readyz")[0] == 200, 120)
+    running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL=str(tmp_path), KB_WEB_PROCESSES="1")
+    running.wait(lambda: running.api("/readyz")["meaning"] == "failed", 120)
     answer = search(running, *SHOWN[0][:2])
     assert answer["hits"][0]["article_id"] == SHOWN[0][2] and answer["degraded"] == "failed"
     assert "modules.json" in running.log.read_text(encoding="utf-8")

@@ -18,7 +18,8 @@ from kb_app.support.attachments import Uploads
 from kb_app.support.case_store import Filter
 from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.outbox import Outbox, TryAgain
-from kb_app.support.inbound.mail_to_case import MailDesk, Reading, fetch
+from kb_app.support.inbound.imap import fetch
+from kb_app.support.inbound.mail_to_case import MailDesk, Reading
 from kb_app.support.model import Attachment, Delivery, NewCase
 from kb_app.support.notices import Notice, NoticeStore
 from tests.fake_desks import free_port

@@ -16,12 +16,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from kb_app.analytics import model as m
-from kb_app.analytics.episodes.job import JobRunning, _locked, roll_up, run
+from kb_app.analytics.episodes.job import JobRunning, _locked, run
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.gaps.gap_store import GapStore
 from kb_app.analytics.ports import Found
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports.reports import Period, Reports
+from kb_app.analytics.reports.rollup_job import roll_up
 from kb_app.db import schema
 from kb_app.db.backup import backup, restore
 from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
@@ -93,9 +94,8 @@ def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> Non
 
 WRITER = """
 import sys
-from kb_app.analytics.store import EventStore
+from kb_app.analytics.event_store import EventStore
 from kb_app.db.engine import open_database
-from tests.support import count_rows
 from tests.unit.kb_app.trails import asked, did
 store = EventStore(open_database(sys.argv[1]))
 for number in range(100_000):

@@ -7,11 +7,10 @@ import os
 import socket
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -22,9 +21,10 @@ from kb_app.analytics.event_store import EventStore, to_action
 from kb_app.analytics.model import CONTACTS, ActionEvent, Episode
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports import rollup
+from kb_app.analytics.reports.rollup_job import roll_up
 from kb_app.db import schema
 from kb_app.db.writing import ROWS, insert_new, upsert
-from kb_app.durations import DAY, HOUR
+from kb_app.durations import HOUR
 
 log = logging.getLogger("kb_app.analytics")
 CLIENTS = 400
@@ -150,69 +150,6 @@ def _is_orphan(action: ActionEvent) -> bool:
 
 
 # --- daily counts -----------------------------------------------------------------------------------------------------------
-
-
-def bounds(day: str, zone: tzinfo) -> tuple[int, int]:
-    """The first millisecond of a day where the site is, and that of the next."""
-    first = datetime.fromisoformat(day).replace(tzinfo=zone)
-    after = (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=zone)
-    return int(first.timestamp() * 1000), int(after.timestamp() * 1000)
-
-
-def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
-    """Count one day anew."""
-    start, end = bounds(day, zone)
-    # A click may come a while after the search; it counts on the search's day.
-    clicks = store.actions(start, end + DAY)
-    episodes, trails = _stored_episodes(store, start, end)
-    by_query = rollup.count_queries(store.each_query(start, end, bots=True), clicks, rollup.reworded_in(trails))
-    by_episode = rollup.count_episodes(episodes)
-    rows = [
-        {"day": day, "channel": key[0], "language": key[1], "section": key[2], "audience": key[3], "measure": measure, "value": float(value)}
-        for counts in (by_query, by_episode)
-        for key, counter in counts.items()
-        for measure, value in counter.items()
-        if value
-    ]
-    questions = [
-        {"day": day, "text_key": name, "channel": key[0], "language": key[1], "section": key[2], "audience": key[3], **vars(count)}
-        for (name, key), count in rollup.count_questions(store.each_query(start, end), clicks).items()
-    ]
-    that_day = [action for action in clicks if action.at < end]
-    articles = [
-        {"day": day, "article_id": article, "measure": measure, "value": value}
-        for (article, measure), value in rollup.count_articles(that_day, episodes).items()
-    ]
-    with store.engine.begin() as connection:
-        for table, made in ((schema.daily, rows), (schema.daily_questions, questions), (schema.daily_articles, articles)):
-            connection.execute(delete(table).where(table.c.day == day))
-            insert_new(connection, table, made)
-
-
-def _stored_episodes(store: EventStore, start: int, end: int) -> tuple[list[Episode], list[list[str]]]:
-    """The episodes that began in [start, end), and the searches of each in order."""
-    table, members, queries = schema.episodes, schema.episode_queries, schema.queries
-    within = (table.c.first_at >= start) & (table.c.first_at < end)
-    trails: dict[str, list[str]] = defaultdict(list)
-    with store.engine.connect() as connection:
-        joined = (
-            select(members.c.episode_id, members.c.query_id)
-            .join(table, table.c.episode_id == members.c.episode_id)
-            .join(queries, queries.c.query_id == members.c.query_id)
-            .where(within)
-            .order_by(queries.c.at, queries.c.query_id)
-        )
-        for episode_id, query_id in connection.execute(joined):
-            trails[episode_id].append(query_id)
-        episodes = [to_episode(row, tuple(trails[row["episode_id"]])) for row in connection.execute(select(table).where(within)).mappings()]
-    return episodes, list(trails.values())
-
-
-def to_episode(row: object, query_ids: tuple[str, ...] = ()) -> Episode:
-    """The episode of a row."""
-    values = dict(row)  # type: ignore[call-overload]
-    values.pop("queries")
-    return Episode(query_ids=query_ids, **values)
 
 
 def _touched(store: EventStore, since: int) -> Iterator[int]:

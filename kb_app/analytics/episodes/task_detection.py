@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +31,6 @@ REWORDED = 3 * 60 * SECOND
 AT_ONCE = 60 * SECOND
 _SHARED = frozenset({CLICK, VIEW, ENGAGED, CONTACT_SUGGESTION_CLICK})
 _WORD = re.compile(r"\w{2,}")
-
-
-# Rewordings in another language stand so much further apart; docs/analytics.md.
-OTHER_LANGUAGE = 0.14
-# The mean of questions that are grouped counts as if so many others stood at none.
-COMMON_WEIGHT = 150
 
 
 @dataclass(frozen=True)
@@ -338,43 +331,3 @@ def by_client(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> 
         if client in asked:
             done[str(client)].append(action)
     return [(client, asked[client], done[client]) for client in sorted(asked)]
-
-
-def average_linkage(vectors: Vectors, threshold: float, langs: Sequence[str] = ()) -> list[int]:
-    """Group number of each row: groups are joined while the mean cosine between their members is ``threshold`` or more.
-
-    Average linkage (UPGMA) by scipy; numbers follow the order in which groups first appear. Between questions of different
-    languages OTHER_LANGUAGE is added.
-    """
-    if len(vectors) < 2:
-        return list(range(len(vectors)))
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
-    near = vectors @ vectors.T
-    if langs:
-        own = np.array(langs)
-        near = near + OTHER_LANGUAGE * (own[:, np.newaxis] != own[np.newaxis, :])
-    distances = np.clip(1 - near, 0, 2).astype(np.float64)
-    np.fill_diagonal(distances, 0)
-    labels = fcluster(linkage(squareform(distances, checks=False), "average"), t=1 - threshold, criterion="distance")
-    order: dict[int, int] = {}
-    return [order.setdefault(int(label), len(order)) for label in labels]
-
-
-def without_common(vectors: Vectors) -> Vectors:
-    """Unit vectors with what these questions have in common taken away; of few questions little, since their mean may be their meaning."""
-    moved = vectors - vectors.sum(axis=0) / (len(vectors) + COMMON_WEIGHT)
-    away: Vectors = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-6)
-    return away
-
-
-def pairwise_f1(found: Sequence[object], true: Sequence[object]) -> float:
-    """F1 over pairs of items: together in both, against together in one of them."""
-
-    def pairs(labels: Sequence[object]) -> int:
-        return sum(size * (size - 1) // 2 for size in (len(list(members)) for _, members in groupby(sorted(map(repr, labels)))))
-
-    both = pairs([(repr(one), repr(other)) for one, other in zip(found, true, strict=True)])
-    together = pairs(found) + pairs(true)
-    return 2 * both / together if together else 1.0

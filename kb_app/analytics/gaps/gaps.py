@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kb_app.analytics.episodes.task_detection import average_linkage, without_common
+from kb_app.analytics.gaps.clustering import average_linkage, without_common
 from kb_app.analytics.model import QueryEvent
 from kb_app.analytics.ports import Vectors
 from kb_app.analytics.text_key import text_key

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
-from kb_app.analytics.episodes.job import bounds, to_episode
 from kb_app.analytics.model import CLICK, OUTCOMES, VOTE_REASON, Episode
 from kb_app.analytics.reports.metrics import Counts, Figure, episode_figures, probable_calibration, query_figures, season, survey_response
+from kb_app.analytics.reports.rollup_job import bounds, to_episode
 from kb_app.db import schema
 
 MOST_ROWS = 500

@@ -19,8 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
 from kb_app.support.config.business_hours import Calendar, Channel, Closure, Promise, Span, Unit
 from kb_app.support.config.values import INBOX, DeskAddress, Route, Step, Support
-from kb_app.support.delivery.outbox import MAIL_SINK, STEP_SINK
-from kb_app.support.model import KINDS, STEPS
+from kb_app.support.model import KINDS, MAIL_SINK, STEP_SINK, STEPS
 
 FILE = "support.yml"
 MAX_BYTES = 64 * 1024

@@ -17,8 +17,8 @@ from kb_app.support.case_store import THREAD, TO_DESK, CaseStore
 from kb_app.support.config.values import INBOX, Support
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.mail_templates import Quoted, lang_of
-from kb_app.support.delivery.outbox import MAIL_SINK, STEP_SINK, enqueue, handed_over
-from kb_app.support.model import Case
+from kb_app.support.delivery.outbox import enqueue, handed_over
+from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
 
 
 class Post(Protocol):

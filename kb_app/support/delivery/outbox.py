@@ -25,8 +25,6 @@ from kb_app.durations import HOUR, MINUTE
 from kb_app.support.model import Delivery
 
 log = logging.getLogger("kb_app.handoff")
-# Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.
-MAIL_SINK, STEP_SINK = "mail", "steps"
 WAITING, SENDING, DONE, DEAD, DROPPED = "waiting", "sending", "done", "dead", "dropped"
 # The first pause, doubled at each attempt up to the longest; after so long it needs a person.
 FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = MINUTE, 2 * HOUR, 5 * 24 * HOUR

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import imaplib
 import io
 import logging
 import re
-import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
 from kb_app.durations import DAY
 from kb_app.support.attachments import MEGABYTE, FileRefused, Uploads
@@ -24,7 +21,6 @@ log = logging.getLogger("kb_app.handoff")
 # So many automatic replies one address may get in a day, whatever it sends.
 REPLIES_A_DAY = 3
 CASES_A_DAY = 50
-BATCH = 50
 # Where programs begin what they quote, and how they introduce it.
 _QUOTED = re.compile(r"^(-{2,} ?(Original Message|Forwarded message|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$")
 _WROTE = re.compile(r"^(On .{4,200} wrote:|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$")
@@ -166,44 +162,3 @@ def without_quote(text: str) -> str:
     while lines and (lines[-1].startswith(">") or not lines[-1].strip() or _WROTE.match(lines[-1])):
         lines.pop()
     return "\n".join(lines).strip() or text.strip()
-
-
-def fetch(url: str, take: Callable[[bytes], str]) -> int:
-    """Take the unread mails of an IMAP folder, and mark each as read once it is kept; returns how many. Raises OSError, imaplib's error.
-
-    ``url`` is imaps://user:password@host/FOLDER; imap:// begins TLS where the server offers it.
-    """
-    parts = urlsplit(url)
-    host, folder = parts.hostname or "localhost", unquote(parts.path.strip("/")) or "INBOX"
-    context = ssl.create_default_context()
-    box = (
-        imaplib.IMAP4_SSL(host, parts.port or 993, ssl_context=context, timeout=30)
-        if parts.scheme == "imaps"
-        else imaplib.IMAP4(host, parts.port or 143, timeout=30)
-    )
-    with box:
-        if parts.scheme == "imap" and "STARTTLS" in box.capabilities:
-            box.starttls(context)
-        box.login(unquote(parts.username or ""), unquote(parts.password or ""))
-        box.select(_quoted(folder))
-        _, found = box.uid("SEARCH", "UNSEEN")
-        numbers = (found[0] or b"").split()[:BATCH]
-        failed: Exception | None = None
-        for number in numbers:
-            _, data = box.uid("FETCH", number.decode(), "(BODY.PEEK[])")
-            raw = next((part[1] for part in data if isinstance(part, tuple)), b"")
-            try:
-                if raw:
-                    take(raw)
-            except Exception as error:  # one that cannot be kept must not hold up those behind it
-                failed = error
-                continue
-            # Only now: a mail that could not be kept is fetched again.
-            box.uid("STORE", number.decode(), "+FLAGS", "(\\Seen)")
-        if failed is not None:
-            raise failed
-        return len(numbers)
-
-
-def _quoted(folder: str) -> str:
-    return '"' + folder.replace("\\", "\\\\").replace('"', '\\"') + '"'

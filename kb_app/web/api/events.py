@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
 from kb_app.web.core import tracking
 from kb_app.web.core.errors import problem
+from kb_app.web.core.same_site import require_same_site
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/v1")
 # What a browser may say by itself; votes come by forms, tickets from the server.
@@ -40,18 +40,6 @@ def events() -> BaseResponse:
     except SQLAlchemyError:
         return problem(503, "The event could not be kept. Send it again.")
     return Response(status=202)
-
-
-def require_same_site() -> None:
-    """Refuse a form or a message that another site made the browser send (OWASP: fetch metadata, else the origin)."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        if site not in ("same-origin", "none"):
-            abort(403)
-        return
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        abort(403)
 
 
 def _wrong(action: Any) -> str:

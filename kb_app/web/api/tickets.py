@@ -13,10 +13,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb_app.analytics import model as m
 from kb_app.analytics.redaction import redact
 from kb_app.durations import DAY, MINUTE
+from kb_app.web.core.auth import user
 from kb_app.web.core.context import services
 from kb_app.web.core.errors import problem
 from kb_app.web.core.tracking import UUID, known, moment
-from kb_app.web.site.account import user
 
 blueprint = Blueprint("tickets", __name__, url_prefix="/api/v1")
 STATES = {"created": m.TICKET_CREATED, "resolved": m.TICKET_RESOLVED}

@@ -45,7 +45,7 @@ def _draw(kind: type, days: Sequence[str], series: Mapping[str, Sequence[float]]
     )
     chart.x_labels = [day[5:].replace("-", "/") for day in days]
     for name, values in series.items():
-        chart.add(labels.get(name, name), list(values))
+        chart.add(str(labels.get(name, name)), list(values))
     drawn = chart.render(is_unicode=True, disable_xml_declaration=True)
     return Markup(_accessible(drawn, title))  # noqa: S704, drawn by pygal, which escapes its texts
 

@@ -14,12 +14,12 @@ from kb_app.support.case_store import PAGE, Filter
 from kb_app.support.config.values import INBOX
 from kb_app.support.model import KINDS, LONGEST_MAIL, STEPS, Case
 from kb_app.support.workflow import Refusal
+from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import PUBLIC, now, services, snapshot
 from kb_app.web.core.forms import given_text
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import moment
-from kb_app.web.desk import gaps
-from kb_app.web.site.account import needs, user
+from kb_app.web.desk import editor
 from kb_app.web.site.case_page import send_attachment
 from search.model import Hit
 
@@ -153,12 +153,12 @@ def _article_of(found: Case) -> str:
     section = found.section or next(iter(sorted({card.section for card in snapshot().library.cards.values()})), "general")
     title = found.title[:100]
     try:
-        name, _article_id = gaps.editor().draft(lang, section, title, [title], gaps.author())
+        name, _article_id = editor.editor().draft(lang, section, title, [title], editor.author())
     except EditRefused as error:
         flash(str(error))
         return url_for("inbox.case", number=found.number)
     services().people.handoff.note(found, user().shown, name, moment())
-    return url_for("gaps.edit", name=name)
+    return url_for("editor.edit", name=name)
 
 
 @blueprint.get("/cases/<number>/files/<attachment_id>")

@@ -5,107 +5,26 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request
 from flask_babel import gettext as _
-from werkzeug.wrappers import Response as BaseResponse
 
-from kb_app.accounts.model import ROLES
-from kb_app.accounts.store import AccountError
 from kb_app.analytics.model import OUTCOMES, Episode
 from kb_app.analytics.reports.metrics import Figure, money_saved, share
 from kb_app.analytics.reports.pillars import scorecard
 from kb_app.analytics.reports.reports import Period, Reports
 from kb_app.support.case_metrics import CaseFigures, case_figures
+from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import now, services
 from kb_app.web.desk import charts
-from kb_app.web.site.account import needs, user
+from kb_app.web.desk.labels import NAMES
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 SPANS = (7, 28, 90, 365)
 USUAL = 28
-
-
-def set_up_names() -> dict[str, Any]:
-    """What the desk's templates call things in the reader's language."""
-    return {
-        "outcome_names": {
-            "confirmed": _("Confirmed"),
-            "probable": _("Probable"),
-            "unknown": _("Unknown"),
-            "unanswered": _("Unanswered"),
-            "escalated": _("Reached a person"),
-        },
-        "figure_names": {
-            "confirmed_rate": _("Confirmed self-service"),
-            "upper_bound": _("Upper bound: confirmed and probable"),
-            "unknown_share": _("Unknown"),
-            "unanswered_rate": _("Unanswered"),
-            "escalation_rate": _("Reached a person"),
-            "never_reached_agent": _("Never reached an agent"),
-            "frustrated_rate": _("Frustrated"),
-            "probable_gave_up": _("Of the probable ones, gave up (survey)"),
-            "survey_response": _("Answered the survey"),
-            "no_answer_rate": _("Searches without an answer"),
-            "weak_rate": _("Searches with a perhaps"),
-            "click_through_per_search": _("Click-through per search"),
-            "click_through_per_impression": _("Click-through per article shown"),
-            "mean_reciprocal_rank": _("Mean reciprocal rank of clicks"),
-            "refinement_rate": _("Asked again in other words"),
-            "promise_kept": _("Promises kept"),
-            "case_solved": _("Solved, of those who say"),
-            "case_response": _("Answered when asked"),
-            "satisfied": _("Satisfied (4 or 5 of 5)"),
-            "easy": _("It was easy (4 or 5 of 5)"),
-            "seconds_to_answer": _("Seconds to the first article read"),
-        },
-        "reason_names": {
-            "ticket": _("a message came"),
-            "ticket, solved": _("a message came, and the customer says it is solved"),
-            "ticket, not solved": _("a message came, and the customer says it is not solved"),
-            "channel opened": _("a phone number or an address was used"),
-            "vote_yes": _("said that it helped"),
-            "solved_yes": _("said in the survey that it is solved"),
-            "no": _("said that it did not help"),
-            "contact form left": _("opened the contact form and left it"),
-            "nothing found": _("nothing was found"),
-            "weak, nothing read": _("only a perhaps was found, and nothing was read"),
-            "read": _("an article was read, and nothing more"),
-            "left": _("left without a sign"),
-            "no sign": _("nothing shows how it ended"),
-        },
-        "dimension_names": {"channel": _("Channel"), "language": _("Language"), "section": _("Section"), "audience": _("Audience")},
-    }
-
-
-@blueprint.app_context_processor
-def _names() -> dict[str, Any]:
-    if request.blueprint not in ("desk", "gaps", "inbox", "notices"):
-        return {}
-    return set_up_names() | {"demo": services().store.is_demo(), "support_problem": services().support_file.look()}
-
-
-@blueprint.app_template_filter("moment")
-def moment(at: int) -> str:
-    """A moment where the site is, to the minute."""
-    return datetime.fromtimestamp(at / 1000, services().settings.zone).strftime("%Y-%m-%d %H:%M")
-
-
-@blueprint.app_template_filter("month_name")
-def month_name(number: int) -> str:
-    """A month of the year in the reader's language."""
-    from flask_babel import format_date
-
-    return str(format_date(date(2000, number, 1), "LLLL", rebase=False))
-
-
-@blueprint.app_template_filter("percent")
-def percent(value: float | None) -> str:
-    """A share with one decimal; a dash where nothing was counted."""
-    return "–" if value is None else f"{value * 100:.1f} %"
 
 
 def reports() -> Reports:
@@ -145,7 +64,7 @@ def dashboard() -> str:
     earlier = {figure.name: figure for figure in reader.figures(shown.before)}
     days = reader.by_day(shown, [*OUTCOMES, "queries_none", "queries"])
     dates = list(days)
-    names = set_up_names()["outcome_names"]
+    names = NAMES["outcome_names"]
     outcomes = charts.stacked(dates, {name: [days[day][name] for day in dates] for name in OUTCOMES}, names, _("Outcomes by day"))
     nothing = charts.line(dates, {"no answer": [days[day]["queries_none"] for day in dates]}, {}, _("Searches without an answer by day"))
     return render_template(
@@ -268,42 +187,6 @@ def _attached(name: str) -> dict[str, str]:
 
 
 # --- people ------------------------------------------------------------------------------------------------------------------
-
-
-@blueprint.route("/users", methods=["GET", "POST"])
-@needs("users")
-def users() -> str | BaseResponse:
-    """Who may sign in, and as what."""
-    if request.method == "POST":
-        try:
-            _change_user()
-        except AccountError as error:
-            flash(str(error))
-        return redirect(url_for("desk.users"), 303)
-    return render_template("desk/users.html", users=services().users.all(), roles=ROLES, me=user())
-
-
-def _change_user() -> None:
-    store, me = services().users, user()
-    number = request.form.get("user_id", "")
-    if not number:
-        made = store.add(request.form.get("mail", "").strip(), request.form.get("role", ""), request.form.get("name", "").strip())
-        store.note(me.mail, "added account", f"{made.mail} as {made.role}")
-        return
-    if not number.isdigit() or int(number[:12]) == me.user_id:
-        raise AccountError(_("You cannot change your own account here."))
-    role, active = request.form.get("role") or None, {"on": True, "off": False}.get(request.form.get("active", ""))
-    store.change(int(number), role, active)
-    if active is None:
-        store.rename(int(number), request.form.get("name", "").strip())
-    store.note(me.mail, "changed account", f"{number}: {role or ''} {'' if active is None else 'on' if active else 'off'}".strip())
-
-
-@blueprint.get("/audit")
-@needs("audit")
-def audit() -> str:
-    """Who did what."""
-    return render_template("desk/audit.html", notes=services().users.notes())
 
 
 # --- parts -------------------------------------------------------------------------------------------------------------------

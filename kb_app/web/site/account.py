@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
-from flask_login import AnonymousUserMixin, LoginManager, current_user, login_user, logout_user
+from flask_login import login_user, logout_user
 from flask_wtf import FlaskForm
-from flask_wtf.csrf import CSRFProtect
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import PasswordField, StringField
@@ -22,97 +18,13 @@ from wtforms.validators import DataRequired, Length
 from kb_app.accounts.model import User, password_problem
 from kb_app.accounts.store import AccountError
 from kb_app.services.container import Services
-from kb_app.settings import Settings, secret_key
+from kb_app.settings import secret_key
 from kb_app.smtp import MailError, send_mail
+from kb_app.web.core.auth import csrf
 from kb_app.web.core.context import services
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/account")
-csrf = CSRFProtect()
 RESET_S, SETUP_S = 3600, 24 * 3600
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Nobody(AnonymousUserMixin):  # type: ignore[misc]
-    """A visitor who is not signed in."""
-
-    audiences = frozenset({"public"})
-
-    def may(self, right: str) -> bool:
-        """Nothing."""
-        return False
-
-
-def set_up(app: Flask, settings: Settings) -> None:
-    """Sessions that end, CSRF tokens for those who are signed in, and the provider where one is set."""
-    app.config.update(
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_NAME="kb_session",
-        WTF_CSRF_CHECK_DEFAULT=False,
-        WTF_CSRF_TIME_LIMIT=None,
-        REMEMBER_COOKIE_DURATION=timedelta(0),
-    )
-    csrf.init_app(app)
-    manager = LoginManager(app)
-    manager.anonymous_user = Nobody
-    manager.session_protection = None
-    manager.user_loader(_load)
-    manager.request_loader(_by_token)
-    app.context_processor(lambda: {"oidc": bool(settings.oidc_issuer)})
-    if settings.oidc_issuer:
-        from authlib.integrations.flask_client import OAuth
-
-        OAuth(app).register(
-            "oidc",
-            client_id=settings.oidc_client_id,
-            client_secret=settings.oidc_client_secret,
-            server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",
-            client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
-        )
-
-
-def user() -> User:
-    """Who is signed in; a Nobody where nobody is."""
-    return cast(User, current_user)
-
-
-def needs(right: str) -> Callable[[F], F]:
-    """Only for those whose role has a right: others are asked to sign in, or refused. Forms must carry their CSRF token."""
-
-    def decorate(view: F) -> F:
-        @functools.wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            if not user().is_authenticated:
-                return redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")) if request.method == "GET" else url_for("accounts.sign_in"))
-            if not user().may(right):
-                abort(403)
-            if request.method not in ("GET", "HEAD"):
-                csrf.protect()
-            return view(*args, **kwargs)
-
-        guarded.right = right  # type: ignore[attr-defined]
-        return cast(F, guarded)
-
-    return decorate
-
-
-def _load(session_id: str) -> User | None:
-    """The user of a session that has not grown too old, however often it was used."""
-    begun = session.get("since", 0)
-    if time.time() - begun > services().settings.session_hours * 3600:
-        return None
-    return services().users.by_session(session_id)
-
-
-def _by_token(_request: object) -> User | None:
-    """The user of an API token, on the API alone."""
-    header = request.headers.get("Authorization", "")
-    if not request.path.startswith("/api/") or not header.startswith("Bearer "):
-        return None
-    view = current_app.view_functions.get(request.endpoint or "")
-    scope = "search" if request.endpoint in ("api.search", "api.article", "api.suggest") else getattr(view, "scope", "")
-    g.token = True
-    return services().users.by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None
 
 
 # --- signing in --------------------------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from kb_app.support.access_links import BadLink, ExpiredLink
 from kb_app.support.escalation import next_rung
 from kb_app.support.model import LONGEST_MESSAGE, Attachment, Case
 from kb_app.support.workflow import Refusal
-from kb_app.web.api.events import require_same_site
 from kb_app.web.core.context import services
 from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files
+from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.tracking import moment
 from kb_app.web.core.urls import language_of_address
 

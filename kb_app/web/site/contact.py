@@ -17,10 +17,10 @@ from kb_app.analytics import model as m
 from kb_app.durations import HOUR
 from kb_app.support.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.support.spam import spam_reason
-from kb_app.web.api.events import require_same_site
 from kb_app.web.core import tracking
 from kb_app.web.core.context import audiences, now, services, snapshot
 from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files, waiting_files
+from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.search import LONGEST_ASKED, ask
 from kb_app.web.core.template_helpers import render_body
 from kb_app.web.core.tracking import moment

@@ -11,9 +11,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb_app.analytics import model as m
 from kb_app.analytics.event_writer import PAUSE_S
 from kb_app.analytics.redaction import LONGEST
-from kb_app.web.api.events import require_same_site
 from kb_app.web.core import tracking
 from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.template_helpers import article_url
 from kb_app.web.core.urls import find_article, language_of_address
 from kb_app.web.core.visitor import CLIENT, CONSENT, SESSION, wishes_privacy

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from bench.episode_accuracy import pairwise_f1
 from kb_app.analytics import model as m
-from kb_app.analytics.episodes.task_detection import average_linkage, by_client, fold_prefixes, group, pairwise_f1, searches_of_tickets
+from kb_app.analytics.episodes.task_detection import by_client, fold_prefixes, group, searches_of_tickets
+from kb_app.analytics.gaps.clustering import average_linkage
 from kb_app.durations import DAY, HOUR, MINUTE, SECOND
 from tests.unit.kb_app.trails import asked, did
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR
-from kb_app.services.support import question_of
+from kb_app.services.support_adapters import question_of
 from kb_app.support.attachments import Uploads
 from kb_app.support.case_store import Filter
 from kb_app.support.config.file import parse_support

@@ -1,0 +1,19 @@
+"""Refuses forms that another site sent."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import abort, request
+
+
+def require_same_site() -> None:
+    """Refuse a form or a message that another site made the browser send (OWASP: fetch metadata, else the origin)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            abort(403)
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        abort(403)

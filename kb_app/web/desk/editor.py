@@ -1,0 +1,65 @@
+"""Writing and editing articles at the desk."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.editing import Author, Editor, EditRefused
+from kb_app.web.core.auth import needs, user
+from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.template_helpers import render_body
+
+blueprint = Blueprint("editor", __name__, url_prefix="/desk")
+
+
+def editor() -> Editor:
+    """The articles' files."""
+    return Editor(services().settings.articles)
+
+
+def author() -> Author:
+    """In whose name files are changed."""
+    return Author(user().shown, user().mail)
+
+
+@blueprint.route("/edit", methods=["GET", "POST"])
+@needs("write")
+def edit() -> str | BaseResponse | tuple[str, int]:
+    """A plain form: the file as it is, a preview, save and publish."""
+    name = request.values.get("name", "")
+    edit = editor()
+    try:
+        opened = edit.open(name)
+    except EditRefused as error:
+        flash(str(error))
+        return redirect(url_for("gaps.gaps"), 303)
+    if request.method == "GET":
+        return render_template("desk/edit.html", opened=opened, text=opened.text, preview=None, wrong="")
+    text = request.form.get("text", "").replace("\r\n", "\n")
+    if request.form.get("do") == "preview":
+        return render_template("desk/edit.html", opened=opened, text=text, preview=_preview(name, text), wrong="")
+    given = type(opened)(name, opened.text, request.form.get("digest", ""))
+    try:
+        edit.save(given, text, author(), f"Edited: {name}")
+        if request.form.get("do") == "publish":
+            edit.publish(edit.open(name), author())
+    except EditRefused as error:
+        return render_template("desk/edit.html", opened=given, text=text, preview=None, wrong=str(error)), 409
+    services().users.note(user().mail, "published" if request.form.get("do") == "publish" else "saved", name)
+    flash(_("Published. It is found in a moment.") if request.form.get("do") == "publish" else _("Saved."))
+    return redirect(url_for("editor.edit", name=name), 303)
+
+
+def _preview(name: str, text: str) -> object:
+    """The article as it would be shown, or what is wrong with it."""
+    from indexer.reading.front_matter import parse
+    from indexer.reading.markdown import render
+
+    parsed = parse(name, text)
+    if isinstance(parsed, list):
+        return {"problems": parsed, "html": ""}
+    article, problems = render(parsed)
+    html = render_body(article.html, snapshot().library, lambda card: True, article.lang) if article else ""
+    return {"problems": problems, "html": html, "title": article.title if article else ""}

@@ -1,0 +1,91 @@
+"""Names of what reports show, in the language of the reader."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from flask import Flask, request
+from flask_babel import lazy_gettext as _
+
+from kb_app.web.core.context import services
+
+DESK_BLUEPRINTS = ("desk", "users", "gaps", "editor", "inbox", "desk_notices")
+# Made once: each is put into the reader's language when it is shown.
+NAMES: dict[str, dict[str, Any]] = {
+    "outcome_names": {
+        "confirmed": _("Confirmed"),
+        "probable": _("Probable"),
+        "unknown": _("Unknown"),
+        "unanswered": _("Unanswered"),
+        "escalated": _("Reached a person"),
+    },
+    "figure_names": {
+        "confirmed_rate": _("Confirmed self-service"),
+        "upper_bound": _("Upper bound: confirmed and probable"),
+        "unknown_share": _("Unknown"),
+        "unanswered_rate": _("Unanswered"),
+        "escalation_rate": _("Reached a person"),
+        "never_reached_agent": _("Never reached an agent"),
+        "frustrated_rate": _("Frustrated"),
+        "probable_gave_up": _("Of the probable ones, gave up (survey)"),
+        "survey_response": _("Answered the survey"),
+        "no_answer_rate": _("Searches without an answer"),
+        "weak_rate": _("Searches with a perhaps"),
+        "click_through_per_search": _("Click-through per search"),
+        "click_through_per_impression": _("Click-through per article shown"),
+        "mean_reciprocal_rank": _("Mean reciprocal rank of clicks"),
+        "refinement_rate": _("Asked again in other words"),
+        "promise_kept": _("Promises kept"),
+        "case_solved": _("Solved, of those who say"),
+        "case_response": _("Answered when asked"),
+        "satisfied": _("Satisfied (4 or 5 of 5)"),
+        "easy": _("It was easy (4 or 5 of 5)"),
+        "seconds_to_answer": _("Seconds to the first article read"),
+    },
+    "reason_names": {
+        "ticket": _("a message came"),
+        "ticket, solved": _("a message came, and the customer says it is solved"),
+        "ticket, not solved": _("a message came, and the customer says it is not solved"),
+        "channel opened": _("a phone number or an address was used"),
+        "vote_yes": _("said that it helped"),
+        "solved_yes": _("said in the survey that it is solved"),
+        "no": _("said that it did not help"),
+        "contact form left": _("opened the contact form and left it"),
+        "nothing found": _("nothing was found"),
+        "weak, nothing read": _("only a perhaps was found, and nothing was read"),
+        "read": _("an article was read, and nothing more"),
+        "left": _("left without a sign"),
+        "no sign": _("nothing shows how it ended"),
+    },
+    "dimension_names": {"channel": _("Channel"), "language": _("Language"), "section": _("Section"), "audience": _("Audience")},
+}
+
+
+def set_up(app: Flask) -> None:
+    """Give the desk's templates their names and filters."""
+    app.context_processor(_names)
+    app.jinja_env.filters.update(moment=moment, month_name=month_name, percent=percent)
+
+
+def _names() -> dict[str, Any]:
+    if request.blueprint not in DESK_BLUEPRINTS:
+        return {}
+    return NAMES | {"demo": services().store.is_demo(), "support_problem": services().support_file.look()}
+
+
+def moment(at: int) -> str:
+    """A moment where the site is, to the minute."""
+    return datetime.fromtimestamp(at / 1000, services().settings.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def month_name(number: int) -> str:
+    """A month of the year in the reader's language."""
+    from flask_babel import format_date
+
+    return str(format_date(date(2000, number, 1), "LLLL", rebase=False))
+
+
+def percent(value: float | None) -> str:
+    """A share with one decimal; a dash where nothing was counted."""
+    return "–" if value is None else f"{value * 100:.1f} %"

@@ -1,0 +1,93 @@
+"""Known problems: started and ended at the desk."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb_app.analytics.gaps.spikes import Spike
+from kb_app.support.notices import MOST_QUESTIONS, Notice
+from kb_app.web.core.auth import needs, user
+from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.tracking import moment
+
+blueprint = Blueprint("desk_notices", __name__, url_prefix="/desk/notices")
+
+
+@blueprint.route("", methods=["GET", "POST"])
+@needs("notices")
+def notices() -> str | BaseResponse:
+    """All notices, what suddenly many people ask, and a form to start one."""
+    if request.method == "POST":
+        wrong = _start()
+        if not wrong:
+            flash(_("Kept."))
+            services().users.note(user().mail, "started notice", request.form.get("title_ja", "") or request.form.get("title_en", ""))
+            return redirect(url_for("desk_notices.notices"), 303)
+        flash(wrong)
+    found = services().people.notices
+    every = found.all()
+    sections = sorted({card.section for card in snapshot().library.cards.values()})
+    counts = {notice.notice_id: found.waiting(notice.notice_id) for notice in every}
+    return render_template("desk/notices.html", notices=every, spikes=current_spikes(), form=_given(), sections=sections, waiting=counts, now=moment())
+
+
+@blueprint.post("/<notice_id>/end")
+@needs("notices")
+def end(notice_id: str) -> BaseResponse:
+    """It is over: whoever asked is told. Or it was a mistake, and nobody is."""
+    if request.form.get("do") == "withdraw":
+        services().people.notices.withdraw(notice_id, moment())
+        services().users.note(user().mail, "withdrew notice", notice_id)
+        flash(_("Withdrawn. Nobody is told."))
+        return redirect(url_for("desk_notices.notices"), 303)
+    told_to = services().people.end_notices(moment(), [notice_id])
+    services().users.note(user().mail, "ended notice", notice_id)
+    flash(_("It is over. Mails to send: %(num)d", num=told_to))
+    return redirect(url_for("desk_notices.notices"), 303)
+
+
+def _given() -> Any:
+    """The form as sent, or as a spike fills it."""
+    if request.method == "POST":
+        return request.form
+    spike = next((one for one in current_spikes() if one.label == request.args.get("spike")), None)
+    return {"questions": "\n".join(spike.questions), "sections": spike.section} if spike else {}
+
+
+def _start() -> str:
+    """Store the notice of the form; what is wrong with it, "" where nothing is."""
+    form, languages = request.form, services().settings.languages
+    title = {lang: form.get(f"title_{lang}", "").strip()[:200] for lang in languages}
+    text = {lang: form.get(f"text_{lang}", "").strip()[:2_000] for lang in languages}
+    starts, ends = _moment(form.get("starts", "")), _moment(form.get("ends", ""))
+    if not any(title.values()):
+        return _("Please give it a title.")
+    if form.get("ends") and ends is None:
+        return _("The end is no time.")
+    if ends is not None and ends <= (starts or moment()):
+        return _("It would be over before it begins.")
+    shown_in = tuple(lang for lang in languages if title[lang])
+    sections = tuple(section for section in form.getlist("sections") if section)
+    questions = tuple(line.strip()[:200] for line in form.get("questions", "").splitlines() if line.strip())[:MOST_QUESTIONS]
+    limited = shown_in if form.get("only") else ()
+    services().people.notices.add(Notice(str(uuid.uuid4()), title, text, starts or moment(), ends, limited, sections, questions, by=user().mail))
+    return ""
+
+
+def _moment(text: str) -> int | None:
+    """A local time of the form; None where there is none."""
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=services().settings.zone).timestamp() * 1000) if text else None
+    except ValueError:
+        return None
+
+
+def current_spikes() -> tuple[Spike, ...]:
+    """What suddenly many people ask."""
+    return services().current_spikes()

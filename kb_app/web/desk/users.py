@@ -1,0 +1,50 @@
+"""Accounts of those who work at the desk."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb_app.accounts.model import ROLES
+from kb_app.accounts.store import AccountError
+from kb_app.web.core.auth import needs, user
+from kb_app.web.core.context import services
+
+blueprint = Blueprint("users", __name__, url_prefix="/desk")
+
+
+@blueprint.route("/users", methods=["GET", "POST"])
+@needs("users")
+def users() -> str | BaseResponse:
+    """Who may sign in, and as what."""
+    if request.method == "POST":
+        try:
+            _change_user()
+        except AccountError as error:
+            flash(str(error))
+        return redirect(url_for("users.users"), 303)
+    return render_template("desk/users.html", users=services().users.all(), roles=ROLES, me=user())
+
+
+def _change_user() -> None:
+    store, me = services().users, user()
+    number = request.form.get("user_id", "")
+    if not number:
+        made = store.add(request.form.get("mail", "").strip(), request.form.get("role", ""), request.form.get("name", "").strip())
+        store.note(me.mail, "added account", f"{made.mail} as {made.role}")
+        return
+    if not number.isdigit() or int(number[:12]) == me.user_id:
+        raise AccountError(_("You cannot change your own account here."))
+    role, active = request.form.get("role") or None, {"on": True, "off": False}.get(request.form.get("active", ""))
+    store.change(int(number), role, active)
+    if active is None:
+        store.rename(int(number), request.form.get("name", "").strip())
+    store.note(me.mail, "changed account", f"{number}: {role or ''} {'' if active is None else 'on' if active else 'off'}".strip())
+
+
+@blueprint.get("/audit")
+@needs("audit")
+def audit() -> str:
+    """Who did what."""
+    return render_template("desk/audit.html", notes=services().users.notes())
