@@ -78,7 +78,7 @@ def small_site(folder: Path, database: str) -> Services:
     path.write_text(ARTICLE, encoding="utf-8")
     given = {"articles": folder / "articles", "data": folder / "var", "rate_limit": "off", "embedding_model": "off", "database_url": database}
     services = build_services(load_settings(**given))
-    services.accept(services.rebuild())
+    services.publish_build(services.rebuild())
     return services
 
 

@@ -27,7 +27,7 @@ from kb_app.db.writing import upsert
 from kb_app.durations import DAY
 from kb_app.services.container import Services, build_services
 from kb_app.settings import load_settings
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from search.model import Query, Results
 
 DAYS = 90
@@ -53,15 +53,15 @@ def main() -> None:
     if count_rows(services.store.engine, schema.queries):
         print(f"{flags.data} holds visits already; they are served as they are.", file=sys.stderr)
         return
-    if isinstance(services.embedder, WarmingEmbedder):
+    if isinstance(services.embedder, BackgroundEmbedder):
         services.embedder.start()
         services.embedder.wait()
     services.live.refresh()
     if services.live.snapshot() is None:
-        services.accept(services.rebuild())
+        services.publish_build(services.rebuild())
     _write(services, flags.visits, random.Random(flags.seed))
-    services.work_out(everything=True)
-    services.work_out_gaps()
+    services.update_episodes(everything=True)
+    services.update_gaps()
     with services.store.engine.begin() as connection:
         upsert(connection, schema.job_state, {"name": "demo", "value": "1"})
     print(f"{count_rows(services.store.engine, schema.queries)} searches, {count_rows(services.store.engine, schema.episodes)} problems", file=sys.stderr)
@@ -98,7 +98,7 @@ def _growing(intents: Sequence[Intent], month: int) -> list[Intent]:
 def _answered(services: Services, query: m.QueryEvent, answers: dict[tuple[str, str], Results], month: int, shift: int, chance: random.Random) -> m.QueryEvent:
     key = query.user_query, query.language
     if key not in answers:
-        answers[key] = services.live.current().engine.search(Query(*key, show=False))  # type: ignore[union-attr]
+        answers[key] = services.live.current().engine.search(Query(*key, highlight=False))  # type: ignore[union-attr]
     found = answers[key]
     return replace(
         query,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.visit_simulator import LATER, PERSONAS, Intent, Log, Visit, drawn_mix, expected, simulate
 from kb_app.analytics import model as m
-from kb_app.analytics.episodes.outcomes import judge
+from kb_app.analytics.episodes.outcomes import classify_outcome
 from kb_app.analytics.episodes.task_detection import by_client, group, searches_of_tickets
 from kb_app.analytics.gaps import gaps as gap_report
 from kb_app.analytics.ports import Vectors
@@ -45,7 +45,7 @@ def read_back(log: Log, vectors: Mapping[str, Vectors]) -> list[m.Episode]:
     orphans = [action for action in actions if action.attributes.get("text") and not action.query_id and not action.client_id]
     links = searches_of_tickets(orphans, queries, actions, meaning)
     joined = [replace(action, query_id=links[action.event_id]) if action.event_id in links else action for action in actions]
-    return [judge(trail, LATER) for _, asked, done in by_client(queries, joined) for trail in group(asked, done, meaning)]
+    return [classify_outcome(trail, LATER) for _, asked, done in by_client(queries, joined) for trail in group(asked, done, meaning)]
 
 
 def truth(log: Log, episodes: Sequence[m.Episode]) -> dict[str, float]:

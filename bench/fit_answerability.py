@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from bench.retrieval import collections, load, make_engine
 from indexer.build import Paths, build, collect
 from indexer.bundling.build_cache import BuildCache
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
 from search.engine import Engine
 from search.index.bundle import Builds
@@ -47,7 +47,7 @@ def of_collections(folder: Path, embedder: Embedder, cache: Path) -> Iterator[tu
         if collection.unanswerable:
             with tempfile.TemporaryDirectory() as data:
                 engine = make_engine(collection, embedder, Path(data), cache)
-                yield collection.name, [(Query(text, show=False), name not in collection.unanswerable) for name, text in collection.queries], engine
+                yield collection.name, [(Query(text, highlight=False), name not in collection.unanswerable) for name, text in collection.queries], engine
 
 
 def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bool]], Engine]:
@@ -58,14 +58,14 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bo
         cache = BuildCache(Path(folder) / "again.sqlite")
         known, _, _ = collect(articles, cache, UTC)
         cache.close()
-        asked = [(Query(test, lang=article.lang, show=False), True) for article in known if article.audience == "public" for test in article.tests]
+        asked = [(Query(test, lang=article.lang, highlight=False), True) for article in known if article.audience == "public" for test in article.tests]
         records = [json.loads(line) for name in KNOWN for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
-        return [*asked, *((Query(record["query"], lang=record["lang"], show=False), record["answered"]) for record in records)], engine
+        return [*asked, *((Query(record["query"], lang=record["lang"], highlight=False), record["answered"]) for record in records)], engine
 
 
-def signs(engine: Engine, queries: Sequence[tuple[Query, bool]], arms: frozenset[str] | None = None) -> list[Sample]:
+def answer_features(engine: Engine, queries: Sequence[tuple[Query, bool]], arms: frozenset[str] | None = None) -> list[Sample]:
     """The signs of each query that found anything."""
-    found = [(engine.signs(replace(query, arms=arms) if arms else query), answered) for query, answered in queries]
+    found = [(engine.answer_features(replace(query, arms=arms) if arms else query), answered) for query, answered in queries]
     return [(one, answered) for one, answered in found if one is not None]
 
 
@@ -78,16 +78,16 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("var/bench/cache.sqlite"))
     parser.add_argument("--write", action="store_true")
     flags = parser.parse_args()
-    embedder = WarmingEmbedder(lambda: load_embedder("", flags.model_dir))
+    embedder = BackgroundEmbedder(lambda: load_embedder("", flags.model_dir))
     embedder.start()
     if not embedder.wait():
         parser.error(embedder.failure)
     both: dict[str, list[Sample]] = {}
     keyword: dict[str, list[Sample]] = {}
     queries, engine = of_samples(flags.articles, embedder)
-    both["sample articles"], keyword["sample articles"] = signs(engine, queries), signs(engine, queries, KEYWORD)
+    both["sample articles"], keyword["sample articles"] = answer_features(engine, queries), answer_features(engine, queries, KEYWORD)
     for name, queries, engine in of_collections(flags.data, embedder, flags.cache):
-        both[name], keyword[name] = signs(engine, queries), signs(engine, queries, KEYWORD)
+        both[name], keyword[name] = answer_features(engine, queries), answer_features(engine, queries, KEYWORD)
     sheet = {"fitted_to": {name: len(samples) for name, samples in both.items()}}
     fitted = calibration.fit(list(both.values()), list(keyword.values()), answerability.BUNDLED, STRICT, WEAK, sheet)
     print(f"both arms: {fitted.both}\nkeyword: {fitted.keyword}\n{fitted.sheet}")

@@ -59,7 +59,7 @@ def tantivy_query(text: str, lang: str) -> str:
 
 def _tokens(text: str, lang: str) -> str:
     analysed = analyser(lang).analyse(text)
-    return " ".join(token.replace('"', "") for token in (*analysed.words, *analysed.grams) if token.isalnum())
+    return " ".join(token.replace('"', "") for token in (*analysed.words, *analysed.bigrams) if token.isalnum())
 
 
 def whoosh_search(passages: Sequence[Passage], folder: Path | None = None) -> Search:

@@ -28,7 +28,7 @@ from indexer.build import publish
 from indexer.bundling.build_cache import BuildCache
 from indexer.model import Article, Section
 from search.analysis.language import detect
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
 from search.engine import Engine
 from search.index.bundle import Builds
@@ -76,7 +76,7 @@ def _article(record: dict[str, Any], learned: Sequence[str]) -> Article:
     lang = detect("\n".join([title, text, *questions]), ("ja", "en"))
     sections = (Section("", "", 0, text),) if text.strip() else ()
     name = record["_id"]
-    return Article(name, lang, "bench", name, "faq", title, name, questions=questions, learned=tuple(learned), sections=sections)
+    return Article(name, lang, "bench", name, "faq", title, name, questions=questions, confirmed_questions=tuple(learned), sections=sections)
 
 
 def _qrels(path: Path) -> dict[str, dict[str, int]]:
@@ -119,7 +119,7 @@ def _figures(run: Sequence[Any], answered: Mapping[str, dict[str, int]]) -> dict
 def _run(collection: Collection, engine: Engine, arms: frozenset[str]) -> list[Any]:
     rows: list[Any] = []
     for query_id, text in collection.queries:
-        results = engine.search(Query(text, limit=DEPTH, arms=arms, show=False))
+        results = engine.search(Query(text, limit=DEPTH, arms=arms, highlight=False))
         rows += [ir_measures.ScoredDoc(query_id, hit.article_id, float(-rank)) for rank, hit in enumerate(results.hits)]
     return rows
 
@@ -127,7 +127,7 @@ def _run(collection: Collection, engine: Engine, arms: frozenset[str]) -> list[A
 def _hybrid(collection: Collection, engine: Engine) -> tuple[list[Any], dict[str, float]]:
     rows: list[Any] = []
     chances: dict[str, float] = {}
-    plain = Query("", limit=DEPTH, show=False)
+    plain = Query("", limit=DEPTH, highlight=False)
     for query_id, text in collection.queries:
         results = engine.search(replace(plain, text=text))
         chances[query_id] = results.probability
@@ -147,7 +147,7 @@ def answerability(chances: Mapping[str, float], unanswerable: frozenset[str]) ->
     }
 
 
-def show(name: str, report: Mapping[str, Any]) -> str:
+def highlight(name: str, report: Mapping[str, Any]) -> str:
     """The report as a table."""
     lines = [f"{name:24s}" + "".join(f"{measure:>11s}" for measure in MEASURES)]
     lines += [f"  {arm:22s}" + "".join(f"{figures[measure]:11.3f}" for measure in MEASURES) for arm, figures in report["arms"].items()]
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object (by collection, if there are several)")
     flags = parser.parse_args()
     # It remembers query vectors, so that four arms embed each query once.
-    embedder = WarmingEmbedder(lambda: load_embedder(flags.model, flags.model_dir, progress=_progress))
+    embedder = BackgroundEmbedder(lambda: load_embedder(flags.model, flags.model_dir, progress=_progress))
     embedder.start()
     if not embedder.wait():
         parser.error(embedder.failure)
@@ -191,7 +191,7 @@ def main() -> None:
             collection = load(folder)
             reports[folder.name] = measure(collection, make_engine(collection, embedder, Path(data), flags.cache))
             if not flags.json:
-                print(show(folder.name, reports[folder.name]), flush=True)
+                print(highlight(folder.name, reports[folder.name]), flush=True)
     if flags.json:
         print(json.dumps(next(iter(reports.values())) if len(found) == 1 else reports))
 

@@ -36,7 +36,7 @@ from indexer.bundling.build_cache import BuildCache
 from indexer.bundling.passages import to_passages
 from indexer.model import Article, SectionInfo
 from kb_app.services.live_index import LiveIndex
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
 from search.engine import Engine
 from search.index.bundle import CURRENT, Builds
@@ -134,10 +134,10 @@ def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
     """
     now = datetime.now(UTC)
 
-    def ask(arms: Sequence[str] = ARMS, show: bool = False) -> Search:
-        return lambda text, lang: engine.search(Query(text, lang=lang, now=now, arms=frozenset(arms), show=show))
+    def ask(arms: Sequence[str] = ARMS, highlight: bool = False) -> Search:
+        return lambda text, lang: engine.search(Query(text, lang=lang, now=now, arms=frozenset(arms), highlight=highlight))
 
-    searches: dict[str, Search] = {"keyword": ask(("keyword",)), "vector": ask(("passage", "question")), "hybrid_new": ask(), "page_new": ask(show=True)}
+    searches: dict[str, Search] = {"keyword": ask(("keyword",)), "vector": ask(("passage", "question")), "hybrid_new": ask(), "page_new": ask(highlight=True)}
     folder = tempfile.TemporaryDirectory()
     searches |= _peers(bench, Path(folder.name)) if with_peers else {}
     times: dict[str, list[float]] = {name: [] for name in searches}
@@ -196,7 +196,7 @@ def measure_swap(bench: Bench) -> None:
             started = time.perf_counter()
             snapshot = live.current()
             assert snapshot is not None
-            snapshot.engine.search(Query(text, lang=lang, arms=frozenset({"keyword"}), show=False))
+            snapshot.engine.search(Query(text, lang=lang, arms=frozenset({"keyword"}), highlight=False))
             times.append(time.perf_counter() - started)
 
     def worst_during(action: Callable[[], Any]) -> float:
@@ -271,7 +271,7 @@ def record(bench: Bench, name: str, times: Sequence[float]) -> None:
 def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
     """Everything, in order; progress goes to standard error."""
     source = material(flags.articles)
-    embedder = WarmingEmbedder(lambda: load_embedder("", flags.model_dir))
+    embedder = BackgroundEmbedder(lambda: load_embedder("", flags.model_dir))
     embedder.start()
     if not embedder.wait():
         raise SystemExit(embedder.failure)

@@ -20,7 +20,7 @@ from bench.speed import percentiles, timed
 from indexer.bundling.build_cache import BuildCache
 from search.embedding.loader import load_embedder
 from search.ports import Vector
-from search.vectors.vector_index import FileVectors, Way, save_vectors
+from search.vectors.vector_index import FileVectors, Strategy, save_vectors
 
 NEAREST, GIVEN = 200, 1_000
 ASKED = 60
@@ -32,21 +32,21 @@ def crowd(bases: Vector, rows: int, chance: np.random.Generator) -> Vector:
     return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
-def measure(rows: Vector, questions: Vector, way: Way, folder: Path, chance: np.random.Generator) -> tuple[float, float]:
+def measure(rows: Vector, questions: Vector, strategy: Strategy, folder: Path, chance: np.random.Generator) -> tuple[float, float]:
     """(milliseconds, recall@10 against the exact nearest) of one way."""
-    path = folder / f"{way.replace(' ', '-')}-{len(rows)}.npy"
-    save_vectors(path, rows, way)
+    path = folder / f"{strategy.replace(' ', '-')}-{len(rows)}.npy"
+    save_vectors(path, rows, strategy)
     opened = FileVectors(path, len(rows))
     given = np.sort(chance.choice(len(rows), min(GIVEN, len(rows)), replace=False))
 
     def ask(question: Vector) -> None:
         compared = opened.compare(question)
-        compared.nearest(NEAREST)
-        compared.of(given)
+        compared.top_k(NEAREST)
+        compared.scores_for(given)
 
     ask(questions[0])
     took, _ = percentiles(timed([lambda question=question: ask(question) for question in questions]))  # type: ignore[misc]
-    shared = [len(set(opened.compare(question).nearest(10)[0]) & set(np.argsort(-(rows @ question))[:10].tolist())) / 10 for question in questions]
+    shared = [len(set(opened.compare(question).top_k(10)[0]) & set(np.argsort(-(rows @ question))[:10].tolist())) / 10 for question in questions]
     return took, float(np.mean(shared))
 
 
@@ -66,11 +66,11 @@ def main() -> None:
     chance = np.random.default_rng(1)
     bases, questions = ready.vectors("passage"), ready.vectors("query")
     questions = questions[chance.choice(len(questions), ASKED, replace=False)]
-    print(f"{'rows':>9s}" + "".join(f"{way:>24s}" for way in get_args(Way)))
+    print(f"{'rows':>9s}" + "".join(f"{strategy:>24s}" for strategy in get_args(Strategy)))
     with tempfile.TemporaryDirectory() as folder:
         for count in flags.rows:
             rows = crowd(bases, count, chance)
-            found = [measure(rows, questions, way, Path(folder), chance) for way in get_args(Way)]
+            found = [measure(rows, questions, strategy, Path(folder), chance) for strategy in get_args(Strategy)]
             print(f"{count:9,d}" + "".join(f"{took:14.2f} ms {recall:7.3f}" for took, recall in found), flush=True)
 
 

@@ -175,7 +175,7 @@ def _run_build(flags: argparse.Namespace) -> BuildReport:
 def _embedder(flags: argparse.Namespace) -> Embedder:
     """The model that the flags name; none where it cannot be had, which is said."""
     from indexer.progress import Bar
-    from search.embedding.background import OffEmbedder
+    from search.embedding.background import DisabledEmbedder
     from search.embedding.loader import load_embedder
     from search.errors import ModelError
 
@@ -183,7 +183,7 @@ def _embedder(flags: argparse.Namespace) -> Embedder:
         return load_embedder(flags.model, flags.data / "model", progress=Bar())
     except ModelError as error:
         print(f"{error}\nIndexing for keyword search alone.", file=sys.stderr)
-        return OffEmbedder()
+        return DisabledEmbedder()
 
 
 def _print_report(report: BuildReport) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from indexer.model import ARTICLE_CODEC, SUMMARY_CODEC, Article, ArticleSummary, SectionInfo, once_an_article, to_summary
+from indexer.model import ARTICLE_CODEC, SUMMARY_CODEC, Article, ArticleSummary, SectionInfo, memoized_on_article, to_summary
 from search.index.bundle import Bundle
 
 SHARDS = 64
@@ -23,7 +23,7 @@ _IMAGE = re.compile(r'src="kb-image:([^"]+)"')
 _CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.json"
 
 
-class Library:
+class ArticleStore:
     """The articles of one bundle. Threads may share it; it never changes."""
 
     def __init__(self, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Library:
         self._image_owners = {name: [self.cards[owner] for owner in ids if owner in self.cards] for name, ids in owners.items()}
 
     @classmethod
-    def open(cls, bundle: Bundle) -> Library:
+    def open(cls, bundle: Bundle) -> ArticleStore:
         """The library of a bundle."""
         return cls(bundle.path)
 
@@ -83,7 +83,7 @@ class Library:
         return self._image_owners.get(name, ())
 
 
-def write_library(
+def write_article_store(
     folder: Path, articles: Sequence[Article], hashes: Mapping[str, str], sections: Mapping[str, SectionInfo], previous: Bundle | None
 ) -> set[str]:
     """Write articles and sections into a bundle's folder; returns the names of shards taken over from the previous one.
@@ -123,7 +123,7 @@ def _image_owners(articles: Sequence[Article]) -> dict[str, list[str]]:
     return owners
 
 
-@once_an_article
+@memoized_on_article
 def _images_of(article: Article) -> tuple[str, ...]:
     names = _IMAGE.findall(article.html) + ([article.cover] if article.cover else [])
     return tuple(dict.fromkeys(names))
@@ -144,7 +144,7 @@ def _previous_hashes(previous: Bundle | None) -> dict[str, str]:
         return {}
 
 
-@once_an_article
+@memoized_on_article
 def _card_line(article: Article) -> bytes:
     return SUMMARY_CODEC.encode(to_summary(article))
 

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import orjson
 
-from indexer.article_store import write_library
-from indexer.bundling.build_cache import BuildCache, CacheDamaged, text_key
+from indexer.article_store import write_article_store
+from indexer.bundling.build_cache import BuildCache, CacheCorruptError, text_key
 from indexer.bundling.links import link
 from indexer.bundling.passages import to_passages
 from indexer.bundling.tokens import analyse, key_of
 from indexer.bundling.vectors import Embedded, embed
 from indexer.checking.cross_checks import Collection, check, without_duplicates
-from indexer.errors import BuildFailed
+from indexer.errors import BuildFailedError
 from indexer.model import Article, BuildReport, Problem, SectionInfo, to_document
 from indexer.progress import Progress, quiet
 from indexer.reading.files import SourceFile, require_folder, walk
@@ -33,12 +33,12 @@ from indexer.reading.markdown import render
 from indexer.reading.sections_file import read_sections
 from indexer.reading.synonyms_file import read_synonyms
 from search.analysis.analyzer import VERSION as ANALYSER_VERSION
-from search.errors import BundleError, EmbedderUnavailable
+from search.errors import BundleError, EmbedderUnavailableError
 from search.index.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal
 from search.index.contents import Contents
 from search.index.reader import known_keys
 from search.index.synonyms import Rule
-from search.index.writer import write_impacts, write_texts, write_vectors
+from search.index.writer import write_lexical, write_texts, write_vectors
 from search.model import Document, Passage
 from search.ports import Embedder
 
@@ -88,7 +88,7 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
     try:
         try:
             report, problems = _build(paths, embedder, zone, progress)
-        except (CacheDamaged, sqlite3.DatabaseError) as error:
+        except (CacheCorruptError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.OperationalError):  # a full disk, not a damaged file
                 raise
             log.warning("%s was damaged (%s) and is made anew", paths.cache, error)
@@ -96,7 +96,7 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
             report, problems = _build(paths, embedder, zone, progress)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise BuildFailed(f"The index could not be written to {paths.data}: {reason}. What was served before goes on being served.") from error
+        raise BuildFailedError(f"The index could not be written to {paths.data}: {reason}. What was served before goes on being served.") from error
     found = sorted([*problems, *report.problems], key=lambda problem: (problem.path, problem.line))
     return replace(report, problems=tuple(found), seconds=round(time.perf_counter() - started, 2))
 
@@ -136,8 +136,8 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     cache.forget_articles(known.keys() - {file.name for file in files})
     cache.commit()
     sections, section_problems = read_sections(folder)
-    learned = read_learned(folder)
-    articles = [replace(article, learned=learned[article.id]) if article.id in learned else article for article in articles]
+    confirmed_questions = read_learned(folder)
+    articles = [replace(article, confirmed_questions=confirmed_questions[article.id]) if article.id in confirmed_questions else article for article in articles]
     kept, duplicates = without_duplicates(articles)
     collection = Collection(kept, folder, sections)
     return kept, [*problems, *section_problems, *duplicates, *check(collection)], sections
@@ -152,7 +152,7 @@ def _read_cached(file: SourceFile, cache: BuildCache, known: Mapping[str, str], 
     article, problems = _read_new(file, zone)
     last_good = before.article if before else None
     if article is None and last_good is not None:
-        problems = [replace(problems[0], mend=f"{problems[0].mend} Its last good version is still served.".strip()), *problems[1:]]
+        problems = [replace(problems[0], hint=f"{problems[0].hint} Its last good version is still served.".strip()), *problems[1:]]
     cache.store_article(file.name, stamp, article, problems)
     return article or last_good, problems
 
@@ -164,8 +164,8 @@ def _read_new(file: SourceFile, zone: tzinfo) -> tuple[Article | None, list[Prob
         return (None, parsed) if isinstance(parsed, list) else render(parsed)
     except Exception as error:
         log.exception("an article could not be read")
-        mend = "Take out what was added last, and try again."
-        return None, [Problem(file.name, 0, "error", "unreadable", f"cannot be read ({type(error).__name__}: {str(error)[:80]}).", mend)]
+        hint = "Take out what was added last, and try again."
+        return None, [Problem(file.name, 0, "error", "unreadable", f"cannot be read ({type(error).__name__}: {str(error)[:80]}).", hint)]
 
 
 # --- making ------------------------------------------------------------------------------------------------------------
@@ -196,15 +196,15 @@ def publish(
     with ThreadPoolExecutor(5, "writing") as beside:
         embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
         beside.submit(builds.prune, KEEP - 1, previous.version if previous else "")
-        library = beside.submit(write_library, work, ready.articles, ready.hashes, ready.sections, previous)
+        library = beside.submit(write_article_store, work, ready.articles, ready.hashes, ready.sections, previous)
         tokens = analyse(ready.articles, known_keys(previous), cache, progress)
         contents = Contents(ready.documents, ready.passages, ready.token_keys, tokens, synonyms)
-        impacts = beside.submit(lambda: seal(work, write_impacts(work, contents, previous)))
+        lexical = beside.submit(lambda: seal(work, write_lexical(work, contents, previous)))
         vectors = beside.submit(lambda: _write_vectors(work, embedding.result(), previous))
         reused = write_texts(work, contents, previous) | _write_images(work / "images", ready.images, previous) | library.result()
         embedded = embedding.result()
         progress("writing the index", 0, 1)
-        sealed = vectors.result() | impacts.result()
+        sealed = vectors.result() | lexical.result()
     # What a failing model left out is tried again by the next build.
     (work / "inputs.txt").write_text(f"{stamp} {embedded.degraded}" if embedded.degraded == "failed" else stamp, encoding="utf-8")
     counts = {"articles": len(ready.articles), "passages": len(ready.passages)}
@@ -278,7 +278,7 @@ def _inputs(hashes: Mapping[str, str], images: Mapping[str, Path], sections: Map
 def _fingerprint(embedder: Embedder) -> str:
     try:
         return embedder.fingerprint
-    except EmbedderUnavailable as unavailable:
+    except EmbedderUnavailableError as unavailable:
         return unavailable.reason
 
 

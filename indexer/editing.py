@@ -29,7 +29,7 @@ _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MU
 _NAME = re.compile(r"^[\w-]+(/[\w.-]+)*$")
 
 
-class EditRefused(IndexerError):
+class EditConflictError(IndexerError):
     """Nothing was changed; the message says why and what to do."""
 
 
@@ -62,7 +62,7 @@ class Editor:
         try:
             text = path.read_bytes().decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise EditRefused(f"{name} cannot be read.") from error
+            raise EditConflictError(f"{name} cannot be read.") from error
         return Opened(name, text, _digest(text))
 
     def save(self, opened: Opened, text: str, author: Author, message: str) -> None:
@@ -70,16 +70,16 @@ class Editor:
         if opened.name.endswith(".md"):
             parsed = parse(opened.name, text.replace("\r\n", "\n"))
             if isinstance(parsed, list):
-                raise EditRefused(str(parsed[0]))
+                raise EditConflictError(str(parsed[0]))
         if self.open(opened.name).digest != opened.digest:
-            raise EditRefused(f"{opened.name} was changed by somebody else meanwhile. Open it again and repeat your change.")
+            raise EditConflictError(f"{opened.name} was changed by somebody else meanwhile. Open it again and repeat your change.")
         replace_file(self._inside(opened.name), text)
         self._commit(opened.name, author, message)
 
     def draft(self, lang: str, section: str, title: str, tests: Sequence[str], author: Author) -> tuple[str, str]:
         """A new draft that carries questions as its tests; returns (its name in the folder, its id)."""
         if not re.fullmatch(r"[a-z]{2,3}", lang) or not re.fullmatch(r"[\w-]+", section):
-            raise EditRefused("A draft needs a language and a section of letters, digits and dashes.")
+            raise EditConflictError("A draft needs a language and a section of letters, digits and dashes.")
         slug = slugify(title)
         names = (f"{lang}/{section}/{slug}{f'-{n}' if n > 1 else ''}.md" for n in range(1, 1000))
         name = next(name for name in names if not (self._folder / name).exists())
@@ -132,7 +132,7 @@ class Editor:
         """Add a group of words that mean the same to synonyms.yml."""
         group = [word.strip() for word in dict.fromkeys(words) if word.strip()]
         if len(group) < 2:
-            raise EditRefused("A group of synonyms needs two words or more.")
+            raise EditConflictError("A group of synonyms needs two words or more.")
 
         def change(values: Any) -> int:
             groups = values.setdefault(lang, [])
@@ -157,14 +157,14 @@ class Editor:
     def _inside(self, name: str) -> Path:
         path = self._folder / name
         if not _NAME.match(name) or ".." in name.split("/") or not path.resolve().is_relative_to(self._folder.resolve()) or path.is_symlink():
-            raise EditRefused(f"{name!r} is no file of the articles folder.")
+            raise EditConflictError(f"{name!r} is no file of the articles folder.")
         return path
 
     def _with_front(self, opened: Opened, change: Callable[[Any], int]) -> tuple[int, str]:
         """(what ``change`` gave, the text with the front matter changed); comments and order stay."""
         match = _FRONT.match(opened.text)
         if match is None:
-            raise EditRefused(f"{opened.name} has no front matter between --- lines; add it in an editor.")
+            raise EditConflictError(f"{opened.name} has no front matter between --- lines; add it in an editor.")
         yaml = _yaml()
         front = yaml.load(match.group(1)) or {}
         given = change(front)
@@ -178,7 +178,7 @@ class Editor:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         values = yaml.load(text) if text.strip() else {}
         if not isinstance(values, dict):
-            raise EditRefused(f"{name} is not a list of keys; mend it in an editor first.")
+            raise EditConflictError(f"{name} is not a list of keys; mend it in an editor first.")
         if not change(values):
             return
         written = io.StringIO()

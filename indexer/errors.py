@@ -9,5 +9,5 @@ class ArticlesFolderError(IndexerError):
     """The articles folder is missing or cannot be read."""
 
 
-class BuildFailed(IndexerError):
+class BuildFailedError(IndexerError):
     """A build could not be finished; what was served before goes on being served."""

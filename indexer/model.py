@@ -27,12 +27,12 @@ class Problem:
     severity: Severity
     code: str
     message: str
-    mend: str = ""
+    hint: str = ""
     fixable: bool = False
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path
-        return f"{place}: {self.severity}: {self.message}" + (f" {self.mend}" if self.mend else "")
+        return f"{place}: {self.severity}: {self.message}" + (f" {self.hint}" if self.hint else "")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Article(ArticleSummary):
 Made = TypeVar("Made")
 
 
-def once_an_article(make: Callable[[Article], Made]) -> Callable[[Article], Made]:
+def memoized_on_article(make: Callable[[Article], Made]) -> Callable[[Article], Made]:
     """Keep what is made of an article alone with it: a site that builds at every save makes it again only of what was saved."""
     name = f"_{make.__module__}.{make.__qualname__}"
 
@@ -127,7 +127,7 @@ ARTICLE_FIELDS = tuple(each.name for each in fields(Article))
 _SUMMARY_FIELDS, _DOCUMENT_FIELDS = (tuple(each.name for each in fields(kind)) for kind in (ArticleSummary, Document))
 
 
-@once_an_article
+@memoized_on_article
 def to_document(article: Article) -> Document:
     """The article as the engine sees it."""
     return Document(**{name: getattr(article, name) for name in _DOCUMENT_FIELDS})

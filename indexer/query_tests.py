@@ -81,5 +81,5 @@ def _failures(engine: Engine, article: Article) -> list[Problem]:
 def _problem(article: Article, trial: Trial) -> Problem:
     place = f"finds it at rank {trial.rank}" if trial.rank else f"does not find it among the first {DEPTH}"
     above = f"; above it: {', '.join(trial.above)}" if trial.above else ""
-    mend = "Add the customer's words to questions: or keywords:, or take the test out if the article above answers it better."
-    return Problem(article.path, 1, "error", "search-test", f"the test {trial.query!r} {place}{above}.", mend)
+    hint = "Add the customer's words to questions: or keywords:, or take the test out if the article above answers it better."
+    return Problem(article.path, 1, "error", "search-test", f"the test {trial.query!r} {place}{above}.", hint)

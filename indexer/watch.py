@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer.errors import IndexerError
 from indexer.model import BuildReport
-from search.errors import BuildInProgress, SearchError
+from search.errors import BuildInProgressError, SearchError
 
 log = logging.getLogger("indexer.watch")
 # Editors write a file in several steps; this long a silence (milliseconds) means that they are done.
@@ -52,7 +52,7 @@ def attempt(rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], 
         try:
             report(rebuild())
             return
-        except BuildInProgress:
+        except BuildInProgressError:
             stop.wait(RETRY_SECONDS)
         except (IndexerError, SearchError) as error:
             log.error("%s", error)

@@ -12,7 +12,7 @@ class ModelError(SearchError):
     """The embedding model cannot be fetched, unpacked, loaded or trusted."""
 
 
-class EmbedderUnavailable(SearchError):
+class EmbedderUnavailableError(SearchError):
     """No vector can be had now. ``reason`` is "off", "warming" or "failed"."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -24,7 +24,7 @@ class BundleError(SearchError):
     """A bundle on disk is missing, damaged, or written by another version."""
 
 
-class BuildInProgress(SearchError):
+class BuildInProgressError(SearchError):
     """Another process is building into the same data folder."""
 
 

@@ -28,7 +28,7 @@ class Document:
     tags: tuple[str, ...] = ()
     summary: str = ""
     questions: tuple[str, ...] = ()
-    learned: tuple[str, ...] = ()
+    confirmed_questions: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     translation_of: str = ""
     audience: str = "public"
@@ -95,7 +95,7 @@ def filter_values(document: Document, name: str) -> tuple[str, ...]:
 class Query:
     """A question put to the engine. ``lang`` is the asker's language and is preferred; "" when unknown.
 
-    ``show`` asks for the best passage and the snippet of each hit; without it only the ranking is made.
+    ``highlight`` asks for the best passage and the snippet of each hit; without it only the ranking is made.
     """
 
     text: str
@@ -106,7 +106,7 @@ class Query:
     audiences: frozenset[str] = frozenset({"public"})
     now: datetime | None = None
     arms: frozenset[str] = frozenset(ARMS)
-    show: bool = True
+    highlight: bool = True
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def in_bulk(embedder: Embedder, count: int) -> AbstractContextManager[Encode]:
     return embedder.bulk(count) if isinstance(embedder, BulkEmbedder) else nullcontext(embedder.encode)
 
 
-class Impacts(Protocol):
+class LexicalScorer(Protocol):
     """Scores plain questions over one language's documents."""
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
@@ -74,13 +74,13 @@ class KeywordIndex(Protocol):
 class Comparison(Protocol):
     """One vector compared with the rows of an index by inner product."""
 
-    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+    def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
 
-    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+    def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
         """The rows alone, in any order, and all that are as near as the last of them."""
 
-    def of(self, rows: Rows) -> Vector:
+    def scores_for(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
 
 
@@ -95,7 +95,7 @@ class VectorIndex(Protocol):
         """All rows, shape (rows, dimension)."""
 
     @property
-    def way(self) -> str:
+    def strategy(self) -> str:
         """How vectors are compared with the rows: "exact", or nearly so and by what."""
 
     def __len__(self) -> int: ...

@@ -40,7 +40,7 @@ class HashEmbedder:
         return scaled
 
 
-class MemoryImpacts:
+class MemoryLexicalScorer:
     """BM25 as impacts.py has it, counted at query time."""
 
     def __init__(self, documents: Sequence[Sequence[str]]) -> None:
@@ -97,8 +97,8 @@ class MemoryKeywordIndex:
             name
             for name, own, analysed in self._documents
             if own == lang
-            and all(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in phrases)
-            and not any(_holds(analysed.words, analysed.grams, lang, phrase) for phrase in excluded)
+            and all(_holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in phrases)
+            and not any(_holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in excluded)
         }
 
     def correct(self, lang: str, word: str) -> str | None:
@@ -109,8 +109,8 @@ class MemoryKeywordIndex:
         written = {known.partition("|")[2] for known in words if known.partition("|")[0] == key}
         if not distance or folded in written:
             return None
-        near = [(edit_distance(key, known.partition("|")[0]), -words[known], known.partition("|")[2]) for known in words if known[0] == key[0]]
-        return min((entry for entry in near if entry[0] <= (0 if written else distance)), default=(0, 0, None))[2]
+        top_rows = [(edit_distance(key, known.partition("|")[0]), -words[known], known.partition("|")[2]) for known in words if known[0] == key[0]]
+        return min((entry for entry in top_rows if entry[0] <= (0 if written else distance)), default=(0, 0, None))[2]
 
 
 def edit_distance(left: str, right: str) -> int:
@@ -127,13 +127,13 @@ def edit_distance(left: str, right: str) -> int:
     return rows[-1][-1]
 
 
-def _holds(words: Sequence[str], grams: Sequence[str], lang: str, phrase: str) -> bool:
+def _holds(words: Sequence[str], bigrams: Sequence[str], lang: str, phrase: str) -> bool:
     wanted = analyser(lang).analyse(phrase)
-    pairs = tuple(gram for gram in wanted.grams if len(gram) > 1)
+    pairs = tuple(bigram for bigram in wanted.bigrams if len(bigram) > 1)
     if pairs:
-        return _stands_in(pairs, grams)
-    if wanted.grams:
-        return any(gram.startswith(wanted.grams[0]) for gram in grams)
+        return _stands_in(pairs, bigrams)
+    if wanted.bigrams:
+        return any(bigram.startswith(wanted.bigrams[0]) for bigram in bigrams)
     return bool(wanted.words) and _stands_in(wanted.words, words)
 
 
@@ -147,19 +147,19 @@ class MemoryComparison:
     def __init__(self, scores: Vector) -> None:
         self._scores = scores
 
-    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+    def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
         rows = np.arange(len(self._scores)) if allowed is None else np.flatnonzero(allowed)
         order = rows[np.argsort(-self._scores[rows], kind="stable")][:count]
         return order.astype(np.int64), self._scores[order]
 
-    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+    def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
         """The rows alone, in any order, and all that are as near as the last of them."""
-        rows, scores = self.nearest(count, allowed)
+        rows, scores = self.top_k(count, allowed)
         worth = self._scores >= scores.min(initial=np.inf)
         return np.flatnonzero(worth if allowed is None else worth & allowed) if len(rows) else rows
 
-    def of(self, rows: Rows) -> Vector:
+    def scores_for(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
         return self._scores[rows]
 
@@ -167,7 +167,7 @@ class MemoryComparison:
 class MemoryVectors:
     """Implements ports.VectorIndex with one matrix product."""
 
-    way = "exact"
+    strategy = "exact"
 
     def __init__(self, vectors: Vector) -> None:
         self._vectors = vectors

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from search.embedding.bundled_model import ensure_model
 from search.embedding.loader import load_embedder
 from search.errors import ModelError
@@ -40,9 +40,9 @@ def model_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_embedder(model_folder: Path) -> WarmingEmbedder:
+def real_embedder(model_folder: Path) -> BackgroundEmbedder:
     """The bundled model, loaded once for all tests."""
-    embedder = WarmingEmbedder(lambda: load_embedder("", model_folder.parent))
+    embedder = BackgroundEmbedder(lambda: load_embedder("", model_folder.parent))
     embedder.start()
     assert embedder.wait(120), embedder.failure
     return embedder

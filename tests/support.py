@@ -20,15 +20,15 @@ from indexer.bundling.tokens import tokenise
 from indexer.model import Article, BuildReport, Section, to_document
 from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings, load_settings
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from search.engine import Engine
 from search.index.autocomplete import Entry, build_suggest
 from search.index.bundle import Builds
-from search.index.corpus import Corpus, LanguageImpacts, Meaning
+from search.index.corpus import Corpus, LexicalIndex, SemanticIndex
 from search.index.reader import open_corpus
 from search.index.synonyms import Rule, Synonyms
 from search.ports import Embedder
-from search.testing import HashEmbedder, MemoryImpacts, MemoryKeywordIndex, MemoryVectors
+from search.testing import HashEmbedder, MemoryKeywordIndex, MemoryLexicalScorer, MemoryVectors
 from search.vectors.centering import centre, centres_of
 from search.vectors.cosine_scale import Scale
 
@@ -49,31 +49,31 @@ def memory_engine(articles: Sequence[Article], embedder: Embedder | None = None)
     passages = [passage for one in articles for passage in to_passages(one)]
     rows = {document.id: row for row, document in enumerate(documents)}
     tokens = [tokenise(one, one.id) for one in articles]
-    impacts = {}
+    lexical = {}
     for lang in sorted({document.lang for document in documents}):
         own = [row for row, document in enumerate(documents) if document.lang == lang]
-        words, grams = MemoryImpacts([tokens[row].words for row in own]), MemoryImpacts([tokens[row].grams for row in own])
-        impacts[lang] = LanguageImpacts(np.array(own), words, grams)
+        words, bigrams = MemoryLexicalScorer([tokens[row].words for row in own]), MemoryLexicalScorer([tokens[row].bigrams for row in own])
+        lexical[lang] = LexicalIndex(np.array(own), words, bigrams)
     entries = [Entry(row, text, text == one.title) for row, one in enumerate(articles) for text in question_texts(one)]
     corpus = Corpus(
         documents=documents,
         passage=lambda row: passages[row],
         named=lambda row: tokens[row].named,
         passage_documents=np.array([rows[passage.article_id] for passage in passages]),
-        impacts=impacts,
+        lexical=lexical,
         keyword=MemoryKeywordIndex([(one.id, one.lang, " \n ".join(text for text, _ in keyword_text(one))) for one in articles]),
         suggest=build_suggest(entries, [documents[entry.document].lang for entry in entries]),
-        meaning=_meaning(articles, passages, embedder) if embedder else None,
+        semantic=_meaning(articles, passages, embedder) if embedder else None,
         version="memory",
     )
-    return Engine(corpus, embedder or OffEmbedder())
+    return Engine(corpus, embedder or DisabledEmbedder())
 
 
-def _meaning(articles: Sequence[Article], passages: Sequence[Any], embedder: Embedder) -> Meaning:
+def _meaning(articles: Sequence[Article], passages: Sequence[Any], embedder: Embedder) -> SemanticIndex:
     asked = [(row, text) for row, one in enumerate(articles) for text in question_texts(one)]
     vectors, langs = embedder.encode([text for _, text in asked], "query"), [articles[row].lang for row, _ in asked]
     centres = centres_of(vectors, langs, embedder.calibrated)
-    return Meaning(
+    return SemanticIndex(
         MemoryVectors(embedder.encode([passage.embedded_text for passage in passages], "passage")),
         MemoryVectors(centre(vectors, langs, centres)),
         np.array([row for row, _ in asked]),
@@ -138,4 +138,4 @@ def threads_take_turns() -> Iterator[None]:
 
 def with_synonyms(engine: Engine, rules: Sequence[Rule]) -> Engine:
     """The same engine with words of the house."""
-    return Engine(replace(engine.corpus, synonyms=Synonyms.of(rules)), OffEmbedder())
+    return Engine(replace(engine.corpus, synonyms=Synonyms.of(rules)), DisabledEmbedder())

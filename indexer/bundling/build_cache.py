@@ -50,7 +50,7 @@ MOST_KEPT = 100_000
 _FIELDS_HASH = hashlib.sha256(" ".join(ARTICLE_FIELDS).encode()).hexdigest()[:8]
 
 
-class CacheDamaged(Exception):
+class CacheCorruptError(Exception):
     """The file holds what no build wrote; it may be deleted."""
 
 
@@ -114,7 +114,7 @@ class BuildCache:
             article = ARTICLE_CODEC.decode(record.encode()) if record else None
             return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)))
         except (ValueError, KeyError, TypeError) as error:
-            raise CacheDamaged(str(error)) from error
+            raise CacheCorruptError(str(error)) from error
 
     def store_article(self, path: str, stamp: str, article: Article | None, problems: Sequence[Problem]) -> None:
         """Remember a file as it is now; without an article the last good version stays."""
@@ -157,7 +157,7 @@ class BuildCache:
 
     def store_tokens(self, tokens: DocumentTokens) -> None:
         """Remember the tokens of a text."""
-        stored = orjson.dumps([tokens.words, tokens.grams, tokens.surfaces, tokens.named]).decode()
+        stored = orjson.dumps([tokens.words, tokens.bigrams, tokens.surfaces, tokens.named]).decode()
         self._write("insert or replace into tokens values (?, ?)", [(tokens.key, stored)])
 
     # --- vectors -------------------------------------------------------------------------------------------------

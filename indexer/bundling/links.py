@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from indexer.model import Article, once_an_article
+from indexer.model import Article, memoized_on_article
 from indexer.reading.files import resolve
 from indexer.reading.images import image_file
 
@@ -59,7 +59,7 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
     return before[-1]
 
 
-@once_an_article
+@memoized_on_article
 def _last_linked(article: Article) -> list[Article]:
     """Room for the article with its links turned, as the last build had it."""
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from indexer.model import Article, Section, once_an_article
+from indexer.model import Article, Section, memoized_on_article
 from search.analysis.scripts import is_wide
 from search.analysis.sentences import sentence_bounds
 from search.model import Passage
@@ -15,7 +15,7 @@ MAX_CHARS = 1_000
 MAX_CHARS_WIDE = 420
 
 
-@once_an_article
+@memoized_on_article
 def to_passages(article: Article) -> tuple[Passage, ...]:
     """Passages in reading order; an article without text has one, of its title and summary alone."""
     pieces = [(section, text) for section in article.sections for text in cut(section)]
@@ -62,15 +62,15 @@ def _lines(text: str, room: int) -> Iterator[str]:
             yield held
 
 
-@once_an_article
+@memoized_on_article
 def keyword_text(article: Article) -> tuple[tuple[str, int], ...]:
     """What the keyword arm reads: (text, how many times it counts). The title counts twice."""
     body = [part for section in article.sections for part in (section.heading.split(" > ")[-1], section.text) if part]
-    asked = [*article.questions, *article.learned, *article.keywords]
+    asked = [*article.questions, *article.confirmed_questions, *article.keywords]
     return (article.title, 2), *((text, 1) for text in (*asked, article.summary, *article.tags, *body) if text)
 
 
-@once_an_article
+@memoized_on_article
 def question_texts(article: Article) -> tuple[str, ...]:
     """What the question arm embeds one by one: the title, its other wordings and the confirmed questions."""
-    return tuple(dict.fromkeys([article.title, *article.questions, *article.learned]))
+    return tuple(dict.fromkeys([article.title, *article.questions, *article.confirmed_questions]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from indexer.bundling.build_cache import BuildCache, token_key
 from indexer.bundling.passages import keyword_text, question_texts
-from indexer.model import Article, once_an_article
+from indexer.model import Article, memoized_on_article
 from indexer.progress import Progress, quiet
 from search.analysis.analyzer import analyser
 from search.index.contents import DocumentTokens
@@ -30,7 +30,7 @@ def analyse(articles: Sequence[Article], before: Mapping[str, str], cache: Build
     return found
 
 
-@once_an_article
+@memoized_on_article
 def key_of(article: Article) -> str:
     """The key of an article's tokens."""
     return token_key(article.lang, keyword_text(article), article.open_to_all)
@@ -40,14 +40,14 @@ def tokenise(article: Article, key: str) -> DocumentTokens:
     """What the keyword arm reads of an article, and what its title and questions name."""
     reader = analyser(article.lang)
     words: list[str] = []
-    grams: list[str] = []
+    bigrams: list[str] = []
     surfaces: set[str] = set()
     of_text: dict[str, tuple[str, ...]] = {}
     for text, times in keyword_text(article):
         analysed = reader.analyse(text)
         words += analysed.words * times
         of_text[text] = analysed.words
-        grams += analysed.grams * times
+        bigrams += analysed.bigrams * times
         surfaces.update(analysed.surfaces)
     named = [sorted(set(of_text[text])) for text in question_texts(article)[:NAMED_TEXTS] if text]
-    return DocumentTokens(key, words, grams, sorted(surfaces), named)
+    return DocumentTokens(key, words, bigrams, sorted(surfaces), named)

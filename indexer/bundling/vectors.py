@@ -11,10 +11,10 @@ import numpy as np
 
 from indexer.bundling.build_cache import BuildCache, in_language, text_key, vector_key
 from indexer.bundling.passages import question_texts, to_passages
-from indexer.model import Article, once_an_article
+from indexer.model import Article, memoized_on_article
 from indexer.progress import Progress, quiet
-from search.embedding.background import OffEmbedder
-from search.errors import EmbedderUnavailable, ModelError
+from search.embedding.background import DisabledEmbedder
+from search.errors import EmbedderUnavailableError, ModelError
 from search.index.bundle import Bundle, ModelStamp
 from search.index.contents import Vectors
 from search.index.reader import known_vectors
@@ -42,11 +42,11 @@ def embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, pr
     """The vectors of all articles; those of unchanged texts from the bundle before, else from the cache."""
     if not articles:
         return Embedded(degraded="empty")
-    if isinstance(embedder, OffEmbedder):
+    if isinstance(embedder, DisabledEmbedder):
         return Embedded(degraded=embedder.state)
     try:
         return _embed(articles, embedder, cache, progress, previous)
-    except EmbedderUnavailable as unavailable:
+    except EmbedderUnavailableError as unavailable:
         return Embedded(degraded=unavailable.reason)
     except ModelError as error:
         log.error("indexing for keyword search alone: %s", error)
@@ -155,7 +155,7 @@ def _keys_of(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
     return known[fingerprint]
 
 
-@once_an_article
+@memoized_on_article
 def _known_keys(article: Article) -> dict[str, tuple[list[str], list[str]]]:
     """Room for an article's keys under the model that is at work."""
     return {}

@@ -44,8 +44,8 @@ def without_duplicates(articles: Sequence[Article]) -> tuple[list[Article], list
             continue
         what = f"id {article.id!r}" if article.id == twin.id else f"slug {article.slug!r}"
         code = "duplicate-id" if article.id == twin.id else "duplicate-slug"
-        mend = f"Give one of them another {code[10:]}; until then only {twin.path} is served."
-        problems.append(Problem(article.path, 1, "error", code, f"has the same {what} as {twin.path}.", mend))
+        hint = f"Give one of them another {code[10:]}; until then only {twin.path} is served."
+        problems.append(Problem(article.path, 1, "error", code, f"has the same {what} as {twin.path}.", hint))
     return kept, problems
 
 
@@ -79,16 +79,16 @@ def _image(article: Article, link: Link, folder: Path) -> Problem | None:
     if Path(link.target).suffix.lower() not in IMAGE_TYPES:
         return Problem(article.path, link.line, "error", "image-type", f"{shown} is no image that browsers show.", f"Use one of: {' '.join(IMAGE_TYPES)}")
     parent = (folder / link.target).parent
-    mend = _near(Path(link.target).name, (entry.name for entry in parent.iterdir())) if "\0" not in link.target and parent.is_dir() else ""
-    return Problem(article.path, link.line, "error", "image-missing", f"the image {shown} is not there.", mend)
+    hint = _near(Path(link.target).name, (entry.name for entry in parent.iterdir())) if "\0" not in link.target and parent.is_dir() else ""
+    return Problem(article.path, link.line, "error", "image-missing", f"the image {shown} is not there.", hint)
 
 
 def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Problem | None:
     target = article if not link.target else articles.get(link.target)
     if target is None:
         moved = moved_to(link, articles)
-        mend = f"Did it move to {moved}?" if moved else _near(link.target, articles)
-        return Problem(article.path, link.line, "error", "link", f"links to {link.target}, which is not there.", mend, fixable=bool(moved))
+        hint = f"Did it move to {moved}?" if moved else _near(link.target, articles)
+        return Problem(article.path, link.line, "error", "link", f"links to {link.target}, which is not there.", hint, fixable=bool(moved))
     if link.anchor and link.anchor not in target.anchors:
         where = "this article" if target is article else target.path
         return Problem(article.path, link.line, "error", "anchor", f"links to #{link.anchor}, which {where} does not have.", _near(link.anchor, target.anchors))
@@ -161,5 +161,5 @@ def _unnamed_sections(collection: Collection) -> Iterator[Problem]:
         first.setdefault(article.section, article)
     for section, article in first.items():
         if section not in collection.sections:
-            mend = f"Add {section} to sections.yml, or correct the folder or key section."
-            yield Problem(article.path, 1, "warning", "section", f"the section {section} has no name.", mend)
+            hint = f"Add {section} to sections.yml, or correct the folder or key section."
+            yield Problem(article.path, 1, "warning", "section", f"the section {section} has no name.", hint)

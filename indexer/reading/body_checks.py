@@ -43,8 +43,8 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
     for match in _IMAGE.finditer(article.html):
         if 'alt=""' in match.group() or " alt=" not in match.group():
             line = line_of(html.unescape(match.group(1)), parsed)
-            mend = "Write what it shows: ![The pairing button](pairing.svg)"
-            problems.append(Problem(article.path, line, "warning", "alt", f"the image {match.group(1)} has no description.", mend))
+            hint = "Write what it shows: ![The pairing button](pairing.svg)"
+            problems.append(Problem(article.path, line, "warning", "alt", f"the image {match.group(1)} has no description.", hint))
         if match.group(1).startswith(("http:", "https:", "//")):
             line = line_of(html.unescape(match.group(1)), parsed)
             message = f"the image {match.group(1)} of another site is not shown."

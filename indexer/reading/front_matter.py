@@ -170,8 +170,8 @@ def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found:
         return [wrong]
     identity = front.id or _NOT_IN_ID.sub("-", name.removesuffix(".md").replace("/", ".")).strip("-")
     if front.id is None:
-        mend = "Run: python -m indexer check --fix"
-        problems.append(found.warning("id", "no-id", "has no id; a rename will lose its history.", mend, fixable=True))
+        hint = "Run: python -m indexer check --fix"
+        problems.append(found.warning("id", "no-id", "has no id; a rename will lose its history.", hint, fixable=True))
     slug = slugify(front.slug or Path(name).stem)
     if front.slug and slug != unicodedata.normalize("NFKC", front.slug).lower():
         problems.append(found.warning("slug", "slug", f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.", f"Write: slug: {slug}"))

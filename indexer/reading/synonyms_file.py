@@ -24,10 +24,10 @@ _EXAMPLE = "For example: ja: [[キャンセル, 取り消し], {スマホ: [ス�
 
 @dataclass(frozen=True)
 class _Entry:
-    """One line of the file: a group (``said`` empty) or a word and what it may mean."""
+    """One line of the file: a group (``phrase`` empty) or a word and what it may mean."""
 
     lang: str
-    said: str
+    phrase: str
     words: tuple[str, ...]
 
 
@@ -58,25 +58,25 @@ def read_synonyms(folder: Path) -> tuple[tuple[Rule, ...], list[Problem]]:
 
 def _entry(lang: str, value: Any) -> _Entry | str:
     """The entry, or what is wrong with it."""
-    said, words = "", value
+    phrase, words = "", value
     if isinstance(value, dict):
         if len(value) != 1:
             return "has several words that mean something; one a line."
-        ((said, words),) = value.items()
+        ((phrase, words),) = value.items()
     if not isinstance(words, list) or not all(isinstance(word, str | int | float) for word in words):
         return "is no list of words."
     texts = tuple(dict.fromkeys(str(word).strip() for word in words))
-    if any(not has_letters(word) for word in (*texts, *([said] if isinstance(value, dict) else []))):
+    if any(not has_letters(word) for word in (*texts, *([phrase] if isinstance(value, dict) else []))):
         return "holds a word without letters."
-    keys = {phrase_key(lang, word) for word in texts} | ({phrase_key(lang, said)} if said else set())
+    keys = {phrase_key(lang, word) for word in texts} | ({phrase_key(lang, phrase)} if phrase else set())
     if len(keys) < 2:
         return "holds one word only, or the same one twice: spelling and width are made one by themselves."
-    return f"has more than {MAX_WORDS} words." if len(texts) > MAX_WORDS else _Entry(lang, said, texts)
+    return f"has more than {MAX_WORDS} words." if len(texts) > MAX_WORDS else _Entry(lang, phrase, texts)
 
 
 def _rules(entry: _Entry) -> Iterator[Rule]:
-    if entry.said:
-        yield Rule(entry.lang, entry.said, entry.words)
+    if entry.phrase:
+        yield Rule(entry.lang, entry.phrase, entry.words)
         return
     for word in entry.words:
         yield Rule(entry.lang, word, tuple(other for other in entry.words if other != word))
@@ -88,19 +88,19 @@ def _without_contradictions(entries: Sequence[_Entry], where: Lines) -> tuple[li
     kept: list[_Entry] = []
     explained: dict[tuple[str, str], str] = {}
     for entry in entries:
-        said = [entry.said] if entry.said else list(entry.words)
-        own = [(entry.lang, phrase_key(entry.lang, word)) for word in said]
+        phrase = [entry.phrase] if entry.phrase else list(entry.words)
+        own = [(entry.lang, phrase_key(entry.lang, word)) for word in phrase]
         twice = next((key for key in own if key in explained), None)
         if twice is not None:
             message = f"{entry.lang}: {explained[twice]} is explained twice."
             problems.append(where.error(entry.lang, "synonyms", message, "Put all its words into one group; the first entry is used."))
             continue
-        explained.update(zip(own, said, strict=True))
+        explained.update(zip(own, phrase, strict=True))
         kept.append(entry)
     looping = _loops(kept)
     for entry in looping:
-        message = f"{entry.lang}: {entry.said} leads back to itself."
-        problems.append(where.error(entry.lang, "synonyms-loop", message, f"Make it a group: [{', '.join([entry.said, *entry.words])}]. It is left out."))
+        message = f"{entry.lang}: {entry.phrase} leads back to itself."
+        problems.append(where.error(entry.lang, "synonyms-loop", message, f"Make it a group: [{', '.join([entry.phrase, *entry.words])}]. It is left out."))
     return [entry for entry in kept if entry not in looping], problems
 
 
@@ -109,8 +109,8 @@ def _loops(entries: Sequence[_Entry]) -> list[_Entry]:
     leads: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
         for rule in _rules(entry):
-            leads.setdefault((rule.lang, phrase_key(rule.lang, rule.said)), set()).update(phrase_key(rule.lang, word) for word in rule.meant)
-    return [entry for entry in entries if entry.said and _comes_back(entry.lang, phrase_key(entry.lang, entry.said), leads)]
+            leads.setdefault((rule.lang, phrase_key(rule.lang, rule.phrase)), set()).update(phrase_key(rule.lang, word) for word in rule.alternatives)
+    return [entry for entry in entries if entry.phrase and _comes_back(entry.lang, phrase_key(entry.lang, entry.phrase), leads)]
 
 
 def _comes_back(lang: str, start: str, leads: Mapping[tuple[str, str], set[str]]) -> bool:

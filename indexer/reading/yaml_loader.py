@@ -21,9 +21,9 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def error_in(name: str, line: int, code: str, message: str, mend: str = "") -> Problem:
+def error_in(name: str, line: int, code: str, message: str, hint: str = "") -> Problem:
     """An error of a file, at a line or at none (0)."""
-    return Problem(name, line, "error", code, message, mend)
+    return Problem(name, line, "error", code, message, hint)
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Lines:
     name: str
     lines: dict[str, int]
 
-    def error(self, key: str, code: str, message: str, mend: str = "") -> Problem:
+    def error(self, key: str, code: str, message: str, hint: str = "") -> Problem:
         """An error at the line of a key."""
-        return Problem(self.name, self.lines.get(key, 1), "error", code, message, mend)
+        return Problem(self.name, self.lines.get(key, 1), "error", code, message, hint)
 
-    def warning(self, key: str, code: str, message: str, mend: str = "", fixable: bool = False) -> Problem:
+    def warning(self, key: str, code: str, message: str, hint: str = "", fixable: bool = False) -> Problem:
         """A warning at the line of a key."""
-        return Problem(self.name, self.lines.get(key, 1), "warning", code, message, mend, fixable)
+        return Problem(self.name, self.lines.get(key, 1), "warning", code, message, hint, fixable)
 
 
 class BrokenYamlError(Exception):

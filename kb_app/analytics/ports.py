@@ -30,7 +30,7 @@ class Encode(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class NearestArticle:
     """The article nearest to a question."""
 
     article_id: str
@@ -44,11 +44,11 @@ class Found:
 class FindArticle(Protocol):
     """Asks the index that is served now."""
 
-    def nearest(self, text: str, lang: str) -> Found | None:
+    def nearest(self, text: str, lang: str) -> NearestArticle | None:
         """The first hit, or None where nothing is near."""
         ...
 
-    def place_of(self, article_id: str, text: str, lang: str) -> Found | None:
+    def place_of(self, article_id: str, text: str, lang: str) -> NearestArticle | None:
         """Where an article stands among the first ten for a question."""
         ...
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 @with_appcontext
 def figures(everything: bool) -> None:
     """Bring episodes, daily figures and gaps up to now."""
-    from kb_app.analytics.episodes.job import JobRunning
+    from kb_app.analytics.episodes.job import JobAlreadyRunningError
 
     services = with_model()
     try:
-        report = services.work_out(everything)
-    except JobRunning as error:
+        report = services.update_episodes(everything)
+    except JobAlreadyRunningError as error:
         raise click.ClickException(str(error)) from error
-    services.work_out_gaps()
+    services.update_gaps()
     click.echo(f"{report.episodes} episodes of {report.clients} visitors, {report.days} days, {report.seconds} s")
 
 

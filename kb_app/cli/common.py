@@ -18,10 +18,10 @@ def open_services() -> Services:
 
 def with_model() -> Services:
     """The services with their model loaded, so that questions can be grouped by meaning."""
-    from search.embedding.background import WarmingEmbedder
+    from search.embedding.background import BackgroundEmbedder
 
     services = open_services()
-    if isinstance(services.embedder, WarmingEmbedder):
+    if isinstance(services.embedder, BackgroundEmbedder):
         services.embedder.start()
         services.embedder.wait()
     return services

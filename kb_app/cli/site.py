@@ -72,11 +72,11 @@ def build() -> None:
 
     from indexer.errors import IndexerError
     from indexer.progress import Bar
-    from search.embedding.background import WarmingEmbedder
+    from search.embedding.background import BackgroundEmbedder
     from search.errors import SearchError
 
     services = current_app.extensions["kb_services"]
-    if isinstance(services.embedder, WarmingEmbedder):
+    if isinstance(services.embedder, BackgroundEmbedder):
         services.embedder.start()
     try:
         report = services.rebuild(Bar())
@@ -121,7 +121,7 @@ def calibrate(file: Path) -> None:
     from kb_app.services.calibrate import calibrate as fit
     from kb_app.services.calibrate import read_known
     from kb_app.services.container import CALIBRATION
-    from search.embedding.background import WarmingEmbedder
+    from search.embedding.background import BackgroundEmbedder
     from search.errors import SearchError
 
     services = current_app.extensions["kb_services"]
@@ -130,7 +130,7 @@ def calibrate(file: Path) -> None:
         snapshot = services.live.current()
         if snapshot is None:
             raise click.ClickException("There is no index yet. Run: kb build")
-        if isinstance(services.embedder, WarmingEmbedder):
+        if isinstance(services.embedder, BackgroundEmbedder):
             services.embedder.start()
             services.embedder.wait()
         target = services.settings.data / CALIBRATION

@@ -19,7 +19,7 @@ from indexer.watch import watch
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from search.errors import SearchError
 
 log = logging.getLogger("kb_app.services.background")
@@ -98,7 +98,7 @@ def _take(lock: FileLock, data: Path, stop: threading.Event) -> bool:
 
 def _begin(services: Services) -> bool:
     """Load the model and, where nothing is served yet, build the first index; False where that cannot be done."""
-    if isinstance(services.embedder, WarmingEmbedder):
+    if isinstance(services.embedder, BackgroundEmbedder):
         services.embedder.start(lambda: log.info("search by meaning is ready"))
     elif services.meaning == "off":
         log.warning("search by meaning is off (KB_EMBEDDING_MODEL=off): only words are matched")
@@ -107,7 +107,7 @@ def _begin(services: Services) -> bool:
         return True
     print("Indexing the articles for the first time.", file=sys.stderr, flush=True)
     try:
-        services.accept(services.rebuild(Bar()))
+        services.publish_build(services.rebuild(Bar()))
     except (IndexerError, SearchError) as error:
         log.error("%s", error)
         return False
@@ -116,10 +116,10 @@ def _begin(services: Services) -> bool:
 
 def _watch(services: Services, stop: threading.Event) -> None:
     """Rebuild at every save."""
-    if isinstance(services.embedder, WarmingEmbedder):
+    if isinstance(services.embedder, BackgroundEmbedder):
         while not stop.is_set() and not services.embedder.wait(0.2) and services.embedder.state == "warming":
             continue
-    watch(services.settings.articles, services.rebuild, services.accept, stop)
+    watch(services.settings.articles, services.rebuild, services.publish_build, stop)
 
 
 def _repeat(task: Task, stop: threading.Event) -> threading.Thread:

@@ -45,17 +45,17 @@ def _known(path: Path, number: int, line: str) -> Known:
         raise CalibrationError(f"{path}:{number}: no query that is known to be answered or not ({error}). {example}") from error
     if not isinstance(text, str) or not text.strip() or not isinstance(answered, bool) or not isinstance(lang, str):
         raise CalibrationError(f"{path}:{number}: query must be a text, answered true or false. {example}")
-    return Known(Query(text, lang=lang, show=False), answered)
+    return Known(Query(text, lang=lang, highlight=False), answered)
 
 
 def calibrate(engine: Engine, known: list[Known], target: Path, source: str) -> Calibration:
     """Fit, and store beside the index. Raises CalibrationError where there are too few queries of either kind."""
-    model = engine.corpus.meaning.fingerprint if engine.corpus.meaning else WITHOUT_MODEL
+    model = engine.corpus.semantic.fingerprint if engine.corpus.semantic else WITHOUT_MODEL
     sheet = {"fitted_to": source, "index": engine.version}
     keyword = list(_samples(engine, [replace(one, query=replace(one.query, arms=KEYWORD)) for one in known]))
-    both = list(_samples(engine, known)) if engine.corpus.meaning else []
+    both = list(_samples(engine, known)) if engine.corpus.semantic else []
     before = shipped()
-    if both and not both[0][0].of_both_arms:
+    if both and not both[0][0].has_vectors:
         raise CalibrationError("Search by meaning is not ready, so the verdict cannot be fitted to it. Try again when it is, or set KB_EMBEDDING_MODEL=off.")
     fitted = fit([both or keyword], [keyword], model, before.strict, before.weak, sheet)
     fitted = fitted if both else replace(fitted, both=before.both)
@@ -65,6 +65,6 @@ def calibrate(engine: Engine, known: list[Known], target: Path, source: str) -> 
 
 def _samples(engine: Engine, known: list[Known]) -> Iterator[Sample]:
     for one in known:
-        signs = engine.signs(one.query)
-        if signs is not None:
-            yield signs, one.answered
+        answer_features = engine.answer_features(one.query)
+        if answer_features is not None:
+            yield answer_features, one.answered

@@ -17,10 +17,10 @@ from indexer.model import BuildReport
 from indexer.progress import Progress, quiet
 from indexer.query_tests import Trial, try_article
 from kb_app.accounts.store import UserStore
-from kb_app.analytics.episodes.job import JobReport, JobRunning, run
+from kb_app.analytics.episodes.job import JobAlreadyRunningError, JobReport, run
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
-from kb_app.analytics.gaps.gap_store import AskedCache, GapStore
+from kb_app.analytics.gaps.gap_store import GapStore, UnansweredCache
 from kb_app.analytics.gaps.gaps import questions_of
 from kb_app.analytics.gaps.spikes import BEFORE, LEAST_PEOPLE, LOOK_AGAIN, WINDOW, Seen, Spike, spikes
 from kb_app.analytics.question_vectors import QuestionVectors
@@ -29,13 +29,13 @@ from kb_app.db.engine import DatabaseError, migrate, open_database
 from kb_app.durations import DAY
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.search_adapters import CentredQuestions, IndexFinder
-from kb_app.services.support import People, make_people
+from kb_app.services.support import SupportService, make_support
 from kb_app.services.weekly_digest import last_due, receivers, send_digest, take_turn
 from kb_app.settings import Settings, SettingsError
 from kb_app.support.config.file import SupportError
 from kb_app.support.config.values import without_file
 from kb_app.support.config.watcher import SupportFile
-from search.embedding.background import OffEmbedder, WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder, DisabledEmbedder
 from search.embedding.loader import load_embedder
 from search.index.bundle import Builds
 from search.ports import Embedder
@@ -44,7 +44,7 @@ log = logging.getLogger("kb_app.services.container")
 # The operator's own calibration, in the data folder.
 CALIBRATION = "calibration.json"
 Clock = Callable[[], datetime]
-ServingEmbedder = WarmingEmbedder | OffEmbedder | Embedder
+ServingEmbedder = BackgroundEmbedder | DisabledEmbedder | Embedder
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Services:
     store: EventStore
     events: BackgroundWriter
     users: UserStore
-    people: People
+    people: SupportService
     support_file: SupportFile
     redactions: tuple[re.Pattern[str], ...] = ()
-    asked: AskedCache = field(default_factory=AskedCache)
+    asked: UnansweredCache = field(default_factory=UnansweredCache)
     seen_spikes: Seen = field(default_factory=Seen)
 
     @property
@@ -86,12 +86,12 @@ class Services:
         ready = self.meaning == "ready"
         return QuestionVectors(self.store.engine, CentredQuestions(self.embedder) if ready else None)
 
-    def work_out(self, everything: bool = False) -> JobReport:
+    def update_episodes(self, everything: bool = False) -> JobReport:
         """Bring the figures up to now. Raises JobRunning while another process does."""
         self.events.flush()
         return run(self.store, self.vectors(), int(self.clock().timestamp() * 1000), self.settings.zone, everything)
 
-    def work_out_gaps(self) -> None:
+    def update_gaps(self) -> None:
         """Group what found no answer, replay what was written since, offer what was learned."""
         now = int(self.clock().timestamp() * 1000)
         gaps = GapStore(self.store, self.vectors(), self.asked)
@@ -133,12 +133,12 @@ class Services:
 
     def rebuild(self, progress: Progress = quiet) -> BuildReport:
         """Build with the embedder that serves, so that one process holds the model."""
-        if isinstance(self.embedder, WarmingEmbedder):
+        if isinstance(self.embedder, BackgroundEmbedder):
             self.embedder.wait()
         paths = Paths(self.settings.articles, self.settings.data)
         return build(paths, self.embedder, self.settings.zone, progress)
 
-    def accept(self, report: BuildReport) -> None:
+    def publish_build(self, report: BuildReport) -> None:
         """Serve what was built and try the changed articles' own tests."""
         self.live.refresh()
         known = self.last_build()
@@ -185,10 +185,10 @@ class Services:
     def run_figures(self) -> None:
         """Work the figures and gaps out, forget what is too old, mail the digest where it is due."""
         try:
-            report = self.work_out()
-        except JobRunning:
+            report = self.update_episodes()
+        except JobAlreadyRunningError:
             return
-        self.work_out_gaps()
+        self.update_gaps()
         self.store.purge(int(self.clock().timestamp() * 1000) - self.settings.retention_days * DAY)
         log.info("figures worked out", extra=vars(report))
         self.current_spikes()
@@ -222,13 +222,13 @@ def build_services(settings: Settings, embedder: Embedder | None = None, clock: 
     except SupportError as error:
         raise SettingsError(str(error)) from error
     users = UserStore(store.engine)
-    people = make_people(settings, store, live, events, asked, redactions, support_file.current, lambda: receivers(users))
+    people = make_support(settings, store, live, events, asked, redactions, support_file.current, lambda: receivers(users))
     return Services(settings, serving, live, asked, store, events, users, people, support_file, redactions)
 
 
 def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbedder:
     """The embedder that the settings name, not loaded yet."""
     if settings.embedding_model == "off":
-        return OffEmbedder()
+        return DisabledEmbedder()
     folder, threads = settings.data / "model", settings.embedding_threads
-    return WarmingEmbedder(lambda: load_embedder(settings.embedding_model, folder, threads, progress))
+    return BackgroundEmbedder(lambda: load_embedder(settings.embedding_model, folder, threads, progress))

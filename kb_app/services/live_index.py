@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.article_store import Library
+from indexer.article_store import ArticleStore
 from search.cached_search import CachedSearch
 from search.engine import Engine
 from search.errors import BundleError, CalibrationError
@@ -30,7 +30,7 @@ class Snapshot:
     """Engine and library of one bundle: pages and search never disagree."""
 
     engine: Engine
-    library: Library
+    library: ArticleStore
     cached: CachedSearch
 
     @property
@@ -91,7 +91,7 @@ class LiveIndex:
     def _open(self, bundle: Bundle) -> Snapshot:
         corpus = open_corpus(bundle)
         engine = Engine(corpus, self._embedder, own_calibration(self._calibration, corpus))
-        return Snapshot(engine, Library.open(bundle), CachedSearch(engine, self._admission))
+        return Snapshot(engine, ArticleStore.open(bundle), CachedSearch(engine, self._admission))
 
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
         """Look for a newer bundle until ``stop`` is set: for builds made by another process."""
@@ -107,7 +107,7 @@ def own_calibration(path: Path | None, corpus: Corpus) -> Calibration | None:
     if path is None or not path.is_file():
         return None
     try:
-        return for_model(read(path), corpus.meaning.fingerprint if corpus.meaning else WITHOUT_MODEL, str(path))
+        return for_model(read(path), corpus.semantic.fingerprint if corpus.semantic else WITHOUT_MODEL, str(path))
     except CalibrationError as error:
         log.error("%s", error)
         return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from kb_app.analytics.ports import Found, Vectors
+from kb_app.analytics.ports import NearestArticle, Vectors
 from kb_app.services.live_index import LiveIndex
-from search.errors import EmbedderUnavailable
+from search.errors import EmbedderUnavailableError
 from search.model import Hit, Query, Results
 from search.ports import Embedder
 from search.vectors.centering import centre, sample_means
@@ -44,12 +44,12 @@ class IndexFinder:
         self._live = live
         self._clock = clock
 
-    def nearest(self, text: str, lang: str) -> Found | None:
+    def nearest(self, text: str, lang: str) -> NearestArticle | None:
         """The first hit."""
         results = self._search(text, lang)
         return self._found(results, results.hits[0], 1) if results and results.hits else None
 
-    def place_of(self, article_id: str, text: str, lang: str) -> Found | None:
+    def place_of(self, article_id: str, text: str, lang: str) -> NearestArticle | None:
         """Where an article stands among the first ten."""
         results = self._search(text, lang)
         for rank, hit in enumerate(results.hits if results else (), 1):
@@ -68,10 +68,10 @@ class IndexFinder:
         if snapshot is None:
             return None
         try:
-            return snapshot.search(Query(text, lang, LOOKED_AT, now=self._clock(), audiences=PUBLIC, show=False))
-        except EmbedderUnavailable:
+            return snapshot.search(Query(text, lang, LOOKED_AT, now=self._clock(), audiences=PUBLIC, highlight=False))
+        except EmbedderUnavailableError:
             return None
 
     @staticmethod
-    def _found(results: Results, hit: Hit, rank: int) -> Found:
-        return Found(hit.article_id, hit.document.title, hit.document.section, results.verdict, results.probability, rank)
+    def _found(results: Results, hit: Hit, rank: int) -> NearestArticle:
+        return NearestArticle(hit.article_id, hit.document.title, hit.document.section, results.verdict, results.probability, rank)

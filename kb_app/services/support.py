@@ -16,7 +16,7 @@ from kb_app.db.schema import cases
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.localized import localized
 from kb_app.services.live_index import LiveIndex
-from kb_app.services.support_adapters import CaseLog, Desks, MailReader, SitePost
+from kb_app.services.support_adapters import CaseLog, MailReader, SinkRegistry, SiteMailer
 from kb_app.settings import Settings, secret_key
 from kb_app.smtp import new_message_id
 from kb_app.support.access_links import Links
@@ -25,14 +25,14 @@ from kb_app.support.case_store import CaseStore
 from kb_app.support.config.values import Support
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.freshdesk import FreshdeskSink
-from kb_app.support.delivery.notifications import House, Sending
-from kb_app.support.delivery.outbox import Outbox, Refused, Round, TryAgain
+from kb_app.support.delivery.notifications import CaseNotifications, SiteIdentity
+from kb_app.support.delivery.outbox import Outbox, PermanentDeliveryError, Round, TransientDeliveryError
 from kb_app.support.delivery.zendesk import ZendeskSink
 from kb_app.support.inbound.imap import fetch
-from kb_app.support.inbound.mail_to_case import MailDesk
+from kb_app.support.inbound.mail_to_case import MailIntake
 from kb_app.support.model import CLOSED, SOLVED, Case
 from kb_app.support.notices import Notice, NoticeStore
-from kb_app.support.workflow import HandOff
+from kb_app.support.workflow import CaseWorkflow
 
 log = logging.getLogger("kb_app.services.support")
 POLLED, MOST_AWAY = 200, 20_000
@@ -50,17 +50,17 @@ def _safely(part: Callable[[], object]) -> None:
 
 
 @dataclass
-class People:
+class SupportService:
     """Everything between customers and people: cases, the outbox, mails in, notices."""
 
     settings: Settings
-    handoff: HandOff
+    handoff: CaseWorkflow
     links: Links
     outbox: Outbox
     uploads: Uploads
     notices: NoticeStore
-    mail_desk: MailDesk
-    desks: Desks
+    mail_desk: MailIntake
+    desks: SinkRegistry
     done_at: dict[str, int] = field(default_factory=dict)
     polled: int = 0
 
@@ -81,7 +81,7 @@ class People:
         """
         if self.settings.imap_url and self._turn("mailbox", now, FETCH_EVERY):
             _safely(lambda: self._fetch(now))
-        _safely(lambda: self.handoff.keep_up(now))
+        _safely(lambda: self.handoff.run_due(now))
         _safely(lambda: self.end_notices(now))
         if self._turn("poll", now, POLL_EVERY):
             _safely(lambda: self.poll(now))
@@ -116,9 +116,9 @@ class People:
                 continue
             try:
                 solved += self._heard(case, sink.solved(case.external_id), now)
-            except TryAgain:
+            except TransientDeliveryError:
                 down.add(case.desk)
-            except (Refused, KeyError, TypeError, AttributeError) as error:
+            except (PermanentDeliveryError, KeyError, TypeError, AttributeError) as error:
                 log.warning("the state of a case at %s could not be asked (%s)", case.desk, type(error).__name__)
         return solved
 
@@ -133,7 +133,7 @@ class People:
             return False
         with self.cases.changing() as connection:
             self.cases.first_time(connection, f"solved:{case.desk}", before, now, case.case_id)
-        return self.handoff.state_from(f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now)
+        return self.handoff.apply_remote_state(f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now)
 
     def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:
         """End notices whose time is up, and the given ones; returns how many are told."""
@@ -153,7 +153,7 @@ class People:
             self.uploads.forget(file)
 
 
-def make_people(
+def make_support(
     settings: Settings,
     store: EventStore,
     live: LiveIndex,
@@ -162,14 +162,14 @@ def make_people(
     redactions: tuple[re.Pattern[str], ...],
     support: Callable[[], Support],
     leads: Callable[[], Sequence[str]],
-) -> People:
+) -> SupportService:
     """The hand-off with its parts."""
     cases = CaseStore(store.engine)
-    house = House(settings.name, settings.address, settings.contact_mail, settings.languages[0], leads)
+    house = SiteIdentity(settings.name, settings.address, settings.contact_mail, settings.languages[0], leads)
     links = Links(secret_key(settings), settings.link_days)
-    handoff = HandOff(cases, support, CaseLog(store, redactions), Sending(cases, support, links, SitePost(settings), house))
-    uploads, desks = Uploads(settings.data / "uploads"), Desks(settings, support, cases)
+    handoff = CaseWorkflow(cases, support, CaseLog(store, redactions), CaseNotifications(cases, support, links, SiteMailer(settings), house))
+    uploads, desks = Uploads(settings.data / "uploads"), SinkRegistry(settings, support, cases)
     reader = MailReader(live, events, settings, redactions, clock)
-    mail_desk = MailDesk(handoff, uploads, reader, [settings.contact_mail, settings.mail_from])
-    outbox = Outbox(store.engine, desks.sink_of, handoff.known_elsewhere)
-    return People(settings, handoff, links, outbox, uploads, NoticeStore(store.engine), mail_desk, desks)
+    mail_desk = MailIntake(handoff, uploads, reader, [settings.contact_mail, settings.mail_from])
+    outbox = Outbox(store.engine, desks.sink_of, handoff.set_external_id)
+    return SupportService(settings, handoff, links, outbox, uploads, NoticeStore(store.engine), mail_desk, desks)

@@ -19,13 +19,13 @@ from kb_app.settings import Settings
 from kb_app.smtp import can_mail, new_message_id
 from kb_app.support.case_store import CaseStore
 from kb_app.support.config.values import Support
-from kb_app.support.delivery.email import DeskMailSink, MailSink
+from kb_app.support.delivery.email import MailSink, TicketMailSink
 from kb_app.support.delivery.freshdesk import FreshdeskSink
 from kb_app.support.delivery.mail_templates import Quoted
-from kb_app.support.delivery.outbox import Refused, Sink
+from kb_app.support.delivery.outbox import PermanentDeliveryError, Sink
 from kb_app.support.delivery.webhook import WebhookSink
 from kb_app.support.delivery.zendesk import ZendeskSink
-from kb_app.support.inbound.mail_to_case import Reading
+from kb_app.support.inbound.mail_to_case import MailAnswer
 from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
 from kb_app.support.workflow import CREATED, RESOLVED
 from search.model import Query
@@ -39,7 +39,7 @@ class CaseLog:
     def __init__(self, store: EventStore, redactions: tuple[re.Pattern[str], ...]) -> None:
         self._store, self._redactions = store, redactions
 
-    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+    def record(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
         """Commit one event."""
         event_id = f"t:{case.case_id}" if name == CREATED else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{once}"))
         self._store.append(
@@ -55,7 +55,7 @@ class CaseLog:
         )  # fmt: skip
 
 
-class SitePost:
+class SiteMailer:
     """Mails by the settings' server; implements handoff's Post."""
 
     def __init__(self, settings: Settings) -> None:
@@ -78,17 +78,17 @@ class MailReader:
     ) -> None:
         self._live, self._events, self._settings, self._redactions, self._clock = live, events, settings, redactions, clock
 
-    def __call__(self, subject: str, text: str) -> Reading:
+    def __call__(self, subject: str, text: str) -> MailAnswer:
         """The articles that answer strictly; the search is recorded like any other."""
         snapshot, asked = self._live.current(), question_of(subject, text)
         recorded = self._settings.analytics == "on"
         if snapshot is None or not asked:
-            return Reading(language=self._settings.languages[0], recorded=recorded)
+            return MailAnswer(language=self._settings.languages[0], recorded=recorded)
         results = snapshot.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
         lang = results.lang or self._settings.languages[0]
         query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
         if results.problem:
-            return Reading(language=lang, recorded=recorded)
+            return MailAnswer(language=lang, recorded=recorded)
         section = results.hits[0].document.section if results.hits and results.verdict != "none" else ""
         if recorded:
             self._events.put(
@@ -104,7 +104,7 @@ class MailReader:
             answers = (
                 Quoted(card.title, f"{self._settings.address}/{self._settings.spoken(lang)}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),
             )
-        return Reading(query_id if recorded else "", client_id if recorded else None, lang, section, recorded, answers)
+        return MailAnswer(query_id if recorded else "", client_id if recorded else None, lang, section, recorded, answers)
 
 
 def question_of(subject: str, text: str, longest: int = 200) -> str:
@@ -115,7 +115,7 @@ def question_of(subject: str, text: str, longest: int = 200) -> str:
     return " ".join([plain, *lines])[:longest].strip() if vague else plain[:longest]
 
 
-class Desks:
+class SinkRegistry:
     """Finds the sink that a name in the outbox stands for."""
 
     def __init__(self, settings: Settings, support: Callable[[], Support], cases: CaseStore) -> None:
@@ -130,7 +130,7 @@ class Desks:
             return None
         secret = self._settings.desk_secret(name)
         if desk.type == "smtp":
-            return DeskMailSink(self._settings, desk.mail)
+            return TicketMailSink(self._settings, desk.mail)
         if desk.type == "webhook":
             return WebhookSink(desk.url, secret)
         if desk.type == "zendesk":
@@ -140,5 +140,5 @@ class Desks:
     def _external(self, case_id: str) -> str:
         case = self._cases.case(case_id)
         if case is None or not case.external_id:
-            raise Refused("The other desk's number of this case is not known.")
+            raise PermanentDeliveryError("The other desk's number of this case is not known.")
         return case.external_id

@@ -7,11 +7,11 @@ from itsdangerous import BadData, URLSafeSerializer
 from kb_app.durations import DAY
 
 
-class BadLink(Exception):
+class InvalidLinkError(Exception):
     """The link was not made here, or not for this."""
 
 
-class ExpiredLink(BadLink):
+class ExpiredLinkError(InvalidLinkError):
     """The link was made here, too long ago."""
 
 
@@ -31,9 +31,9 @@ class Links:
         try:
             what, made = self._signer(purpose).loads(token)
         except (BadData, ValueError, TypeError) as error:
-            raise BadLink("This link was not made here.") from error
+            raise InvalidLinkError("This link was not made here.") from error
         if now - int(made) * 1000 > self._days * DAY:
-            raise ExpiredLink("This link has expired.")
+            raise ExpiredLinkError("This link has expired.")
         return str(what)
 
     def _signer(self, purpose: str) -> URLSafeSerializer:

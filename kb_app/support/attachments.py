@@ -27,7 +27,7 @@ _ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 MEGABYTE = 1024 * 1024
 
 
-class FileRefused(Exception):
+class UploadRejectedError(Exception):
     """A file that is not taken; ``why`` is "type", "misnamed", "large", "many", "empty", or "disk" where the fault is ours."""
 
     def __init__(self, name: str, why: str) -> None:
@@ -46,18 +46,18 @@ class Uploads:
         shown = tidy(name)
         kind = TYPES.get(Path(shown).suffix.lower())
         if kind is None:
-            raise FileRefused(shown, "type")
+            raise UploadRejectedError(shown, "type")
         attachment_id = str(uuid.uuid4())
         staged = self._folder / f".{attachment_id}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             size = _copy(stream, staged, most_bytes, shown)
             if not looks_like(staged, kind):
-                raise FileRefused(shown, "misnamed")
+                raise UploadRejectedError(shown, "misnamed")
             os.replace(staged, self._folder / attachment_id)
         except OSError as error:
             log.error("a file could not be kept (%s)", error.strerror)
-            raise FileRefused(shown, "disk") from error
+            raise UploadRejectedError(shown, "disk") from error
         finally:
             with contextlib.suppress(OSError):
                 staged.unlink()
@@ -113,8 +113,8 @@ def _copy(stream: BinaryIO, target: Path, most: int, name: str) -> int:
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
             if size > most:
-                raise FileRefused(name, "large")
+                raise UploadRejectedError(name, "large")
             file.write(chunk)
     if not size:
-        raise FileRefused(name, "empty")
+        raise UploadRejectedError(name, "empty")
     return size

@@ -9,7 +9,7 @@ from kb_app.support.model import CLOSED, SAID_NO, SOLVED, STEPS, Case
 
 
 @dataclass(frozen=True)
-class Rung:
+class EscalationStep:
     """The next step of a case: whether it may be taken now, why, and else when it opens by itself (None: not foreseeable)."""
 
     step: str
@@ -18,7 +18,7 @@ class Rung:
     opens_at: int | None = None
 
 
-def next_rung(case: Case, now: int, steps: Sequence[str] = STEPS) -> Rung | None:
+def next_step(case: Case, now: int, steps: Sequence[str] = STEPS) -> EscalationStep | None:
     """The step after the case's own; None at the last.
 
     It opens when an answer is overdue ("late"), when the case was ended and the customer says that it is not solved ("unsolved"), or
@@ -29,11 +29,11 @@ def next_rung(case: Case, now: int, steps: Sequence[str] = STEPS) -> Rung | None
         return None
     wanted = steps[place + 1]
     if case.said == SAID_NO and case.ours:
-        return Rung(wanted, True, "unsolved")
+        return EscalationStep(wanted, True, "unsolved")
     if case.late(now):
-        return Rung(wanted, True, "late")
+        return EscalationStep(wanted, True, "late")
     if case.state in (SOLVED, CLOSED):
-        return Rung(wanted, False, "say whether it is solved")
+        return EscalationStep(wanted, False, "say whether it is solved")
     if case.ours:
-        return Rung(wanted, False, "waiting", case.due_at)
-    return Rung(wanted, False, "your turn")
+        return EscalationStep(wanted, False, "waiting", case.due_at)
+    return EscalationStep(wanted, False, "your turn")

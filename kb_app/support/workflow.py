@@ -1,6 +1,6 @@
 """What can happen to a case, each step one method: opened, answered, handed over, solved, taken up again, taken to the next step.
 
-What is stored and what is to be sent about it are written in one transaction; the log is told after it, and told again by ``keep_up``
+What is stored and what is to be sent about it are written in one transaction; the log is told after it, and told again by ``run_due``
 where that failed.
 """
 
@@ -22,9 +22,9 @@ from kb_app.support.config.business_hours import due
 from kb_app.support.config.values import INBOX, Support
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.mail_templates import Quoted, lang_of
-from kb_app.support.delivery.notifications import Sending
+from kb_app.support.delivery.notifications import CaseNotifications
 from kb_app.support.delivery.outbox import drop_waiting
-from kb_app.support.escalation import next_rung
+from kb_app.support.escalation import next_step
 from kb_app.support.model import (
     AGENT,
     ANSWERED,
@@ -47,7 +47,7 @@ log = logging.getLogger("kb_app.handoff")
 CREATED, RESOLVED, TOLD_YES, TOLD_NO = "ticket_created", "ticket_resolved", "solved_yes", "solved_no"
 
 
-class Refusal(Exception):
+class CaseTransitionError(Exception):
     """A step that the case's state does not allow; ``why`` names the rule."""
 
     def __init__(self, why: str) -> None:
@@ -58,15 +58,15 @@ class Refusal(Exception):
 class Log(Protocol):
     """Where the events of a case go; the same ``once`` counts once."""
 
-    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+    def record(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
         """Commit one event."""
         ...
 
 
-class HandOff:
+class CaseWorkflow:
     """The cases and everything that happens to them; threads may share it."""
 
-    def __init__(self, cases: CaseStore, support: Callable[[], Support], log: Log, sending: Sending) -> None:
+    def __init__(self, cases: CaseStore, support: Callable[[], Support], log: Log, sending: CaseNotifications) -> None:
         self.cases, self.support, self._log, self.sending = cases, support, log, sending
 
     # --- the customer ----------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class HandOff:
             if files:
                 self.cases.attach(connection, files, case.case_id)
             self._our_turn(connection, case, now)
-            self.sending.pass_on(connection, case, text, once or str(now), now)
+            self.sending.forward(connection, case, text, once or str(now), now)
         self._count(case, now)
         return True
 
@@ -122,7 +122,7 @@ class HandOff:
         Nothing is asked of spam; a no while it is our turn anyway opens no step of the ladder. Raises Refusal for spam.
         """
         if case.spam:
-            raise Refusal("spam")
+            raise CaseTransitionError("spam")
         by_article = case.state == ANSWERED
         # That an article did not help says nothing of the desk: nobody there has answered yet.
         said = SAID_YES if solved else case.said if by_article or case.state == OPEN else SAID_NO
@@ -148,13 +148,13 @@ class HandOff:
             return
         if text:
             self.cases.add_message(connection, case, now + 1, CUSTOMER, case.name, text, once=f"{once}:why")
-        self.sending.pass_on(connection, case, text or mail_templates.NOT_SOLVED[lang_of(case.language)], once, now)
+        self.sending.forward(connection, case, text or mail_templates.NOT_SOLVED[lang_of(case.language)], once, now)
 
     def escalate(self, case: Case, now: int) -> Case:
         """The customer takes it to the next step, with its number and all that was said. Raises Refusal where that is not open yet."""
-        rung = None if case.spam else next_rung(case, now, [step.name for step in self.support().ladder])
+        rung = None if case.spam else next_step(case, now, [step.name for step in self.support().ladder])
         if rung is None or not rung.open:
-            raise Refusal("last step" if rung is None else rung.why)
+            raise CaseTransitionError("last step" if rung is None else rung.why)
         support = self.support()
         until = self._due(support, case.kind, rung.step, now)
         said = SAID_NO_BEFORE if case.said == SAID_NO else case.said
@@ -163,7 +163,7 @@ class HandOff:
             self.cases.add_message(connection, case, now, SYSTEM, "", f"step {rung.step}")
             moved = replace(case, step=rung.step, due_at=until)
             self.sending.step(connection, moved, now)
-            self.sending.pass_on(connection, moved, mail_templates.taken_to(rung.step, self.sending.house.language), f"step:{rung.step}", now)
+            self.sending.forward(connection, moved, mail_templates.taken_to(rung.step, self.sending.house.language), f"step:{rung.step}", now)
         self._count(case, now)
         return moved
 
@@ -198,7 +198,7 @@ class HandOff:
     def transfer(self, case: Case, desk: str, who: str, now: int) -> None:
         """Hand the case to another desk; its owner stays. Raises Refusal for a desk that is not in the support file."""
         if desk != INBOX and desk not in self.support().desks:
-            raise Refusal("no such desk")
+            raise CaseTransitionError("no such desk")
         if desk == case.desk:
             return
         with self.cases.changing() as connection:
@@ -235,7 +235,7 @@ class HandOff:
             self.sending.hand_over(connection, cleared, now)
         self._count(replace(case, spam=""), now)
 
-    def state_from(self, source: str, event_id: str, case: Case, solved: bool, now: int) -> bool:
+    def apply_remote_state(self, source: str, event_id: str, case: Case, solved: bool, now: int) -> bool:
         """Another desk says that a case is solved, or open again. False where the same message came before."""
         with self.cases.changing() as connection:
             if event_id and not self.cases.first_time(connection, source, event_id, now, case.case_id):
@@ -250,7 +250,7 @@ class HandOff:
             self._tell(RESOLVED, case, now, f"{case.case_id}:resolved:{event_id or now}", {"case": case.number})
         return True
 
-    def known_elsewhere(self, delivery: Delivery, name: str) -> None:
+    def set_external_id(self, delivery: Delivery, name: str) -> None:
         """Another desk has taken a case and calls it so."""
         if delivery.action == "create" and name:
             with self.cases.changing() as connection:
@@ -259,7 +259,7 @@ class HandOff:
 
     # --- what time brings ----------------------------------------------------------------------------------------------------
 
-    def keep_up(self, now: int) -> None:
+    def run_due(self, now: int) -> None:
         """Everything that falls due: follow-ups, cases that no answer helped, events that the log missed, cases nobody objected to."""
         table, support = schema.cases.c, self.support()
         for case in self.cases.due((table.state == SOLVED) & table.asked_at.is_(None) & (table.solved_at <= now - support.follow_up_hours * HOUR)):
@@ -320,7 +320,7 @@ class HandOff:
         """Whether the log knows now; the case itself is safe either way."""
         try:
             if case.recorded and not case.spam:
-                self._log.tell(name, case, at, once, attributes)
+                self._log.record(name, case, at, once, attributes)
         except SQLAlchemyError as error:
             log.warning("the log could not be told of a case (%s)", type(error).__name__)
             return False

@@ -18,7 +18,7 @@ from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings
 from kb_app.web.app import make_application
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 
 log = logging.getLogger("kb_app.web")
 # A process whose main loop stands still for so long is killed and replaced.
@@ -74,7 +74,7 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """The application of one web process, made after the fork."""
         services = self._services = build_services(self._settings, progress=quiet)
-        if isinstance(services.embedder, WarmingEmbedder):
+        if isinstance(services.embedder, BackgroundEmbedder):
             services.embedder.start(lambda: log.info("search by meaning is ready"))
         services.live.refresh()
         threading.Thread(target=services.live.follow, args=(self._stop, INDEX_S), name="index-follower", daemon=True).start()

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from search.analysis.bigrams import grams_of, telling_grams
+from search.analysis.bigrams import bigrams_of, telling_grams
 from search.analysis.japanese import japanese_function_words, japanese_words
 from search.analysis.latin import english_function_words, latin_words, stemmer
 from search.analysis.normalize import Folded, fold_with_offsets
 from search.analysis.scripts import HANGUL
 from search.analysis.spelling import surfaces
-from search.analysis.tokens import Token, in_original
+from search.analysis.tokens import Token, Tokens, in_original
 
 VERSION = "7"
 """Changes whenever the same text would give other tokens; a bundle of another version is not opened."""
@@ -28,7 +28,7 @@ class Analysed:
     """The two streams of one text, and what misspelt words are compared with (spelling.surfaces)."""
 
     words: tuple[str, ...]
-    grams: tuple[str, ...]
+    bigrams: tuple[str, ...]
     surfaces: tuple[str, ...]
 
 
@@ -47,17 +47,17 @@ class Analyser:
         written = (folded.text[token.start : token.end] for token in words)
         return Analysed(
             tuple(token.text for token in words),
-            tuple(token.text for token in grams_of(folded.text, tail=True)),
+            tuple(token.text for token in bigrams_of(folded.text, tail=True)),
             tuple(sorted(surfaces(written, spoken))),
         )
 
-    def analyse_query(self, text: str) -> tuple[list[Token], list[Token]]:
-        """Words and grams of a question, function words left out where anything else is asked for."""
-        folded, grams = _asked(text)
+    def analyse_query(self, text: str) -> Tokens:
+        """Words and bigrams of a query, function words left out where anything else is asked for."""
+        folded, bigrams = _asked(text)
         words = list(self._find(folded))
         telling = [token for token in words if token.text not in self._function_words]
-        kept = telling_grams(folded.text, grams, telling) if telling and self.lang == "ja" else grams
-        return in_original(folded, telling or words), in_original(folded, kept)
+        kept = telling_grams(folded.text, bigrams, telling) if telling and self.lang == "ja" else bigrams
+        return Tokens(in_original(folded, telling or words), in_original(folded, kept))
 
     def words(self, text: str) -> list[Token]:
         """Every word of a text, function words among them."""
@@ -81,7 +81,7 @@ def analyser(lang: str) -> Analyser:
 def _asked(text: str) -> tuple[Folded, list[Token]]:
     """A question folded, and its grams: the same in every language, and each language of an index asks for them."""
     folded = fold_with_offsets(text)
-    return folded, list(grams_of(folded.text, tail=False))
+    return folded, list(bigrams_of(folded.text, tail=False))
 
 
 def _spaced_words(folded: str, stem: Callable[[str], str]) -> Iterator[Token]:

@@ -60,7 +60,7 @@ def _kana_script(char: str) -> str:
     return "katakana" if _KATAKANA.match(char) else ""
 
 
-def grams_of(folded: str, tail: bool) -> Iterator[Token]:
+def bigrams_of(folded: str, tail: bool) -> Iterator[Token]:
     """Overlapping pairs of characters of every run without spaces.
 
     In an index (``tail``) the last character of a run stands alone besides, so that every character begins some gram;
@@ -78,19 +78,19 @@ def grams_of(folded: str, tail: bool) -> Iterator[Token]:
             yield Token(last.char, last.start, last.end, prefix=True)
 
 
-def gram_places(folded: str, kana: str, grams: Collection[str]) -> list[Span]:
-    """Where a folded text, in katakana ``kana``, holds some pairs of characters, as ``grams_of`` cuts it, in any order."""
+def bigram_places(folded: str, kana: str, bigrams: Collection[str]) -> list[Span]:
+    """Where a folded text, in katakana ``kana``, holds some pairs of characters, as ``bigrams_of`` cuts it, in any order."""
     if "ヴ" in kana:
-        return [(gram.start, gram.end) for gram in grams_of(folded, tail=False) if gram.text in grams]
+        return [(bigram.start, bigram.end) for bigram in bigrams_of(folded, tail=False) if bigram.text in bigrams]
     # Looked for as they stand, without the long-vowel marks that do not sound: a tenth of the time of cutting the text.
     silent = [at for at, char in enumerate(kana) if char == "ー" and _ends_kana_word(folded, at)] if "ー" in kana else []
     sounding = "".join(char for at, char in enumerate(kana) if at not in silent) if silent else kana
     found: list[Span] = []
-    for gram in grams:
-        at = sounding.find(gram) if len(gram) == 2 else -1
+    for bigram in bigrams:
+        at = sounding.find(bigram) if len(bigram) == 2 else -1
         while at >= 0:
             found.append((_with(silent, at), _with(silent, at + 1) + 1))
-            at = sounding.find(gram, at + 1)
+            at = sounding.find(bigram, at + 1)
     return found
 
 
@@ -103,11 +103,11 @@ def _with(silent: Sequence[int], at: int) -> int:
     return at
 
 
-def telling_grams(folded: str, grams: list[Token], telling: Sequence[Token]) -> list[Token]:
+def telling_grams(folded: str, bigrams: list[Token], telling: Sequence[Token]) -> list[Token]:
     """Grams that touch a telling word. A question all in hiragana keeps every gram: the dictionary cannot split it."""
     if not WRITTEN_OUT.search(folded):
-        return grams
+        return bigrams
     told = bytearray(len(folded))
     for word in telling:
         told[word.start : word.end] = b"\1" * (word.end - word.start)
-    return [gram for gram in grams if told.find(1, gram.start, gram.end) >= 0]
+    return [bigram for bigram in bigrams if told.find(1, bigram.start, bigram.end) >= 0]

@@ -14,7 +14,7 @@ from search.model import Span
 TEXTS_KEPT = 32_768
 
 
-class Comparable(NamedTuple):
+class NormalizedText(NamedTuple):
     """A folded text with katakana for all kana; ``in_place`` says whether each character stands where it stood."""
 
     text: str
@@ -22,16 +22,16 @@ class Comparable(NamedTuple):
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def comparable(text: str) -> Comparable:
+def normalized(text: str) -> NormalizedText:
     """The text to look in. Remembered: the same articles are found again and again."""
     plain = fold_ascii(text)
-    return Comparable(fold_to_kana(text), keeps_places(text)) if plain is None else Comparable(plain, True)
+    return NormalizedText(fold_to_kana(text), keeps_places(text)) if plain is None else NormalizedText(plain, True)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def comparable_sentences(text: str) -> tuple[str, ...]:
+def normalized_sentences(text: str) -> tuple[str, ...]:
     """The text's sentences, as pieces are looked for in them."""
-    whole = comparable(text)
+    whole = normalized(text)
     return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
 
 

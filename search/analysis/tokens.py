@@ -17,6 +17,13 @@ class Token(NamedTuple):
     prefix: bool = False
 
 
+class Tokens(NamedTuple):
+    """The words of a text and its bigrams."""
+
+    words: list[Token]
+    bigrams: list[Token]
+
+
 def in_original(folded: Folded, tokens: Iterable[Token]) -> list[Token]:
     """Tokens of a folded text with their stretches in the text as it was written."""
     if folded.in_place:

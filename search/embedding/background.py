@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 from cachetools import LRUCache
 
-from search.errors import EmbedderUnavailable
+from search.errors import EmbedderUnavailableError
 from search.ports import Embedder, Encode, Kind, Vector, in_bulk
 
 log = logging.getLogger("search.embedding.background")
 QUERY_CACHE = 4096
 
 
-class OffEmbedder:
+class DisabledEmbedder:
     """Search by meaning switched off on purpose; implements ports.Embedder."""
 
     fingerprint = "off"
@@ -25,10 +25,10 @@ class OffEmbedder:
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
         """Raises EmbedderUnavailable("off")."""
-        raise EmbedderUnavailable("off", "Search by meaning is off: KB_EMBEDDING_MODEL=off.")
+        raise EmbedderUnavailableError("off", "Search by meaning is off: KB_EMBEDDING_MODEL=off.")
 
 
-class WarmingEmbedder:
+class BackgroundEmbedder:
     """Loads another embedder in a thread of its own, so that keyword search serves meanwhile. Caches query vectors.
 
     ``state`` goes from "warming" to "ready" or "failed"; while it is not ready ``encode`` raises EmbedderUnavailable.
@@ -86,7 +86,7 @@ class WarmingEmbedder:
 
     def _ready(self) -> Embedder:
         if self._inner is None:
-            raise EmbedderUnavailable(self.state, self.failure)
+            raise EmbedderUnavailableError(self.state, self.failure)
         return self._inner
 
     def _run(self, done: Callable[[], None] | None) -> None:

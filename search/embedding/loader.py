@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from search.embedding.bundled_model import Progress, ensure_model, quiet
 from search.embedding.onnx_embedder import OnnxEmbedder
 from search.embedding.sentence_transformers import SentenceTransformerEmbedder
@@ -20,7 +20,7 @@ BUNDLED = ("", "bundled")
 def load_embedder(model: str, folder: Path, threads: int = 0, progress: Progress = quiet) -> Embedder:
     """The embedder that KB_EMBEDDING_MODEL names: "" or "bundled" (unpacked into ``folder``), an id, a path, or "off"."""
     if model == "off":
-        return OffEmbedder()
+        return DisabledEmbedder()
     if model not in BUNDLED:
         return SentenceTransformerEmbedder(model, threads=threads)
     unpacked = ensure_model(folder, progress)

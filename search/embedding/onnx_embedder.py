@@ -18,7 +18,7 @@ from search.embedding.bundled_model import Progress, quiet
 from search.embedding.onnx_export import GRAPH, ensure_export
 from search.embedding.onnx_session import GraphError, open_graph
 from search.embedding.sentence_transformers import bundled_fingerprint, unit
-from search.embedding.tokenizer import PIECES, Pieces
+from search.embedding.tokenizer import PIECES, SentencePieceTokenizer
 from search.errors import ModelError
 from search.ports import Kind, Vector
 
@@ -42,7 +42,7 @@ class OnnxEmbedder:
         self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
         # numpy's own threads and onnxruntime's wait for each other on few cores: a new question took twice as long.
         threadpool_limits(1, "blas")
-        self._pieces = Pieces(self._graph.with_name(PIECES), _longest(folder))
+        self._pieces = SentencePieceTokenizer(self._graph.with_name(PIECES), _longest(folder))
         self._prefixes: dict[Kind, str] = _prefixes(folder)
         self._session = self._open()
         self.fingerprint = bundled_fingerprint(folder)

@@ -69,7 +69,7 @@ class _Graph:
 
     def product_by_columns(self, source: str, weights: Array, output: str, bias: Array, reach: Array) -> str:
         """The same for an input some of whose columns reach further than others: ``reach`` says how far, (inputs,)."""
-        factors = evening(reach, weights)
+        factors = smoothquant_factors(reach, weights)
         evened = self.node("Mul", [source, self.array(f"{output}.even", 1 / factors)], f"{output}.evened")
         return self.product(evened, weights * factors, output, bias)
 
@@ -105,7 +105,7 @@ def quantise(weights: Array, largest: int = LARGEST) -> tuple[Array, Array]:
     return whole, scales
 
 
-def evening(reach: Array, weights: Array) -> Array:
+def smoothquant_factors(reach: Array, weights: Array) -> Array:
     """What to divide each input column by, and to multiply its weights by, so that neither needs many bits for a few, (inputs,).
 
     sqrt(reach / largest weight), as SmoothQuant has it (Xiao et al. 2023, alpha 0.5).

@@ -45,7 +45,7 @@ def _special_tokens(folder: Path) -> dict[str, str]:
     return {stored[name]: name for name in ("unk_token", "bos_token", "eos_token", "pad_token")}
 
 
-class Pieces:
+class SentencePieceTokenizer:
     """An opened vocabulary. Threads may share it. Raises ModelError when it cannot be read."""
 
     def __init__(self, path: Path, longest: int) -> None:

@@ -7,45 +7,45 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from search.analysis.analyzer import analyser
-from search.analysis.bigrams import gram_places
+from search.analysis.bigrams import bigram_places
 from search.analysis.latin import latin_words, may_hold
 from search.analysis.normalize import fold, fold_kana, fold_with_offsets
-from search.analysis.normalized_text import comparable
+from search.analysis.normalized_text import normalized
 from search.analysis.scripts import HIRAGANA, IDEOGRAPH, KATAKANA
 from search.analysis.sentences import lines
 from search.analysis.tokens import Token
 from search.model import Span
 
 
-def spans(lang: str, text: str, words: set[str], grams: set[str], part: Span | None = None) -> list[Span]:
+def spans(lang: str, text: str, words: set[str], bigrams: set[str], part: Span | None = None) -> list[Span]:
     """Stretches of a text that hold one of the words, or grams in a row: one bigram alone marks half of other words.
 
     Of ``part`` of the text alone, if given, counted from its start.
     """
     start, end = part or (0, len(text))
-    whole, looked_in = comparable(text), text[start:end]
+    whole, looked_in = normalized(text), text[start:end]
     if not whole.in_place:
-        return _spans_moved(lang, looked_in, words, grams)
+        return _spans_moved(lang, looked_in, words, bigrams)
     kana = whole.text[start:end]
     found = list(_japanese(looked_in, kana, words)) if lang == "ja" else _spaced(lang, looked_in, words)
-    return merge_spans(found + _rows(looked_in, kana, grams))
+    return merge_spans(found + _bigram_runs(looked_in, kana, bigrams))
 
 
-def _spans_moved(lang: str, text: str, words: set[str], grams: set[str]) -> list[Span]:
+def _spans_moved(lang: str, text: str, words: set[str], bigrams: set[str]) -> list[Span]:
     """The same where signs that fold to several, or to none, move what follows them."""
     folded = fold_with_offsets(text)
     kana = fold_kana(folded.text)
     japanese = _japanese(folded.text, kana, words) if lang == "ja" else ()
-    found = [folded.span(start, end) for start, end in (*japanese, *_rows(folded.text, kana, grams))]
+    found = [folded.span(start, end) for start, end in (*japanese, *_bigram_runs(folded.text, kana, bigrams))]
     return merge_spans(found if lang == "ja" else found + _spaced(lang, text, words))
 
 
-def _rows(text: str, kana: str, grams: set[str]) -> list[Span]:
+def _bigram_runs(text: str, kana: str, bigrams: set[str]) -> list[Span]:
     """Where grams stand in a row."""
-    if not grams:
+    if not bigrams:
         return []
     # Only where vowels are drawn out does it matter which kana were written.
-    places = gram_places(fold(text) if "ー" in kana or "ヴ" in kana else kana, kana, grams)
+    places = bigram_places(fold(text) if "ー" in kana or "ヴ" in kana else kana, kana, bigrams)
     return [(start, end) for start, end in merge_spans(places) if end - start > 2]
 
 
@@ -72,7 +72,7 @@ def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
             if may_hold(key).search(kana):
                 codes.add(word)
             continue
-        stands = list(_places(key, kana) if len(key) > 1 else _alone(key, kana))
+        stands = list(_places(key, kana) if len(key) > 1 else _isolated_character(key, kana))
         yield from stands
         if not stands and (len(key) > 1 or not IDEOGRAPH.match(key)):
             forms[word] = _other_forms(key)
@@ -98,7 +98,7 @@ def _places(key: str, text: str) -> Iterator[Span]:
         at = text.find(key, at + len(key))
 
 
-def _alone(char: str, text: str) -> Iterator[Span]:
+def _isolated_character(char: str, text: str) -> Iterator[Span]:
     """Where a word of one character stands by itself: an ideograph between others is part of another word."""
     if IDEOGRAPH.match(char):
         for at, end in _places(char, text):

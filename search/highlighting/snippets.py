@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from search.analysis.normalize import fold_kana, fold_with_offsets
-from search.analysis.normalized_text import TEXTS_KEPT, _sentences, _trimmed, comparable, comparable_sentences
+from search.analysis.normalized_text import TEXTS_KEPT, _sentences, _trimmed, normalized, normalized_sentences
 from search.analysis.scripts import is_wide
 from search.model import Span
 
@@ -17,14 +17,14 @@ WIDTH_WIDE = 90
 SAMPLED = 200
 
 
-def overlap(text: str, pieces: Sequence[str]) -> int:
+def count_terms(text: str, pieces: Sequence[str]) -> int:
     """How many of the pieces (folded, kana as katakana, each once) the text holds."""
-    return len(_held(comparable(text).text, pieces))
+    return len(_held(normalized(text).text, pieces))
 
 
-def without(pieces: Sequence[str], text: str) -> list[str]:
+def missing_terms(pieces: Sequence[str], text: str) -> list[str]:
     """The pieces that the text does not hold."""
-    folded = comparable(text).text
+    folded = normalized(text).text
     return [piece for piece in pieces if piece not in folded]
 
 
@@ -32,13 +32,13 @@ def _held(folded: str, pieces: Sequence[str]) -> list[str]:
     return [piece for piece in pieces if piece in folded]
 
 
-def window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
+def snippet_window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
     """The stretch to show: whole sentences from the one with most pieces on, as many as fit ``share`` times the usual width."""
     sentences = _sentences(text)
     if not sentences:
         return 0, 0
     width = int(share * (WIDTH_WIDE if _is_wide(text) else WIDTH))
-    best = _fullest(text, pieces) if len(sentences) > 1 else 0
+    best = _best_sentence(text, pieces) if len(sentences) > 1 else 0
     start, end = sentences[best]
     for _start, following in sentences[best + 1 :]:
         if following - start > width:
@@ -52,11 +52,11 @@ def _is_wide(text: str) -> bool:
     return is_wide(text[:SAMPLED])
 
 
-def _fullest(text: str, pieces: Sequence[str]) -> int:
+def _best_sentence(text: str, pieces: Sequence[str]) -> int:
     """Which sentence holds most pieces; the first of equals."""
     # Only what stands in the text at all is looked for in each sentence.
-    there = _held(comparable(text).text, pieces)
-    counts = [len(_held(sentence, there)) for sentence in comparable_sentences(text)]
+    there = _held(normalized(text).text, pieces)
+    counts = [len(_held(sentence, there)) for sentence in normalized_sentences(text)]
     return counts.index(max(counts))
 
 

@@ -22,7 +22,7 @@ B = 0.75
 _VALUES = "values.npy"
 
 
-class TermImpacts:
+class Bm25Index:
     """BM25 (Lucene's variant) over counted documents; implements ports.Impacts.
 
     ``values`` has what each pair of word and document of the postings adds.
@@ -40,7 +40,7 @@ class TermImpacts:
         self._unknown_weight = math.log(1 + (documents + 0.5) / 0.5)
 
     @classmethod
-    def of(cls, postings: Postings) -> TermImpacts:
+    def of(cls, postings: Postings) -> Bm25Index:
         """The impacts of counted documents; at least one of them."""
         return cls(postings, _values_of(postings))
 
@@ -52,7 +52,7 @@ class TermImpacts:
         np.save(folder / _VALUES, _values_of(postings))
 
     @classmethod
-    def open(cls, folder: Path) -> TermImpacts:
+    def open(cls, folder: Path) -> Bm25Index:
         """Open a saved index, its arrays mapped into memory; raises OSError or ValueError when it is damaged."""
         return cls(Postings.open(folder), np.asarray(np.load(folder / _VALUES, mmap_mode="r")))
 

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from search.analysis import analyzer
 from search.checksums import sha256_of
-from search.errors import BuildInProgress, BundleError
+from search.errors import BuildInProgressError, BundleError
 from search.vectors.cosine_scale import Scale
 
 log = logging.getLogger("search.index.bundle")
@@ -111,7 +111,7 @@ class Builds:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise BuildInProgress(f"Another build is at work in {self.root}; wait for it to end, then try again.") from error
+            raise BuildInProgressError(f"Another build is at work in {self.root}; wait for it to end, then try again.") from error
         try:
             for left in self.root.glob(f"{_UNFINISHED}*"):
                 shutil.rmtree(left, ignore_errors=True)

@@ -23,7 +23,7 @@ class DocumentTokens:
 
     key: str
     words: Sequence[str]
-    grams: Sequence[str]
+    bigrams: Sequence[str]
     surfaces: Sequence[str]
     named: Sequence[Sequence[str]]
 

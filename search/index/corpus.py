@@ -9,22 +9,22 @@ from functools import cached_property
 from search.index.autocomplete import SuggestIndex
 from search.index.synonyms import Synonyms
 from search.model import Document, Passage
-from search.ports import Impacts, KeywordIndex, Rows, VectorIndex
+from search.ports import KeywordIndex, LexicalScorer, Rows, VectorIndex
 from search.vectors.centering import Centres
 from search.vectors.cosine_scale import Scale
 
 
 @dataclass(frozen=True)
-class LanguageImpacts:
+class LexicalIndex:
     """The keyword arm of one language: row i of both indexes is document ``documents[i]``."""
 
     documents: Rows
-    words: Impacts
-    grams: Impacts
+    words: LexicalScorer
+    bigrams: LexicalScorer
 
 
 @dataclass(frozen=True)
-class Meaning:
+class SemanticIndex:
     """The vector arms. Row i of ``passages`` is passage i; row j of ``questions``, centred, belongs to ``question_documents[j]``.
 
     The scales are those of a model other than the bundled one.
@@ -51,10 +51,10 @@ class Corpus:
     passage: Callable[[int], Passage]
     named: Callable[[int], Sequence[Sequence[str]]]
     passage_documents: Rows
-    impacts: Mapping[str, LanguageImpacts]
+    lexical: Mapping[str, LexicalIndex]
     keyword: KeywordIndex
     suggest: SuggestIndex
-    meaning: Meaning | None
+    semantic: SemanticIndex | None
     synonyms: Synonyms = field(default_factory=Synonyms)
     version: str = ""
 

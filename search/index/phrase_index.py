@@ -39,7 +39,7 @@ class KeywordEntry:
     document_id: str
     lang: str
     words: Sequence[str]
-    grams: Sequence[str]
+    bigrams: Sequence[str]
     surfaces: Sequence[str] = ()
 
 
@@ -127,7 +127,7 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
             lang=entry.lang,
             **{
                 f"words_{entry.lang}": _joined(entry.words),
-                f"grams_{entry.lang}": _joined(entry.grams),
+                f"grams_{entry.lang}": _joined(entry.bigrams),
                 f"spelling_{entry.lang}": _joined([surface.partition("|")[0] for surface in entry.surfaces]),
                 f"written_{entry.lang}": _joined(entry.surfaces),
             },
@@ -178,14 +178,14 @@ def _copy(source: Path, target: Path) -> None:
 def _phrase(lang: str, text: str) -> query.Query:
     """Adjacent words, or adjacent grams where the script has no spaces."""
     analysed = analyser(lang).analyse(text)
-    grams = [gram for gram in analysed.grams if len(gram) > 1]
+    bigrams = [bigram for bigram in analysed.bigrams if len(bigram) > 1]
     parts: list[query.Query] = []
-    if grams:
-        parts.append(query.Phrase(f"grams_{lang}", grams) if len(grams) > 1 else query.Term(f"grams_{lang}", grams[0]))
-    elif analysed.grams:
-        parts.append(query.Prefix(f"grams_{lang}", analysed.grams[0]))
-    if not grams and len(analysed.words) > 1 and not analysed.grams:
+    if bigrams:
+        parts.append(query.Phrase(f"grams_{lang}", bigrams) if len(bigrams) > 1 else query.Term(f"grams_{lang}", bigrams[0]))
+    elif analysed.bigrams:
+        parts.append(query.Prefix(f"grams_{lang}", analysed.bigrams[0]))
+    if not bigrams and len(analysed.words) > 1 and not analysed.bigrams:
         parts.append(query.Phrase(f"words_{lang}", list(analysed.words)))
-    elif not analysed.grams:
+    elif not analysed.bigrams:
         parts += [query.Term(f"words_{lang}", word) for word in analysed.words]
     return query.And(parts) if parts else query.NullQuery

@@ -12,10 +12,10 @@ import orjson
 
 from search.errors import BundleError
 from search.index.autocomplete import SuggestIndex
-from search.index.bm25 import TermImpacts
+from search.index.bm25 import Bm25Index
 from search.index.bundle import Bundle, ModelStamp
 from search.index.contents import Vectors
-from search.index.corpus import Corpus, LanguageImpacts, Meaning
+from search.index.corpus import Corpus, LexicalIndex, SemanticIndex
 from search.index.phrase_index import WhooshIndex
 from search.index.record_codec import RecordCodec
 from search.index.record_files import RecordFile, StringFile
@@ -72,10 +72,10 @@ def open_corpus(bundle: Bundle) -> Corpus:
             passage=read,
             named=RecordFile(folder / _NAMED).__getitem__,
             passage_documents=np.load(folder / "passage-documents.npy"),
-            impacts=_open_impacts(folder / _IMPACTS),
+            lexical=_open_lexical(folder / _IMPACTS),
             keyword=WhooshIndex(folder / "whoosh"),
             suggest=_open_suggest(folder),
-            meaning=_open_meaning(bundle, len(passages)),
+            semantic=_open_semantic(bundle, len(passages)),
             synonyms=_open_synonyms(folder / _SYNONYMS),
             version=bundle.version,
         )
@@ -85,14 +85,14 @@ def open_corpus(bundle: Bundle) -> Corpus:
 
 def _open_synonyms(path: Path) -> Synonyms:
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return Synonyms.of([Rule(rule["lang"], rule["said"], tuple(rule["meant"])) for rule in stored])
+    return Synonyms.of([Rule(rule["lang"], rule["phrase"], tuple(rule["alternatives"])) for rule in stored])
 
 
-def _open_impacts(folder: Path) -> dict[str, LanguageImpacts]:
-    opened: dict[str, LanguageImpacts] = {}
+def _open_lexical(folder: Path) -> dict[str, LexicalIndex]:
+    opened: dict[str, LexicalIndex] = {}
     for path in sorted(folder.glob("*.npy")):
-        words, grams = TermImpacts.open(folder / f"{path.stem}-words"), TermImpacts.open(folder / f"{path.stem}-grams")
-        opened[path.stem] = LanguageImpacts(np.load(path), words, grams)
+        words, bigrams = Bm25Index.open(folder / f"{path.stem}-words"), Bm25Index.open(folder / f"{path.stem}-grams")
+        opened[path.stem] = LexicalIndex(np.load(path), words, bigrams)
     return opened
 
 
@@ -116,11 +116,11 @@ def _keys_in(folder: Path) -> dict[str, str]:
         return {}
 
 
-def _open_meaning(bundle: Bundle, passages: int) -> Meaning | None:
+def _open_semantic(bundle: Bundle, passages: int) -> SemanticIndex | None:
     if bundle.model is None:
         return None
     question_documents = np.load(bundle.path / "question-documents.npy")
-    return Meaning(
+    return SemanticIndex(
         FileVectors(bundle.path / _PASSAGE_VECTORS, passages),
         FileVectors(bundle.path / _QUESTION_VECTORS, len(question_documents)),
         question_documents,

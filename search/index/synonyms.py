@@ -16,11 +16,11 @@ from search.model import Span
 
 @dataclass(frozen=True)
 class Rule:
-    """Where a question says ``said``, articles may say one of ``meant``."""
+    """Where a question says ``phrase``, articles may say one of ``alternatives``."""
 
     lang: str
-    said: str
-    meant: tuple[str, ...]
+    phrase: str
+    alternatives: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Match:
 
     start: int
     end: int
-    meant: tuple[str, ...]
+    alternatives: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Synonyms:
     def of(cls, rules: Sequence[Rule]) -> Synonyms:
         """Ready to be looked up."""
         langs = {rule.lang for rule in rules}
-        return cls({lang: sorted((rule for rule in rules if rule.lang == lang), key=lambda rule: -len(rule.said)) for lang in langs})
+        return cls({lang: sorted((rule for rule in rules if rule.lang == lang), key=lambda rule: -len(rule.phrase)) for lang in langs})
 
     def matches(self, lang: str, text: str) -> list[Match]:
         """The stretches of a question that rules of a language speak of; none overlap."""
@@ -53,10 +53,10 @@ class Synonyms:
         sounds = sound_key(text)
         found: list[Match] = []
         for rule in rules:
-            places = _in_sounds(text, sounds, rule.said) if is_spaceless(rule.said) else _in_words(words, lang, rule.said)
+            places = _in_sounds(text, sounds, rule.phrase) if is_spaceless(rule.phrase) else _in_words(words, lang, rule.phrase)
             for start, end in places:
                 if all(end <= other.start or other.end <= start for other in found):
-                    found.append(Match(start, end, rule.meant))
+                    found.append(Match(start, end, rule.alternatives))
         return sorted(found, key=lambda match: match.start)
 
 

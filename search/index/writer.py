@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from search.index.autocomplete import Entry, SuggestIndex, build_suggest, edited_suggest
-from search.index.bm25 import TermImpacts
+from search.index.bm25 import Bm25Index
 from search.index.bundle import Bundle
 from search.index.contents import Contents, DocumentTokens, Vectors
 from search.index.phrase_index import KeywordEntry, write_index
@@ -76,7 +76,7 @@ def write_vectors(folder: Path, vectors: Vectors, previous: Bundle | None = None
     return large, taken
 
 
-def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None) -> list[Path]:
+def write_lexical(into: Path, contents: Contents, previous: Bundle | None = None) -> list[Path]:
     """Write what plain questions are scored by, most of it by numpy, which leaves Python's lock to others; returns the files."""
     folder = into / _IMPACTS
     folder.mkdir()
@@ -90,19 +90,19 @@ def write_impacts(into: Path, contents: Contents, previous: Bundle | None = None
             read = partial(_tokens_of, contents.tokens, stream)
             name = f"{lang}-{stream}"
             if old is None or not (old / name).is_dir():
-                TermImpacts.write(folder / name, Postings.of([read(key) for key in wanted.values()]))
+                Bm25Index.write(folder / name, Postings.of([read(key) for key in wanted.values()]))
                 continue
             had = [entries[row] for row in np.load(old / f"{lang}.npy").tolist()]
             if had == list(wanted.items()):
                 # An edit touches one language as a rule.
                 shutil.copytree(old / name, folder / name)
             else:
-                TermImpacts.write(folder / name, _edited(Postings.open(old / name, mapped=False), had, wanted, read))
+                Bm25Index.write(folder / name, _edited(Postings.open(old / name, mapped=False), had, wanted, read))
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _tokens_of(tokens: Mapping[str, DocumentTokens], stream: str, key: str) -> Sequence[str]:
-    return tokens[key].words if stream == "words" else tokens[key].grams
+    return tokens[key].words if stream == "words" else tokens[key].bigrams
 
 
 def _edited(postings: Postings, had: Sequence[tuple[str, str]], wanted: Mapping[str, str], read: Callable[[str], Sequence[str]]) -> Postings:
@@ -164,7 +164,7 @@ def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) ->
     source = previous.path / "whoosh" if previous is not None and before else None
     changed = [document for document in contents.documents if before.get(document.id) != keys[document.id]]
     entries = [
-        KeywordEntry(document.id, document.lang, tokens.words, tokens.grams, tokens.surfaces if document.open_to_all else ())
+        KeywordEntry(document.id, document.lang, tokens.words, tokens.bigrams, tokens.surfaces if document.open_to_all else ())
         for document, tokens in ((document, contents.tokens[keys[document.id]]) for document in changed)
     ]
     gone = [name for name in before if keys.get(name) != before[name]]

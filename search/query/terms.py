@@ -6,15 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from search.analysis.normalize import fold, fold_kana
-from search.analysis.tokens import Token
-from search.index.corpus import LanguageImpacts
-
-Tokens = tuple[list[Token], list[Token]]
-"""Words and grams."""
+from search.analysis.tokens import Token, Tokens
+from search.index.corpus import LexicalIndex
 
 
 @dataclass(frozen=True)
-class Choice:
+class Alternatives:
     """Words of which any one will do: ``others`` may stand for what was asked, but count only ``share`` as much."""
 
     asked: Tokens
@@ -23,48 +20,48 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryTerms:
     """A question in one language's tokens: those that are meant as they stand, and choices. Tokens are stretches of ``text``."""
 
     text: str
     plain: Tokens
-    choices: Sequence[Choice] = ()
+    choices: Sequence[Alternatives] = ()
 
 
 @dataclass(frozen=True)
-class Piece:
+class WeightedTerm:
     """A word of a question as it may stand in a text (folded, kana as katakana), any one of ``forms``, and its idf."""
 
     forms: tuple[str, ...]
     weight: float
 
 
-def pieces(impacts: LanguageImpacts, asked: Asked) -> Iterator[Piece]:
+def weighted_terms(lexical: LexicalIndex, asked: QueryTerms) -> Iterator[WeightedTerm]:
     """The words of a question, to be looked for in texts as they stand."""
 
     def written(token: Token) -> str:
         return fold_kana(fold(asked.text[token.start : token.end]))
 
     for token in asked.plain[0]:
-        yield Piece((written(token),), impacts.words.total_weight([token]))
+        yield WeightedTerm((written(token),), lexical.words.total_weight([token]))
     for choice in asked.choices:
         others = (fold_kana(token.text) for other in choice.others for token in other[0])
-        yield Piece((*map(written, choice.asked[0]), *others), impacts.words.total_weight(choice.asked[0]))
+        yield WeightedTerm((*map(written, choice.asked[0]), *others), lexical.words.total_weight(choice.asked[0]))
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What of a question is looked for in the articles that are shown: ``pieces`` as they stand, words and grams to mark."""
+class HighlightTerms:
+    """What of a question is looked for in the articles that are shown: ``texts`` as they stand, words and grams to mark."""
 
-    pieces: Sequence[str]
+    texts: Sequence[str]
     words: set[str]
-    grams: set[str]
+    bigrams: set[str]
 
 
-def shown_for(plain: str, tokens: Tokens) -> Shown:
+def highlight_terms(plain: str, tokens: Tokens) -> HighlightTerms:
     """The pieces of a question, and what to mark: of the grams those inside a word, or all where the words are guesses of kana."""
-    words, grams = tokens
-    inside = [gram for gram in grams if any(word.start <= gram.start and gram.end <= word.end for word in words)]
+    words, bigrams = tokens
+    inside = [bigram for bigram in bigrams if any(word.start <= bigram.start and bigram.end <= word.end for word in words)]
     written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
-    pieces = [piece for piece in dict.fromkeys([*written, *(token.text for token in grams)]) if piece]
-    return Shown(pieces, {token.text for token in words}, {gram.text for gram in inside or grams})
+    texts = [piece for piece in dict.fromkeys([*written, *(token.text for token in bigrams)]) if piece]
+    return HighlightTerms(texts, {token.text for token in words}, {bigram.text for bigram in inside or bigrams})

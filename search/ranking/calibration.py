@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import CalibrationError
-from search.ranking.answerability import Calibration, Signs, shipped
+from search.ranking.answerability import AnswerFeatures, Calibration, shipped
 
 # Fewer of either kind say nothing.
 FEWEST = 20
@@ -20,7 +20,7 @@ FOLDS = 5
 # In place of a model's fingerprint where search by meaning is off.
 WITHOUT_MODEL = "off"
 
-Sample = tuple[Signs, bool]
+Sample = tuple[AnswerFeatures, bool]
 Array = NDArray[Any]
 
 
@@ -66,7 +66,7 @@ def _arrays(sources: Sequence[Source]) -> tuple[Array, Array, Array]:
     for source in sources:
         share = {kind: sum(known is kind for _, known in source) for kind in (True, False)}
         weights += [len(samples) / len(sources) / share[known] / 2 for _, known in source]
-    return np.array([signs.values() for signs, _ in samples]), np.array([known for _, known in samples]), np.array(weights)
+    return np.array([answer_features.values() for answer_features, _ in samples]), np.array([known for _, known in samples]), np.array(weights)
 
 
 def _fitted(values: Array, known: Array, weights: Array) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ SAME_SECTION, SAME_TAG = 0.01, 0.02
 REMEMBERED = 256
 
 
-class Columns:
+class DocValues:
     """The documents' columns; made once when an index is opened."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
@@ -41,7 +41,7 @@ class Columns:
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         """Which documents one of the audiences may see at that time and the filters admit, shape (documents,); read only."""
         # It changes only when an article begins or ends to be shown.
-        key = (self.epoch(now), audiences, filters)
+        key = (self.visibility_epoch(now), audiences, filters)
         known = self._visible.get(key)
         if known is None:
             known = self._work_out(now, audiences, filters)
@@ -65,7 +65,7 @@ class Columns:
                 allowed &= self._mask(self._rows[name], value)
         return allowed
 
-    def epoch(self, now: datetime) -> int:
+    def visibility_epoch(self, now: datetime) -> int:
         """How many times before ``now`` what may be seen has changed by itself."""
         return int(np.searchsorted(self._changes, now.timestamp(), side="right"))
 
@@ -76,7 +76,7 @@ class Columns:
             mask |= self._mask(self._rows["lang"], lang)
         return mask
 
-    def preferences(self, langs: Sequence[str]) -> Vector:
+    def boosts(self, langs: Sequence[str]) -> Vector:
         """What is added to each document's score: for its boost, and against it in a language that was not asked for; read only."""
         asked = tuple(langs)
         known = self._preferred.get(asked)
@@ -89,13 +89,13 @@ class Columns:
             self._preferred[asked] = known
         return known
 
-    def likeness(self, document: Document) -> Vector:
+    def metadata_similarity(self, document: Document) -> Vector:
         """How much each document shares with one: a little for the section, more for each tag."""
-        likeness = np.zeros(self._count, dtype=np.float32)
-        likeness[self._rows["section"].get(document.section, _NOBODY)] += SAME_SECTION
+        metadata_similarity = np.zeros(self._count, dtype=np.float32)
+        metadata_similarity[self._rows["section"].get(document.section, _NOBODY)] += SAME_SECTION
         for tag in set(document.tags):
-            likeness[self._rows["tag"].get(tag, _NOBODY)] += SAME_TAG
-        return likeness
+            metadata_similarity[self._rows["tag"].get(tag, _NOBODY)] += SAME_TAG
+        return metadata_similarity
 
     def _mask(self, column: Mapping[str, Rows], value: str) -> Mask:
         mask = np.zeros(self._count, dtype=np.bool_)

@@ -23,20 +23,20 @@ COVERAGE_WEIGHT = 0.275
 FLOOR = 0.24
 FLOOR_WIDTH = 0.008
 # An article's question score is its best one's, this much of it replaced by the mean of its best three.
-SEVERAL = 0.55
+TOP3_SHARE = 0.55
 NEAREST = 3
 # The question arm counts fully where the nearest question of all is much nearer than STANDING, less where it is not.
-STANDING = 0.22
-STANDING_WIDTH = 0.23
+GATE_MIDPOINT = 0.22
+GATE_WIDTH = 0.23
 # A second look (second_look.py). What a question of the same meaning as one of the LEADERS' questions adds, where the nearest question of
 # all is nearer than KIN_STANDING; the leaders count by their scores, and questions less alike than UNLIKE not at all.
-KIN_WEIGHT = 0.08
-LEADERS, LEADERS_WIDTH = 3, 0.025
-KIN_STANDING, KIN_STANDING_WIDTH = 0.29, 0.07
-UNLIKE = 0.5
+CLUSTER_WEIGHT = 0.08
+TOP_CLUSTER_DOCS, TOP_CLUSTER_WIDTH = 3, 0.025
+CLUSTER_GATE_MIDPOINT, CLUSTER_GATE_WIDTH = 0.29, 0.07
+CLUSTER_MIN_COSINE = 0.5
 # What the asked words in one sentence add, the more the less the question arm counts; where it counts for more than 1 - READ_FROM nothing.
-READING_WEIGHT = 0.4
-READ_FROM = 0.2
+PROXIMITY_WEIGHT = 0.4
+PROXIMITY_OFFSET = 0.2
 # Unrelated texts have about this cosine; it is where passage scores start from.
 BACKGROUND = 0.75
 # In another language than the asked one: found where nothing else is, not before an equal in their own.
@@ -56,44 +56,44 @@ class Evidence:
     question: Scores | None
 
 
-def several(best: Scores) -> Scores:
+def blend_top3(best: Scores) -> Scores:
     """An article's question score out of its NEAREST best cosines, shape (documents, NEAREST), the highest first."""
-    mixed: Scores = ((1 - SEVERAL) * best[:, 0] + SEVERAL * best.mean(axis=1)).astype(np.float32)
+    mixed: Scores = ((1 - TOP3_SHARE) * best[:, 0] + TOP3_SHARE * best.mean(axis=1)).astype(np.float32)
     return mixed
 
 
-def above_floor(question: Scores) -> Scores:
+def soft_threshold(question: Scores) -> Scores:
     """How far question cosines are above FLOOR (softplus), so that noise is not ranked; 0 or more."""
     bent: Scores = (FLOOR_WIDTH * np.logaddexp(0, (question - FLOOR) / FLOOR_WIDTH)).astype(np.float32)
     return bent
 
 
-def standing(question: Scores) -> float:
+def question_arm_gate(question: Scores) -> float:
     """How much the question arm counts for this query, 0 to 1, by the nearest question of all."""
-    return _rising(question, STANDING, STANDING_WIDTH)
+    return _rising(question, GATE_MIDPOINT, GATE_WIDTH)
 
 
-def standing_together(question: Scores) -> float:
+def cluster_gate(question: Scores) -> float:
     """What the full likeness of an article to the first ones adds for this query, by the nearest question of all."""
-    return KIN_WEIGHT * _rising(question, KIN_STANDING, KIN_STANDING_WIDTH)
+    return CLUSTER_WEIGHT * _rising(question, CLUSTER_GATE_MIDPOINT, CLUSTER_GATE_WIDTH)
 
 
-def leaders(scores: Scores) -> Scores:
+def softmax_weights(scores: Scores) -> Scores:
     """How much each of the first articles counts among them, by their scores; together 1 (softmax)."""
-    shares = np.exp((scores - scores.max(initial=-np.inf)) / LEADERS_WIDTH)
+    shares = np.exp((scores - scores.max(initial=-np.inf)) / TOP_CLUSTER_WIDTH)
     counted: Scores = (shares / shares.sum()).astype(np.float32)
     return counted
 
 
-def kinship(cosines: Scores) -> Scores:
+def cluster_similarity(cosines: Scores) -> Scores:
     """How much the nearest questions of two articles make them one matter, 0 to 1."""
-    alike: Scores = (np.maximum(cosines - UNLIKE, 0) / (1 - UNLIKE)).astype(np.float32)
+    alike: Scores = (np.maximum(cosines - CLUSTER_MIN_COSINE, 0) / (1 - CLUSTER_MIN_COSINE)).astype(np.float32)
     return alike
 
 
-def reading(question: Scores) -> float:
+def proximity_gate(question: Scores) -> float:
     """What it adds that all of the question stands in one sentence, 0 where a question is near."""
-    return READING_WEIGHT * max(0.0, 1 - standing(question) - READ_FROM)
+    return PROXIMITY_WEIGHT * max(0.0, 1 - question_arm_gate(question) - PROXIMITY_OFFSET)
 
 
 def _rising(question: Scores, middle: float, width: float) -> float:
@@ -108,5 +108,5 @@ def fuse(evidence: Evidence) -> Scores:
     if evidence.passage is not None:
         score = score + PASSAGE_WEIGHT * (evidence.passage - BACKGROUND)
     if evidence.question is not None:
-        score = score + QUESTION_WEIGHT * standing(evidence.question) * above_floor(evidence.question)
+        score = score + QUESTION_WEIGHT * question_arm_gate(evidence.question) * soft_threshold(evidence.question)
     return score.astype(np.float32)

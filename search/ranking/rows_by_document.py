@@ -7,7 +7,7 @@ import numpy as np
 from search.ports import Rows
 
 
-class Owned:
+class RowsByDocument:
     """Rows by the document that owns them; made once when an index is opened."""
 
     def __init__(self, owners: Rows, documents: int) -> None:
@@ -24,17 +24,17 @@ class Owned:
         sizes = self.sizes(documents)
         if not sizes.sum():
             return np.zeros(0, dtype=np.int64)
-        shifts = np.repeat(self._first[documents] - starts_of(sizes), sizes)
+        shifts = np.repeat(self._first[documents] - segment_starts(sizes), sizes)
         rows: Rows = self._order[np.arange(int(sizes.sum())) + shifts]
         return rows
 
-    def of(self, document: int) -> Rows:
+    def rows_of(self, document: int) -> Rows:
         """The rows of one document."""
         rows: Rows = self._order[self._first[document] : self._first[document + 1]]
         return rows
 
 
-def starts_of(sizes: Rows) -> Rows:
+def segment_starts(sizes: Rows) -> Rows:
     """Where each of several stretches of these sizes, one after another, begins."""
     starts: Rows = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.zeros(0, dtype=np.int64)
     return starts

@@ -16,7 +16,7 @@ class Scale:
     mean: float
     spread: float
 
-    def read_as(self, other: Scale, cosines: Vector) -> Vector:
+    def rescale(self, other: Scale, cosines: Vector) -> Vector:
         """Cosines of this scale on another one."""
         moved: Vector = ((cosines - self.mean) * (other.spread / self.spread) + other.mean).astype(np.float32)
         return moved

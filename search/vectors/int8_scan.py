@@ -16,7 +16,7 @@ from search.embedding.onnx_session import open_graph
 from search.ports import Vector
 
 
-class Scan:
+class Int8Scan:
     """A saved comparison. Threads may share it."""
 
     def __init__(self, path: Path) -> None:

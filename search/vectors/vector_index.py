@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from search.embedding.onnx_session import GraphError
 from search.errors import BundleError
 from search.ports import Comparison, Rows, Vector
-from search.vectors.int8_scan import Scan
+from search.vectors.int8_scan import Int8Scan
 
 EXACT_ROWS = 2_000
 SCANNED_ROWS = 100_000
@@ -29,26 +29,26 @@ GROUP = 16
 # Candidates of faiss's 8-bit index that are compared anew, at least, and for each row that is wanted.
 RESCORED, RESCORED_EACH = 400, 2
 _SCAN, _COARSE = ".scan", ".8bit"
-Way = Literal["exact", "whole numbers", "8 bit"]
+Strategy = Literal["exact", "whole numbers", "8 bit"]
 
 
-def way_for(rows: int) -> Way:
+def strategy_for(rows: int) -> Strategy:
     """How so many rows are compared."""
     if rows <= EXACT_ROWS:
         return "exact"
     return "whole numbers" if rows <= SCANNED_ROWS else "8 bit"
 
 
-def save_vectors(path: Path, vectors: Vector, way: Way | None = None) -> list[Path]:
+def save_vectors(path: Path, vectors: Vector, strategy: Strategy | None = None) -> list[Path]:
     """Write unit vectors, shape (rows, dimension), into ``path`` (.npy), and beside it what they are compared by; returns the files.
 
     Raises OSError when that fails.
     """
-    way = way or way_for(len(vectors))
+    strategy = strategy or strategy_for(len(vectors))
     np.save(path, np.ascontiguousarray(vectors, dtype=np.float32))
-    if way == "whole numbers":
-        Scan.save(path.with_suffix(_SCAN), vectors)
-    if way == "8 bit":
+    if strategy == "whole numbers":
+        Int8Scan.save(path.with_suffix(_SCAN), vectors)
+    if strategy == "8 bit":
         _write(path.with_suffix(_COARSE), _coarse_of(vectors))
     return vector_files(path)
 
@@ -65,7 +65,7 @@ class FileVectors:
         """Raises BundleError when a file is damaged or holds another number of vectors than ``rows``."""
         try:
             self._vectors: Vector = np.asarray(np.load(path, mmap_mode="r"))
-            self._scan = Scan(path.with_suffix(_SCAN)) if path.with_suffix(_SCAN).is_file() else None
+            self._scan = Int8Scan(path.with_suffix(_SCAN)) if path.with_suffix(_SCAN).is_file() else None
             self._coarse = _read(path.with_suffix(_COARSE)) if path.with_suffix(_COARSE).is_file() else None
         except (ValueError, EOFError, GraphError) as error:
             raise BundleError(f"{path.name} is damaged or cut short. Run: python -m indexer build") from error
@@ -74,7 +74,7 @@ class FileVectors:
                 raise BundleError(f"{path.name} holds {count} vectors where {rows} were written. Run: python -m indexer build")
 
     @property
-    def way(self) -> Way:
+    def strategy(self) -> Strategy:
         """How it compares."""
         return "whole numbers" if self._scan is not None else "exact" if self._coarse is None else "8 bit"
 
@@ -86,43 +86,43 @@ class FileVectors:
     def compare(self, vector: Vector) -> Comparison:
         """Compare one vector with all rows, or with those that the 8-bit copies propose."""
         if self._scan is not None:
-            return _Scanned(self._scan.scores(vector), self._vectors, vector)
-        return _Whole(self._vectors @ vector) if self._coarse is None else _Proposed(self._coarse, self._vectors, vector)
+            return Int8Scores(self._scan.scores(vector), self._vectors, vector)
+        return ExactScores(self._vectors @ vector) if self._coarse is None else RescoredCandidates(self._coarse, self._vectors, vector)
 
     def __len__(self) -> int:
         return len(self._vectors)
 
 
 @dataclass(frozen=True)
-class _Whole:
+class ExactScores:
     """The scores of all rows; implements ports.Comparison."""
 
     scores: Vector
 
-    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+    def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
-        rows = self.near(count, allowed)
+        rows = self.top_rows(count, allowed)
         own = self.scores[rows]
         order = np.lexsort((rows, -own))[:count]
         return rows[order], own[order]
 
-    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+    def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
         """The rows alone, in any order, and all that are as near as the last of them."""
         return _highest(self.scores, count, allowed)
 
-    def of(self, rows: Rows) -> Vector:
+    def scores_for(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
         return self.scores[rows]
 
 
 @dataclass(frozen=True)
-class _Scanned(_Whole):
+class Int8Scores(ExactScores):
     """The scores of all rows in whole numbers; the best EXACT_BEST of those asked for become exact. Belongs to one question."""
 
     vectors: Vector
     vector: Vector
 
-    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+    def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
         """The rows alone, in any order, and all that are as near as the last of them."""
         rows = _highest(self.scores, max(count, EXACT_BEST), allowed)
         best = rows[_highest(self.scores[rows], EXACT_BEST, None)]
@@ -131,14 +131,14 @@ class _Scanned(_Whole):
 
 
 @dataclass(frozen=True)
-class _Proposed:
+class RescoredCandidates:
     """Rows proposed by an 8-bit index and compared as they are; implements ports.Comparison."""
 
     coarse: Any
     vectors: Vector
     vector: Vector
 
-    def nearest(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
+    def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
         """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
         import faiss
 
@@ -150,15 +150,15 @@ class _Proposed:
         wanted = min(len(self.vectors), max(RESCORED, RESCORED_EACH * count))
         _, proposed = self.coarse.search(_steps(self.vector).reshape(1, -1), wanted, params=params)
         rows = proposed[0][proposed[0] >= 0]
-        scores = self.of(rows)
+        scores = self.scores_for(rows)
         order = np.argsort(-scores, kind="stable")[:count]
         return rows[order], scores[order]
 
-    def near(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+    def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
         """The rows alone."""
-        return self.nearest(count, allowed)[0]
+        return self.top_k(count, allowed)[0]
 
-    def of(self, rows: Rows) -> Vector:
+    def scores_for(self, rows: Rows) -> Vector:
         """The scores of the given rows."""
         scores: Vector = self.vectors[rows] @ self.vector
         return scores

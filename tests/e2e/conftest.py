@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from indexer.build import Paths, build
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from tests.e2e.shop import Shop, open_shop
 from tests.fake_desks import free_port
 
@@ -138,7 +138,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: WarmingEmbedder) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: BackgroundEmbedder) -> Path:
     """The sample articles and their index, embedded once for all tests in this process."""
     folder = tmp_path_factory.mktemp("built")
     shutil.copytree(ROOT / "articles", folder / "articles")
@@ -147,7 +147,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: WarmingEmbedd
 
 
 @pytest.fixture
-def shop(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder) -> Iterator[Shop]:
+def shop(tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder) -> Iterator[Shop]:
     """The sample shop, its clock on 1 December 2026."""
     with open_shop(built, tmp_path, real_embedder) as opened:
         yield opened

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from kb_app import create_app
 from kb_app.services.container import Services, build_services
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from tests.support import make_settings
 
 Opener = Callable[..., Page]
@@ -38,8 +38,8 @@ class Shop:
         """Let time pass, and let the jobs do what they do every few minutes."""
         self.services.events.flush()
         self.moment += timedelta(**by)
-        self.services.work_out(everything=True)
-        self.services.work_out_gaps()
+        self.services.update_episodes(everything=True)
+        self.services.update_gaps()
 
     @property
     def now(self) -> int:
@@ -65,18 +65,18 @@ class Shop:
 
     def publish(self) -> None:
         """What the watcher does after a save."""
-        self.services.accept(self.services.rebuild())
+        self.services.publish_build(self.services.rebuild())
         self.later(minutes=5)
 
 
 @contextmanager
-def open_shop(built: Path, folder: Path, embedder: WarmingEmbedder, begin: datetime = BEGIN, **given: Any) -> Iterator[Shop]:
+def open_shop(built: Path, folder: Path, embedder: BackgroundEmbedder, begin: datetime = BEGIN, **given: Any) -> Iterator[Shop]:
     """The shop, served until the end of the block; ``built`` holds its articles and their index."""
     shutil.copytree(built, folder, dirs_exist_ok=True)
     made = Shop(None, "", begin)  # type: ignore[arg-type]
     values = {"site_name": "Tsubame Store Help", "survey_share": 0, "writer_panel": "off", "contact_phone": "0120-000-123", **given}
     made.services = build_services(make_settings(folder / "articles", folder / "var", **values), embedder=embedder, clock=lambda: made.moment)
-    made.services.accept(made.services.rebuild())
+    made.services.publish_build(made.services.rebuild())
     for role, name in (("lead", "Hanako"), ("agent", "Sato")):
         made.services.users.add(f"{role}@example.com", role, name, PASSWORD)
     server = make_server("127.0.0.1", made.services.settings.port if "base_url" in given else 0, create_app(made.services), threaded=True)

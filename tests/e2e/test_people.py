@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from kb_app.analytics import model as m
 from kb_app.analytics.model import Episode
 from kb_app.analytics.reports.reports import Period, Reports
-from search.embedding.background import WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder
 from tests.e2e.shop import Opener, Shop, as_lead, ask, open_shop
 from tests.fake_desks import Mails, free_port, mail_server
 
@@ -29,7 +29,7 @@ def post() -> Iterator[tuple[Mails, str]]:
 
 
 @pytest.fixture
-def staffed(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder, post: tuple[Mails, str]) -> Iterator[Shop]:
+def staffed(tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, post: tuple[Mails, str]) -> Iterator[Shop]:
     """The shop with a mail server, on a working day."""
     port = free_port()
     given = {"smtp_url": post[1], "mail_from": "help@tsubame.example", "port": port, "base_url": f"http://127.0.0.1:{port}"}
@@ -165,7 +165,7 @@ def test_a_complaint_goes_up_the_ladder_to_the_ombudsman(staffed: Shop, open_pag
     expect(page.locator("main")).to_contain_text("社内ではここが最後の段階です")
 
 
-def test_on_a_public_holiday_nobody_is_there_and_the_page_says_when(tmp_path: Path, built: Path, real_embedder: WarmingEmbedder, open_page: Opener) -> None:
+def test_on_a_public_holiday_nobody_is_there_and_the_page_says_when(tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, open_page: Opener) -> None:
     # Monday, 23 November 2026, Labour Thanksgiving Day, noon in Japan.
     with open_shop(built, tmp_path, real_embedder, datetime(2026, 11, 23, 3, 0, tzinfo=UTC)) as shop:
         page = open_page(f"{shop.url}/ja/contact", locale="ja-JP")

@@ -61,9 +61,9 @@ def test_a_known_answer_is_quoted_from_its_article(site: Site, text: str) -> Non
 def test_nearly_every_test_of_the_sample_articles_is_first(site: Site) -> None:
     from datetime import UTC, datetime
 
-    from indexer.article_store import Library
+    from indexer.article_store import ArticleStore
 
-    library = Library.open(Builds(site.data / "index").open_current())
+    library = ArticleStore.open(Builds(site.data / "index").open_current())
     cards = library.visible(datetime.now(UTC), frozenset({"public"}))
     missed = [(card.id, test) for card in cards for test in card.tests if [hit["article_id"] for hit in search(site, test, card.lang)["hits"][:1]] != [card.id]]
     count = sum(len(card.tests) for card in cards)

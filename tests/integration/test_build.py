@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from indexer.article_store import Library
+from indexer.article_store import ArticleStore
 from indexer.build import Paths, build
 from indexer.bundling.build_cache import BuildCache
-from indexer.errors import ArticlesFolderError, BuildFailed
+from indexer.errors import ArticlesFolderError, BuildFailedError
 from indexer.query_tests import failed_tests
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from search.engine import Engine
-from search.errors import BuildInProgress, BundleError
+from search.errors import BuildInProgressError, BundleError
 from search.index.bundle import Builds, checksum
 from search.index.contents import DocumentTokens
 from search.model import Query
@@ -53,7 +53,7 @@ def test_what_is_built_is_found_and_read(folder: Path, data: Path) -> None:
     report = build_folder(folder, data)
     assert report.articles == 3 and report.problems == () and report.embedded > 0
     assert first(open_engine(data), "パスワード忘れ") == "ja-account-password"
-    library = Library.open(Builds(data / "index").open_current())
+    library = ArticleStore.open(Builds(data / "index").open_current())
     article = library.article("ja-returns-refund")
     assert article is not None and 'href="kb:ja-account-password"' in article.html and "kb-image:" in article.html
 
@@ -91,7 +91,7 @@ def test_a_spoilt_article_is_served_as_it_was(folder: Path, data: Path) -> None:
     build_folder(folder, data)
     (folder / "ja/account/password.md").write_text("---\ntitle: 'open\n---\n", encoding="utf-8")
     report = build_folder(folder, data)
-    assert "still served" in report.errors[0].mend
+    assert "still served" in report.errors[0].hint
     assert first(open_engine(data), "パスワード") == "ja-account-password"
 
 
@@ -102,9 +102,9 @@ def test_another_model_embeds_anew(folder: Path, data: Path) -> None:
 
 
 def test_without_a_model_the_keyword_part_is_valid(folder: Path, data: Path) -> None:
-    report = build_folder(folder, data, OffEmbedder())
+    report = build_folder(folder, data, DisabledEmbedder())
     assert report.degraded == "off"
-    results = open_engine(data, OffEmbedder()).search(Query("パスワード", lang="ja", now=NOW))
+    results = open_engine(data, DisabledEmbedder()).search(Query("パスワード", lang="ja", now=NOW))
     assert results.hits[0].article_id == "ja-account-password" and results.degraded == "off"
 
 
@@ -125,7 +125,7 @@ def test_an_empty_folder_is_an_empty_site(tmp_path: Path, data: Path) -> None:
 
 def test_two_builds_at_once_are_refused(folder: Path, data: Path) -> None:
     builds = Builds(data / "index")
-    with builds.building(), pytest.raises(BuildInProgress, match="Another build"):
+    with builds.building(), pytest.raises(BuildInProgressError, match="Another build"):
         build_folder(folder, data)
 
 
@@ -135,12 +135,12 @@ def test_a_full_disk_leaves_what_is_served(folder: Path, data: Path) -> None:
     write_article(folder, "ja/new.md", "新しい", "本文。" * 300)
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from indexer.errors import BuildFailed; from tests.support import build_folder\n"
+        "from indexer.errors import BuildFailedError; from tests.support import build_folder\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); folder, data = map(Path, sys.argv[1:])\n"
         "for limit in (300, 900, 2_500, 5_000, 9_000, 20_000):\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))\n"
         "    try: build_folder(folder, data)\n"
-        "    except BuildFailed as error: print(error)\n"
+        "    except BuildFailedError as error: print(error)\n"
     )
     ran = subprocess.run([sys.executable, "-c", program, str(folder), str(data)], cwd=ROOT, capture_output=True, text=True, check=False)
     lines = ran.stdout.splitlines()
@@ -219,7 +219,7 @@ def test_a_cache_that_cannot_be_opened_now_is_no_damaged_one(folder: Path, data:
     kept = Paths(folder, data).cache.read_bytes()
     # As on a full disk: sqlite cannot carry out what it is told, and nothing is wrong with the file.
     monkeypatch.setattr("indexer.bundling.build_cache._TABLES", "insert into nowhere values (1);")
-    with pytest.raises(BuildFailed, match="could not be written"):
+    with pytest.raises(BuildFailedError, match="could not be written"):
         build_folder(folder, data)
     assert Paths(folder, data).cache.read_bytes() == kept
 
@@ -274,7 +274,7 @@ def test_words_of_the_house_are_part_of_the_index(folder: Path, data: Path) -> N
     report = build_folder(folder, data)
     assert report.published and report.version != before.version
     assert [problem.code for problem in report.problems if problem.path == "synonyms.yml"] == ["synonyms-loop", "synonyms-loop"]
-    assert open_engine(data).corpus.synonyms.matches("ja", "おもどしの方法")[0].meant == ("返品",)
+    assert open_engine(data).corpus.synonyms.matches("ja", "おもどしの方法")[0].alternatives == ("返品",)
 
 
 def test_a_model_that_returns_no_numbers_leaves_keyword_search(folder: Path, data: Path) -> None:
@@ -302,10 +302,10 @@ def test_failing_search_tests_are_said_with_what_stood_above(folder: Path, data:
 def vectors_by_text(data: Path) -> dict[tuple[str, str], np.ndarray]:
     """The vectors of the current index by article and passage, and by article and question."""
     corpus = open_engine(data).corpus
-    assert corpus.meaning is not None
-    passages = {("passage", corpus.passage(row).id): vector for row, vector in enumerate(corpus.meaning.passages.vectors)}
+    assert corpus.semantic is not None
+    passages = {("passage", corpus.passage(row).id): vector for row, vector in enumerate(corpus.semantic.passages.vectors)}
     asked = [(corpus.documents[row].id, text) for row in range(len(corpus.documents)) for text in (corpus.documents[row].title,)]
-    return passages | {("question", name): corpus.meaning.questions.vectors[row] for row, (name, _) in enumerate(asked)}
+    return passages | {("question", name): corpus.semantic.questions.vectors[row] for row, (name, _) in enumerate(asked)}
 
 
 def many_articles(folder: Path, count: int) -> None:
@@ -362,8 +362,8 @@ def test_a_question_that_stands_in_two_languages_is_centred_in_each(tmp_path: Pa
     build_folder(folder, data)
     write_article(folder, "en/orders/wifi.md", "Wi-Fi", "How to connect.")
     report = build_folder(folder, data)
-    meaning, found = open_engine(data).corpus.meaning, vectors_by_text(data)
-    assert meaning is not None and report.embedded == 1, "the title's vector is known, the passage's is not"
+    semantic, found = open_engine(data).corpus.semantic, vectors_by_text(data)
+    assert semantic is not None and report.embedded == 1, "the title's vector is known, the passage's is not"
     asked = HashEmbedder().encode(["Wi-Fi"], "query")[0]
     for lang in ("ja", "en"):
-        assert np.allclose(found["question", f"{lang}-orders-wifi"], centre_one(asked, lang, meaning.centres), atol=1e-6)
+        assert np.allclose(found["question", f"{lang}-orders-wifi"], centre_one(asked, lang, semantic.centres), atol=1e-6)

@@ -17,20 +17,20 @@ from kb_app.durations import DAY, HOUR
 from kb_app.support.attachments import Uploads
 from kb_app.support.case_store import Filter
 from kb_app.support.config.file import parse_support
-from kb_app.support.delivery.outbox import Outbox, TryAgain
+from kb_app.support.delivery.outbox import Outbox, TransientDeliveryError
 from kb_app.support.inbound.imap import fetch
-from kb_app.support.inbound.mail_to_case import MailDesk, Reading
+from kb_app.support.inbound.mail_to_case import MailAnswer, MailIntake
 from kb_app.support.model import Attachment, Delivery, NewCase
 from kb_app.support.notices import Notice, NoticeStore
 from tests.fake_desks import free_port
-from tests.unit.kb_app.casework import NOW, House, house
-from tests.unit.kb_app.test_mail_in import mail
+from tests.unit.kb_app.casework import NOW, SupportFixture, house
+from tests.unit.kb_app.test_email_parser import mail
 
 AWAY = "desks: {away: {type: webhook, url: 'http://127.0.0.1:9'}}\nroutes: [{kind: problem, to: away}]"
 
 
 @pytest.fixture
-def desk(engine: Engine) -> House:
+def desk(engine: Engine) -> SupportFixture:
     return house(engine, parse_support("support.yml", AWAY, ZoneInfo("UTC")), mails=True)
 
 
@@ -39,7 +39,7 @@ def count(engine: Engine, table) -> int:  # type: ignore[no-untyped-def]
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def test_a_hundred_people_send_at_once_each_twice(desk: House) -> None:
+def test_a_hundred_people_send_at_once_each_twice(desk: SupportFixture) -> None:
     def send(number: int) -> None:
         for _ in range(2):
             desk.handoff.open(NewCase(f"form-{number}", "problem", f"件 {number}", mail="a@example.com"), NOW)
@@ -52,7 +52,7 @@ def test_a_hundred_people_send_at_once_each_twice(desk: House) -> None:
     assert count(desk.engine, schema.cases) == 100 and count(desk.engine, schema.outbox) == 200 and len(desk.log.told) == 100
 
 
-def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(desk: SupportFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_args: object) -> None:
         raise RuntimeError("killed")
 
@@ -65,13 +65,13 @@ def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(
     assert count(desk.engine, schema.cases) == count(desk.engine, schema.outbox) == 1
 
 
-def test_a_life_of_a_case_reads_the_same_on_both(desk: House) -> None:
+def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
     case = desk.handoff.open(
         NewCase("form", "question", "返品したい", "花子", "hanako@example.com", "ja", trail=({"id": "1", "text": "返品", "kind": "search", "at": 1},)), NOW
     )
     desk.handoff.reply(case, "佐藤", "s@example.com", "はい。", NOW + HOUR)
     desk.handoff.solve(desk.again(case), "佐藤", NOW + 2 * HOUR)
-    desk.handoff.keep_up(NOW + 2 * DAY)
+    desk.handoff.run_due(NOW + 2 * DAY)
     desk.handoff.answer(desk.again(case), False, NOW + 3 * DAY)
     desk.handoff.escalate(desk.again(case), NOW + 3 * DAY)
     now = desk.again(case)
@@ -83,10 +83,10 @@ class Silent:
     """A sink that never answers."""
 
     def deliver(self, _delivery: Delivery) -> str:
-        raise TryAgain("no answer")
+        raise TransientDeliveryError("no answer")
 
 
-def test_pauses_grow_and_after_days_a_person_is_asked(desk: House) -> None:
+def test_pauses_grow_and_after_days_a_person_is_asked(desk: SupportFixture) -> None:
     box = Outbox(desk.engine, lambda _name: Silent())
     desk.handoff.open(NewCase("form", "problem", "件"), NOW)
     now, waits = NOW, []
@@ -100,7 +100,7 @@ def test_pauses_grow_and_after_days_a_person_is_asked(desk: House) -> None:
     assert waits[1] > waits[0] and max(waits) < 2.3 * HOUR and now - NOW > 5 * DAY
 
 
-def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(desk: House) -> None:
+def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(desk: SupportFixture) -> None:
     box = Outbox(desk.engine, lambda _name: None)
     desk.handoff.open(NewCase("form", "problem", "件"), NOW)
     (taken,) = box._take(NOW)
@@ -109,7 +109,7 @@ def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(desk: Ho
     assert again.doubtful and again.delivery_id == taken.delivery_id
 
 
-def test_old_cases_go_with_all_that_was_said_and_their_files(desk: House) -> None:
+def test_old_cases_go_with_all_that_was_said_and_their_files(desk: SupportFixture) -> None:
     kept, old = (desk.handoff.open(NewCase(name, "question", name), NOW) for name in ("kept", "old"))
     desk.handoff.cases.add_attachment(Attachment("a1", "old", old.case_id, "x.png", "image/png", 1, NOW))
     desk.handoff.customer_says(old, "つけたし", NOW)
@@ -156,7 +156,7 @@ def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetch
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
     desk = house(engine)
-    inbox = MailDesk(desk.handoff, Uploads(tmp_path / "uploads"), lambda _subject, _text: Reading(language="ja"), [])
+    inbox = MailIntake(desk.handoff, Uploads(tmp_path / "uploads"), lambda _subject, _text: MailAnswer(language="ja"), [])
     put(mailbox, mail("返品したい"))
     put(mailbox, mail("電気がつかない"))
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.embedding.background import OffEmbedder, WarmingEmbedder
+from search.embedding.background import BackgroundEmbedder, DisabledEmbedder
 from search.embedding.loader import load_embedder
 from search.embedding.onnx_embedder import OnnxEmbedder
 from search.embedding.onnx_export import ARRAYS, ensure_export
-from search.embedding.onnx_graph import LARGEST, evening, quantise
+from search.embedding.onnx_graph import LARGEST, quantise, smoothquant_factors
 from search.embedding.sentence_transformers import SentenceTransformerEmbedder, unit
-from search.embedding.tokenizer import PIECES, Pieces
-from search.errors import EmbedderUnavailable, ModelError
+from search.embedding.tokenizer import PIECES, SentencePieceTokenizer
+from search.errors import EmbedderUnavailableError, ModelError
 from search.ports import Embedder
 from search.testing import HashEmbedder
 
@@ -46,7 +46,7 @@ TEXTS = ["返品したい", "荷物が届かない。" * 30, "a parcel that neve
 
 
 @pytest.mark.model
-def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(real_embedder: WarmingEmbedder, torch_embedder: Embedder) -> None:
+def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(real_embedder: BackgroundEmbedder, torch_embedder: Embedder) -> None:
     for kind in ("query", "passage"):
         expected = torch_embedder.encode(TEXTS, kind)
         one_by_one = real_embedder.encode(TEXTS, kind)
@@ -67,7 +67,7 @@ def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path:
 
 
 @pytest.mark.model
-def test_many_visitors_get_the_vectors_that_each_would_get_alone(real_embedder: WarmingEmbedder) -> None:
+def test_many_visitors_get_the_vectors_that_each_would_get_alone(real_embedder: BackgroundEmbedder) -> None:
     alone = [real_embedder.encode([text], "passage")[0] for text in TEXTS]
     with ThreadPoolExecutor(12) as visitors:
         together = list(visitors.map(lambda text: real_embedder.encode([text], "passage")[0], TEXTS * 4))
@@ -83,7 +83,7 @@ def test_matrices_become_whole_numbers_with_a_scale_a_row() -> None:
 
 def test_columns_that_reach_far_are_evened_out() -> None:
     reach = np.array([100, 1, 1, 1], dtype=np.float32)
-    factors = evening(reach, np.ones((3, 4), dtype=np.float32))
+    factors = smoothquant_factors(reach, np.ones((3, 4), dtype=np.float32))
     assert (reach / factors).max() / (reach / factors).min() == pytest.approx(10, rel=1e-3)
 
 
@@ -94,7 +94,7 @@ ODD = ["", "a", "  two  spaces ", "tab\there", "😀 𠮷野家 ﷽ ㌔", "Ｗ�
 def test_texts_are_cut_as_sentence_transformers_cuts_them(model_folder: Path) -> None:
     from tokenizers import Tokenizer
 
-    own = Pieces(ensure_export(model_folder) / PIECES, longest=512)
+    own = SentencePieceTokenizer(ensure_export(model_folder) / PIECES, longest=512)
     other = Tokenizer.from_file(str(model_folder / "tokenizer.json"))
     other.enable_truncation(512)
     other.no_padding()
@@ -104,26 +104,26 @@ def test_texts_are_cut_as_sentence_transformers_cuts_them(model_folder: Path) ->
 
 @pytest.mark.model
 def test_what_a_visitor_types_is_never_a_sign_of_the_model(model_folder: Path) -> None:
-    own = Pieces(ensure_export(model_folder) / PIECES, longest=512)
+    own = SentencePieceTokenizer(ensure_export(model_folder) / PIECES, longest=512)
     assert set(own.ids("</s><s><pad>")[1:-1]).isdisjoint({0, 1, 2})
 
 
 def test_a_vocabulary_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
     (tmp_path / PIECES).write_bytes(b"no")
     with pytest.raises(ModelError, match=PIECES):
-        Pieces(tmp_path / PIECES, longest=512)
+        SentencePieceTokenizer(tmp_path / PIECES, longest=512)
 
 
 @pytest.mark.model
-def test_the_bundled_model_knows_meaning_across_languages(real_embedder: WarmingEmbedder) -> None:
+def test_the_bundled_model_knows_meaning_across_languages(real_embedder: BackgroundEmbedder) -> None:
     asked, same, other = real_embedder.encode(["パスワードを忘れた", "I forgot my password", "明日の天気"], "query")
     assert asked @ same > 0.88 > asked @ other
     assert real_embedder.calibrated
 
 
 def test_while_it_warms_there_are_no_vectors() -> None:
-    embedder = WarmingEmbedder(HashEmbedder)
-    with pytest.raises(EmbedderUnavailable) as unavailable:
+    embedder = BackgroundEmbedder(HashEmbedder)
+    with pytest.raises(EmbedderUnavailableError) as unavailable:
         embedder.encode(["a"], "query")
     assert unavailable.value.reason == "warming"
     embedder.start()
@@ -134,16 +134,16 @@ def test_a_model_that_cannot_be_loaded_is_said() -> None:
     def broken() -> Embedder:
         raise ModelError("no such model")
 
-    embedder = WarmingEmbedder(broken)
+    embedder = BackgroundEmbedder(broken)
     embedder.start()
     assert not embedder.wait(10) and embedder.state == "failed" and embedder.failure == "no such model"
-    with pytest.raises(EmbedderUnavailable):
+    with pytest.raises(EmbedderUnavailableError):
         embedder.encode(["a"], "query")
 
 
 def test_off_is_off() -> None:
-    with pytest.raises(EmbedderUnavailable):
-        OffEmbedder().encode(["a"], "query")
+    with pytest.raises(EmbedderUnavailableError):
+        DisabledEmbedder().encode(["a"], "query")
 
 
 def test_values_that_are_no_numbers_are_refused() -> None:
@@ -154,4 +154,4 @@ def test_values_that_are_no_numbers_are_refused() -> None:
 def test_a_folder_that_is_no_model_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ModelError, match=r"modules\.json"):
         SentenceTransformerEmbedder(str(tmp_path))
-    assert isinstance(load_embedder("off", tmp_path), OffEmbedder)
+    assert isinstance(load_embedder("off", tmp_path), DisabledEmbedder)

@@ -7,7 +7,7 @@ import pytest
 from indexer.build import publish
 from indexer.bundling.build_cache import BuildCache
 from indexer.model import Article
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from search.engine import Engine
 from search.index.bundle import Builds
 from search.index.reader import open_corpus
@@ -111,7 +111,7 @@ def real_engine(folder: Path, embedder: Embedder) -> Engine:
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     if request.param == "memory":
         return with_synonyms(memory_engine(ARTICLES), HOUSE)
-    embedder = OffEmbedder() if request.param == "keyword" else request.getfixturevalue("real_embedder")
+    embedder = DisabledEmbedder() if request.param == "keyword" else request.getfixturevalue("real_embedder")
     return real_engine(tmp_path_factory.mktemp("japanese"), embedder)
 
 
@@ -132,7 +132,7 @@ def test_the_right_article_is_first(engine: Engine, text: str, wanted: str) -> N
 
 
 def test_another_kanji_is_not_found(engine: Engine) -> None:
-    if engine.corpus.meaning is None:
+    if engine.corpus.semantic is None:
         assert "view" not in hits(engine, "健")
         assert "new" not in hits(engine, "新幹線")
 
@@ -160,7 +160,7 @@ def test_other_languages_are_found_too(engine: Engine, lang: str, text: str, wan
 
 
 def test_a_question_in_another_language_finds_the_only_article_there_is(engine: Engine) -> None:
-    if engine.corpus.meaning is None:
+    if engine.corpus.semantic is None:
         pytest.skip("words of two languages do not meet without search by meaning")
     for text, lang, wanted in (
         ("I forgot my password", "en", "password"),
@@ -175,7 +175,7 @@ def test_a_query_in_a_language_never_indexed_is_no_error(engine: Engine) -> None
     for text in ("Πώς επιστρέφω ένα προϊόν;", "როგორ დავაბრუნო", "كيف أعيد المنتج", "שכחתי סיסמה"):
         results = engine.search(Query(text, lang="", now=NOW))
         assert not results.problem and results.verdict in ("none", "weak", "strict")
-        if engine.corpus.meaning is None:
+        if engine.corpus.semantic is None:
             assert results.verdict == "none"
 
 

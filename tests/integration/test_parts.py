@@ -11,13 +11,13 @@ import pytest
 from search.analysis.analyzer import analyser
 from search.analysis.tokens import Token
 from search.errors import BundleError
-from search.index.bm25 import TermImpacts
+from search.index.bm25 import Bm25Index
 from search.index.phrase_index import MAX_SEGMENTS, KeywordEntry, WhooshIndex, write_index
 from search.index.postings import Postings
 from search.index.record_files import StringFile
-from search.ports import Impacts, KeywordIndex, Vector, VectorIndex
-from search.testing import MemoryImpacts, MemoryKeywordIndex, MemoryVectors
-from search.vectors.vector_index import FileVectors, Way, save_vectors, way_for
+from search.ports import KeywordIndex, LexicalScorer, Vector, VectorIndex
+from search.testing import MemoryKeywordIndex, MemoryLexicalScorer, MemoryVectors
+from search.vectors.vector_index import FileVectors, Strategy, save_vectors, strategy_for
 from tests.support import threads_take_turns
 
 TEXTS = [
@@ -30,7 +30,7 @@ TEXTS = [
 
 def entries(texts: Sequence[tuple[str, str, str]]) -> list[KeywordEntry]:
     return [
-        KeywordEntry(name, lang, analyser(lang).analyse(text).words, analyser(lang).analyse(text).grams, analyser(lang).analyse(text).surfaces)
+        KeywordEntry(name, lang, analyser(lang).analyse(text).words, analyser(lang).analyse(text).bigrams, analyser(lang).analyse(text).surfaces)
         for name, lang, text in texts
     ]
 
@@ -156,14 +156,14 @@ DOCUMENTS = [["a", "b", "b"], ["b", "c"], ["c", "cd", "d"], []]
 
 
 @pytest.fixture(params=["memory", "built", "saved"])
-def impacts(request: pytest.FixtureRequest, tmp_path: Path) -> Impacts:
+def lexical(request: pytest.FixtureRequest, tmp_path: Path) -> LexicalScorer:
     if request.param == "memory":
-        return MemoryImpacts(DOCUMENTS)
-    built = TermImpacts.of(Postings.of(DOCUMENTS))
+        return MemoryLexicalScorer(DOCUMENTS)
+    built = Bm25Index.of(Postings.of(DOCUMENTS))
     if request.param == "built":
         return built
-    TermImpacts.write(tmp_path / "impacts", built.postings)
-    return TermImpacts.open(tmp_path / "impacts")
+    Bm25Index.write(tmp_path / "impacts", built.postings)
+    return Bm25Index.open(tmp_path / "impacts")
 
 
 def token(text: str, prefix: bool = False) -> Token:
@@ -171,23 +171,23 @@ def token(text: str, prefix: bool = False) -> Token:
 
 
 @pytest.mark.parametrize("asked", [[token("a")], [token("b"), token("c")], [token("c", prefix=True)], [token("zz")], []])
-def test_scores_are_those_of_the_formula(impacts: Impacts, asked: list[Token]) -> None:
-    np.testing.assert_allclose(impacts.scores(asked), MemoryImpacts(DOCUMENTS).scores(asked), rtol=1e-4)
+def test_scores_are_those_of_the_formula(lexical: LexicalScorer, asked: list[Token]) -> None:
+    np.testing.assert_allclose(lexical.scores(asked), MemoryLexicalScorer(DOCUMENTS).scores(asked), rtol=1e-4)
 
 
-def test_weights_are_idf(impacts: Impacts) -> None:
-    assert impacts.weight(token("a")) > impacts.weight(token("b")) > 0 == impacts.weight(token("zz"))
-    assert impacts.unknown_weight() > impacts.weight(token("a"))
+def test_weights_are_idf(lexical: LexicalScorer) -> None:
+    assert lexical.weight(token("a")) > lexical.weight(token("b")) > 0 == lexical.weight(token("zz"))
+    assert lexical.unknown_weight() > lexical.weight(token("a"))
     asked = [token("a"), token("zz"), token("c", prefix=True)]
-    assert impacts.total_weight(asked) == pytest.approx(impacts.weight(asked[0]) + impacts.unknown_weight() + impacts.weight(asked[2]))
+    assert lexical.total_weight(asked) == pytest.approx(lexical.weight(asked[0]) + lexical.unknown_weight() + lexical.weight(asked[2]))
 
 
 def test_documents_without_any_word_are_no_error() -> None:
-    assert TermImpacts.of(Postings.of([[], []])).scores([token("a")]).tolist() == [0, 0]
+    assert Bm25Index.of(Postings.of([[], []])).scores([token("a")]).tolist() == [0, 0]
 
 
-def saved(rows: Vector, path: Path, way: Way | None = None) -> FileVectors:
-    save_vectors(path, rows, way)
+def saved(rows: Vector, path: Path, strategy: Strategy | None = None) -> FileVectors:
+    save_vectors(path, rows, strategy)
     return FileVectors(path, len(rows))
 
 
@@ -197,19 +197,19 @@ def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
     if request.param == "memory":
         return MemoryVectors(rows)
     made = saved(rows, tmp_path / "v.npy", request.param)
-    assert made.way == request.param
+    assert made.strategy == request.param
     return made
 
 
 def test_the_nearest_come_first(vectors: VectorIndex) -> None:
     asked = np.array([0.1, 0.9, 0.3, 0, 0], dtype=np.float32)
     compared = vectors.compare(asked)
-    rows, scores = compared.nearest(2)
+    rows, scores = compared.top_k(2)
     assert rows.tolist() == [1, 2] and scores[0] == pytest.approx(0.9)
     allowed = np.array([True, False, True, False, False])
-    assert compared.nearest(5, allowed)[0].tolist() == [2, 0]
-    assert sorted(compared.near(2).tolist()) == [1, 2] and sorted(compared.near(5, allowed).tolist()) == [0, 2]
-    assert compared.of(np.array([2, 0])).tolist() == pytest.approx([0.3, 0.1])
+    assert compared.top_k(5, allowed)[0].tolist() == [2, 0]
+    assert sorted(compared.top_rows(2).tolist()) == [1, 2] and sorted(compared.top_rows(5, allowed).tolist()) == [0, 2]
+    assert compared.scores_for(np.array([2, 0])).tolist() == pytest.approx([0.3, 0.1])
     assert len(vectors) == 5 and vectors.vectors.shape == (5, 5)
 
 
@@ -221,17 +221,17 @@ def test_the_highest_of_many_are_those_that_sorting_would_put_first(rows: int, s
     compared = saved(scores, tmp_path / "v.npy", "exact").compare(np.ones(1, dtype=np.float32))
     for allowed in (None, np.arange(rows) % 3 > 0):
         expected = [row for row in np.argsort(-scores[:, 0], kind="stable").tolist() if allowed is None or allowed[row]]
-        assert compared.nearest(100, allowed)[0].tolist() == expected[:100]
+        assert compared.top_k(100, allowed)[0].tolist() == expected[:100]
         last = min(scores[expected[:100], 0], default=0)
-        assert sorted(compared.near(100, allowed).tolist()) == sorted(row for row in expected if scores[row, 0] >= last)
+        assert sorted(compared.top_rows(100, allowed).tolist()) == sorted(row for row in expected if scores[row, 0] >= last)
 
 
-WAYS: tuple[Way, ...] = ("exact", "whole numbers", "8 bit")
+WAYS: tuple[Strategy, ...] = ("exact", "whole numbers", "8 bit")
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_vectors_of_another_number_are_refused(way: Way, tmp_path: Path) -> None:
-    saved(np.eye(3, dtype=np.float32), tmp_path / "v.npy", way)
+@pytest.mark.parametrize("strategy", WAYS)
+def test_vectors_of_another_number_are_refused(strategy: Strategy, tmp_path: Path) -> None:
+    saved(np.eye(3, dtype=np.float32), tmp_path / "v.npy", strategy)
     with pytest.raises(BundleError, match="python -m indexer build"):
         FileVectors(tmp_path / "v.npy", 4)
 
@@ -246,7 +246,7 @@ def test_vectors_cut_short_are_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_the_way_to_compare_is_chosen_by_size() -> None:
-    assert [way_for(rows) for rows in (0, 2_000, 2_001, 100_000, 100_001)] == ["exact", "exact", "whole numbers", "whole numbers", "8 bit"]
+    assert [strategy_for(rows) for rows in (0, 2_000, 2_001, 100_000, 100_001)] == ["exact", "exact", "whole numbers", "whole numbers", "8 bit"]
 
 
 @pytest.fixture(scope="module")
@@ -258,20 +258,20 @@ def crowded() -> Vector:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("way", ["whole numbers", "8 bit"])
-def test_fewer_bits_find_what_exact_vectors_find(way: Way, crowded: Vector, tmp_path: Path) -> None:
-    exact, coarse = saved(crowded, tmp_path / "exact.npy", "exact"), saved(crowded, tmp_path / "coarse.npy", way)
-    shared = [len(set(exact.compare(row).nearest(10)[0]) & set(coarse.compare(row).nearest(10)[0])) / 10 for row in crowded[:100]]
+@pytest.mark.parametrize("strategy", ["whole numbers", "8 bit"])
+def test_fewer_bits_find_what_exact_vectors_find(strategy: Strategy, crowded: Vector, tmp_path: Path) -> None:
+    exact, coarse = saved(crowded, tmp_path / "exact.npy", "exact"), saved(crowded, tmp_path / "coarse.npy", strategy)
+    shared = [len(set(exact.compare(row).top_k(10)[0]) & set(coarse.compare(row).top_k(10)[0])) / 10 for row in crowded[:100]]
     assert np.mean(shared) >= 0.99
 
 
 def test_whole_numbers_are_exact_for_the_best_and_near_for_all(crowded: Vector, tmp_path: Path) -> None:
     opened, asked = saved(crowded, tmp_path / "v.npy", "whole numbers"), crowded[7]
     compared, allowed = opened.compare(asked), np.arange(3_000) % 3 == 0
-    rows, scores = compared.nearest(20, allowed)
+    rows, scores = compared.top_k(20, allowed)
     assert allowed[rows].all() and scores.tolist() == pytest.approx((crowded[rows] @ asked).tolist(), abs=1e-6)
     everything = np.arange(3_000)
-    assert np.abs(compared.of(everything) - crowded @ asked).max() < 0.02
+    assert np.abs(compared.scores_for(everything) - crowded @ asked).max() < 0.02
 
 
 def test_strings_are_read_one_at_a_time(tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.support.case_store import CaseStore
 from kb_app.support.config.file import parse_support
-from kb_app.support.delivery.email import DeskMailSink
+from kb_app.support.delivery.email import TicketMailSink
 from kb_app.support.delivery.freshdesk import FreshdeskSink
-from kb_app.support.delivery.outbox import Outbox, Refused, Sink, TryAgain
+from kb_app.support.delivery.outbox import Outbox, PermanentDeliveryError, Sink, TransientDeliveryError
 from kb_app.support.delivery.webhook import WebhookSink
 from kb_app.support.delivery.webhook_signature import verify
 from kb_app.support.delivery.zendesk import ZendeskSink
 from kb_app.support.model import Delivery, NewCase
 from tests.fake_desks import DeskHandler, Freshdesk, LocalDesk, Receiver, Zendesk, free_port, mail_server, running
 from tests.support import make_settings
-from tests.unit.kb_app.casework import NOW, House, house
+from tests.unit.kb_app.casework import NOW, SupportFixture, house
 
 SHORT = (1.0, 0.4)
 DELIVERY = Delivery(
@@ -92,7 +92,7 @@ def test_a_webhook_is_signed_as_conventions_say() -> None:
 def test_what_a_desk_refuses_needs_a_person_and_says_why(at: tuple[LocalDesk, Sink], status: int) -> None:
     desk, sink = at
     desk.faults = [status]
-    with pytest.raises(Refused, match=str(status)) as refused:
+    with pytest.raises(PermanentDeliveryError, match=str(status)) as refused:
         sink.deliver(DELIVERY)
     assert "返品" not in str(refused.value) and not desk.tickets
 
@@ -101,7 +101,7 @@ def test_what_a_desk_refuses_needs_a_person_and_says_why(at: tuple[LocalDesk, Si
 def test_a_desk_that_asks_to_wait_is_heeded(at: tuple[LocalDesk, Sink], value: str, wait: int) -> None:
     desk, sink = at
     desk.faults, desk.retry_after = [429], value
-    with pytest.raises(TryAgain) as again:
+    with pytest.raises(TransientDeliveryError) as again:
         sink.deliver(DELIVERY)
     assert again.value.after_ms == wait and not again.value.doubtful
 
@@ -109,7 +109,7 @@ def test_a_desk_that_asks_to_wait_is_heeded(at: tuple[LocalDesk, Sink], value: s
 def test_an_error_of_the_desk_is_tried_again(at: tuple[LocalDesk, Sink]) -> None:
     desk, sink = at
     desk.faults = [500]
-    with pytest.raises(TryAgain):
+    with pytest.raises(TransientDeliveryError):
         sink.deliver(DELIVERY)
     sink.deliver(replace(DELIVERY, doubtful=True))
     assert len(desk.tickets) == 1
@@ -120,7 +120,7 @@ def test_an_error_of_the_desk_is_tried_again(at: tuple[LocalDesk, Sink]) -> None
 def test_no_answer_after_it_was_taken_makes_no_second_case(at: tuple[LocalDesk, Sink], fault: str, knows_keys: bool) -> None:
     desk, sink = at
     desk.faults, desk.knows_keys = [fault], knows_keys
-    with pytest.raises(TryAgain) as again:
+    with pytest.raises(TransientDeliveryError) as again:
         sink.deliver(DELIVERY)
     assert again.value.doubtful
     assert sink.deliver(replace(DELIVERY, doubtful=True)) in ("33", "1", "crm-1") and len(desk.tickets) == 1
@@ -133,7 +133,7 @@ def test_what_the_customer_adds_is_added_once(handler: type[DeskHandler], make: 
         sink.deliver(DELIVERY)
         more = replace(DELIVERY, action="comment", key="K3F9-2", payload={"text": "箱がありません", "number": "K3F9K3F9", "subject": "", "mail": ""})
         desk.faults = ["slow"]
-        with pytest.raises(TryAgain):
+        with pytest.raises(TransientDeliveryError):
             sink.deliver(more)
         sink.deliver(replace(more, doubtful=True))
         (ticket,) = desk.tickets.values()
@@ -155,34 +155,34 @@ def test_states_are_read() -> None:
 
 
 def test_a_wrong_key_is_said() -> None:
-    with running(Zendesk) as desk, pytest.raises(Refused, match="KB_DESK_SECRETS"):
+    with running(Zendesk) as desk, pytest.raises(PermanentDeliveryError, match="KB_DESK_SECRETS"):
         ZendeskSink(desk.url, "agent@example.com", "wrong", lambda _case: "", SHORT).deliver(DELIVERY)
 
 
 def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "TIMEOUT_S", 0.5)
     with mail_server() as (mails, url):
-        sink = DeskMailSink(make_settings(tmp_path, tmp_path, smtp_url=url), "branch@example.com")
+        sink = TicketMailSink(make_settings(tmp_path, tmp_path, smtp_url=url), "branch@example.com")
         mails.faults = ["451 later", "slow"]
         for _ in range(2):
-            with pytest.raises(TryAgain):
+            with pytest.raises(TransientDeliveryError):
                 sink.deliver(DELIVERY)
         assert sink.deliver(DELIVERY) == "<one@example.com>"
         # Taken twice, since the answer came too late the first time: under one Message-ID, which readers show once.
         assert {mail["Message-ID"] for mail in mails.taken} == {"<one@example.com>"} and mails.receivers[0] == "branch@example.com"
         mails.faults = ["550 no such box"]
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentDeliveryError):
             sink.deliver(DELIVERY)
 
 
 def test_nobody_there_is_tried_again(tmp_path: Path) -> None:
     with running(Zendesk) as desk:
         gone = desk.url
-    with pytest.raises(TryAgain) as again:
+    with pytest.raises(TransientDeliveryError) as again:
         ZendeskSink(gone, "a@example.com", "x", lambda _case: "", SHORT).deliver(DELIVERY)
     assert not again.value.doubtful
-    with pytest.raises(TryAgain):
-        DeskMailSink(make_settings(tmp_path, tmp_path, smtp_url="smtp://127.0.0.1:9"), "a@example.com").deliver(DELIVERY)
+    with pytest.raises(TransientDeliveryError):
+        TicketMailSink(make_settings(tmp_path, tmp_path, smtp_url="smtp://127.0.0.1:9"), "a@example.com").deliver(DELIVERY)
 
 
 # --- the outbox over them ------------------------------------------------------------------------------------------------------
@@ -191,23 +191,23 @@ ROUTED = "desks: {away: {type: zendesk, url: 'http://127.0.0.1:1', user: agent@e
 
 
 @pytest.fixture
-def away(tmp_path: Path) -> House:
+def away(tmp_path: Path) -> SupportFixture:
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
     return house(engine, parse_support("support.yml", ROUTED, ZoneInfo("UTC")))
 
 
-def outbox(away: House, make: Callable[[Callable[[str], str]], Sink]) -> Outbox:
+def outbox(away: SupportFixture, make: Callable[[Callable[[str], str]], Sink]) -> Outbox:
     def external(case_id: str) -> str:
         found = CaseStore(away.engine).case(case_id)
         assert found is not None
         return found.external_id
 
-    return Outbox(away.engine, lambda _name: make(external), away.handoff.known_elsewhere)
+    return Outbox(away.engine, lambda _name: make(external), away.handoff.set_external_id)
 
 
 @pytest.mark.parametrize("handler", [Zendesk, Freshdesk, Receiver], ids=["zendesk", "freshdesk", "webhook"])
-def test_a_desk_that_is_down_for_a_day_loses_nothing(away: House, handler: type[DeskHandler]) -> None:
+def test_a_desk_that_is_down_for_a_day_loses_nothing(away: SupportFixture, handler: type[DeskHandler]) -> None:
     with running(handler) as desk:
         port, url = desk.server_address[1], desk.url
 
@@ -231,7 +231,7 @@ def test_a_desk_that_is_down_for_a_day_loses_nothing(away: House, handler: type[
         assert len(desk.tickets) == expected and box.counts() == {"done": 4}
 
 
-def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(away: House) -> None:
+def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(away: SupportFixture) -> None:
     chance = random.Random(3)
     with running(Zendesk) as desk:
         desk.knows_keys = False
@@ -256,7 +256,7 @@ def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(awa
             assert said == [f"つけたし{number} 一", f"つけたし{number} 二"]
 
 
-def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(away: House) -> None:
+def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(away: SupportFixture) -> None:
     with running(Zendesk) as desk:
         box = outbox(away, lambda external: ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", external, SHORT))
         case = away.handoff.open(NewCase("form-1", "question", "質問"), NOW)
@@ -269,7 +269,7 @@ def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(awa
         assert box.run(NOW + DAY).done == 2 and len(desk.tickets[33]["comments"]) == 1
 
 
-def test_two_processes_send_each_delivery_once(away: House) -> None:
+def test_two_processes_send_each_delivery_once(away: SupportFixture) -> None:
     import threading
 
     with running(Zendesk) as desk:
@@ -285,7 +285,7 @@ def test_two_processes_send_each_delivery_once(away: House) -> None:
         assert len(desk.tickets) == 20
 
 
-def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(away: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(away: SupportFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one process waits for a slow desk, another comes minutes later."""
     sent: list[str] = []
 
@@ -294,10 +294,10 @@ def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(away: House,
             sent.append(delivery.key)
             if len(sent) == 1:
                 other.run(NOW + 6 * MINUTE)
-                raise TryAgain("late")
+                raise TransientDeliveryError("late")
             return "1"
 
-    other = Outbox(away.engine, lambda _name: Slow(), away.handoff.known_elsewhere)
+    other = Outbox(away.engine, lambda _name: Slow(), away.handoff.set_external_id)
     away.handoff.open(NewCase("form", "question", "件"), NOW)
     other.run(NOW)
     # The lease ended, another process sent it, and the late failure of the first does not undo that.
@@ -312,7 +312,7 @@ def test_an_answer_cut_off_is_doubtful() -> None:
             self.end_headers()
             self.wfile.write(b"5\r\nab")
 
-    with running(Cut) as desk, pytest.raises(TryAgain) as again:
+    with running(Cut) as desk, pytest.raises(TransientDeliveryError) as again:
         webhook(desk).deliver(DELIVERY)
     assert again.value.doubtful
 
@@ -324,10 +324,10 @@ def test_a_mail_taken_is_sent_whatever_the_server_says_at_parting(tmp_path: Path
         assert len(mails.taken) == 1
 
 
-def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(away: House, tmp_path: Path) -> None:
+def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(away: SupportFixture, tmp_path: Path) -> None:
     port = free_port()
     settings = make_settings(tmp_path, tmp_path, smtp_url=f"smtp://127.0.0.1:{port}")
-    box = Outbox(away.engine, lambda _name: DeskMailSink(settings, "branch@example.com"), away.handoff.known_elsewhere)
+    box = Outbox(away.engine, lambda _name: TicketMailSink(settings, "branch@example.com"), away.handoff.set_external_id)
     for number in range(3):
         away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
     now = NOW

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from kb_app.analytics import model as m
-from kb_app.analytics.episodes.job import JobRunning, _locked, run
+from kb_app.analytics.episodes.job import JobAlreadyRunningError, _locked, run
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.gaps.gap_store import GapStore
-from kb_app.analytics.ports import Found
+from kb_app.analytics.ports import NearestArticle
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports.reports import Period, Reports
 from kb_app.analytics.reports.rollup_job import roll_up
@@ -53,7 +53,7 @@ class Angles:
         return np.array([[np.cos(angle), np.sin(angle)] for angle in turned], dtype=np.float32)
 
 
-def work_out(store: EventStore, now: int = NOW, everything: bool = False) -> dict[str, str]:
+def update_episodes(store: EventStore, now: int = NOW, everything: bool = False) -> dict[str, str]:
     """Run the job; the outcome of the episode of each search."""
     run(store, QuestionVectors(store.engine, Angles()), now, UTC, everything)
     with store.engine.connect() as connection:
@@ -148,7 +148,7 @@ STORY = (
 
 def test_the_job_finds_how_each_problem_ended(store: EventStore) -> None:
     store.append(*STORY)
-    assert work_out(store) == {
+    assert update_episodes(store) == {
         "yes": "confirmed", "left": "unknown", "none": "unanswered", "wrote": "escalated", "back1": "unknown", "back2": "unknown",
     }  # fmt: skip
 
@@ -157,18 +157,18 @@ def test_running_again_changes_nothing_and_bit_by_bit_is_the_same_as_at_once(sto
     queries, actions = STORY
     for event in sorted([*queries, *actions], key=lambda event: event.at):
         store.append(*([event], []) if isinstance(event, m.QueryEvent) else ([], [event]))
-        work_out(store, now=event.at + 1)
-    work_out(store, now=30 * DAY)
+        update_episodes(store, now=event.at + 1)
+    update_episodes(store, now=30 * DAY)
     by_bits = rows(store.engine, schema.episodes), rows(store.engine, schema.daily)
-    work_out(store, now=30 * DAY, everything=True)
+    update_episodes(store, now=30 * DAY, everything=True)
     assert (rows(store.engine, schema.episodes), rows(store.engine, schema.daily)) == by_bits
 
 
 def test_a_ticket_days_later_takes_a_success_back_and_the_figures_move(store: EventStore) -> None:
     store.append([asked("q")], [did(m.VOTE_YES)])
-    assert work_out(store, now=DAY) == {"q": "confirmed"}
+    assert update_episodes(store, now=DAY) == {"q": "confirmed"}
     store.append([], [did(m.TICKET_CREATED, "q", at=3 * DAY, client=None)])
-    assert work_out(store, now=4 * DAY) == {"q": "escalated"}
+    assert update_episodes(store, now=4 * DAY) == {"q": "escalated"}
     figures = {figure.name: figure for figure in Reports(store.engine).figures(month())}
     assert (figures["confirmed_rate"].part, figures["escalation_rate"].part, figures["confirmed_rate"].whole) == (0, 1, 1)
 
@@ -182,27 +182,27 @@ def month(**narrowed: str) -> Period:
 def test_a_ticket_of_nobody_is_joined_by_its_words_once_and_for_all(store: EventStore) -> None:
     store.append([asked("q", "返品")], [did(m.VOTE_YES)])
     store.append([], [did(m.TICKET_CREATED, None, at=2 * DAY, client=None, event_id="phone", text="返品の件")])
-    assert work_out(store) == {"q": "escalated"} and work_out(store, now=NOW + 1) == {"q": "escalated"}
+    assert update_episodes(store) == {"q": "escalated"} and update_episodes(store, now=NOW + 1) == {"q": "escalated"}
     assert rows(store.engine, schema.ticket_links) == [("phone", "q")]
 
 
 def test_each_question_is_embedded_once(store: EventStore) -> None:
     store.append([asked(f"q{n}", "返品", client=f"c{n}") for n in range(5)], [])
     Angles.asked = 0
-    work_out(store)
-    work_out(store, everything=True)
+    update_episodes(store)
+    update_episodes(store, everything=True)
     assert Angles.asked == 1
 
 
 def test_one_run_at_a_time(store: EventStore) -> None:
-    with _locked(store, NOW), pytest.raises(JobRunning, match="another process"):
-        work_out(store)
-    assert work_out(store) == {}
+    with _locked(store, NOW), pytest.raises(JobAlreadyRunningError, match="another process"):
+        update_episodes(store)
+    assert update_episodes(store) == {}
 
 
 def test_figures_are_narrowed_and_compared(store: EventStore) -> None:
     store.append([asked("a", language="ja"), replace(asked("b", client="hana"), language="en", channel="api")], [])
-    work_out(store)
+    update_episodes(store)
     reports = Reports(store.engine)
     assert reports.counts(month())["episodes"] == 2 and reports.counts(month(language="en"))["episodes"] == 1
     assert reports.counts(month(language="en", channel="site")) == {} and reports.counts(month().before) == {}
@@ -211,7 +211,7 @@ def test_figures_are_narrowed_and_compared(store: EventStore) -> None:
 
 def test_every_figure_has_its_rows(store: EventStore) -> None:
     store.append(*STORY)
-    work_out(store)
+    update_episodes(store)
     reports = Reports(store.engine)
     counts = {figure.name: int(figure.part) for figure in reports.figures(month())}
     assert len(reports.episodes(month(), ["confirmed"])) == counts["confirmed_rate"] == 1
@@ -222,11 +222,11 @@ def test_every_figure_has_its_rows(store: EventStore) -> None:
 
 def test_a_trail_is_erased_whole(store: EventStore) -> None:
     store.append(*STORY)
-    work_out(store)
+    update_episodes(store)
     # Client d's ticket came from elsewhere; it goes with the search it names.
     assert store.erase("d") == 2
     assert not [one for one in rows(store.engine, schema.episodes) if "d" in one] and store.query("wrote") is None
-    assert "wrote" not in work_out(store, now=NOW + 1)
+    assert "wrote" not in update_episodes(store, now=NOW + 1)
 
 
 def test_what_is_too_old_is_removed(store: EventStore) -> None:
@@ -240,11 +240,11 @@ class Desk:
     def __init__(self, word: str) -> None:
         self.word = word
 
-    def nearest(self, asked_text: str, lang: str) -> Found | None:
+    def nearest(self, asked_text: str, lang: str) -> NearestArticle | None:
         return self.place_of("new", asked_text, lang)
 
-    def place_of(self, article_id: str, asked_text: str, lang: str) -> Found | None:
-        return Found("new", "題", "payment", "strict", 0.9, 1) if self.word in asked_text else None
+    def place_of(self, article_id: str, asked_text: str, lang: str) -> NearestArticle | None:
+        return NearestArticle("new", "題", "payment", "strict", 0.9, 1) if self.word in asked_text else None
 
     def title(self, article_id: str) -> str:
         return article_id
@@ -253,7 +253,7 @@ class Desk:
 def test_a_gap_closes_when_its_questions_find_the_article_and_opens_when_they_come_back(store: EventStore) -> None:
     store.append([asked(f"q{n}", words, client=f"c{n}", verdict="none", first="") for n, words in enumerate(("学割", "学割は", "学割ある", "宇宙"))], [])
     gaps = GapStore(store, QuestionVectors(store.engine, Angles()))
-    work_out(store)
+    update_episodes(store)
     assert gaps.refresh(NOW) == 2
     gap = gaps.gaps(NOW)[0]
     assert (gap.people, gap.state, gap.label) == (3, "open", "学割")
@@ -270,7 +270,7 @@ def test_a_gap_closes_when_its_questions_find_the_article_and_opens_when_they_co
 
 def test_confirmed_questions_are_offered_and_decided(store: EventStore) -> None:
     store.append([asked("q", "返したい")], [read(), did(m.VOTE_YES, at=2 * MINUTE)])
-    work_out(store)
+    update_episodes(store)
     gaps = GapStore(store, QuestionVectors(store.engine, None))
     assert gaps.offer_learned(NOW) == 1 and gaps.offer_learned(NOW) == 0
     (offered,) = gaps.learned()
@@ -281,7 +281,7 @@ def test_confirmed_questions_are_offered_and_decided(store: EventStore) -> None:
 
 def test_a_backup_of_one_database_fills_another(request: pytest.FixtureRequest, store: EventStore, tmp_path: Path) -> None:
     store.append(*STORY)
-    work_out(store)
+    update_episodes(store)
     counts = backup(store.engine, tmp_path / "kb.zip")
     assert counts["queries"] == 7
     other = "sqlite" if store.engine.dialect.name == "postgresql" else "postgresql"

@@ -15,7 +15,7 @@ from datetime import tzinfo
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from kb_app.analytics.episodes.outcomes import judge, to_row
+from kb_app.analytics.episodes.outcomes import classify_outcome, to_row
 from kb_app.analytics.episodes.task_detection import EPISODE, by_client, group, searches_of_tickets
 from kb_app.analytics.event_store import EventStore, to_action
 from kb_app.analytics.model import CONTACTS, ActionEvent, Episode
@@ -35,7 +35,7 @@ OVERLAP = HOUR
 STALE_LOCK = HOUR
 
 
-class JobRunning(Exception):
+class JobAlreadyRunningError(Exception):
     """Another process is at it."""
 
 
@@ -94,7 +94,7 @@ def _episodes_of(store: EventStore, vectors: QuestionVectors, clients: Sequence[
     meaning = vectors.of_events(queries, [action for action in known if not action.query_id])
     made: list[Episode] = []
     for _client, asked, done in by_client(queries, known):
-        made += [judge(trail, now, fingerprint=vectors.fingerprint) for trail in group(asked, done, meaning)]
+        made += [classify_outcome(trail, now, fingerprint=vectors.fingerprint) for trail in group(asked, done, meaning)]
     return made
 
 
@@ -182,7 +182,7 @@ def _locked(store: EventStore, now: int) -> Iterator[None]:
                 connection.execute(delete(table).where(table.c.name == "lock", table.c.value == held))
             connection.execute(insert(table).values(name="lock", value=mine))
     except IntegrityError as error:
-        raise JobRunning("The figures are being worked out by another process; try again when it has ended.") from error
+        raise JobAlreadyRunningError("The figures are being worked out by another process; try again when it has ended.") from error
     try:
         yield
     finally:

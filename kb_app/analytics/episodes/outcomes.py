@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kb_app.analytics.episodes.task_detection import Trail
+from kb_app.analytics.episodes.task_detection import SearchTask
 from kb_app.analytics.model import (
     CONTACT_LEAVE,
     CONTACT_OPEN,
@@ -41,7 +41,7 @@ _BEST = {"strict": 2, "weak": 1, "none": 0}
 _EPISODES = uuid.UUID("6b5cf64e-4a0c-5f6b-9d43-0d8f35b1a6c1")
 
 
-def judge(trail: Trail, now: int, tickets: Sequence[ActionEvent] = (), fingerprint: str = "") -> Episode:
+def classify_outcome(trail: SearchTask, now: int, tickets: Sequence[ActionEvent] = (), fingerprint: str = "") -> Episode:
     """The episode of a trail as it stands at ``now``; ``tickets`` are contacts joined to it by intent alone."""
     actions = sorted([*trail.actions, *tickets], key=lambda action: (action.at, action.event_id))
     known = [action for action in actions if action.at <= now]
@@ -177,7 +177,7 @@ def _surveyed(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now
     return "asked"
 
 
-def _frustrated(trail: Trail, actions: Sequence[ActionEvent]) -> bool:
+def _frustrated(trail: SearchTask, actions: Sequence[ActionEvent]) -> bool:
     """Three refinements, a no said twice, or clicks in anger."""
     refined = max(len(trail.queries) - 1, sum(action.action_name == REFINE for action in actions))
     noes = sum(action.action_name in NO for action in actions)

@@ -34,7 +34,7 @@ _WORD = re.compile(r"\w{2,}")
 
 
 @dataclass(frozen=True)
-class Trail:
+class SearchTask:
     """The searches of one problem and all that was done with their answers, oldest first."""
 
     queries: tuple[QueryEvent, ...]
@@ -61,7 +61,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def group(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], vectors: Mapping[str, Vectors], threshold: float = SAME_INTENT) -> list[Trail]:
+def group(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], vectors: Mapping[str, Vectors], threshold: float = SAME_INTENT) -> list[SearchTask]:
     """The problems of one client. ``vectors`` maps a query's id to its centred unit vector, where there is one.
 
     Searches of one problem are linked by meaning, by an article opened from both, or by one being the other reworded, within
@@ -73,13 +73,13 @@ def group(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], vectors
     opened = _opened(actions)
     refined = {str(action.attributes.get("from", "")): action.query_id for action in actions if action.action_name == REFINE}
     said = frozenset(action.query_id for action in actions if action.action_name in YES and action.query_id)
-    problems = Problems(len(asked), {place for place, query in enumerate(asked) if query.query_id in said})
+    problems = TaskUnion(len(asked), {place for place, query in enumerate(asked) if query.query_id in said})
     # What is surely one comes first: only then is it known which problem a yes belongs to.
     for earlier, later in _pairs(asked):
-        if _surely(asked[earlier], asked[later], later - earlier == 1, opened, refined, vectors, threshold):
+        if _certainly_same(asked[earlier], asked[later], later - earlier == 1, opened, refined, vectors, threshold):
             problems.join(earlier, later)
     for earlier, later in _pairs(asked):
-        if not problems.covers(earlier, later) and _perhaps(asked[earlier], asked[later], later - earlier == 1, said, vectors, threshold):
+        if not problems.would_absorb(earlier, later) and _probably_same(asked[earlier], asked[later], later - earlier == 1, said, vectors, threshold):
             problems.join(earlier, later)
     root = problems.root
     members: dict[int, list[QueryEvent]] = defaultdict(list)
@@ -97,7 +97,7 @@ def _pairs(asked: Sequence[QueryEvent]) -> Iterator[tuple[int, int]]:
             yield earlier, later
 
 
-class Problems:
+class TaskUnion:
     """Which searches belong together so far, by their places; ``said`` are those that were said to be solved."""
 
     def __init__(self, count: int, said: Collection[int]) -> None:
@@ -118,13 +118,13 @@ class Problems:
             self._parents[gone] = into
             self._solved |= {into} if gone in self._solved else set()
 
-    def covers(self, earlier: int, later: int) -> bool:
+    def would_absorb(self, earlier: int, later: int) -> bool:
         """Whether the later one's yes would cover an earlier problem that has none: that may be one that was given up."""
         into, gone = self.root(earlier), self.root(later)
         return into == gone or (gone in self._solved and into not in self._solved)
 
 
-def _surely(
+def _certainly_same(
     earlier: QueryEvent,
     later: QueryEvent,
     neighbours: bool,
@@ -149,7 +149,7 @@ def _surely(
     return at_once and near >= threshold + _margin(earlier, later, soon=True)
 
 
-def _perhaps(earlier: QueryEvent, later: QueryEvent, neighbours: bool, said: frozenset[str], vectors: Mapping[str, Vectors], threshold: float) -> bool:
+def _probably_same(earlier: QueryEvent, later: QueryEvent, neighbours: bool, said: frozenset[str], vectors: Mapping[str, Vectors], threshold: float) -> bool:
     """Whether two searches of one client are likely to be about the same thing."""
     soon = neighbours and later.at - earlier.at <= REWORDED
     if earlier.query_id not in vectors or later.query_id not in vectors:
@@ -194,7 +194,7 @@ def _with_actions(
     kept: Sequence[QueryEvent],
     actions: Sequence[ActionEvent],
     vectors: Mapping[str, Vectors],
-) -> list[Trail]:
+) -> list[SearchTask]:
     """Each action goes to the problem of its search.
 
     One without a search goes to the problem of the same intent begun before it, where it has a text of its own, else to the last one.
@@ -211,7 +211,7 @@ def _with_actions(
             place = _same_intent(action, begun, groups, vectors, said) if begun else None
         if place is not None:
             done[place].append(action)
-    trails = [Trail(tuple(group), tuple(done[place])) for place, group in enumerate(groups)]
+    trails = [SearchTask(tuple(group), tuple(done[place])) for place, group in enumerate(groups)]
     return sorted(trails, key=lambda trail: (trail.queries[0].at, trail.queries[0].query_id))
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Engine, func, select, update
 
 from kb_app.analytics.event_store import EventStore
-from kb_app.analytics.gaps.gaps import STATES, Group, Question, group_gaps, questions_of, suggested_action
+from kb_app.analytics.gaps.gaps import STATES, Group, UnansweredQuestion, group_gaps, questions_of, suggested_action
 from kb_app.analytics.model import QueryEvent
-from kb_app.analytics.ports import FindArticle, Found
+from kb_app.analytics.ports import FindArticle, NearestArticle
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.text_key import text_key
 from kb_app.db import schema
@@ -39,7 +39,7 @@ class Gap:
     reason: str
     notes: str
     article_id: str
-    questions: tuple[Question, ...]
+    questions: tuple[UnansweredQuestion, ...]
     trend: tuple[int, int]
     tickets: int = 0
     merged: tuple[str, ...] = ()
@@ -66,11 +66,11 @@ class _Asked:
     """What found no answer, read from the log at a moment, and the searches after which somebody wrote."""
 
     at: int
-    questions: list[Question]
+    questions: list[UnansweredQuestion]
     tickets: frozenset[str]
 
 
-class AskedCache:
+class UnansweredCache:
     """What the last look at the log gave: of a million events it takes seconds, and changes when the job runs."""
 
     def __init__(self) -> None:
@@ -80,9 +80,9 @@ class AskedCache:
 class GapStore:
     """Threads may share it."""
 
-    def __init__(self, store: EventStore, vectors: QuestionVectors, cache: AskedCache | None = None) -> None:
+    def __init__(self, store: EventStore, vectors: QuestionVectors, cache: UnansweredCache | None = None) -> None:
         self.store = store
-        self._cache = cache or AskedCache()
+        self._cache = cache or UnansweredCache()
         self._vectors = vectors
         self._engine: Engine = store.engine
 
@@ -114,7 +114,7 @@ class GapStore:
         """Gaps in some states, those of most people and rising trend first."""
         wanted, rows = set(states), self._rows()
         members = self._members()
-        grouped: dict[str, list[Question]] = defaultdict(list)
+        grouped: dict[str, list[UnansweredQuestion]] = defaultdict(list)
         asked = self._asked(now)
         for question in asked.questions:
             if question.key in members:
@@ -168,7 +168,7 @@ class GapStore:
         with self._engine.begin() as connection:
             connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == gap_id).values(**values))
 
-    def advice(self, gap: Gap, find: FindArticle) -> tuple[Found | None, str]:
+    def advice(self, gap: Gap, find: FindArticle) -> tuple[NearestArticle | None, str]:
         """(the nearest article, what to do)."""
         found = find.nearest(gap.label, gap.questions[0].language if gap.questions else "")
         return found, suggested_action(found.verdict if found else "none", found.probability if found else 0.0, len(gap.questions) - 1)
@@ -264,7 +264,7 @@ class GapStore:
             return frozenset(str(name) for (name,) in rows)
 
 
-def _gap(row: Mapping[str, Any], questions: tuple[Question, ...], now: int, tickets: frozenset[str], merged: tuple[str, ...]) -> Gap:
+def _gap(row: Mapping[str, Any], questions: tuple[UnansweredQuestion, ...], now: int, tickets: frozenset[str], merged: tuple[str, ...]) -> Gap:
     group = Group(row["gap_id"], questions)
     followed = sum(query.query_id in tickets for query in group.queries)
     values = {name: row[name] for name in ("gap_id", "label", "state", "owner", "reason", "notes", "article_id", "replay")}

@@ -23,7 +23,7 @@ _GAPS = uuid.UUID("0d6a4b35-2f1c-54f7-8f7a-5a3c7c1a9be2")
 
 
 @dataclass(frozen=True)
-class Question:
+class UnansweredQuestion:
     """The same words asked once or more without an answer."""
 
     key: str
@@ -42,7 +42,7 @@ class Group:
     """Questions of one meaning. ``gap_id`` is kept from before where most of them stood in that gap; ``merged`` are gaps that went up in it."""
 
     gap_id: str
-    questions: tuple[Question, ...]
+    questions: tuple[UnansweredQuestion, ...]
     merged: tuple[str, ...] = ()
     split_from: str = ""
 
@@ -67,17 +67,17 @@ class Group:
         return sum(now - TREND < at <= now for at in moments), sum(now - 2 * TREND < at <= now - TREND for at in moments)
 
 
-def questions_of(queries: Sequence[QueryEvent]) -> list[Question]:
+def questions_of(queries: Sequence[QueryEvent]) -> list[UnansweredQuestion]:
     """The different questions among searches, those asked by most first."""
     same: dict[str, list[QueryEvent]] = defaultdict(list)
     for query in queries:
         if any(char.isalnum() for char in query.user_query):
             same[text_key(query.user_query)].append(query)
-    found = [Question(key, asked[0].user_query, asked[0].language, tuple(asked)) for key, asked in same.items()]
+    found = [UnansweredQuestion(key, asked[0].user_query, asked[0].language, tuple(asked)) for key, asked in same.items()]
     return sorted(found, key=lambda question: (-len(question.people), -len(question.queries), question.key))
 
 
-def group_gaps(questions: Sequence[Question], vectors: Mapping[str, Vectors], before: Mapping[str, str], threshold: float = SAME_GAP) -> list[Group]:
+def group_gaps(questions: Sequence[UnansweredQuestion], vectors: Mapping[str, Vectors], before: Mapping[str, str], threshold: float = SAME_GAP) -> list[Group]:
     """Groups of questions by meaning; ``vectors`` and ``before`` (the gap that each stood in) are by a question's key.
 
     Without vectors each question is a gap of its own.
@@ -88,14 +88,14 @@ def group_gaps(questions: Sequence[Question], vectors: Mapping[str, Vectors], be
     alone = [question for question in questions if question.key not in vectors]
     meant = without_common(np.stack([vectors[question.key] for question in known])) if known else np.zeros((0, 1), np.float32)
     labels = average_linkage(meant, threshold, [question.language for question in known])
-    members: dict[int, list[Question]] = defaultdict(list)
+    members: dict[int, list[UnansweredQuestion]] = defaultdict(list)
     for label, question in zip(labels, known, strict=True):
         members[label].append(question)
     groups = [*members.values(), *([question] for question in alone)]
     return _named(groups, before)
 
 
-def _named(groups: Sequence[Sequence[Question]], before: Mapping[str, str]) -> list[Group]:
+def _named(groups: Sequence[Sequence[UnansweredQuestion]], before: Mapping[str, str]) -> list[Group]:
     """Give each group the gap that most of its questions stood in; a gap that fell apart stays with its largest part."""
     stood = [Counter(before[question.key] for question in group if question.key in before) for group in groups]
     claims = sorted(((count, gap, -place) for place, counter in enumerate(stood) for gap, count in counter.items()), reverse=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scipy.special import pdtrc
 
-from kb_app.analytics.gaps.gaps import Question, group_gaps, questions_of
+from kb_app.analytics.gaps.gaps import UnansweredQuestion, group_gaps, questions_of
 from kb_app.analytics.model import QueryEvent
 from kb_app.analytics.ports import Vectors
 from kb_app.durations import DAY, HOUR, MINUTE
@@ -71,7 +71,7 @@ def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: i
     return sorted(found, key=lambda spike: (-spike.people, spike.label))
 
 
-def _people(questions: Sequence[Question], after: int, until: int) -> int:
+def _people(questions: Sequence[UnansweredQuestion], after: int, until: int) -> int:
     return len({query.client_id or query.query_id for question in questions for query in question.queries if after < query.at <= until})
 
 

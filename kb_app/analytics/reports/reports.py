@@ -239,8 +239,8 @@ class Reports:
             conditions.append(table.c.query_id.in_(opened) if clicked else table.c.query_id.not_in(opened))
         if reworded:
             members = schema.episode_queries
-            several = select(members.c.episode_id).group_by(members.c.episode_id).having(func.count() > 1)
-            conditions.append(table.c.query_id.in_(select(members.c.query_id).where(members.c.episode_id.in_(several))))
+            blend_top3 = select(members.c.episode_id).group_by(members.c.episode_id).having(func.count() > 1)
+            conditions.append(table.c.query_id.in_(select(members.c.query_id).where(members.c.episode_id.in_(blend_top3))))
         with self._engine.connect() as connection:
             query = select(table).where(*conditions).order_by(table.c.at.desc(), table.c.query_id).limit(limit)
             return [dict(row) for row in connection.execute(query).mappings()]

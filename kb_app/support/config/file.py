@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
 from kb_app.support.config.business_hours import Calendar, Channel, Closure, Promise, Span, Unit
-from kb_app.support.config.values import INBOX, DeskAddress, Route, Step, Support
+from kb_app.support.config.values import INBOX, Route, Step, Support, TicketSystem
 from kb_app.support.model import KINDS, MAIL_SINK, STEP_SINK, STEPS
 
 FILE = "support.yml"
@@ -309,7 +309,7 @@ def _support(file: _File, zone: ZoneInfo) -> Support:
         reply=file.reply,
         complaint_reply=file.complaints.reply if file.complaints else file.reply,
         routes=tuple(Route(one.to, one.kind, one.language, one.section) for one in file.routes),
-        desks={name: DeskAddress(name, one.type, one.url.rstrip("/"), one.user, one.mail, one.poll) for name, one in file.desks.items()},
+        desks={name: TicketSystem(name, one.type, one.url.rstrip("/"), one.user, one.mail, one.poll) for name, one in file.desks.items()},
         follow_up_hours=file.follow_up.after_hours,
         close_days=file.follow_up.close_after_days,
         most_files=file.attachments.most,

@@ -15,7 +15,7 @@ INBOX = "inbox"
 
 
 @dataclass(frozen=True)
-class DeskAddress:
+class TicketSystem:
     """Another desk that cases go to. Its secret is not here but in KB_DESK_SECRETS."""
 
     name: str
@@ -56,7 +56,7 @@ class Support:
     reply: Promise
     complaint_reply: Promise
     routes: tuple[Route, ...] = ()
-    desks: Mapping[str, DeskAddress] = field(default_factory=dict)
+    desks: Mapping[str, TicketSystem] = field(default_factory=dict)
     follow_up_hours: int = 24
     close_days: int = 7
     most_files: int = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kb_app.settings import Settings
 from kb_app.smtp import Mail, MailError, send
-from kb_app.support.delivery.outbox import Refused, TryAgain
+from kb_app.support.delivery.outbox import PermanentDeliveryError, TransientDeliveryError
 from kb_app.support.model import Delivery
 
 
@@ -23,7 +23,7 @@ class MailSink:
         return ""
 
 
-class DeskMailSink:
+class TicketMailSink:
     """Mails a case to another desk's address; their answer comes back to the help address by its References."""
 
     def __init__(self, settings: Settings, address: str) -> None:
@@ -47,5 +47,5 @@ def _send(settings: Settings, mail: Mail) -> None:
         send(settings, mail)
     except MailError as error:
         if error.lasting:
-            raise Refused(str(error)) from error
-        raise TryAgain(str(error), doubtful=error.doubtful) from error
+            raise PermanentDeliveryError(str(error)) from error
+        raise TransientDeliveryError(str(error), doubtful=error.doubtful) from error

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kb_app.support.delivery.http import TIMEOUT_S, call
-from kb_app.support.delivery.outbox import TryAgain
+from kb_app.support.delivery.outbox import TransientDeliveryError
 from kb_app.support.model import Delivery
 
 OPEN, RESOLVED, CLOSED = 2, 4, 5
@@ -55,7 +55,7 @@ class FreshdeskSink:
         try:
             return str(answer["id"])
         except (KeyError, TypeError) as error:
-            raise TryAgain("it answered without a ticket id", doubtful=True) from error
+            raise TransientDeliveryError("it answered without a ticket id", doubtful=True) from error
 
     def _found(self, delivery: Delivery) -> str:
         """The id of the customer's ticket that carries the case's number; "" where none does."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from kb_app.support.delivery.outbox import Refused, TryAgain
+from kb_app.support.delivery.outbox import PermanentDeliveryError, TransientDeliveryError
 
 TIMEOUT_S = (5, 20)
 # What a desk says about a request that it will not take.
@@ -45,17 +45,17 @@ def call(
     try:
         answer = requests.request(method, url, auth=auth, headers=sent, data=data, params=query, timeout=timeout, allow_redirects=False)
     except requests.ConnectTimeout as error:
-        raise TryAgain("no connection in time") from error
+        raise TransientDeliveryError("no connection in time") from error
     except requests.ReadTimeout as error:
-        raise TryAgain("no answer in time", doubtful=changes) from error
+        raise TransientDeliveryError("no answer in time", doubtful=changes) from error
     except requests.ConnectionError as error:
         # Refused at the door, or cut off after the message was heard: only the first is sure.
         refused = "refused" in str(error).lower() or "resolve" in str(error).lower()
-        raise TryAgain("no connection", doubtful=changes and not refused) from error
+        raise TransientDeliveryError("no connection", doubtful=changes and not refused) from error
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
-        raise TryAgain("its answer was cut off", doubtful=changes) from error
+        raise TransientDeliveryError("its answer was cut off", doubtful=changes) from error
     except requests.RequestException as error:
-        raise Refused(f"The address cannot be called ({type(error).__name__}): look at url in support.yml.") from error
+        raise PermanentDeliveryError(f"The address cannot be called ({type(error).__name__}): look at url in support.yml.") from error
     return _meaning(answer, changes)
 
 
@@ -67,10 +67,10 @@ def _meaning(answer: requests.Response, changes: bool) -> Any:
         except ValueError:
             return None
     if status == 429 or (status == 503 and "Retry-After" in answer.headers):
-        raise TryAgain(f"it asks to wait ({status})", _wait(answer.headers.get("Retry-After", "")))
+        raise TransientDeliveryError(f"it asks to wait ({status})", _wait(answer.headers.get("Retry-After", "")))
     if status >= 500 or status == 408:
-        raise TryAgain(f"it answered {status}", doubtful=changes)
-    raise Refused(f"It answered {status}: {_ADVICE.get(status, 'it did not take it')}.{_said(answer)}")
+        raise TransientDeliveryError(f"it answered {status}", doubtful=changes)
+    raise PermanentDeliveryError(f"It answered {status}: {_ADVICE.get(status, 'it did not take it')}.{_said(answer)}")
 
 
 def _wait(value: str) -> int:

@@ -21,7 +21,7 @@ from kb_app.support.delivery.outbox import enqueue, handed_over
 from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
 
 
-class Post(Protocol):
+class Mailer(Protocol):
     """How mails leave; a site without a mail server sends none, and the customer reads at the status page."""
 
     def can_mail(self) -> bool:
@@ -34,7 +34,7 @@ class Post(Protocol):
 
 
 @dataclass(frozen=True)
-class House:
+class SiteIdentity:
     """What the site is called and where it stands; ``help_address`` is where customers' mails go, ``language`` what the desk reads."""
 
     name: Callable[[str], str]
@@ -44,10 +44,10 @@ class House:
     leads: Callable[[], Sequence[str]] = tuple
 
 
-class Sending:
+class CaseNotifications:
     """Keeps what is to be sent; each step of a case is sent once, however often it is asked for."""
 
-    def __init__(self, cases: CaseStore, support: Callable[[], Support], links: Links, post: Post, house: House) -> None:
+    def __init__(self, cases: CaseStore, support: Callable[[], Support], links: Links, post: Mailer, house: SiteIdentity) -> None:
         self._cases, self._support, self._links, self._post, self.house = cases, support, links, post, house
 
     @property
@@ -114,7 +114,7 @@ class Sending:
         }  # fmt: skip
         self._enqueue(connection, case, case.desk, "create", f"create:{case.desk}:{once}", payload, now)
 
-    def pass_on(self, connection: Connection, case: Case, text: str, once: str, now: int) -> None:
+    def forward(self, connection: Connection, case: Case, text: str, once: str, now: int) -> None:
         """Keep what was added for the desk that has the case; one that has not been given it yet gets the whole of it."""
         if case.desk == INBOX or case.spam:
             return

@@ -35,11 +35,11 @@ WORKERS = 4
 BATCH = 2 * WORKERS
 
 
-class Refused(Exception):
+class PermanentDeliveryError(Exception):
     """The desk will not take it as it is, however often it is tried: a person must look."""
 
 
-class TryAgain(Exception):
+class TransientDeliveryError(Exception):
     """The desk could not take it now. ``after_ms`` is how long it asked to wait; ``doubtful`` where it may have taken it all the same."""
 
     def __init__(self, message: str, after_ms: int = 0, doubtful: bool = False) -> None:
@@ -147,11 +147,11 @@ class Outbox:
         try:
             sink = self._sink_of(delivery.sink)
             if sink is None:
-                raise Refused(f"There is no desk called {delivery.sink} in support.yml any more.")
+                raise PermanentDeliveryError(f"There is no desk called {delivery.sink} in support.yml any more.")
             name = sink.deliver(delivery)
-        except Refused as error:
+        except PermanentDeliveryError as error:
             return self._end(delivery, DEAD, str(error), now)
-        except TryAgain as error:
+        except TransientDeliveryError as error:
             return self._again(delivery, str(error), now, error.after_ms, error.doubtful)
         except Exception as error:  # a fault of ours must not lose the delivery
             log.error("a delivery to %s failed (%s)", delivery.sink, type(error).__name__)

@@ -6,7 +6,7 @@ import json
 import time
 
 from kb_app.support.delivery.http import TIMEOUT_S, call
-from kb_app.support.delivery.outbox import Refused
+from kb_app.support.delivery.outbox import PermanentDeliveryError
 from kb_app.support.delivery.webhook_signature import EVENT_ID, SIGNATURE, TIMESTAMP, sign
 from kb_app.support.model import Delivery
 
@@ -20,7 +20,7 @@ class WebhookSink:
     def deliver(self, delivery: Delivery) -> str:
         """Hand it over; the receiver's ``id`` where it answers with one."""
         if not self._secret:
-            raise Refused("The desk has no secret to sign with: set it in KB_DESK_SECRETS.")
+            raise PermanentDeliveryError("The desk has no secret to sign with: set it in KB_DESK_SECRETS.")
         body = json.dumps({"event_id": delivery.key, "action": delivery.action, "case": dict(delivery.payload)}, ensure_ascii=False).encode()
         timestamp = str(int(time.time()))
         headers = {EVENT_ID: delivery.key, TIMESTAMP: timestamp, SIGNATURE: sign(self._secret, timestamp, body), "Idempotency-Key": delivery.key}

@@ -14,7 +14,7 @@ ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, ZENDESK_ID = "X-Zendesk-Webhook-Signature"
 TOLERANCE_S = 300
 
 
-class BadSignature(Exception):
+class InvalidSignatureError(Exception):
     """A message that was not signed with the secret, or too long ago."""
 
 
@@ -29,12 +29,12 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) 
     given = known.get(SIGNATURE.casefold()) or known.get(ZENDESK_SIGNATURE.casefold()) or ""
     timestamp = known.get(TIMESTAMP.casefold()) or known.get(ZENDESK_TIMESTAMP.casefold()) or ""
     if not given or not timestamp:
-        raise BadSignature(f"The headers {SIGNATURE} and {TIMESTAMP} are missing.")
+        raise InvalidSignatureError(f"The headers {SIGNATURE} and {TIMESTAMP} are missing.")
     if not hmac.compare_digest(given.encode(), sign(secret, timestamp, body).encode()):
-        raise BadSignature("The signature does not fit the body. Look at the secret.")
+        raise InvalidSignatureError("The signature does not fit the body. Look at the secret.")
     sent = _moment(timestamp)
     if sent is None or abs((now - sent).total_seconds()) > TOLERANCE_S:
-        raise BadSignature("The timestamp is not a time of the last five minutes. Look at the clock.")
+        raise InvalidSignatureError("The timestamp is not a time of the last five minutes. Look at the clock.")
 
 
 def _moment(text: str) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kb_app.support.delivery.http import TIMEOUT_S, call
-from kb_app.support.delivery.outbox import TryAgain
+from kb_app.support.delivery.outbox import TransientDeliveryError
 from kb_app.support.model import Delivery
 
 SOLVED = frozenset({"solved", "closed"})
@@ -41,7 +41,7 @@ class ZendeskSink:
         try:
             return str(answer["request"]["id"])
         except (KeyError, TypeError) as error:
-            raise TryAgain("it answered without a request id", doubtful=True) from error
+            raise TransientDeliveryError("it answered without a request id", doubtful=True) from error
 
     def _found(self, delivery: Delivery) -> str:
         """The id of the request that carries the case's number; "" where none does."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kb_app.durations import DAY
-from kb_app.support.attachments import MEGABYTE, FileRefused, Uploads
+from kb_app.support.attachments import MEGABYTE, UploadRejectedError, Uploads
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.inbound.email_parser import Incoming, read_mail
 from kb_app.support.model import LONGEST_MESSAGE, NOTE, Case, NewCase
-from kb_app.support.workflow import HandOff
+from kb_app.support.workflow import CaseWorkflow
 
 log = logging.getLogger("kb_app.handoff")
 # So many automatic replies one address may get in a day, whatever it sends.
@@ -27,7 +27,7 @@ _WROTE = re.compile(r"^(On .{4,200} wrote:|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(�
 
 
 @dataclass(frozen=True)
-class Reading:
+class MailAnswer:
     """What the index says to a mail: the search's id and language, its section, and the articles that answer strictly."""
 
     query_id: str = ""
@@ -38,18 +38,18 @@ class Reading:
     answers: tuple[Quoted, ...] = ()
 
 
-class Read(Protocol):
+class AnswerMail(Protocol):
     """Asks the index what a mail asks, and records it as a search."""
 
-    def __call__(self, subject: str, text: str) -> Reading:
+    def __call__(self, subject: str, text: str) -> MailAnswer:
         """The answers, none where nothing answers strictly."""
         ...
 
 
-class MailDesk:
+class MailIntake:
     """Takes mails in; the same mail twice is taken once."""
 
-    def __init__(self, handoff: HandOff, uploads: Uploads, read: Read, own: Sequence[str]) -> None:
+    def __init__(self, handoff: CaseWorkflow, uploads: Uploads, read: AnswerMail, own: Sequence[str]) -> None:
         self._handoff, self._uploads, self._read = handoff, uploads, read
         self._own = frozenset(address.casefold() for address in own if address)
 
@@ -132,10 +132,10 @@ class MailDesk:
         for number, (name, data) in enumerate(mail.files):
             try:
                 if number >= support.most_files:
-                    raise FileRefused(name, "many")
+                    raise UploadRejectedError(name, "many")
                 kept = self._uploads.keep(io.BytesIO(data), name, form_id, support.most_megabytes * MEGABYTE, now)
                 self._handoff.cases.add_attachment(kept)
-            except FileRefused as error:
+            except UploadRejectedError as error:
                 refused.append(f"{error.name} ({error.why})")
         return refused
 

@@ -26,6 +26,6 @@ def readyz() -> tuple[Response, int]:
         "status": "ready" if current else "no index",
         "index": current.version if current else None,
         "meaning": services().meaning,
-        "vectors": current.engine.ways if current else {},
+        "vectors": current.engine.vector_strategies if current else {},
     }
     return jsonify(state), 200 if current else 503

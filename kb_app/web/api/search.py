@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.article_store import Library
+from indexer.article_store import ArticleStore
 from kb_app.web.core import i18n, tracking
 from kb_app.web.core.context import audiences, now, services, snapshot
 from kb_app.web.core.errors import problem
@@ -20,12 +20,12 @@ MAX_OFFSET = 1_000
 MAX_SUGGESTIONS = 8
 
 
-class BadParameter(ValueError):
+class InvalidParameterError(ValueError):
     """A parameter that cannot be used; the message says what it may be."""
 
 
-@blueprint.errorhandler(BadParameter)
-def _bad_parameter(error: BadParameter) -> BaseResponse:
+@blueprint.errorhandler(InvalidParameterError)
+def _bad_parameter(error: InvalidParameterError) -> BaseResponse:
     return problem(400, str(error))
 
 
@@ -96,7 +96,7 @@ def article(article_id: str) -> BaseResponse:
     )  # fmt: skip
 
 
-def _answer(results: Results, library: Library, ui: str) -> dict[str, Any] | None:
+def _answer(results: Results, library: ArticleStore, ui: str) -> dict[str, Any] | None:
     """The sentence or step that answers, quoted, with where it stands."""
     answer = results.answer
     if answer is None:
@@ -111,7 +111,7 @@ def _answer(results: Results, library: Library, ui: str) -> dict[str, Any] | Non
     }
 
 
-def _hit(hit: Hit, library: Library, ui: str) -> dict[str, Any]:
+def _hit(hit: Hit, library: ArticleStore, ui: str) -> dict[str, Any]:
     anchor = hit.passage.anchor if hit.passage else ""
     return {
         "article_id": hit.article_id,
@@ -131,7 +131,7 @@ def _language() -> str:
     wanted = request.args.get("lang", "")
     languages = services().settings.languages
     if wanted and wanted not in languages:
-        raise BadParameter(f"lang={wanted[:20]}: this site speaks {', '.join(languages)}.")
+        raise InvalidParameterError(f"lang={wanted[:20]}: this site speaks {', '.join(languages)}.")
     return wanted or i18n.preferred_language()
 
 
@@ -140,7 +140,7 @@ def _number(name: str, default: int, least: int, most: int) -> int:
     if not given:
         return default
     if not (given.isascii() and given.isdigit()) or not least <= int(given[:9]) <= most:
-        raise BadParameter(f"{name}={given[:20]}: must be a whole number from {least} to {most}.")
+        raise InvalidParameterError(f"{name}={given[:20]}: must be a whole number from {least} to {most}.")
     return int(given)
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.db.writing import storable
-from kb_app.support.delivery.webhook_signature import EVENT_ID, ZENDESK_ID, BadSignature, verify
+from kb_app.support.delivery.webhook_signature import EVENT_ID, ZENDESK_ID, InvalidSignatureError, verify
 from kb_app.support.model import Case
 from kb_app.web.core.context import now, services
 from kb_app.web.core.errors import problem
@@ -30,12 +30,12 @@ def hook(desk: str) -> BaseResponse:
     body = request.get_data(cache=False)
     try:
         verify(secret, dict(request.headers), body, now())
-    except BadSignature as error:
+    except InvalidSignatureError as error:
         return problem(401, str(error))
     event_id, case, solved, wrong = _meaning(desk, body)
     if wrong or case is None:
         return problem(404 if not wrong else 400, wrong or "No case of this desk has that ticket_id or number.")
-    fresh = people.handoff.state_from(f"hook:{desk}", event_id, case, solved, moment())
+    fresh = people.handoff.apply_remote_state(f"hook:{desk}", event_id, case, solved, moment())
     answer = jsonify(number=case.number, known=not fresh)
     answer.status_code = 200 if fresh else 202
     return answer

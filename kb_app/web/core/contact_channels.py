@@ -20,7 +20,7 @@ from kb_app.web.core.i18n import interface_language
 
 
 @dataclass(frozen=True)
-class Way:
+class ContactChannel:
     """A way to a person: ``open`` is None where its hours are not known; ``until``, ``opens`` and ``why`` are texts."""
 
     kind: str
@@ -38,16 +38,16 @@ def set_up(app: Flask) -> None:
     """Make it known to templates."""
     app.extensions["kb_reach"] = {}
     app.context_processor(lambda: {"people_mail": services().people.handoff.sending.can_mail})
-    app.jinja_env.globals.update(ways=ways, promised_until=promised_until, when=when)
+    app.jinja_env.globals.update(contact_channels=contact_channels, promised_until=promised_until, when=when)
 
 
-def ways() -> list[Way]:
+def contact_channels() -> list[ContactChannel]:
     """All channels of the support file, those that are open now first; the form last, since it is a page of ours."""
-    return _this_minute("ways", lambda support: sorted(_ways(support), key=lambda way: way.open is False))
+    return _this_minute("ways", lambda support: sorted(_channels(support), key=lambda one: one.open is False))
 
 
-def _ways(support: Support) -> list[Way]:
-    return [_way(channel, support.calendar) for channel in support.channels if channel.kind != "form"]
+def _channels(support: Support) -> list[ContactChannel]:
+    return [_channel(channel, support.calendar) for channel in support.channels if channel.kind != "form"]
 
 
 def _this_minute(what: str, make: Callable[[Support], Any]) -> Any:
@@ -79,27 +79,27 @@ def when(at: int | datetime | None) -> str:
     return str(format_datetime(moment.astimezone(zone), pattern_of(interface_language()), rebase=False))
 
 
-def _way(channel: Channel, calendar: Calendar) -> Way:
+def _channel(channel: Channel, calendar: Calendar) -> ContactChannel:
     href = {"phone": f"tel:{channel.address.replace(' ', '')}", "mail": f"mailto:{channel.address}"}.get(channel.kind, channel.address)
     names = {"phone": _("Phone"), "mail": _("Mail"), "chat": _("Chat"), "social": _("Social network")}
     label = channel.address if channel.kind in ("phone", "mail") else names[channel.kind]
-    reply = said(channel.reply) if channel.reply else ""
+    reply = promise_text(channel.reply) if channel.reply else ""
     if not channel.has_hours:
-        return Way(channel.kind, label, channel.address, href, None, reply=reply)
+        return ContactChannel(channel.kind, label, channel.address, href, None, reply=reply)
     until = closes_at(channel, calendar, now())
     if until is not None:
         always = (until - now()).days >= 2
-        return Way(channel.kind, label, channel.address, href, True, until="" if always else _clock(until, calendar), reply=reply)
+        return ContactChannel(channel.kind, label, channel.address, href, True, until="" if always else _clock(until, calendar), reply=reply)
     opens = opens_at(channel, calendar, now())
     why = why_closed(calendar, now().astimezone(calendar.zone).date(), interface_language())
-    return Way(channel.kind, label, channel.address, href, False, opens=when(opens), why=why, reply=reply)
+    return ContactChannel(channel.kind, label, channel.address, href, False, opens=when(opens), why=why, reply=reply)
 
 
 def _clock(at: datetime, calendar: Calendar) -> str:
     return str(format_time(at.astimezone(calendar.zone), "H:mm", rebase=False))
 
 
-def said(promise: Promise) -> str:
+def promise_text(promise: Promise) -> str:
     """A promise in words."""
     if promise.count == 0:
         return _("at once")

@@ -9,12 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from kb_app.support.attachments import MEGABYTE, FileRefused
+from kb_app.support.attachments import MEGABYTE, UploadRejectedError
 from kb_app.support.model import Attachment
 from kb_app.web.core.context import services
 from kb_app.web.core.tracking import UUID, moment
 
-Refused = list[tuple[str, str]]
+PermanentDeliveryError = list[tuple[str, str]]
 """(name, why) of files that were not taken"""
 
 
@@ -48,9 +48,9 @@ def waiting_files(form_id: str) -> list[Attachment]:
         return []
 
 
-def keep_files(form_id: str) -> dict[str, Refused]:
+def keep_files(form_id: str) -> dict[str, PermanentDeliveryError]:
     """Store the files that came with a form; {"files": what was refused}, {} where nothing was."""
-    refused: Refused = []
+    refused: PermanentDeliveryError = []
     count = len(waiting_files(form_id))
     for file in request.files.getlist("files"):
         if not file.filename:
@@ -58,7 +58,7 @@ def keep_files(form_id: str) -> dict[str, Refused]:
         try:
             _keep(file, form_id, count)
             count += 1
-        except FileRefused as error:
+        except UploadRejectedError as error:
             refused.append((error.name, error.why))
     return {"files": refused} if refused else {}
 
@@ -67,7 +67,7 @@ def _keep(file: FileStorage, form_id: str, count: int) -> None:
     people, support = services().people, services().people.support
     name = file.filename or ""
     if count >= support.most_files:
-        raise FileRefused(name[:100], "many")
+        raise UploadRejectedError(name[:100], "many")
     people.cases.add_attachment(people.uploads.keep(file.stream, name, form_id, support.most_megabytes * MEGABYTE, moment()))  # type: ignore[arg-type]
 
 

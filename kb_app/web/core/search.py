@@ -54,7 +54,7 @@ class Facet:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchPage:
     """Results with what a page needs around them."""
 
     query_id: str
@@ -71,7 +71,7 @@ def ask(text: str, lang: str, limit: int) -> Results | None:
     return None if results is None or results.problem else results
 
 
-def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
+def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
     """Ask the engine for one page of results; ``before`` is the id of the search whose next page it is."""
     library = snapshot().library
     offset = (form.page - 1) * PAGE_SIZE
@@ -84,7 +84,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> Found:
         results = replace(results, hits=results.hits[: max(0, results.total - offset)])
     cards = [library.cards[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
-    return Found(
+    return SearchPage(
         query_id=before or new_query_id(results),
         first=not before,
         results=results,

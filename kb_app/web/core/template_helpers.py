@@ -13,7 +13,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-from indexer.article_store import Library
+from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary, SectionInfo
 from kb_app.localized import localized
 from kb_app.settings import Settings
@@ -118,7 +118,7 @@ def public_url(path: str) -> str:
     return base + path
 
 
-def render_body(body: str, library: Library, may_see: Callable[[ArticleSummary], bool], lang: str) -> Markup:
+def render_body(body: str, library: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str) -> Markup:
     """An article's HTML with its links and images turned to URLs; links to what the reader may not see become text."""
 
     def link(match: re.Match[str]) -> str:

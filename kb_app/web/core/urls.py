@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import abort, g
 
-from indexer.article_store import Library
+from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
 from kb_app.web.core.context import audiences, now, services
 
@@ -24,7 +24,7 @@ def may_see(card: ArticleSummary) -> bool:
     return card.visible(now(), audiences())
 
 
-def find_article(library: Library, ui: str, slug: str) -> ArticleSummary | None:
+def find_article(library: ArticleStore, ui: str, slug: str) -> ArticleSummary | None:
     """The article of that slug in the page's language, else in another language that may be seen."""
     for lang in dict.fromkeys([ui, *services().settings.languages, *sorted({card.lang for card in library.cards.values()})]):
         card = library.by_slug(lang, slug)

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.editing import Author, Editor, EditRefused
+from indexer.editing import Author, EditConflictError, Editor
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import services, snapshot
 from kb_app.web.core.template_helpers import render_body
@@ -32,7 +32,7 @@ def edit() -> str | BaseResponse | tuple[str, int]:
     edit = editor()
     try:
         opened = edit.open(name)
-    except EditRefused as error:
+    except EditConflictError as error:
         flash(str(error))
         return redirect(url_for("gaps.gaps"), 303)
     if request.method == "GET":
@@ -45,7 +45,7 @@ def edit() -> str | BaseResponse | tuple[str, int]:
         edit.save(given, text, author(), f"Edited: {name}")
         if request.form.get("do") == "publish":
             edit.publish(edit.open(name), author())
-    except EditRefused as error:
+    except EditConflictError as error:
         return render_template("desk/edit.html", opened=given, text=text, preview=None, wrong=str(error)), 409
     services().users.note(user().mail, "published" if request.form.get("do") == "publish" else "saved", name)
     flash(_("Published. It is found in a moment.") if request.form.get("do") == "publish" else _("Saved."))

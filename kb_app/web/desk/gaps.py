@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.editing import EditRefused
+from indexer.editing import EditConflictError
 from kb_app.analytics.gaps.gap_store import Gap, GapStore
 from kb_app.analytics.gaps.gaps import STATES
 from kb_app.web.core.auth import needs, user
@@ -51,7 +51,7 @@ def decide(gap_id: str) -> BaseResponse:
     done = request.form.get("do", "")
     try:
         target = _do(found, done)
-    except EditRefused as error:
+    except EditConflictError as error:
         flash(str(error))
         return redirect(url_for("gaps.gap", gap_id=gap_id), 303)
     services().users.note(user().mail, f"gap: {done}"[:64], f"{gap_id} {found.label}")
@@ -98,7 +98,7 @@ def _add_question(found: Gap) -> None:
     article_id = request.form.get("article_id", "")
     card = snapshot().library.cards.get(article_id)
     if card is None:
-        raise EditRefused(_("There is no such article any more."))
+        raise EditConflictError(_("There is no such article any more."))
     wanted = [question.text for question in found.questions if question.language == card.lang] or [found.questions[0].text]
     edit = editor()
     added = edit.add_questions(edit.open(card.path), wanted[:TESTS_IN_DRAFT], author())

@@ -9,11 +9,11 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.editing import EditRefused
+from indexer.editing import EditConflictError
 from kb_app.support.case_store import PAGE, Filter
 from kb_app.support.config.values import INBOX
 from kb_app.support.model import KINDS, LONGEST_MAIL, STEPS, Case
-from kb_app.support.workflow import Refusal
+from kb_app.support.workflow import CaseTransitionError
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import PUBLIC, now, services, snapshot
 from kb_app.web.core.forms import given_text
@@ -76,7 +76,7 @@ def act(number: str) -> str | BaseResponse:
         return _page(found, text)
     try:
         target = _do(found, done)
-    except Refusal as error:
+    except CaseTransitionError as error:
         flash(_("That cannot be done: %(why)s.", why=error.why))
         target = url_for("inbox.case", number=number)
     services().users.note(user().mail, f"case: {done}"[:64], number)
@@ -154,7 +154,7 @@ def _article_of(found: Case) -> str:
     title = found.title[:100]
     try:
         name, _article_id = editor.editor().draft(lang, section, title, [title], editor.author())
-    except EditRefused as error:
+    except EditConflictError as error:
         flash(str(error))
         return url_for("inbox.case", number=found.number)
     services().people.handoff.note(found, user().shown, name, moment())

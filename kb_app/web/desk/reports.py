@@ -129,11 +129,11 @@ def inventory() -> str:
 @needs("reports")
 def definitions() -> str:
     """The same log under the definitions of other products."""
-    from kb_app.analytics.reports.vendor_definitions import definitions as work_out
+    from kb_app.analytics.reports.vendor_definitions import definitions as update_episodes
 
     shown = period()
     store = services().store
-    found = work_out(store.queries(shown.start, shown.end), store.actions(shown.start, shown.end))
+    found = update_episodes(store.queries(shown.start, shown.end), store.actions(shown.start, shown.end))
     own = {figure.name: figure for figure in reports().figures(shown)}
     return render_template("desk/definitions.html", period=shown, args=arguments(shown), found=found, own=own)
 

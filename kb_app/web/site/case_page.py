@@ -9,10 +9,10 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb_app.support.access_links import BadLink, ExpiredLink
-from kb_app.support.escalation import next_rung
+from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError
+from kb_app.support.escalation import next_step
 from kb_app.support.model import LONGEST_MESSAGE, Attachment, Case
-from kb_app.support.workflow import Refusal
+from kb_app.support.workflow import CaseTransitionError
 from kb_app.web.core.context import services
 from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files
 from kb_app.web.core.same_site import require_same_site
@@ -64,7 +64,7 @@ def solved(ui: str, token: str) -> str | BaseResponse:
     text = "" if yes else given_text("message")[:LONGEST_MESSAGE]
     try:
         services().people.handoff.answer(case, yes, moment(), _scale("satisfaction"), _scale("effort"), text)
-    except Refusal:
+    except CaseTransitionError:
         abort(404)
     return redirect(url_for("cases.status", ui=ui, token=token, said=request.form["answer"]), 303)
 
@@ -75,7 +75,7 @@ def step(ui: str, token: str) -> BaseResponse:
     require_same_site()
     try:
         services().people.handoff.escalate(_case(token), moment())
-    except Refusal:
+    except CaseTransitionError:
         return redirect(url_for("cases.status", ui=ui, token=token, said="closed-step") + "#ladder", 303)
     return redirect(url_for("cases.status", ui=ui, token=token, said="step") + "#ladder", 303)
 
@@ -105,9 +105,9 @@ def _case(token: str) -> Case:
     people = services().people
     try:
         case = people.cases.case(people.links.read("case", token, moment()))
-    except ExpiredLink:
+    except ExpiredLinkError:
         abort(410)
-    except BadLink:
+    except InvalidLinkError:
         wrong = NotFound()
         wrong.said = _("This link to a case is not right: it may be cut off. Please write to us again with your case number.")  # type: ignore[attr-defined]
         raise wrong from None
@@ -120,7 +120,7 @@ def _page(case: Case, token: str, problems: dict[str, object] | None = None, tex
     people = services().people
     return render_template(
         "site/case.html", case=case, token=token, messages=people.cases.messages(case.case_id), files=people.cases.attachments(case.case_id),
-        rung=next_rung(case, moment(), [one.name for one in people.support.ladder]), ladder=people.support.ladder, limits=people.support,
+        rung=next_step(case, moment(), [one.name for one in people.support.ladder]), ladder=people.support.ladder, limits=people.support,
         problems=problems or {}, text=text, form_id=form_id or str(uuid.uuid4()), now=moment(),
     )  # fmt: skip
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.article_store import Library
+from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.web.core import i18n, tracking
 from kb_app.web.core.context import audiences, now, services, snapshot
-from kb_app.web.core.search import PAGE_SIZE, Found, SearchForm, read_form, run_search
+from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
 from kb_app.web.core.template_helpers import article_url, render_body
 from kb_app.web.core.urls import find_article, language_of_address, may_see
 from search.model import Hit, Results
@@ -78,7 +78,7 @@ def search(ui: str) -> str | tuple[str, int]:
     return (page, 404) if beyond else page
 
 
-def _record(form: SearchForm, found: Found, ui: str) -> None:
+def _record(form: SearchForm, found: SearchPage, ui: str) -> None:
     """The search, and which one it was asked from."""
     before = tracking.given_query_id()
     filters = vars(form.filters)
@@ -158,7 +158,7 @@ def robots() -> Response:
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
-def _moved(library: Library, ui: str, slug: str) -> str | None:
+def _moved(library: ArticleStore, ui: str, slug: str) -> str | None:
     """Where an old slug leads now."""
     for lang in dict.fromkeys([ui, *services().settings.languages]):
         card = library.by_alias(lang, slug)
@@ -185,7 +185,7 @@ class SectionLine:
     count: int
 
 
-def _sections(library: Library, cards: Sequence[ArticleSummary]) -> list[SectionLine]:
+def _sections(library: ArticleStore, cards: Sequence[ArticleSummary]) -> list[SectionLine]:
     counts = Counter(card.section for card in cards)
     order = {key: info.order for key, info in library.sections.items()}
     keys = sorted(counts, key=lambda key: (order.get(key, 999), key))

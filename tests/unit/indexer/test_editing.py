@@ -7,7 +7,7 @@ import pytest
 
 from indexer.build import collect
 from indexer.bundling.build_cache import BuildCache
-from indexer.editing import Author, Editor, EditRefused
+from indexer.editing import Author, EditConflictError, Editor
 from indexer.reading.learned_file import read_learned
 from tests.support import build_folder, open_engine
 
@@ -59,7 +59,7 @@ def test_a_file_that_changed_meanwhile_is_refused_and_kept(folder: Path) -> None
     editor, path = Editor(folder), folder / "ja/returns/return.md"
     opened = editor.open("ja/returns/return.md")
     path.write_text(ARTICLE.replace("30日", "60日"), encoding="utf-8")
-    with pytest.raises(EditRefused, match="changed by somebody else"):
+    with pytest.raises(EditConflictError, match="changed by somebody else"):
         editor.save(opened, ARTICLE + "x", LEAD, "mine")
     assert "60日" in path.read_text(encoding="utf-8")
 
@@ -67,7 +67,7 @@ def test_a_file_that_changed_meanwhile_is_refused_and_kept(folder: Path) -> None
 def test_what_would_be_no_article_is_refused_with_its_line(folder: Path) -> None:
     editor = Editor(folder)
     opened = editor.open("ja/returns/return.md")
-    with pytest.raises(EditRefused, match=r"ja/returns/return\.md:5: error: broken YAML"):
+    with pytest.raises(EditConflictError, match=r"ja/returns/return\.md:5: error: broken YAML"):
         editor.save(opened, ARTICLE.replace("title: 返品したい", "title: [返品"), LEAD, "broken")
     assert (folder / "ja/returns/return.md").read_text(encoding="utf-8") == ARTICLE
 
@@ -75,14 +75,14 @@ def test_what_would_be_no_article_is_refused_with_its_line(folder: Path) -> None
 @pytest.mark.parametrize("name", ["../secret.md", "/etc/passwd", "ja/../../x.md", "ja/returns/none.md", "", ".git/config"])
 def test_nothing_outside_the_folder_is_opened(folder: Path, name: str) -> None:
     (folder.parent / "secret.md").write_text("secret", encoding="utf-8")
-    with pytest.raises(EditRefused):
+    with pytest.raises(EditConflictError):
         Editor(folder).open(name)
 
 
 def test_a_link_that_leads_out_is_not_followed(folder: Path) -> None:
     (folder.parent / "secret.md").write_text("secret", encoding="utf-8")
     (folder / "ja/link.md").symlink_to(folder.parent / "secret.md")
-    with pytest.raises(EditRefused):
+    with pytest.raises(EditConflictError):
         Editor(folder).open("ja/link.md")
 
 
@@ -115,7 +115,7 @@ def test_synonyms_are_added_and_comments_stay(folder: Path) -> None:
     Editor(folder).add_synonym("ja", ["学割", " 学生割引 ", ""], LEAD)
     text = (folder / "synonyms.yml").read_text(encoding="utf-8")
     assert "# ours" in text and "# both are said" in text and "[学割, 学生割引]" in text
-    with pytest.raises(EditRefused):
+    with pytest.raises(EditConflictError):
         Editor(folder).add_synonym("ja", ["学割"], LEAD)
 
 
@@ -123,7 +123,7 @@ def test_learned_questions_are_searched_from_the_next_build_on(folder: Path, tmp
     Editor(folder).add_learned("return", ["クーリングオフ期間", "クーリングオフ期間"], LEAD)
     assert read_learned(folder) == {"return": ("クーリングオフ期間",)}
     build_folder(folder, tmp_path / "var")
-    assert open_engine(tmp_path / "var").corpus.documents[0].learned == ("クーリングオフ期間",)
+    assert open_engine(tmp_path / "var").corpus.documents[0].confirmed_questions == ("クーリングオフ期間",)
 
 
 @pytest.mark.parametrize("text", ["[", "- a\n- b", "return: one"])

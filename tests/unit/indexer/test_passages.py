@@ -29,5 +29,5 @@ def test_nothing_is_lost(text: str) -> None:
 
 
 def test_questions_are_embedded_one_by_one_and_once() -> None:
-    one = article("a", "題名", questions=("質問", "題名"), learned=("学んだ質問",))
+    one = article("a", "題名", questions=("質問", "題名"), confirmed_questions=("学んだ質問",))
     assert question_texts(one) == ("題名", "質問", "学んだ質問")

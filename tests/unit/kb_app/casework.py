@@ -15,10 +15,9 @@ from kb_app.db import schema
 from kb_app.support.access_links import Links
 from kb_app.support.case_store import CaseStore
 from kb_app.support.config.values import Support, without_file
-from kb_app.support.delivery.notifications import House as Names
-from kb_app.support.delivery.notifications import Sending
+from kb_app.support.delivery.notifications import CaseNotifications, SiteIdentity
 from kb_app.support.model import Case
-from kb_app.support.workflow import HandOff
+from kb_app.support.workflow import CaseWorkflow
 
 NOW = 1_795_165_200_000
 """Friday, 20 November 2026, nine in the morning UTC."""
@@ -31,7 +30,7 @@ class MemoryLog:
     told: list[tuple[str, str]] = made(default_factory=list)
     seen: set[str] = made(default_factory=set)
 
-    def tell(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+    def record(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
         key = f"{name}:{once or case.case_id}"
         if key not in self.seen:
             self.seen.add(key)
@@ -57,11 +56,11 @@ class MemoryPost:
 
 
 @dataclass
-class House:
+class SupportFixture:
     """The hand-off with what stands around it."""
 
     engine: Engine
-    handoff: HandOff
+    handoff: CaseWorkflow
     log: MemoryLog
     post: MemoryPost
 
@@ -81,11 +80,11 @@ class House:
             return [json.loads(payload) for (payload,) in rows]
 
 
-def house(engine: Engine, support: Support | None = None, mails: bool = False) -> House:
+def house(engine: Engine, support: Support | None = None, mails: bool = False) -> SupportFixture:
     """A hand-off of a site called Tsubame."""
     held = support or without_file(ZoneInfo("UTC"))
     log, post = MemoryLog(), MemoryPost(mails)
-    names = Names(lambda _lang: "Tsubame", "https://help.example.com", "help@example.com")
+    names = SiteIdentity(lambda _lang: "Tsubame", "https://help.example.com", "help@example.com")
     cases = CaseStore(engine)
-    sending = Sending(cases, lambda: held, Links("secret", 180), post, names)
-    return House(engine, HandOff(cases, lambda: held, log, sending), log, post)
+    sending = CaseNotifications(cases, lambda: held, Links("secret", 180), post, names)
+    return SupportFixture(engine, CaseWorkflow(cases, lambda: held, log, sending), log, post)

@@ -17,7 +17,7 @@ from kb_app.accounts.model import RIGHTS, ROLES, password_problem
 from kb_app.accounts.store import AccountError
 from kb_app.services.container import Services
 from kb_app.web.site.account import first_link
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import make_services
 
 PASSWORD = "correct horse battery"
@@ -25,7 +25,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def own(articles: Path, data: Path, tmp_path: Path) -> Services:
-    return make_services(articles, data, OffEmbedder(), database_url=f"sqlite:///{tmp_path / 'a.sqlite'}", rate_limit="600 per minute")
+    return make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'a.sqlite'}", rate_limit="600 per minute")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def mails() -> Iterator[tuple[str, list[Any]]]:
 
 def test_a_forgotten_password_is_set_anew_by_mail(articles: Path, data: Path, tmp_path: Path, mails: tuple[str, list[Any]]) -> None:
     url = f"sqlite:///{tmp_path / 'm.sqlite'}"
-    services = make_services(articles, data, OffEmbedder(), database_url=url, smtp_url=mails[0], mail_from="help@example.com", base_url="http://localhost")
+    services = make_services(articles, data, DisabledEmbedder(), database_url=url, smtp_url=mails[0], mail_from="help@example.com", base_url="http://localhost")
     app = create_app(services)
     services.users.add("lead@example.com", "lead", password=PASSWORD)
     client = app.test_client()
@@ -201,7 +201,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(articles: Path, data: Path, tm
 
 
 def test_a_mail_server_that_is_down_is_no_error_page(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, OffEmbedder(), database_url=f"sqlite:///{tmp_path / 'm.sqlite'}", smtp_url="smtp://127.0.0.1:1")
+    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'm.sqlite'}", smtp_url="smtp://127.0.0.1:1")
     app = create_app(services)
     services.users.add("lead@example.com", "lead")
     client = app.test_client()

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kb_app import create_app
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import make_services
 
 
@@ -45,7 +45,7 @@ def test_an_empty_query_is_a_value(site: FlaskClient) -> None:
 
 
 def test_the_answer_is_quoted(articles: Path, data: Path) -> None:
-    site = create_app(make_services(articles, data, OffEmbedder())).test_client()
+    site = create_app(make_services(articles, data, DisabledEmbedder())).test_client()
     answer = site.get("/api/v1/search?q=お金はいつ戻りますか&lang=ja").get_json()
     assert answer["verdict"] == "strict" and answer["answer"]["article_id"] == "ja-returns-refund" and "5営業日" in answer["answer"]["text"]
     assert site.get("/api/v1/search?q=zzxxqq&lang=ja").get_json()["answer"] is None

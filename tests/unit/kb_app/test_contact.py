@@ -20,10 +20,10 @@ from kb_app.services.container import Services
 from kb_app.support.case_store import Filter
 from kb_app.support.delivery.webhook_signature import SIGNATURE, TIMESTAMP, sign
 from kb_app.support.model import Case
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import NOW, count_rows, make_services, write_article
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
-from tests.unit.kb_app.test_handoff_parts import PNG
+from tests.unit.kb_app.test_support_parts import PNG
 
 AT = int(NOW.timestamp() * 1000)
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -46,8 +46,8 @@ def own(articles: Path, tmp_path: Path) -> Services:
     shutil.copytree(articles, folder)
     (folder / "support.yml").write_text(SUPPORT, encoding="utf-8")
     write_article(folder, "ja/returns/shipping.md", "返品の送料はだれが払うか", "不良品の送料は当店が払います。", questions=["返品の送料はいくらですか"])
-    services = make_services(folder, tmp_path / "var", OffEmbedder(), desk_secrets="crm=hush")
-    services.accept(services.rebuild())
+    services = make_services(folder, tmp_path / "var", DisabledEmbedder(), desk_secrets="crm=hush")
+    services.publish_build(services.rebuild())
     for role in ("agent", "lead", "writer"):
         services.users.add(f"{role}@example.com", role, role.title(), PASSWORD)
     return services

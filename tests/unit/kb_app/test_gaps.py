@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from kb_app.analytics.gaps.gaps import Question, group_gaps, questions_of, suggested_action
+from kb_app.analytics.gaps.gaps import UnansweredQuestion, group_gaps, questions_of, suggested_action
 from kb_app.durations import DAY
 from tests.unit.kb_app.trails import asked
 
 
-def questions(*texts: str) -> list[Question]:
+def questions(*texts: str) -> list[UnansweredQuestion]:
     return questions_of([asked(f"q{n}", text, client=f"c{n}", verdict="none", first="") for n, text in enumerate(texts)])
 
 
-def meaning(found: list[Question], **degrees: float) -> dict[str, np.ndarray]:
+def meaning(found: list[UnansweredQuestion], **degrees: float) -> dict[str, np.ndarray]:
     return {one.key: np.array([np.cos(np.radians(degrees[one.text])), np.sin(np.radians(degrees[one.text]))]) for one in found}
 
 

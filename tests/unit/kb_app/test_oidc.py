@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from kb_app import create_app
 from kb_app.services.container import Services
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import make_services
 
 
@@ -79,7 +79,14 @@ def provider() -> Iterator[Provider]:
 def own(articles: Path, data: Path, tmp_path: Path, provider: Provider) -> Services:
     url = f"sqlite:///{tmp_path / 'o.sqlite'}"
     services = make_services(
-        articles, data, OffEmbedder(), database_url=url, oidc_issuer=provider.url, oidc_client_id="kb", oidc_client_secret="secret", base_url="http://localhost"
+        articles,
+        data,
+        DisabledEmbedder(),
+        database_url=url,
+        oidc_issuer=provider.url,
+        oidc_client_id="kb",
+        oidc_client_secret="secret",
+        base_url="http://localhost",
     )
     services.users.add("lead@example.com", "lead")
     return services
@@ -122,10 +129,10 @@ def test_a_code_is_used_once(own: Services) -> None:
 
 
 def test_without_a_provider_there_is_no_such_page(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, OffEmbedder(), database_url=f"sqlite:///{tmp_path / 'n.sqlite'}")
+    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'n.sqlite'}")
     assert create_app(services).test_client().get("/account/oidc").status_code == 404
 
 
 def test_a_provider_that_is_down_is_said(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, OffEmbedder(), database_url=f"sqlite:///{tmp_path / 'd.sqlite'}", oidc_issuer="http://127.0.0.1:1")
+    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'd.sqlite'}", oidc_issuer="http://127.0.0.1:1")
     assert create_app(services).test_client().get("/account/oidc").status_code == 503

@@ -3,8 +3,8 @@
 import pytest
 
 from kb_app.analytics import model as m
-from kb_app.analytics.episodes.outcomes import judge
-from kb_app.analytics.episodes.task_detection import Trail
+from kb_app.analytics.episodes.outcomes import classify_outcome
+from kb_app.analytics.episodes.task_detection import SearchTask
 from kb_app.durations import DAY, HOUR, MINUTE
 from tests.unit.kb_app.trails import asked, did, read
 
@@ -42,38 +42,38 @@ STORIES = [
 
 @pytest.mark.parametrize(("story", "queries", "actions", "outcome", "reason"), STORIES, ids=[story[0] for story in STORIES])
 def test_outcome(story: str, queries: list[m.QueryEvent], actions: list[m.ActionEvent], outcome: str, reason: str) -> None:
-    episode = judge(Trail(tuple(queries), tuple(actions)), LATER)
+    episode = classify_outcome(SearchTask(tuple(queries), tuple(actions)), LATER)
     assert (episode.outcome, episode.reason) == (outcome, reason)
 
 
 def test_a_yes_may_be_taken_back_for_seven_days() -> None:
-    trail = Trail((Q,), (did(m.VOTE_YES, at=MINUTE),))
-    assert judge(trail, 7 * DAY).provisional and not judge(trail, 7 * DAY + 2 * MINUTE).provisional
+    trail = SearchTask((Q,), (did(m.VOTE_YES, at=MINUTE),))
+    assert classify_outcome(trail, 7 * DAY).provisional and not classify_outcome(trail, 7 * DAY + 2 * MINUTE).provisional
 
 
 def test_what_happens_later_is_not_known_yet() -> None:
-    trail = Trail((Q,), (did(m.VOTE_YES), did(m.TICKET_CREATED, at=5 * DAY)))
-    assert judge(trail, DAY).outcome == "confirmed" and judge(trail, 6 * DAY).outcome == "escalated"
+    trail = SearchTask((Q,), (did(m.VOTE_YES), did(m.TICKET_CREATED, at=5 * DAY)))
+    assert classify_outcome(trail, DAY).outcome == "confirmed" and classify_outcome(trail, 6 * DAY).outcome == "escalated"
 
 
 def test_a_form_just_opened_may_still_be_sent() -> None:
-    trail = Trail((Q,), (read(), did(m.CONTACT_OPEN, at=2 * MINUTE)))
-    assert judge(trail, 10 * MINUTE).outcome == "probable" and judge(trail, 2 * HOUR).outcome == "unanswered"
+    trail = SearchTask((Q,), (read(), did(m.CONTACT_OPEN, at=2 * MINUTE)))
+    assert classify_outcome(trail, 10 * MINUTE).outcome == "probable" and classify_outcome(trail, 2 * HOUR).outcome == "unanswered"
 
 
 def test_time_to_the_first_article_read() -> None:
-    assert judge(Trail((Q,), (read(at=90_000),)), LATER).seconds_to_answer == 90
+    assert classify_outcome(SearchTask((Q,), (read(at=90_000),)), LATER).seconds_to_answer == 90
 
 
 def test_the_survey_speaks_of_probable_episodes_alone() -> None:
     shown = did(m.SURVEY_SHOWN, at=2 * MINUTE)
-    assert judge(Trail((Q,), (read(), shown)), LATER).surveyed == "asked"
-    assert judge(Trail((Q,), (read(), shown, did(m.SOLVED_NO, at=3 * MINUTE))), LATER).surveyed == "no"
-    assert judge(Trail((Q,), (read(), shown, did(m.VOTE_YES, at=3 * MINUTE))), LATER).surveyed == ""
+    assert classify_outcome(SearchTask((Q,), (read(), shown)), LATER).surveyed == "asked"
+    assert classify_outcome(SearchTask((Q,), (read(), shown, did(m.SOLVED_NO, at=3 * MINUTE))), LATER).surveyed == "no"
+    assert classify_outcome(SearchTask((Q,), (read(), shown, did(m.VOTE_YES, at=3 * MINUTE))), LATER).surveyed == ""
 
 
 def test_three_refinements_or_two_noes_are_frustration() -> None:
-    several = tuple(asked(f"q{n}", at=n * MINUTE) for n in range(4))
-    assert judge(Trail(several), LATER).frustrated
-    assert judge(Trail((Q,), (did(m.VOTE_NO), did(m.VOTE_NO, at=2 * MINUTE))), LATER).frustrated
-    assert not judge(Trail((Q,), (did(m.VOTE_NO),)), LATER).frustrated
+    blend_top3 = tuple(asked(f"q{n}", at=n * MINUTE) for n in range(4))
+    assert classify_outcome(SearchTask(blend_top3), LATER).frustrated
+    assert classify_outcome(SearchTask((Q,), (did(m.VOTE_NO), did(m.VOTE_NO, at=2 * MINUTE))), LATER).frustrated
+    assert not classify_outcome(SearchTask((Q,), (did(m.VOTE_NO),)), LATER).frustrated

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kb_app import create_app
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import make_services
 
 
@@ -52,7 +52,7 @@ def test_results_in_another_language_are_labelled(site: FlaskClient) -> None:
 @pytest.fixture(scope="module")
 def by_words(articles: Path, data: Path) -> FlaskClient:
     """Without a model: the tests' own knows no meaning, so its verdict says nothing."""
-    return create_app(make_services(articles, data, OffEmbedder())).test_client()
+    return create_app(make_services(articles, data, DisabledEmbedder())).test_client()
 
 
 def test_a_known_answer_is_quoted_with_its_article(by_words: FlaskClient) -> None:
@@ -148,7 +148,7 @@ def test_what_visitors_type_is_escaped(site: FlaskClient) -> None:
 
 
 def test_without_the_model_pages_say_so(articles: Path, data: Path) -> None:
-    site = create_app(make_services(articles, data, OffEmbedder())).test_client()
+    site = create_app(make_services(articles, data, DisabledEmbedder())).test_client()
     assert "意味による検索は停止中" in page(site, "/ja/search?q=返金")
 
 

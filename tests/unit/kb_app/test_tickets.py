@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from kb_app import create_app
 from kb_app.services.container import Services
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import NOW, make_services
 from tests.unit.kb_app.trails import asked
 
@@ -17,7 +17,7 @@ QUERY = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
 @pytest.fixture
 def own(articles: Path, data: Path, tmp_path: Path) -> Services:
-    return make_services(articles, data, OffEmbedder(), database_url=f"sqlite:///{tmp_path / 't.sqlite'}")
+    return make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 't.sqlite'}")
 
 
 @pytest.fixture

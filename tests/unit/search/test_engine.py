@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from search.engine import Engine
-from search.errors import EmbedderUnavailable
+from search.errors import EmbedderUnavailableError
 from search.model import Filters, Query
 from search.testing import HashEmbedder
 from tests.support import NOW, PUBLIC, article, memory_engine
@@ -141,7 +141,7 @@ def test_a_model_that_fails_leaves_keyword_search() -> None:
 
         def encode(self, texts, kind):  # type: ignore[no-untyped-def]
             if self.broken:
-                raise EmbedderUnavailable("failed")
+                raise EmbedderUnavailableError("failed")
             return super().encode(texts, kind)
 
     embedder = Failing()

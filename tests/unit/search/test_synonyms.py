@@ -19,7 +19,7 @@ def rules(tmp_path: Path, text: str) -> tuple[tuple[Rule, ...], list[str]]:
 def test_each_word_of_a_group_stands_for_the_others(tmp_path: Path) -> None:
     found, problems = rules(tmp_path, "ja:\n  - [キャンセル, 取り消し, 解約]\n")
     assert problems == []
-    assert {(rule.said, rule.meant) for rule in found} >= {("解約", ("キャンセル", "取り消し"))} and len(found) == 3
+    assert {(rule.phrase, rule.alternatives) for rule in found} >= {("解約", ("キャンセル", "取り消し"))} and len(found) == 3
 
 
 def test_one_way_goes_one_way(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_one_way_goes_one_way(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_and_left_out(tmp_path: Path, text: str, said: str) -> None:
     found, problems = rules(tmp_path, text)
     assert any(said in problem and problem.startswith("synonyms.yml:") for problem in problems), problems
-    assert all(rule.said not in ("a", "b", "c") for rule in found)
+    assert all(rule.phrase not in ("a", "b", "c") for rule in found)
 
 
 def test_no_file_is_no_problem(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_other_words_are_left_alone(lang: str, said: str, text: str) -> None:
 
 def test_the_longest_phrase_is_meant() -> None:
     known = Synonyms.of([Rule("ja", "返品", ("返送",)), Rule("ja", "返品送料", ("送り返す料金",))])
-    assert [match.meant for match in known.matches("ja", "返品送料は")] == [("送り返す料金",)]
+    assert [match.alternatives for match in known.matches("ja", "返品送料は")] == [("送り返す料金",)]
 
 
 def test_an_article_is_found_by_the_houses_other_word() -> None:

@@ -15,10 +15,10 @@ from kb_app.support.case_metrics import case_figures, clock, quantile
 from kb_app.support.case_store import Filter
 from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.mail_templates import Quoted
-from kb_app.support.escalation import next_rung
+from kb_app.support.escalation import next_step
 from kb_app.support.model import Case, Delivery, NewCase
-from kb_app.support.workflow import Refusal
-from tests.unit.kb_app.casework import NOW, House, house
+from kb_app.support.workflow import CaseTransitionError
+from tests.unit.kb_app.casework import NOW, SupportFixture, house
 
 SUPPORT = """
 timezone: Asia/Tokyo
@@ -32,7 +32,7 @@ desks: {away: {type: webhook, url: "https://crm.example.com/cases"}}
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> House:
+def desk(tmp_path: Path) -> SupportFixture:
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
     return house(engine, parse_support("support.yml", SUPPORT, ZoneInfo("UTC")), mails=True)
@@ -42,19 +42,19 @@ def new(form_id: str = "form", message: str = "返品したい", kind: str = "qu
     return NewCase(form_id, kind, message, name="山田花子", mail="hanako@example.com", language="ja", **values)  # type: ignore[arg-type]
 
 
-def test_a_message_becomes_one_case_however_often_it_is_sent(desk: House) -> None:
+def test_a_message_becomes_one_case_however_often_it_is_sent(desk: SupportFixture) -> None:
     first, second = desk.handoff.open(new(), NOW), desk.handoff.open(new(), NOW + HOUR)
     assert first.number == second.number and desk.log.names == ["ticket_created"] and len(desk.mails()) == 1
     # Friday six in the evening in Japan: the next working day is Tuesday, Monday being a holiday.
     assert first.due_at == NOW + 4 * DAY and "11月24日(火) 18:00" in desk.mails()[0]["body"]
 
 
-def test_complaints_have_their_own_clock_and_praise_has_none(desk: House) -> None:
+def test_complaints_have_their_own_clock_and_praise_has_none(desk: SupportFixture) -> None:
     assert desk.handoff.open(new("c", kind="complaint"), NOW).due_at == NOW + 3 * DAY + 19 * HOUR
     assert desk.handoff.open(new("p", kind="praise"), NOW).due_at is None
 
 
-def test_the_first_to_reply_owns_the_case_and_keeps_it_through_a_transfer(desk: House) -> None:
+def test_the_first_to_reply_owns_the_case_and_keeps_it_through_a_transfer(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
     assert desk.handoff.reply(case, "佐藤", "sato@example.com", "箱はいりません。", NOW + HOUR, "once")
     assert not desk.handoff.reply(desk.again(case), "佐藤", "sato@example.com", "箱はいりません。", NOW + HOUR, "once")
@@ -62,18 +62,18 @@ def test_the_first_to_reply_owns_the_case_and_keeps_it_through_a_transfer(desk: 
     desk.handoff.reply(desk.again(case), "鈴木", "suzuki@example.com", "もう一度。", NOW + 3 * HOUR)
     now = desk.again(case)
     assert (now.owner, now.desk, now.state, now.first_reply_at) == ("sato@example.com", "away", "waiting", NOW + HOUR)
-    with pytest.raises(Refusal):
+    with pytest.raises(CaseTransitionError):
         desk.handoff.transfer(now, "nowhere", "佐藤", NOW)
 
 
-def test_solved_is_asked_a_day_later_and_a_no_gives_it_back_to_the_same_owner(desk: House) -> None:
+def test_solved_is_asked_a_day_later_and_a_no_gives_it_back_to_the_same_owner(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
     desk.handoff.reply(case, "佐藤", "sato@example.com", "こうしてください。", NOW + HOUR)
     desk.handoff.solve(desk.again(case), "佐藤", NOW + 2 * HOUR, "return")
-    desk.handoff.keep_up(NOW + 25 * HOUR)
+    desk.handoff.run_due(NOW + 25 * HOUR)
     assert not [mail for mail in desk.mails() if "解決しましたか" in mail["subject"]]
     for _ in range(2):
-        desk.handoff.keep_up(NOW + 27 * HOUR)
+        desk.handoff.run_due(NOW + 27 * HOUR)
     (asked,) = [mail for mail in desk.mails() if "解決しましたか" in mail["subject"]]
     assert "/solved?answer=yes" in asked["body"]
     desk.handoff.answer(desk.again(case), False, NOW + 30 * HOUR, 2, 1)
@@ -82,23 +82,23 @@ def test_solved_is_asked_a_day_later_and_a_no_gives_it_back_to_the_same_owner(de
     assert desk.log.names == ["ticket_created", "ticket_resolved", "solved_no"]
 
 
-def test_a_yes_closes_it_and_silence_closes_it_after_a_week(desk: House) -> None:
+def test_a_yes_closes_it_and_silence_closes_it_after_a_week(desk: SupportFixture) -> None:
     yes, silent = desk.handoff.open(new("a"), NOW), desk.handoff.open(new("b"), NOW)
     for case in (yes, silent):
         desk.handoff.solve(desk.again(case), "佐藤", NOW)
     desk.handoff.answer(desk.again(yes), True, NOW + HOUR)
     assert desk.again(yes).state == "closed"
-    desk.handoff.keep_up(NOW + 2 * DAY)
+    desk.handoff.run_due(NOW + 2 * DAY)
     assert desk.again(silent).state == "solved"
-    desk.handoff.keep_up(NOW + 10 * DAY)
+    desk.handoff.run_due(NOW + 10 * DAY)
     assert desk.again(silent).state == "closed"
     desk.handoff.customer_says(desk.again(silent), "やはりだめでした", NOW + 11 * DAY)
     assert desk.again(silent).state == "open"
 
 
-def test_the_ladder_opens_when_a_reply_is_late_and_carries_number_and_history(desk: House) -> None:
+def test_the_ladder_opens_when_a_reply_is_late_and_carries_number_and_history(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(kind="complaint"), NOW)
-    with pytest.raises(Refusal):
+    with pytest.raises(CaseTransitionError):
         desk.handoff.escalate(case, NOW + HOUR)
     late = (case.due_at or 0) + MINUTE
     desk.handoff.escalate(desk.again(case), late)
@@ -106,21 +106,21 @@ def test_the_ladder_opens_when_a_reply_is_late_and_carries_number_and_history(de
     assert (now.step, now.number, now.state) == ("supervisor", case.number, "open") and (now.due_at or 0) > late
     (told,) = [mail for mail in desk.mails() if mail["to"] == "boss@example.com"]
     assert case.number in told["subject"] and "返品したい" in told["body"]
-    with pytest.raises(Refusal):
+    with pytest.raises(CaseTransitionError):
         desk.handoff.escalate(now, late)
     desk.handoff.solve(now, "部長", late + HOUR)
     desk.handoff.answer(desk.again(case), False, late + 2 * HOUR)
     desk.handoff.escalate(desk.again(case), late + 3 * HOUR)
-    assert desk.again(case).step == "ombudsman" and next_rung(desk.again(case), late) is None
+    assert desk.again(case).step == "ombudsman" and next_step(desk.again(case), late) is None
 
 
-def test_a_no_stays_said_and_opens_one_step_at_a_time(desk: House) -> None:
+def test_a_no_stays_said_and_opens_one_step_at_a_time(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
     desk.handoff.solve(case, "佐藤", NOW)
     desk.handoff.answer(desk.again(case), False, NOW + HOUR)
     desk.handoff.customer_says(desk.again(case), "まだです", NOW + 2 * HOUR)
     desk.handoff.escalate(desk.again(case), NOW + 3 * HOUR)
-    with pytest.raises(Refusal):
+    with pytest.raises(CaseTransitionError):
         desk.handoff.escalate(desk.again(case), NOW + 4 * HOUR)
     assert case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW).said_no == 1
     desk.handoff.solve(desk.again(case), "部長", NOW + 5 * HOUR)
@@ -140,11 +140,11 @@ RUNGS = [
 
 @pytest.mark.parametrize(("values", "rung"), RUNGS)
 def test_when_the_next_step_is_open(values: dict[str, object], rung: tuple[bool, str, int | None]) -> None:
-    found = next_rung(Case("c", "N", NOW, "question", "x", **values), NOW)  # type: ignore[arg-type]
+    found = next_step(Case("c", "N", NOW, "question", "x", **values), NOW)  # type: ignore[arg-type]
     assert found is not None and (found.open, found.why, found.opens_at) == rung and found.step == "supervisor"
 
 
-def test_an_automatic_answer_that_helps_never_reaches_an_agent(desk: House) -> None:
+def test_an_automatic_answer_that_helps_never_reaches_an_agent(desk: SupportFixture) -> None:
     answers = [Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。")]
     helped, not_helped, silent = (desk.handoff.open(new(name, mail_message_id=f"<{name}@x>"), NOW, answers) for name in "abc")
     assert desk.log.told == [] and {desk.again(case).state for case in (helped, not_helped, silent)} == {"answered"}
@@ -152,15 +152,15 @@ def test_an_automatic_answer_that_helps_never_reaches_an_agent(desk: House) -> N
     desk.handoff.answer(helped, True, NOW + HOUR)
     desk.handoff.answer(not_helped, False, NOW + HOUR)
     assert desk.again(helped).state == "closed" and desk.again(not_helped).state == "open"
-    desk.handoff.keep_up(NOW + DAY)
+    desk.handoff.run_due(NOW + DAY)
     assert desk.again(silent).state == "answered"
-    desk.handoff.keep_up(NOW + 3 * DAY)
+    desk.handoff.run_due(NOW + 3 * DAY)
     assert desk.again(silent).state == "open"
     assert sorted(name for name, number in desk.log.told if number != helped.number) == ["solved_no", "ticket_created", "ticket_created"]
     assert [name for name, number in desk.log.told if number == helped.number] == ["solved_yes"]
 
 
-def test_spam_waits_apart_and_goes_its_way_when_a_person_says_it_is_none(desk: House) -> None:
+def test_spam_waits_apart_and_goes_its_way_when_a_person_says_it_is_none(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(spam="links"), NOW)
     assert desk.log.told == [] and desk.mails() == [] and desk.handoff.cases.inbox(Filter(), NOW).total == 0
     assert desk.handoff.cases.inbox(Filter(state="all", spam=True), NOW).total == 1
@@ -168,36 +168,36 @@ def test_spam_waits_apart_and_goes_its_way_when_a_person_says_it_is_none(desk: H
     assert desk.handoff.cases.inbox(Filter(), NOW).total == 1 and desk.log.names == ["ticket_created"]
 
 
-def test_a_state_from_elsewhere_counts_once(desk: House) -> None:
+def test_a_state_from_elsewhere_counts_once(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
-    assert desk.handoff.state_from("hook:away", "e1", case, True, NOW + HOUR)
-    assert not desk.handoff.state_from("hook:away", "e1", desk.again(case), True, NOW + 2 * HOUR)
+    assert desk.handoff.apply_remote_state("hook:away", "e1", case, True, NOW + HOUR)
+    assert not desk.handoff.apply_remote_state("hook:away", "e1", desk.again(case), True, NOW + 2 * HOUR)
     assert desk.again(case).solved_at == NOW + HOUR and desk.log.names == ["ticket_created", "ticket_resolved"]
-    assert desk.handoff.state_from("hook:away", "e2", desk.again(case), False, NOW + 3 * HOUR) and desk.again(case).state == "open"
+    assert desk.handoff.apply_remote_state("hook:away", "e2", desk.again(case), False, NOW + 3 * HOUR) and desk.again(case).state == "open"
 
 
-def test_what_the_log_missed_is_told_later(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_log_missed_is_told_later(desk: SupportFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(*_args: object) -> None:
         raise OperationalError("x", {}, Exception("database is locked"))
 
-    monkeypatch.setattr(desk.log, "tell", locked)
+    monkeypatch.setattr(desk.log, "record", locked)
     desk.handoff.open(new(), NOW)
     monkeypatch.undo()
     assert desk.log.names == []
     for _ in range(2):
-        desk.handoff.keep_up(NOW + MINUTE)
+        desk.handoff.run_due(NOW + MINUTE)
     assert desk.log.names == ["ticket_created"]
 
 
-def test_nothing_is_told_of_visitors_who_wish_it_so(desk: House) -> None:
+def test_nothing_is_told_of_visitors_who_wish_it_so(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(recorded=False), NOW)
     desk.handoff.solve(desk.again(case), "佐藤", NOW)
-    desk.handoff.keep_up(NOW + DAY)
+    desk.handoff.run_due(NOW + DAY)
     assert desk.log.told == [] and desk.again(case).state == "solved"
 
 
 @pytest.mark.parametrize("words", ["返品", "ﾍﾝﾋﾟﾝ", "ヤマダ花子 返品", "HANAKO@example", "山田 つけたし"])
-def test_the_inbox_finds_words_numbers_and_names_however_they_are_typed(desk: House, words: str) -> None:
+def test_the_inbox_finds_words_numbers_and_names_however_they_are_typed(desk: SupportFixture, words: str) -> None:
     case = desk.handoff.open(new(message="返品、ヘンピン、ヤマダ花子"), NOW)
     desk.handoff.open(NewCase("other", "question", "送料は?"), NOW)
     desk.handoff.customer_says(case, "山田です。つけたし", NOW + 1)
@@ -205,7 +205,7 @@ def test_the_inbox_finds_words_numbers_and_names_however_they_are_typed(desk: Ho
     assert desk.handoff.cases.by_number(f" {case.number.lower()} ") is not None
 
 
-def test_what_is_overdue_stands_first(desk: House) -> None:
+def test_what_is_overdue_stands_first(desk: SupportFixture) -> None:
     early, late = desk.handoff.open(new("a"), NOW - 10 * DAY), desk.handoff.open(new("b"), NOW)
     answered = desk.handoff.open(new("c"), NOW - 20 * DAY)
     desk.handoff.reply(answered, "佐藤", "s@example.com", "はい", NOW)
@@ -213,12 +213,12 @@ def test_what_is_overdue_stands_first(desk: House) -> None:
     assert [one.number for one in desk.handoff.cases.inbox(Filter(state="late"), NOW).cases] == [early.number]
 
 
-def test_percent_signs_are_words_like_others(desk: House) -> None:
+def test_percent_signs_are_words_like_others(desk: SupportFixture) -> None:
     desk.handoff.open(new(message="100%返金"), NOW)
     assert desk.handoff.cases.inbox(Filter(words="100%"), NOW).total == 1 and desk.handoff.cases.inbox(Filter(words="1_0"), NOW).total == 0
 
 
-def test_times_are_medians_and_complaints_stand_apart(desk: House) -> None:
+def test_times_are_medians_and_complaints_stand_apart(desk: SupportFixture) -> None:
     for number, kind in enumerate(("question", "question", "complaint", "praise")):
         case = desk.handoff.open(new(f"f{number}", kind=kind), NOW)
         if number:
@@ -239,37 +239,37 @@ def test_quantiles_by_hand() -> None:
 # --- found by trying to break it ---------------------------------------------------------------------------------------------------
 
 
-def test_a_no_while_it_is_our_turn_opens_no_step(desk: House) -> None:
+def test_a_no_while_it_is_our_turn_opens_no_step(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
     desk.handoff.answer(case, False, NOW + MINUTE)
-    with pytest.raises(Refusal):
+    with pytest.raises(CaseTransitionError):
         desk.handoff.escalate(desk.again(case), NOW + MINUTE)
 
 
-def test_spam_is_told_to_nobody(desk: House) -> None:
+def test_spam_is_told_to_nobody(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(spam="links"), NOW)
-    with pytest.raises(Refusal):
+    with pytest.raises(CaseTransitionError):
         desk.handoff.answer(case, False, NOW)
-    with pytest.raises(Refusal):
+    with pytest.raises(CaseTransitionError):
         desk.handoff.escalate(case, NOW + 30 * DAY)
     desk.handoff.solve(case, "佐藤", NOW)
     assert desk.log.told == [] and desk.mails() == []
 
 
-def test_solved_twice_is_solved_once_and_a_second_solving_is_asked_about(desk: House) -> None:
+def test_solved_twice_is_solved_once_and_a_second_solving_is_asked_about(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
     for _ in range(2):
         desk.handoff.solve(case, "佐藤", NOW)
     assert desk.log.names.count("ticket_resolved") == 1 and len(desk.handoff.cases.messages(case.case_id)) == 1
-    desk.handoff.keep_up(NOW + 2 * DAY)
+    desk.handoff.run_due(NOW + 2 * DAY)
     desk.handoff.answer(desk.again(case), False, NOW + 3 * DAY)
     desk.handoff.reply(desk.again(case), "佐藤", "s@example.com", "もう一度", NOW + 4 * DAY)
     desk.handoff.solve(desk.again(case), "佐藤", NOW + 4 * DAY)
-    desk.handoff.keep_up(NOW + 6 * DAY)
+    desk.handoff.run_due(NOW + 6 * DAY)
     assert sum("解決しましたか" in mail["subject"] for mail in desk.mails()) == 2 and desk.again(case).state == "solved"
 
 
-def test_what_the_customer_just_said_is_not_overwritten_by_what_fell_due(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_customer_just_said_is_not_overwritten_by_what_fell_due(desk: SupportFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [Quoted("返品", "https://x", "30日")]
     case = desk.handoff.open(new(), NOW, answers)
     stale = desk.again(case)
@@ -279,13 +279,13 @@ def test_what_the_customer_just_said_is_not_overwritten_by_what_fell_due(desk: H
     assert desk.again(case).state == "closed" and "ticket_created" not in desk.log.names
 
 
-def test_an_automatic_reply_does_not_move_the_promise(desk: House) -> None:
+def test_an_automatic_reply_does_not_move_the_promise(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW, [Quoted("返品", "https://x", "30日")])
     desk.handoff.answer(desk.again(case), False, NOW + HOUR)
     assert desk.again(case).due_at == case.due_at == case.promised_at
 
 
-def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: House) -> None:
+def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
     for number, place in enumerate(("away", "away", "inbox", "away")):
         desk.handoff.transfer(desk.again(case), place, "佐藤", NOW + number)
@@ -295,16 +295,16 @@ def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: House) -> N
     assert states == ["dropped", "waiting"]
 
 
-def test_another_desks_late_number_is_not_taken_for_this_ones(desk: House) -> None:
+def test_another_desks_late_number_is_not_taken_for_this_ones(desk: SupportFixture) -> None:
     case = desk.handoff.open(new(), NOW)
     desk.handoff.transfer(case, "away", "佐藤", NOW)
-    desk.handoff.known_elsewhere(Delivery("d", case.case_id, "elsewhere", "create", "k"), "33")
+    desk.handoff.set_external_id(Delivery("d", case.case_id, "elsewhere", "create", "k"), "33")
     assert desk.again(case).external_id == ""
-    desk.handoff.known_elsewhere(Delivery("d", case.case_id, "away", "create", "k"), "900")
+    desk.handoff.set_external_id(Delivery("d", case.case_id, "away", "create", "k"), "900")
     assert desk.again(case).external_id == "900"
 
 
-def test_a_step_without_an_address_tells_those_who_lead(desk: House) -> None:
+def test_a_step_without_an_address_tells_those_who_lead(desk: SupportFixture) -> None:
     desk.handoff.sending.house = replace(desk.handoff.sending.house, leads=lambda: ["lead@example.com"])
     case = desk.handoff.open(new(), NOW)
     desk.handoff.solve(case, "佐藤", NOW)
@@ -316,14 +316,14 @@ def test_a_step_without_an_address_tells_those_who_lead(desk: House) -> None:
     assert [mail["to"] for mail in desk.mails() if "boss" in mail["to"] or "lead" in mail["to"]] == ["boss@example.com", "lead@example.com"]
 
 
-def test_spam_praise_and_answers_nobody_came_back_to_are_forgotten(desk: House) -> None:
+def test_spam_praise_and_answers_nobody_came_back_to_are_forgotten(desk: SupportFixture) -> None:
     spam, praise, waiting = desk.handoff.open(new("s", spam="links"), NOW), desk.handoff.open(new("p", kind="praise"), NOW), desk.handoff.open(new("w"), NOW)
     desk.handoff.reply(waiting, "佐藤", "s@example.com", "はい", NOW)
     desk.handoff.cases.purge(NOW + DAY)
     assert [desk.handoff.cases.case(one.case_id) for one in (spam, praise, waiting)] == [None] * 3
 
 
-def sent_to(desk: House, sink: str) -> list[str]:
+def sent_to(desk: SupportFixture, sink: str) -> list[str]:
     """What is kept for a desk, in order."""
     table = schema.outbox
     with desk.engine.connect() as connection:

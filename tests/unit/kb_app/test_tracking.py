@@ -13,7 +13,7 @@ from kb_app import create_app
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.db import schema
 from kb_app.services.container import Services
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import build_folder, count_rows, make_services, write_article
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in
 
@@ -25,7 +25,7 @@ Log = Callable[[], tuple[list[QueryEvent], list[ActionEvent]]]
 @pytest.fixture
 def own(articles: Path, data: Path, tmp_path: Path) -> Iterator[Services]:
     """A site with a log of its own."""
-    made = make_services(articles, data, OffEmbedder(), database_url=f"sqlite:///{tmp_path / 'log.sqlite'}", survey_share=0)
+    made = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'log.sqlite'}", survey_share=0)
     yield made
     made.events.close()
 
@@ -122,7 +122,7 @@ def test_bots_are_marked_and_what_they_do_is_left_out(own: Services, log: Log) -
 
 
 def test_nothing_is_recorded_before_a_yes_where_consent_is_asked(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, OffEmbedder(), database_url=f"sqlite:///{tmp_path / 'c.sqlite'}", consent="ask")
+    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'c.sqlite'}", consent="ask")
     visitor = client(services)
     page = visitor.get("/ja/search?q=返金")
     assert "記録してもよろしいですか" in page.get_data(as_text=True) and "Set-Cookie" not in page.headers
@@ -175,8 +175,8 @@ def test_a_vote_goes_to_the_article_in_the_language_of_the_page(articles: Path, 
     folder = tmp_path / "articles"
     for lang in ("ja", "en"):
         write_article(folder, f"{lang}/returns/same.md", "題名", slug="same")
-    build_folder(folder, tmp_path / "var", OffEmbedder())
-    services = make_services(folder, tmp_path / "var", OffEmbedder())
+    build_folder(folder, tmp_path / "var", DisabledEmbedder())
+    services = make_services(folder, tmp_path / "var", DisabledEmbedder())
     client(services).post("/en/articles/same/vote", data={"value": "yes"})
     assert [action.object_id for action in services.store.actions(0, 2**60)] == ["en-returns-same"]
 

@@ -10,7 +10,7 @@ import pytest
 from search.engine import Engine
 from search.errors import CalibrationError
 from search.model import Query
-from search.ranking.answerability import Signs, read, shipped, write
+from search.ranking.answerability import AnswerFeatures, read, shipped, write
 from search.ranking.calibration import fit, for_model
 from search.testing import HashEmbedder
 from tests.support import NOW, article, memory_engine
@@ -28,13 +28,13 @@ def engine() -> Engine:
     return memory_engine(ARTICLES)
 
 
-def samples(seed: int, meaning: bool = True) -> list[tuple[Signs, bool]]:
+def samples(seed: int, semantic: bool = True) -> list[tuple[AnswerFeatures, bool]]:
     chance = random.Random(seed)
 
-    def one(answered: bool) -> Signs:
+    def one(answered: bool) -> AnswerFeatures:
         level = 0.7 if answered else 0.3
         noisy = [min(1.0, max(0.0, level + chance.gauss(0, 0.15))) for _ in range(4)]
-        return Signs(noisy[0], noisy[1] if meaning else None, noisy[2] if meaning else None, noisy[3] / 10, 1.0, noisy[0])
+        return AnswerFeatures(noisy[0], noisy[1] if semantic else None, noisy[2] if semantic else None, noisy[3] / 10, 1.0, noisy[0])
 
     return [(one(answered), answered) for answered in (True, False) for _ in range(60)]
 
@@ -46,15 +46,15 @@ def test_the_shipped_calibration_has_its_data_sheet() -> None:
 
 
 def test_more_evidence_makes_it_surer() -> None:
-    little = Signs(0.1, 0.8, 0.0, 0.0, 1.0, 0.0)
-    much = Signs(0.8, 0.9, 0.5, 0.0, 1.0, 1.0)
+    little = AnswerFeatures(0.1, 0.8, 0.0, 0.0, 1.0, 0.0)
+    much = AnswerFeatures(0.8, 0.9, 0.5, 0.0, 1.0, 1.0)
     assert shipped().probability(little) < 0.2
     assert shipped().probability(much) > 0.8
-    assert shipped().probability(Signs(0.05, None, None, 0.0, 1.0, 0.0)) < shipped().probability(Signs(0.9, None, None, 0.3, 1.0, 1.0))
+    assert shipped().probability(AnswerFeatures(0.05, None, None, 0.0, 1.0, 0.0)) < shipped().probability(AnswerFeatures(0.9, None, None, 0.3, 1.0, 1.0))
 
 
 def test_a_fit_tells_what_it_was_shown_apart(tmp_path: Path) -> None:
-    fitted = fit([samples(1)], [samples(2, meaning=False)], "model-x", 0.6, 0.2, {"fitted_to": "test"})
+    fitted = fit([samples(1)], [samples(2, semantic=False)], "model-x", 0.6, 0.2, {"fitted_to": "test"})
     assert fitted.sheet["both_arms"]["auroc"] > 0.9 and fitted.sheet["answered"] == 60
     yes, no = samples(3)[0][0], samples(3)[-1][0]
     assert fitted.verdict(fitted.probability(yes)) == "strict" and fitted.verdict(fitted.probability(no)) == "none"
@@ -64,7 +64,7 @@ def test_a_fit_tells_what_it_was_shown_apart(tmp_path: Path) -> None:
 
 def test_too_few_queries_are_refused() -> None:
     with pytest.raises(CalibrationError, match="there are 60 and 5"):
-        fit([samples(1)[:65]], [samples(1, meaning=False)[:65]], "m", 0.6, 0.2, {})
+        fit([samples(1)[:65]], [samples(1, semantic=False)[:65]], "m", 0.6, 0.2, {})
 
 
 def test_a_calibration_of_another_model_is_refused() -> None:
@@ -118,8 +118,8 @@ def test_an_article_of_one_picture_is_found_and_quotes_nothing(engine: Engine) -
 
 
 def test_the_signs_of_a_query_are_what_its_verdict_rests_on(engine: Engine) -> None:
-    signs = engine.signs(Query("送料", lang="ja", now=NOW))
-    assert signs is not None and signs.coverage > 0 and not signs.of_both_arms
-    assert engine.signs(Query("", now=NOW)) is None
-    both = memory_engine(ARTICLES, HashEmbedder()).signs(Query("送料", lang="ja", now=NOW))
-    assert both is not None and both.of_both_arms and len(both.values()) == 7
+    answer_features = engine.answer_features(Query("送料", lang="ja", now=NOW))
+    assert answer_features is not None and answer_features.coverage > 0 and not answer_features.has_vectors
+    assert engine.answer_features(Query("", now=NOW)) is None
+    both = memory_engine(ARTICLES, HashEmbedder()).answer_features(Query("送料", lang="ja", now=NOW))
+    assert both is not None and both.has_vectors and len(both.values()) == 7

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.analysis.analyzer import analyser
-from search.analysis.bigrams import gram_places, grams_of
+from search.analysis.bigrams import bigram_places, bigrams_of
 from search.analysis.latin import latin_words, may_hold
 from search.analysis.normalize import fold, fold_kana
 from search.highlighting.highlighter import merge_spans, spans
@@ -72,12 +72,12 @@ def test_other_languages_have_stems_or_bigrams() -> None:
     assert words("fr", "remboursements") == words("fr", "remboursement")
     assert [token.text for token in analyser("zh").analyse_query("退货政策")[1]] == ["退货", "货政", "政策"]
     assert analyser("ko").analyse("환불 정책").words == ("환불", "정책")
-    assert analyser("th").analyse("คืนสินค้า").grams
+    assert analyser("th").analyse("คืนสินค้า").bigrams
 
 
 def test_one_ideograph_asks_for_all_that_begin_with_it() -> None:
-    _, grams = analyser("ja").analyse_query("健")
-    assert [(token.text, token.prefix) for token in grams] == [("健", True)]
+    _, bigrams = analyser("ja").analyse_query("健")
+    assert [(token.text, token.prefix) for token in bigrams] == [("健", True)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -85,9 +85,9 @@ def test_one_ideograph_asks_for_all_that_begin_with_it() -> None:
 def test_no_text_is_an_error_and_spans_lie_inside(text: str, lang: str) -> None:
     reader = analyser(lang)
     analysed = reader.analyse(text)
-    found_words, grams = reader.analyse_query(text)
+    found_words, bigrams = reader.analyse_query(text)
     assert {token.text for token in found_words} <= set(analysed.words), "a query never asks for what an index would not hold"
-    marked = spans(lang, text, {token.text for token in found_words}, {token.text for token in grams})
+    marked = spans(lang, text, {token.text for token in found_words}, {token.text for token in bigrams})
     assert all(0 <= start < end <= len(text) for start, end in marked)
     assert marked == merge_spans(marked)
 
@@ -98,8 +98,8 @@ def test_ten_thousand_characters_are_no_error() -> None:
 
 def test_marks_never_cut_a_character() -> None:
     text = "新しいﾊﾟｽﾜｰﾄﾞとコード"
-    found, grams = analyser("ja").analyse_query("パスワード")
-    marked = spans("ja", text, {token.text for token in found}, {token.text for token in grams})
+    found, bigrams = analyser("ja").analyse_query("パスワード")
+    marked = spans("ja", text, {token.text for token in found}, {token.text for token in bigrams})
     assert [text[start:end] for start, end in marked] == ["ﾊﾟｽﾜｰﾄﾞ"]
 
 
@@ -118,14 +118,14 @@ def test_marks_never_cut_a_character() -> None:
     ],
 )
 def test_words_are_marked_in_whatever_form_they_stand(asked: str, text: str, marked: list[str]) -> None:
-    words, grams = analyser("ja").analyse_query(asked)
-    found = spans("ja", text, {token.text for token in words}, {token.text for token in grams})
+    words, bigrams = analyser("ja").analyse_query(asked)
+    found = spans("ja", text, {token.text for token in words}, {token.text for token in bigrams})
     assert [text[start:end] for start, end in found] == marked
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text("あいサーバービヴァヴ返品をb ー", max_size=12), st.text("あいサーバービヴァヴ返品をb ー", max_size=12))
 def test_pairs_of_characters_are_found_where_a_text_is_cut_into_them(text: str, other: str) -> None:
-    wanted = {gram.text for gram in grams_of(fold(other), tail=False) if not gram.prefix}
-    cut = {(gram.start, gram.end) for gram in grams_of(fold(text), tail=False) if gram.text in wanted and not gram.prefix}
-    assert set(gram_places(fold(text), fold_kana(fold(text)), wanted)) == cut
+    wanted = {bigram.text for bigram in bigrams_of(fold(other), tail=False) if not bigram.prefix}
+    cut = {(bigram.start, bigram.end) for bigram in bigrams_of(fold(text), tail=False) if bigram.text in wanted and not bigram.prefix}
+    assert set(bigram_places(fold(text), fold_kana(fold(text)), wanted)) == cut

@@ -16,8 +16,8 @@ from kb_app.support.case_store import Filter
 from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.inbound.email_parser import automatic, read_mail
-from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailDesk, Reading, without_quote
-from tests.unit.kb_app.casework import NOW, House, house
+from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailAnswer, MailIntake, without_quote
+from tests.unit.kb_app.casework import NOW, SupportFixture, house
 
 STRICT = (Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。"),)
 
@@ -100,7 +100,7 @@ def test_machines_are_told_from_people(headers: dict[str, str], by: str) -> None
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> House:
+def desk(tmp_path: Path) -> SupportFixture:
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
     support = "desks: {branch: {type: smtp, mail: branch@example.com}}\nladder: {supervisor: {mail: boss@example.com}}"
@@ -108,20 +108,20 @@ def desk(tmp_path: Path) -> House:
 
 
 @pytest.fixture
-def inbox(desk: House, tmp_path: Path) -> MailDesk:
-    return MailDesk(desk.handoff, Uploads(tmp_path / "uploads"), read, ["help@example.com"])
+def inbox(desk: SupportFixture, tmp_path: Path) -> MailIntake:
+    return MailIntake(desk.handoff, Uploads(tmp_path / "uploads"), read, ["help@example.com"])
 
 
-def read(subject: str, text: str) -> Reading:
-    return Reading(language="ja", section="returns", answers=STRICT if "返品" in subject else ())
+def read(subject: str, text: str) -> MailAnswer:
+    return MailAnswer(language="ja", section="returns", answers=STRICT if "返品" in subject else ())
 
 
-def only(desk: House):  # type: ignore[no-untyped-def]
+def only(desk: SupportFixture):  # type: ignore[no-untyped-def]
     (case,) = desk.handoff.cases.inbox(Filter(state="all"), NOW).cases
     return desk.again(case)
 
 
-def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answers(desk: House, inbox: MailDesk) -> None:
+def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answers(desk: SupportFixture, inbox: MailIntake) -> None:
     assert [inbox.take(mail(), NOW), inbox.take(mail(), NOW + HOUR)] == ["created", "known"]
     case, (reply,) = only(desk), desk.mails()
     assert (case.mail, case.name, case.channel, case.state, case.message) == ("hanako@example.com", "山田花子", "mail", "answered", "箱がありません。")
@@ -129,12 +129,12 @@ def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answer
     assert reply["automatic"] == "auto-replied" and reply["in_reply_to"].endswith("@mail.example.com>")
 
 
-def test_a_mail_that_no_article_answers_goes_to_a_person(desk: House, inbox: MailDesk) -> None:
+def test_a_mail_that_no_article_answers_goes_to_a_person(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     assert only(desk).state == "open" and desk.log.names == ["ticket_created"] and "受け付けました" in desk.mails()[0]["subject"]
 
 
-def test_a_reply_finds_its_case_by_references_and_reopens_it(desk: House, inbox: MailDesk) -> None:
+def test_a_reply_finds_its_case_by_references_and_reopens_it(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail(), NOW)
     sent = desk.mails()[0]["message_id"]
     text = "まだです。\n\n> これは自動の返信です\n> 解決しましたか"
@@ -145,7 +145,7 @@ def test_a_reply_finds_its_case_by_references_and_reopens_it(desk: House, inbox:
     assert inbox.take(mail("Re: 返品したい", "もう一つ", message_id="<r2@x>", In_Reply_To="<r1@x>"), NOW + 2 * HOUR) == "added"
 
 
-def test_a_number_in_the_subject_joins_only_the_cases_own_sender(desk: House, inbox: MailDesk) -> None:
+def test_a_number_in_the_subject_joins_only_the_cases_own_sender(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     number = only(desk).number
     assert inbox.take(mail(f"Re: [#{number}]", "つづき", message_id="<a@x>"), NOW) == "added"
@@ -153,11 +153,11 @@ def test_a_number_in_the_subject_joins_only_the_cases_own_sender(desk: House, in
     assert [one.text for one in desk.handoff.cases.messages(only_of(desk, number).case_id)] == ["つづき"]
 
 
-def only_of(desk: House, number: str):  # type: ignore[no-untyped-def]
+def only_of(desk: SupportFixture, number: str):  # type: ignore[no-untyped-def]
     return desk.handoff.cases.by_number(number)
 
 
-def test_the_desk_that_has_a_case_answers_by_mail(desk: House, inbox: MailDesk) -> None:
+def test_the_desk_that_has_a_case_answers_by_mail(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     desk.handoff.transfer(only(desk), "branch", "佐藤", NOW)
     import json
@@ -171,12 +171,12 @@ def test_the_desk_that_has_a_case_answers_by_mail(desk: House, inbox: MailDesk) 
 
 
 @pytest.mark.parametrize("header", [{"Auto_Submitted": "auto-replied"}, {"Precedence": "list"}, {"List_Id": "<l.example.com>"}])
-def test_machines_get_no_automatic_reply(desk: House, inbox: MailDesk, header: dict[str, str]) -> None:
+def test_machines_get_no_automatic_reply(desk: SupportFixture, inbox: MailIntake, header: dict[str, str]) -> None:
     assert inbox.take(mail(**header), NOW) == "created"
     assert only(desk).state == "open" and all(sent["automatic"] != "auto-replied" for sent in desk.mails())
 
 
-def test_two_machines_do_not_answer_each_other_for_ever(desk: House, inbox: MailDesk) -> None:
+def test_two_machines_do_not_answer_each_other_for_ever(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     before = len(desk.mails())
     for number in range(20):
@@ -187,18 +187,18 @@ def test_two_machines_do_not_answer_each_other_for_ever(desk: House, inbox: Mail
     assert len(desk.mails()) == before
 
 
-def test_a_storm_of_bounces_makes_no_case_and_no_mail(desk: House, inbox: MailDesk) -> None:
+def test_a_storm_of_bounces_makes_no_case_and_no_mail(desk: SupportFixture, inbox: MailIntake) -> None:
     for number in range(200):
         raw = mail("Undelivered Mail Returned to Sender", "550", sender="MAILER-DAEMON@mx.example.com", message_id=f"<b{number}@x>", Return_Path="<>")
         assert inbox.take(raw, NOW + number) == "ignored"
     assert desk.mails() == [] and desk.handoff.cases.inbox(Filter(state="all"), NOW).total == 0
 
 
-def test_our_own_mails_are_not_answered(inbox: MailDesk) -> None:
+def test_our_own_mails_are_not_answered(inbox: MailIntake) -> None:
     assert inbox.take(mail(sender="help@example.com"), NOW) == "ignored"
 
 
-def test_one_address_gets_few_automatic_replies_a_day(desk: House, inbox: MailDesk) -> None:
+def test_one_address_gets_few_automatic_replies_a_day(desk: SupportFixture, inbox: MailIntake) -> None:
     for number in range(10):
         inbox.take(mail(f"返品 {number}"), NOW + number)
     assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY
@@ -206,7 +206,7 @@ def test_one_address_gets_few_automatic_replies_a_day(desk: House, inbox: MailDe
     assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY + 1
 
 
-def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(desk: House, inbox: MailDesk) -> None:
+def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(desk: SupportFixture, inbox: MailIntake) -> None:
     raw = b"From: =?utf-8?Q?a=0ABcc:_eve@example.com?= <hanako@example.com>\r\nSubject: =?utf-8?Q?x=0D=0ABcc:_eve@example.com?=\r\nMessage-ID: <s@x>\r\n\r\nhi"
     inbox.take(raw, NOW)
     case = only(desk)
@@ -219,7 +219,7 @@ def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(desk: House, inbox
     assert made["Bcc"] is None and "\n" not in made["Subject"]
 
 
-def test_files_are_kept_and_what_is_not_taken_is_noted(desk: House, inbox: MailDesk) -> None:
+def test_files_are_kept_and_what_is_not_taken_is_noted(desk: SupportFixture, inbox: MailIntake) -> None:
     message = EmailMessage()
     message["From"], message["Subject"], message["Message-ID"] = "hanako@example.com", "電気", "<f@x>"
     message.set_content("写真です")
@@ -231,7 +231,7 @@ def test_files_are_kept_and_what_is_not_taken_is_noted(desk: House, inbox: MailD
     assert "写真.exe (type)" in desk.handoff.cases.messages(case.case_id, notes=True)[0].text
 
 
-def test_a_long_mail_is_kept_whole(desk: House, inbox: MailDesk) -> None:
+def test_a_long_mail_is_kept_whole(desk: SupportFixture, inbox: MailIntake) -> None:
     text = "長い。" * 5_000
     inbox.take(mail("電気", text), NOW)
     case = only(desk)
@@ -270,12 +270,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("raw", HOSTILE, ids=["subject", "from", "utf-7", "surrogate", "charset of a name", "nested"])
-def test_hostile_mails_become_cases_like_others(desk: House, inbox: MailDesk, raw: bytes) -> None:
+def test_hostile_mails_become_cases_like_others(desk: SupportFixture, inbox: MailIntake, raw: bytes) -> None:
     assert inbox.take(raw, NOW) == "created"
     assert only(desk).mail == "a@example.com"
 
 
-def test_machines_are_not_even_told_that_it_came(desk: House, inbox: MailDesk) -> None:
+def test_machines_are_not_even_told_that_it_came(desk: SupportFixture, inbox: MailIntake) -> None:
     for number in range(60):
         inbox.take(mail("電気", f"{number}", Auto_Submitted="auto-replied", Precedence="bulk"), NOW + number)
     assert desk.mails() == []
@@ -284,7 +284,7 @@ def test_machines_are_not_even_told_that_it_came(desk: House, inbox: MailDesk) -
     assert cases.inbox(Filter(state="all"), NOW).total + cases.inbox(Filter(state="all", spam=True), NOW).total == 60
 
 
-def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(desk: House, inbox: MailDesk) -> None:
+def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     desk.handoff.transfer(only(desk), "branch", "佐藤", NOW)
     sent = desk.mails()[0]["message_id"]
@@ -293,7 +293,7 @@ def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(desk:
     assert said.who == "branch@example.com" and only(desk).state == "open"
 
 
-def test_a_long_reply_and_its_files_are_kept_whole_and_once(desk: House, inbox: MailDesk) -> None:
+def test_a_long_reply_and_its_files_are_kept_whole_and_once(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     message = EmailMessage()
     message["From"], message["Subject"], message["Message-ID"] = "hanako@example.com", "Re", f"<{'r' * 90}@x>"
@@ -315,7 +315,7 @@ def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
     assert name in made.as_string() and "=?utf-8?q?=3C" not in made.as_string()
 
 
-def test_analytics_that_are_off_record_no_mail(desk: House, tmp_path: Path) -> None:
-    box = MailDesk(desk.handoff, Uploads(tmp_path), lambda _subject, _text: Reading(language="ja", recorded=False), [])
+def test_analytics_that_are_off_record_no_mail(desk: SupportFixture, tmp_path: Path) -> None:
+    box = MailIntake(desk.handoff, Uploads(tmp_path), lambda _subject, _text: MailAnswer(language="ja", recorded=False), [])
     box.take(mail("電気がつかない"), NOW)
     assert desk.log.told == []

@@ -7,7 +7,7 @@ import pytest
 
 from search.analysis.tokens import Token
 from search.index.autocomplete import Entry, build_suggest, edited_suggest
-from search.index.bm25 import TermImpacts
+from search.index.bm25 import Bm25Index
 from search.index.postings import Postings
 from search.index.record_files import StringFile
 
@@ -39,7 +39,7 @@ def test_words_counted_after_an_edit_score_as_if_counted_anew(seed: int) -> None
     before = [some(chance) for _ in range(chance.randint(1, 9))]
     now, places = changed(chance, before)
     added = {row: tokens for row, tokens in enumerate(now) if row not in places}
-    edited, anew = TermImpacts.of(Postings.of(before).edited(np.array(places), added)), TermImpacts.of(Postings.of(now))
+    edited, anew = Bm25Index.of(Postings.of(before).edited(np.array(places), added)), Bm25Index.of(Postings.of(now))
     for word in [*WORDS, "w"]:
         asked = Token(word, 0, 1, prefix=word == "w")
         assert edited.weight(asked) == pytest.approx(anew.weight(asked))
@@ -48,7 +48,7 @@ def test_words_counted_after_an_edit_score_as_if_counted_anew(seed: int) -> None
 
 def test_a_word_that_stood_in_one_article_is_unknown_once_that_is_gone() -> None:
     postings = Postings.of([["返品"], ["極秘"]]).edited(np.array([0, -1]), {})
-    assert list(postings.words) == ["返品"] and TermImpacts.of(postings).weight(Token("極秘", 0, 2)) == 0
+    assert list(postings.words) == ["返品"] and Bm25Index.of(postings).weight(Token("極秘", 0, 2)) == 0
 
 
 TITLES = ["返品したい", "返金の時期", "パスワードを忘れた", "ギフト包装", "Reset a password", "配送状況を確認する", "Wi-Fi につながらない"]

@@ -16,7 +16,7 @@ from kb_app.analytics import model as m
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.services.container import Services
 from kb_app.web.desk.reports import harmless
-from search.embedding.background import OffEmbedder
+from search.embedding.background import DisabledEmbedder
 from tests.support import NOW, build_folder, make_services
 from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
 from tests.unit.kb_app.trails import asked, did, read
@@ -29,14 +29,14 @@ def own(articles: Path, tmp_path: Path) -> Services:
     """A site with files and a log of its own: one question was answered, one found nothing and was asked by three."""
     folder = tmp_path / "articles"
     shutil.copytree(articles, folder)
-    build_folder(folder, tmp_path / "var", OffEmbedder())
-    services = make_services(folder, tmp_path / "var", OffEmbedder(), smallest_group=2)
+    build_folder(folder, tmp_path / "var", DisabledEmbedder())
+    services = make_services(folder, tmp_path / "var", DisabledEmbedder(), smallest_group=2)
     queries = [asked("ok", "返金はいつ", first="ja-returns-refund")]
     queries += [asked(f"none{n}", words, client=f"c{n}", at=n * HOUR, verdict="none", first="") for n, words in enumerate(("学割", "学割", "=cmd()", "学割"))]
     actions = [read("ok"), did(m.VOTE_YES, "ok", at=2 * MINUTE, article="ja-returns-refund")]
     services.store.append([replace(query, at=query.at + AT) for query in queries], [replace(action, at=action.at + AT) for action in actions])
-    services.work_out()
-    services.work_out_gaps()
+    services.update_episodes()
+    services.update_gaps()
     services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
     services.users.add("writer@example.com", "writer", password=PASSWORD)
     return services
@@ -101,7 +101,7 @@ def test_a_gap_of_three_people_becomes_an_article_with_their_words_as_tests(own:
     digest = re.search(r'name="digest" value="([^"]+)"', editor).group(1)  # type: ignore[union-attr]
     post(lead, "/desk/edit", name=name.group(), digest=digest, text=text + "\n学割はありません。\n", do="publish")
     assert "status: published" in (own.settings.articles / name.group()).read_text(encoding="utf-8")
-    own.accept(own.rebuild())
+    own.publish_build(own.rebuild())
     assert lead.get("/api/v1/search?q=学割はありますか&lang=ja").get_json()["hits"][0]["title"] == "学割はありますか"
 
 
@@ -167,8 +167,8 @@ def test_no_cell_is_a_formula(cell: str) -> None:
 
 def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -> None:
     own.store.append([asked("x", "<img src=x onerror=alert(1)>", at=AT + HOUR, client="z", verdict="none", first="")], [])
-    own.work_out()
-    own.work_out_gaps()
+    own.update_episodes()
+    own.update_gaps()
     for path in ("/desk/", "/desk/gaps", "/desk/rows?verdict=none", "/desk/inventory"):
         assert "<img src=x" not in text_of(lead, path)
 
@@ -196,8 +196,8 @@ def test_the_command_line_keeps_the_database(own: Services, tmp_path: Path) -> N
 
 def test_the_digest_says_the_week_in_words(own: Services) -> None:
     own.store.append([asked("late", "学割", at=int((NOW - timedelta(days=2)).timestamp() * 1000), client="c9", verdict="none", first="")], [])
-    own.work_out(everything=True)
-    own.work_out_gaps()
+    own.update_episodes(everything=True)
+    own.update_gaps()
     shown = create_app(own).test_cli_runner().invoke(args=["kb", "digest", "--print"]).output
     assert "0% confirmed, 1 problems" in shown and "1. 学割 (4 people, 4 searches)" in shown and "Unanswered: 100.0% (1 of 1" in shown
 

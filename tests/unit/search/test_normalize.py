@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.analysis.normalize import fold, fold_kana, fold_sounds, fold_with_offsets
-from search.analysis.normalized_text import comparable
+from search.analysis.normalized_text import normalized
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
 
@@ -45,19 +45,19 @@ def test_both_foldings_agree_and_every_character_has_an_origin(text: str) -> Non
 
 @given(ANY_TEXT)
 def test_a_text_to_compare_is_folded_and_says_whether_each_character_stands_where_it_stood(text: str) -> None:
-    found = comparable.__wrapped__(text)
+    found = normalized.__wrapped__(text)
     assert found.text == fold_kana(fold(text))
     assert not found.in_place or [fold_kana(fold(char)) for char in text] == list(found.text)
 
 
 @pytest.mark.parametrize("text", ["Refund?\nYes: 5 days.", "返金は\n５営業日です。", "Rückgabe über Nacht", "ｶﾀｶﾅ\tだけ"])
 def test_ordinary_texts_keep_their_places(text: str) -> None:
-    assert comparable(text).in_place
+    assert normalized(text).in_place
 
 
 @pytest.mark.parametrize("text", ["㈱つばめ", "Größe", "nul\x00l", "か゛", "e\u0301", "zero\u200bwidth"])
 def test_texts_that_fold_to_more_or_fewer_characters_do_not_keep_their_places(text: str) -> None:
-    assert not comparable(text).in_place
+    assert not normalized(text).in_place
 
 
 def test_a_stretch_leads_back_to_whole_characters() -> None:

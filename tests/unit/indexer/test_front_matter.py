@@ -84,7 +84,7 @@ def test_what_is_wrong_is_named_with_its_line(text: str, line: int, words: tuple
 
 def test_unknown_keys_are_warnings_with_a_guess() -> None:
     problem = good("---\nid: a\ntitle: a\nquestion: [b]\n---\n").problems[0]
-    assert problem.severity == "warning" and problem.line == 4 and "questions" in problem.mend
+    assert problem.severity == "warning" and problem.line == 4 and "questions" in problem.hint
 
 
 def test_without_an_id_the_path_serves_and_a_rename_is_warned_of() -> None:
@@ -113,7 +113,7 @@ def test_files_that_are_no_text_are_refused_by_name(tmp_path: Path) -> None:
     files, _ = walk(tmp_path)
     first, second = (read(file) for file in files)
     assert isinstance(first, list) and "UTF-8" in str(first[0]) and first[0].line == 4
-    assert isinstance(second, list) and "MB" in str(second[0]) and "Split" in second[0].mend
+    assert isinstance(second, list) and "MB" in str(second[0]) and "Split" in second[0].hint
 
 
 def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:

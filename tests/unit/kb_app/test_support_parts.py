@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR
-from kb_app.support.access_links import BadLink, ExpiredLink, Links
-from kb_app.support.attachments import FileRefused, Uploads, tidy
+from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError, Links
+from kb_app.support.attachments import UploadRejectedError, Uploads, tidy
 from kb_app.support.notices import Notice, NoticeStore, names_it
 from kb_app.support.spam import spam_reason
-from tests.unit.kb_app.casework import NOW, House, house
+from tests.unit.kb_app.casework import NOW, SupportFixture, house
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> House:
+def desk(tmp_path: Path) -> SupportFixture:
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
     return house(engine, mails=True)
@@ -27,12 +27,12 @@ def test_a_link_opens_one_case_for_one_purpose_for_a_time() -> None:
     links = Links("secret", 10)
     token = links.make("case", "one", NOW)
     assert links.read("case", token, NOW + 9 * DAY) == "one"
-    with pytest.raises(ExpiredLink):
+    with pytest.raises(ExpiredLinkError):
         links.read("case", token, NOW + 11 * DAY)
     for wrong in (token[:-9] + ("A" if token[-9] != "A" else "B") + token[-8:], "", "x.y", token[1:], Links("other", 10).make("case", "one", NOW)):
-        with pytest.raises(BadLink):
+        with pytest.raises(InvalidLinkError):
             links.read("case", wrong, NOW)
-    with pytest.raises(BadLink):
+    with pytest.raises(InvalidLinkError):
         links.read("notice", token, NOW)
 
 
@@ -53,7 +53,7 @@ def test_a_file_is_taken_by_what_is_in_it(tmp_path: Path, name: str, content: by
     uploads = Uploads(tmp_path / "uploads")
     try:
         kept = uploads.keep(io.BytesIO(content), name, "form", 1_000, NOW)
-    except FileRefused as refused:
+    except UploadRejectedError as refused:
         assert refused.why == why
         assert not list((tmp_path / "uploads").glob("*"))
     else:
@@ -92,7 +92,7 @@ def test_a_query_names_a_notice(query: str, named: bool) -> None:
     assert names_it(NOTICE, query) is named
 
 
-def test_whoever_asked_is_told_once_when_it_is_over(desk: House) -> None:
+def test_whoever_asked_is_told_once_when_it_is_over(desk: SupportFixture) -> None:
     notices = NoticeStore(desk.engine)
     notices.add(NOTICE)
     assert notices.subscribe("n", "Hanako@example.com", "ja", NOW) and notices.subscribe("n", "hanako@example.com", "ja", NOW)
@@ -113,12 +113,12 @@ def test_a_full_disk_refuses_the_file_and_leaves_nothing(tmp_path: Path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(FileRefused) as refused:
+    with pytest.raises(UploadRejectedError) as refused:
         Uploads(tmp_path / "uploads").keep(io.BytesIO(PNG), "写真.png", "form", 1_000, NOW)
     assert refused.value.why == "disk" and not list((tmp_path / "uploads").iterdir())
 
 
-def test_a_notice_that_was_a_mistake_is_withdrawn_and_nobody_is_told(desk: House) -> None:
+def test_a_notice_that_was_a_mistake_is_withdrawn_and_nobody_is_told(desk: SupportFixture) -> None:
     notices = NoticeStore(desk.engine)
     notices.add(NOTICE)
     notices.subscribe("n", "hanako@example.com", "ja", NOW)
