@@ -41,7 +41,9 @@ def reach_of(model: Any) -> dict[str, NDArray[np.float32]]:
         for _ in range(SEQUENCES):
             words = chance.integers(eos + 1, model.config.vocab_size, WORDS).tolist()
             model(input_ids=torch.tensor([[bos, *words, eos]]))
-    return {name: np.median(np.stack(rows), axis=0).astype(np.float16) for name, rows in seen.items()}
+    return {
+        name: np.median(np.stack(rows), axis=0).astype(np.float16) for name, rows in seen.items()
+    }
 
 
 def main() -> None:

@@ -39,9 +39,18 @@ def fill(services: Services, count: int, chance: random.Random) -> float:
         at = CLOCK - chance.randrange(28 * 24 * 3_600_000)
         text = " ".join(chance.choices(WORDS, k=chance.randrange(8, 60)))
         kind = chance.choice(("question", "question", "problem", "complaint"))
-        case = handoff.open(NewCase(f"bench-{number}", kind, text, f"客 {number}", f"c{number}@example.com", "ja"), at)
+        case = handoff.open(
+            NewCase(f"bench-{number}", kind, text, f"客 {number}", f"c{number}@example.com", "ja"),
+            at,
+        )
         if chance.random() < 0.34:
-            handoff.reply(case, "佐藤", "agent@example.com", " ".join(chance.choices(WORDS, k=30)), at + 3_600_000)
+            handoff.reply(
+                case,
+                "佐藤",
+                "agent@example.com",
+                " ".join(chance.choices(WORDS, k=30)),
+                at + 3_600_000,
+            )
         if chance.random() < 0.5:
             found = handoff.cases.case(case.case_id)
             assert found is not None
@@ -54,8 +63,14 @@ def signed_in(services: Services) -> FlaskClient:
     services.users.add("agent@example.com", "lead", "佐藤", PASSWORD)
     client = create_app(services).test_client()
     page = client.get("/account/sign-in").get_data(as_text=True)
-    token = page.partition('name="csrf_token" type="hidden" value="')[2].partition('"')[0] or page.partition('name="csrf_token" value="')[2].partition('"')[0]
-    answer = client.post("/account/sign-in", data={"mail": "agent@example.com", "password": PASSWORD, "csrf_token": token})
+    token = (
+        page.partition('name="csrf_token" type="hidden" value="')[2].partition('"')[0]
+        or page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    )
+    answer = client.post(
+        "/account/sign-in",
+        data={"mail": "agent@example.com", "password": PASSWORD, "csrf_token": token},
+    )
     assert answer.status_code in (302, 303), answer.status_code
     return client
 
@@ -68,7 +83,10 @@ def timed(call: Callable[[], object]) -> dict[str, float]:
         started = time.perf_counter()
         call()
         taken.append((time.perf_counter() - started) * 1000)
-    return {"p50_ms": round(float(np.quantile(taken, 0.5)), 1), "p95_ms": round(float(np.quantile(taken, 0.95)), 1)}
+    return {
+        "p50_ms": round(float(np.quantile(taken, 0.5)), 1),
+        "p95_ms": round(float(np.quantile(taken, 0.95)), 1),
+    }
 
 
 def small_site(folder: Path, database: str) -> Services:
@@ -76,7 +94,13 @@ def small_site(folder: Path, database: str) -> Services:
     path = folder / "articles" / "ja" / "orders" / "return.md"
     path.parent.mkdir(parents=True)
     path.write_text(ARTICLE, encoding="utf-8")
-    given = {"articles": folder / "articles", "data": folder / "var", "rate_limit": "off", "embedding_model": "off", "database_url": database}
+    given = {
+        "articles": folder / "articles",
+        "data": folder / "var",
+        "rate_limit": "off",
+        "embedding_model": "off",
+        "database_url": database,
+    }
     services = build_services(load_settings(**given))
     services.publish_build(services.rebuild())
     return services
@@ -98,7 +122,11 @@ def measure(count: int, database: str) -> dict[str, object]:
 
             return get
 
-        found: dict[str, object] = {"cases": count, "database": database or "sqlite", "filled_s": round(seconds, 1)}
+        found: dict[str, object] = {
+            "cases": count,
+            "database": database or "sqlite",
+            "filled_s": round(seconds, 1),
+        }
         number = services.people.cases.by_form("bench-7")
         assert number is not None
         paths = {
@@ -117,7 +145,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
     found = measure(flags.cases, flags.database)
-    print(json.dumps(found, ensure_ascii=False) if flags.json else "\n".join(f"{name:24} {value}" for name, value in found.items()))
+    print(
+        json.dumps(found, ensure_ascii=False)
+        if flags.json
+        else "\n".join(f"{name:24} {value}" for name, value in found.items())
+    )
 
 
 if __name__ == "__main__":

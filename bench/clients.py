@@ -18,7 +18,9 @@ _LENGTH = b"\r\ncontent-length:"
 class Client(asyncio.Protocol):
     """Asks one question after another over one connection; takes them off the common list."""
 
-    def __init__(self, requests: list[bytes], times: list[float], done: asyncio.Future[None]) -> None:
+    def __init__(
+        self, requests: list[bytes], times: list[float], done: asyncio.Future[None]
+    ) -> None:
         self._requests, self._times, self._done = requests, times, done
         self._started = 0.0
         self._answer = b""
@@ -68,13 +70,23 @@ class Client(asyncio.Protocol):
 async def ask_all(address: str, asked: list[tuple[str, str]], clients: int) -> dict[str, object]:
     """All questions from so many clients at once."""
     host = urlsplit(address).netloc
-    requests = [f"GET /api/v1/search?q={quote(text)}&lang={lang} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() for text, lang in asked]
+    requests = [
+        f"GET /api/v1/search?q={quote(text)}&lang={lang} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        for text, lang in asked
+    ]
     times: list[float] = []
     loop = asyncio.get_running_loop()
     ends: list[asyncio.Future[None]] = [loop.create_future() for _ in range(clients)]
     name, _, port = host.partition(":")
     started = time.perf_counter()
-    await asyncio.gather(*(loop.create_connection(lambda end=end: Client(requests, times, end), name, int(port or 80)) for end in ends))  # type: ignore[misc]
+    await asyncio.gather(
+        *(
+            loop.create_connection(
+                lambda end=end: Client(requests, times, end), name, int(port or 80)
+            )
+            for end in ends
+        )
+    )  # type: ignore[misc]
     await asyncio.gather(*ends)
     return {"times": times, "per_s": len(times) / (time.perf_counter() - started)}
 

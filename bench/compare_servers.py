@@ -60,11 +60,26 @@ def start(name: str, checkout: Path, data: Path, web_processes: int | None) -> S
         port = probe.getsockname()[1]
     articles = data / "articles"
     articles.mkdir(exist_ok=True)
-    settings = [f"KB_ARTICLES={articles}", f"KB_DATA={data}", f"KB_PORT={port}", "KB_RATE_LIMIT=off", "KB_WATCH=false"]
+    settings = [
+        f"KB_ARTICLES={articles}",
+        f"KB_DATA={data}",
+        f"KB_PORT={port}",
+        "KB_RATE_LIMIT=off",
+        "KB_WATCH=false",
+    ]
     settings += [f"KB_WEB_PROCESSES={web_processes}"] if web_processes is not None else []
-    serves = ["-m", "kb_app", "serve"] if (checkout / "kb_app" / "__main__.py").exists() else ["-m", "flask", "--app", "kb_app", "kb", "serve"]
+    serves = (
+        ["-m", "kb_app", "serve"]
+        if (checkout / "kb_app" / "__main__.py").exists()
+        else ["-m", "flask", "--app", "kb_app", "kb", "serve"]
+    )
     started = time.perf_counter()
-    process = subprocess.Popen(["env", *settings, sys.executable, *serves], cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        ["env", *settings, sys.executable, *serves],
+        cwd=checkout,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     server = Server(name, process, f"http://127.0.0.1:{port}")
     wait(f"{server.address}/readyz", lambda answer: answer["status"] == "ready")
     server.record("pages_after_s", time.perf_counter() - started)
@@ -91,9 +106,13 @@ def run(flags: argparse.Namespace, folder: Path) -> list[Server]:
         for name, checkout, count in _wanted(flags):
             data = folder / f"{name}-{count}"
             shutil.copytree(folder / "built", data, symlinks=True)
-            servers.append(start(name if count is None else f"{name}, {count} web", checkout, data, count))
+            servers.append(
+                start(name if count is None else f"{name}, {count} web", checkout, data, count)
+            )
         for number in range(flags.rounds + 1):
-            _round(servers[number % len(servers) :] + servers[: number % len(servers)], source, number)
+            _round(
+                servers[number % len(servers) :] + servers[: number % len(servers)], source, number
+            )
         for server in servers:
             server.record("memory_mb", pss(server.process.pid))
     finally:
@@ -118,7 +137,9 @@ def _wanted(flags: argparse.Namespace) -> Iterator[tuple[str, Path, int | None]]
     """(name, checkout, web processes) of each server; the first one as it is."""
     for place, pair in enumerate(flags.server):
         name, _, checkout = pair.partition("=")
-        for count in map(int, flags.web_processes.split(",")) if flags.web_processes and place else [None]:
+        for count in (
+            map(int, flags.web_processes.split(",")) if flags.web_processes and place else [None]
+        ):
             yield name, Path(checkout).resolve(), count
 
 
@@ -126,7 +147,13 @@ def _round(servers: list[Server], source: dict[str, Material], number: int) -> N
     """Ask each server in turn; the round with number 0 is not counted."""
     for clients in CLIENTS:
         for place, server in enumerate(servers):
-            questions = list(new_queries(source, max(100, ASKED_EACH * clients), 10_000 + 1_000 * number + 100 * clients + place))
+            questions = list(
+                new_queries(
+                    source,
+                    max(100, ASKED_EACH * clients),
+                    10_000 + 1_000 * number + 100 * clients + place,
+                )
+            )
             if number:
                 measure(server, questions, clients)
             else:
@@ -138,7 +165,10 @@ def table(servers: list[Server]) -> str:
     first, names = servers[0], list(servers[0].figures)
     lines = [" | ".join(["server", *names]), " | ".join(["---"] * (len(names) + 1))]
     for server in servers:
-        cells = [f"{server.middle(name):,.2f} ({server.middle(name) / first.middle(name):.2f})" for name in names]
+        cells = [
+            f"{server.middle(name):,.2f} ({server.middle(name) / first.middle(name):.2f})"
+            for name in names
+        ]
         lines.append(" | ".join([server.name, *cells]))
     return "\n".join(f"| {line} |" for line in lines)
 
@@ -146,18 +176,41 @@ def table(servers: list[Server]) -> str:
 def main() -> None:
     """Parse flags, run, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--server", action="append", required=True, help="NAME=CHECKOUT; the first is what the others are compared with")
-    parser.add_argument("--web-processes", default="", help="numbers of web processes for all but the first server, e.g. 1,2,4")
+    parser.add_argument(
+        "--server",
+        action="append",
+        required=True,
+        help="NAME=CHECKOUT; the first is what the others are compared with",
+    )
+    parser.add_argument(
+        "--web-processes",
+        default="",
+        help="numbers of web processes for all but the first server, e.g. 1,2,4",
+    )
     parser.add_argument("--passages", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--articles", type=Path, default=Path("articles"), help="real articles that the passages are made of")
+    parser.add_argument(
+        "--articles",
+        type=Path,
+        default=Path("articles"),
+        help="real articles that the passages are made of",
+    )
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
-    parser.add_argument("--cache", type=Path, default=Path("var/bench/speed.sqlite"), help="vectors of the real texts")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("var/bench/speed.sqlite"),
+        help="vectors of the real texts",
+    )
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         servers = run(flags, Path(folder))
-    print(json.dumps({server.name: server.figures for server in servers}) if flags.json else table(servers))
+    print(
+        json.dumps({server.name: server.figures for server in servers})
+        if flags.json
+        else table(servers)
+    )
 
 
 if __name__ == "__main__":

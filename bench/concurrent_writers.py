@@ -53,12 +53,20 @@ class Client:
     def _vote(self, session: requests.Session) -> None:
         form_id = str(uuid.uuid4())
         for _ in range(2):
-            if self._post(session, f"{self.url}/ja/articles/return/vote", data={"value": "yes", "form_id": form_id}) in (200, 303):
+            if self._post(
+                session,
+                f"{self.url}/ja/articles/return/vote",
+                data={"value": "yes", "form_id": form_id},
+            ) in (200, 303):
                 self.accepted.add(f"{form_id}:yes")
 
     def _engage(self, session: requests.Session) -> None:
         event_id = str(uuid.uuid4())
-        action = {"action_name": "channel_opened", "event_id": event_id, "attributes": {"channel": "phone"}}
+        action = {
+            "action_name": "channel_opened",
+            "event_id": event_id,
+            "attributes": {"channel": "phone"},
+        }
         for _ in range(2):
             if self._post(session, f"{self.url}/api/v1/events", json={"actions": [action]}) == 202:
                 self.accepted.add(event_id)
@@ -116,8 +124,12 @@ def measure(clients: int, seconds: float, database: str) -> dict[str, object]:
                 thread.start()
             for thread in threads:
                 thread.join()
-        with open_database(url or f"sqlite:///{folder / 'var' / 'kb.sqlite'}").connect() as connection:
-            stored = [event_id for (event_id,) in connection.execute(select(schema.actions.c.event_id))]
+        with open_database(
+            url or f"sqlite:///{folder / 'var' / 'kb.sqlite'}"
+        ).connect() as connection:
+            stored = [
+                event_id for (event_id,) in connection.execute(select(schema.actions.c.event_id))
+            ]
         accepted = set().union(*(person.accepted for person in people))
         taken = np.array([value for person in people for value in person.seconds])
         return {
@@ -143,7 +155,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
     found = measure(flags.clients, flags.seconds, flags.database)
-    print(json.dumps(found) if flags.json else "\n".join(f"{name:10} {value}" for name, value in found.items()))
+    print(
+        json.dumps(found)
+        if flags.json
+        else "\n".join(f"{name:10} {value}" for name, value in found.items())
+    )
 
 
 if __name__ == "__main__":

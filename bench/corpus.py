@@ -68,11 +68,23 @@ def made_articles(source: dict[str, Material], passages: int, seed: int = 7) -> 
 def _article(source: Material, lang: str, number: int, chance: random.Random) -> Article:
     code = f"TB-{number:05d}"
     dealt = chance.sample(source.sections, chance.randint(1, 4))
-    sections = tuple(Section(section.heading or "-", f"s{place}", 2, f"{section.text}\n{code}-{place}") for place, section in enumerate(dealt))
+    sections = tuple(
+        Section(section.heading or "-", f"s{place}", 2, f"{section.text}\n{code}-{place}")
+        for place, section in enumerate(dealt)
+    )
     asked = chance.sample(source.questions, 2)
     name = f"made-{number}"
     title = f"{asked[0]} ({code})"
-    return Article(name, lang, title, "bench", slug=name, path=name, questions=(f"{asked[1]} {code}",), sections=sections)
+    return Article(
+        name,
+        lang,
+        title,
+        "bench",
+        slug=name,
+        path=name,
+        questions=(f"{asked[1]} {code}",),
+        sections=sections,
+    )
 
 
 def new_queries(source: dict[str, Material], count: int, seed: int) -> list[tuple[str, str]]:
@@ -82,7 +94,9 @@ def new_queries(source: dict[str, Material], count: int, seed: int) -> list[tupl
     while len(found) < count:
         lang = chance.choice(sorted(source))
         question = chance.choice(source[lang].questions)
-        word = chance.choice(source[lang].sections).text.split("。" if lang == "ja" else " ")[0][:12]
+        word = chance.choice(source[lang].sections).text.split("。" if lang == "ja" else " ")[0][
+            :12
+        ]
         found[f"{question} {word} {chance.randint(1, 999_999)}"] = lang
     return list(found.items())
 
@@ -105,7 +119,9 @@ class ReadyVectors:
         for kind, texts in bases.items():
             unique = list(dict.fromkeys(texts))
             keys = [vector_key(real.fingerprint, kind, text) for text in unique]
-            vectors, _ = cache.vectors(real, keys, unique.__getitem__, kind, lambda _done, _total: None)
+            vectors, _ = cache.vectors(
+                real, keys, unique.__getitem__, kind, lambda _done, _total: None
+            )
             self._known[kind] = dict(zip(unique, vectors, strict=True))
 
     def vectors(self, kind: Kind) -> Vector:
@@ -116,7 +132,9 @@ class ReadyVectors:
         """Unit vectors, shape (len(texts), dimension); the same text always gives the same one."""
         known = self._known[kind]
         some = next(iter(known.values()))
-        moved = np.stack([known.get(_base(text, kind), some) + _noise(text, len(some)) for text in texts])
+        moved = np.stack(
+            [known.get(_base(text, kind), some) + _noise(text, len(some)) for text in texts]
+        )
         return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -64,7 +64,10 @@ def main() -> None:
     services.update_gaps()
     with services.store.engine.begin() as connection:
         upsert(connection, schema.job_state, {"name": "demo", "value": "1"})
-    print(f"{count_rows(services.store.engine, schema.queries)} searches, {count_rows(services.store.engine, schema.episodes)} problems", file=sys.stderr)
+    print(
+        f"{count_rows(services.store.engine, schema.queries)} searches, {count_rows(services.store.engine, schema.episodes)} problems",
+        file=sys.stderr,
+    )
 
 
 def _share_model(data: Path) -> None:
@@ -82,20 +85,41 @@ def _write(services: Services, visits: int, chance: random.Random) -> None:
     answers: dict[tuple[str, str], Results] = {}
     for month in range(DAYS * DAY // SPAN):
         log = simulate(_growing(intents, month), PERSONAS, visits // 3, chance)
-        queries = [_answered(services, query, answers, month, shift, chance) for query in log.queries if not query.bot]
+        queries = [
+            _answered(services, query, answers, month, shift, chance)
+            for query in log.queries
+            if not query.bot
+        ]
         first = {query.query_id: query.hit_ids[:1] for query in queries}
         names = {action.event_id for action in log.actions}
-        actions = [_moved(action, month, shift, first) for action in log.actions if action.event_id in names]
-        services.store.append([*queries, *(_as_bot(query, month, shift) for query in log.bots)], actions)
+        actions = [
+            _moved(action, month, shift, first)
+            for action in log.actions
+            if action.event_id in names
+        ]
+        services.store.append(
+            [*queries, *(_as_bot(query, month, shift) for query in log.bots)], actions
+        )
 
 
 def _growing(intents: Sequence[Intent], month: int) -> list[Intent]:
     """Some problems are asked more in the last month: a trend to see."""
-    rising = [intent for intent in intents if intent.name in ("mobile app", "student discount", "where is my parcel")]
+    rising = [
+        intent
+        for intent in intents
+        if intent.name in ("mobile app", "student discount", "where is my parcel")
+    ]
     return [*intents, *rising * (2 * month)]
 
 
-def _answered(services: Services, query: m.QueryEvent, answers: dict[tuple[str, str], Results], month: int, shift: int, chance: random.Random) -> m.QueryEvent:
+def _answered(
+    services: Services,
+    query: m.QueryEvent,
+    answers: dict[tuple[str, str], Results],
+    month: int,
+    shift: int,
+    chance: random.Random,
+) -> m.QueryEvent:
     key = query.user_query, query.language
     if key not in answers:
         answers[key] = services.live.current().engine.search(Query(*key, highlight=False))  # type: ignore[union-attr]
@@ -115,16 +139,31 @@ def _answered(services: Services, query: m.QueryEvent, answers: dict[tuple[str, 
     )
 
 
-def _moved(action: m.ActionEvent, month: int, shift: int, first: dict[str, tuple[str, ...]]) -> m.ActionEvent:
+def _moved(
+    action: m.ActionEvent, month: int, shift: int, first: dict[str, tuple[str, ...]]
+) -> m.ActionEvent:
     query_id = _id(action.query_id, month) if action.query_id else None
     article = (first.get(query_id or "") or ("",))[0]
     client = _id(action.client_id, month).replace("-", "") if action.client_id else None
     event_id = _id(action.event_id, month)
-    return replace(action, event_id=event_id, query_id=query_id, client_id=client, at=action.at + month * SPAN + shift, object_id=article, position=1)
+    return replace(
+        action,
+        event_id=event_id,
+        query_id=query_id,
+        client_id=client,
+        at=action.at + month * SPAN + shift,
+        object_id=article,
+        position=1,
+    )
 
 
 def _as_bot(query: m.QueryEvent, month: int, shift: int) -> m.QueryEvent:
-    return replace(query, query_id=_id(query.query_id, month), client_id=None, at=query.at + month * SPAN + shift)
+    return replace(
+        query,
+        query_id=_id(query.query_id, month),
+        client_id=None,
+        at=query.at + month * SPAN + shift,
+    )
 
 
 def _id(name: str, month: int) -> str:

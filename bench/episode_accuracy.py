@@ -29,7 +29,10 @@ def pairwise_f1(found: Sequence[object], true: Sequence[object]) -> float:
     """F1 over pairs of items: together in both, against together in one of them."""
 
     def pairs(labels: Sequence[object]) -> int:
-        return sum(size * (size - 1) // 2 for size in (len(list(members)) for _, members in groupby(sorted(map(repr, labels)))))
+        return sum(
+            size * (size - 1) // 2
+            for size in (len(list(members)) for _, members in groupby(sorted(map(repr, labels))))
+        )
 
     both = pairs([(repr(one), repr(other)) for one, other in zip(found, true, strict=True)])
     together = pairs(found) + pairs(true)
@@ -40,12 +43,31 @@ def read_back(log: Log, vectors: Mapping[str, Vectors]) -> list[m.Episode]:
     """The episodes that the analytics make of a log; what came twice is in the log once, as in the database."""
     queries = list({query.query_id: query for query in log.queries}.values())
     actions = list({action.event_id: action for action in log.actions}.values())
-    meaning = {query.query_id: vectors[query.user_query] for query in queries if query.user_query in vectors}
-    meaning |= {action.event_id: vectors[action.attributes["text"]] for action in actions if action.attributes.get("text")}
-    orphans = [action for action in actions if action.attributes.get("text") and not action.query_id and not action.client_id]
+    meaning = {
+        query.query_id: vectors[query.user_query]
+        for query in queries
+        if query.user_query in vectors
+    }
+    meaning |= {
+        action.event_id: vectors[action.attributes["text"]]
+        for action in actions
+        if action.attributes.get("text")
+    }
+    orphans = [
+        action
+        for action in actions
+        if action.attributes.get("text") and not action.query_id and not action.client_id
+    ]
     links = searches_of_tickets(orphans, queries, actions, meaning)
-    joined = [replace(action, query_id=links[action.event_id]) if action.event_id in links else action for action in actions]
-    return [classify_outcome(trail, LATER) for _, asked, done in by_client(queries, joined) for trail in group(asked, done, meaning)]
+    joined = [
+        replace(action, query_id=links[action.event_id]) if action.event_id in links else action
+        for action in actions
+    ]
+    return [
+        classify_outcome(trail, LATER)
+        for _, asked, done in by_client(queries, joined)
+        for trail in group(asked, done, meaning)
+    ]
 
 
 def truth(log: Log, episodes: Sequence[m.Episode]) -> dict[str, float]:
@@ -53,24 +75,50 @@ def truth(log: Log, episodes: Sequence[m.Episode]) -> dict[str, float]:
     episode_of = {query_id: episode for episode in episodes for query_id in episode.query_ids}
     visit_of = {query.query_id: visit for visit in log.visits for query in visit.queries}
     asked = [query_id for query_id in episode_of if query_id in visit_of]
-    ended = {visit.problem: {episode_of[query.query_id].outcome for query in visit.queries if query.query_id in episode_of} for visit in log.visits}
+    ended = {
+        visit.problem: {
+            episode_of[query.query_id].outcome
+            for query in visit.queries
+            if query.query_id in episode_of
+        }
+        for visit in log.visits
+    }
     revoked = [visit for visit in log.visits if visit.revoked]
     taken_back = [visit for visit in revoked if "confirmed" not in ended[visit.problem]]
     kept = [visit for visit in revoked if "confirmed" in ended[visit.problem]]
     # Who phoned under no name cannot be known; a success of the same intent must go all the same.
-    swapped = Counter(visit.intent for visit in log.visits if visit.truth == "solved" and "escalated" in ended[visit.problem])
-    by_words = sum(min(count, swapped[intent]) for intent, count in Counter(visit.intent for visit in kept if _kind(visit) == "words").items())
+    swapped = Counter(
+        visit.intent
+        for visit in log.visits
+        if visit.truth == "solved" and "escalated" in ended[visit.problem]
+    )
+    by_words = sum(
+        min(count, swapped[intent])
+        for intent, count in Counter(
+            visit.intent for visit in kept if _kind(visit) == "words"
+        ).items()
+    )
     probable = [visit for visit in log.visits if "probable" in ended[visit.problem]]
     return {
         "episodes": len(episodes),
-        "abandonment_counted_as_success": sum(visit.truth == "gave up" and "confirmed" in ended[visit.problem] for visit in log.visits),
+        "abandonment_counted_as_success": sum(
+            visit.truth == "gave up" and "confirmed" in ended[visit.problem] for visit in log.visits
+        ),
         "revocation_accuracy": (len(taken_back) + by_words) / max(1, len(revoked)),
         **{f"revocation_by_{name}": value for name, value in _by_kind(revoked, taken_back).items()},
         "revocation_of_the_very_person": len(taken_back) / max(1, len(revoked)),
-        "returns_counted_as_success": sum(visit.truth == "came back" and "confirmed" in ended[visit.problem] for visit in log.visits),
-        "outcome_accuracy": sum(visit.shown in ended[visit.problem] for visit in log.visits) / len(log.visits),
-        "probable_that_gave_up": sum(visit.truth == "gave up" for visit in probable) / max(1, len(probable)),
-        "episode_f1": pairwise_f1([episode_of[name].episode_id for name in asked], [visit_of[name].problem for name in asked]),
+        "returns_counted_as_success": sum(
+            visit.truth == "came back" and "confirmed" in ended[visit.problem]
+            for visit in log.visits
+        ),
+        "outcome_accuracy": sum(visit.shown in ended[visit.problem] for visit in log.visits)
+        / len(log.visits),
+        "probable_that_gave_up": sum(visit.truth == "gave up" for visit in probable)
+        / max(1, len(probable)),
+        "episode_f1": pairwise_f1(
+            [episode_of[name].episode_id for name in asked],
+            [visit_of[name].problem for name in asked],
+        ),
     }
 
 
@@ -91,9 +139,14 @@ def gap_f1(log: Log, vectors: Mapping[str, Vectors]) -> float:
     nothing = [query for visit in log.visits for query in visit.queries if query.verdict == "none"]
     intent_of = {query.query_id: visit.intent for visit in log.visits for query in visit.queries}
     questions = gap_report.questions_of(nothing)
-    groups = gap_report.group_gaps(questions, {question.key: vectors[question.text] for question in questions}, {})
+    groups = gap_report.group_gaps(
+        questions, {question.key: vectors[question.text] for question in questions}, {}
+    )
     gap_of = {query.query_id: found.gap_id for found in groups for query in found.queries}
-    return pairwise_f1([gap_of[query.query_id] for query in nothing], [intent_of[query.query_id] for query in nothing])
+    return pairwise_f1(
+        [gap_of[query.query_id] for query in nothing],
+        [intent_of[query.query_id] for query in nothing],
+    )
 
 
 def holds(episodes: Sequence[m.Episode], chances: Mapping[str, float]) -> dict[str, bool]:
@@ -114,14 +167,23 @@ def holds(episodes: Sequence[m.Episode], chances: Mapping[str, float]) -> dict[s
             held[figure.name] = figure.low <= chances[known[figure.name]] <= figure.high
     calibration = probable_calibration(counts)
     if calibration.low is not None and calibration.high is not None:
-        held["probable_gave_up"] = calibration.low <= chances["probable_gave_up"] <= calibration.high
+        held["probable_gave_up"] = (
+            calibration.low <= chances["probable_gave_up"] <= calibration.high
+        )
     return held
 
 
 def intents_of(path: Path) -> list[Intent]:
     """Problems with the ways in which people word them, one JSON object a line: {"intent", "answered", language: [texts]}."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [Intent(row["intent"], tuple((text, lang) for lang in ("ja", "en") for text in row[lang]), row.get("answered", True)) for row in rows]
+    return [
+        Intent(
+            row["intent"],
+            tuple((text, lang) for lang in ("ja", "en") for text in row[lang]),
+            row.get("answered", True),
+        )
+        for row in rows
+    ]
 
 
 def vectors_of(intents: Sequence[Intent], model_dir: Path) -> dict[str, Vectors]:
@@ -141,7 +203,11 @@ def run(flags: argparse.Namespace) -> dict[str, float]:
     intents = intents_of(flags.rewordings)
     vectors = vectors_of(intents, flags.model_dir)
     log = simulate(intents, PERSONAS, flags.episodes, chance)
-    figures = {"seed": float(flags.seed)} | truth(log, read_back(log, vectors)) | {"gap_f1": gap_f1(log, vectors)}
+    figures = (
+        {"seed": float(flags.seed)}
+        | truth(log, read_back(log, vectors))
+        | {"gap_f1": gap_f1(log, vectors)}
+    )
     held: dict[str, list[bool]] = defaultdict(list)
     for _ in range(flags.runs):
         mix = drawn_mix(chance)
@@ -149,7 +215,9 @@ def run(flags: argparse.Namespace) -> dict[str, float]:
         for name, value in holds(read_back(again, vectors), expected(mix)).items():
             held[name].append(value)
     figures |= {f"coverage_{name}": sum(values) / len(values) for name, values in held.items()}
-    figures["interval_coverage"] = min((sum(values) / len(values) for values in held.values()), default=0.0)
+    figures["interval_coverage"] = min(
+        (sum(values) / len(values) for values in held.values()), default=0.0
+    )
     return {name: round(value, 4) for name, value in figures.items()}
 
 
@@ -158,12 +226,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--episodes", type=int, default=1_000)
-    parser.add_argument("--runs", type=int, default=200, help="repeated runs for the coverage of the intervals")
+    parser.add_argument(
+        "--runs", type=int, default=200, help="repeated runs for the coverage of the intervals"
+    )
     parser.add_argument("--rewordings", type=Path, default=Path("bench/data/rewordings.jsonl"))
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     parser.add_argument("--json", action="store_true")
     figures = run(flags := parser.parse_args())
-    print(json.dumps(figures) if flags.json else "\n".join(f"{name:34s}{value:12,.4f}" for name, value in figures.items()))
+    print(
+        json.dumps(figures)
+        if flags.json
+        else "\n".join(f"{name:34s}{value:12,.4f}" for name, value in figures.items())
+    )
 
 
 if __name__ == "__main__":

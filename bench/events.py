@@ -40,14 +40,21 @@ BATCH = 2_000
 RECORDED = 2_000
 
 
-def months(events: int, chance: random.Random) -> Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]:
+def months(
+    events: int, chance: random.Random
+) -> Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]:
     """Parts of a log until it has so many events."""
     intents = intents_of(Path(__file__).parent / "data" / "rewordings.jsonl")
     made = part = 0
     while made < events:
         log = simulate(intents, PERSONAS, VISITS, chance)
         shift = (part % 3) * SPAN
-        queries = [replace(q, query_id=f"{part}{q.query_id}", client_id=f"{part}{q.client_id}", at=q.at + shift) for q in log.queries]
+        queries = [
+            replace(
+                q, query_id=f"{part}{q.query_id}", client_id=f"{part}{q.client_id}", at=q.at + shift
+            )
+            for q in log.queries
+        ]
         actions = [_moved(action, part) for action in log.actions]
         yield queries, actions
         made += len(queries) + len(actions)
@@ -56,8 +63,17 @@ def months(events: int, chance: random.Random) -> Iterator[tuple[list[m.QueryEve
 
 def _moved(action: m.ActionEvent, part: int) -> m.ActionEvent:
     """The action with the names of its part of the log."""
-    query_id, client_id = action.query_id and f"{part}{action.query_id}", action.client_id and f"{part}{action.client_id}"
-    return replace(action, event_id=f"{part}{action.event_id}", query_id=query_id, client_id=client_id, at=action.at + (part % 3) * SPAN)
+    query_id, client_id = (
+        action.query_id and f"{part}{action.query_id}",
+        action.client_id and f"{part}{action.client_id}",
+    )
+    return replace(
+        action,
+        event_id=f"{part}{action.event_id}",
+        query_id=query_id,
+        client_id=client_id,
+        at=action.at + (part % 3) * SPAN,
+    )
 
 
 def timed(call: Callable[[], Any], times: int = 1) -> float:
@@ -70,7 +86,9 @@ def timed(call: Callable[[], Any], times: int = 1) -> float:
     return float(np.median(taken))
 
 
-def load(store: EventStore, parts: Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]) -> tuple[int, float]:
+def load(
+    store: EventStore, parts: Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]
+) -> tuple[int, float]:
     """(events, seconds) of writing them in the batches of the background writer."""
     count, seconds = 0, 0.0
     for queries, actions in parts:
@@ -85,7 +103,10 @@ def load(store: EventStore, parts: Iterator[tuple[list[m.QueryEvent], list[m.Act
 def recording_adds(store: EventStore) -> tuple[float, float]:
     """(p50, p95) in milliseconds that handing one search to the writer takes."""
     writer = BackgroundWriter(store)
-    queries = [m.QueryEvent(f"r{n}", BEGIN, "返品したい", "c", hit_ids=tuple("abcdefghij")) for n in range(RECORDED)]
+    queries = [
+        m.QueryEvent(f"r{n}", BEGIN, "返品したい", "c", hit_ids=tuple("abcdefghij"))
+        for n in range(RECORDED)
+    ]
     times: list[float] = []
     for query in queries:
         started = time.perf_counter()
@@ -106,13 +127,19 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
     figures: dict[str, float] = {"events": count, "load_s": seconds, "load_per_s": count / seconds}
     encode = CentredQuestions(load_embedder("", flags.model_dir))
     now = BEGIN + 3 * SPAN + DAY
-    figures["job_everything_s"] = timed(lambda: run(store, QuestionVectors(engine, encode), now, UTC, everything=True))
-    figures["job_again_s"] = timed(lambda: run(store, QuestionVectors(engine, encode), now + 1, UTC))
+    figures["job_everything_s"] = timed(
+        lambda: run(store, QuestionVectors(engine, encode), now, UTC, everything=True)
+    )
+    figures["job_again_s"] = timed(
+        lambda: run(store, QuestionVectors(engine, encode), now + 1, UTC)
+    )
     last = datetime.fromtimestamp(now / 1000, UTC).date()
     reports = Reports(engine)
     for days in (28, 90):
         period = Period(last - timedelta(days=days - 1), last, UTC)
-        figures[f"dashboard_{days}_days_s"] = timed(lambda period=period: dashboard(reports, period), 3)  # type: ignore[misc]
+        figures[f"dashboard_{days}_days_s"] = timed(
+            lambda period=period: dashboard(reports, period), 3
+        )  # type: ignore[misc]
     gaps = GapStore(store, QuestionVectors(engine, encode))
     figures["gaps_grouped_s"] = timed(lambda: gaps.refresh(now))
     figures["gaps_shown_s"] = timed(lambda: gaps.gaps(now), 3)
@@ -135,14 +162,20 @@ def main() -> None:
     """Parse flags, run, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--database", default="", help="an empty database; a SQLite file of its own when left out")
+    parser.add_argument(
+        "--database", default="", help="an empty database; a SQLite file of its own when left out"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(flags, Path(folder))
-    print(json.dumps(figures) if flags.json else "\n".join(f"{name:24s}{value:14,.3f}" for name, value in figures.items()))
+    print(
+        json.dumps(figures)
+        if flags.json
+        else "\n".join(f"{name:24s}{value:14,.3f}" for name, value in figures.items())
+    )
 
 
 if __name__ == "__main__":

@@ -40,14 +40,23 @@ STRICT, WEAK = 0.75, 0.25
 KEYWORD = frozenset({"keyword"})
 
 
-def of_collections(folder: Path, embedder: Embedder, cache: Path) -> Iterator[tuple[str, list[tuple[Query, bool]], Engine]]:
+def of_collections(
+    folder: Path, embedder: Embedder, cache: Path
+) -> Iterator[tuple[str, list[tuple[Query, bool]], Engine]]:
     """(name, queries and whether they are answered, engine) of every collection with unanswerable queries."""
     for path in collections(folder):
         collection = load(path)
         if collection.unanswerable:
             with tempfile.TemporaryDirectory() as data:
                 engine = make_engine(collection, embedder, Path(data), cache)
-                yield collection.name, [(Query(text, highlight=False), name not in collection.unanswerable) for name, text in collection.queries], engine
+                yield (
+                    collection.name,
+                    [
+                        (Query(text, highlight=False), name not in collection.unanswerable)
+                        for name, text in collection.queries
+                    ],
+                    engine,
+                )
 
 
 def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bool]], Engine]:
@@ -58,14 +67,34 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bo
         cache = BuildCache(Path(folder) / "again.sqlite")
         known, _, _ = collect(articles, cache, UTC)
         cache.close()
-        asked = [(Query(test, lang=article.lang, highlight=False), True) for article in known if article.audience == "public" for test in article.tests]
-        records = [json.loads(line) for name in KNOWN for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
-        return [*asked, *((Query(record["query"], lang=record["lang"], highlight=False), record["answered"]) for record in records)], engine
+        asked = [
+            (Query(test, lang=article.lang, highlight=False), True)
+            for article in known
+            if article.audience == "public"
+            for test in article.tests
+        ]
+        records = [
+            json.loads(line)
+            for name in KNOWN
+            for line in (DATA / name).read_text(encoding="utf-8").splitlines()
+        ]
+        return [
+            *asked,
+            *(
+                (Query(record["query"], lang=record["lang"], highlight=False), record["answered"])
+                for record in records
+            ),
+        ], engine
 
 
-def answer_features(engine: Engine, queries: Sequence[tuple[Query, bool]], arms: frozenset[str] | None = None) -> list[Sample]:
+def answer_features(
+    engine: Engine, queries: Sequence[tuple[Query, bool]], arms: frozenset[str] | None = None
+) -> list[Sample]:
     """The signs of each query that found anything."""
-    found = [(engine.answer_features(replace(query, arms=arms) if arms else query), answered) for query, answered in queries]
+    found = [
+        (engine.answer_features(replace(query, arms=arms) if arms else query), answered)
+        for query, answered in queries
+    ]
     return [(one, answered) for one, answered in found if one is not None]
 
 
@@ -85,11 +114,19 @@ def main() -> None:
     both: dict[str, list[Sample]] = {}
     keyword: dict[str, list[Sample]] = {}
     queries, engine = of_samples(flags.articles, embedder)
-    both["sample articles"], keyword["sample articles"] = answer_features(engine, queries), answer_features(engine, queries, KEYWORD)
+    both["sample articles"], keyword["sample articles"] = (
+        answer_features(engine, queries),
+        answer_features(engine, queries, KEYWORD),
+    )
     for name, queries, engine in of_collections(flags.data, embedder, flags.cache):
-        both[name], keyword[name] = answer_features(engine, queries), answer_features(engine, queries, KEYWORD)
+        both[name], keyword[name] = (
+            answer_features(engine, queries),
+            answer_features(engine, queries, KEYWORD),
+        )
     sheet = {"fitted_to": {name: len(samples) for name, samples in both.items()}}
-    fitted = calibration.fit(list(both.values()), list(keyword.values()), answerability.BUNDLED, STRICT, WEAK, sheet)
+    fitted = calibration.fit(
+        list(both.values()), list(keyword.values()), answerability.BUNDLED, STRICT, WEAK, sheet
+    )
     print(f"both arms: {fitted.both}\nkeyword: {fitted.keyword}\n{fitted.sheet}")
     for arms, sources in (("both", both), ("keyword", keyword)):
         for name, samples in sources.items():
@@ -102,7 +139,14 @@ def report(name: str, fitted: answerability.Calibration, samples: Sequence[Sampl
     """How the fit does on one source: AUROC, false-answer@95, and how many of each kind get which verdict."""
     chances = [fitted.probability(one) for one, _ in samples]
     known = [answered for _, answered in samples]
-    counts = {kind: Counter(fitted.verdict(chance) for chance, own in zip(chances, known, strict=True) if own is kind) for kind in (True, False)}
+    counts = {
+        kind: Counter(
+            fitted.verdict(chance)
+            for chance, own in zip(chances, known, strict=True)
+            if own is kind
+        )
+        for kind in (True, False)
+    }
     figures = f"AUROC {roc_auc_score(known, chances):.3f} false-answer@95 {calibration.false_answers(chances, known):.3f}"
     return f"{name:36s} {figures} answered {dict(counts[True])} unanswered {dict(counts[False])}"
 

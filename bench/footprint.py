@@ -39,7 +39,10 @@ def write_articles(folder: Path, flags: argparse.Namespace) -> int:
         written += 1
     while written < count:
         _write(
-            folder, written, f"Question {written} about product {written % 97}", f"Answer {written}: press button {written % 13} for {written % 31} seconds."
+            folder,
+            written,
+            f"Question {written} about product {written % 97}",
+            f"Answer {written}: press button {written % 13} for {written % 31} seconds.",
         )
         written += 1
     return written
@@ -59,34 +62,65 @@ def _dealt(count: int) -> Iterator[tuple[str, str]]:
     if count:
         source = material(Path("articles"))
         for article in made_articles(source, 3 * count)[:count]:
-            yield article.title, "\n\n".join(f"## {section.heading}\n\n{section.text}" for section in article.sections)
+            yield (
+                article.title,
+                "\n\n".join(
+                    f"## {section.heading}\n\n{section.text}" for section in article.sections
+                ),
+            )
 
 
 def _write(folder: Path, number: int, title: str, body: str) -> None:
     lang = "ja" if re.search("[ぁ-ん]", title + body) else "en"
     path = folder / lang / "bench" / f"{number:05d}-{slugify(title)[:40]}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"---\nid: b{number}\ntitle: {json.dumps(title, ensure_ascii=False)}\n---\n\n{body}\n", encoding="utf-8")
+    path.write_text(
+        f"---\nid: b{number}\ntitle: {json.dumps(title, ensure_ascii=False)}\n---\n\n{body}\n",
+        encoding="utf-8",
+    )
 
 
 def build(articles: Path, data: Path, model: str) -> tuple[float, float]:
     """(seconds, peak MB) of ``python -m indexer build`` in a process of its own."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "indexer", "build", "--articles", str(articles), "--data", str(data), "--model", model]
+    command = [
+        sys.executable,
+        "-m",
+        "indexer",
+        "build",
+        "--articles",
+        str(articles),
+        "--data",
+        str(data),
+        "--model",
+        model,
+    ]
     # Exit status 1 means that some article has a problem, which texts from elsewhere may have.
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    return time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return time.perf_counter() - started, resource.getrusage(
+        resource.RUSAGE_CHILDREN
+    ).ru_maxrss / 1024
 
 
-def serve(articles: Path, data: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+def serve(
+    articles: Path, data: Path, settings: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], str]:
     """Start the site; returns the process and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     # The child gets this process's own environment besides; nothing is read from it here.
-    arguments = [f"KB_ARTICLES={articles}", f"KB_DATA={data}", f"KB_PORT={port}", "KB_RATE_LIMIT=off", *(f"{k}={v}" for k, v in settings.items())]
+    arguments = [
+        f"KB_ARTICLES={articles}",
+        f"KB_DATA={data}",
+        f"KB_PORT={port}",
+        "KB_RATE_LIMIT=off",
+        *(f"{k}={v}" for k, v in settings.items()),
+    ]
     command = ["env", *arguments, sys.executable, "-m", "kb_app", "serve"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), f"http://127.0.0.1:{port}"
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ), f"http://127.0.0.1:{port}"
 
 
 def get(url: str) -> Any:
@@ -155,13 +189,17 @@ def _ask(address: str, articles: Path, figures: dict[str, float]) -> None:
     edits: list[float] = []
     for number in range(3):
         word = f"quokkaphone{number}"
-        edited.write_text(edited.read_text(encoding="utf-8") + f"\n\nThe {word} is here.\n", encoding="utf-8")
+        edited.write_text(
+            edited.read_text(encoding="utf-8") + f"\n\nThe {word} is here.\n", encoding="utf-8"
+        )
         found = lambda answer, word=word: any(word in hit["snippet"] for hit in answer["hits"])  # noqa: E731
         edits.append(wait(f"{address}/api/v1/search?q={word}&lang=en&limit=3", found, 60))
     figures["edit_searchable_s"] = sorted(edits)[1]
     times: list[float] = []
     for number in range(40):
-        question = urllib.parse.quote(f"how do i change setting {number} of my account {os.getpid()}")
+        question = urllib.parse.quote(
+            f"how do i change setting {number} of my account {os.getpid()}"
+        )
         started = time.perf_counter()
         get(f"{address}/api/v1/search?q={question}&lang=en")
         times.append((time.perf_counter() - started) * 1000)
@@ -171,17 +209,37 @@ def _ask(address: str, articles: Path, figures: dict[str, float]) -> None:
 def main() -> None:
     """Parse flags, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--beir", type=Path, help="a collection in BEIR layout whose documents become articles")
-    parser.add_argument("--texts", type=Path, help="a folder of .txt files that become articles, the first line the title")
-    parser.add_argument("--dealt", type=int, default=0, help="this many articles of the sample articles' sections, dealt anew")
-    parser.add_argument("--articles", type=int, default=0, help="made-up articles of one sentence are added up to this many")
+    parser.add_argument(
+        "--beir", type=Path, help="a collection in BEIR layout whose documents become articles"
+    )
+    parser.add_argument(
+        "--texts",
+        type=Path,
+        help="a folder of .txt files that become articles, the first line the title",
+    )
+    parser.add_argument(
+        "--dealt",
+        type=int,
+        default=0,
+        help="this many articles of the sample articles' sections, dealt anew",
+    )
+    parser.add_argument(
+        "--articles",
+        type=int,
+        default=0,
+        help="made-up articles of one sentence are added up to this many",
+    )
     parser.add_argument("--model", default="", help="as KB_EMBEDDING_MODEL")
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(flags, Path(folder))
-    print(json.dumps(figures) if flags.json else "\n".join(f"{name:20s}{value:12,.2f}" for name, value in figures.items()))
+    print(
+        json.dumps(figures)
+        if flags.json
+        else "\n".join(f"{name:20s}{value:12,.2f}" for name, value in figures.items())
+    )
 
 
 if __name__ == "__main__":

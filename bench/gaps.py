@@ -29,7 +29,9 @@ def main() -> None:
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     flags = parser.parse_args()
     collection = load(flags.data)
-    threads = {query: sorted(documents)[0] for query, documents in collection.relevant.items() if documents}
+    threads = {
+        query: sorted(documents)[0] for query, documents in collection.relevant.items() if documents
+    }
     asked = [(name, text) for name, text in collection.queries if name in threads]
     names, texts = [name for name, _ in asked], [text for _, text in asked]
     encode = CentredQuestions(load_embedder("", flags.model_dir))
@@ -39,9 +41,15 @@ def main() -> None:
     print(f"{len(names)} queries, {len(set(threads.values()))} threads")
     for threshold in sorted({SAME_GAP, *BESIDE}):
         used = "  <- used" if threshold == SAME_GAP else ""
-        shipped = pairwise_f1(average_linkage(vectors, threshold, langs), [threads[name] for name in names])
-        common = pairwise_f1(average_linkage(own, threshold, langs), [threads[name] for name in names])
-        print(f"{threshold:.2f}  F1 {common:.3f}, {shipped:.3f} without taking away what they have in common{used}")
+        shipped = pairwise_f1(
+            average_linkage(vectors, threshold, langs), [threads[name] for name in names]
+        )
+        common = pairwise_f1(
+            average_linkage(own, threshold, langs), [threads[name] for name in names]
+        )
+        print(
+            f"{threshold:.2f}  F1 {common:.3f}, {shipped:.3f} without taking away what they have in common{used}"
+        )
 
 
 if __name__ == "__main__":

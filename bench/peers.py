@@ -19,7 +19,9 @@ def txtai_index(model: Path, passages: Sequence[Passage], ready: Encode | None =
     """A txtai hybrid index (BM25 and vectors of the same model, fp32). ``ready`` makes the passages' vectors where given."""
     from txtai import Embeddings
 
-    own = Embeddings(path=str(model), hybrid=True, instructions={"query": "query: ", "data": "passage: "})
+    own = Embeddings(
+        path=str(model), hybrid=True, instructions={"query": "query: ", "data": "passage: "}
+    )
     rows = [(number, passage.embedded_text) for number, passage in enumerate(passages)]
     if ready is None:
         own.index(rows)
@@ -29,7 +31,9 @@ def txtai_index(model: Path, passages: Sequence[Passage], ready: Encode | None =
     building = True
 
     def transform(texts: Sequence[str]) -> Vector:
-        return ready(list(texts), "passage") if building else own.batchtransform(list(texts), "query")
+        return (
+            ready(list(texts), "passage") if building else own.batchtransform(list(texts), "query")
+        )
 
     fed = Embeddings(method="external", transform=transform, hybrid=True)
     fed.index(rows)
@@ -41,11 +45,18 @@ def tantivy_search(passages: Sequence[Passage]) -> Search:
     """tantivy over the words and bigrams that our own analysis gives (its own has none for Japanese)."""
     import tantivy
 
-    schema = tantivy.SchemaBuilder().add_integer_field("row", stored=True).add_text_field("text", tokenizer_name="whitespace").build()
+    schema = (
+        tantivy.SchemaBuilder()
+        .add_integer_field("row", stored=True)
+        .add_text_field("text", tokenizer_name="whitespace")
+        .build()
+    )
     index = tantivy.Index(schema)
     writer = index.writer()
     for row, passage in enumerate(passages):
-        writer.add_document(tantivy.Document(row=row, text=_tokens(passage.embedded_text, passage.lang)))
+        writer.add_document(
+            tantivy.Document(row=row, text=_tokens(passage.embedded_text, passage.lang))
+        )
     writer.commit()
     index.reload()
     searcher = index.searcher()
@@ -59,7 +70,9 @@ def tantivy_query(text: str, lang: str) -> str:
 
 def _tokens(text: str, lang: str) -> str:
     analysed = analyser(lang).analyse(text)
-    return " ".join(token.replace('"', "") for token in (*analysed.words, *analysed.bigrams) if token.isalnum())
+    return " ".join(
+        token.replace('"', "") for token in (*analysed.words, *analysed.bigrams) if token.isalnum()
+    )
 
 
 def whoosh_search(passages: Sequence[Passage], folder: Path | None = None) -> Search:
@@ -67,11 +80,17 @@ def whoosh_search(passages: Sequence[Passage], folder: Path | None = None) -> Se
     from whoosh import fields, index, qparser
     from whoosh.analysis import NgramWordAnalyzer, StemmingAnalyzer
 
-    schema = fields.Schema(row=fields.STORED, en=fields.TEXT(StemmingAnalyzer()), ja=fields.TEXT(NgramWordAnalyzer(2, 2)))
+    schema = fields.Schema(
+        row=fields.STORED,
+        en=fields.TEXT(StemmingAnalyzer()),
+        ja=fields.TEXT(NgramWordAnalyzer(2, 2)),
+    )
     made = index.create_in(str(folder or tempfile.mkdtemp()), schema)
     writer = made.writer(limitmb=256)
     for row, passage in enumerate(passages):
-        writer.add_document(row=row, **{passage.lang if passage.lang == "ja" else "en": passage.embedded_text})
+        writer.add_document(
+            row=row, **{passage.lang if passage.lang == "ja" else "en": passage.embedded_text}
+        )
     writer.commit()
     searcher = made.searcher()
     parser = qparser.MultifieldParser(["en", "ja"], schema, group=qparser.OrGroup)

@@ -37,7 +37,13 @@ from search.model import ARMS, Query
 from search.ports import Embedder
 
 DEPTH = 100
-MEASURES = {"ndcg@10": nDCG @ 10, "map": AP @ DEPTH, "mrr@10": RR @ 10, "hit@1": Success @ 1, "recall@10": R @ 10}
+MEASURES = {
+    "ndcg@10": nDCG @ 10,
+    "map": AP @ DEPTH,
+    "mrr@10": RR @ 10,
+    "hit@1": Success @ 1,
+    "recall@10": R @ 10,
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,16 @@ def load(folder: Path) -> Collection:
     for record in _records(folder / "learned.jsonl"):
         for article_id in record["corpus-ids"]:
             learned[article_id].append(record["text"])
-    articles = [_article(record, learned[record["_id"]]) for record in _records(folder / "corpus.jsonl")]
+    articles = [
+        _article(record, learned[record["_id"]]) for record in _records(folder / "corpus.jsonl")
+    ]
     queries = [(record["_id"], record["text"]) for record in _records(folder / "queries.jsonl")]
     unanswerable = folder / "unanswerable.txt"
-    absent = frozenset(unanswerable.read_text(encoding="utf-8").split()) if unanswerable.is_file() else frozenset()
+    absent = (
+        frozenset(unanswerable.read_text(encoding="utf-8").split())
+        if unanswerable.is_file()
+        else frozenset()
+    )
     return Collection(folder.name, articles, queries, _qrels(folder / "qrels" / "test.tsv"), absent)
 
 
@@ -76,7 +88,18 @@ def _article(record: dict[str, Any], learned: Sequence[str]) -> Article:
     lang = detect("\n".join([title, text, *questions]), ("ja", "en"))
     sections = (Section("", "", 0, text),) if text.strip() else ()
     name = record["_id"]
-    return Article(name, lang, "bench", name, "faq", title, name, questions=questions, confirmed_questions=tuple(learned), sections=sections)
+    return Article(
+        name,
+        lang,
+        "bench",
+        name,
+        "faq",
+        title,
+        name,
+        questions=questions,
+        confirmed_questions=tuple(learned),
+        sections=sections,
+    )
 
 
 def _qrels(path: Path) -> dict[str, dict[str, int]]:
@@ -93,7 +116,9 @@ def make_engine(collection: Collection, embedder: Embedder, data: Path, cache_fi
     cache = BuildCache(cache_file)
     try:
         with builds.building() as work:
-            publish(builds, work, collection.articles, data, {}, embedder, cache, progress=_progress)
+            publish(
+                builds, work, collection.articles, data, {}, embedder, cache, progress=_progress
+            )
     finally:
         cache.close()
     return Engine(open_corpus(builds.open_current()), embedder)
@@ -104,7 +129,11 @@ def measure(collection: Collection, engine: Engine) -> dict[str, Any]:
     arms = {arm: _run(collection, engine, frozenset({arm})) for arm in ARMS}
     hybrid, chances = _hybrid(collection, engine)
     arms["hybrid"] = hybrid
-    answered = {query_id: grades for query_id, grades in collection.relevant.items() if query_id not in collection.unanswerable}
+    answered = {
+        query_id: grades
+        for query_id, grades in collection.relevant.items()
+        if query_id not in collection.unanswerable
+    }
     report: dict[str, Any] = {"arms": {arm: _figures(run, answered) for arm, run in arms.items()}}
     if collection.unanswerable:
         report["answerability"] = answerability(chances, collection.unanswerable)
@@ -112,7 +141,9 @@ def measure(collection: Collection, engine: Engine) -> dict[str, Any]:
 
 
 def _figures(run: Sequence[Any], answered: Mapping[str, dict[str, int]]) -> dict[str, float]:
-    found = ir_measures.calc_aggregate(list(MEASURES.values()), answered, [row for row in run if row.query_id in answered])
+    found = ir_measures.calc_aggregate(
+        list(MEASURES.values()), answered, [row for row in run if row.query_id in answered]
+    )
     return {name: round(float(found[measure]), 4) for name, measure in MEASURES.items()}
 
 
@@ -120,7 +151,10 @@ def _run(collection: Collection, engine: Engine, arms: frozenset[str]) -> list[A
     rows: list[Any] = []
     for query_id, text in collection.queries:
         results = engine.search(Query(text, limit=DEPTH, arms=arms, highlight=False))
-        rows += [ir_measures.ScoredDoc(query_id, hit.article_id, float(-rank)) for rank, hit in enumerate(results.hits)]
+        rows += [
+            ir_measures.ScoredDoc(query_id, hit.article_id, float(-rank))
+            for rank, hit in enumerate(results.hits)
+        ]
     return rows
 
 
@@ -131,7 +165,10 @@ def _hybrid(collection: Collection, engine: Engine) -> tuple[list[Any], dict[str
     for query_id, text in collection.queries:
         results = engine.search(replace(plain, text=text))
         chances[query_id] = results.probability
-        rows += [ir_measures.ScoredDoc(query_id, hit.article_id, float(-rank)) for rank, hit in enumerate(results.hits)]
+        rows += [
+            ir_measures.ScoredDoc(query_id, hit.article_id, float(-rank))
+            for rank, hit in enumerate(results.hits)
+        ]
     return rows, chances
 
 
@@ -150,15 +187,26 @@ def answerability(chances: Mapping[str, float], unanswerable: frozenset[str]) ->
 def highlight(name: str, report: Mapping[str, Any]) -> str:
     """The report as a table."""
     lines = [f"{name:24s}" + "".join(f"{measure:>11s}" for measure in MEASURES)]
-    lines += [f"  {arm:22s}" + "".join(f"{figures[measure]:11.3f}" for measure in MEASURES) for arm, figures in report["arms"].items()]
+    lines += [
+        f"  {arm:22s}" + "".join(f"{figures[measure]:11.3f}" for measure in MEASURES)
+        for arm, figures in report["arms"].items()
+    ]
     if "answerability" in report:
-        lines.append("  verdict: " + ", ".join(f"{key} {value:.3f}" for key, value in report["answerability"].items()))
+        lines.append(
+            "  verdict: "
+            + ", ".join(f"{key} {value:.3f}" for key, value in report["answerability"].items())
+        )
     return "\n".join(lines)
 
 
 def _progress(label: str, done: int, total: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r{label} {done}/{total}   ", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        print(
+            f"\r{label} {done}/{total}   ",
+            end="\n" if done == total else "",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def collections(folder: Path) -> list[Path]:
@@ -171,14 +219,34 @@ def collections(folder: Path) -> list[Path]:
 def main() -> None:
     """Parse flags, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="a collection in BEIR layout, or a folder of them")
-    parser.add_argument("--model", default="", help="as KB_EMBEDDING_MODEL; the bundled model by default")
-    parser.add_argument("--model-dir", type=Path, default=Path("var/model"), help="where the bundled model is unpacked")
-    parser.add_argument("--cache", type=Path, default=Path("var/bench/cache.sqlite"), help="vectors already embedded")
-    parser.add_argument("--json", action="store_true", help="print one JSON object (by collection, if there are several)")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="a collection in BEIR layout, or a folder of them"
+    )
+    parser.add_argument(
+        "--model", default="", help="as KB_EMBEDDING_MODEL; the bundled model by default"
+    )
+    parser.add_argument(
+        "--model-dir",
+        type=Path,
+        default=Path("var/model"),
+        help="where the bundled model is unpacked",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("var/bench/cache.sqlite"),
+        help="vectors already embedded",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object (by collection, if there are several)",
+    )
     flags = parser.parse_args()
     # It remembers query vectors, so that four arms embed each query once.
-    embedder = BackgroundEmbedder(lambda: load_embedder(flags.model, flags.model_dir, progress=_progress))
+    embedder = BackgroundEmbedder(
+        lambda: load_embedder(flags.model, flags.model_dir, progress=_progress)
+    )
     embedder.start()
     if not embedder.wait():
         parser.error(embedder.failure)
@@ -189,7 +257,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as data:
         for folder in found:
             collection = load(folder)
-            reports[folder.name] = measure(collection, make_engine(collection, embedder, Path(data), flags.cache))
+            reports[folder.name] = measure(
+                collection, make_engine(collection, embedder, Path(data), flags.cache)
+            )
             if not flags.json:
                 print(highlight(folder.name, reports[folder.name]), flush=True)
     if flags.json:

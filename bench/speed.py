@@ -135,9 +135,16 @@ def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
     now = datetime.now(UTC)
 
     def ask(arms: Sequence[str] = ARMS, highlight: bool = False) -> Search:
-        return lambda text, lang: engine.search(Query(text, lang=lang, now=now, arms=frozenset(arms), highlight=highlight))
+        return lambda text, lang: engine.search(
+            Query(text, lang=lang, now=now, arms=frozenset(arms), highlight=highlight)
+        )
 
-    searches: dict[str, Search] = {"keyword": ask(("keyword",)), "vector": ask(("passage", "question")), "hybrid_new": ask(), "page_new": ask(highlight=True)}
+    searches: dict[str, Search] = {
+        "keyword": ask(("keyword",)),
+        "vector": ask(("passage", "question")),
+        "hybrid_new": ask(),
+        "page_new": ask(highlight=True),
+    }
     folder = tempfile.TemporaryDirectory()
     searches |= _peers(bench, Path(folder.name)) if with_peers else {}
     times: dict[str, list[float]] = {name: [] for name in searches}
@@ -147,17 +154,34 @@ def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
     for turn in range(TURNS):
         for number, (name, search) in enumerate(searches.items()):
             seed, slow = 1_000 + 50 * turn + number, name in SLOW
-            calls = [lambda text=text, lang=lang, search=search: search(text, lang) for text, lang in bench.questions(ASKED // TURNS + WARMING, seed)]
+            calls = [
+                lambda text=text, lang=lang, search=search: search(text, lang)
+                for text, lang in bench.questions(ASKED // TURNS + WARMING, seed)
+            ]
             timed(calls[: WARMING // 4 if slow else WARMING])
             times[name] += timed(calls[WARMING:][: ASKED_SLOWLY // TURNS if slow else None])
     folder.cleanup()
     for name, found in times.items():
         record(bench, name, found)
-    again = [lambda text=text, lang=lang: ask()(text, lang) for text, lang in bench.questions(ASKED, seed=5)]
+    again = [
+        lambda text=text, lang=lang: ask()(text, lang)
+        for text, lang in bench.questions(ASKED, seed=5)
+    ]
     timed(again)
     record(bench, "hybrid_repeat", timed(again))
     typed = list(_typed(bench.questions(100, seed=6)))
-    record(bench, "suggest", timed([lambda text=text, lang=lang: engine.suggest(text, lang, 8, now, frozenset({"public"})) for text, lang in typed]))  # type: ignore[misc]
+    record(
+        bench,
+        "suggest",
+        timed(
+            [
+                lambda text=text, lang=lang: engine.suggest(
+                    text, lang, 8, now, frozenset({"public"})
+                )
+                for text, lang in typed
+            ]
+        ),
+    )  # type: ignore[misc]
 
 
 def _typed(questions: Questions) -> Iterator[tuple[str, str]]:
@@ -196,7 +220,9 @@ def measure_swap(bench: Bench) -> None:
             started = time.perf_counter()
             snapshot = live.current()
             assert snapshot is not None
-            snapshot.engine.search(Query(text, lang=lang, arms=frozenset({"keyword"}), highlight=False))
+            snapshot.engine.search(
+                Query(text, lang=lang, arms=frozenset({"keyword"}), highlight=False)
+            )
             times.append(time.perf_counter() - started)
 
     def worst_during(action: Callable[[], Any]) -> float:
@@ -209,7 +235,9 @@ def measure_swap(bench: Bench) -> None:
         return max(times) * 1000
 
     worst_during(lambda: time.sleep(0.5))
-    bench.figures["undisturbed_max_ms"] = float(np.median([worst_during(lambda: time.sleep(1)) for _ in range(SWAPS)]))
+    bench.figures["undisturbed_max_ms"] = float(
+        np.median([worst_during(lambda: time.sleep(1)) for _ in range(SWAPS)])
+    )
     swapped: list[float] = []
     for number in range(SWAPS):
         newer = f"{builds.current_name()}-{number}"
@@ -217,7 +245,9 @@ def measure_swap(bench: Bench) -> None:
         (builds.root / CURRENT).write_text(newer, encoding="utf-8")
         swapped.append(worst_during(live.refresh))
     bench.figures["swap_max_ms"] = float(np.median(swapped))
-    bench.figures["swap_adds_ms"] = max(0.0, bench.figures["swap_max_ms"] - bench.figures["undisturbed_max_ms"])
+    bench.figures["swap_adds_ms"] = max(
+        0.0, bench.figures["swap_max_ms"] - bench.figures["undisturbed_max_ms"]
+    )
 
 
 def measure_http(bench: Bench) -> None:
@@ -232,7 +262,10 @@ def measure_http(bench: Bench) -> None:
         wait(f"{address}/readyz", lambda answer: answer["meaning"] == "ready")
         bench.figures["meaning_after_s"] = time.perf_counter() - started
         for clients in (1, 8, 32):
-            asked = [(text, lang) for text, lang in bench.questions(max(200, 40 * clients), seed=100 + clients)]
+            asked = [
+                (text, lang)
+                for text, lang in bench.questions(max(200, 40 * clients), seed=100 + clients)
+            ]
             load = run_clients(address, asked, clients)
             record(bench, f"http_{clients}", load["times"])
             bench.figures[f"http_{clients}_new_per_s"] = load["per_s"]
@@ -249,13 +282,21 @@ def mixed(questions: Questions) -> Questions:
     """What a day brings: half of the searches repeat one of the fifty most asked, the rest were never asked before."""
     chance = random.Random(1)
     often = questions[:50]
-    return [chance.choice(often) if chance.random() < 0.5 else question for question in questions[50:]]
+    return [
+        chance.choice(often) if chance.random() < 0.5 else question for question in questions[50:]
+    ]
 
 
 def run_clients(address: str, asked: Questions, clients: int) -> dict[str, Any]:
     """Ask over HTTP from a process of its own, so that asking does not hold up this one."""
     given = json.dumps({"address": address, "asked": list(asked), "clients": clients})
-    done = subprocess.run([sys.executable, "-m", "bench.clients"], input=given, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.clients"],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
@@ -277,7 +318,14 @@ def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
         raise SystemExit(embedder.failure)
     flags.cache.parent.mkdir(parents=True, exist_ok=True)
     cache = BuildCache(flags.cache)
-    bench = Bench(source, made_articles(source, flags.passages), flags.model_dir, data, embedder, ReadyVectors(embedder, source, cache))
+    bench = Bench(
+        source,
+        made_articles(source, flags.passages),
+        flags.model_dir,
+        data,
+        embedder,
+        ReadyVectors(embedder, source, cache),
+    )
     cache.close()
     bench.figures["passages"] = len(bench.passages)
     bench.figures["articles"] = len(bench.articles)
@@ -288,7 +336,9 @@ def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
     _say("asking over HTTP")
     measure_http(bench)
     _say("asking in process, in turns with the peers" if flags.peers else "asking in process")
-    measure_in_process(bench, Engine(open_corpus(Builds(data / "index").open_current()), embedder), flags.peers)
+    measure_in_process(
+        bench, Engine(open_corpus(Builds(data / "index").open_current()), embedder), flags.peers
+    )
     _say("build rates")
     measure_build_rate(bench, flags.peers)
     return {name: round(value, 3) for name, value in bench.figures.items()}
@@ -311,17 +361,37 @@ def show(figures: dict[str, float]) -> str:
     """The figures and the ratios to the peers as lines."""
     lines = [f"{name:26s}{value:12,.2f}" for name, value in figures.items()]
     known = {name: pair for name, pair in RATIOS.items() if all(part in figures for part in pair)}
-    return "\n".join([*lines, *(f"{name:26s}{figures[ours] / figures[theirs]:12.3f}" for name, (ours, theirs) in known.items())])
+    return "\n".join(
+        [
+            *lines,
+            *(
+                f"{name:26s}{figures[ours] / figures[theirs]:12.3f}"
+                for name, (ours, theirs) in known.items()
+            ),
+        ]
+    )
 
 
 def main() -> None:
     """Parse flags, run, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--passages", type=int, default=10_000)
-    parser.add_argument("--articles", type=Path, default=Path("articles"), help="real articles that the passages are made of")
+    parser.add_argument(
+        "--articles",
+        type=Path,
+        default=Path("articles"),
+        help="real articles that the passages are made of",
+    )
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
-    parser.add_argument("--cache", type=Path, default=Path("var/bench/speed.sqlite"), help="vectors of the real texts")
-    parser.add_argument("--no-peers", dest="peers", action="store_false", help="leave txtai, tantivy and Whoosh out")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("var/bench/speed.sqlite"),
+        help="vectors of the real texts",
+    )
+    parser.add_argument(
+        "--no-peers", dest="peers", action="store_false", help="leave txtai, tantivy and Whoosh out"
+    )
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

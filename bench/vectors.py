@@ -28,11 +28,15 @@ ASKED = 60
 
 def crowd(bases: Vector, rows: int, chance: np.random.Generator) -> Vector:
     """Unit vectors near some given ones, shape (rows, dimension)."""
-    moved = bases[chance.integers(0, len(bases), rows)] + chance.normal(0, 0.004, (rows, bases.shape[1]))
+    moved = bases[chance.integers(0, len(bases), rows)] + chance.normal(
+        0, 0.004, (rows, bases.shape[1])
+    )
     return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
-def measure(rows: Vector, questions: Vector, strategy: Strategy, folder: Path, chance: np.random.Generator) -> tuple[float, float]:
+def measure(
+    rows: Vector, questions: Vector, strategy: Strategy, folder: Path, chance: np.random.Generator
+) -> tuple[float, float]:
     """(milliseconds, recall@10 against the exact nearest) of one way."""
     path = folder / f"{strategy.replace(' ', '-')}-{len(rows)}.npy"
     save_vectors(path, rows, strategy)
@@ -45,18 +49,34 @@ def measure(rows: Vector, questions: Vector, strategy: Strategy, folder: Path, c
         compared.scores_for(given)
 
     ask(questions[0])
-    took, _ = percentiles(timed([lambda question=question: ask(question) for question in questions]))  # type: ignore[misc]
-    shared = [len(set(opened.compare(question).top_k(10)[0]) & set(np.argsort(-(rows @ question))[:10].tolist())) / 10 for question in questions]
+    took, _ = percentiles(
+        timed([lambda question=question: ask(question) for question in questions])
+    )  # type: ignore[misc]
+    shared = [
+        len(
+            set(opened.compare(question).top_k(10)[0])
+            & set(np.argsort(-(rows @ question))[:10].tolist())
+        )
+        / 10
+        for question in questions
+    ]
     return took, float(np.mean(shared))
 
 
 def main() -> None:
     """Parse flags, run, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[2_000, 10_000, 50_000, 100_000, 200_000])
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[2_000, 10_000, 50_000, 100_000, 200_000]
+    )
     parser.add_argument("--articles", type=Path, default=Path("articles"))
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
-    parser.add_argument("--cache", type=Path, default=Path("var/bench/speed.sqlite"), help="vectors of the real texts")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("var/bench/speed.sqlite"),
+        help="vectors of the real texts",
+    )
     flags = parser.parse_args()
     embedder, source = load_embedder("", flags.model_dir), material(flags.articles)
     flags.cache.parent.mkdir(parents=True, exist_ok=True)
@@ -70,8 +90,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for count in flags.rows:
             rows = crowd(bases, count, chance)
-            found = [measure(rows, questions, strategy, Path(folder), chance) for strategy in get_args(Strategy)]
-            print(f"{count:9,d}" + "".join(f"{took:14.2f} ms {recall:7.3f}" for took, recall in found), flush=True)
+            found = [
+                measure(rows, questions, strategy, Path(folder), chance)
+                for strategy in get_args(Strategy)
+            ]
+            print(
+                f"{count:9,d}"
+                + "".join(f"{took:14.2f} ms {recall:7.3f}" for took, recall in found),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

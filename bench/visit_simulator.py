@@ -71,7 +71,9 @@ class Log:
 class Visitor:
     """Writes the trail of one visit."""
 
-    def __init__(self, chance: random.Random, intent: Intent, client: str, at: int, number: int) -> None:
+    def __init__(
+        self, chance: random.Random, intent: Intent, client: str, at: int, number: int
+    ) -> None:
         self.chance, self.intent, self.client, self.at = chance, intent, client, at
         self.visit = Visit(f"p{number}", intent.name, "", "unknown")
         self.lang, self.wordings = self._language()
@@ -83,10 +85,18 @@ class Visitor:
 
     def ask(self, verdict: str = "") -> m.QueryEvent:
         """One search, in the visitor's next words."""
-        text = self.wordings[len(self.visit.queries) % len(self.wordings)] if self.visit.queries else self.chance.choice(self.wordings)
+        text = (
+            self.wordings[len(self.visit.queries) % len(self.wordings)]
+            if self.visit.queries
+            else self.chance.choice(self.wordings)
+        )
         found = verdict or ("strict" if self.intent.answered else "none")
         # A search is not always right about what comes first.
-        first = self.intent.name if self.chance.random() > WRONG_FIRST else f"other-{self.chance.randrange(30)}"
+        first = (
+            self.intent.name
+            if self.chance.random() > WRONG_FIRST
+            else f"other-{self.chance.randrange(30)}"
+        )
         query = m.QueryEvent(
             f"{self.visit.problem}-q{len(self.visit.queries)}",
             self.at,
@@ -108,7 +118,19 @@ class Visitor:
         query_id = last.query_id if joined in ("both", "token") else None
         client = self.client if joined in ("both", "client") else None
         event = f"{self.visit.problem}-a{len(self.visit.actions)}"
-        self.visit.actions.append(m.ActionEvent(event, name, self.at, query_id, client, "s", self.intent.name, language=self.lang, attributes=attributes))
+        self.visit.actions.append(
+            m.ActionEvent(
+                event,
+                name,
+                self.at,
+                query_id,
+                client,
+                "s",
+                self.intent.name,
+                language=self.lang,
+                attributes=attributes,
+            )
+        )
         self.wait(5, 30)
 
     def read(self) -> None:
@@ -230,7 +252,13 @@ def refreshes(visitor: Visitor) -> tuple[str, m.Outcome]:
     visitor.read()
     visitor.do(m.VOTE_YES)
     visitor.visit.actions += visitor.visit.actions
-    visitor.visit.queries += [replace(visitor.visit.queries[0], query_id=f"{visitor.visit.problem}-again", at=visitor.visit.queries[0].at + 2 * SECOND)]
+    visitor.visit.queries += [
+        replace(
+            visitor.visit.queries[0],
+            query_id=f"{visitor.visit.problem}-again",
+            at=visitor.visit.queries[0].at + 2 * SECOND,
+        )
+    ]
     return "solved", "confirmed"
 
 
@@ -258,7 +286,9 @@ PERSONAS: dict[Persona, float] = {
 }
 
 
-def simulate(intents: Sequence[Intent], mix: Mapping[Persona, float], count: int, chance: random.Random) -> Log:
+def simulate(
+    intents: Sequence[Intent], mix: Mapping[Persona, float], count: int, chance: random.Random
+) -> Log:
     """``count`` visits over a month. Some visitors share a computer: two problems of one client on the same day."""
     visits: list[Visit] = []
     answered = [intent for intent in intents if intent.answered]
@@ -275,7 +305,10 @@ def simulate(intents: Sequence[Intent], mix: Mapping[Persona, float], count: int
         visitor.visit.truth, visitor.visit.shown = persona(visitor)
         visits.append(visitor.visit)
         shared = None if client != f"c{number}" else (client, at, intent.name)
-    bots = [m.QueryEvent(f"bot{n}", BEGIN + chance.randrange(SPAN), "price", "bot", bot=True) for n in range(count // 20)]
+    bots = [
+        m.QueryEvent(f"bot{n}", BEGIN + chance.randrange(SPAN), "price", "bot", bot=True)
+        for n in range(count // 20)
+    ]
     return Log(visits, bots)
 
 
@@ -299,4 +332,7 @@ def expected(mix: Mapping[Persona, float]) -> dict[str, float]:
     }
     chances = {name: value * with_article for name, value in shares.items()}
     chances["unanswered"] += 1 / UNANSWERABLE
-    return chances | {"upper": chances["confirmed"] + chances["probable"], "probable_gave_up": gave_up / (happy + gave_up)}
+    return chances | {
+        "upper": chances["confirmed"] + chances["probable"],
+        "probable_gave_up": gave_up / (happy + gave_up),
+    }

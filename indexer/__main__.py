@@ -32,29 +32,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m indexer", description="Makes, checks and indexes articles.")
+    parser = argparse.ArgumentParser(
+        prog="python -m indexer", description="Makes, checks and indexes articles."
+    )
     commands = parser.add_subparsers(required=True, metavar="new|build|check|watch")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--articles", type=Path, default=Path("articles"), help="the articles folder (default: articles)")
-    common.add_argument("--timezone", type=_zone, default=UTC, help="of times without one in front matter (default: UTC)")
+    common.add_argument(
+        "--articles",
+        type=Path,
+        default=Path("articles"),
+        help="the articles folder (default: articles)",
+    )
+    common.add_argument(
+        "--timezone",
+        type=_zone,
+        default=UTC,
+        help="of times without one in front matter (default: UTC)",
+    )
     indexing = argparse.ArgumentParser(add_help=False)
-    indexing.add_argument("--data", type=Path, default=Path("var"), help="where index, cache and model lie (default: var)")
-    indexing.add_argument("--model", default="", help="a sentence-transformers id or path, or off (default: the bundled model)")
+    indexing.add_argument(
+        "--data",
+        type=Path,
+        default=Path("var"),
+        help="where index, cache and model lie (default: var)",
+    )
+    indexing.add_argument(
+        "--model",
+        default="",
+        help="a sentence-transformers id or path, or off (default: the bundled model)",
+    )
     new = commands.add_parser("new", parents=[common], help="make an article with its front matter")
     new.add_argument("title")
     new.add_argument("--lang", help="ja, en ... (default: the title's)")
     new.add_argument("--section", default="general")
     new.add_argument("--type", default="faq", choices=("faq", "guide", "paper", "case", "notice"))
-    new.add_argument("--translation-of", default="", metavar="ID", help="the id of the article that this one translates")
+    new.add_argument(
+        "--translation-of",
+        default="",
+        metavar="ID",
+        help="the id of the article that this one translates",
+    )
     new.set_defaults(run=_new)
-    check = commands.add_parser("check", parents=[common, indexing], help="find what is wrong with the articles")
-    check.add_argument("--fix", action="store_true", help="mend what is safe to mend: missing ids, links to moved articles")
+    check = commands.add_parser(
+        "check", parents=[common, indexing], help="find what is wrong with the articles"
+    )
+    check.add_argument(
+        "--fix",
+        action="store_true",
+        help="mend what is safe to mend: missing ids, links to moved articles",
+    )
     check.add_argument("--strict", action="store_true", help="warnings count too")
-    check.add_argument("--search", action="store_true", help="index the articles aside and run every article's tests: queries")
+    check.add_argument(
+        "--search",
+        action="store_true",
+        help="index the articles aside and run every article's tests: queries",
+    )
     check.set_defaults(run=_check)
     build = commands.add_parser("build", parents=[common, indexing], help="index the articles")
     build.set_defaults(run=_build)
-    watching = commands.add_parser("watch", parents=[common, indexing], help="index again at every save")
+    watching = commands.add_parser(
+        "watch", parents=[common, indexing], help="index again at every save"
+    )
     watching.set_defaults(run=_watch)
     return parser
 
@@ -63,7 +101,9 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"{name} is no time zone; for example Asia/Tokyo") from error
+        raise argparse.ArgumentTypeError(
+            f"{name} is no time zone; for example Asia/Tokyo"
+        ) from error
 
 
 def _new(flags: argparse.Namespace) -> int:
@@ -79,7 +119,10 @@ def _new(flags: argparse.Namespace) -> int:
         return 2
     path = flags.articles / lang / flags.section / f"{slugify(flags.title)}.md"
     if path.exists():
-        print(f"{path} is there already; give the article another title, or edit that one.", file=sys.stderr)
+        print(
+            f"{path} is there already; give the article another title, or edit that one.",
+            file=sys.stderr,
+        )
         return 2
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, _template(new_id(), flags.title, flags.type, flags.translation_of))
@@ -95,16 +138,33 @@ def _wrong_flags(flags: argparse.Namespace, lang: str) -> str:
         return "An article needs a title."
     if not re.fullmatch(r"[\w-]+", flags.section):
         return f"--section {flags.section}: use letters, digits, dashes and underscores."
-    return "" if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", lang) else f"--lang {lang} is not a language code, for example ja or en."
+    return (
+        ""
+        if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", lang)
+        else f"--lang {lang} is not a language code, for example ja or en."
+    )
 
 
 def _template(name: str, title: str, kind: str, original: str) -> str:
     import json
 
-    lines = [f"id: {name}", f"type: {kind}", f"title: {json.dumps(title, ensure_ascii=False)}", 'summary: ""']
+    lines = [
+        f"id: {name}",
+        f"type: {kind}",
+        f"title: {json.dumps(title, ensure_ascii=False)}",
+        'summary: ""',
+    ]
     lines += [f"translation_of: {json.dumps(original)}"] if original else []
-    lines += ["tags: []", "questions: []   # other ways customers ask it, in their own words", "keywords: []    # found, not shown"]
-    lines += ["tests: []       # queries that must find this article first", "status: draft", f"updated: {date.today():%Y-%m-%d}"]
+    lines += [
+        "tags: []",
+        "questions: []   # other ways customers ask it, in their own words",
+        "keywords: []    # found, not shown",
+    ]
+    lines += [
+        "tests: []       # queries that must find this article first",
+        "status: draft",
+        f"updated: {date.today():%Y-%m-%d}",
+    ]
     return "---\n" + "\n".join(lines) + "\n---\n\n"
 
 
@@ -190,7 +250,9 @@ def _print_report(report: BuildReport) -> None:
     _show(report.problems)
     done = "published" if report.published else "unchanged, still"
     at = f"{datetime.now():%H:%M:%S}"
-    print(f"{at} {done} {report.version}: {report.articles} articles, {report.passages} passages, {report.embedded} texts embedded, {report.seconds} s")
+    print(
+        f"{at} {done} {report.version}: {report.articles} articles, {report.passages} passages, {report.embedded} texts embedded, {report.seconds} s"
+    )
     if report.degraded:
         print(f"Search by meaning is out in this index: {report.degraded}.")
 

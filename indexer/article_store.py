@@ -15,7 +15,15 @@ from typing import Any
 
 import orjson
 
-from indexer.model import ARTICLE_CODEC, SUMMARY_CODEC, Article, ArticleSummary, SectionInfo, memoized_on_article, to_summary
+from indexer.model import (
+    ARTICLE_CODEC,
+    SUMMARY_CODEC,
+    Article,
+    ArticleSummary,
+    SectionInfo,
+    memoized_on_article,
+    to_summary,
+)
 from search.index.bundle import Bundle
 
 SHARDS = 64
@@ -31,14 +39,21 @@ class ArticleStore:
         with (folder / _CARDS).open("rb") as file:
             # One by one: all at once would hold up every request for as long.
             self.cards = {card.id: card for card in map(_card, file)}
-        self.sections = {value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)}
+        self.sections = {
+            value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)
+        }
         self._by_slug = {(card.lang, card.slug): card for card in self.cards.values()}
-        self._by_alias = {(card.lang, alias): card for card in self.cards.values() for alias in card.aliases}
+        self._by_alias = {
+            (card.lang, alias): card for card in self.cards.values() for alias in card.aliases
+        }
         self._groups: dict[str, list[ArticleSummary]] = defaultdict(list)
         for card in self.cards.values():
             self._groups[card.group].append(card)
         owners = _read_json(folder / "image-owners.json")
-        self._image_owners = {name: [self.cards[owner] for owner in ids if owner in self.cards] for name, ids in owners.items()}
+        self._image_owners = {
+            name: [self.cards[owner] for owner in ids if owner in self.cards]
+            for name, ids in owners.items()
+        }
 
     @classmethod
     def open(cls, bundle: Bundle) -> ArticleStore:
@@ -84,7 +99,11 @@ class ArticleStore:
 
 
 def write_article_store(
-    folder: Path, articles: Sequence[Article], hashes: Mapping[str, str], sections: Mapping[str, SectionInfo], previous: Bundle | None
+    folder: Path,
+    articles: Sequence[Article],
+    hashes: Mapping[str, str],
+    sections: Mapping[str, SectionInfo],
+    previous: Bundle | None,
 ) -> set[str]:
     """Write articles and sections into a bundle's folder; returns the names of shards taken over from the previous one.
 
@@ -93,7 +112,9 @@ def write_article_store(
     (folder / "articles").mkdir()
     before = _previous_hashes(previous)
     gone = before.keys() - hashes.keys()
-    changed = {_shard(name) for name, digest in hashes.items() if before.get(name) != digest} | set(map(_shard, gone))
+    changed = {_shard(name) for name, digest in hashes.items() if before.get(name) != digest} | set(
+        map(_shard, gone)
+    )
     shards: dict[str, list[Article]] = {_shard(article.id): [] for article in articles}
     reused: set[str] = set()
     for name in shards.keys() - changed:
@@ -107,7 +128,9 @@ def write_article_store(
         if _shard(article.id) in changed:
             shards[_shard(article.id)].append(article)
     for name in shards.keys() & changed:
-        (folder / "articles" / f"{name}.jsonl").write_bytes(b"".join(map(ARTICLE_CODEC.encode, shards[name])))
+        (folder / "articles" / f"{name}.jsonl").write_bytes(
+            b"".join(map(ARTICLE_CODEC.encode, shards[name]))
+        )
     _write_json(folder / _HASHES, dict(hashes))
     (folder / _CARDS).write_bytes(b"".join(_card_line(article) for article in articles))
     _write_json(folder / _SECTIONS, [asdict(section) for section in sections.values()])

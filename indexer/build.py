@@ -77,7 +77,9 @@ class _Ready:
     synonyms: Sequence[Rule] = ()
 
 
-def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet) -> BuildReport:
+def build(
+    paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet
+) -> BuildReport:
     """Index the articles folder and publish the bundle; bad articles are reported and left out, or kept as they were.
 
     Raises ArticlesFolderError when the folder is missing, BuildInProgress when another build is at work, and BuildFailed
@@ -96,12 +98,16 @@ def build(paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progre
             report, problems = _build(paths, embedder, zone, progress)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise BuildFailedError(f"The index could not be written to {paths.data}: {reason}. What was served before goes on being served.") from error
+        raise BuildFailedError(
+            f"The index could not be written to {paths.data}: {reason}. What was served before goes on being served."
+        ) from error
     found = sorted([*problems, *report.problems], key=lambda problem: (problem.path, problem.line))
     return replace(report, problems=tuple(found), seconds=round(time.perf_counter() - started, 2))
 
 
-def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -> tuple[BuildReport, list[Problem]]:
+def _build(
+    paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress
+) -> tuple[BuildReport, list[Problem]]:
     """Build under the lock; returns the report and the problems of articles."""
     builds = Builds(paths.index)
     with builds.building() as work:
@@ -112,7 +118,18 @@ def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -
                 before = beside.submit(_previous, builds)
                 articles, problems, sections = collect(paths.articles, cache, zone, progress)
                 synonyms, wrong = read_synonyms(paths.articles)
-                report = publish(builds, work, articles, paths.articles, sections, embedder, cache, progress, synonyms, before.result)
+                report = publish(
+                    builds,
+                    work,
+                    articles,
+                    paths.articles,
+                    sections,
+                    embedder,
+                    cache,
+                    progress,
+                    synonyms,
+                    before.result,
+                )
             return report, [*problems, *wrong]
         finally:
             cache.close()
@@ -121,7 +138,9 @@ def _build(paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress) -
 # --- reading -----------------------------------------------------------------------------------------------------------
 
 
-def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet) -> tuple[list[Article], list[Problem], dict[str, SectionInfo]]:
+def collect(
+    folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet
+) -> tuple[list[Article], list[Problem], dict[str, SectionInfo]]:
     """All articles that can be served, what is wrong with any, and the sections."""
     files, problems = walk(folder)
     articles: list[Article] = []
@@ -137,13 +156,20 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     cache.commit()
     sections, section_problems = read_sections(folder)
     confirmed_questions = read_learned(folder)
-    articles = [replace(article, confirmed_questions=confirmed_questions[article.id]) if article.id in confirmed_questions else article for article in articles]
+    articles = [
+        replace(article, confirmed_questions=confirmed_questions[article.id])
+        if article.id in confirmed_questions
+        else article
+        for article in articles
+    ]
     kept, duplicates = without_duplicates(articles)
     collection = Collection(kept, folder, sections)
     return kept, [*problems, *section_problems, *duplicates, *check(collection)], sections
 
 
-def _read_cached(file: SourceFile, cache: BuildCache, known: Mapping[str, str], zone: tzinfo) -> tuple[Article | None, list[Problem]]:
+def _read_cached(
+    file: SourceFile, cache: BuildCache, known: Mapping[str, str], zone: tzinfo
+) -> tuple[Article | None, list[Problem]]:
     """An article and its problems; the last good version of a file that cannot be read now."""
     stamp = cache.stamp(file, str(zone))
     before = cache.read(file.name, known[file.name]) if file.name in known else None
@@ -152,7 +178,13 @@ def _read_cached(file: SourceFile, cache: BuildCache, known: Mapping[str, str], 
     article, problems = _read_new(file, zone)
     last_good = before.article if before else None
     if article is None and last_good is not None:
-        problems = [replace(problems[0], hint=f"{problems[0].hint} Its last good version is still served.".strip()), *problems[1:]]
+        problems = [
+            replace(
+                problems[0],
+                hint=f"{problems[0].hint} Its last good version is still served.".strip(),
+            ),
+            *problems[1:],
+        ]
     cache.store_article(file.name, stamp, article, problems)
     return article or last_good, problems
 
@@ -165,7 +197,16 @@ def _read_new(file: SourceFile, zone: tzinfo) -> tuple[Article | None, list[Prob
     except Exception as error:
         log.exception("an article could not be read")
         hint = "Take out what was added last, and try again."
-        return None, [Problem(file.name, 0, "error", "unreadable", f"cannot be read ({type(error).__name__}: {str(error)[:80]}).", hint)]
+        return None, [
+            Problem(
+                file.name,
+                0,
+                "error",
+                "unreadable",
+                f"cannot be read ({type(error).__name__}: {str(error)[:80]}).",
+                hint,
+            )
+        ]
 
 
 # --- making ------------------------------------------------------------------------------------------------------------
@@ -191,35 +232,63 @@ def publish(
     previous = before()
     stamp = _inputs(ready.hashes, ready.images, sections, synonyms, embedder)
     if previous is not None and _stored_inputs(previous) == stamp:
-        return BuildReport(previous.version, len(ready.articles), len(ready.passages), published=False)
+        return BuildReport(
+            previous.version, len(ready.articles), len(ready.passages), published=False
+        )
     # Beside each other what waits for disks, numpy or the model; the model first, since it takes longest.
     with ThreadPoolExecutor(5, "writing") as beside:
         embedding = beside.submit(embed, ready.articles, embedder, cache, progress, previous)
         beside.submit(builds.prune, KEEP - 1, previous.version if previous else "")
-        library = beside.submit(write_article_store, work, ready.articles, ready.hashes, ready.sections, previous)
+        library = beside.submit(
+            write_article_store, work, ready.articles, ready.hashes, ready.sections, previous
+        )
         tokens = analyse(ready.articles, known_keys(previous), cache, progress)
         contents = Contents(ready.documents, ready.passages, ready.token_keys, tokens, synonyms)
         lexical = beside.submit(lambda: seal(work, write_lexical(work, contents, previous)))
         vectors = beside.submit(lambda: _write_vectors(work, embedding.result(), previous))
-        reused = write_texts(work, contents, previous) | _write_images(work / "images", ready.images, previous) | library.result()
+        reused = (
+            write_texts(work, contents, previous)
+            | _write_images(work / "images", ready.images, previous)
+            | library.result()
+        )
         embedded = embedding.result()
         progress("writing the index", 0, 1)
         sealed = vectors.result() | lexical.result()
     # What a failing model left out is tried again by the next build.
-    (work / "inputs.txt").write_text(f"{stamp} {embedded.degraded}" if embedded.degraded == "failed" else stamp, encoding="utf-8")
+    (work / "inputs.txt").write_text(
+        f"{stamp} {embedded.degraded}" if embedded.degraded == "failed" else stamp, encoding="utf-8"
+    )
     counts = {"articles": len(ready.articles), "passages": len(ready.passages)}
-    taken = {name: previous.checksums[name] for name in reused if name in previous.checksums} if previous else {}
+    taken = (
+        {name: previous.checksums[name] for name in reused if name in previous.checksums}
+        if previous
+        else {}
+    )
     bundle = builds.publish(work, embedded.model, counts, taken | sealed)
     progress("writing the index", 1, 1)
     cache.prune_tokens(set(ready.token_keys))
     if embedded.vectors is not None:
         # Only then: a build without the model must not throw away what the model made.
-        cache.prune_vectors({*embedded.vectors.passage_keys, *map(text_key, embedded.vectors.question_keys)})
+        cache.prune_vectors(
+            {*embedded.vectors.passage_keys, *map(text_key, embedded.vectors.question_keys)}
+        )
     changed = _changed(ready.hashes, previous)
-    return BuildReport(bundle.version, len(ready.articles), len(ready.passages), embedded.texts, changed, degraded=embedded.degraded)
+    return BuildReport(
+        bundle.version,
+        len(ready.articles),
+        len(ready.passages),
+        embedded.texts,
+        changed,
+        degraded=embedded.degraded,
+    )
 
 
-def _ready(articles: Sequence[Article], folder: Path, sections: Mapping[str, SectionInfo], synonyms: Sequence[Rule]) -> _Ready:
+def _ready(
+    articles: Sequence[Article],
+    folder: Path,
+    sections: Mapping[str, SectionInfo],
+    synonyms: Sequence[Rule],
+) -> _Ready:
     """Articles as they go into a bundle."""
     linked, images = link(articles, folder)
     return _Ready(
@@ -242,7 +311,9 @@ def _write_vectors(work: Path, embedded: Embedded, previous: Bundle | None) -> d
     if embedded.vectors is None:
         return {}
     written, taken = write_vectors(work, embedded.vectors, previous)
-    return seal(work, written) | ({name: previous.checksums[name] for name in taken} if previous is not None else {})
+    return seal(work, written) | (
+        {name: previous.checksums[name] for name in taken} if previous is not None else {}
+    )
 
 
 def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | None) -> set[str]:
@@ -266,11 +337,23 @@ def _previous(builds: Builds) -> Bundle | None:
         return None
 
 
-def _inputs(hashes: Mapping[str, str], images: Mapping[str, Path], sections: Mapping[str, SectionInfo], synonyms: Sequence[Rule], embedder: Embedder) -> str:
+def _inputs(
+    hashes: Mapping[str, str],
+    images: Mapping[str, Path],
+    sections: Mapping[str, SectionInfo],
+    synonyms: Sequence[Rule],
+    embedder: Embedder,
+) -> str:
     """A hash over everything that a bundle depends on."""
-    digest = hashlib.sha256(f"{SCHEMA}/{ANALYSER_VERSION}/{RENDER_VERSION}/{_fingerprint(embedder)}".encode())
+    digest = hashlib.sha256(
+        f"{SCHEMA}/{ANALYSER_VERSION}/{RENDER_VERSION}/{_fingerprint(embedder)}".encode()
+    )
     digest.update(repr(tuple(synonyms)).encode("utf-8", "replace"))
-    for part in (*hashes.values(), *sorted(images), *(repr(section) for section in sections.values())):
+    for part in (
+        *hashes.values(),
+        *sorted(images),
+        *(repr(section) for section in sections.values()),
+    ):
         digest.update(part.encode())
     return digest.hexdigest()
 

@@ -72,14 +72,20 @@ class Editor:
             if isinstance(parsed, list):
                 raise EditConflictError(str(parsed[0]))
         if self.open(opened.name).digest != opened.digest:
-            raise EditConflictError(f"{opened.name} was changed by somebody else meanwhile. Open it again and repeat your change.")
+            raise EditConflictError(
+                f"{opened.name} was changed by somebody else meanwhile. Open it again and repeat your change."
+            )
         replace_file(self._inside(opened.name), text)
         self._commit(opened.name, author, message)
 
-    def draft(self, lang: str, section: str, title: str, tests: Sequence[str], author: Author) -> tuple[str, str]:
+    def draft(
+        self, lang: str, section: str, title: str, tests: Sequence[str], author: Author
+    ) -> tuple[str, str]:
         """A new draft that carries questions as its tests; returns (its name in the folder, its id)."""
         if not re.fullmatch(r"[a-z]{2,3}", lang) or not re.fullmatch(r"[\w-]+", section):
-            raise EditConflictError("A draft needs a language and a section of letters, digits and dashes.")
+            raise EditConflictError(
+                "A draft needs a language and a section of letters, digits and dashes."
+            )
         slug = slugify(title)
         names = (f"{lang}/{section}/{slug}{f'-{n}' if n > 1 else ''}.md" for n in range(1, 1000))
         name = next(name for name in names if not (self._folder / name).exists())
@@ -102,7 +108,9 @@ class Editor:
         self._commit(name, author, f"Draft: {title}")
         return name, article_id
 
-    def add_questions(self, opened: Opened, questions: Sequence[str], author: Author, key: str = "questions") -> int:
+    def add_questions(
+        self, opened: Opened, questions: Sequence[str], author: Author, key: str = "questions"
+    ) -> int:
         """Add ways of asking to an article's front matter; returns how many were new."""
 
         def change(front: Any) -> int:
@@ -156,7 +164,12 @@ class Editor:
 
     def _inside(self, name: str) -> Path:
         path = self._folder / name
-        if not _NAME.match(name) or ".." in name.split("/") or not path.resolve().is_relative_to(self._folder.resolve()) or path.is_symlink():
+        if (
+            not _NAME.match(name)
+            or ".." in name.split("/")
+            or not path.resolve().is_relative_to(self._folder.resolve())
+            or path.is_symlink()
+        ):
             raise EditConflictError(f"{name!r} is no file of the articles folder.")
         return path
 
@@ -164,7 +177,9 @@ class Editor:
         """(what ``change`` gave, the text with the front matter changed); comments and order stay."""
         match = _FRONT.match(opened.text)
         if match is None:
-            raise EditConflictError(f"{opened.name} has no front matter between --- lines; add it in an editor.")
+            raise EditConflictError(
+                f"{opened.name} has no front matter between --- lines; add it in an editor."
+            )
         yaml = _yaml()
         front = yaml.load(match.group(1)) or {}
         given = change(front)
@@ -172,7 +187,9 @@ class Editor:
         yaml.dump(front, written)
         return given, f"---\n{written.getvalue()}---\n{opened.text[match.end() :]}"
 
-    def _change_yaml(self, name: str, change: Callable[[Any], int], author: Author, message: str) -> None:
+    def _change_yaml(
+        self, name: str, change: Callable[[Any], int], author: Author, message: str
+    ) -> None:
         path = self._folder / name
         yaml = _yaml()
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -193,12 +210,16 @@ class Editor:
             return
         who = {"user.name": author.name, "user.email": author.mail}
         settings = [part for key, value in who.items() for part in ("-c", f"{key}={value}")]
-        if not self._git("add", "--", name) or not self._git(*settings, "commit", "--quiet", "--only", "-m", message, "--", name):
+        if not self._git("add", "--", name) or not self._git(
+            *settings, "commit", "--quiet", "--only", "-m", message, "--", name
+        ):
             log.warning("%s was changed but not committed to git", name)
 
     def _git(self, *arguments: str) -> bool:
         try:
-            done = subprocess.run(["git", *arguments], cwd=self._folder, capture_output=True, timeout=20, check=False)
+            done = subprocess.run(
+                ["git", *arguments], cwd=self._folder, capture_output=True, timeout=20, check=False
+            )
         except (OSError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0

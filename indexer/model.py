@@ -81,7 +81,9 @@ class ArticleSummary(Document):
             return False
         if self.status != "published":
             return self.status == "draft" and DRAFTS in audiences
-        return (self.publish_at is None or self.publish_at <= now) and (self.expire_at is None or now < self.expire_at)
+        return (self.publish_at is None or self.publish_at <= now) and (
+            self.expire_at is None or now < self.expire_at
+        )
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,9 @@ def memoized_on_article(make: Callable[[Article], Made]) -> Callable[[Article], 
 
 ARTICLE_CODEC, SUMMARY_CODEC = RecordCodec(Article), RecordCodec(ArticleSummary)
 ARTICLE_FIELDS = tuple(each.name for each in fields(Article))
-_SUMMARY_FIELDS, _DOCUMENT_FIELDS = (tuple(each.name for each in fields(kind)) for kind in (ArticleSummary, Document))
+_SUMMARY_FIELDS, _DOCUMENT_FIELDS = (
+    tuple(each.name for each in fields(kind)) for kind in (ArticleSummary, Document)
+)
 
 
 @memoized_on_article

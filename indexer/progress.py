@@ -28,7 +28,15 @@ class Bar:
 
         with self._lock:
             if label not in self._bars:
-                self._bars[label] = tqdm(total=total, desc=label, unit="", leave=True, file=sys.stderr, mininterval=0.2, dynamic_ncols=True)
+                self._bars[label] = tqdm(
+                    total=total,
+                    desc=label,
+                    unit="",
+                    leave=True,
+                    file=sys.stderr,
+                    mininterval=0.2,
+                    dynamic_ncols=True,
+                )
             bar = self._bars[label]
             bar.total = total
             bar.update(done - bar.n)

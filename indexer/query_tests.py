@@ -37,20 +37,33 @@ class Trial:
         return self.rank == 1
 
 
-def try_article(engine: Engine, article_id: str, lang: str, tests: Iterable[str], now: datetime, audiences: frozenset[str]) -> list[Trial]:
+def try_article(
+    engine: Engine,
+    article_id: str,
+    lang: str,
+    tests: Iterable[str],
+    now: datetime,
+    audiences: frozenset[str],
+) -> list[Trial]:
     """Run each test as a visitor of the article's language would."""
     return [_try(engine, article_id, lang, test, now, audiences) for test in tests]
 
 
-def _try(engine: Engine, article_id: str, lang: str, test: str, now: datetime, audiences: frozenset[str]) -> Trial:
-    query = Query(test, lang=lang, limit=DEPTH, filters=Filters(lang=lang), now=now, audiences=audiences)
+def _try(
+    engine: Engine, article_id: str, lang: str, test: str, now: datetime, audiences: frozenset[str]
+) -> Trial:
+    query = Query(
+        test, lang=lang, limit=DEPTH, filters=Filters(lang=lang), now=now, audiences=audiences
+    )
     hits = engine.search(query).hits
     rank = next((place for place, hit in enumerate(hits, 1) if hit.article_id == article_id), 0)
     above = hits[: rank - 1] if rank else hits
     return Trial(article_id, test, rank, tuple(hit.document.title for hit in above[:3]))
 
 
-def failed_tests(folder: Path, data: Path, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet) -> list[Problem]:
+def failed_tests(
+    folder: Path, data: Path, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet
+) -> list[Problem]:
     """Index the articles aside, run every test, and say of each that did not find its article first what stood above it.
 
     Nothing that is served is touched; texts embedded before are taken from the build cache in ``data``.
@@ -62,7 +75,9 @@ def failed_tests(folder: Path, data: Path, embedder: Embedder, zone: tzinfo = UT
             articles, _, sections = collect(folder, cache, zone)
             synonyms, _ = read_synonyms(folder)
             with builds.building() as work:
-                publish(builds, work, articles, folder, sections, embedder, cache, progress, synonyms)
+                publish(
+                    builds, work, articles, folder, sections, embedder, cache, progress, synonyms
+                )
         finally:
             cache.close()
         engine = Engine(open_corpus(builds.open_current()), embedder)
@@ -72,14 +87,24 @@ def failed_tests(folder: Path, data: Path, embedder: Embedder, zone: tzinfo = UT
 def _failures(engine: Engine, article: Article) -> list[Problem]:
     """What is wrong with an article's tests; drafts and articles for other times are not tried."""
     now, audiences = datetime.now(UTC), frozenset({article.audience, "public"})
-    if article.status != "published" or (article.publish_at and now < article.publish_at) or (article.expire_at and article.expire_at <= now):
+    if (
+        article.status != "published"
+        or (article.publish_at and now < article.publish_at)
+        or (article.expire_at and article.expire_at <= now)
+    ):
         return []
     trials = try_article(engine, article.id, article.lang, article.tests, now, audiences)
     return [_problem(article, trial) for trial in trials if not trial.passed]
 
 
 def _problem(article: Article, trial: Trial) -> Problem:
-    place = f"finds it at rank {trial.rank}" if trial.rank else f"does not find it among the first {DEPTH}"
+    place = (
+        f"finds it at rank {trial.rank}"
+        if trial.rank
+        else f"does not find it among the first {DEPTH}"
+    )
     above = f"; above it: {', '.join(trial.above)}" if trial.above else ""
     hint = "Add the customer's words to questions: or keywords:, or take the test out if the article above answers it better."
-    return Problem(article.path, 1, "error", "search-test", f"the test {trial.query!r} {place}{above}.", hint)
+    return Problem(
+        article.path, 1, "error", "search-test", f"the test {trial.query!r} {place}{above}.", hint
+    )

@@ -18,7 +18,12 @@ STEP_MS = 50
 RETRY_SECONDS = 1.0
 
 
-def watch(folder: Path, rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event) -> None:
+def watch(
+    folder: Path,
+    rebuild: Callable[[], BuildReport],
+    report: Callable[[BuildReport], None],
+    stop: threading.Event,
+) -> None:
     """Build at once and at every change until ``stop`` is set; a build that fails is logged and the next change tries again.
 
     A folder that is taken away and put back, or replaced by another, is watched again.
@@ -30,12 +35,25 @@ def watch(folder: Path, rebuild: Callable[[], BuildReport], report: Callable[[Bu
             stop.wait(RETRY_SECONDS)
 
 
-def _watch_one(folder: Path, rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event) -> None:
+def _watch_one(
+    folder: Path,
+    rebuild: Callable[[], BuildReport],
+    report: Callable[[BuildReport], None],
+    stop: threading.Event,
+) -> None:
     """Build at every change for as long as the folder is the same one."""
     from watchfiles import watch as changes
 
     watched = folder.stat().st_ino
-    stream = changes(folder, stop_event=stop, debounce=DEBOUNCE_MS, step=STEP_MS, raise_interrupt=False, rust_timeout=500, yield_on_timeout=True)
+    stream = changes(
+        folder,
+        stop_event=stop,
+        debounce=DEBOUNCE_MS,
+        step=STEP_MS,
+        raise_interrupt=False,
+        rust_timeout=500,
+        yield_on_timeout=True,
+    )
     begun = False
     for changed in stream:
         if not folder.is_dir() or folder.stat().st_ino != watched:
@@ -46,7 +64,9 @@ def _watch_one(folder: Path, rebuild: Callable[[], BuildReport], report: Callabl
             attempt(rebuild, report, stop)
 
 
-def attempt(rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event) -> None:
+def attempt(
+    rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event
+) -> None:
     """Build once; waits where another builder is at work."""
     while not stop.is_set():
         try:

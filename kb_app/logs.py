@@ -14,7 +14,11 @@ OURS = ("kb_app", "indexer", "search")
 def set_up(level: str, form: str) -> None:
     """Send all logs to standard error, as text or as one JSON object a line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_json() if form == "json" else _Text("%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s", "%H:%M:%S"))
+    handler.setFormatter(
+        _json()
+        if form == "json"
+        else _Text("%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s", "%H:%M:%S")
+    )
     handler.addFilter(_Quiet())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -51,6 +55,11 @@ def _json() -> logging.Formatter:
 
     formatter: logging.Formatter = JsonFormatter(
         "%(asctime)s %(levelname)s %(processName)s %(name)s %(message)s",
-        rename_fields={"asctime": "time", "levelname": "level", "processName": "process", "name": "logger"},
+        rename_fields={
+            "asctime": "time",
+            "levelname": "level",
+            "processName": "process",
+            "name": "logger",
+        },
     )
     return formatter

@@ -74,13 +74,23 @@ class _Child:
 class Supervisor:
     """Runs the web server on ``listener`` (none where that is None) and, where wanted, the background process."""
 
-    def __init__(self, settings: Settings, listener: socket.socket | None, link: str = "", background_wanted: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listener: socket.socket | None,
+        link: str = "",
+        background_wanted: bool = True,
+    ) -> None:
         self._settings = settings
         self._listener = listener
         self._link = link
         self._builds = Builds(settings.data / "index")
-        self._background = _Child(BACKGROUND, lambda: background.run(settings)) if background_wanted else None
-        self._web = _Child(WEB, lambda: serve_web(settings, listener)) if listener is not None else None
+        self._background = (
+            _Child(BACKGROUND, lambda: background.run(settings)) if background_wanted else None
+        )
+        self._web = (
+            _Child(WEB, lambda: serve_web(settings, listener)) if listener is not None else None
+        )
         self._announced = False
 
     def run(self) -> int:
@@ -105,17 +115,25 @@ class Supervisor:
                 self._look_after(self._background)
             if self._cannot_begin():
                 return 2
-            waiting = [child.process.sentinel for child in self._children() if child.process is not None]
+            waiting = [
+                child.process.sentinel for child in self._children() if child.process is not None
+            ]
             connection.wait(waiting, CHECK_S)
 
     def _may_serve(self) -> bool:
         """Nothing is served before the first index; a web server alone waits for nobody."""
-        return self._announced or self._background is None or self._builds.current_name() is not None
+        return (
+            self._announced or self._background is None or self._builds.current_name() is not None
+        )
 
     def _cannot_begin(self) -> bool:
         """Whether the background process gave up before anything could be served."""
         child = self._background
-        gave_up = child is not None and child.process is not None and child.process.exitcode == background.CANNOT_BEGIN
+        gave_up = (
+            child is not None
+            and child.process is not None
+            and child.process.exitcode == background.CANNOT_BEGIN
+        )
         return gave_up and self._builds.current_name() is None
 
     def _children(self) -> list[_Child]:
@@ -127,11 +145,22 @@ class Supervisor:
         if child.process is not None:
             if child.process.is_alive() or child.process.exitcode == background.CANNOT_BEGIN:
                 return
-            child.pause_s = SHORTEST_PAUSE_S if now - child.started_at > WELL_AFTER_S else min(LONGEST_PAUSE_S, 2 * child.pause_s)
-            log.error("the %s process ended (%s); starting it again in %.1f s", child.name, child.process.exitcode, child.pause_s)
+            child.pause_s = (
+                SHORTEST_PAUSE_S
+                if now - child.started_at > WELL_AFTER_S
+                else min(LONGEST_PAUSE_S, 2 * child.pause_s)
+            )
+            log.error(
+                "the %s process ended (%s); starting it again in %.1f s",
+                child.name,
+                child.process.exitcode,
+                child.pause_s,
+            )
             child.process, child.start_at = None, now + child.pause_s
         if now >= child.start_at:
-            child.process = multiprocessing.get_context("fork").Process(target=_in_child, args=(child.target, os.getpid()), name=child.name)
+            child.process = multiprocessing.get_context("fork").Process(
+                target=_in_child, args=(child.target, os.getpid()), name=child.name
+            )
             child.process.start()
             child.started_at = now
 
@@ -145,10 +174,16 @@ class Supervisor:
         print(f"\n  Listening on {address}/   (Ctrl-C stops it)\n", file=sys.stderr, flush=True)
         if self._link:
             link = f"{address.removesuffix(self._settings.path_prefix)}{self._link}"
-            print(f"  Make the first account, for the reports: {link}\n", file=sys.stderr, flush=True)
+            print(
+                f"  Make the first account, for the reports: {link}\n", file=sys.stderr, flush=True
+            )
 
     def _stop(self) -> None:
-        running = [child.process for child in self._children() if child.process is not None and child.process.is_alive()]
+        running = [
+            child.process
+            for child in self._children()
+            if child.process is not None and child.process.is_alive()
+        ]
         for process in running:
             process.terminate()
         until = time.monotonic() + STOP_S
@@ -169,7 +204,9 @@ def _prepare(settings: Settings) -> str:
     services = build_services(settings)
     try:
         if not settings.has_contact:
-            log.warning("no contact is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK")
+            log.warning(
+                "no contact is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK"
+            )
         return first_link(services)
     finally:
         services.end()
@@ -201,8 +238,15 @@ def _listen(settings: Settings) -> socket.socket | None:
         listener.bind((settings.host, settings.port))
         listener.listen(1024)
     except OSError as error:
-        advice = f"Choose another with PORT (make serve PORT={settings.port + 1}) or KB_PORT." if settings.port < 65535 else ""
-        print(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. {advice}", file=sys.stderr)
+        advice = (
+            f"Choose another with PORT (make serve PORT={settings.port + 1}) or KB_PORT."
+            if settings.port < 65535
+            else ""
+        )
+        print(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. {advice}",
+            file=sys.stderr,
+        )
         return None
     return listener
 

@@ -22,7 +22,9 @@ _COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
 
 
 # Never shown, in no message and by no command.
-SECRETS = frozenset({"secret_key", "database_url", "smtp_url", "imap_url", "desk_secrets", "oidc_client_secret"})
+SECRETS = frozenset(
+    {"secret_key", "database_url", "smtp_url", "imap_url", "desk_secrets", "oidc_client_secret"}
+)
 
 
 # Old names that are read for one more version, and names that have no effect any more with what to use instead.
@@ -41,65 +43,166 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """The site's settings; each is read from KB_ and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="KB_", extra="ignore", frozen=True, validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix="KB_", extra="ignore", frozen=True, validate_default=True
+    )
 
     articles: Path = Field(Path("articles"), description="The articles folder.")
-    data: Path = Field(Path("var"), description="Where the index, the model and the secret key are kept.")
-    embedding_model: str = Field("", description="A sentence-transformers id or folder, `off`, or empty for the bundled model.")
-    embedding_threads: int = Field(0, ge=0, le=256, description="Threads that embed articles while an index is built; 0 is one a core, four at most.")
+    data: Path = Field(
+        Path("var"), description="Where the index, the model and the secret key are kept."
+    )
+    embedding_model: str = Field(
+        "",
+        description="A sentence-transformers id or folder, `off`, or empty for the bundled model.",
+    )
+    embedding_threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads that embed articles while an index is built; 0 is one a core, four at most.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    web_processes: int | None = Field(None, ge=0, le=64, description="Web processes; empty is one a processor, 0 runs the background process alone.")
-    http_threads: int = Field(4, ge=1, le=256, description="Requests that each web process answers at the same time.")
-    base_url: str = Field("", description="Public address of the site, with its path if it has one, e.g. https://example.com/help.")
-    proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers are trusted.")
-    secret_key: str = Field("", description="Signs cookies; made and kept in the data folder when empty.", repr=False)
+    web_processes: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="Web processes; empty is one a processor, 0 runs the background process alone.",
+    )
+    http_threads: int = Field(
+        4, ge=1, le=256, description="Requests that each web process answers at the same time."
+    )
+    base_url: str = Field(
+        "",
+        description="Public address of the site, with its path if it has one, e.g. https://example.com/help.",
+    )
+    proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Reverse proxies in front whose X-Forwarded headers are trusted.",
+    )
+    secret_key: str = Field(
+        "", description="Signs cookies; made and kept in the data folder when empty.", repr=False
+    )
     site_name: str = Field("Help Centre", min_length=1, description="Name of the site.")
-    site_name_ja: str = Field("", description="The name in Japanese; the same as the name when empty.")
-    logo: Path | None = Field(None, description="An image file (SVG, PNG, WebP) shown beside the name.")
-    colour: str = Field("#0b6e66", description="The site's colour as #rrggbb; shades for text and dark mode are derived to keep contrast.")
-    languages: Annotated[tuple[str, ...], NoDecode] = Field(INTERFACE_LANGUAGES, description="Interface languages, the first one the default: ja,en.")
-    timezone: str = Field("UTC", description="Time zone of dates in front matter and on pages, e.g. Asia/Tokyo.")
+    site_name_ja: str = Field(
+        "", description="The name in Japanese; the same as the name when empty."
+    )
+    logo: Path | None = Field(
+        None, description="An image file (SVG, PNG, WebP) shown beside the name."
+    )
+    colour: str = Field(
+        "#0b6e66",
+        description="The site's colour as #rrggbb; shades for text and dark mode are derived to keep contrast.",
+    )
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        INTERFACE_LANGUAGES, description="Interface languages, the first one the default: ja,en."
+    )
+    timezone: str = Field(
+        "UTC", description="Time zone of dates in front matter and on pages, e.g. Asia/Tokyo."
+    )
     contact_mail: str = Field("", description="Mail address of the people who help.")
     contact_phone: str = Field("", description="Their phone number.")
-    contact_link: str = Field("", description="A page where they can be reached, e.g. a contact form.")
+    contact_link: str = Field(
+        "", description="A page where they can be reached, e.g. a contact form."
+    )
     contact_hours: str = Field("", description="When they can be reached.")
-    contact_hours_ja: str = Field("", description="The same in Japanese; as contact_hours when empty.")
-    rate_limit: str = Field("600 per minute", description="Searches and suggestions one address may make; `off` for no limit.")
+    contact_hours_ja: str = Field(
+        "", description="The same in Japanese; as contact_hours when empty."
+    )
+    rate_limit: str = Field(
+        "600 per minute",
+        description="Searches and suggestions one address may make; `off` for no limit.",
+    )
     writer_panel: Literal["local", "off"] = Field(
-        "local", description="Show writers what is wrong with saved articles, to browsers on this machine only; or `off`."
+        "local",
+        description="Show writers what is wrong with saved articles, to browsers on this machine only; or `off`.",
     )
     watch: bool = Field(True, description="Rebuild the index when an article is saved.")
-    database_url: str = Field("", description="sqlite:///path or postgresql://user:password@host/name; a file in the data folder when empty.", repr=False)
-    analytics: Literal["on", "off"] = Field("on", description="Record searches and what became of them; or `off`.")
+    database_url: str = Field(
+        "",
+        description="sqlite:///path or postgresql://user:password@host/name; a file in the data folder when empty.",
+        repr=False,
+    )
+    analytics: Literal["on", "off"] = Field(
+        "on", description="Record searches and what became of them; or `off`."
+    )
     consent: Literal["notice", "ask"] = Field(
-        "notice", description="`ask`: record nothing before a visitor says yes; `notice`: say on the privacy page what is kept."
+        "notice",
+        description="`ask`: record nothing before a visitor says yes; `notice`: say on the privacy page what is kept.",
     )
-    retention_days: int = Field(400, ge=1, le=3650, description="Days after which searches and actions are removed.")
+    retention_days: int = Field(
+        400, ge=1, le=3650, description="Days after which searches and actions are removed."
+    )
     redact: str = Field(
-        "", description="Regular expressions, one a line, of what is taken out of texts before they are stored, besides mail, phone and card numbers."
+        "",
+        description="Regular expressions, one a line, of what is taken out of texts before they are stored, besides mail, phone and card numbers.",
     )
-    survey_share: float = Field(0.1, ge=0, le=1, description="Share of readers, drawn at random, who are asked whether an article solved it.")
-    smallest_group: int = Field(5, ge=1, le=100, description="Exports leave out groups of fewer people than this.")
+    survey_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of readers, drawn at random, who are asked whether an article solved it.",
+    )
+    smallest_group: int = Field(
+        5, ge=1, le=100, description="Exports leave out groups of fewer people than this."
+    )
     contact_cost: str = Field(
-        "", description="What one contact costs you, as a range with its currency, e.g. 400-900 JPY; money saved is shown only where it is set."
+        "",
+        description="What one contact costs you, as a range with its currency, e.g. 400-900 JPY; money saved is shown only where it is set.",
     )
-    digest: str = Field("", description="When the weekly digest is mailed to the leads, e.g. mon 08:00; by command only when empty.")
+    digest: str = Field(
+        "",
+        description="When the weekly digest is mailed to the leads, e.g. mon 08:00; by command only when empty.",
+    )
     desk_secrets: str = Field(
-        "", description="Secrets of the desks in support.yml, as name=secret with spaces between: tokens, API keys, webhook secrets.", repr=False
+        "",
+        description="Secrets of the desks in support.yml, as name=secret with spaces between: tokens, API keys, webhook secrets.",
+        repr=False,
     )
-    imap_url: str = Field("", description="The help address's mailbox, to make cases of mails: imaps://user:password@host/INBOX.", repr=False)
-    case_days: int = Field(730, ge=30, le=3650, description="Days after which cases that are closed are removed, with all that was said.")
-    link_days: int = Field(180, ge=1, le=3650, description="Days for which a customer's secret link to a case is valid.")
-    background_jobs: bool = Field(True, description="Work the figures out, and send and fetch mail, in the background process.")
-    session_hours: int = Field(12, ge=1, le=720, description="Hours after which somebody who is signed in must sign in again.")
-    smtp_url: str = Field("", description="Mail server for digests and password resets: smtp://user:password@host:587 or smtps://...", repr=False)
+    imap_url: str = Field(
+        "",
+        description="The help address's mailbox, to make cases of mails: imaps://user:password@host/INBOX.",
+        repr=False,
+    )
+    case_days: int = Field(
+        730,
+        ge=30,
+        le=3650,
+        description="Days after which cases that are closed are removed, with all that was said.",
+    )
+    link_days: int = Field(
+        180,
+        ge=1,
+        le=3650,
+        description="Days for which a customer's secret link to a case is valid.",
+    )
+    background_jobs: bool = Field(
+        True,
+        description="Work the figures out, and send and fetch mail, in the background process.",
+    )
+    session_hours: int = Field(
+        12,
+        ge=1,
+        le=720,
+        description="Hours after which somebody who is signed in must sign in again.",
+    )
+    smtp_url: str = Field(
+        "",
+        description="Mail server for digests and password resets: smtp://user:password@host:587 or smtps://...",
+        repr=False,
+    )
     mail_from: str = Field("", description="Sender of mails; contact_mail when empty.")
-    oidc_issuer: str = Field("", description="OpenID Connect: the provider's address, e.g. https://login.example.com.")
+    oidc_issuer: str = Field(
+        "", description="OpenID Connect: the provider's address, e.g. https://login.example.com."
+    )
     oidc_client_id: str = Field("", description="OpenID Connect: this site's id at the provider.")
     oidc_client_secret: str = Field("", description="OpenID Connect: its secret.", repr=False)
     log_format: Literal["json", "text"] = Field("text", description="Form of the log lines.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe log lines to write.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe log lines to write."
+    )
 
     @field_validator("web_processes", mode="before")
     @classmethod
@@ -109,7 +212,11 @@ class Settings(BaseSettings):
     @field_validator("languages", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("languages")
     @classmethod
@@ -183,7 +290,13 @@ class Settings(BaseSettings):
     @classmethod
     def _is_url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or re.search(r"\s", value)):
+        if value and (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or re.search(r"\s", value)
+        ):
             raise ValueError("must be like https://example.com or https://example.com/help")
         return value.rstrip("/")
 
@@ -213,14 +326,19 @@ class Settings(BaseSettings):
     @field_validator("logo")
     @classmethod
     def _is_image(cls, value: Path | None) -> Path | None:
-        if value is not None and (value.suffix.lower() not in (".svg", ".png", ".webp", ".jpg", ".jpeg") or not value.is_file()):
+        if value is not None and (
+            value.suffix.lower() not in (".svg", ".png", ".webp", ".jpg", ".jpeg")
+            or not value.is_file()
+        ):
             raise ValueError("must be an image file (.svg, .png, .webp or .jpg) that is there")
         return value
 
     @field_validator("rate_limit")
     @classmethod
     def _is_limit(cls, value: str) -> str:
-        if value != "off" and not re.match(r"^[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?$", value):
+        if value != "off" and not re.match(
+            r"^[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?$", value
+        ):
             raise ValueError("must be like `600 per minute`, or `off`")
         return value
 
@@ -281,7 +399,9 @@ class Settings(BaseSettings):
 
     def hours(self, lang: str) -> str:
         """When people can be reached, in a language."""
-        return self.contact_hours_ja if lang == "ja" and self.contact_hours_ja else self.contact_hours
+        return (
+            self.contact_hours_ja if lang == "ja" and self.contact_hours_ja else self.contact_hours
+        )
 
     @property
     def has_contact(self) -> bool:
@@ -297,13 +417,19 @@ def load_settings(**given: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [_explain(entry["loc"][0], entry["msg"], entry.get("input")) for entry in error.errors()]
+        lines = [
+            _explain(entry["loc"][0], entry["msg"], entry.get("input")) for entry in error.errors()
+        ]
         raise SettingsError("\n".join(lines)) from None
 
 
 def _environment() -> dict[str, str]:
     """What is set, by the setting's name in small letters."""
-    return {name[len("KB_") :].lower(): value for name, value in os.environ.items() if name.upper().startswith("KB_")}
+    return {
+        name[len("KB_") :].lower(): value
+        for name, value in os.environ.items()
+        if name.upper().startswith("KB_")
+    }
 
 
 def settings_warnings() -> list[str]:
@@ -320,7 +446,11 @@ def _warning(name: str) -> str:
     if name in REMOVED:
         return f"{shown} has no effect any more: {REMOVED[name]}."
     nearest = get_close_matches(name, Settings.model_fields, n=1)
-    return f"{shown} is not a setting." + (f" Did you mean KB_{nearest[0].upper()}?" if nearest else " See docs/operating.md for all settings.")
+    return f"{shown} is not a setting." + (
+        f" Did you mean KB_{nearest[0].upper()}?"
+        if nearest
+        else " See docs/operating.md for all settings."
+    )
 
 
 def _explain(name: object, message: str, value: object) -> str:
@@ -338,7 +468,9 @@ def secret_key(settings: Settings) -> str:
         kept = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
         return kept or _make_key(path)
     except OSError as error:
-        raise SettingsError(f"KB_DATA={str(settings.data)!r}: cannot be written to ({error.strerror}).") from error
+        raise SettingsError(
+            f"KB_DATA={str(settings.data)!r}: cannot be written to ({error.strerror})."
+        ) from error
 
 
 def _make_key(path: Path) -> str:

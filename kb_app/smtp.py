@@ -65,7 +65,9 @@ def send(settings: Settings, mail: Mail) -> None:
     try:
         message = _message(settings, mail)
     except (UnicodeError, ValueError, AttributeError, IndexError) as error:
-        raise MailError(f"A mail cannot be written to this address ({type(error).__name__}).", lasting=True) from error
+        raise MailError(
+            f"A mail cannot be written to this address ({type(error).__name__}).", lasting=True
+        ) from error
     taken = False
     try:
         with _connected(settings) as server:
@@ -81,13 +83,24 @@ def _meaning(error: Exception) -> MailError:
     """What a failure of the server means for trying again."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
-        return MailError(f"The mail server refused the address ({', '.join(map(str, codes))}).", lasting=all(code >= 500 for code in codes))
+        return MailError(
+            f"The mail server refused the address ({', '.join(map(str, codes))}).",
+            lasting=all(code >= 500 for code in codes),
+        )
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return MailError("The mail server refused name and password: look at KB_SMTP_URL.", lasting=error.smtp_code >= 500)
+        return MailError(
+            "The mail server refused name and password: look at KB_SMTP_URL.",
+            lasting=error.smtp_code >= 500,
+        )
     if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError):
-        return MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.", doubtful=True)
+        return MailError(
+            f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.", doubtful=True
+        )
     if isinstance(error, smtplib.SMTPResponseException):
-        return MailError(f"The mail server answered {error.smtp_code}: look at KB_SMTP_URL.", lasting=error.smtp_code >= 550)
+        return MailError(
+            f"The mail server answered {error.smtp_code}: look at KB_SMTP_URL.",
+            lasting=error.smtp_code >= 550,
+        )
     return MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.")
 
 
@@ -97,10 +110,21 @@ def _message(settings: Settings, mail: Mail) -> EmailMessage:
     message = EmailMessage(policy=policy.SMTP.clone(max_line_length=998))
     name, address = parseaddr(settings.mail_from or settings.contact_mail)
     message["From"] = formataddr((name or settings.name(settings.languages[0]), address))
-    message["To"] = formataddr((_one_line(mail.to_name), _one_line(mail.to))) if mail.to_name else _one_line(mail.to)
+    message["To"] = (
+        formataddr((_one_line(mail.to_name), _one_line(mail.to)))
+        if mail.to_name
+        else _one_line(mail.to)
+    )
     message["Subject"] = _one_line(mail.subject)
-    message["Date"], message["Message-ID"] = formatdate(), mail.message_id or new_message_id(settings)
-    for name, value in (("In-Reply-To", mail.in_reply_to), ("References", mail.references), ("Reply-To", mail.reply_to)):
+    message["Date"], message["Message-ID"] = (
+        formatdate(),
+        mail.message_id or new_message_id(settings),
+    )
+    for name, value in (
+        ("In-Reply-To", mail.in_reply_to),
+        ("References", mail.references),
+        ("Reply-To", mail.reply_to),
+    ):
         if value:
             message[name] = _one_line(value)
     if mail.automatic:
@@ -118,7 +142,11 @@ def _connected(settings: Settings) -> smtplib.SMTP:
     secure = parts.scheme == "smtps"
     host, port = parts.hostname or "localhost", parts.port or (465 if secure else 25)
     context = ssl.create_default_context()
-    server = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context) if secure else smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    server = (
+        smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
+        if secure
+        else smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    )
     try:
         server.ehlo()
         if not secure and server.has_extn("starttls"):

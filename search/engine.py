@@ -52,7 +52,9 @@ class _Ranked:
 class Engine:
     """Searches one corpus. Threads may share it; what it finds never changes."""
 
-    def __init__(self, corpus: Corpus, embedder: Embedder, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self, corpus: Corpus, embedder: Embedder, calibration: Calibration | None = None
+    ) -> None:
         self.corpus = corpus
         self._embedder = embedder
         self.calibration = calibration or answerability.shipped()
@@ -68,7 +70,11 @@ class Engine:
     def vector_strategies(self) -> dict[str, str]:
         """How vectors are compared, which depends on how many there are: of passages and of questions; empty without any."""
         semantic = self.corpus.semantic
-        return {"passages": semantic.passages.strategy, "questions": semantic.questions.strategy} if semantic else {}
+        return (
+            {"passages": semantic.passages.strategy, "questions": semantic.questions.strategy}
+            if semantic
+            else {}
+        )
 
     # --- searching -----------------------------------------------------------------------------------------------
 
@@ -85,7 +91,11 @@ class Engine:
             return None
         ranked = self._rank(query, parsed)
         found = len(ranked.ranking.order) > 0
-        return answerability.answer_features(self.corpus, ranked.prepared, ranked.ranking) if found else None
+        return (
+            answerability.answer_features(self.corpus, ranked.prepared, ranked.ranking)
+            if found
+            else None
+        )
 
     def visibility_epoch(self, now: datetime) -> int:
         """How many times before ``now`` an article began or ended to be shown: results stay the same within one epoch."""
@@ -107,7 +117,9 @@ class Engine:
             relevant=tuple(map(self.corpus.ids.__getitem__, relevant)),
             verdict=verdict,
             probability=round(probability, 6),
-            answer=self._answer(ranked, hits[0]) if verdict == "strict" and hits and not query.offset else None,
+            answer=self._answer(ranked, hits[0])
+            if verdict == "strict" and hits and not query.offset
+            else None,
             lang=ranked.prepared.lang,
             suggestions=ranked.prepared.spelling,
             index_version=self.version,
@@ -118,21 +130,28 @@ class Engine:
         vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
         prepared = prepare(self.corpus, query, parsed, self._allowed(query, parsed))
         terms = {lang: expanded.terms for lang, expanded in prepared.expanded.items()}
-        ranking = self._ranker.rank(RankRequest(terms, vector, prepared.allowed, prepared.langs, query.arms))
+        ranking = self._ranker.rank(
+            RankRequest(terms, vector, prepared.allowed, prepared.langs, query.arms)
+        )
         return _Ranked(prepared, ranking, degraded)
 
     def _probability(self, ranked: _Ranked) -> float:
         """How likely the first hit answers, 0 to 1; at most UNSURE where hardly anything was asked."""
         if not len(ranked.ranking.order):
             return 0.0
-        probability = self.calibration.probability(answerability.answer_features(self.corpus, ranked.prepared, ranked.ranking))
+        probability = self.calibration.probability(
+            answerability.answer_features(self.corpus, ranked.prepared, ranked.ranking)
+        )
         return probability if ranked.prepared.says_something else min(probability, UNSURE)
 
     def _hits(self, ranked: _Ranked) -> tuple[Hit, ...]:
         """The hits of the page that was asked for."""
         query, ranking = ranked.prepared.query, ranked.ranking
         places = ranking.order[query.offset : query.offset + query.limit]
-        return tuple(self._hit(ranked, place, arms) for place, arms in zip(places.tolist(), ranking.arms(places), strict=True))
+        return tuple(
+            self._hit(ranked, place, arms)
+            for place, arms in zip(places.tolist(), ranking.arms(places), strict=True)
+        )
 
     def _hit(self, ranked: _Ranked, place: int, arms: dict[str, tuple[int, float]]) -> Hit:
         row = int(ranked.ranking.documents[place])
@@ -141,13 +160,17 @@ class Engine:
         if not ranked.prepared.query.highlight:
             return Hit(document.id, document, None, score, arms)
         shown = ranked.prepared.expanded[document.lang].highlight
-        return make_hit(document, self._best_passage(row, shown, ranked.ranking.passages), score, arms, shown)
+        return make_hit(
+            document, self._best_passage(row, shown, ranked.ranking.passages), score, arms, shown
+        )
 
     @staticmethod
     def _answer(ranked: _Ranked, hit: Hit) -> Answer | None:
         return make_answer(hit, ranked.prepared.expanded[hit.document.lang].highlight)
 
-    def _best_passage(self, row: int, shown: HighlightTerms, compared: Comparison | None) -> Passage | None:
+    def _best_passage(
+        self, row: int, shown: HighlightTerms, compared: Comparison | None
+    ) -> Passage | None:
         """The passage of a document to show; None where it has none."""
         rows = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
         passages = [self.corpus.passage(own) for own in rows.tolist()]
@@ -162,13 +185,17 @@ class Engine:
         """What is known of an article of the index."""
         return self.corpus.documents[self._doc_values.rows[article_id]]
 
-    def related(self, article_id: str, limit: int, now: datetime, audiences: frozenset[str]) -> list[Document]:
+    def related(
+        self, article_id: str, limit: int, now: datetime, audiences: frozenset[str]
+    ) -> list[Document]:
         """Articles of the same language nearest by meaning, else sharing tags and section; never its translations."""
         row = self._doc_values.rows.get(article_id)
         if row is None:
             return []
         document = self.corpus.documents[row]
-        allowed = self.visible(now, audiences, Filters(lang=document.lang)) & (self._doc_values.groups != self._doc_values.groups[row])
+        allowed = self.visible(now, audiences, Filters(lang=document.lang)) & (
+            self._doc_values.groups != self._doc_values.groups[row]
+        )
         candidates = np.flatnonzero(allowed)
         if not len(candidates):
             return []
@@ -176,26 +203,45 @@ class Engine:
         order = candidates[np.argsort(-nearness, kind="stable")]
         return [self.corpus.documents[int(other)] for other in order[:limit]]
 
-    def suggest(self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]) -> list[tuple[str, Document]]:
+    def suggest(
+        self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
+    ) -> list[tuple[str, Document]]:
         """(title or question, its article) that complete what was typed; nothing the asker may not read."""
         allowed = self.visible(now, audiences, Filters())
-        found = self.corpus.suggest.find(typed[:100], allowed, self._doc_values.in_language(lang), limit)
+        found = self.corpus.suggest.find(
+            typed[:100], allowed, self._doc_values.in_language(lang), limit
+        )
         return [(text, self.corpus.documents[document]) for document, text in found]
 
-    def suggest_by_meaning(self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]) -> list[tuple[str, Document]]:
+    def suggest_by_meaning(
+        self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
+    ) -> list[tuple[str, Document]]:
         """(title, its article) of articles that one of whose questions means what was typed; none while there is no model."""
         parsed = parser.parse(typed[:100])
-        vector, _ = self._vector(parsed.plain) if len(parsed.plain) >= SHORTEST_MEANT and has_letters(parsed.plain) else (None, "")
+        vector, _ = (
+            self._vector(parsed.plain)
+            if len(parsed.plain) >= SHORTEST_MEANT and has_letters(parsed.plain)
+            else (None, "")
+        )
         semantic = self.corpus.semantic
         if vector is None or semantic is None:
             return []
         centred = centre_one(vector, lang or ANY, semantic.centres)
         allowed = self.visible(now, audiences, Filters()) & self._doc_values.in_language(lang)
-        rows, cosines = semantic.questions.compare(centred).top_k(4 * limit, allowed[semantic.question_documents])
+        rows, cosines = semantic.questions.compare(centred).top_k(
+            4 * limit, allowed[semantic.question_documents]
+        )
         if semantic.question_scale:
             cosines = semantic.question_scale.rescale(QUESTION_SCALE, cosines)
-        near = dict.fromkeys(int(semantic.question_documents[row]) for row, cosine in zip(rows, cosines, strict=True) if cosine >= SUGGESTED_NEAR)
-        return [(self.corpus.documents[row].title, self.corpus.documents[row]) for row in list(near)[:limit]]
+        near = dict.fromkeys(
+            int(semantic.question_documents[row])
+            for row, cosine in zip(rows, cosines, strict=True)
+            if cosine >= SUGGESTED_NEAR
+        )
+        return [
+            (self.corpus.documents[row].title, self.corpus.documents[row])
+            for row in list(near)[:limit]
+        ]
 
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         """Which documents one of the audiences may see at that time and the filters admit, shape (documents,)."""
@@ -221,7 +267,10 @@ class Engine:
             vector = self._embedder.encode([plain], "query")[0]
             if semantic is None:
                 return None, "stale"
-            if self._embedder.fingerprint != semantic.fingerprint or len(vector) != semantic.passages.vectors.shape[1]:
+            if (
+                self._embedder.fingerprint != semantic.fingerprint
+                or len(vector) != semantic.passages.vectors.shape[1]
+            ):
                 return None, "stale"
             if not np.isfinite(vector).all():
                 return None, "failed"
@@ -239,4 +288,7 @@ class Engine:
         if semantic is None or not len(own):
             return metadata_similarity
         middle = np.ascontiguousarray(semantic.passages.vectors[own].mean(axis=0))
-        return self._ranker.passage_scores(semantic.passages.compare(middle), candidates) + metadata_similarity
+        return (
+            self._ranker.passage_scores(semantic.passages.compare(middle), candidates)
+            + metadata_similarity
+        )

@@ -45,7 +45,12 @@ class Document:
     @property
     def open_to_all(self) -> bool:
         """Whether everybody may read it at any time, so that its words may be offered as spellings."""
-        return self.status == "published" and self.audience == "public" and self.publish_at is None and self.expire_at is None
+        return (
+            self.status == "published"
+            and self.audience == "public"
+            and self.publish_at is None
+            and self.expire_at is None
+        )
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ class BulkEmbedder(Protocol):
 
 def in_bulk(embedder: Embedder, count: int) -> AbstractContextManager[Encode]:
     """The embedder's way for many texts, or its ordinary one."""
-    return embedder.bulk(count) if isinstance(embedder, BulkEmbedder) else nullcontext(embedder.encode)
+    return (
+        embedder.bulk(count) if isinstance(embedder, BulkEmbedder) else nullcontext(embedder.encode)
+    )
 
 
 class LexicalScorer(Protocol):

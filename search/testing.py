@@ -33,7 +33,9 @@ class HashEmbedder:
         for row, text in enumerate(texts):
             padded = f"  {sound_key(text)} "
             for start in range(len(padded) - 2):
-                digest = hashlib.blake2b(padded[start : start + 3].encode("utf-8", "replace"), digest_size=4).digest()
+                digest = hashlib.blake2b(
+                    padded[start : start + 3].encode("utf-8", "replace"), digest_size=4
+                ).digest()
                 vectors[row, int.from_bytes(digest, "little") % self.dimension] += 1.0
         norms: Vector = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         scaled: Vector = vectors / norms
@@ -51,7 +53,9 @@ class MemoryLexicalScorer:
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
         """BM25 of each document, Lucene's variant."""
-        return np.array([self._score(row, tokens) for row in range(len(self._counts))], dtype=np.float32)
+        return np.array(
+            [self._score(row, tokens) for row in range(len(self._counts))], dtype=np.float32
+        )
 
     def weight(self, token: Token) -> float:
         """Lucene's idf."""
@@ -78,16 +82,25 @@ class MemoryLexicalScorer:
         norm = K1 * (1 - B + B * self._lengths[row] / self._mean)
         counts = self._counts[row]
         words = [word for token in tokens for word in self._meant(token)]
-        return sum(self._idf(self._having[word]) * counts[word] / (counts[word] + norm) for word in words)
+        return sum(
+            self._idf(self._having[word]) * counts[word] / (counts[word] + norm) for word in words
+        )
 
 
 class MemoryKeywordIndex:
     """Implements ports.KeywordIndex over a list of (id, lang, text)."""
 
     def __init__(self, documents: Sequence[tuple[str, str, str]]) -> None:
-        self._documents = [(name, lang, analyser(lang).analyse(text)) for name, lang, text in documents]
+        self._documents = [
+            (name, lang, analyser(lang).analyse(text)) for name, lang, text in documents
+        ]
         self._surfaces = {
-            lang: Counter(word for _n, own, text in documents if own == lang for word in analyser(lang).analyse(text).surfaces)
+            lang: Counter(
+                word
+                for _n, own, text in documents
+                if own == lang
+                for word in analyser(lang).analyse(text).surfaces
+            )
             for lang in {lang for _name, lang, _text in documents}
         }
 
@@ -98,7 +111,9 @@ class MemoryKeywordIndex:
             for name, own, analysed in self._documents
             if own == lang
             and all(_holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in phrases)
-            and not any(_holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in excluded)
+            and not any(
+                _holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in excluded
+            )
         }
 
     def correct(self, lang: str, word: str) -> str | None:
@@ -109,8 +124,15 @@ class MemoryKeywordIndex:
         written = {known.partition("|")[2] for known in words if known.partition("|")[0] == key}
         if not distance or folded in written:
             return None
-        top_rows = [(edit_distance(key, known.partition("|")[0]), -words[known], known.partition("|")[2]) for known in words if known[0] == key[0]]
-        return min((entry for entry in top_rows if entry[0] <= (0 if written else distance)), default=(0, 0, None))[2]
+        top_rows = [
+            (edit_distance(key, known.partition("|")[0]), -words[known], known.partition("|")[2])
+            for known in words
+            if known[0] == key[0]
+        ]
+        return min(
+            (entry for entry in top_rows if entry[0] <= (0 if written else distance)),
+            default=(0, 0, None),
+        )[2]
 
 
 def edit_distance(left: str, right: str) -> int:
@@ -138,7 +160,9 @@ def _holds(words: Sequence[str], bigrams: Sequence[str], lang: str, phrase: str)
 
 
 def _stands_in(part: Sequence[str], whole: Sequence[str]) -> bool:
-    return any(tuple(whole[at : at + len(part)]) == tuple(part) for at in range(len(whole) - len(part) + 1))
+    return any(
+        tuple(whole[at : at + len(part)]) == tuple(part) for at in range(len(whole) - len(part) + 1)
+    )
 
 
 class MemoryComparison:

@@ -51,7 +51,11 @@ def real_embedder(model_folder: Path) -> BackgroundEmbedder:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of Debian's Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
         missing("Chromium is not installed: sudo apt-get install chromium fonts-noto-cjk")
     return str(found)

@@ -55,8 +55,14 @@ class DeskHandler(BaseHTTPRequestHandler):
         given = json.loads(raw) if raw else None
         with self.server.lock:
             self.server.seen.append((self.command, self.path, dict(self.headers), raw))
-            fault = self.server.faults.pop(0) if self.server.faults and self.command != "GET" else None
-        if self.auth and self.headers.get("Authorization") != f"Basic {base64.b64encode(self.auth.encode()).decode()}":
+            fault = (
+                self.server.faults.pop(0) if self.server.faults and self.command != "GET" else None
+            )
+        if (
+            self.auth
+            and self.headers.get("Authorization")
+            != f"Basic {base64.b64encode(self.auth.encode()).decode()}"
+        ):
             self.refuse(401)
         elif isinstance(fault, int):
             self.refuse(fault)
@@ -77,7 +83,11 @@ class DeskHandler(BaseHTTPRequestHandler):
         raise NotImplementedError
 
     def refuse(self, status: int) -> None:
-        self.answer(status, self.error(status), {"Retry-After": self.server.retry_after} if status == 429 else {})
+        self.answer(
+            status,
+            self.error(status),
+            {"Retry-After": self.server.retry_after} if status == 429 else {},
+        )
 
     def error(self, status: int) -> Any:
         return {"error": str(status)}
@@ -86,7 +96,11 @@ class DeskHandler(BaseHTTPRequestHandler):
         data = b"" if body is None else json.dumps(body).encode()
         try:
             self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
+            for name, value in {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(data)),
+                **(headers or {}),
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
@@ -106,7 +120,11 @@ class Zendesk(DeskHandler):
         if path.path == "/api/v2/search.json":
             found = parse_qs(path.query)["query"][0]
             number = found.partition('subject:"')[2].rstrip('"')
-            hits = [{"id": one["id"], "subject": one["subject"], "result_type": "ticket"} for one in self.server.tickets.values() if number in one["subject"]]
+            hits = [
+                {"id": one["id"], "subject": one["subject"], "result_type": "ticket"}
+                for one in self.server.tickets.values()
+                if number in one["subject"]
+            ]
             return 200, {"results": hits, "count": len(hits), "next_page": None}, {}
         name = path.path.removeprefix("/api/v2/requests/").removesuffix(".json")
         number, _, part = name.partition("/")
@@ -114,15 +132,32 @@ class Zendesk(DeskHandler):
         if ticket is None:
             return 404, self.error(404), {}
         if part == "comments":
-            return 200, {"comments": [{"id": place, "body": body} for place, body in enumerate(ticket["comments"])], "count": len(ticket["comments"])}, {}
+            return (
+                200,
+                {
+                    "comments": [
+                        {"id": place, "body": body} for place, body in enumerate(ticket["comments"])
+                    ],
+                    "count": len(ticket["comments"]),
+                },
+                {},
+            )
         if self.command == "PUT":
             ticket["comments"].append(given["request"]["comment"]["body"])
-        return 200, {"request": {name: value for name, value in ticket.items() if name != "comments"}}, {}
+        return (
+            200,
+            {"request": {name: value for name, value in ticket.items() if name != "comments"}},
+            {},
+        )
 
     def _create(self, given: Any) -> tuple[int, Any, dict[str, str]]:
         key = self.headers.get("Idempotency-Key", "")
         if self.server.knows_keys and key in self.server.keys:
-            return 201, {"request": self.server.tickets[self.server.keys[key]]}, {"x-idempotency-lookup": "hit"}
+            return (
+                201,
+                {"request": self.server.tickets[self.server.keys[key]]},
+                {"x-idempotency-lookup": "hit"},
+            )
         request = given["request"]
         if not request.get("subject") or not request.get("comment", {}).get("body"):
             return 422, self.error(422), {}
@@ -137,8 +172,15 @@ class Zendesk(DeskHandler):
         return {
             401: {"error": "Couldn't authenticate you"},
             404: {"error": "RecordNotFound", "description": "Not found"},
-            422: {"error": "RecordInvalid", "description": "Record validation errors", "details": {"subject": [{"description": "Subject: cannot be blank"}]}},
-            429: {"error": "APIRateLimitExceeded", "description": "Number of allowed API requests per minute exceeded"},
+            422: {
+                "error": "RecordInvalid",
+                "description": "Record validation errors",
+                "details": {"subject": [{"description": "Subject: cannot be blank"}]},
+            },
+            429: {
+                "error": "APIRateLimitExceeded",
+                "description": "Number of allowed API requests per minute exceeded",
+            },
         }.get(status, {"error": "InternalError"})
 
 
@@ -154,37 +196,75 @@ class Freshdesk(DeskHandler):
         if path.path == "/api/v2/tickets":
             asked = parse_qs(path.query)
             hits = [
-                one for one in self.server.tickets.values() if all(one.get(name) == asked[name][0] for name in ("email", "unique_external_id") if name in asked)
+                one
+                for one in self.server.tickets.values()
+                if all(
+                    one.get(name) == asked[name][0]
+                    for name in ("email", "unique_external_id")
+                    if name in asked
+                )
             ]
-            return 200, [{name: value for name, value in one.items() if name != "notes"} for one in reversed(hits)], {}
+            return (
+                200,
+                [
+                    {name: value for name, value in one.items() if name != "notes"}
+                    for one in reversed(hits)
+                ],
+                {},
+            )
         number, _, part = path.path.removeprefix("/api/v2/tickets/").partition("/")
         ticket = self.server.tickets.get(int(number)) if number.isdigit() else None
         if ticket is None:
             return 404, None, {}
         if part == "notes" and self.command == "POST":
             ticket["notes"].append(given["body"])
-            return 201, {"id": len(ticket["notes"]), "body": given["body"], "private": given["private"]}, {}
+            return (
+                201,
+                {"id": len(ticket["notes"]), "body": given["body"], "private": given["private"]},
+                {},
+            )
         if part == "conversations":
-            return 200, [{"id": place, "body": body} for place, body in enumerate(ticket["notes"])], {}
+            return (
+                200,
+                [{"id": place, "body": body} for place, body in enumerate(ticket["notes"])],
+                {},
+            )
         if self.command == "PUT":
             ticket.update(given)
         return 200, {name: value for name, value in ticket.items() if name != "notes"}, {}
 
     def _create(self, given: Any) -> tuple[int, Any, dict[str, str]]:
-        wrong = [name for name in ("subject", "description", "status", "priority", "source") if not given.get(name)]
+        wrong = [
+            name
+            for name in ("subject", "description", "status", "priority", "source")
+            if not given.get(name)
+        ]
         wrong += [] if given.get("email") or given.get("unique_external_id") else ["email"]
         if wrong:
-            errors = [{"field": name, "message": "It should be a/an String", "code": "missing_field"} for name in wrong]
+            errors = [
+                {"field": name, "message": "It should be a/an String", "code": "missing_field"}
+                for name in wrong
+            ]
             return 400, {"description": "Validation failed", "errors": errors}, {}
         number = len(self.server.tickets) + 1
         self.server.tickets[number] = {"id": number, "notes": [], **given}
-        return 201, {name: value for name, value in self.server.tickets[number].items() if name != "notes"}, {}
+        return (
+            201,
+            {name: value for name, value in self.server.tickets[number].items() if name != "notes"},
+            {},
+        )
 
     def error(self, status: int) -> Any:
         return {
-            401: {"code": "invalid_credentials", "message": "You have to be logged in to perform this action."},
+            401: {
+                "code": "invalid_credentials",
+                "message": "You have to be logged in to perform this action.",
+            },
             404: None,
-            422: {"description": "Validation failed", "errors": [{"field": "subject", "message": "is invalid", "code": "invalid_value"}]},
+            422: {
+                "description": "Validation failed",
+                "errors": [{"field": "subject", "message": "is invalid", "code": "invalid_value"}],
+            },
             429: {"message": "You have exceeded the limit of requests per hour"},
         }.get(status, {"code": "internal_error"})
 
@@ -204,7 +284,9 @@ class Receiver(DeskHandler):
 def running(handler: type[DeskHandler], port: int = 0) -> Iterator[LocalDesk]:
     """A desk that answers until the end of the block."""
     desk = LocalDesk(handler, port)
-    thread = threading.Thread(target=desk.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=desk.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield desk

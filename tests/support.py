@@ -39,7 +39,14 @@ PUBLIC = frozenset({"public"})
 def article(name: str, title: str, text: str = "", **values: Any) -> Article:
     """An article of one section; the language is Japanese unless given."""
     sections = (Section("", "", 0, text),) if text else ()
-    defaults: dict[str, Any] = {"lang": "ja", "section": "orders", "slug": name, "type": "faq", "path": f"ja/orders/{name}.md", "sections": sections}
+    defaults: dict[str, Any] = {
+        "lang": "ja",
+        "section": "orders",
+        "slug": name,
+        "type": "faq",
+        "path": f"ja/orders/{name}.md",
+        "sections": sections,
+    }
     return Article(id=name, title=title, **(defaults | values))
 
 
@@ -52,16 +59,28 @@ def memory_engine(articles: Sequence[Article], embedder: Embedder | None = None)
     lexical = {}
     for lang in sorted({document.lang for document in documents}):
         own = [row for row, document in enumerate(documents) if document.lang == lang]
-        words, bigrams = MemoryLexicalScorer([tokens[row].words for row in own]), MemoryLexicalScorer([tokens[row].bigrams for row in own])
+        words, bigrams = (
+            MemoryLexicalScorer([tokens[row].words for row in own]),
+            MemoryLexicalScorer([tokens[row].bigrams for row in own]),
+        )
         lexical[lang] = LexicalIndex(np.array(own), words, bigrams)
-    entries = [Entry(row, text, text == one.title) for row, one in enumerate(articles) for text in question_texts(one)]
+    entries = [
+        Entry(row, text, text == one.title)
+        for row, one in enumerate(articles)
+        for text in question_texts(one)
+    ]
     corpus = Corpus(
         documents=documents,
         passage=lambda row: passages[row],
         named=lambda row: tokens[row].named,
         passage_documents=np.array([rows[passage.article_id] for passage in passages]),
         lexical=lexical,
-        keyword=MemoryKeywordIndex([(one.id, one.lang, " \n ".join(text for text, _ in keyword_text(one))) for one in articles]),
+        keyword=MemoryKeywordIndex(
+            [
+                (one.id, one.lang, " \n ".join(text for text, _ in keyword_text(one)))
+                for one in articles
+            ]
+        ),
         suggest=build_suggest(entries, [documents[entry.document].lang for entry in entries]),
         semantic=_meaning(articles, passages, embedder) if embedder else None,
         version="memory",
@@ -69,9 +88,14 @@ def memory_engine(articles: Sequence[Article], embedder: Embedder | None = None)
     return Engine(corpus, embedder or DisabledEmbedder())
 
 
-def _meaning(articles: Sequence[Article], passages: Sequence[Any], embedder: Embedder) -> SemanticIndex:
+def _meaning(
+    articles: Sequence[Article], passages: Sequence[Any], embedder: Embedder
+) -> SemanticIndex:
     asked = [(row, text) for row, one in enumerate(articles) for text in question_texts(one)]
-    vectors, langs = embedder.encode([text for _, text in asked], "query"), [articles[row].lang for row, _ in asked]
+    vectors, langs = (
+        embedder.encode([text for _, text in asked], "query"),
+        [articles[row].lang for row, _ in asked],
+    )
     centres = centres_of(vectors, langs, embedder.calibrated)
     return SemanticIndex(
         MemoryVectors(embedder.encode([passage.embedded_text for passage in passages], "passage")),
@@ -84,13 +108,18 @@ def _meaning(articles: Sequence[Article], passages: Sequence[Any], embedder: Emb
     )
 
 
-def write_article(folder: Path, name: str, title: str = "題名", body: str = "本文です。", **front: Any) -> Path:
+def write_article(
+    folder: Path, name: str, title: str = "題名", body: str = "本文です。", **front: Any
+) -> Path:
     """A Markdown file with front matter, id included."""
     import json
 
     values = {"id": name.replace("/", "-").removesuffix(".md"), "title": title} | front
     dates = ("publish_at", "expire_at", "updated", "review_by")
-    shown = {key: value if key in dates else json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+    shown = {
+        key: value if key in dates else json.dumps(value, ensure_ascii=False)
+        for key, value in values.items()
+    }
     lines = [f"{key}: {value}" for key, value in shown.items() if values[key] is not None]
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,13 +139,21 @@ def open_engine(data: Path, embedder: Embedder | None = None) -> Engine:
 
 def make_settings(folder: Path, data: Path, **given: Any) -> Settings:
     """Settings for a test site; nothing of the environment but what a test gives."""
-    defaults: dict[str, Any] = {"site_name": "Test Help", "contact_mail": "help@example.com", "rate_limit": "off"}
+    defaults: dict[str, Any] = {
+        "site_name": "Test Help",
+        "contact_mail": "help@example.com",
+        "rate_limit": "off",
+    }
     return load_settings(articles=folder, data=data, **(defaults | given))
 
 
-def make_services(folder: Path, data: Path, embedder: Embedder | None = None, **given: Any) -> Services:
+def make_services(
+    folder: Path, data: Path, embedder: Embedder | None = None, **given: Any
+) -> Services:
     """Services over a folder that was built, with a fixed clock."""
-    return build_services(make_settings(folder, data, **given), embedder=embedder or HashEmbedder(), clock=lambda: NOW)
+    return build_services(
+        make_settings(folder, data, **given), embedder=embedder or HashEmbedder(), clock=lambda: NOW
+    )
 
 
 def count_rows(engine: DatabaseEngine, table: Table) -> int:

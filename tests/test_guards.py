@@ -27,13 +27,27 @@ def text_of(*names: str) -> str:
     return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
 
 
-HEAVY = ("torch", "transformers", "sentence_transformers", "sudachipy", "faiss", "py3langid", "onnx", "onnxruntime", "tokenizers", "sentencepiece", "sklearn")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "sudachipy",
+    "faiss",
+    "py3langid",
+    "onnx",
+    "onnxruntime",
+    "tokenizers",
+    "sentencepiece",
+    "sklearn",
+)
 
 
 def test_importing_loads_nothing_heavy() -> None:
     module = "search.model, search.engine, search.embedding.sentence_transformers, search.embedding.loader, indexer.build, kb_app, kb_app.web.app"
     program = f"import sys, {module}; print([n for n in {HEAVY} if n in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert found.stdout.strip() == "[]"
 
 
@@ -69,7 +83,10 @@ def test_each_library_has_its_owner(library: str, owner: str) -> None:
     users = {
         path.relative_to(ROOT).as_posix()
         for path in MODULES
-        if "bench" not in path.parts and re.search(rf"^\s*(?:import|from) {library}\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if "bench" not in path.parts
+        and re.search(
+            rf"^\s*(?:import|from) {library}\b", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
     }
     assert users == set(owner.split())
 
@@ -89,13 +106,19 @@ def test_every_command_is_documented() -> None:
     commands = [f"kb {name}" for name in kb.commands]
     actions = next(action for action in _parser()._actions if action.choices)
     commands += [f"python -m indexer {name}" for name in actions.choices or ()]
-    commands += [f"make {name}" for name in re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE) if name not in ("help", "browser")]
+    commands += [
+        f"make {name}"
+        for name in re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE)
+        if name not in ("help", "browser")
+    ]
     assert [command for command in commands if command not in documents] == []
 
 
 def test_every_requirement_is_pinned_and_explained() -> None:
     for line in text_of("requirements.txt").splitlines():
-        assert line.startswith("#") or re.match(r"^[\w.-]+(\[\w+\])?==[\w.]+(; python_full_version [<>=]+ \"[\d.]+\")?(\s+#.+)?$", line), line
+        assert line.startswith("#") or re.match(
+            r"^[\w.-]+(\[\w+\])?==[\w.]+(; python_full_version [<>=]+ \"[\d.]+\")?(\s+#.+)?$", line
+        ), line
 
 
 def _texts(catalogue: Catalog) -> dict[object, object]:
@@ -113,11 +136,17 @@ def test_every_text_of_the_interface_is_translated() -> None:
     methods = [("kb_app/**.py", "python"), ("templates/**.html", "jinja2")]
     used = set()
     for top in ("kb_app", "templates"):
-        for _file, _line, message, _comments, _context in extract_from_dir(ROOT / top, [("**" + pattern[-5:].lstrip("*"), kind) for pattern, kind in methods]):
+        for _file, _line, message, _comments, _context in extract_from_dir(
+            ROOT / top, [("**" + pattern[-5:].lstrip("*"), kind) for pattern, kind in methods]
+        ):
             used.add(message[0] if isinstance(message, tuple) else message)
     with (folder / "messages.po").open("rb") as file:
         catalogue = read_po(file, locale="ja")
-    translated = {message.id[0] if isinstance(message.id, tuple) else message.id for message in catalogue if message.id and message.string}
+    translated = {
+        message.id[0] if isinstance(message.id, tuple) else message.id
+        for message in catalogue
+        if message.id and message.string
+    }
     assert used and used <= translated, used - translated
     compiled = read_mo(io.BytesIO((folder / "messages.mo").read_bytes()))
     assert _texts(compiled) == _texts(catalogue), "run: pybabel compile -d kb_app/translations"

@@ -109,14 +109,20 @@ class BuildCache:
         return before[1]
 
     def _stored(self, path: str) -> CachedArticle:
-        [(record, problems)] = self._rows("select record, problems from articles where path = ?", (path,))
+        [(record, problems)] = self._rows(
+            "select record, problems from articles where path = ?", (path,)
+        )
         try:
             article = ARTICLE_CODEC.decode(record.encode()) if record else None
-            return CachedArticle(article, tuple(Problem(**problem) for problem in orjson.loads(problems)))
+            return CachedArticle(
+                article, tuple(Problem(**problem) for problem in orjson.loads(problems))
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise CacheCorruptError(str(error)) from error
 
-    def store_article(self, path: str, stamp: str, article: Article | None, problems: Sequence[Problem]) -> None:
+    def store_article(
+        self, path: str, stamp: str, article: Article | None, problems: Sequence[Problem]
+    ) -> None:
         """Remember a file as it is now; without an article the last good version stays."""
         found = orjson.dumps([vars(problem) for problem in problems]).decode()
         if article is None:
@@ -124,7 +130,10 @@ class BuildCache:
             self._write(statement, [(path, stamp, found)])
         else:
             record = ARTICLE_CODEC.encode(article).decode()
-            self._write("insert or replace into articles values (?, ?, ?, ?)", [(path, stamp, record, found)])
+            self._write(
+                "insert or replace into articles values (?, ?, ?, ?)",
+                [(path, stamp, record, found)],
+            )
 
     def forget_articles(self, paths: Iterable[str]) -> None:
         """Files that are gone."""
@@ -151,19 +160,28 @@ class BuildCache:
         for start in range(0, len(keys), 500):
             part = keys[start : start + 500]
             marks = ",".join("?" * len(part))
-            for key, stored in self._rows(f"select key, tokens from tokens where key in ({marks})", part):
+            for key, stored in self._rows(
+                f"select key, tokens from tokens where key in ({marks})", part
+            ):
                 found[key] = DocumentTokens(key, *orjson.loads(stored))
         return found
 
     def store_tokens(self, tokens: DocumentTokens) -> None:
         """Remember the tokens of a text."""
-        stored = orjson.dumps([tokens.words, tokens.bigrams, tokens.surfaces, tokens.named]).decode()
+        stored = orjson.dumps(
+            [tokens.words, tokens.bigrams, tokens.surfaces, tokens.named]
+        ).decode()
         self._write("insert or replace into tokens values (?, ?)", [(tokens.key, stored)])
 
     # --- vectors -------------------------------------------------------------------------------------------------
 
     def vectors(
-        self, embedder: Embedder, keys: Sequence[str], text: Callable[[int], str], kind: Kind, progress: Callable[[int, int], None]
+        self,
+        embedder: Embedder,
+        keys: Sequence[str],
+        text: Callable[[int], str],
+        kind: Kind,
+        progress: Callable[[int, int], None],
     ) -> tuple[Vector, int]:
         """(the vectors of these keys, how many had to be embedded); ``text`` gives the text of a place, progress gets (done, to do)."""
         if not keys:
@@ -176,8 +194,13 @@ class BuildCache:
                 part = todo[start : start + CHUNK]
                 made = encode([text for _, text in part], kind)
                 if not np.isfinite(made).all():
-                    raise ModelError("The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL.")
-                rows = [(key, vector.astype("<f4").tobytes()) for (key, _), vector in zip(part, made, strict=True)]
+                    raise ModelError(
+                        "The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL."
+                    )
+                rows = [
+                    (key, vector.astype("<f4").tobytes())
+                    for (key, _), vector in zip(part, made, strict=True)
+                ]
                 self._write("insert or replace into vectors values (?, ?)", rows)
                 self.commit()
                 known.update({key: vector for (key, _), vector in zip(part, made, strict=True)})
@@ -190,7 +213,9 @@ class BuildCache:
         for start in range(0, len(unique), 500):
             part = unique[start : start + 500]
             marks = ",".join("?" * len(part))
-            for key, blob in self._rows(f"select key, vector from vectors where key in ({marks})", part):
+            for key, blob in self._rows(
+                f"select key, vector from vectors where key in ({marks})", part
+            ):
                 known[key] = np.frombuffer(blob, "<f4")
         return known
 
@@ -206,13 +231,17 @@ class BuildCache:
         [(count,)] = self._rows(f"select count(*) from {table}")
         if count > 4 * len(used) + 1000:
             stored = [key for (key,) in self._rows(f"select key from {table}")]
-            self._write(f"delete from {table} where key = ?", [(key,) for key in stored if key not in used])
+            self._write(
+                f"delete from {table} where key = ?", [(key,) for key in stored if key not in used]
+            )
         self.commit()
 
 
 def vector_key(fingerprint: str, kind: Kind, text: str) -> str:
     """Key of a text's vector under one model."""
-    return hashlib.sha256(f"{fingerprint}\x00{kind}\x00{text}".encode("utf-8", "replace")).hexdigest()[:40]
+    return hashlib.sha256(
+        f"{fingerprint}\x00{kind}\x00{text}".encode("utf-8", "replace")
+    ).hexdigest()[:40]
 
 
 def in_language(lang: str, key: str) -> str:
@@ -227,4 +256,6 @@ def text_key(key: str) -> str:
 
 def token_key(lang: str, texts: Sequence[tuple[str, int]], open_to_all: bool) -> str:
     """Key of a document's tokens; whether they may feed spelling is part of it, since the index depends on it."""
-    return hashlib.sha256(orjson.dumps([ANALYSER_VERSION, lang, open_to_all, texts])).hexdigest()[:40]
+    return hashlib.sha256(orjson.dumps([ANALYSER_VERSION, lang, open_to_all, texts])).hexdigest()[
+        :40
+    ]

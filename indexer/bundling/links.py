@@ -45,11 +45,21 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
             return match.group()
         target = ids.get(resolve(article.path, unquote(parts.path)))
         anchor = f"#{parts.fragment}" if parts.fragment else ""
-        return f'{match.group(1)}href="kb:{target}{html.escape(anchor)}"' if target else f'{match.group(1)}class="broken-link"'
+        return (
+            f'{match.group(1)}href="kb:{target}{html.escape(anchor)}"'
+            if target
+            else f'{match.group(1)}class="broken-link"'
+        )
 
     def src(match: re.Match[str]) -> str:
-        target = resolve(article.path, unquote(html.unescape(match.group(2)).split("#")[0].split("?")[0]))
-        return f'{match.group(1)}src="kb-image:{names[target]}" loading="lazy"' if target in names else match.group()
+        target = resolve(
+            article.path, unquote(html.unescape(match.group(2)).split("#")[0].split("?")[0])
+        )
+        return (
+            f'{match.group(1)}src="kb-image:{names[target]}" loading="lazy"'
+            if target in names
+            else match.group()
+        )
 
     cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
     before, text = _last_linked(article), _SRC.sub(src, _HREF.sub(href, article.html))

@@ -22,7 +22,15 @@ def to_passages(article: Article) -> tuple[Passage, ...]:
     if not pieces:
         pieces = [(Section("", "", 0, ""), article.summary)]
     return tuple(
-        Passage(f"{article.id}#{number}", article.id, article.lang, article.title, section.heading, section.anchor, text)
+        Passage(
+            f"{article.id}#{number}",
+            article.id,
+            article.lang,
+            article.title,
+            section.heading,
+            section.anchor,
+            text,
+        )
         for number, (section, text) in enumerate(pieces)
     )
 
@@ -65,9 +73,16 @@ def _lines(text: str, room: int) -> Iterator[str]:
 @memoized_on_article
 def keyword_text(article: Article) -> tuple[tuple[str, int], ...]:
     """What the keyword arm reads: (text, how many times it counts). The title counts twice."""
-    body = [part for section in article.sections for part in (section.heading.split(" > ")[-1], section.text) if part]
+    body = [
+        part
+        for section in article.sections
+        for part in (section.heading.split(" > ")[-1], section.text)
+        if part
+    ]
     asked = [*article.questions, *article.confirmed_questions, *article.keywords]
-    return (article.title, 2), *((text, 1) for text in (*asked, article.summary, *article.tags, *body) if text)
+    return (article.title, 2), *(
+        (text, 1) for text in (*asked, article.summary, *article.tags, *body) if text
+    )
 
 
 @memoized_on_article

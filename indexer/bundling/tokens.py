@@ -15,9 +15,18 @@ from search.index.contents import DocumentTokens
 NAMED_TEXTS = 100
 
 
-def analyse(articles: Sequence[Article], before: Mapping[str, str], cache: BuildCache, progress: Progress = quiet) -> dict[str, DocumentTokens]:
+def analyse(
+    articles: Sequence[Article],
+    before: Mapping[str, str],
+    cache: BuildCache,
+    progress: Progress = quiet,
+) -> dict[str, DocumentTokens]:
     """The tokens, by key, of the articles whose key is not the one of ``before`` (by id); from the cache where the text was met before."""
-    keyed = {key_of(article): article for article in articles if before.get(article.id) != key_of(article)}
+    keyed = {
+        key_of(article): article
+        for article in articles
+        if before.get(article.id) != key_of(article)
+    }
     wanted = list(keyed)
     found = cache.tokens(wanted)
     missing = [key for key in wanted if key not in found]

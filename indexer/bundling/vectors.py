@@ -38,7 +38,13 @@ class Embedded:
     degraded: str = ""
 
 
-def embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, progress: Progress = quiet, previous: Bundle | None = None) -> Embedded:
+def embed(
+    articles: Sequence[Article],
+    embedder: Embedder,
+    cache: BuildCache,
+    progress: Progress = quiet,
+    previous: Bundle | None = None,
+) -> Embedded:
     """The vectors of all articles; those of unchanged texts from the bundle before, else from the cache."""
     if not articles:
         return Embedded(degraded="empty")
@@ -53,14 +59,29 @@ def embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, pr
         return Embedded(degraded="failed")
 
 
-def _embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, progress: Progress, previous: Bundle | None) -> Embedded:
+def _embed(
+    articles: Sequence[Article],
+    embedder: Embedder,
+    cache: BuildCache,
+    progress: Progress,
+    previous: Bundle | None,
+) -> Embedded:
     passage_keys, question_keys = vector_keys(articles, embedder)
     known, stamp = known_vectors(previous, embedder.fingerprint) or (None, None)
     source = _Source(embedder, cache, progress)
     texts = [passage for article in articles for passage in to_passages(article)]
-    passages, first = source.taken_over(passage_keys, (known.passage_keys, known.passages) if known else None, lambda place: texts[place].embedded_text)
-    questions = [(row, text) for row, article in enumerate(articles) for text in question_texts(article)]
-    langs, owners = [articles[row].lang for row, _ in questions], np.array([row for row, _ in questions], dtype=np.int64)
+    passages, first = source.taken_over(
+        passage_keys,
+        (known.passage_keys, known.passages) if known else None,
+        lambda place: texts[place].embedded_text,
+    )
+    questions = [
+        (row, text) for row, article in enumerate(articles) for text in question_texts(article)
+    ]
+    langs, owners = (
+        [articles[row].lang for row, _ in questions],
+        np.array([row for row, _ in questions], dtype=np.int64),
+    )
 
     def question(place: int) -> str:
         return questions[place][1]
@@ -68,20 +89,43 @@ def _embed(articles: Sequence[Article], embedder: Embedder, cache: BuildCache, p
     moved = _moved(question_keys, known) if known else 0
     if known is not None and stamp is not None and _still_centred(known, moved, langs):
         if list(question_keys) == list(known.question_keys):
-            same = Vectors(passages, known.questions, owners, known.centres, passage_keys, question_keys, moved, same_questions=True)
+            same = Vectors(
+                passages,
+                known.questions,
+                owners,
+                known.centres,
+                passage_keys,
+                question_keys,
+                moved,
+                same_questions=True,
+            )
             return Embedded(same, stamp, first)
 
         def centred_of(vectors: Vector, places: Sequence[int]) -> Vector:
             return centre(vectors, [langs[place] for place in places], known.centres)
 
-        centred, second = source.taken_over(question_keys, (known.question_keys, known.questions), question, "query", centred_of)
-        return Embedded(Vectors(passages, centred, owners, known.centres, passage_keys, question_keys, moved), stamp, first + second)
+        centred, second = source.taken_over(
+            question_keys, (known.question_keys, known.questions), question, "query", centred_of
+        )
+        return Embedded(
+            Vectors(passages, centred, owners, known.centres, passage_keys, question_keys, moved),
+            stamp,
+            first + second,
+        )
     asked, second = source.taken_over(question_keys, None, question, "query")
     centres = centres_of(asked, langs, embedder.calibrated)
     centred = centre(asked, langs, centres)
-    scales = (None, None) if embedder.calibrated else (measure_scale(passages, asked), measure_scale(centred, centred))
+    scales = (
+        (None, None)
+        if embedder.calibrated
+        else (measure_scale(passages, asked), measure_scale(centred, centred))
+    )
     stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
-    return Embedded(Vectors(passages, centred, owners, centres, passage_keys, question_keys), stamp, first + second)
+    return Embedded(
+        Vectors(passages, centred, owners, centres, passage_keys, question_keys),
+        stamp,
+        first + second,
+    )
 
 
 def _moved(keys: Sequence[str], known: Vectors) -> int:
@@ -117,8 +161,16 @@ class _Source:
         rows = dict(zip(known[0], range(len(known[0])), strict=True)) if known else {}
         taken = np.array([rows.get(key, -1) for key in keys], dtype=np.int64)
         missing = np.flatnonzero(taken < 0).tolist()
-        step = partial(self.progress, "embedding passages" if kind == "passage" else "embedding questions")
-        found, count = self.cache.vectors(self.embedder, [text_key(keys[place]) for place in missing], lambda place: text(missing[place]), kind, step)
+        step = partial(
+            self.progress, "embedding passages" if kind == "passage" else "embedding questions"
+        )
+        found, count = self.cache.vectors(
+            self.embedder,
+            [text_key(keys[place]) for place in missing],
+            lambda place: text(missing[place]),
+            kind,
+            step,
+        )
         if known is None:
             return made(found, missing), count
         vectors = np.empty((len(taken), known[1].shape[1]), dtype=np.float32)
@@ -141,7 +193,9 @@ def vector_keys(articles: Sequence[Article], embedder: Embedder) -> tuple[list[s
     """The keys of all passages' vectors and of all questions', the latter with the language that they are centred in."""
     fingerprint = embedder.fingerprint
     each = [_keys_of(article, fingerprint) for article in articles]
-    return [key for passages, _ in each for key in passages], [key for _, questions in each for key in questions]
+    return [key for passages, _ in each for key in passages], [
+        key for _, questions in each for key in questions
+    ]
 
 
 def _keys_of(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
@@ -149,7 +203,10 @@ def _keys_of(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
     known = _known_keys(article)
     if fingerprint not in known:
         known.clear()
-        passages = [vector_key(fingerprint, "passage", passage.embedded_text) for passage in to_passages(article)]
+        passages = [
+            vector_key(fingerprint, "passage", passage.embedded_text)
+            for passage in to_passages(article)
+        ]
         questions = [vector_key(fingerprint, "query", text) for text in question_texts(article)]
         known[fingerprint] = passages, [in_language(article.lang, key) for key in questions]
     return known[fingerprint]

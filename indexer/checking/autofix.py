@@ -25,7 +25,9 @@ def fix(folder: Path, articles: Sequence[Article], problems: Sequence[Problem]) 
     for problem in problems:
         if problem.fixable and problem.code == "no-id":
             mended.append(_add_id(folder / problem.path, problem.path))
-    for path in dict.fromkeys(problem.path for problem in problems if problem.fixable and problem.code == "link"):
+    for path in dict.fromkeys(
+        problem.path for problem in problems if problem.fixable and problem.code == "link"
+    ):
         mended += _mend_links(folder / path, by_path[path], by_path)
     return mended
 
@@ -35,7 +37,11 @@ def _add_id(path: Path, shown: str) -> str:
     text = path.read_bytes().decode("utf-8-sig")
     name = new_id()
     begun = re.match(r"---[ \t]*\r?\n", text)
-    mended = f"{begun.group()}id: {name}\n{text[begun.end() :]}" if begun else f"---\nid: {name}\n---\n{text}"
+    mended = (
+        f"{begun.group()}id: {name}\n{text[begun.end() :]}"
+        if begun
+        else f"---\nid: {name}\n---\n{text}"
+    )
     parsed = parse(shown, mended.replace("\r\n", "\n"))
     if path.is_symlink() or isinstance(parsed, list) or parsed.article.id != name:
         return f"{shown}: an id cannot be added safely; add a line to the front matter: id: {name}"
@@ -45,16 +51,26 @@ def _add_id(path: Path, shown: str) -> str:
 
 def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -> list[str]:
     """Rewrite the links that mean a file which moved, and no others."""
-    moved = {link.target: moved_to(link, articles) for link in article.links if not link.image and link.target and link.target not in articles}
+    moved = {
+        link.target: moved_to(link, articles)
+        for link in article.links
+        if not link.image and link.target and link.target not in articles
+    }
     text = path.read_bytes().decode("utf-8-sig")
     mended: list[str] = []
 
     def rewrite(match: re.Match[str]) -> str:
-        target = moved.get(resolve(article.path, unquote(match.group(2)))) if "://" not in match.group(2) else None
+        target = (
+            moved.get(resolve(article.path, unquote(match.group(2))))
+            if "://" not in match.group(2)
+            else None
+        )
         if target is None:
             return match.group()
         mended.append(f"{article.path}: {match.group(2)} is now {target}")
-        return match.group(1) + os.path.relpath(target, PurePosixPath(article.path).parent.as_posix())
+        return match.group(1) + os.path.relpath(
+            target, PurePosixPath(article.path).parent.as_posix()
+        )
 
     changed = _LINK.sub(rewrite, text)
     if mended and not path.is_symlink():

@@ -45,7 +45,9 @@ def without_duplicates(articles: Sequence[Article]) -> tuple[list[Article], list
         what = f"id {article.id!r}" if article.id == twin.id else f"slug {article.slug!r}"
         code = "duplicate-id" if article.id == twin.id else "duplicate-slug"
         hint = f"Give one of them another {code[10:]}; until then only {twin.path} is served."
-        problems.append(Problem(article.path, 1, "error", code, f"has the same {what} as {twin.path}.", hint))
+        problems.append(
+            Problem(article.path, 1, "error", code, f"has the same {what} as {twin.path}.", hint)
+        )
     return kept, problems
 
 
@@ -65,7 +67,11 @@ def _broken_links(collection: Collection) -> Iterator[Problem]:
     articles = collection.by_path()
     for article in collection.articles:
         for link in article.links:
-            problem = _image(article, link, collection.folder) if link.image else _target(article, link, articles)
+            problem = (
+                _image(article, link, collection.folder)
+                if link.image
+                else _target(article, link, articles)
+            )
             if problem:
                 yield problem
 
@@ -75,12 +81,32 @@ def _image(article: Article, link: Link, folder: Path) -> Problem | None:
         return None
     shown = link.target[:100]
     if link.target.startswith(".."):
-        return Problem(article.path, link.line, "error", "image-outside", f"the image {shown} is outside the articles folder.", "Copy it beside the article.")
+        return Problem(
+            article.path,
+            link.line,
+            "error",
+            "image-outside",
+            f"the image {shown} is outside the articles folder.",
+            "Copy it beside the article.",
+        )
     if Path(link.target).suffix.lower() not in IMAGE_TYPES:
-        return Problem(article.path, link.line, "error", "image-type", f"{shown} is no image that browsers show.", f"Use one of: {' '.join(IMAGE_TYPES)}")
+        return Problem(
+            article.path,
+            link.line,
+            "error",
+            "image-type",
+            f"{shown} is no image that browsers show.",
+            f"Use one of: {' '.join(IMAGE_TYPES)}",
+        )
     parent = (folder / link.target).parent
-    hint = _near(Path(link.target).name, (entry.name for entry in parent.iterdir())) if "\0" not in link.target and parent.is_dir() else ""
-    return Problem(article.path, link.line, "error", "image-missing", f"the image {shown} is not there.", hint)
+    hint = (
+        _near(Path(link.target).name, (entry.name for entry in parent.iterdir()))
+        if "\0" not in link.target and parent.is_dir()
+        else ""
+    )
+    return Problem(
+        article.path, link.line, "error", "image-missing", f"the image {shown} is not there.", hint
+    )
 
 
 def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Problem | None:
@@ -88,10 +114,25 @@ def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Pr
     if target is None:
         moved = moved_to(link, articles)
         hint = f"Did it move to {moved}?" if moved else _near(link.target, articles)
-        return Problem(article.path, link.line, "error", "link", f"links to {link.target}, which is not there.", hint, fixable=bool(moved))
+        return Problem(
+            article.path,
+            link.line,
+            "error",
+            "link",
+            f"links to {link.target}, which is not there.",
+            hint,
+            fixable=bool(moved),
+        )
     if link.anchor and link.anchor not in target.anchors:
         where = "this article" if target is article else target.path
-        return Problem(article.path, link.line, "error", "anchor", f"links to #{link.anchor}, which {where} does not have.", _near(link.anchor, target.anchors))
+        return Problem(
+            article.path,
+            link.line,
+            "error",
+            "anchor",
+            f"links to #{link.anchor}, which {where} does not have.",
+            _near(link.anchor, target.anchors),
+        )
     return None
 
 
@@ -99,7 +140,11 @@ def moved_to(link: Link, articles: Mapping[str, Article]) -> str | None:
     """The one article of the same language folder with the target's file name, if there is just one."""
     target = PurePosixPath(link.target)
     top = target.parts[:1]
-    same = [path for path in articles if PurePosixPath(path).name == target.name and PurePosixPath(path).parts[:1] == top]
+    same = [
+        path
+        for path in articles
+        if PurePosixPath(path).name == target.name and PurePosixPath(path).parts[:1] == top
+    ]
     return same[0] if len(same) == 1 else None
 
 
@@ -116,13 +161,32 @@ def _references(collection: Collection) -> Iterator[Problem]:
     for article in collection.articles:
         for name in article.related:
             if name not in ids:
-                yield Problem(article.path, 1, "warning", "related", f"related names {name}, which is no article's id.", _near(name, ids))
+                yield Problem(
+                    article.path,
+                    1,
+                    "warning",
+                    "related",
+                    f"related names {name}, which is no article's id.",
+                    _near(name, ids),
+                )
         original = article.translation_of
         if original and original not in ids:
-            yield Problem(article.path, 1, "warning", "translation", f"translation_of names {original}, which is no article's id.", _near(original, ids))
+            yield Problem(
+                article.path,
+                1,
+                "warning",
+                "translation",
+                f"translation_of names {original}, which is no article's id.",
+                _near(original, ids),
+            )
         elif original and originals[original].lang == article.lang:
             yield Problem(
-                article.path, 1, "warning", "translation", f"is a translation of {original}, which is in the same language.", "Check lang and translation_of."
+                article.path,
+                1,
+                "warning",
+                "translation",
+                f"is a translation of {original}, which is in the same language.",
+                "Check lang and translation_of.",
             )
 
 
@@ -133,7 +197,12 @@ def _aliases(articles: Sequence[Article]) -> Iterator[Problem]:
             owner = slugs.get((article.lang, alias))
             if owner is not None:
                 yield Problem(
-                    article.path, 1, "warning", "alias", f"the alias {alias} is the slug of {owner.path}, which is shown instead.", "Remove the alias."
+                    article.path,
+                    1,
+                    "warning",
+                    "alias",
+                    f"the alias {alias} is the slug of {owner.path}, which is shown instead.",
+                    "Remove the alias.",
                 )
 
 
@@ -141,12 +210,23 @@ def _idle_tests(articles: Sequence[Article]) -> Iterator[Problem]:
     tested = {(article.lang, _same(test)) for article in articles for test in article.tests}
     if not tested:
         return
-    asked = {(article.lang, _same(text)) for article in articles for text in (article.title, *article.questions)}
+    asked = {
+        (article.lang, _same(text))
+        for article in articles
+        for text in (article.title, *article.questions)
+    }
     for article in articles:
         for test in article.tests:
             if (article.lang, _same(test)) in asked:
                 message = f"the test {test!r} repeats a title or question, so it cannot fail."
-                yield Problem(article.path, 1, "warning", "idle-test", message, "Write it as a customer would who has never seen the article.")
+                yield Problem(
+                    article.path,
+                    1,
+                    "warning",
+                    "idle-test",
+                    message,
+                    "Write it as a customer would who has never seen the article.",
+                )
 
 
 def _same(text: str) -> str:
@@ -162,4 +242,6 @@ def _unnamed_sections(collection: Collection) -> Iterator[Problem]:
     for section, article in first.items():
         if section not in collection.sections:
             hint = f"Add {section} to sections.yml, or correct the folder or key section."
-            yield Problem(article.path, 1, "warning", "section", f"the section {section} has no name.", hint)
+            yield Problem(
+                article.path, 1, "warning", "section", f"the section {section} has no name.", hint
+            )

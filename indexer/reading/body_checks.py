@@ -12,7 +12,9 @@ from indexer.reading.front_matter import Parsed
 _IMAGE = re.compile(r'<img\s[^>]*?src="([^"]*)"[^>]*>')
 
 
-_UNSAFE_SCHEME = re.compile(r"(?i)(?:\]\(|(?:href|src)\s*=\s*[\"']?)\s*((?:javascript|vbscript|data)\s*:[^\s)\"'>]*)")
+_UNSAFE_SCHEME = re.compile(
+    r"(?i)(?:\]\(|(?:href|src)\s*=\s*[\"']?)\s*((?:javascript|vbscript|data)\s*:[^\s)\"'>]*)"
+)
 
 
 _SCRIPT = re.compile(r"(?i)<\s*(script|iframe|object|embed|style|form)\b")
@@ -33,22 +35,66 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
     for match in _UNSAFE_SCHEME.finditer(outside_code):
         line = parsed.body_line + outside_code[: match.start()].count("\n")
         message = f"the link {match.group(1)[:40]!r} was removed: it could run code."
-        problems.append(Problem(article.path, line, "warning", "unsafe-link", message, "Link to a page with https:// or to another article."))
+        problems.append(
+            Problem(
+                article.path,
+                line,
+                "warning",
+                "unsafe-link",
+                message,
+                "Link to a page with https:// or to another article.",
+            )
+        )
     for match in _SCRIPT.finditer(outside_code):
         line = parsed.body_line + outside_code[: match.start()].count("\n")
         message = f"<{match.group(1)}> was removed: articles may not run or style anything."
-        problems.append(Problem(article.path, line, "warning", "unsafe-html", message, "Delete it, or show it as code between backticks."))
+        problems.append(
+            Problem(
+                article.path,
+                line,
+                "warning",
+                "unsafe-html",
+                message,
+                "Delete it, or show it as code between backticks.",
+            )
+        )
     if not any(section.text for section in article.sections):
-        problems.append(Problem(article.path, parsed.body_line, "warning", "empty", "has no text; only its title and questions can be found."))
+        problems.append(
+            Problem(
+                article.path,
+                parsed.body_line,
+                "warning",
+                "empty",
+                "has no text; only its title and questions can be found.",
+            )
+        )
     for match in _IMAGE.finditer(article.html):
         if 'alt=""' in match.group() or " alt=" not in match.group():
             line = line_of(html.unescape(match.group(1)), parsed)
             hint = "Write what it shows: ![The pairing button](pairing.svg)"
-            problems.append(Problem(article.path, line, "warning", "alt", f"the image {match.group(1)} has no description.", hint))
+            problems.append(
+                Problem(
+                    article.path,
+                    line,
+                    "warning",
+                    "alt",
+                    f"the image {match.group(1)} has no description.",
+                    hint,
+                )
+            )
         if match.group(1).startswith(("http:", "https:", "//")):
             line = line_of(html.unescape(match.group(1)), parsed)
             message = f"the image {match.group(1)} of another site is not shown."
-            problems.append(Problem(article.path, line, "warning", "remote-image", message, "Save it beside the article."))
+            problems.append(
+                Problem(
+                    article.path,
+                    line,
+                    "warning",
+                    "remote-image",
+                    message,
+                    "Save it beside the article.",
+                )
+            )
     return problems
 
 

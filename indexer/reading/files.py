@@ -32,7 +32,9 @@ class SourceFile:
 def require_folder(folder: Path) -> None:
     """Raises ArticlesFolderError when the folder is missing or is not a folder."""
     if not folder.is_dir():
-        raise ArticlesFolderError(f"There is no articles folder {folder}. Make it, or set KB_ARTICLES (make serve ARTICLES=...).")
+        raise ArticlesFolderError(
+            f"There is no articles folder {folder}. Make it, or set KB_ARTICLES (make serve ARTICLES=...)."
+        )
 
 
 def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
@@ -47,7 +49,16 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
     for base, folders, names in os.walk(root, followlinks=False):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         linked = [Path(base) / name for name in folders if (Path(base) / name).is_symlink()]
-        problems += [error_in(printable(path.relative_to(root).as_posix()), 0, "outside", "is a linked folder and is not read.", "Copy it.") for path in linked]
+        problems += [
+            error_in(
+                printable(path.relative_to(root).as_posix()),
+                0,
+                "outside",
+                "is a linked folder and is not read.",
+                "Copy it.",
+            )
+            for path in linked
+        ]
         within = Path(base).relative_to(root)
         beneath = f"{within.as_posix()}/" if within.parts else ""
         for name in sorted(name for name in names if name.endswith(".md") and name[0] not in "._"):
@@ -55,18 +66,42 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
             shown = f"{beneath}{name}"
             # Half a surrogate pair stands for a byte that is no UTF-8, and is not printable.
             if not shown.isprintable():
-                problems.append(error_in(printable(shown), 0, "name", "has a name that is not UTF-8.", "Rename the file."))
+                problems.append(
+                    error_in(
+                        printable(shown),
+                        0,
+                        "name",
+                        "has a name that is not UTF-8.",
+                        "Rename the file.",
+                    )
+                )
                 continue
             try:
                 # One look at an ordinary file: there may be ten thousand.
                 state = os.lstat(path)
                 if stat.S_ISLNK(state.st_mode):
                     if not _inside(Path(path), root):
-                        problems.append(error_in(shown, 0, "outside", "is a link to a file outside the articles folder.", "Copy the file into the folder."))
+                        problems.append(
+                            error_in(
+                                shown,
+                                0,
+                                "outside",
+                                "is a link to a file outside the articles folder.",
+                                "Copy the file into the folder.",
+                            )
+                        )
                         continue
                     state = os.stat(path)  # noqa: PTH116
             except OSError as error:
-                problems.append(error_in(shown, 0, "unreadable", f"cannot be read: {error.strerror}.", "Check that the link or the rights are right."))
+                problems.append(
+                    error_in(
+                        shown,
+                        0,
+                        "unreadable",
+                        f"cannot be read: {error.strerror}.",
+                        "Check that the link or the rights are right.",
+                    )
+                )
                 continue
             if not stat.S_ISREG(state.st_mode):
                 problems.append(error_in(shown, 0, "unreadable", "is not an ordinary file."))

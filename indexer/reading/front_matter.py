@@ -73,7 +73,9 @@ _EXPECTED: dict[str, Callable[[Any], str]] = {
     "int_type": lambda _error: "a whole number",
     "greater_than_equal": lambda error: f"a number of at least {error['ctx']['ge']}",
     "less_than_equal": lambda error: f"a number of at most {error['ctx']['le']}",
-    "datetime_type": lambda _error: "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00",
+    "datetime_type": lambda _error: (
+        "a date like 2026-11-30 or a time like 2026-11-30T09:00:00+09:00"
+    ),
     "date_type": lambda _error: "a date like 2026-11-30",
 }
 
@@ -92,12 +94,28 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     """Read one file; the problems alone when it cannot become an article."""
     if file.size > MAX_BYTES:
         size = f"{file.size / 1024 / 1024:.1f} MB"
-        return [error_in(file.name, 0, "too-large", f"is {size}; an article may have {MAX_BYTES // 1024} KB.", "Split it into several articles.")]
+        return [
+            error_in(
+                file.name,
+                0,
+                "too-large",
+                f"is {size}; an article may have {MAX_BYTES // 1024} KB.",
+                "Split it into several articles.",
+            )
+        ]
     try:
         text = file.path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = file.path.read_bytes()[: error.start].count(b"\n") + 1
-        return [error_in(file.name, line, "encoding", "is not UTF-8.", "Save it as UTF-8 (in most editors: Save with encoding).")]
+        return [
+            error_in(
+                file.name,
+                line,
+                "encoding",
+                "is not UTF-8.",
+                "Save it as UTF-8 (in most editors: Save with encoding).",
+            )
+        ]
     except OSError as error:
         return [error_in(file.name, 0, "unreadable", f"cannot be read: {error.strerror}.")]
     return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone)
@@ -107,14 +125,29 @@ def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     """Take front matter and body apart and check the front matter."""
     header, body, body_line = split_front_matter(text)
     if body_line < 0:
-        return [error_in(name, 1, "front-matter", "the front matter is not closed.", "Add a line of --- after its last key.")]
+        return [
+            error_in(
+                name,
+                1,
+                "front-matter",
+                "the front matter is not closed.",
+                "Add a line of --- after its last key.",
+            )
+        ]
     values, lines, problem = load_yaml(name, header)
     if problem:
         return [problem]
     found = Lines(name, lines)
     schema = values.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
-        return [found.error("schema", "schema", f"schema {schema} is of a newer version; this one reads {SCHEMA}.", "Update the software, or remove the key.")]
+        return [
+            found.error(
+                "schema",
+                "schema",
+                f"schema {schema} is of a newer version; this one reads {SCHEMA}.",
+                "Update the software, or remove the key.",
+            )
+        ]
     try:
         front = FrontMatter.model_validate(values)
     except ValidationError as error:
@@ -124,7 +157,14 @@ def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
     try:
         return _to_article(name, front, body, body_line, found, problems, zone)
     except (OverflowError, ValueError) as error:
-        return [found.error("publish_at", "dates", f"a date cannot be used: {error}.", "Write years between 1900 and 9000.")]
+        return [
+            found.error(
+                "publish_at",
+                "dates",
+                f"a date cannot be used: {error}.",
+                "Write years between 1900 and 9000.",
+            )
+        ]
 
 
 def split_front_matter(text: str) -> tuple[str, str, int]:
@@ -141,7 +181,11 @@ def split_front_matter(text: str) -> tuple[str, str, int]:
 def slugify(title: str) -> str:
     """A usable piece of a URL from any title, Japanese kept: "パスワードを忘れた？" -> "パスワードを忘れた"."""
     slug = _NOT_IN_SLUG.sub("-", unicodedata.normalize("NFKC", title).lower()).strip("-")
-    kept = "".join(char for char in slug if char in "-_・" or char.isalnum() or unicodedata.category(char) in ("Mn", "Mc"))
+    kept = "".join(
+        char
+        for char in slug
+        if char in "-_・" or char.isalnum() or unicodedata.category(char) in ("Mn", "Mc")
+    )
     return re.sub(r"-{2,}", "-", kept).strip("-")[:80] or "article"
 
 
@@ -149,17 +193,35 @@ def _type_problem(found: Lines, error: Any) -> Problem:
     key = str(error["loc"][0])
     explain = _EXPECTED.get(error["type"])
     expected = explain(error) if explain else str(error["msg"])
-    return found.error(key, "type", f"{key} has the wrong type: {str(error['input'])[:60]!r}.", f"It must be {expected}.")
+    return found.error(
+        key,
+        "type",
+        f"{key} has the wrong type: {str(error['input'])[:60]!r}.",
+        f"It must be {expected}.",
+    )
 
 
 def _unknown_key(found: Lines, key: str) -> Problem:
     from difflib import get_close_matches
 
     near = get_close_matches(key, KNOWN_KEYS, 1)
-    return found.warning(key, "unknown-key", f"unknown key {key}; it is ignored.", f"Did you mean {near[0]}?" if near else "")
+    return found.warning(
+        key,
+        "unknown-key",
+        f"unknown key {key}; it is ignored.",
+        f"Did you mean {near[0]}?" if near else "",
+    )
 
 
-def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found: Lines, problems: list[Problem], zone: tzinfo) -> Parsed | list[Problem]:
+def _to_article(
+    name: str,
+    front: FrontMatter,
+    body: str,
+    body_line: int,
+    found: Lines,
+    problems: list[Problem],
+    zone: tzinfo,
+) -> Parsed | list[Problem]:
     body, heading = _title_from_body(body, front.title)
     title = (front.title or heading or "").strip()
     folder_lang, folder_section = _from_folder(name)
@@ -168,14 +230,31 @@ def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found:
     wrong = _wrong_value(found, front, title, lang, section)
     if wrong:
         return [wrong]
-    identity = front.id or _NOT_IN_ID.sub("-", name.removesuffix(".md").replace("/", ".")).strip("-")
+    identity = front.id or _NOT_IN_ID.sub("-", name.removesuffix(".md").replace("/", ".")).strip(
+        "-"
+    )
     if front.id is None:
         hint = "Run: python -m indexer check --fix"
-        problems.append(found.warning("id", "no-id", "has no id; a rename will lose its history.", hint, fixable=True))
+        problems.append(
+            found.warning(
+                "id", "no-id", "has no id; a rename will lose its history.", hint, fixable=True
+            )
+        )
     slug = slugify(front.slug or Path(name).stem)
     if front.slug and slug != unicodedata.normalize("NFKC", front.slug).lower():
-        problems.append(found.warning("slug", "slug", f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.", f"Write: slug: {slug}"))
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in front if key in ARTICLE_FIELDS}
+        problems.append(
+            found.warning(
+                "slug",
+                "slug",
+                f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.",
+                f"Write: slug: {slug}",
+            )
+        )
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in front
+        if key in ARTICLE_FIELDS
+    }
     article = Article(
         **given | {
             "id": identity, "lang": lang.lower(), "section": section, "slug": slug, "title": title, "path": name,
@@ -185,20 +264,39 @@ def _to_article(name: str, front: FrontMatter, body: str, body_line: int, found:
         }
     )  # fmt: skip
     if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
-        problems.append(found.warning("expire_at", "dates", "expire_at is not after publish_at; it will never be shown."))
+        problems.append(
+            found.warning(
+                "expire_at", "dates", "expire_at is not after publish_at; it will never be shown."
+            )
+        )
     return Parsed(article, body, body_line, tuple(problems))
 
 
-def _wrong_value(found: Lines, front: FrontMatter, title: str, lang: str, section: str) -> Problem | None:
+def _wrong_value(
+    found: Lines, front: FrontMatter, title: str, lang: str, section: str
+) -> Problem | None:
     """What no article can be made of."""
     if not fold(title).strip():
-        return found.error("title", "title", "has no title.", "Add a line to the front matter: title: ...")
+        return found.error(
+            "title", "title", "has no title.", "Add a line to the front matter: title: ..."
+        )
     if not _LANG.match(lang):
-        return found.error("lang", "lang", f"lang {lang!r} is not a language code.", "For example: ja, en, pt-br")
+        return found.error(
+            "lang", "lang", f"lang {lang!r} is not a language code.", "For example: ja, en, pt-br"
+        )
     if not _SECTION.fullmatch(section):
-        return found.error("section", "section", f"section {section!r} cannot stand in a URL.", "Use letters, digits, dashes and underscores.")
+        return found.error(
+            "section",
+            "section",
+            f"section {section!r} cannot stand in a URL.",
+            "Use letters, digits, dashes and underscores.",
+        )
     if front.id is not None and not ID.match(front.id):
-        return found.error("id", "id", f"id {front.id!r} may only have letters, digits, dots, dashes and underscores.")
+        return found.error(
+            "id",
+            "id",
+            f"id {front.id!r} may only have letters, digits, dots, dashes and underscores.",
+        )
     return None
 
 

@@ -7,7 +7,27 @@ from html.parser import HTMLParser
 
 from indexer.model import Section
 
-_BLOCKS = frozenset(["p", "li", "tr", "dt", "dd", "blockquote", "pre", "figcaption", "caption", "summary", "div", "h1", "h2", "h3", "h4", "h5", "h6"])
+_BLOCKS = frozenset(
+    [
+        "p",
+        "li",
+        "tr",
+        "dt",
+        "dd",
+        "blockquote",
+        "pre",
+        "figcaption",
+        "caption",
+        "summary",
+        "div",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+    ]
+)
 
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -50,7 +70,11 @@ class _Table:
             return unsaid
         headings = self._headings if len(self._headings) == len(cells) else [""] * len(cells)
         self._headings_said |= headings is self._headings and any(cells)
-        return " / ".join(f"{heading.rstrip(':：')}: {cell}" if heading else cell for heading, cell in zip(headings, cells, strict=True) if cell)
+        return " / ".join(
+            f"{heading.rstrip(':：')}: {cell}" if heading else cell
+            for heading, cell in zip(headings, cells, strict=True)
+            if cell
+        )
 
     def end(self) -> str:
         """Headings that no row came to."""
@@ -103,7 +127,10 @@ class _SectionReader(HTMLParser):
         if tag in _HEADINGS and self._heading_text is not None:
             _, level, anchor = self._heading
             name = " ".join("".join(self._heading_text).split())
-            self._trail = [*((depth, text) for depth, text in self._trail if depth < level), (level, name)]
+            self._trail = [
+                *((depth, text) for depth, text in self._trail if depth < level),
+                (level, name),
+            ]
             self._heading = (" > ".join(text for _, text in self._trail), level, anchor)
             self._heading_text = None
         elif tag == "tr" and len(self._tables) == 1:

@@ -23,7 +23,11 @@ def read_learned(folder: Path) -> dict[str, tuple[str, ...]]:
         return {}
     if not isinstance(values, Mapping):
         return {}
-    return {str(name): tuple(str(text) for text in texts) for name, texts in values.items() if isinstance(texts, list)}
+    return {
+        str(name): tuple(str(text) for text in texts)
+        for name, texts in values.items()
+        if isinstance(texts, list)
+    }
 
 
 def _yaml() -> Any:

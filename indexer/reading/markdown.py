@@ -101,10 +101,18 @@ def converter() -> Markdown:
     import pymdownx.slugs
 
     options: dict[str, dict[str, Any]] = {
-        "toc": {"slugify": pymdownx.slugs.slugify(case="lower", normalize="NFKC"), "toc_depth": "2-4"},
+        "toc": {
+            "slugify": pymdownx.slugs.slugify(case="lower", normalize="NFKC"),
+            "toc_depth": "2-4",
+        },
         "footnotes": {"BACKLINK_TITLE": "↩ {}", "UNIQUE_IDS": False},
         "tables": {"use_align_attribute": True},
-        "pymdownx.highlight": {"use_pygments": True, "guess_lang": False, "anchor_linenums": False, "linenums": False},
+        "pymdownx.highlight": {
+            "use_pygments": True,
+            "guess_lang": False,
+            "anchor_linenums": False,
+            "linenums": False,
+        },
         "pymdownx.tabbed": {"alternate_style": True, "slugify": None},
         "pymdownx.tasklist": {"custom_checkbox": False},
         "pymdownx.magiclink": {"hide_protocol": False},
@@ -147,13 +155,17 @@ def _task_boxes(raw: str, lang: str) -> str:
 
 def _scroll_tables(clean: str) -> str:
     """Wide tables scroll by themselves, not the page."""
-    return re.sub(r"<table\b[^>]*>", lambda match: f'<div class="table-scroll">{match.group()}', clean).replace("</table>", "</table></div>")
+    return re.sub(
+        r"<table\b[^>]*>", lambda match: f'<div class="table-scroll">{match.group()}', clean
+    ).replace("</table>", "</table></div>")
 
 
 def _toc(tokens: list[dict[str, Any]]) -> list[TocEntry]:
     entries: list[TocEntry] = []
     for token in tokens:
-        entries.append(TocEntry(str(token["id"]), html.unescape(str(token["name"])), int(token["level"])))
+        entries.append(
+            TocEntry(str(token["id"]), html.unescape(str(token["name"])), int(token["level"]))
+        )
         entries += _toc(token["children"])
     return entries
 

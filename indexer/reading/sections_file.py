@@ -14,7 +14,9 @@ def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
     path = folder / "sections.yml"
     if not path.is_file():
         return {}, []
-    values, lines, problem = load_yaml("sections.yml", path.read_text(encoding="utf-8", errors="replace"))
+    values, lines, problem = load_yaml(
+        "sections.yml", path.read_text(encoding="utf-8", errors="replace")
+    )
     if problem:
         return {}, [problem]
     sections: dict[str, SectionInfo] = {}
@@ -22,10 +24,20 @@ def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
     for key, value in values.items():
         try:
             title, description = _said(value["title"]), _said(value.get("description", {}))
-            sections[str(key)] = SectionInfo(str(key), title, description, int(value.get("order", 0)), str(value.get("icon", "info")))
+            sections[str(key)] = SectionInfo(
+                str(key),
+                title,
+                description,
+                int(value.get("order", 0)),
+                str(value.get("icon", "info")),
+            )
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             message = f"section {key} needs a title by language, and may have description, order and icon."
-            problems.append(Lines("sections.yml", lines).error(str(key), "sections", message, "For example: title: {ja: ご注文, en: Orders}"))
+            problems.append(
+                Lines("sections.yml", lines).error(
+                    str(key), "sections", message, "For example: title: {ja: ご注文, en: Orders}"
+                )
+            )
     return sections, problems
 
 

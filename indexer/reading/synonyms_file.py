@@ -44,12 +44,16 @@ def read_synonyms(folder: Path) -> tuple[tuple[Rule, ...], list[Problem]]:
     problems: list[Problem] = []
     for lang, listed in values.items():
         if not isinstance(listed, list):
-            problems.append(where.error(lang, "synonyms", f"{lang} needs a list of groups.", _EXAMPLE))
+            problems.append(
+                where.error(lang, "synonyms", f"{lang} needs a list of groups.", _EXAMPLE)
+            )
             continue
         for number, value in enumerate(listed, 1):
             entry = _entry(lang, value)
             if isinstance(entry, str):
-                problems.append(where.error(lang, "synonyms", f"{lang}, entry {number} {entry}", _EXAMPLE))
+                problems.append(
+                    where.error(lang, "synonyms", f"{lang}, entry {number} {entry}", _EXAMPLE)
+                )
             else:
                 entries.append(entry)
     kept, found = _without_contradictions(entries, where)
@@ -63,15 +67,25 @@ def _entry(lang: str, value: Any) -> _Entry | str:
         if len(value) != 1:
             return "has several words that mean something; one a line."
         ((phrase, words),) = value.items()
-    if not isinstance(words, list) or not all(isinstance(word, str | int | float) for word in words):
+    if not isinstance(words, list) or not all(
+        isinstance(word, str | int | float) for word in words
+    ):
         return "is no list of words."
     texts = tuple(dict.fromkeys(str(word).strip() for word in words))
-    if any(not has_letters(word) for word in (*texts, *([phrase] if isinstance(value, dict) else []))):
+    if any(
+        not has_letters(word) for word in (*texts, *([phrase] if isinstance(value, dict) else []))
+    ):
         return "holds a word without letters."
-    keys = {phrase_key(lang, word) for word in texts} | ({phrase_key(lang, phrase)} if phrase else set())
+    keys = {phrase_key(lang, word) for word in texts} | (
+        {phrase_key(lang, phrase)} if phrase else set()
+    )
     if len(keys) < 2:
         return "holds one word only, or the same one twice: spelling and width are made one by themselves."
-    return f"has more than {MAX_WORDS} words." if len(texts) > MAX_WORDS else _Entry(lang, phrase, texts)
+    return (
+        f"has more than {MAX_WORDS} words."
+        if len(texts) > MAX_WORDS
+        else _Entry(lang, phrase, texts)
+    )
 
 
 def _rules(entry: _Entry) -> Iterator[Rule]:
@@ -82,7 +96,9 @@ def _rules(entry: _Entry) -> Iterator[Rule]:
         yield Rule(entry.lang, word, tuple(other for other in entry.words if other != word))
 
 
-def _without_contradictions(entries: Sequence[_Entry], where: Lines) -> tuple[list[_Entry], list[Problem]]:
+def _without_contradictions(
+    entries: Sequence[_Entry], where: Lines
+) -> tuple[list[_Entry], list[Problem]]:
     """The entries that agree with each other: no word explained twice, and no word that leads back to itself."""
     problems: list[Problem] = []
     kept: list[_Entry] = []
@@ -93,14 +109,28 @@ def _without_contradictions(entries: Sequence[_Entry], where: Lines) -> tuple[li
         twice = next((key for key in own if key in explained), None)
         if twice is not None:
             message = f"{entry.lang}: {explained[twice]} is explained twice."
-            problems.append(where.error(entry.lang, "synonyms", message, "Put all its words into one group; the first entry is used."))
+            problems.append(
+                where.error(
+                    entry.lang,
+                    "synonyms",
+                    message,
+                    "Put all its words into one group; the first entry is used.",
+                )
+            )
             continue
         explained.update(zip(own, phrase, strict=True))
         kept.append(entry)
     looping = _loops(kept)
     for entry in looping:
         message = f"{entry.lang}: {entry.phrase} leads back to itself."
-        problems.append(where.error(entry.lang, "synonyms-loop", message, f"Make it a group: [{', '.join([entry.phrase, *entry.words])}]. It is left out."))
+        problems.append(
+            where.error(
+                entry.lang,
+                "synonyms-loop",
+                message,
+                f"Make it a group: [{', '.join([entry.phrase, *entry.words])}]. It is left out.",
+            )
+        )
     return [entry for entry in kept if entry not in looping], problems
 
 
@@ -109,8 +139,14 @@ def _loops(entries: Sequence[_Entry]) -> list[_Entry]:
     leads: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
         for rule in _rules(entry):
-            leads.setdefault((rule.lang, phrase_key(rule.lang, rule.phrase)), set()).update(phrase_key(rule.lang, word) for word in rule.alternatives)
-    return [entry for entry in entries if entry.phrase and _comes_back(entry.lang, phrase_key(entry.lang, entry.phrase), leads)]
+            leads.setdefault((rule.lang, phrase_key(rule.lang, rule.phrase)), set()).update(
+                phrase_key(rule.lang, word) for word in rule.alternatives
+            )
+    return [
+        entry
+        for entry in entries
+        if entry.phrase and _comes_back(entry.lang, phrase_key(entry.lang, entry.phrase), leads)
+    ]
 
 
 def _comes_back(lang: str, start: str, leads: Mapping[tuple[str, str], set[str]]) -> bool:

@@ -37,7 +37,9 @@ class Lines:
         """An error at the line of a key."""
         return Problem(self.name, self.lines.get(key, 1), "error", code, message, hint)
 
-    def warning(self, key: str, code: str, message: str, hint: str = "", fixable: bool = False) -> Problem:
+    def warning(
+        self, key: str, code: str, message: str, hint: str = "", fixable: bool = False
+    ) -> Problem:
         """A warning at the line of a key."""
         return Problem(self.name, self.lines.get(key, 1), "warning", code, message, hint, fixable)
 
@@ -64,7 +66,9 @@ def read_yaml(text: str) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         hint = "Quote values that hold a colon or begin with a sign, and indent lists alike."
-        raise BrokenYamlError(str(error.problem or error.context), mark.line if mark else 0, hint) from error
+        raise BrokenYamlError(
+            str(error.problem or error.context), mark.line if mark else 0, hint
+        ) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise BrokenYamlError(str(error).splitlines()[0]) from error
 
@@ -72,21 +76,53 @@ def read_yaml(text: str) -> Any:
 def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
     """(values, line of each key, what is wrong). Front matter starts on line 2 of its file."""
     first = 1 if name.endswith(".yml") else 2
-    if len(text) > MAX_HEADER_CHARS or _TOO_DEEP.search(text) or len(_ALIAS.findall(text)) > MAX_ALIASES:
-        return {}, {}, error_in(name, first, "yaml", "is too large or too deeply nested.", "Keys have a value or a list, no more.")
+    if (
+        len(text) > MAX_HEADER_CHARS
+        or _TOO_DEEP.search(text)
+        or len(_ALIAS.findall(text)) > MAX_ALIASES
+    ):
+        return (
+            {},
+            {},
+            error_in(
+                name,
+                first,
+                "yaml",
+                "is too large or too deeply nested.",
+                "Keys have a value or a list, no more.",
+            ),
+        )
     try:
         values = read_yaml(text)
     except BrokenYamlError as error:
-        return {}, {}, error_in(name, error.line + first, "yaml", f"broken YAML: {error}.", error.hint)
+        return (
+            {},
+            {},
+            error_in(name, error.line + first, "yaml", f"broken YAML: {error}.", error.hint),
+        )
     if not isinstance(values, dict):
         return (
             {},
             {},
-            error_in(name, first, "yaml", "the part between the --- lines is not a list of keys with values.", "For example: title: How to return an item"),
+            error_in(
+                name,
+                first,
+                "yaml",
+                "the part between the --- lines is not a list of keys with values.",
+                "For example: title: How to return an item",
+            ),
         )
-    lines = {str(key): place[0] + first for key, place in values.lc.data.items()} if hasattr(values, "lc") else {}
+    lines = (
+        {str(key): place[0] + first for key, place in values.lc.data.items()}
+        if hasattr(values, "lc")
+        else {}
+    )
     converted = {str(key): plain(value) for key, value in values.items() if value is not None}
-    return {key: _as_date(value) if key in _DATES else value for key, value in converted.items()}, lines, None
+    return (
+        {key: _as_date(value) if key in _DATES else value for key, value in converted.items()},
+        lines,
+        None,
+    )
 
 
 def _as_date(value: Any) -> Any:
@@ -94,7 +130,11 @@ def _as_date(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return date.fromisoformat(value.strip()) if len(value.strip()) <= 10 else datetime.fromisoformat(value.strip())
+        return (
+            date.fromisoformat(value.strip())
+            if len(value.strip()) <= 10
+            else datetime.fromisoformat(value.strip())
+        )
     except ValueError:
         return value
 
@@ -106,7 +146,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(entry) for entry in value]
     if isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=value.tzinfo)
+        return datetime(
+            value.year,
+            value.month,
+            value.day,
+            value.hour,
+            value.minute,
+            value.second,
+            tzinfo=value.tzinfo,
+        )
     if isinstance(value, str):
         return printable(str(value))
     kind = next((kind for kind in (bool, int, float) if isinstance(value, kind)), None)

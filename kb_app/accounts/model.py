@@ -69,4 +69,10 @@ def password_problem(password: str, mail: str) -> str:
     """Why a password is not taken: "short", "mail", or ""."""
     if len(password) < SHORTEST_PASSWORD:
         return "short"
-    return "mail" if mail and mail.split("@", maxsplit=1)[0].casefold() in password.casefold() and len(mail.split("@", maxsplit=1)[0]) > 3 else ""
+    return (
+        "mail"
+        if mail
+        and mail.split("@", maxsplit=1)[0].casefold() in password.casefold()
+        and len(mail.split("@", maxsplit=1)[0]) > 3
+        else ""
+    )

@@ -20,7 +20,11 @@ from kb_app.db import schema
 _MAIL = re.compile(r"^[^@\s<>\"]+@[^@\s<>\"]+$")
 _HASHER = PasswordHasher()
 # Compared with when nobody has the address, so that the time tells nothing.
-_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$" + "c29tZXNhbHRzb21lc2FsdA$" + "W1IcR1N0Yy1SrOQ3pZK8MZ6V7b2oJm2rjU5m5l0Xq2s"
+_NOBODY = (
+    "$argon2id$v=19$m=65536,t=3,p=4$"
+    + "c29tZXNhbHRzb21lc2FsdA$"
+    + "W1IcR1N0Yy1SrOQ3pZK8MZ6V7b2oJm2rjU5m5l0Xq2s"
+)
 
 
 class AccountError(ValueError):
@@ -62,9 +66,17 @@ class UserStore:
     def check(self, mail: str, password: str) -> User | None:
         """The active user of that address and password; takes as long for a wrong address as for a wrong password."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(schema.users).where(schema.users.c.mail == mail.strip().casefold())).mappings().first()
+            row = (
+                connection.execute(
+                    select(schema.users).where(schema.users.c.mail == mail.strip().casefold())
+                )
+                .mappings()
+                .first()
+            )
         try:
-            _HASHER.verify(row["password_hash"] if row and row["password_hash"] else _NOBODY, password)
+            _HASHER.verify(
+                row["password_hash"] if row and row["password_hash"] else _NOBODY, password
+            )
         except (Argon2Error, InvalidHashError):
             return None
         if row is None or not row["active"] or not row["password_hash"]:
@@ -93,38 +105,63 @@ class UserStore:
     def by_id(self, user_id: int) -> User | None:
         """One user."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(schema.users).where(schema.users.c.user_id == user_id)).mappings().first()
+            row = (
+                connection.execute(select(schema.users).where(schema.users.c.user_id == user_id))
+                .mappings()
+                .first()
+            )
         return _user(row) if row else None
 
     def by_mail(self, mail: str) -> User | None:
         """The user of an address."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(schema.users).where(schema.users.c.mail == mail.strip().casefold())).mappings().first()
+            row = (
+                connection.execute(
+                    select(schema.users).where(schema.users.c.mail == mail.strip().casefold())
+                )
+                .mappings()
+                .first()
+            )
         return _user(row) if row else None
 
     def by_session(self, session_id: str) -> User | None:
         """The user that a session names, where its stamp is still the account's."""
         number, _, stamp = session_id.partition(":")
-        user = self.by_id(int(number)) if number.isascii() and number.isdigit() and len(number) < 12 else None
+        user = (
+            self.by_id(int(number))
+            if number.isascii() and number.isdigit() and len(number) < 12
+            else None
+        )
         return user if user and user.active and secrets.compare_digest(user.stamp, stamp) else None
 
     def all(self) -> list[User]:
         """Everybody, by address."""
         with self._engine.connect() as connection:
-            return [_user(row) for row in connection.execute(select(schema.users).order_by(schema.users.c.mail)).mappings()]
+            return [
+                _user(row)
+                for row in connection.execute(
+                    select(schema.users).order_by(schema.users.c.mail)
+                ).mappings()
+            ]
 
     def empty(self) -> bool:
         """Whether there is no account yet."""
         with self._engine.connect() as connection:
-            return not connection.execute(select(func.count()).select_from(schema.users)).scalar_one()
+            return not connection.execute(
+                select(func.count()).select_from(schema.users)
+            ).scalar_one()
 
     def _update(self, user_id: int, **values: Any) -> None:
         with self._engine.begin() as connection:
-            connection.execute(update(schema.users).where(schema.users.c.user_id == user_id).values(**values))
+            connection.execute(
+                update(schema.users).where(schema.users.c.user_id == user_id).values(**values)
+            )
 
     # --- tokens ------------------------------------------------------------------------------------------------------
 
-    def add_token(self, name: str, scopes: tuple[str, ...], user_id: int, days: int | None = None) -> str:
+    def add_token(
+        self, name: str, scopes: tuple[str, ...], user_id: int, days: int | None = None
+    ) -> str:
         """A new API token, shown once; only its hash is kept. Raises AccountError for an unknown scope."""
         unknown = [scope for scope in scopes if scope not in SCOPES]
         if unknown or not scopes:
@@ -134,7 +171,12 @@ class UserStore:
         with self._engine.begin() as connection:
             connection.execute(
                 insert(schema.api_tokens).values(
-                    token_hash=_hash(token), name=name[:100], scopes=",".join(scopes), user_id=user_id, created_at=_now(), expires_at=expires
+                    token_hash=_hash(token),
+                    name=name[:100],
+                    scopes=",".join(scopes),
+                    user_id=user_id,
+                    created_at=_now(),
+                    expires_at=expires,
                 )
             )
         return token
@@ -143,8 +185,16 @@ class UserStore:
         """Whose token it is, where it has the scope and has not expired."""
         table = schema.api_tokens
         with self._engine.connect() as connection:
-            row = connection.execute(select(table).where(table.c.token_hash == _hash(token))).mappings().first()
-        if row is None or scope not in row["scopes"].split(",") or (row["expires_at"] and row["expires_at"] < _now()):
+            row = (
+                connection.execute(select(table).where(table.c.token_hash == _hash(token)))
+                .mappings()
+                .first()
+            )
+        if (
+            row is None
+            or scope not in row["scopes"].split(",")
+            or (row["expires_at"] and row["expires_at"] < _now())
+        ):
             return None
         user = self.by_id(row["user_id"])
         return user if user and user.active else None
@@ -154,12 +204,21 @@ class UserStore:
     def note(self, who: str, did: str, to_what: str = "") -> None:
         """Add a line to the audit log."""
         with self._engine.begin() as connection:
-            connection.execute(insert(schema.audit).values(at=_now(), who=who[:200], did=did[:64], to_what=to_what[:2000]))
+            connection.execute(
+                insert(schema.audit).values(
+                    at=_now(), who=who[:200], did=did[:64], to_what=to_what[:2000]
+                )
+            )
 
     def notes(self, limit: int = 200) -> list[dict[str, Any]]:
         """The newest lines of the audit log."""
         with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(select(schema.audit).order_by(schema.audit.c.audit_id.desc()).limit(limit)).mappings()]
+            return [
+                dict(row)
+                for row in connection.execute(
+                    select(schema.audit).order_by(schema.audit.c.audit_id.desc()).limit(limit)
+                ).mappings()
+            ]
 
 
 def _user(row: Any) -> User:

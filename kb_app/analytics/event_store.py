@@ -27,7 +27,10 @@ class EventStore:
 
     def append(self, queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> None:
         """Store events in one transaction; one whose id is there already stays as it is."""
-        asked, done = [_query_row(event) for event in queries], [_action_row(event) for event in actions]
+        asked, done = (
+            [_query_row(event) for event in queries],
+            [_action_row(event) for event in actions],
+        )
         if asked or done:
             with self.engine.begin() as connection:
                 insert_new(connection, schema.queries, asked)
@@ -41,39 +44,69 @@ class EventStore:
             for reason, count in counts.items():
                 statement = inserting(connection, table).values(day=day, reason=reason, count=count)
                 connection.execute(
-                    statement.on_conflict_do_update(index_elements=[table.c.day, table.c.reason], set_={"count": table.c.count + statement.excluded.count})
+                    statement.on_conflict_do_update(
+                        index_elements=[table.c.day, table.c.reason],
+                        set_={"count": table.c.count + statement.excluded.count},
+                    )
                 )
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def queries(self, start: int, end: int, clients: Sequence[str] | None = None, bots: bool = False) -> list[QueryEvent]:
+    def queries(
+        self, start: int, end: int, clients: Sequence[str] | None = None, bots: bool = False
+    ) -> list[QueryEvent]:
         """Searches in [start, end), oldest first; of some clients where given."""
-        return [_query(row) for row in self._rows(schema.queries, _queries_within(start, end, bots), clients)]
+        return [
+            _query(row)
+            for row in self._rows(schema.queries, _queries_within(start, end, bots), clients)
+        ]
 
     def each_query(self, start: int, end: int, bots: bool = False) -> Iterator[QueryEvent]:
         """Searches in [start, end), oldest first, read as they are asked for: a busy day's would fill the memory."""
         return map(_query, self._rows(schema.queries, _queries_within(start, end, bots)))
 
-    def actions(self, start: int, end: int, clients: Sequence[str] | None = None) -> list[ActionEvent]:
+    def actions(
+        self, start: int, end: int, clients: Sequence[str] | None = None
+    ) -> list[ActionEvent]:
         """Actions in [start, end), oldest first; of some clients where given."""
-        return [to_action(row) for row in self._rows(schema.actions, _within(schema.actions, start, end), clients)]
+        return [
+            to_action(row)
+            for row in self._rows(schema.actions, _within(schema.actions, start, end), clients)
+        ]
 
     def query(self, query_id: str) -> QueryEvent | None:
         """One search."""
         with self.engine.connect() as connection:
-            row = connection.execute(select(schema.queries).where(schema.queries.c.query_id == query_id)).mappings().first()
+            row = (
+                connection.execute(
+                    select(schema.queries).where(schema.queries.c.query_id == query_id)
+                )
+                .mappings()
+                .first()
+            )
         return _query(row) if row else None
 
     def action(self, event_id: str) -> ActionEvent | None:
         """One action."""
         with self.engine.connect() as connection:
-            row = connection.execute(select(schema.actions).where(schema.actions.c.event_id == event_id)).mappings().first()
+            row = (
+                connection.execute(
+                    select(schema.actions).where(schema.actions.c.event_id == event_id)
+                )
+                .mappings()
+                .first()
+            )
         return to_action(row) if row else None
 
     def is_demo(self) -> bool:
         """Whether what is in the log was simulated."""
         with self.engine.connect() as connection:
-            return connection.execute(select(schema.job_state.c.value).where(schema.job_state.c.name == "demo")).scalar() is not None
+            return (
+                connection.execute(
+                    select(schema.job_state.c.value).where(schema.job_state.c.name == "demo")
+                ).scalar()
+                is not None
+            )
 
     def queries_of(self, query_ids: Sequence[str]) -> list[QueryEvent]:
         """Some searches, oldest first."""
@@ -82,14 +115,23 @@ class EventStore:
         with self.engine.connect() as connection:
             for start in range(0, len(query_ids), ROWS):
                 part = query_ids[start : start + ROWS]
-                found += [_query(row) for row in connection.execute(select(table).where(table.c.query_id.in_(part))).mappings()]
+                found += [
+                    _query(row)
+                    for row in connection.execute(
+                        select(table).where(table.c.query_id.in_(part))
+                    ).mappings()
+                ]
         return sorted(found, key=lambda event: (event.at, event.query_id))
 
     def active_clients(self, since: int) -> list[str]:
         """Clients of whom something was recorded since then."""
         with self.engine.connect() as connection:
-            asked = select(schema.queries.c.client_id).where(schema.queries.c.at >= since, schema.queries.c.client_id.is_not(None))
-            done = select(schema.actions.c.client_id).where(schema.actions.c.at >= since, schema.actions.c.client_id.is_not(None))
+            asked = select(schema.queries.c.client_id).where(
+                schema.queries.c.at >= since, schema.queries.c.client_id.is_not(None)
+            )
+            done = select(schema.actions.c.client_id).where(
+                schema.actions.c.at >= since, schema.actions.c.client_id.is_not(None)
+            )
             return sorted({str(name) for (name,) in connection.execute(asked.union(done))})
 
     def losses(self, start_day: str, end_day: str) -> dict[str, int]:
@@ -97,7 +139,9 @@ class EventStore:
         table = schema.losses
         with self.engine.connect() as connection:
             rows = connection.execute(
-                select(table.c.reason, func.sum(table.c.count)).where(table.c.day >= start_day, table.c.day <= end_day).group_by(table.c.reason)
+                select(table.c.reason, func.sum(table.c.count))
+                .where(table.c.day >= start_day, table.c.day <= end_day)
+                .group_by(table.c.reason)
             )
             return {str(reason): int(count) for reason, count in rows}
 
@@ -116,21 +160,39 @@ class EventStore:
         gone = 0
         with self.engine.begin() as connection:
             asked = select(schema.queries.c.query_id).where(schema.queries.c.client_id == client_id)
-            connection.execute(delete(schema.episode_queries).where(schema.episode_queries.c.query_id.in_(asked)))
-            gone += connection.execute(delete(schema.actions).where((schema.actions.c.client_id == client_id) | schema.actions.c.query_id.in_(asked))).rowcount
-            gone += connection.execute(delete(schema.queries).where(schema.queries.c.client_id == client_id)).rowcount
-            connection.execute(delete(schema.episodes).where(schema.episodes.c.client_id == client_id))
+            connection.execute(
+                delete(schema.episode_queries).where(schema.episode_queries.c.query_id.in_(asked))
+            )
+            gone += connection.execute(
+                delete(schema.actions).where(
+                    (schema.actions.c.client_id == client_id) | schema.actions.c.query_id.in_(asked)
+                )
+            ).rowcount
+            gone += connection.execute(
+                delete(schema.queries).where(schema.queries.c.client_id == client_id)
+            ).rowcount
+            connection.execute(
+                delete(schema.episodes).where(schema.episodes.c.client_id == client_id)
+            )
         return gone
 
-    def _rows(self, table: Table, condition: Any, clients: Sequence[str] | None = None) -> Iterable[Any]:
+    def _rows(
+        self, table: Table, condition: Any, clients: Sequence[str] | None = None
+    ) -> Iterable[Any]:
         """Rows by time; of some clients where given."""
-        return self._every_row(table, condition) if clients is None else self._rows_of(clients, table, condition)
+        return (
+            self._every_row(table, condition)
+            if clients is None
+            else self._rows_of(clients, table, condition)
+        )
 
     def _every_row(self, table: Table, condition: Any) -> Iterator[Any]:
         """Rows by time, some thousand at once in memory."""
         key = next(iter(table.primary_key))
         with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
-            yield from connection.execute(select(table).where(condition).order_by(table.c.at, key)).mappings()
+            yield from connection.execute(
+                select(table).where(condition).order_by(table.c.at, key)
+            ).mappings()
 
     def _rows_of(self, clients: Sequence[str], table: Table, condition: Any) -> list[Any]:
         """Rows of some clients by time, sorted here: asked to, SQLite would walk through the whole log by time."""
@@ -167,7 +229,13 @@ def _action_row(event: ActionEvent) -> dict[str, Any]:
 def _query(row: Any) -> QueryEvent:
     values = dict(row)
     values.pop("text_key")
-    return QueryEvent(**values | {"filters": orjson.loads(values["filters"]), "hit_ids": tuple(orjson.loads(values["hit_ids"]))})
+    return QueryEvent(
+        **values
+        | {
+            "filters": orjson.loads(values["filters"]),
+            "hit_ids": tuple(orjson.loads(values["hit_ids"])),
+        }
+    )
 
 
 def to_action(row: Any) -> ActionEvent:

@@ -22,7 +22,13 @@ ATTEMPTS = 5
 class BackgroundWriter:
     """Never slows or fails a request; what it has to drop is counted."""
 
-    def __init__(self, sink: EventSink, longest: int = LONGEST_QUEUE, retry_s: float = 1.0, pause_s: float = PAUSE_S) -> None:
+    def __init__(
+        self,
+        sink: EventSink,
+        longest: int = LONGEST_QUEUE,
+        retry_s: float = 1.0,
+        pause_s: float = PAUSE_S,
+    ) -> None:
         self._sink = sink
         self._queue: queue.Queue[QueryEvent | ActionEvent] = queue.Queue(longest)
         self._losses: Counter[str] = Counter()
@@ -108,7 +114,11 @@ class BackgroundWriter:
             try:
                 self._sink.append(queries, actions)
             except Exception as error:  # a database in any trouble must not stop the site
-                log.warning("events could not be written (%s), attempt %d", type(error).__name__, attempt + 1)
+                log.warning(
+                    "events could not be written (%s), attempt %d",
+                    type(error).__name__,
+                    attempt + 1,
+                )
                 if self._stop.wait(self._retry_s * 2**attempt if not self._stop.is_set() else 0.05):
                     time.sleep(0.05)
             else:

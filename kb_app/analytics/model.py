@@ -17,7 +17,18 @@ CONTACT_SUGGESTION_CLICK, CHANNEL_OPENED = "contact_suggestion_click", "channel_
 TICKET_CREATED, TICKET_RESOLVED, SURVEY_SHOWN = "ticket_created", "ticket_resolved", "survey_shown"
 # Why somebody said no, sent after the no itself.
 VOTE_REASON = "vote_reason"
-COUNTED = frozenset({VOTE_YES, VOTE_NO, VOTE_REASON, SOLVED_YES, SOLVED_NO, CHANNEL_OPENED, TICKET_CREATED, TICKET_RESOLVED})
+COUNTED = frozenset(
+    {
+        VOTE_YES,
+        VOTE_NO,
+        VOTE_REASON,
+        SOLVED_YES,
+        SOLVED_NO,
+        CHANNEL_OPENED,
+        TICKET_CREATED,
+        TICKET_RESOLVED,
+    }
+)
 # An explicit yes, an explicit no, and what reaches a person.
 YES, NO = frozenset({VOTE_YES, SOLVED_YES}), frozenset({VOTE_NO, SOLVED_NO})
 CONTACTS = frozenset({TICKET_CREATED, CHANNEL_OPENED})
@@ -69,7 +80,9 @@ class ActionEvent:
     def number(self, name: str) -> float:
         """A numeric attribute; 0 where it is missing or is no number."""
         value = self.attributes.get(name, 0)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+        return (
+            float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+        )
 
 
 @dataclass(frozen=True)

@@ -35,15 +35,25 @@ class QuestionVectors:
         """The vector of each question; empty without a model."""
         if self._encode is None:
             return {}
-        keys = {pair: text_key(pair[0], pair[1], self.fingerprint) for pair in dict.fromkeys(asked) if pair[0].strip()}
+        keys = {
+            pair: text_key(pair[0], pair[1], self.fingerprint)
+            for pair in dict.fromkeys(asked)
+            if pair[0].strip()
+        }
         self._read([key for key in keys.values() if key not in self._memory])
         self._make({key: pair for pair, key in keys.items() if key not in self._memory})
         return {pair: self._memory[key] for pair, key in keys.items()}
 
-    def of_events(self, queries: Sequence[QueryEvent], actions: Sequence[ActionEvent] = ()) -> Mapping[str, Vectors]:
+    def of_events(
+        self, queries: Sequence[QueryEvent], actions: Sequence[ActionEvent] = ()
+    ) -> Mapping[str, Vectors]:
         """Vectors by the id of a search, or of an action that has a text of its own."""
         pairs = {query.query_id: (query.user_query, query.language) for query in queries}
-        pairs |= {action.event_id: (str(action.attributes["text"]), action.language) for action in actions if action.attributes.get("text")}
+        pairs |= {
+            action.event_id: (str(action.attributes["text"]), action.language)
+            for action in actions
+            if action.attributes.get("text")
+        }
         found = self.of(list(pairs.values()))
         return {name: found[pair] for name, pair in pairs.items() if pair in found}
 
@@ -51,7 +61,9 @@ class QuestionVectors:
         table = schema.query_vectors
         with self._engine.connect() as connection:
             for start in range(0, len(keys), ROWS):
-                rows = connection.execute(select(table).where(table.c.key.in_(keys[start : start + ROWS])))
+                rows = connection.execute(
+                    select(table).where(table.c.key.in_(keys[start : start + ROWS]))
+                )
                 self._memory.update({key: np.frombuffer(blob, "<f4") for key, blob in rows})
 
     def _make(self, missing: Mapping[str, Asked]) -> None:
@@ -60,7 +72,10 @@ class QuestionVectors:
         for start in range(0, len(todo), CHUNK):
             part = todo[start : start + CHUNK]
             made = self._encode([text for _, (text, _) in part], [lang for _, (_, lang) in part])
-            rows = [{"key": key, "vector": vector.astype("<f4").tobytes()} for (key, _), vector in zip(part, made, strict=True)]
+            rows = [
+                {"key": key, "vector": vector.astype("<f4").tobytes()}
+                for (key, _), vector in zip(part, made, strict=True)
+            ]
             with self._engine.begin() as connection:
                 insert_new(connection, schema.query_vectors, rows)
             self._memory.update({key: vector for (key, _), vector in zip(part, made, strict=True)})

@@ -18,7 +18,9 @@ MAIL, PHONE, CARD, OTHER = "[mail]", "[phone]", "[card]", "[removed]"
 LONGEST = 2_000
 
 # No ideograph or kana in it: Japanese puts no space between a word and an address.
-_MAIL = re.compile(r"[A-Za-z0-9\u00c0-\u024f\uff10-\uff5a.!#$%&'*+/=?^_`{|}~-]{1,64}\s?[@\uff20]\s?[\w.-]{1,190}[.\uff0e][A-Za-z]{2,24}")
+_MAIL = re.compile(
+    r"[A-Za-z0-9\u00c0-\u024f\uff10-\uff5a.!#$%&'*+/=?^_`{|}~-]{1,64}\s?[@\uff20]\s?[\w.-]{1,190}[.\uff0e][A-Za-z]{2,24}"
+)
 # Digits with the signs that people put between them.
 _DIGITS = re.compile(r"[+＋]?\(?[0-9](?:[\s().・ー-]{0,2}[0-9]){8,18}")
 _ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -47,7 +49,10 @@ def redact(text: str, more: Sequence[re.Pattern[str]] = ()) -> str:
 
 def redact_all(values: Mapping[str, Any], more: Sequence[re.Pattern[str]] = ()) -> dict[str, Any]:
     """The same for every text in a mapping, but for ids of ours: one in some thousands ends like a phone number."""
-    return {name: redact(value, more) if isinstance(value, str) and not _ID.fullmatch(value) else value for name, value in values.items()}
+    return {
+        name: redact(value, more) if isinstance(value, str) and not _ID.fullmatch(value) else value
+        for name, value in values.items()
+    }
 
 
 def patterns(lines: Iterable[str]) -> tuple[re.Pattern[str], ...]:
@@ -65,7 +70,9 @@ def patterns(lines: Iterable[str]) -> tuple[re.Pattern[str], ...]:
 
 def _plain(text: str) -> str:
     """Full-width digits and signs as plain ones, one character for one."""
-    folded = "".join(form if len(form := unicodedata.normalize("NFKC", char)) == 1 else char for char in text)
+    folded = "".join(
+        form if len(form := unicodedata.normalize("NFKC", char)) == 1 else char for char in text
+    )
     return _SIGNS.sub("-", folded)
 
 

@@ -22,7 +22,9 @@ def user() -> None:
 @click.argument("mail")
 @click.option("--role", type=click.Choice(["agent", "writer", "lead", "admin"]), required=True)
 @click.option("--name", default="")
-@click.option("--no-password", is_flag=True, help="They sign in by OpenID Connect, or set a password by mail.")
+@click.option(
+    "--no-password", is_flag=True, help="They sign in by OpenID Connect, or set a password by mail."
+)
 @click.password_option(required=False, prompt=False, help="Asked for when it is not given.")
 @with_appcontext
 def user_add(mail: str, role: str, name: str, no_password: bool, password: str | None) -> None:
@@ -34,7 +36,9 @@ def user_add(mail: str, role: str, name: str, no_password: bool, password: str |
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     wrong = "" if no_password else password_problem(password or "", mail)
     if wrong:
-        raise click.ClickException("A password needs ten characters or more and must not hold the address.")
+        raise click.ClickException(
+            "A password needs ten characters or more and must not hold the address."
+        )
     try:
         made = open_services().users.add(mail, role, name, "" if no_password else password or "")
     except AccountError as error:
@@ -51,8 +55,19 @@ def token() -> None:
 @token.command("add")
 @click.argument("name")
 @click.option("--mail", required=True, help="The account in whose name the program works.")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(["search", "events", "reports"]))
-@click.option("--days", type=click.IntRange(1, 3650), default=None, help="Days until it expires; never when left out.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(["search", "events", "reports"]),
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=None,
+    help="Days until it expires; never when left out.",
+)
 @with_appcontext
 def token_add(name: str, mail: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Make a token called NAME; it is shown once."""
@@ -60,7 +75,9 @@ def token_add(name: str, mail: str, scopes: tuple[str, ...], days: int | None) -
     if found is None:
         raise click.ClickException(f"There is no account {mail}. Add it with: kb user add")
     click.echo(open_services().users.add_token(name, scopes, found.user_id, days))
-    open_services().users.note("command line", "made token", f"{name} for {mail}: {','.join(scopes)}")
+    open_services().users.note(
+        "command line", "made token", f"{name} for {mail}: {','.join(scopes)}"
+    )
 
 
 COMMANDS = (user, token)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 @click.command("figures")
-@click.option("--everything", is_flag=True, help="Work all episodes out anew, not only what is new.")
+@click.option(
+    "--everything", is_flag=True, help="Work all episodes out anew, not only what is new."
+)
 @with_appcontext
 def figures(everything: bool) -> None:
     """Bring episodes, daily figures and gaps up to now."""
@@ -27,7 +29,9 @@ def figures(everything: bool) -> None:
     except JobAlreadyRunningError as error:
         raise click.ClickException(str(error)) from error
     services.update_gaps()
-    click.echo(f"{report.episodes} episodes of {report.clients} visitors, {report.days} days, {report.seconds} s")
+    click.echo(
+        f"{report.episodes} episodes of {report.clients} visitors, {report.days} days, {report.seconds} s"
+    )
 
 
 @click.command("digest")
@@ -67,9 +71,15 @@ def events(folder: Path) -> None:
     name, end = services.settings.site_name, int(services.clock().timestamp() * 1000) + 1
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "queries.jsonl").open("wb") as file:
-        file.writelines(orjson.dumps(query_to_ubi(query, name)) + b"\n" for query in services.store.each_query(0, end, bots=True))
+        file.writelines(
+            orjson.dumps(query_to_ubi(query, name)) + b"\n"
+            for query in services.store.each_query(0, end, bots=True)
+        )
     with (folder / "events.jsonl").open("wb") as file:
-        file.writelines(orjson.dumps(action_to_ubi(action, name)) + b"\n" for action in services.store.actions(0, end))
+        file.writelines(
+            orjson.dumps(action_to_ubi(action, name)) + b"\n"
+            for action in services.store.actions(0, end)
+        )
     click.echo(f"{folder}/queries.jsonl, {folder}/events.jsonl")
 
 
@@ -83,9 +93,14 @@ def known(file: Path) -> None:
     from kb_app.analytics.reports.reports import Reports
 
     found = Reports(open_services().store.engine).known_queries()
-    lines = [json.dumps({"query": text, "answered": answered, "lang": lang}, ensure_ascii=False) for text, lang, answered in found]
+    lines = [
+        json.dumps({"query": text, "answered": answered, "lang": lang}, ensure_ascii=False)
+        for text, lang, answered in found
+    ]
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    click.echo(f"{file}: {sum(answered for _, _, answered in found)} answered, {sum(not answered for _, _, answered in found)} not")
+    click.echo(
+        f"{file}: {sum(answered for _, _, answered in found)} answered, {sum(not answered for _, _, answered in found)} not"
+    )
 
 
 COMMANDS = (figures, events, known, digest)

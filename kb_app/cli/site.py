@@ -17,10 +17,23 @@ for command in (*accounts.COMMANDS, *analytics.COMMANDS, *database.COMMANDS, *su
     kb.add_command(command)
 
 
-_PROCESSES = click.option("--processes", "web_processes", type=click.IntRange(0, 64), help="Web processes; 0 runs the background process alone.")
+_PROCESSES = click.option(
+    "--processes",
+    "web_processes",
+    type=click.IntRange(0, 64),
+    help="Web processes; 0 runs the background process alone.",
+)
 _PLACES = (
-    click.option("--articles", type=click.Path(file_okay=False, path_type=Path), help="The articles folder (KB_ARTICLES)."),
-    click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where the index, the model and the database are kept (KB_DATA)."),
+    click.option(
+        "--articles",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The articles folder (KB_ARTICLES).",
+    ),
+    click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where the index, the model and the database are kept (KB_DATA).",
+    ),
     click.option("--host", help="Address to listen on (KB_HOST)."),
     click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (KB_PORT)."),
     _PROCESSES,
@@ -58,7 +71,9 @@ def _run(given: dict[str, object], roles: Sequence[str]) -> None:
     from kb_app.settings import SettingsError, load_settings
 
     try:
-        settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+        settings = load_settings(
+            **{name: value for name, value in given.items() if value is not None}
+        )
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
     sys.exit(run(settings, (BACKGROUND,) if settings.web_processes == 0 else roles))
@@ -84,7 +99,9 @@ def build() -> None:
         raise click.ClickException(str(error)) from error
     for problem in report.problems:
         click.echo(str(problem))
-    click.echo(f"{report.version}: {report.articles} articles, {report.passages} passages, {report.seconds} s")
+    click.echo(
+        f"{report.version}: {report.articles} articles, {report.passages} passages, {report.seconds} s"
+    )
     sys.exit(1 if report.errors else 0)
 
 
@@ -139,7 +156,9 @@ def calibrate(file: Path) -> None:
         raise click.ClickException(str(error)) from error
     for name, value in fitted.sheet.items():
         click.echo(f"{name}: {value}")
-    click.echo(f"Stored in {target}; a running site uses it from its next index on, or when it is started anew.")
+    click.echo(
+        f"Stored in {target}; a running site uses it from its next index on, or when it is started anew."
+    )
 
 
 @kb.command("settings")
@@ -153,7 +172,13 @@ def settings() -> None:
     current = current_app.extensions["kb_services"].settings
     for name in type(current).model_fields:
         value = getattr(current, name)
-        shown = "(hidden)" if name in SECRETS and value else ",".join(value) if isinstance(value, tuple) else value
+        shown = (
+            "(hidden)"
+            if name in SECRETS and value
+            else ",".join(value)
+            if isinstance(value, tuple)
+            else value
+        )
         click.echo(f"KB_{name.upper()}={'' if shown is None else shown}")
 
 

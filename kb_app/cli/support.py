@@ -30,7 +30,10 @@ def mail_in() -> None:
     try:
         click.echo(services.people.mail_desk.take(raw, int(services.clock().timestamp() * 1000)))
     except SQLAlchemyError as error:
-        click.echo(f"The mail could not be kept ({type(error).__name__}); it is to be sent again.", err=True)
+        click.echo(
+            f"The mail could not be kept ({type(error).__name__}); it is to be sent again.",
+            err=True,
+        )
         sys.exit(TRY_AGAIN)
     finally:
         services.events.close()

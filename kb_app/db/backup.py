@@ -22,15 +22,24 @@ def backup(engine: Engine, target: Path) -> dict[str, int]:
     """Write all tables as they are at one moment; returns rows by table. The file appears whole or not at all."""
     staged = target.with_name(f".{target.name}.tmp")
     counts: dict[str, int] = {}
-    with engine.connect() as connection, zipfile.ZipFile(staged, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        engine.connect() as connection,
+        zipfile.ZipFile(staged, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         if engine.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
         with connection.begin():
             for table in _tables():
                 with archive.open(f"{table.name}.jsonl", "w") as file:
                     counts[str(table.name)] = 0
-                    for row in connection.execution_options(yield_per=ROWS).execute(select(table)).mappings():
-                        file.write(orjson.dumps({str(name): value for name, value in row.items()}) + b"\n")
+                    for row in (
+                        connection.execution_options(yield_per=ROWS)
+                        .execute(select(table))
+                        .mappings()
+                    ):
+                        file.write(
+                            orjson.dumps({str(name): value for name, value in row.items()}) + b"\n"
+                        )
                         counts[str(table.name)] += 1
         archive.writestr("manifest.json", orjson.dumps({"schema": HEAD, "rows": counts}))
     staged.chmod(0o600)
@@ -44,15 +53,25 @@ def restore(engine: Engine, source: Path) -> dict[str, int]:
         with zipfile.ZipFile(source) as archive:
             manifest = orjson.loads(archive.read("manifest.json"))
             if manifest["schema"] > HEAD:
-                raise DatabaseError(f"{source} is a backup of a newer version of this program. Update the program first.")
+                raise DatabaseError(
+                    f"{source} is a backup of a newer version of this program. Update the program first."
+                )
             with engine.begin() as connection:
-                full = [table.name for table in _tables() if connection.execute(select(func.count()).select_from(table)).scalar_one()]
+                full = [
+                    table.name
+                    for table in _tables()
+                    if connection.execute(select(func.count()).select_from(table)).scalar_one()
+                ]
                 if full:
-                    raise DatabaseError(f"The database is not empty ({', '.join(full)}). Point KB_DATABASE_URL or KB_DATA at a new one.")
+                    raise DatabaseError(
+                        f"The database is not empty ({', '.join(full)}). Point KB_DATABASE_URL or KB_DATA at a new one."
+                    )
                 for table in _tables():
                     _fill(connection, table, archive)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DatabaseError(f"{source} is no backup made by kb backup, or it is damaged ({type(error).__name__}). Nothing was changed.") from error
+        raise DatabaseError(
+            f"{source} is no backup made by kb backup, or it is damaged ({type(error).__name__}). Nothing was changed."
+        ) from error
     return dict(manifest["rows"])
 
 
@@ -63,7 +82,9 @@ def _fill(connection: Any, table: Table, archive: zipfile.ZipFile) -> None:
     rows: list[dict[str, Any]] = []
     with archive.open(f"{table.name}.jsonl") as file:
         for line in file:
-            rows.append({name: value for name, value in orjson.loads(line).items() if name in known})
+            rows.append(
+                {name: value for name, value in orjson.loads(line).items() if name in known}
+            )
             if len(rows) == ROWS:
                 connection.execute(insert(table), rows)
                 rows = []

@@ -26,9 +26,16 @@ class DatabaseError(Exception):
 def open_database(url: str) -> Engine:
     """An engine for an SQLAlchemy URL; raises DatabaseError for one that cannot be understood. Connects at first use."""
     try:
-        engine = create_engine(_with_driver(url), hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"), connect_args=_arguments(url))
+        engine = create_engine(
+            _with_driver(url),
+            hide_parameters=True,
+            pool_pre_ping=not url.startswith("sqlite"),
+            connect_args=_arguments(url),
+        )
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
-        raise DatabaseError(f"KB_DATABASE_URL={_hidden(url)}: cannot be used ({type(error).__name__}). Write sqlite:///path or postgresql://...") from error
+        raise DatabaseError(
+            f"KB_DATABASE_URL={_hidden(url)}: cannot be used ({type(error).__name__}). Write sqlite:///path or postgresql://..."
+        ) from error
     if engine.dialect.name == "sqlite":
         if engine.url.database and engine.url.database != ":memory:":
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +50,9 @@ def migrate(engine: Engine) -> None:
             return
         _upgrade(engine)
     except SQLAlchemyError as error:
-        raise DatabaseError(f"The database {_hidden(str(engine.url))} cannot be used: {_reason(error)}.") from error
+        raise DatabaseError(
+            f"The database {_hidden(str(engine.url))} cannot be used: {_reason(error)}."
+        ) from error
 
 
 def _upgrade(engine: Engine) -> None:
@@ -56,11 +65,17 @@ def _upgrade(engine: Engine) -> None:
     try:
         with engine.begin() as connection:
             # Of processes that start together one does it; the others wait, and find it done.
-            connection.exec_driver_sql("begin immediate" if engine.dialect.name == "sqlite" else f"select pg_advisory_xact_lock({_UPGRADING})")
+            connection.exec_driver_sql(
+                "begin immediate"
+                if engine.dialect.name == "sqlite"
+                else f"select pg_advisory_xact_lock({_UPGRADING})"
+            )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:
-        raise DatabaseError("The database is of a newer version of this program. Update the program, or restore a backup: kb restore.") from error
+        raise DatabaseError(
+            "The database is of a newer version of this program. Update the program, or restore a backup: kb restore."
+        ) from error
 
 
 def _version(engine: Engine) -> str | None:
@@ -81,12 +96,21 @@ def _with_driver(url: str) -> str:
 
 
 def _arguments(url: str) -> dict[str, Any]:
-    return {"check_same_thread": False, "timeout": BUSY_MS / 1000} if url.startswith("sqlite") else {"connect_timeout": 10}
+    return (
+        {"check_same_thread": False, "timeout": BUSY_MS / 1000}
+        if url.startswith("sqlite")
+        else {"connect_timeout": 10}
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     """Readers beside one writer, and no commit lost but to a power cut in the last moment."""
-    for pragma in ("journal_mode=wal", "synchronous=normal", "foreign_keys=on", f"busy_timeout={BUSY_MS}"):
+    for pragma in (
+        "journal_mode=wal",
+        "synchronous=normal",
+        "foreign_keys=on",
+        f"busy_timeout={BUSY_MS}",
+    ):
         connection.execute(f"pragma {pragma}")
 
 

@@ -15,12 +15,18 @@ ROWS = 500
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows whose key is not there yet."""
     for start in range(0, len(rows), ROWS):
-        connection.execute(inserting(connection, table).on_conflict_do_nothing(), list(rows[start : start + ROWS]))
+        connection.execute(
+            inserting(connection, table).on_conflict_do_nothing(), list(rows[start : start + ROWS])
+        )
 
 
 def insert_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row where none of its keys is there yet; whether it was."""
-    return bool(connection.execute(inserting(connection, table).on_conflict_do_nothing().values(**row)).rowcount)
+    return bool(
+        connection.execute(
+            inserting(connection, table).on_conflict_do_nothing().values(**row)
+        ).rowcount
+    )
 
 
 def upsert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
@@ -28,12 +34,20 @@ def upsert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None
     keys = [column.name for column in table.primary_key]
     statement = inserting(connection, table).values(**row)
     changed = {name: statement.excluded[name] for name in row if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed) if changed else statement.on_conflict_do_nothing())
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=changed)
+        if changed
+        else statement.on_conflict_do_nothing()
+    )
 
 
 def inserting(connection: Connection, table: Table) -> Any:
     """The dialect's own insert, which knows of conflicts."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return (
+        postgresql.insert(table)
+        if connection.dialect.name == "postgresql"
+        else sqlite.insert(table)
+    )
 
 
 def storable(text: str) -> str:

@@ -46,7 +46,10 @@ class Task:
 
 def tasks(services: Services) -> list[Task]:
     """What the settings ask for."""
-    settings, found = services.settings, [Task("index", INDEX_S, lambda: _ignore(services.live.refresh()))]
+    settings, found = (
+        services.settings,
+        [Task("index", INDEX_S, lambda: _ignore(services.live.refresh()))],
+    )
     if settings.background_jobs:
         found.append(Task("support", SUPPORT_S, services.run_support))
     if settings.background_jobs and settings.analytics == "on":
@@ -90,7 +93,10 @@ def _take(lock: FileLock, data: Path, stop: threading.Event) -> bool:
             return True
         except Timeout:
             if not said:
-                log.warning("another background process works on %s: this one serves web pages only, and takes over when that one ends", data)
+                log.warning(
+                    "another background process works on %s: this one serves web pages only, and takes over when that one ends",
+                    data,
+                )
                 said = True
         stop.wait(LOCK_RETRY_S)
     return False
@@ -117,7 +123,11 @@ def _begin(services: Services) -> bool:
 def _watch(services: Services, stop: threading.Event) -> None:
     """Rebuild at every save."""
     if isinstance(services.embedder, BackgroundEmbedder):
-        while not stop.is_set() and not services.embedder.wait(0.2) and services.embedder.state == "warming":
+        while (
+            not stop.is_set()
+            and not services.embedder.wait(0.2)
+            and services.embedder.state == "warming"
+        ):
             continue
     watch(services.settings.articles, services.rebuild, services.publish_build, stop)
 
@@ -130,7 +140,13 @@ def _repeat(task: Task, stop: threading.Event) -> threading.Thread:
             try:
                 task.run()
             except Exception as error:  # nothing is lost: the next round tries again
-                log.error("the task %r failed (%s); it runs again in %.0f s", task.name, type(error).__name__, task.interval_s, exc_info=task.name != "support")
+                log.error(
+                    "the task %r failed (%s); it runs again in %.0f s",
+                    task.name,
+                    type(error).__name__,
+                    task.interval_s,
+                    exc_info=task.name != "support",
+                )
 
     return _start(task.name, loop)
 

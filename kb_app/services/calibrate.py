@@ -42,9 +42,18 @@ def _known(path: Path, number: int, line: str) -> Known:
         record = json.loads(line)
         text, answered, lang = record["query"], record["answered"], record.get("lang", "")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CalibrationError(f"{path}:{number}: no query that is known to be answered or not ({error}). {example}") from error
-    if not isinstance(text, str) or not text.strip() or not isinstance(answered, bool) or not isinstance(lang, str):
-        raise CalibrationError(f"{path}:{number}: query must be a text, answered true or false. {example}")
+        raise CalibrationError(
+            f"{path}:{number}: no query that is known to be answered or not ({error}). {example}"
+        ) from error
+    if (
+        not isinstance(text, str)
+        or not text.strip()
+        or not isinstance(answered, bool)
+        or not isinstance(lang, str)
+    ):
+        raise CalibrationError(
+            f"{path}:{number}: query must be a text, answered true or false. {example}"
+        )
     return Known(Query(text, lang=lang, highlight=False), answered)
 
 
@@ -52,11 +61,15 @@ def calibrate(engine: Engine, known: list[Known], target: Path, source: str) -> 
     """Fit, and store beside the index. Raises CalibrationError where there are too few queries of either kind."""
     model = engine.corpus.semantic.fingerprint if engine.corpus.semantic else WITHOUT_MODEL
     sheet = {"fitted_to": source, "index": engine.version}
-    keyword = list(_samples(engine, [replace(one, query=replace(one.query, arms=KEYWORD)) for one in known]))
+    keyword = list(
+        _samples(engine, [replace(one, query=replace(one.query, arms=KEYWORD)) for one in known])
+    )
     both = list(_samples(engine, known)) if engine.corpus.semantic else []
     before = shipped()
     if both and not both[0][0].has_vectors:
-        raise CalibrationError("Search by meaning is not ready, so the verdict cannot be fitted to it. Try again when it is, or set KB_EMBEDDING_MODEL=off.")
+        raise CalibrationError(
+            "Search by meaning is not ready, so the verdict cannot be fitted to it. Try again when it is, or set KB_EMBEDDING_MODEL=off."
+        )
     fitted = fit([both or keyword], [keyword], model, before.strict, before.weak, sheet)
     fitted = fitted if both else replace(fitted, both=before.both)
     write(target, fitted)

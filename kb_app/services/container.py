@@ -22,7 +22,15 @@ from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.analytics.gaps.gap_store import GapStore, UnansweredCache
 from kb_app.analytics.gaps.gaps import questions_of
-from kb_app.analytics.gaps.spikes import BEFORE, LEAST_PEOPLE, LOOK_AGAIN, WINDOW, Seen, Spike, spikes
+from kb_app.analytics.gaps.spikes import (
+    BEFORE,
+    LEAST_PEOPLE,
+    LOOK_AGAIN,
+    WINDOW,
+    Seen,
+    Spike,
+    spikes,
+)
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.redaction import patterns
 from kb_app.db.engine import DatabaseError, migrate, open_database
@@ -84,12 +92,20 @@ class Services:
     def vectors(self) -> QuestionVectors:
         """Vectors of recorded questions; none while there is no model."""
         ready = self.meaning == "ready"
-        return QuestionVectors(self.store.engine, CentredQuestions(self.embedder) if ready else None)
+        return QuestionVectors(
+            self.store.engine, CentredQuestions(self.embedder) if ready else None
+        )
 
     def update_episodes(self, everything: bool = False) -> JobReport:
         """Bring the figures up to now. Raises JobRunning while another process does."""
         self.events.flush()
-        return run(self.store, self.vectors(), int(self.clock().timestamp() * 1000), self.settings.zone, everything)
+        return run(
+            self.store,
+            self.vectors(),
+            int(self.clock().timestamp() * 1000),
+            self.settings.zone,
+            everything,
+        )
 
     def update_gaps(self) -> None:
         """Group what found no answer, replay what was written since, offer what was learned."""
@@ -113,7 +129,11 @@ class Services:
         queries = self.store.queries(now - WINDOW - BEFORE, now + 1)
         questions = questions_of(queries)
         made = self.vectors().of([(question.text, question.language) for question in questions])
-        vectors = {question.key: made[question.text, question.language] for question in questions if (question.text, question.language) in made}
+        vectors = {
+            question.key: made[question.text, question.language]
+            for question in questions
+            if (question.text, question.language) in made
+        }
         return spikes(queries, vectors, now)
 
     def mail_digest(self) -> bool:
@@ -143,7 +163,10 @@ class Services:
         self.live.refresh()
         known = self.last_build()
         trials = tuple(self._try(report)) if report.published else known.trials if known else ()
-        replace_file(self._last_build_file, _LAST_BUILD.dump_json(LastBuild(report, trials, self.clock())).decode())
+        replace_file(
+            self._last_build_file,
+            _LAST_BUILD.dump_json(LastBuild(report, trials, self.clock())).decode(),
+        )
         for problem in report.problems:
             log.warning("%s", problem)
         log.info(
@@ -199,12 +222,25 @@ class Services:
         if snapshot is None:
             return []
         now, public = self.clock(), frozenset({"public"})
-        known = [snapshot.library.cards[name] for name in report.changed[:20] if name in snapshot.library.cards]
+        known = [
+            snapshot.library.cards[name]
+            for name in report.changed[:20]
+            if name in snapshot.library.cards
+        ]
         cards = [card for card in known if card.visible(now, public)]
-        return [trial for card in cards for trial in try_article(snapshot.engine, card.id, card.lang, card.tests, now, public)]
+        return [
+            trial
+            for card in cards
+            for trial in try_article(snapshot.engine, card.id, card.lang, card.tests, now, public)
+        ]
 
 
-def build_services(settings: Settings, embedder: Embedder | None = None, clock: Clock | None = None, progress: Progress = quiet) -> Services:
+def build_services(
+    settings: Settings,
+    embedder: Embedder | None = None,
+    clock: Clock | None = None,
+    progress: Progress = quiet,
+) -> Services:
     """Wire the site up; nothing heavy is loaded until it is needed."""
     serving = embedder or make_embedder(settings, progress)
     live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
@@ -217,13 +253,26 @@ def build_services(settings: Settings, embedder: Embedder | None = None, clock: 
     asked = clock or (lambda: datetime.now(UTC))
     redactions = patterns(settings.redact.splitlines())
     try:
-        otherwise = without_file(settings.zone, settings.contact_phone, settings.contact_mail, settings.contact_link)
+        otherwise = without_file(
+            settings.zone, settings.contact_phone, settings.contact_mail, settings.contact_link
+        )
         support_file = SupportFile(settings.articles, settings.zone, otherwise)
     except SupportError as error:
         raise SettingsError(str(error)) from error
     users = UserStore(store.engine)
-    people = make_support(settings, store, live, events, asked, redactions, support_file.current, lambda: receivers(users))
-    return Services(settings, serving, live, asked, store, events, users, people, support_file, redactions)
+    people = make_support(
+        settings,
+        store,
+        live,
+        events,
+        asked,
+        redactions,
+        support_file.current,
+        lambda: receivers(users),
+    )
+    return Services(
+        settings, serving, live, asked, store, events, users, people, support_file, redactions
+    )
 
 
 def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbedder:
@@ -231,4 +280,6 @@ def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbe
     if settings.embedding_model == "off":
         return DisabledEmbedder()
     folder, threads = settings.data / "model", settings.embedding_threads
-    return BackgroundEmbedder(lambda: load_embedder(settings.embedding_model, folder, threads, progress))
+    return BackgroundEmbedder(
+        lambda: load_embedder(settings.embedding_model, folder, threads, progress)
+    )

@@ -69,7 +69,11 @@ class LiveIndex:
         """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open."""
         with self._lock:
             wanted = self._builds.current_name()
-            if wanted is None or wanted == self._refused or (self._snapshot and self._snapshot.version == wanted):
+            if (
+                wanted is None
+                or wanted == self._refused
+                or (self._snapshot and self._snapshot.version == wanted)
+            ):
                 return False
             try:
                 return self._swap(wanted)
@@ -107,7 +111,9 @@ def own_calibration(path: Path | None, corpus: Corpus) -> Calibration | None:
     if path is None or not path.is_file():
         return None
     try:
-        return for_model(read(path), corpus.semantic.fingerprint if corpus.semantic else WITHOUT_MODEL, str(path))
+        return for_model(
+            read(path), corpus.semantic.fingerprint if corpus.semantic else WITHOUT_MODEL, str(path)
+        )
     except CalibrationError as error:
         log.error("%s", error)
         return None

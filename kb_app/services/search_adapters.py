@@ -68,10 +68,19 @@ class IndexFinder:
         if snapshot is None:
             return None
         try:
-            return snapshot.search(Query(text, lang, LOOKED_AT, now=self._clock(), audiences=PUBLIC, highlight=False))
+            return snapshot.search(
+                Query(text, lang, LOOKED_AT, now=self._clock(), audiences=PUBLIC, highlight=False)
+            )
         except EmbedderUnavailableError:
             return None
 
     @staticmethod
     def _found(results: Results, hit: Hit, rank: int) -> NearestArticle:
-        return NearestArticle(hit.article_id, hit.document.title, hit.document.section, results.verdict, results.probability, rank)
+        return NearestArticle(
+            hit.article_id,
+            hit.document.title,
+            hit.document.section,
+            results.verdict,
+            results.probability,
+            rank,
+        )

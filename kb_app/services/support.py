@@ -26,7 +26,12 @@ from kb_app.support.config.values import Support
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.freshdesk import FreshdeskSink
 from kb_app.support.delivery.notifications import CaseNotifications, SiteIdentity
-from kb_app.support.delivery.outbox import Outbox, PermanentDeliveryError, Round, TransientDeliveryError
+from kb_app.support.delivery.outbox import (
+    Outbox,
+    PermanentDeliveryError,
+    Round,
+    TransientDeliveryError,
+)
 from kb_app.support.delivery.zendesk import ZendeskSink
 from kb_app.support.inbound.imap import fetch
 from kb_app.support.inbound.mail_to_case import MailIntake
@@ -100,12 +105,22 @@ class SupportService:
         try:
             fetch(self.settings.imap_url, lambda raw: self.mail_desk.take(raw, now))
         except (OSError, imaplib.IMAP4.error) as error:
-            log.warning("the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__)
+            log.warning(
+                "the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__
+            )
 
     def poll(self, now: int) -> int:
         """Ask desks that do not call us which of their cases are solved; returns how many are."""
-        polled = [name for name, desk in self.support.desks.items() if desk.poll and desk.type in ("zendesk", "freshdesk")]
-        away = cases.c.desk.in_(polled) & (cases.c.external_id != "") & cases.c.state.not_in([SOLVED, CLOSED])
+        polled = [
+            name
+            for name, desk in self.support.desks.items()
+            if desk.poll and desk.type in ("zendesk", "freshdesk")
+        ]
+        away = (
+            cases.c.desk.in_(polled)
+            & (cases.c.external_id != "")
+            & cases.c.state.not_in([SOLVED, CLOSED])
+        )
         found, solved, down = self.cases.due(away, MOST_AWAY), 0, set()
         # Where there are many, some at a time.
         start = self.polled % max(1, len(found))
@@ -119,7 +134,11 @@ class SupportService:
             except TransientDeliveryError:
                 down.add(case.desk)
             except (PermanentDeliveryError, KeyError, TypeError, AttributeError) as error:
-                log.warning("the state of a case at %s could not be asked (%s)", case.desk, type(error).__name__)
+                log.warning(
+                    "the state of a case at %s could not be asked (%s)",
+                    case.desk,
+                    type(error).__name__,
+                )
         return solved
 
     def _heard(self, case: Case, solved: bool, now: int) -> bool:
@@ -129,11 +148,15 @@ class SupportService:
             if not solved:
                 self.cases.first_time(connection, f"open:{case.desk}", turn, now, case.case_id)
                 return False
-        if self.cases.has(f"solved:{case.desk}", before) and not self.cases.has(f"open:{case.desk}", turn):
+        if self.cases.has(f"solved:{case.desk}", before) and not self.cases.has(
+            f"open:{case.desk}", turn
+        ):
             return False
         with self.cases.changing() as connection:
             self.cases.first_time(connection, f"solved:{case.desk}", before, now, case.case_id)
-        return self.handoff.apply_remote_state(f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now)
+        return self.handoff.apply_remote_state(
+            f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now
+        )
 
     def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:
         """End notices whose time is up, and the given ones; returns how many are told."""
@@ -141,8 +164,18 @@ class SupportService:
 
     def _over(self, notice: Notice, mail: str, language: str) -> Mapping[str, Any]:
         lang = mail_templates.lang_of(language)
-        subject, body = mail_templates.notice_over(self.settings.name(lang), localized(notice.title, lang), f"{self.settings.address}/{lang}/contact", lang)
-        return {"to": mail, "subject": subject, "body": body, "message_id": new_message_id(self.settings)}
+        subject, body = mail_templates.notice_over(
+            self.settings.name(lang),
+            localized(notice.title, lang),
+            f"{self.settings.address}/{lang}/contact",
+            lang,
+        )
+        return {
+            "to": mail,
+            "subject": subject,
+            "body": body,
+            "message_id": new_message_id(self.settings),
+        }
 
     def _forget(self, now: int) -> None:
         for file in self.cases.abandoned_attachments(now - DAY):
@@ -165,11 +198,20 @@ def make_support(
 ) -> SupportService:
     """The hand-off with its parts."""
     cases = CaseStore(store.engine)
-    house = SiteIdentity(settings.name, settings.address, settings.contact_mail, settings.languages[0], leads)
+    house = SiteIdentity(
+        settings.name, settings.address, settings.contact_mail, settings.languages[0], leads
+    )
     links = Links(secret_key(settings), settings.link_days)
-    handoff = CaseWorkflow(cases, support, CaseLog(store, redactions), CaseNotifications(cases, support, links, SiteMailer(settings), house))
+    handoff = CaseWorkflow(
+        cases,
+        support,
+        CaseLog(store, redactions),
+        CaseNotifications(cases, support, links, SiteMailer(settings), house),
+    )
     uploads, desks = Uploads(settings.data / "uploads"), SinkRegistry(settings, support, cases)
     reader = MailReader(live, events, settings, redactions, clock)
     mail_desk = MailIntake(handoff, uploads, reader, [settings.contact_mail, settings.mail_from])
     outbox = Outbox(store.engine, desks.sink_of, handoff.set_external_id)
-    return SupportService(settings, handoff, links, outbox, uploads, NoticeStore(store.engine), mail_desk, desks)
+    return SupportService(
+        settings, handoff, links, outbox, uploads, NoticeStore(store.engine), mail_desk, desks
+    )

@@ -39,9 +39,15 @@ class CaseLog:
     def __init__(self, store: EventStore, redactions: tuple[re.Pattern[str], ...]) -> None:
         self._store, self._redactions = store, redactions
 
-    def record(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+    def record(
+        self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]
+    ) -> None:
         """Commit one event."""
-        event_id = f"t:{case.case_id}" if name == CREATED else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{once}"))
+        event_id = (
+            f"t:{case.case_id}"
+            if name == CREATED
+            else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{once}"))
+        )
         self._store.append(
             [],
             [
@@ -74,9 +80,20 @@ class MailReader:
     """Asks the index what a mail asks; implements handoff's Read."""
 
     def __init__(
-        self, live: LiveIndex, events: BackgroundWriter, settings: Settings, redactions: tuple[re.Pattern[str], ...], clock: Callable[[], datetime]
+        self,
+        live: LiveIndex,
+        events: BackgroundWriter,
+        settings: Settings,
+        redactions: tuple[re.Pattern[str], ...],
+        clock: Callable[[], datetime],
     ) -> None:
-        self._live, self._events, self._settings, self._redactions, self._clock = live, events, settings, redactions, clock
+        self._live, self._events, self._settings, self._redactions, self._clock = (
+            live,
+            events,
+            settings,
+            redactions,
+            clock,
+        )
 
     def __call__(self, subject: str, text: str) -> MailAnswer:
         """The articles that answer strictly; the search is recorded like any other."""
@@ -84,12 +101,16 @@ class MailReader:
         recorded = self._settings.analytics == "on"
         if snapshot is None or not asked:
             return MailAnswer(language=self._settings.languages[0], recorded=recorded)
-        results = snapshot.search(Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock()))
+        results = snapshot.search(
+            Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock())
+        )
         lang = results.lang or self._settings.languages[0]
         query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
         if results.problem:
             return MailAnswer(language=lang, recorded=recorded)
-        section = results.hits[0].document.section if results.hits and results.verdict != "none" else ""
+        section = (
+            results.hits[0].document.section if results.hits and results.verdict != "none" else ""
+        )
         if recorded:
             self._events.put(
                 QueryEvent(
@@ -102,23 +123,40 @@ class MailReader:
         if results.verdict == "strict" and results.answer:
             card = snapshot.library.cards[results.answer.article_id]
             answers = (
-                Quoted(card.title, f"{self._settings.address}/{self._settings.spoken(lang)}/articles/{quote(card.slug)}?from={query_id}", results.answer.text),
+                Quoted(
+                    card.title,
+                    f"{self._settings.address}/{self._settings.spoken(lang)}/articles/{quote(card.slug)}?from={query_id}",
+                    results.answer.text,
+                ),
             )
-        return MailAnswer(query_id if recorded else "", client_id if recorded else None, lang, section, recorded, answers)
+        return MailAnswer(
+            query_id if recorded else "",
+            client_id if recorded else None,
+            lang,
+            section,
+            recorded,
+            answers,
+        )
 
 
 def question_of(subject: str, text: str, longest: int = 200) -> str:
     """What a mail asks, short enough to search: its subject without Re:, else its first lines."""
     plain = re.sub(r"(?i)^\s*((re|fwd?|aw|返信|転送)\s*[::]\s*)+", "", subject).strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(">")]
-    vague = len(plain) < 8 or re.fullmatch(r"(?i)(question|help|hello|hi|お問い合わせ|問い合わせ|質問|ご質問)[!!。\s]*", plain)
+    lines = [
+        line.strip() for line in text.splitlines() if line.strip() and not line.startswith(">")
+    ]
+    vague = len(plain) < 8 or re.fullmatch(
+        r"(?i)(question|help|hello|hi|お問い合わせ|問い合わせ|質問|ご質問)[!!。\s]*", plain
+    )
     return " ".join([plain, *lines])[:longest].strip() if vague else plain[:longest]
 
 
 class SinkRegistry:
     """Finds the sink that a name in the outbox stands for."""
 
-    def __init__(self, settings: Settings, support: Callable[[], Support], cases: CaseStore) -> None:
+    def __init__(
+        self, settings: Settings, support: Callable[[], Support], cases: CaseStore
+    ) -> None:
         self._settings, self._support, self._cases = settings, support, cases
 
     def sink_of(self, name: str) -> Sink | None:

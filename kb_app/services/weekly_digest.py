@@ -27,7 +27,15 @@ def write_digest(settings: Settings, gaps: GapStore, now: datetime) -> tuple[str
     found = gaps.gaps(int(now.timestamp() * 1000), ("open", "assigned"))
     link = f"{settings.address}/desk/"
     days = f"{period.first} to {period.last}"
-    return digest(settings.site_name, days, reports.figures(period), reports.figures(period.before), found, len(gaps.learned()), link)
+    return digest(
+        settings.site_name,
+        days,
+        reports.figures(period),
+        reports.figures(period.before),
+        found,
+        len(gaps.learned()),
+        link,
+    )
 
 
 def receivers(users: UserStore) -> list[str]:
@@ -48,7 +56,9 @@ def last_due(settings: Settings, now: datetime) -> datetime | None:
         return None
     weekday, hour, minute = settings.digest_time
     local = now.astimezone(settings.zone)
-    due = (local - timedelta(days=(local.weekday() - weekday) % 7)).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    due = (local - timedelta(days=(local.weekday() - weekday) % 7)).replace(
+        hour=hour, minute=minute, second=0, microsecond=0
+    )
     return due if due <= local else due - WEEK
 
 

@@ -41,7 +41,9 @@ class Uploads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, stream: BinaryIO, name: str, form_id: str, most_bytes: int, at: int) -> Attachment:
+    def keep(
+        self, stream: BinaryIO, name: str, form_id: str, most_bytes: int, at: int
+    ) -> Attachment:
         """Store a file whole or not at all. Raises FileRefused."""
         shown = tidy(name)
         kind = TYPES.get(Path(shown).suffix.lower())
@@ -75,7 +77,12 @@ class Uploads:
 
 def tidy(name: str) -> str:
     """A file's name without folders and signs that no system takes; its ending stays."""
-    plain = _ODD.sub("_", unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])).strip(" ._") or "file"
+    plain = (
+        _ODD.sub(
+            "_", unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
+        ).strip(" ._")
+        or "file"
+    )
     path = Path(plain)
     return path.stem[:100] + path.suffix[:10]
 

@@ -43,11 +43,28 @@ class CaseFigures:
     late_now: int
 
 
-def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = "", language: str = "", section: str = "") -> CaseFigures:
+def case_figures(
+    engine: Engine,
+    start: int,
+    end: int,
+    now: int,
+    channel: str = "",
+    language: str = "",
+    section: str = "",
+) -> CaseFigures:
     """The figures of cases that came in [start, end); spam is left out, praise too, since nobody waits for an answer to it."""
     table = schema.cases
-    conditions: list[ColumnElement[bool]] = [table.c.at >= start, table.c.at < end, table.c.spam == "", table.c.kind != "praise"]
-    conditions += [table.c[name] == value for name, value in (("channel", channel), ("language", language), ("section", section)) if value]
+    conditions: list[ColumnElement[bool]] = [
+        table.c.at >= start,
+        table.c.at < end,
+        table.c.spam == "",
+        table.c.kind != "praise",
+    ]
+    conditions += [
+        table.c[name] == value
+        for name, value in (("channel", channel), ("language", language), ("section", section))
+        if value
+    ]
     columns = (
         table.c.kind,
         table.c.at,
@@ -62,18 +79,33 @@ def case_figures(engine: Engine, start: int, end: int, now: int, channel: str = 
     ours = (table.c.state == OPEN) & (table.c.spam == "") & (table.c.kind != "praise")
     with engine.connect() as connection:
         rows = connection.execute(select(*columns).where(*conditions)).all()
-        open_now = connection.execute(select(func.count()).select_from(table).where(ours)).scalar_one()
-        late_now = connection.execute(select(func.count()).select_from(table).where(ours, table.c.due_at < now)).scalar_one()
+        open_now = connection.execute(
+            select(func.count()).select_from(table).where(ours)
+        ).scalar_one()
+        late_now = connection.execute(
+            select(func.count()).select_from(table).where(ours, table.c.due_at < now)
+        ).scalar_one()
     return CaseFigures(
         all=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows]),
-        complaints=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows if row.kind == "complaint"]),
+        complaints=clock(
+            [(row.at, row.first_reply_at, row.solved_at) for row in rows if row.kind == "complaint"]
+        ),
         asked=sum(row.asked_at is not None for row in rows),
         said_yes=sum(row.said == SAID_YES for row in rows),
         said_no=sum(row.said in (SAID_NO, SAID_NO_BEFORE) for row in rows),
         satisfaction=tuple(row.satisfaction for row in rows if row.satisfaction),
         effort=tuple(row.effort for row in rows if row.effort),
-        promised=sum(row.promised_at is not None and (row.first_reply_at is not None or row.promised_at < now) for row in rows),
-        kept=sum(row.promised_at is not None and row.first_reply_at is not None and row.first_reply_at <= row.promised_at for row in rows),
+        promised=sum(
+            row.promised_at is not None
+            and (row.first_reply_at is not None or row.promised_at < now)
+            for row in rows
+        ),
+        kept=sum(
+            row.promised_at is not None
+            and row.first_reply_at is not None
+            and row.first_reply_at <= row.promised_at
+            for row in rows
+        ),
         open_now=int(open_now),
         late_now=int(late_now),
     )
@@ -83,7 +115,15 @@ def clock(times: Sequence[tuple[int, int | None, int | None]]) -> Clock:
     """The times of (came, first answered, solved). Pure."""
     replies = sorted(first - came for came, first, _ in times if first is not None)
     solutions = sorted(solved - came for came, _, solved in times if solved is not None)
-    return Clock(len(times), len(replies), quantile(replies, 0.5), quantile(replies, 0.9), len(solutions), quantile(solutions, 0.5), quantile(solutions, 0.9))
+    return Clock(
+        len(times),
+        len(replies),
+        quantile(replies, 0.5),
+        quantile(replies, 0.9),
+        len(solutions),
+        quantile(solutions, 0.5),
+        quantile(solutions, 0.9),
+    )
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:

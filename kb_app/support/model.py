@@ -18,7 +18,9 @@ SAID_YES, SAID_NO, SAID_NO_BEFORE = "yes", "no", "no before"
 CUSTOMER, AGENT, SYSTEM, NOTE = "customer", "agent", "system", "note"
 LONGEST_MESSAGE = 5_000
 LONGEST_MAIL = 100_000
-MAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$")
+MAIL = re.compile(
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
+)
 
 
 @dataclass(frozen=True)

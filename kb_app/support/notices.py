@@ -38,11 +38,17 @@ class Notice:
 
     def active(self, now: int) -> bool:
         """Whether it holds at a moment."""
-        return self.over_at is None and self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
+        return (
+            self.over_at is None
+            and self.starts_at <= now
+            and (self.ends_at is None or now < self.ends_at)
+        )
 
     def for_reader(self, lang: str, section: str = "") -> bool:
         """Whether it is for readers of a language, in a section where one is known."""
-        return (not self.languages or lang in self.languages) and (not self.sections or not section or section in self.sections)
+        return (not self.languages or lang in self.languages) and (
+            not self.sections or not section or section in self.sections
+        )
 
 
 def names_it(notice: Notice, query: str) -> bool:
@@ -50,7 +56,10 @@ def names_it(notice: Notice, query: str) -> bool:
     asked = "".join(folded(query).split())
     if len(asked) < 3:
         return False
-    known = ["".join(folded(question).split()) for question in (*notice.questions, *notice.title.values())]
+    known = [
+        "".join(folded(question).split())
+        for question in (*notice.questions, *notice.title.values())
+    ]
     return any(asked == one or (len(one) >= 3 and (one in asked or asked in one)) for one in known)
 
 
@@ -70,13 +79,23 @@ class NoticeStore:
     def change(self, notice: Notice) -> None:
         """Store one anew."""
         with self._engine.begin() as connection:
-            connection.execute(update(schema.notices).where(schema.notices.c.notice_id == notice.notice_id).values(**_row(notice)))
+            connection.execute(
+                update(schema.notices)
+                .where(schema.notices.c.notice_id == notice.notice_id)
+                .values(**_row(notice))
+            )
         self._seen = None
 
     def one(self, notice_id: str) -> Notice | None:
         """One notice."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(schema.notices).where(schema.notices.c.notice_id == notice_id)).mappings().first()
+            row = (
+                connection.execute(
+                    select(schema.notices).where(schema.notices.c.notice_id == notice_id)
+                )
+                .mappings()
+                .first()
+            )
         return _notice(row) if row else None
 
     def active(self, now: int) -> list[Notice]:
@@ -89,22 +108,40 @@ class NoticeStore:
 
     def _active(self, now: int) -> list[Notice]:
         table = schema.notices
-        holds = (table.c.starts_at <= now) & table.c.over_at.is_(None) & or_(table.c.ends_at.is_(None), table.c.ends_at > now)
+        holds = (
+            (table.c.starts_at <= now)
+            & table.c.over_at.is_(None)
+            & or_(table.c.ends_at.is_(None), table.c.ends_at > now)
+        )
         with self._engine.connect() as connection:
-            return [_notice(row) for row in connection.execute(select(table).where(holds).order_by(table.c.starts_at.desc())).mappings()]
+            return [
+                _notice(row)
+                for row in connection.execute(
+                    select(table).where(holds).order_by(table.c.starts_at.desc())
+                ).mappings()
+            ]
 
     def all(self, limit: int = 200) -> list[Notice]:
         """The newest, those that are over among them."""
         table = schema.notices
         with self._engine.connect() as connection:
-            return [_notice(row) for row in connection.execute(select(table).order_by(table.c.starts_at.desc()).limit(limit)).mappings()]
+            return [
+                _notice(row)
+                for row in connection.execute(
+                    select(table).order_by(table.c.starts_at.desc()).limit(limit)
+                ).mappings()
+            ]
 
     def subscribe(self, notice_id: str, mail: str, language: str, at: int) -> bool:
         """Remember who wants to hear; False for what is no address. Asked twice they hear once."""
         if not MAIL.match(mail) or len(mail) > 200:
             return False
         with self._engine.begin() as connection:
-            insert_once(connection, schema.subscribers, {"notice_id": notice_id, "mail": mail.lower(), "language": language, "at": at})
+            insert_once(
+                connection,
+                schema.subscribers,
+                {"notice_id": notice_id, "mail": mail.lower(), "language": language, "at": at},
+            )
         return True
 
     def waiting(self, notice_id: str) -> int:
@@ -117,8 +154,14 @@ class NoticeStore:
     def withdraw(self, notice_id: str, now: int) -> None:
         """Show one no more, and tell nobody: it was a mistake."""
         with self._engine.begin() as connection:
-            connection.execute(update(schema.notices).where(schema.notices.c.notice_id == notice_id).values(over_at=now))
-            connection.execute(delete(schema.subscribers).where(schema.subscribers.c.notice_id == notice_id))
+            connection.execute(
+                update(schema.notices)
+                .where(schema.notices.c.notice_id == notice_id)
+                .values(over_at=now)
+            )
+            connection.execute(
+                delete(schema.subscribers).where(schema.subscribers.c.notice_id == notice_id)
+            )
         self._seen = None
 
     def end(self, now: int, mail_for: Any, notice_ids: Sequence[str] = ()) -> int:
@@ -129,14 +172,30 @@ class NoticeStore:
         table, people = schema.notices, schema.subscribers
         sent, self._seen = 0, None
         with self._engine.begin() as connection:
-            ended = or_(table.c.notice_id.in_(notice_ids), table.c.ends_at <= now) & table.c.over_at.is_(None)
+            ended = or_(
+                table.c.notice_id.in_(notice_ids), table.c.ends_at <= now
+            ) & table.c.over_at.is_(None)
             for row in connection.execute(select(table).where(ended)).mappings().all():
                 notice = _notice(row)
-                connection.execute(update(table).where(table.c.notice_id == notice.notice_id).values(over_at=now))
-                for person in connection.execute(select(people).where(people.c.notice_id == notice.notice_id)).mappings().all():
+                connection.execute(
+                    update(table).where(table.c.notice_id == notice.notice_id).values(over_at=now)
+                )
+                for person in (
+                    connection.execute(select(people).where(people.c.notice_id == notice.notice_id))
+                    .mappings()
+                    .all()
+                ):
                     key = uuid.uuid5(uuid.NAMESPACE_URL, f"{notice.notice_id}:{person['mail']}")
                     # Each mail stands for itself: one that fails holds up no other.
-                    sent += enqueue(connection, str(key), MAIL_SINK, "mail", f"over:{key}", mail_for(notice, person["mail"], person["language"]), now)
+                    sent += enqueue(
+                        connection,
+                        str(key),
+                        MAIL_SINK,
+                        "mail",
+                        f"over:{key}",
+                        mail_for(notice, person["mail"], person["language"]),
+                        now,
+                    )
                 # They wanted to hear of this and of nothing else.
                 connection.execute(delete(people).where(people.c.notice_id == notice.notice_id))
         return sent
@@ -144,7 +203,10 @@ class NoticeStore:
 
 def _row(notice: Notice) -> dict[str, Any]:
     def packed(texts: Mapping[str, str]) -> str:
-        return json.dumps({lang: storable(text.strip()) for lang, text in texts.items() if text.strip()}, ensure_ascii=False)
+        return json.dumps(
+            {lang: storable(text.strip()) for lang, text in texts.items() if text.strip()},
+            ensure_ascii=False,
+        )
 
     return {
         "notice_id": notice.notice_id, "title": packed(notice.title), "text": packed(notice.text), "languages": ",".join(notice.languages),

@@ -12,10 +12,29 @@ from kb_app.services.container import Services, build_services
 from kb_app.settings import load_settings, secret_key
 from kb_app.web.api import events, health, tickets, webhooks
 from kb_app.web.api import search as api
-from kb_app.web.core import access_log, auth, contact_channels, errors, i18n, rate_limits, security, template_helpers, visitor
+from kb_app.web.core import (
+    access_log,
+    auth,
+    contact_channels,
+    errors,
+    i18n,
+    rate_limits,
+    security,
+    template_helpers,
+    visitor,
+)
 from kb_app.web.desk import editor, gaps, inbox, labels, reports, users
 from kb_app.web.desk import notices as desk_notices
-from kb_app.web.site import account, assets, author_panel, case_page, contact, feedback, notices, pages
+from kb_app.web.site import (
+    account,
+    assets,
+    author_panel,
+    case_page,
+    contact,
+    feedback,
+    notices,
+    pages,
+)
 
 
 class InterfaceLanguage(BaseConverter):
@@ -31,7 +50,12 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
     """Wire blueprints, languages, headers and limits together; ``processes`` like this one share the rate limits."""
     services = services or build_services(load_settings())
     settings = services.settings
-    app = Flask("kb_app", root_path=str(ROOT / "kb_app"), template_folder=str(ROOT / "templates"), static_url_path="/static")
+    app = Flask(
+        "kb_app",
+        root_path=str(ROOT / "kb_app"),
+        template_folder=str(ROOT / "templates"),
+        static_url_path="/static",
+    )
     app.config.update(
         SECRET_KEY=secret_key(settings),
         SEND_FILE_MAX_AGE_DEFAULT=3600,
@@ -40,7 +64,12 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
     )
     if settings.base_url:
-        app.config["TRUSTED_HOSTS"] = [urlsplit(settings.base_url).hostname, "localhost", "127.0.0.1", "[::1]"]
+        app.config["TRUSTED_HOSTS"] = [
+            urlsplit(settings.base_url).hostname,
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+        ]
     app.url_map.converters["ui"] = InterfaceLanguage
     app.extensions["kb_services"] = services
     app.json.ensure_ascii = False  # type: ignore[attr-defined]

@@ -77,7 +77,12 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
         if isinstance(services.embedder, BackgroundEmbedder):
             services.embedder.start(lambda: log.info("search by meaning is ready"))
         services.live.refresh()
-        threading.Thread(target=services.live.follow, args=(self._stop, INDEX_S), name="index-follower", daemon=True).start()
+        threading.Thread(
+            target=services.live.follow,
+            args=(self._stop, INDEX_S),
+            name="index-follower",
+            daemon=True,
+        ).start()
         return make_application(services, processes=self._settings.web_process_count)
 
     @staticmethod

@@ -43,7 +43,9 @@ class Analyser:
         """Everything of a text that is indexed."""
         folded = fold_with_offsets(text)
         spoken: set[tuple[str, str]] = set()
-        words = list(japanese_words(folded.text, spoken) if self.lang == "ja" else self._find(folded))
+        words = list(
+            japanese_words(folded.text, spoken) if self.lang == "ja" else self._find(folded)
+        )
         written = (folded.text[token.start : token.end] for token in words)
         return Analysed(
             tuple(token.text for token in words),
@@ -56,7 +58,11 @@ class Analyser:
         folded, bigrams = _asked(text)
         words = list(self._find(folded))
         telling = [token for token in words if token.text not in self._function_words]
-        kept = telling_grams(folded.text, bigrams, telling) if telling and self.lang == "ja" else bigrams
+        kept = (
+            telling_grams(folded.text, bigrams, telling)
+            if telling and self.lang == "ja"
+            else bigrams
+        )
         return Tokens(in_original(folded, telling or words), in_original(folded, kept))
 
     def words(self, text: str) -> list[Token]:

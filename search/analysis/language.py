@@ -34,7 +34,9 @@ _FAMILIES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile("[\u0900-\u097f]"), ("hi", "ne")),
 )
 _LATIN_LETTER = re.compile("[a-z\u00c0-\u024f]", re.IGNORECASE)
-LATIN = tuple(lang for lang in STEMMERS if lang not in ("ar", "el", "hi", "hy", "ne", "ru", "sr", "ta", "yi"))
+LATIN = tuple(
+    lang for lang in STEMMERS if lang not in ("ar", "el", "hi", "hy", "ne", "ru", "sr", "ta", "yi")
+)
 
 # Where no candidate is written in Latin letters, a text has to be this long and this sure to be taken for anything but
 # English, or a short answer full of names ends up as Danish, alone in its own index.
@@ -64,7 +66,13 @@ def _by_script(text: str, candidates: Sequence[str]) -> str | None:
     if count:
         return lang
     if _IDEOGRAPHS.search(text):
-        return "zh" if "zh" in candidates and "ja" not in candidates else "ja" if "ja" in candidates else "zh"
+        return (
+            "zh"
+            if "zh" in candidates and "ja" not in candidates
+            else "ja"
+            if "ja" in candidates
+            else "zh"
+        )
     for pattern, langs in _FAMILIES:
         if pattern.search(text):
             return next((lang for lang in candidates if lang in langs), langs[0])

@@ -55,7 +55,10 @@ def latin_words(folded: str, stem: Stem) -> Iterator[Token]:
 
 def _parts(run: str) -> list[tuple[str, int]]:
     """Letters and digits of a compound apart: e-502 -> 502 (single letters tell nothing), iphone15 -> iphone, 15."""
-    found = [(match.group(), match.start()) for match in (_ALPHANUMERIC_ASCII if run.isascii() else _ALPHANUMERIC).finditer(run)]
+    found = [
+        (match.group(), match.start())
+        for match in (_ALPHANUMERIC_ASCII if run.isascii() else _ALPHANUMERIC).finditer(run)
+    ]
     kept = [(part, at) for part, at in found if len(part) > 1 or part.isdigit()]
     return kept if len(found) > 1 and kept else []
 

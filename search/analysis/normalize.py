@@ -15,9 +15,13 @@ from pathlib import Path
 _VARIANTS_FILE = Path(__file__).resolve().parents[1] / "data" / "kanji_variants.txt"
 
 # Spacing voiced marks are what some keyboards send; the combining ones compose under NFKC.
-_MARKS = str.maketrans({"\u309b": "\u3099", "\u309c": "\u309a", "\uff9e": "\u3099", "\uff9f": "\u309a"})
+_MARKS = str.maketrans(
+    {"\u309b": "\u3099", "\u309c": "\u309a", "\uff9e": "\u3099", "\uff9f": "\u309a"}
+)
 # Follow their base: combining marks, voiced marks, conjoining Hangul vowels and finals.
-_FOLLOWS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1160-\u11ff\u20d0-\u20ff\u3099-\u309c\ufe20-\ufe2f\uff9e\uff9f]")
+_FOLLOWS = re.compile(
+    r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1160-\u11ff\u20d0-\u20ff\u3099-\u309c\ufe20-\ufe2f\uff9e\uff9f]"
+)
 _CLUSTER = re.compile(rf"(?s).{_FOLLOWS.pattern}*")
 
 
@@ -132,7 +136,10 @@ def fold_with_offsets(text: str) -> Folded:
     if keeps_places(text):
         return Folded(text.translate(_TABLE), range(len(text)), range(1, len(text) + 1))
     if _FOLLOWS.search(text):
-        clusters = [(match.start(), match.end(), _fold_cluster(match.group())) for match in _CLUSTER.finditer(text)]
+        clusters = [
+            (match.start(), match.end(), _fold_cluster(match.group()))
+            for match in _CLUSTER.finditer(text)
+        ]
     else:
         clusters = [(place, place + 1, _TABLE[ord(char)]) for place, char in enumerate(text)]
     starts = [start for start, _end, piece in clusters for _ in piece]
@@ -159,7 +166,10 @@ def _fold_char(char: str) -> str:
 
 def _visible(char: str) -> bool:
     """Not a control, a format character, half a surrogate pair, or a sign that only picks a variant."""
-    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn") and not "\ufe00" <= char <= "\ufe0f"
+    return (
+        unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        and not "\ufe00" <= char <= "\ufe0f"
+    )
 
 
 _SPACES = frozenset(" \t\r\n\u3000\u00a0\u2028\u2029\x0b\x0c\x85")
@@ -167,7 +177,14 @@ _DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
 _HIRAGANA = {code: chr(code + 0x60) for code in range(0x3041, 0x3097)}
-_SMALL_V = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "ボ"), ("ヴュ", "ビュ"), ("ヴ", "ブ"))
+_SMALL_V = (
+    ("ヴァ", "バ"),
+    ("ヴィ", "ビ"),
+    ("ヴェ", "ベ"),
+    ("ヴォ", "ボ"),
+    ("ヴュ", "ビュ"),
+    ("ヴ", "ブ"),
+)
 _LONG_END = re.compile(r"(?<=[\u30a1-\u30fa\u30fc][\u30a1-\u30fa])ー(?![\u30a1-\u30fa])")
 
 

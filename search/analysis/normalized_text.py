@@ -25,19 +25,28 @@ class NormalizedText(NamedTuple):
 def normalized(text: str) -> NormalizedText:
     """The text to look in. Remembered: the same articles are found again and again."""
     plain = fold_ascii(text)
-    return NormalizedText(fold_to_kana(text), keeps_places(text)) if plain is None else NormalizedText(plain, True)
+    return (
+        NormalizedText(fold_to_kana(text), keeps_places(text))
+        if plain is None
+        else NormalizedText(plain, True)
+    )
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def normalized_sentences(text: str) -> tuple[str, ...]:
     """The text's sentences, as pieces are looked for in them."""
     whole = normalized(text)
-    return tuple(whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end]) for start, end in _sentences(text))
+    return tuple(
+        whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end])
+        for start, end in _sentences(text)
+    )
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def _sentences(text: str) -> tuple[Span, ...]:
-    spans = [(start, end) for start, end in pairwise(sentence_bounds(text)) if text[start:end].strip()]
+    spans = [
+        (start, end) for start, end in pairwise(sentence_bounds(text)) if text[start:end].strip()
+    ]
     return tuple(_trimmed(text, span) for span in spans)
 
 

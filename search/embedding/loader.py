@@ -17,7 +17,9 @@ log = logging.getLogger("search.embedding.loader")
 BUNDLED = ("", "bundled")
 
 
-def load_embedder(model: str, folder: Path, threads: int = 0, progress: Progress = quiet) -> Embedder:
+def load_embedder(
+    model: str, folder: Path, threads: int = 0, progress: Progress = quiet
+) -> Embedder:
     """The embedder that KB_EMBEDDING_MODEL names: "" or "bundled" (unpacked into ``folder``), an id, a path, or "off"."""
     if model == "off":
         return DisabledEmbedder()

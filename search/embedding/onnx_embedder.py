@@ -72,7 +72,9 @@ class OnnxEmbedder:
         """One text a call and a thread: nothing is padded. The longest first, so that no thread is left with one at the end."""
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for row, vector in zip(order, pool.map(lambda row: self._run(texts[row], kind), order), strict=True):
+        for row, vector in zip(
+            order, pool.map(lambda row: self._run(texts[row], kind), order), strict=True
+        ):
             vectors[row] = vector
         return vectors
 
@@ -89,14 +91,22 @@ class OnnxEmbedder:
         try:
             return open_graph(self._graph)
         except GraphError as error:
-            raise ModelError(f"{self._graph} cannot be opened: {error}. Remove {self._graph.parent} and start again.") from error
+            raise ModelError(
+                f"{self._graph} cannot be opened: {error}. Remove {self._graph.parent} and start again."
+            ) from error
 
 
 def _longest(folder: Path) -> int:
     """How many pieces of a text the model reads."""
-    return int(json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
+    return int(
+        json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))[
+            "max_seq_length"
+        ]
+    )
 
 
 def _prefixes(folder: Path) -> dict[Kind, str]:
-    prompts = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8"))["prompts"]
+    prompts = json.loads(
+        (folder / "config_sentence_transformers.json").read_text(encoding="utf-8")
+    )["prompts"]
     return {"query": prompts["query"], "passage": prompts["passage"]}

@@ -20,7 +20,16 @@ import numpy as np
 
 from search.checksums import sha256_of
 from search.embedding.bundled_model import SEAL, Progress, quiet
-from search.embedding.onnx_graph import _FLOAT, _INT64, _MICROSOFT, Array, Weights, _Graph, _whole, quantise
+from search.embedding.onnx_graph import (
+    _FLOAT,
+    _INT64,
+    _MICROSOFT,
+    Array,
+    Weights,
+    _Graph,
+    _whole,
+    quantise,
+)
 from search.embedding.tokenizer import PIECES, write_pieces
 from search.errors import ModelError
 
@@ -49,7 +58,9 @@ def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(work, target)
     except (OSError, ImportError, KeyError, ValueError) as error:
-        raise ModelError(f"The model in {folder} could not be made ready for serving: {error}. Remove {folder} and start again.") from error
+        raise ModelError(
+            f"The model in {folder} could not be made ready for serving: {error}. Remove {folder} and start again."
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     progress("preparing the model for serving", 1, 1)
@@ -61,7 +72,9 @@ def is_whole(target: Path, folder: Path) -> bool:
     try:
         stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
         same = stamp["version"] == VERSION and stamp["weights_sha256"] == _sealed(folder)
-        return same and all(sha256_of(target / name) == digest for name, digest in stamp["files"].items())
+        return same and all(
+            sha256_of(target / name) == digest for name, digest in stamp["files"].items()
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
@@ -75,9 +88,20 @@ def _write(folder: Path, work: Path) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     model = _model(_encoder(load_file(folder / "model.safetensors"), config, _reach()), config)
     work.mkdir()
-    onnx.save(model, work / GRAPH, save_as_external_data=True, location=ARRAYS, size_threshold=1024, convert_attribute=False)
+    onnx.save(
+        model,
+        work / GRAPH,
+        save_as_external_data=True,
+        location=ARRAYS,
+        size_threshold=1024,
+        convert_attribute=False,
+    )
     write_pieces(folder, work / PIECES)
-    stamp = {"version": VERSION, "weights_sha256": _sealed(folder), "files": {name: sha256_of(work / name) for name in (GRAPH, ARRAYS, PIECES)}}
+    stamp = {
+        "version": VERSION,
+        "weights_sha256": _sealed(folder),
+        "files": {name: sha256_of(work / name) for name in (GRAPH, ARRAYS, PIECES)},
+    }
     (work / STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
 
 
@@ -111,38 +135,90 @@ def _embeddings(graph: _Graph, weights: Weights, config: dict[str, Any]) -> None
     graph.node("Gather", [graph.array("words.s", scales), "input_ids"], "words.scale")
     graph.node("Mul", ["words.float", "words.scale"], "words.embedded")
     # There is one token type, so its row belongs to every position.
-    places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    places = (
+        weights["embeddings.position_embeddings.weight"]
+        + weights["embeddings.token_type_embeddings.weight"][0]
+    )
     graph.array("places", places.astype(np.float32))
     graph.node("Shape", ["input_ids"], "length", start=1, end=2)
-    graph.node("Slice", ["places", graph.array("zero", np.array([0])), "length", graph.array("axis0", np.array([0]))], "placed")
+    graph.node(
+        "Slice",
+        [
+            "places",
+            graph.array("zero", np.array([0])),
+            "length",
+            graph.array("axis0", np.array([0])),
+        ],
+        "placed",
+    )
     graph.node("Add", ["words.embedded", "placed"], "summed")
     scale = graph.array("embedded.g", weights["embeddings.LayerNorm.weight"])
     shift = graph.array("embedded.n", weights["embeddings.LayerNorm.bias"])
-    graph.node("LayerNormalization", ["summed", scale, shift], "embedded", epsilon=config["layer_norm_eps"], axis=-1)
+    graph.node(
+        "LayerNormalization",
+        ["summed", scale, shift],
+        "embedded",
+        epsilon=config["layer_norm_eps"],
+        axis=-1,
+    )
 
 
-def _layer(graph: _Graph, weights: Weights, config: dict[str, Any], reach: Weights, layer: int, source: str) -> str:
+def _layer(
+    graph: _Graph, weights: Weights, config: dict[str, Any], reach: Weights, layer: int, source: str
+) -> str:
     def of(name: str, kind: str = "weight") -> Array:
         return weights[f"encoder.layer.{layer}.{name}.{kind}"].astype(np.float32)
 
     def normalised(part: str, added: str, skip: str, output: str) -> str:
         """Layer normalisation of ``added`` and what it was made from. onnxruntime's one node for all of it is slower than these."""
         summed = graph.node("Add", [added, skip], f"{output}.summed")
-        scale, shift = graph.array(f"{output}.g", of(f"{part}.LayerNorm")), graph.array(f"{output}.n", of(f"{part}.LayerNorm", "bias"))
-        return graph.node("LayerNormalization", [summed, scale, shift], output, epsilon=config["layer_norm_eps"], axis=-1)
+        scale, shift = (
+            graph.array(f"{output}.g", of(f"{part}.LayerNorm")),
+            graph.array(f"{output}.n", of(f"{part}.LayerNorm", "bias")),
+        )
+        return graph.node(
+            "LayerNormalization",
+            [summed, scale, shift],
+            output,
+            epsilon=config["layer_norm_eps"],
+            axis=-1,
+        )
 
     own, parts = f"l{layer}", ("attention.self.query", "attention.self.key", "attention.self.value")
-    joined, bias = np.concatenate([of(part) for part in parts]), np.concatenate([of(part, "bias") for part in parts])
+    joined, bias = (
+        np.concatenate([of(part) for part in parts]),
+        np.concatenate([of(part, "bias") for part in parts]),
+    )
     qkv = graph.product_by_columns(source, joined, f"{own}.qkv", bias, reach[f"{own}.qkv"])
     thirds = graph.split(qkv, [f"{own}.query", f"{own}.key", f"{own}.value"])
-    seen = graph.node("MultiHeadAttention", thirds, f"{own}.seen", _MICROSOFT, num_heads=config["num_attention_heads"])
-    told = graph.product(seen, of("attention.output.dense"), f"{own}.told", of("attention.output.dense", "bias"))
+    seen = graph.node(
+        "MultiHeadAttention",
+        thirds,
+        f"{own}.seen",
+        _MICROSOFT,
+        num_heads=config["num_attention_heads"],
+    )
+    told = graph.product(
+        seen, of("attention.output.dense"), f"{own}.told", of("attention.output.dense", "bias")
+    )
     middle = normalised("attention.output", told, source, f"{own}.middle")
-    wide = graph.product_by_columns(middle, of("intermediate.dense"), f"{own}.wide", of("intermediate.dense", "bias"), reach[f"{own}.wide"])
+    wide = graph.product_by_columns(
+        middle,
+        of("intermediate.dense"),
+        f"{own}.wide",
+        of("intermediate.dense", "bias"),
+        reach[f"{own}.wide"],
+    )
     bent = graph.node("Gelu", [wide], f"{own}.bent", _MICROSOFT)
-    narrow = graph.product_by_rows(bent, of("output.dense"), f"{own}.narrow", of("output.dense", "bias"))
+    narrow = graph.product_by_rows(
+        bent, of("output.dense"), f"{own}.narrow", of("output.dense", "bias")
+    )
     return normalised("output", narrow, middle, f"{own}.out")
 
 
 def _model(graph: _Graph, config: dict[str, Any]) -> Any:
-    return _whole(graph, ("input_ids", _INT64, ["text", "tokens"]), ("pooled", _FLOAT, ["text", config["hidden_size"]]))
+    return _whole(
+        graph,
+        ("input_ids", _INT64, ["text", "tokens"]),
+        ("pooled", _FLOAT, ["text", config["hidden_size"]]),
+    )

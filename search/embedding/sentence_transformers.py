@@ -27,7 +27,13 @@ class SentenceTransformerEmbedder:
     Prefixes are the model's own prompts named query, passage or document, unless given.
     """
 
-    def __init__(self, model: str, dtype: str = "auto", prefixes: dict[Kind, str] | None = None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        model: str,
+        dtype: str = "auto",
+        prefixes: dict[Kind, str] | None = None,
+        threads: int = 0,
+    ) -> None:
         self._lock = threading.Lock()
         self._model, self.dtype = _load(model, dtype, threads)
         prompts = dict(self._model.prompts or {})
@@ -53,7 +59,12 @@ class SentenceTransformerEmbedder:
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             with self._lock:
-                batch = self._model.encode([self.prefixes[kind] + texts[row] for row in rows], batch_size=BATCH, show_progress_bar=False, prompt="")
+                batch = self._model.encode(
+                    [self.prefixes[kind] + texts[row] for row in rows],
+                    batch_size=BATCH,
+                    show_progress_bar=False,
+                    prompt="",
+                )
             vectors[rows] = unit(np.asarray(batch, dtype=np.float32))
         return vectors
 
@@ -61,11 +72,23 @@ class SentenceTransformerEmbedder:
         weights = sorted(Path(model).glob("*.safetensors")) if Path(model).is_dir() else []
         name = "+".join(sha256_of(path) for path in weights) or f"{model}@{_commit(self._model)}"
         if self.calibrated:
-            if name != json.loads((Path(model) / SEAL).read_text(encoding="utf-8"))["weights_sha256"]:
-                raise ModelError(f"{weights[0]} is damaged: its checksum differs. Remove {model} and start again.")
+            if (
+                name
+                != json.loads((Path(model) / SEAL).read_text(encoding="utf-8"))["weights_sha256"]
+            ):
+                raise ModelError(
+                    f"{weights[0]} is damaged: its checksum differs. Remove {model} and start again."
+                )
             return bundled_fingerprint(Path(model))
         pooling = [str(module) for module in self._model][1:]
-        parts = [name, self.dtype, self.prefixes["query"], self.prefixes["passage"], *pooling, str(self.max_tokens)]
+        parts = [
+            name,
+            self.dtype,
+            self.prefixes["query"],
+            self.prefixes["passage"],
+            *pooling,
+            str(self.max_tokens),
+        ]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 
 
@@ -77,7 +100,9 @@ def bundled_fingerprint(folder: Path) -> str:
 def unit(vectors: Vector) -> Vector:
     """Scaled to length 1. Raises ModelError where a model returned NaN or infinity."""
     if not np.isfinite(vectors).all():
-        raise ModelError("The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL.")
+        raise ModelError(
+            "The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL."
+        )
     norms: Vector = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     scaled: Vector = vectors / norms
     return scaled
@@ -98,12 +123,16 @@ def _load(model: str, dtype: str, threads: int) -> tuple[Any, str]:
         dtype = "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
     local = Path(model).is_dir()
     if local and not (Path(model) / "modules.json").is_file():
-        raise ModelError(f"KB_EMBEDDING_MODEL={model} is a folder without modules.json: not a sentence-transformers model.")
+        raise ModelError(
+            f"KB_EMBEDDING_MODEL={model} is a folder without modules.json: not a sentence-transformers model."
+        )
     settings: dict[str, Any] = {"dtype": dtype}
     if local and (Path(model) / SEAL).is_file():
         settings["add_pooling_layer"] = False
     try:
-        return SentenceTransformer(model, device="cpu", local_files_only=local, model_kwargs=settings).eval(), dtype
+        return SentenceTransformer(
+            model, device="cpu", local_files_only=local, model_kwargs=settings
+        ).eval(), dtype
     except Exception as error:
         raise ModelError(f"The embedding model {model} cannot be loaded: {error}") from error
 

@@ -24,18 +24,33 @@ def write_pieces(folder: Path, target: Path) -> None:
     """Write the vocabulary of ``folder``/tokenizer.json as a sentencepiece model; texts come to it normalised."""
     from sentencepiece import sentencepiece_model_pb2
 
-    vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"][
+        "vocab"
+    ]
     special = _special_tokens(folder)
     model = sentencepiece_model_pb2.ModelProto()
     for text, score in vocabulary:
-        kind = _NORMAL if text not in special else _UNKNOWN if special[text] == "unk_token" else _CONTROL
+        kind = (
+            _NORMAL
+            if text not in special
+            else _UNKNOWN
+            if special[text] == "unk_token"
+            else _CONTROL
+        )
         model.pieces.add(piece=text, score=score, type=kind)
     places = {special[text]: place for place, (text, _) in enumerate(vocabulary) if text in special}
     trained = model.trainer_spec
     trained.model_type, trained.vocab_size = _UNIGRAM, len(vocabulary)
-    trained.unk_id, trained.bos_id, trained.eos_id, trained.pad_id = (places[f"{name}_token"] for name in ("unk", "bos", "eos", "pad"))
+    trained.unk_id, trained.bos_id, trained.eos_id, trained.pad_id = (
+        places[f"{name}_token"] for name in ("unk", "bos", "eos", "pad")
+    )
     normal = model.normalizer_spec
-    normal.name, normal.add_dummy_prefix, normal.remove_extra_whitespaces, normal.escape_whitespaces = "identity", False, False, True
+    (
+        normal.name,
+        normal.add_dummy_prefix,
+        normal.remove_extra_whitespaces,
+        normal.escape_whitespaces,
+    ) = "identity", False, False, True
     target.write_bytes(model.SerializeToString())
 
 
@@ -54,7 +69,9 @@ class SentencePieceTokenizer:
         try:
             self._processor = SentencePieceProcessor(model_file=str(path))
         except (OSError, RuntimeError) as error:
-            raise ModelError(f"{path} cannot be read: {error}. Remove {path.parent} and start again.") from error
+            raise ModelError(
+                f"{path} cannot be read: {error}. Remove {path.parent} and start again."
+            ) from error
         self._begin, self._end = self._processor.bos_id(), self._processor.eos_id()
         self._most = longest - 2
 

@@ -17,7 +17,9 @@ from search.analysis.tokens import Token
 from search.model import Span
 
 
-def spans(lang: str, text: str, words: set[str], bigrams: set[str], part: Span | None = None) -> list[Span]:
+def spans(
+    lang: str, text: str, words: set[str], bigrams: set[str], part: Span | None = None
+) -> list[Span]:
     """Stretches of a text that hold one of the words, or grams in a row: one bigram alone marks half of other words.
 
     Of ``part`` of the text alone, if given, counted from its start.
@@ -27,7 +29,9 @@ def spans(lang: str, text: str, words: set[str], bigrams: set[str], part: Span |
     if not whole.in_place:
         return _spans_moved(lang, looked_in, words, bigrams)
     kana = whole.text[start:end]
-    found = list(_japanese(looked_in, kana, words)) if lang == "ja" else _spaced(lang, looked_in, words)
+    found = (
+        list(_japanese(looked_in, kana, words)) if lang == "ja" else _spaced(lang, looked_in, words)
+    )
     return merge_spans(found + _bigram_runs(looked_in, kana, bigrams))
 
 
@@ -36,7 +40,10 @@ def _spans_moved(lang: str, text: str, words: set[str], bigrams: set[str]) -> li
     folded = fold_with_offsets(text)
     kana = fold_kana(folded.text)
     japanese = _japanese(folded.text, kana, words) if lang == "ja" else ()
-    found = [folded.span(start, end) for start, end in (*japanese, *_bigram_runs(folded.text, kana, bigrams))]
+    found = [
+        folded.span(start, end)
+        for start, end in (*japanese, *_bigram_runs(folded.text, kana, bigrams))
+    ]
     return merge_spans(found if lang == "ja" else found + _spaced(lang, text, words))
 
 
@@ -53,7 +60,11 @@ def _spaced(lang: str, text: str, words: set[str]) -> list[Span]:
     """Where words of a script with spaces stand."""
     found: list[Span] = []
     for at, sentence in lines(text):
-        found += [(at + token.start, at + token.end) for token in _words_in(lang, sentence) if token.text in words]
+        found += [
+            (at + token.start, at + token.end)
+            for token in _words_in(lang, sentence)
+            if token.text in words
+        ]
     return found
 
 
@@ -77,7 +88,9 @@ def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
         if not stands and (len(key) > 1 or not IDEOGRAPH.match(key)):
             forms[word] = _other_forms(key)
     if codes:
-        yield from ((token.start, token.end) for token in latin_words(kana, str) if token.text in codes)
+        yield from (
+            (token.start, token.end) for token in latin_words(kana, str) if token.text in codes
+        )
     if forms:
         yield from _in_other_forms(text, kana, forms)
 
@@ -88,7 +101,11 @@ def _in_other_forms(text: str, kana: str, forms: Mapping[str, re.Pattern[str]]) 
         own = kana[at : at + len(sentence)]
         meant = {word for word, pattern in forms.items() if pattern.search(own)}
         if meant:
-            yield from ((at + token.start, at + token.end) for token in _words_in("ja", sentence) if token.text in meant)
+            yield from (
+                (at + token.start, at + token.end)
+                for token in _words_in("ja", sentence)
+                if token.text in meant
+            )
 
 
 def _places(key: str, text: str) -> Iterator[Span]:
@@ -102,7 +119,9 @@ def _isolated_character(char: str, text: str) -> Iterator[Span]:
     """Where a word of one character stands by itself: an ideograph between others is part of another word."""
     if IDEOGRAPH.match(char):
         for at, end in _places(char, text):
-            if not IDEOGRAPH.match(text[end : end + 1]) and not IDEOGRAPH.match(text[max(0, at - 1) : at]):
+            if not IDEOGRAPH.match(text[end : end + 1]) and not IDEOGRAPH.match(
+                text[max(0, at - 1) : at]
+            ):
                 yield at, end
 
 

@@ -16,7 +16,9 @@ FIRST_PASSAGE = 0.02
 ANSWER_SHARE = 1.6
 
 
-def best_passage(passages: Sequence[Passage], cosines: Vector | None, shown: HighlightTerms, words_weight: float) -> int:
+def best_passage(
+    passages: Sequence[Passage], cosines: Vector | None, shown: HighlightTerms, words_weight: float
+) -> int:
     """Which of an article's passages (at least one) to show; ``cosines`` has one value a passage, or is None.
 
     ``words_weight``: what holding all words counts beside a cosine.
@@ -37,22 +39,43 @@ def answer_window(passage: Passage, shown: HighlightTerms) -> Span:
     The sentence or step that says most of what was asked, beyond what the title says already, and what follows it as far as it fits:
     writers answer first and explain then. Where no sentence stands out the passage's first one.
     """
-    return snippets.snippet_window(passage.text, snippets.missing_terms(shown.texts, f"{passage.title} {passage.heading}"), ANSWER_SHARE)
+    return snippets.snippet_window(
+        passage.text,
+        snippets.missing_terms(shown.texts, f"{passage.title} {passage.heading}"),
+        ANSWER_SHARE,
+    )
 
 
 def snippet_of(passage: Passage, shown: HighlightTerms) -> tuple[Span, tuple[Span, ...]]:
     """The stretch of a passage to show, and the spans in it to mark, counted from its start."""
     start, end = snippets.snippet_window(passage.text, shown.texts)
-    return (start, end), tuple(spans(passage.lang, passage.text, shown.words, shown.bigrams, (start, end)))
+    return (start, end), tuple(
+        spans(passage.lang, passage.text, shown.words, shown.bigrams, (start, end))
+    )
 
 
-def make_hit(document: Document, passage: Passage | None, score: float, arms: Mapping[str, tuple[int, float]], shown: HighlightTerms) -> Hit:
+def make_hit(
+    document: Document,
+    passage: Passage | None,
+    score: float,
+    arms: Mapping[str, tuple[int, float]],
+    shown: HighlightTerms,
+) -> Hit:
     """A hit with its snippet, and the words marked in it and in the title."""
     title_spans = tuple(spans(document.lang, document.title, shown.words, shown.bigrams))
     if passage is None:
         return Hit(document.id, document, None, score, arms, title_spans=title_spans)
     window, marks = snippet_of(passage, shown)
-    return Hit(document.id, document, passage, score, arms, passage.text[slice(*window)], marks, title_spans)
+    return Hit(
+        document.id,
+        document,
+        passage,
+        score,
+        arms,
+        passage.text[slice(*window)],
+        marks,
+        title_spans,
+    )
 
 
 def make_answer(hit: Hit, shown: HighlightTerms) -> Answer | None:

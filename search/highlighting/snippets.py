@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from search.analysis.normalize import fold_kana, fold_with_offsets
-from search.analysis.normalized_text import TEXTS_KEPT, _sentences, _trimmed, normalized, normalized_sentences
+from search.analysis.normalized_text import (
+    TEXTS_KEPT,
+    _sentences,
+    _trimmed,
+    normalized,
+    normalized_sentences,
+)
 from search.analysis.scripts import is_wide
 from search.model import Span
 
@@ -76,6 +82,11 @@ def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Spa
 def _word_start(text: str, at: int, lowest: int) -> int:
     """The nearest start of a word at or before ``at``, where the script has spaces."""
     place = at
-    while place > lowest and text[place - 1].isascii() and text[place - 1].isalnum() and text[place : place + 1].isalnum():
+    while (
+        place > lowest
+        and text[place - 1].isascii()
+        and text[place - 1].isalnum()
+        and text[place : place + 1].isalnum()
+    ):
         place -= 1
     return place if at - place < 30 else at

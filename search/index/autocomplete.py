@@ -31,7 +31,9 @@ _KANA_OR_KANJI = re.compile("[\u3041-\u30ff\u3400-\u9fff]")
 _LATIN_TAIL = re.compile("[a-z]{1,2}$")
 _CONSONANT_TAIL = re.compile("(?:[kgnhbpmr]y|sh?|ch?|ts?|[kgzdnhbpmyrwfvj])$(?<!n)")
 # Syllables of romaji as people type them, small tsu before a doubled consonant.
-_ROMAJI = re.compile(r"(?:(?:([kstpgdbzjfhmr])(?=\1)|t(?=ch)|c(?=ch))?(?:[kgnhbpmrsztdj]y|sh|ch|ts|[kgsztdnhbpmyrwfvj])?[aeiou]|n'?|-)+")
+_ROMAJI = re.compile(
+    r"(?:(?:([kstpgdbzjfhmr])(?=\1)|t(?=ch)|c(?=ch))?(?:[kgnhbpmrsztdj]y|sh|ch|ts|[kgsztdnhbpmyrwfvj])?[aeiou]|n'?|-)+"
+)
 _WORD_START = re.compile(r"[^\W_]+")
 _PARTICLE_START = re.compile(f"[{HIRAGANA}]")
 
@@ -59,7 +61,9 @@ class SuggestIndex:
     documents: NDArray[np.int32]
     ranks: NDArray[np.int32]
 
-    def find(self, typed: str, allowed: NDArray[np.bool_], preferred: NDArray[np.bool_], limit: int) -> list[tuple[int, str]]:
+    def find(
+        self, typed: str, allowed: NDArray[np.bool_], preferred: NDArray[np.bool_], limit: int
+    ) -> list[tuple[int, str]]:
         """(document, text) that complete what was typed; ``allowed`` and ``preferred`` say so of each document.
 
         Preferred documents come first, then entries that begin so, then titles; one entry a document.
@@ -72,7 +76,9 @@ class SuggestIndex:
             also, also_heads = self._entries(forms)
             hits, heads = hits & also, heads & also_heads
         found = np.flatnonzero(hits & allowed[self.documents])
-        order = (~preferred[self.documents[found]] * 2 + ~heads[found]) * np.int64(len(self.documents)) + self.ranks[found]
+        order = (~preferred[self.documents[found]] * 2 + ~heads[found]) * np.int64(
+            len(self.documents)
+        ) + self.ranks[found]
         return self._one_a_document(found[_smallest(order, FEW * limit)], limit)
 
     def _entries(self, forms: Iterable[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -105,12 +111,17 @@ def _smallest(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 def build_suggest(entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
     """Index entries; ``langs`` gives the language of each."""
     rows = sorted(_rows(entries, langs, range(len(entries))))
-    owners, heads = np.array([row[1] for row in rows], dtype=np.int32), np.array([row[2] for row in rows], dtype=np.bool_)
+    owners, heads = (
+        np.array([row[1] for row in rows], dtype=np.int32),
+        np.array([row[2] for row in rows], dtype=np.bool_),
+    )
     order = sorted(range(len(entries)), key=partial(_rank_of, entries))
     return _index([row[0] for row in rows], owners, heads, entries, order)
 
 
-def edited_suggest(before: SuggestIndex, places: Rows, entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
+def edited_suggest(
+    before: SuggestIndex, places: Rows, entries: Sequence[Entry], langs: Sequence[str]
+) -> SuggestIndex:
     """The index of ``entries`` when entry j of the one before has become ``places[j]``, or is gone where that is -1.
 
     Only the keys of the others are made. Where those are many, all are: to find a place for each takes longer.
@@ -132,7 +143,9 @@ def edited_suggest(before: SuggestIndex, places: Rows, entries: Sequence[Entry],
     return _index(keys.inserted(at, [row[0] for row in rows]), all_owners, heads, entries, order)
 
 
-def _rows(entries: Sequence[Entry], langs: Sequence[str], numbers: Iterable[int]) -> Iterator[tuple[str, int, bool]]:
+def _rows(
+    entries: Sequence[Entry], langs: Sequence[str], numbers: Iterable[int]
+) -> Iterator[tuple[str, int, bool]]:
     """(key, entry, whether it is the entry's beginning) of all keys of some entries."""
     for number in numbers:
         for key, head in entry_keys(entries[number].text, langs[number]):
@@ -145,7 +158,13 @@ def _rank_of(entries: Sequence[Entry], number: int) -> tuple[bool, int, str, int
     return not title, len(text), text, number
 
 
-def _index(keys: Sequence[str], owners: NDArray[np.int32], heads: NDArray[np.bool_], entries: Sequence[Entry], order: Sequence[int]) -> SuggestIndex:
+def _index(
+    keys: Sequence[str],
+    owners: NDArray[np.int32],
+    heads: NDArray[np.bool_],
+    entries: Sequence[Entry],
+    order: Sequence[int],
+) -> SuggestIndex:
     """``order`` has the entries, the first to be suggested first."""
     ranks = np.zeros(len(entries), dtype=np.int32)
     ranks[order] = np.arange(len(entries))

@@ -62,7 +62,10 @@ class Bm25Index:
         if not columns:
             return np.zeros(self._documents, dtype=np.float32)
         stretches = [slice(self._starts[column], self._starts[column + 1]) for column in columns]
-        rows, values = (np.concatenate([array[stretch] for stretch in stretches]) for array in (self._rows, self._values))
+        rows, values = (
+            np.concatenate([array[stretch] for stretch in stretches])
+            for array in (self._rows, self._values)
+        )
         # One pass over all words' documents: half the time of adding up word by word.
         return np.bincount(rows, values, self._documents).astype(np.float32)
 
@@ -82,7 +85,11 @@ class Bm25Index:
         columns, total = self._vocabulary, 0.0
         for token in tokens:
             column = None if token.prefix else columns.get(token.text)
-            total += self._weights[column] if column is not None else self.weight(token) or self._unknown_weight
+            total += (
+                self._weights[column]
+                if column is not None
+                else self.weight(token) or self._unknown_weight
+            )
         return total
 
     def _columns(self, tokens: Sequence[Token]) -> list[int]:
@@ -106,7 +113,9 @@ def _values_of(postings: Postings) -> Vector:
     """BM25 of each pair of word and document."""
     having, lengths, rows = np.diff(postings.starts), postings.lengths, postings.rows
     norm = K1 * (1 - B + B * lengths[rows] / max(1e-9, lengths.mean()))
-    values: Vector = (np.repeat(_idf(having, len(lengths)), having) * postings.counts / (postings.counts + norm)).astype(np.float32)
+    values: Vector = (
+        np.repeat(_idf(having, len(lengths)), having) * postings.counts / (postings.counts + norm)
+    ).astype(np.float32)
     return values
 
 

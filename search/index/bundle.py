@@ -83,7 +83,14 @@ class Builds:
         """Finished builds, newest first."""
         if not self.root.is_dir():
             return []
-        return sorted((path.name for path in self.root.iterdir() if (path / MANIFEST).is_file() and path.name[0] != "."), reverse=True)
+        return sorted(
+            (
+                path.name
+                for path in self.root.iterdir()
+                if (path / MANIFEST).is_file() and path.name[0] != "."
+            ),
+            reverse=True,
+        )
 
     def open_current(self) -> Bundle:
         """The current build, else the newest before it that is whole; raises BundleError when there is none."""
@@ -98,7 +105,9 @@ class Builds:
                 problems.append(str(error))
                 continue
             return bundle
-        raise BundleError(problems[0] if problems else f"There is no index in {self.root}. {_REBUILD}")
+        raise BundleError(
+            problems[0] if problems else f"There is no index in {self.root}. {_REBUILD}"
+        )
 
     @contextmanager
     def building(self) -> Iterator[Path]:
@@ -111,7 +120,9 @@ class Builds:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise BuildInProgressError(f"Another build is at work in {self.root}; wait for it to end, then try again.") from error
+            raise BuildInProgressError(
+                f"Another build is at work in {self.root}; wait for it to end, then try again."
+            ) from error
         try:
             for left in self.root.glob(f"{_UNFINISHED}*"):
                 shutil.rmtree(left, ignore_errors=True)
@@ -124,9 +135,18 @@ class Builds:
         finally:
             lock.release()
 
-    def publish(self, work: Path, model: ModelStamp | None, counts: Mapping[str, int], known: Mapping[str, Checksum]) -> Bundle:
+    def publish(
+        self,
+        work: Path,
+        model: ModelStamp | None,
+        counts: Mapping[str, int],
+        known: Mapping[str, Checksum],
+    ) -> Bundle:
         """Seal ``work`` with its manifest and make it the current build; ``known`` are the checksums of files taken over or sealed before."""
-        checksums = {**seal(work, [path for name, path in _files(work) if name not in known]), **known}
+        checksums = {
+            **seal(work, [path for name, path in _files(work) if name not in known]),
+            **known,
+        }
         manifest = {
             "schema": SCHEMA,
             "analyser": analyzer.VERSION,
@@ -175,14 +195,26 @@ def _read(path: Path) -> Bundle:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         schema, analyser = manifest["schema"], manifest["analyser"]
-        checksums = {name: (int(value[0]), str(value[1])) for name, value in manifest["files"].items()}
-        bundle = Bundle(path, _stamp_from_json(manifest["model"]), manifest["counts"], manifest["created"], checksums)
+        checksums = {
+            name: (int(value[0]), str(value[1])) for name, value in manifest["files"].items()
+        }
+        bundle = Bundle(
+            path,
+            _stamp_from_json(manifest["model"]),
+            manifest["counts"],
+            manifest["created"],
+            checksums,
+        )
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise BundleError(f"{path / MANIFEST} cannot be read ({error}). {_REBUILD}") from error
     if schema != SCHEMA:
-        raise BundleError(f"{path} has index schema {schema}; this version reads {SCHEMA}. {_REBUILD}")
+        raise BundleError(
+            f"{path} has index schema {schema}; this version reads {SCHEMA}. {_REBUILD}"
+        )
     if analyser != analyzer.VERSION:
-        raise BundleError(f"{path} was analysed by version {analyser}; this is version {analyzer.VERSION}. {_REBUILD}")
+        raise BundleError(
+            f"{path} was analysed by version {analyser}; this is version {analyzer.VERSION}. {_REBUILD}"
+        )
     return bundle
 
 
@@ -205,7 +237,11 @@ def verify(bundle: Bundle) -> None:
             found = checksum(bundle.path / name)
         except OSError as error:
             return f"{bundle.path / name} cannot be read ({error}). {_REBUILD}"
-        return "" if found == bundle.checksums[name] else f"{bundle.path / name} is damaged: its checksum differs from the manifest's. {_REBUILD}"
+        return (
+            ""
+            if found == bundle.checksums[name]
+            else f"{bundle.path / name} is damaged: its checksum differs from the manifest's. {_REBUILD}"
+        )
 
     with ThreadPoolExecutor(READERS, "verifying") as pool:
         problem = next((found for found in pool.map(differs, bundle.checksums) if found), "")
@@ -231,7 +267,9 @@ def checksum(path: Path) -> Checksum:
 def _check_sizes(bundle: Bundle) -> None:
     for name, (size, _digest) in bundle.checksums.items():
         if (bundle.path / name).stat().st_size != size:
-            raise BundleError(f"{bundle.path / name} was written short; is the disk full? {_REBUILD}")
+            raise BundleError(
+                f"{bundle.path / name} was written short; is the disk full? {_REBUILD}"
+            )
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -275,7 +313,10 @@ def _flush_folder(folder: Path) -> None:
 def _stamp_to_json(model: ModelStamp | None) -> dict[str, Any] | None:
     if model is None:
         return None
-    scales = {name: [scale.mean, scale.spread] if scale else None for name, scale in (("scale", model.scale), ("question_scale", model.question_scale))}
+    scales = {
+        name: [scale.mean, scale.spread] if scale else None
+        for name, scale in (("scale", model.scale), ("question_scale", model.question_scale))
+    }
     return {"fingerprint": model.fingerprint, "dimension": model.dimension, **scales}
 
 

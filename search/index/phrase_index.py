@@ -63,7 +63,10 @@ class WhooshIndex:
         unwanted = [_phrase(lang, phrase) for phrase in excluded]
         positive = query.And([query.Term("lang", lang), *wanted])
         asked = query.AndNot(positive, query.Or(unwanted)) if unwanted else positive
-        return {str(self._searcher.stored_fields(number)["id"]) for number in self._searcher.docs_for_query(asked)}
+        return {
+            str(self._searcher.stored_fields(number)["id"])
+            for number in self._searcher.docs_for_query(asked)
+        }
 
     def correct(self, lang: str, word: str) -> str | None:
         """The word that was probably meant: read alike, else one or two letters away; None when this one is there or nothing is near."""
@@ -72,13 +75,18 @@ class WhooshIndex:
         distance = allowed_distance(key)
         if field not in self._fields or not distance:
             return None
-        written = self._written(lang, key) if self._searcher.reader().doc_frequency(field, key) else []
+        written = (
+            self._written(lang, key) if self._searcher.reader().doc_frequency(field, key) else []
+        )
         if written:
             return None if folded in written else written[0]
         corrector = self._searcher.corrector(field)
         # The nearest one nearly always stands in some article; to look for more of them takes many times as long.
         for count in (1, NEAREST_LOOKED_AT):
-            nearest = [self._written(lang, str(near)) for near in corrector.suggest(key, limit=count, maxdist=distance, prefix=1)]
+            nearest = [
+                self._written(lang, str(near))
+                for near in corrector.suggest(key, limit=count, maxdist=distance, prefix=1)
+            ]
             found = next((words[0] for words in nearest if words), None)
             if found or not nearest:
                 return found
@@ -87,15 +95,29 @@ class WhooshIndex:
     def _written(self, lang: str, key: str) -> list[str]:
         """How articles write what has this key, the commonest first."""
         reader, field = self._searcher.reader(), f"written_{lang}"
-        found = [entry.decode() for entry in reader.expand_prefix(field, f"{key}|") if self._stands(field, entry)]
-        return [entry.partition("|")[2] for entry in sorted(found, key=lambda entry: (-reader.doc_frequency(field, entry), entry))]
+        found = [
+            entry.decode()
+            for entry in reader.expand_prefix(field, f"{key}|")
+            if self._stands(field, entry)
+        ]
+        return [
+            entry.partition("|")[2]
+            for entry in sorted(
+                found, key=lambda entry: (-reader.doc_frequency(field, entry), entry)
+            )
+        ]
 
     def _stands(self, field: str, entry: bytes) -> bool:
         """Whether a word stands in a document that is still there: whoosh keeps words of deleted ones until it merges their segment."""
         return bool(self._searcher.reader().postings(field, entry).is_active())
 
 
-def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[str] = (), previous: Path | None = None) -> None:
+def write_index(
+    folder: Path,
+    entries: Iterable[KeywordEntry],
+    gone: Iterable[str] = (),
+    previous: Path | None = None,
+) -> None:
     """Write an index into the new ``folder``: the previous one with some documents replaced, or a new one.
 
     Files of the previous index are copied, so that no two builds share one; whoosh adds segments beside them.
@@ -105,7 +127,9 @@ def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[st
         _copy(previous, folder)
         whole = MappedStorage(folder).open_index()
     else:
-        whole = MappedStorage(folder).create_index(fields.Schema(id=fields.ID(stored=True, unique=True), lang=fields.ID()))
+        whole = MappedStorage(folder).create_index(
+            fields.Schema(id=fields.ID(stored=True, unique=True), lang=fields.ID())
+        )
     _write(whole, list(entries), list(gone))
     whole.close()
     for name in _NOT_LINKED:
@@ -116,7 +140,12 @@ def write_index(folder: Path, entries: Iterable[KeywordEntry], gone: Iterable[st
 def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
     writer = whole.writer()
     for lang in sorted({entry.lang for entry in entries}):
-        for name, phrases in ((f"words_{lang}", True), (f"grams_{lang}", True), (f"spelling_{lang}", False), (f"written_{lang}", False)):
+        for name, phrases in (
+            (f"words_{lang}", True),
+            (f"grams_{lang}", True),
+            (f"spelling_{lang}", False),
+            (f"written_{lang}", False),
+        ):
             if name not in writer.schema:
                 writer.add_field(name, _field(phrases))
     for document_id in gone:
@@ -128,7 +157,9 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
             **{
                 f"words_{entry.lang}": _joined(entry.words),
                 f"grams_{entry.lang}": _joined(entry.bigrams),
-                f"spelling_{entry.lang}": _joined([surface.partition("|")[0] for surface in entry.surfaces]),
+                f"spelling_{entry.lang}": _joined(
+                    [surface.partition("|")[0] for surface in entry.surfaces]
+                ),
                 f"written_{entry.lang}": _joined(entry.surfaces),
             },
         )
@@ -181,7 +212,11 @@ def _phrase(lang: str, text: str) -> query.Query:
     bigrams = [bigram for bigram in analysed.bigrams if len(bigram) > 1]
     parts: list[query.Query] = []
     if bigrams:
-        parts.append(query.Phrase(f"grams_{lang}", bigrams) if len(bigrams) > 1 else query.Term(f"grams_{lang}", bigrams[0]))
+        parts.append(
+            query.Phrase(f"grams_{lang}", bigrams)
+            if len(bigrams) > 1
+            else query.Term(f"grams_{lang}", bigrams[0])
+        )
     elif analysed.bigrams:
         parts.append(query.Prefix(f"grams_{lang}", analysed.bigrams[0]))
     if not bigrams and len(analysed.words) > 1 and not analysed.bigrams:

@@ -11,7 +11,13 @@ import orjson
 
 from search.ports import Rows
 
-_WORDS, _STARTS, _ROWS, _COUNTS, _LENGTHS = "words.json", "starts.npy", "rows.npy", "counts.npy", "lengths.npy"
+_WORDS, _STARTS, _ROWS, _COUNTS, _LENGTHS = (
+    "words.json",
+    "starts.npy",
+    "rows.npy",
+    "counts.npy",
+    "lengths.npy",
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,14 @@ class Postings:
     def of(cls, documents: Sequence[Sequence[str]]) -> Postings:
         """Count the tokens of documents given in row order."""
         vocabulary: dict[str, int] = {}
-        columns = np.fromiter((vocabulary.setdefault(token, len(vocabulary)) for tokens in documents for token in tokens), np.int64)
+        columns = np.fromiter(
+            (
+                vocabulary.setdefault(token, len(vocabulary))
+                for tokens in documents
+                for token in tokens
+            ),
+            np.int64,
+        )
         lengths = np.array([len(tokens) for tokens in documents], dtype=np.int64)
         owners = np.repeat(np.arange(len(documents)), lengths)
         # Of each word and document once, by word and then by document, with how often.
@@ -43,9 +56,16 @@ class Postings:
         documents = int(np.count_nonzero(places >= 0)) + len(added)
         new, new_rows = Postings.of(list(added.values())), np.fromiter(added, np.int64, len(added))
         vocabulary = dict(zip(self.words, range(len(self.words)), strict=True))
-        new_columns = np.array([vocabulary.setdefault(word, len(vocabulary)) for word in new.words], dtype=np.int64)
+        new_columns = np.array(
+            [vocabulary.setdefault(word, len(vocabulary)) for word in new.words], dtype=np.int64
+        )
         stay = places[self.rows] >= 0
-        pairs = np.concatenate([(self._columns() * documents + places[self.rows])[stay], new_columns[new._columns()] * documents + new_rows[new.rows]])
+        pairs = np.concatenate(
+            [
+                (self._columns() * documents + places[self.rows])[stay],
+                new_columns[new._columns()] * documents + new_rows[new.rows],
+            ]
+        )
         counts = np.concatenate([self.counts[stay], new.counts])
         # Nearly sorted already, which this way of sorting makes use of.
         order = np.argsort(pairs, kind="stable")
@@ -66,8 +86,17 @@ class Postings:
     def open(cls, folder: Path, mapped: bool = True) -> Postings:
         """Open saved postings, what is large ``mapped`` into memory or read; raises OSError or ValueError when they are damaged."""
         # Plain views of what is mapped: numpy's own kind of mapped array is slow to slice.
-        rows, counts = (np.asarray(np.load(folder / name, mmap_mode="r" if mapped else None)) for name in (_ROWS, _COUNTS))
-        return cls(orjson.loads((folder / _WORDS).read_bytes()), np.load(folder / _STARTS), rows, counts, np.load(folder / _LENGTHS))
+        rows, counts = (
+            np.asarray(np.load(folder / name, mmap_mode="r" if mapped else None))
+            for name in (_ROWS, _COUNTS)
+        )
+        return cls(
+            orjson.loads((folder / _WORDS).read_bytes()),
+            np.load(folder / _STARTS),
+            rows,
+            counts,
+            np.load(folder / _LENGTHS),
+        )
 
     def _columns(self) -> Rows:
         """The column of each pair of word and document."""

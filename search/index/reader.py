@@ -24,7 +24,12 @@ from search.model import Document, Passage
 from search.ports import Vector
 from search.vectors.vector_index import FileVectors
 
-_DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = "documents.jsonl", "passages.jsonl", "named.jsonl", "impacts"
+_DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = (
+    "documents.jsonl",
+    "passages.jsonl",
+    "named.jsonl",
+    "impacts",
+)
 
 
 _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
@@ -50,13 +55,33 @@ def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, M
     folder = previous.path
     try:
         # Read, not mapped, as all that a build takes over: each page of a mapped file that is touched first is fetched on its own.
-        passages, questions = (np.load(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS))
-        passage_keys, question_keys = ((folder / name).read_text(encoding="ascii").split("\n") for name in (_PASSAGE_KEYS, _QUESTION_KEYS))
-        owners, moved = np.load(folder / "question-documents.npy"), int((folder / _MOVED).read_text(encoding="ascii"))
-        known = Vectors(passages, questions, owners, _open_centres(folder / _CENTRES), passage_keys, question_keys, moved)
+        passages, questions = (
+            np.load(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS)
+        )
+        passage_keys, question_keys = (
+            (folder / name).read_text(encoding="ascii").split("\n")
+            for name in (_PASSAGE_KEYS, _QUESTION_KEYS)
+        )
+        owners, moved = (
+            np.load(folder / "question-documents.npy"),
+            int((folder / _MOVED).read_text(encoding="ascii")),
+        )
+        known = Vectors(
+            passages,
+            questions,
+            owners,
+            _open_centres(folder / _CENTRES),
+            passage_keys,
+            question_keys,
+            moved,
+        )
     except (OSError, ValueError):
         return None
-    return (known, previous.model) if len(passages) == len(passage_keys) and len(questions) == len(question_keys) else None
+    return (
+        (known, previous.model)
+        if len(passages) == len(passage_keys) and len(questions) == len(question_keys)
+        else None
+    )
 
 
 def open_corpus(bundle: Bundle) -> Corpus:
@@ -80,25 +105,34 @@ def open_corpus(bundle: Bundle) -> Corpus:
             version=bundle.version,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder} cannot be opened ({error}). Run: python -m indexer build") from error
+        raise BundleError(
+            f"{folder} cannot be opened ({error}). Run: python -m indexer build"
+        ) from error
 
 
 def _open_synonyms(path: Path) -> Synonyms:
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return Synonyms.of([Rule(rule["lang"], rule["phrase"], tuple(rule["alternatives"])) for rule in stored])
+    return Synonyms.of(
+        [Rule(rule["lang"], rule["phrase"], tuple(rule["alternatives"])) for rule in stored]
+    )
 
 
 def _open_lexical(folder: Path) -> dict[str, LexicalIndex]:
     opened: dict[str, LexicalIndex] = {}
     for path in sorted(folder.glob("*.npy")):
-        words, bigrams = Bm25Index.open(folder / f"{path.stem}-words"), Bm25Index.open(folder / f"{path.stem}-grams")
+        words, bigrams = (
+            Bm25Index.open(folder / f"{path.stem}-words"),
+            Bm25Index.open(folder / f"{path.stem}-grams"),
+        )
         opened[path.stem] = LexicalIndex(np.load(path), words, bigrams)
     return opened
 
 
 def _open_suggest(folder: Path, mapped: bool = True) -> SuggestIndex:
     with np.load(folder / _SUGGEST) as arrays:
-        keys, texts = (StringFile.open(folder / name, mapped) for name in (_SUGGEST_KEYS, _SUGGEST_TEXTS))
+        keys, texts = (
+            StringFile.open(folder / name, mapped) for name in (_SUGGEST_KEYS, _SUGGEST_TEXTS)
+        )
         return SuggestIndex(keys=keys, texts=texts, **arrays)
 
 

@@ -22,7 +22,11 @@ class RecordFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offsets = np.load(path.with_suffix(".offsets.npy"))
-        self._data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r")) if len(self._offsets) > 1 else np.zeros(0, np.uint8)
+        self._data = (
+            np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+            if len(self._offsets) > 1
+            else np.zeros(0, np.uint8)
+        )
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -46,7 +50,10 @@ class RecordFile:
         lines = list(records)
         # At once: ten thousand records line by line are a thousand calls of the operating system.
         path.write_bytes(b"".join(lines))
-        np.save(path.with_suffix(".offsets.npy"), _offsets(np.fromiter(map(len, lines), np.int64, len(lines))))
+        np.save(
+            path.with_suffix(".offsets.npy"),
+            _offsets(np.fromiter(map(len, lines), np.int64, len(lines))),
+        )
 
 
 class StringFile(Sequence[str]):
@@ -58,8 +65,14 @@ class StringFile(Sequence[str]):
     @classmethod
     def open(cls, path: Path, mapped: bool = True) -> StringFile:
         """Open a written file, or read it as a whole where it is not to be ``mapped``; raises OSError or ValueError when it is damaged."""
-        offsets = np.asarray(np.load(path.with_suffix(".offsets.npy"), mmap_mode="r" if mapped else None))
-        data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r")) if mapped and offsets[-1] else np.fromfile(path, dtype=np.uint8)
+        offsets = np.asarray(
+            np.load(path.with_suffix(".offsets.npy"), mmap_mode="r" if mapped else None)
+        )
+        data = (
+            np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+            if mapped and offsets[-1]
+            else np.fromfile(path, dtype=np.uint8)
+        )
         if len(data) != offsets[-1]:
             raise ValueError(f"{path.name} is cut short")
         return cls(data, offsets)
@@ -70,7 +83,10 @@ class StringFile(Sequence[str]):
         if isinstance(strings, cls):
             return strings
         encoded = [text.encode("utf-8", "surrogatepass") for text in strings]
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), np.cumsum([0, *map(len, encoded)], dtype=np.int64))
+        return cls(
+            np.frombuffer(b"".join(encoded), dtype=np.uint8),
+            np.cumsum([0, *map(len, encoded)], dtype=np.int64),
+        )
 
     def save(self, path: Path) -> None:
         """Write the strings one after another, and where each begins."""
@@ -99,7 +115,11 @@ class StringFile(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
-        return self._data[self._offsets[index] : self._offsets[index + 1]].tobytes().decode("utf-8", "surrogatepass")
+        return (
+            self._data[self._offsets[index] : self._offsets[index + 1]]
+            .tobytes()
+            .decode("utf-8", "surrogatepass")
+        )
 
 
 def _offsets(sizes: Rows) -> Rows:

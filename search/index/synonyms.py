@@ -42,7 +42,15 @@ class Synonyms:
     def of(cls, rules: Sequence[Rule]) -> Synonyms:
         """Ready to be looked up."""
         langs = {rule.lang for rule in rules}
-        return cls({lang: sorted((rule for rule in rules if rule.lang == lang), key=lambda rule: -len(rule.phrase)) for lang in langs})
+        return cls(
+            {
+                lang: sorted(
+                    (rule for rule in rules if rule.lang == lang),
+                    key=lambda rule: -len(rule.phrase),
+                )
+                for lang in langs
+            }
+        )
 
     def matches(self, lang: str, text: str) -> list[Match]:
         """The stretches of a question that rules of a language speak of; none overlap."""
@@ -53,7 +61,11 @@ class Synonyms:
         sounds = sound_key(text)
         found: list[Match] = []
         for rule in rules:
-            places = _in_sounds(text, sounds, rule.phrase) if is_spaceless(rule.phrase) else _in_words(words, lang, rule.phrase)
+            places = (
+                _in_sounds(text, sounds, rule.phrase)
+                if is_spaceless(rule.phrase)
+                else _in_words(words, lang, rule.phrase)
+            )
             for start, end in places:
                 if all(end <= other.start or other.end <= start for other in found):
                     found.append(Match(start, end, rule.alternatives))

@@ -33,13 +33,20 @@ class MappedStorage(FileStorage):  # type: ignore[misc]
         if not name.endswith(_SEGMENT):
             return super().open_file(name, **options)
         with Path(self.folder, name).open("rb") as file:
-            return MappedFile(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), name)
+            return MappedFile(
+                memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), name
+            )
 
 
 class MappedFile(BufferFile):  # type: ignore[misc]
     """A stretch of a mapped file."""
 
-    def __init__(self, stretch: memoryview, name: str | None = None, onclose: Callable[[StructFile], None] | None = None) -> None:
+    def __init__(
+        self,
+        stretch: memoryview,
+        name: str | None = None,
+        onclose: Callable[[StructFile], None] | None = None,
+    ) -> None:
         StructFile.__init__(self, _Reader(stretch), name, onclose)
         self._buf = stretch
 
@@ -57,7 +64,11 @@ class _Reader(threading.local):
 
     def read(self, size: int = -1) -> bytes:
         start = self._place
-        end = len(self._stretch) if size is None or size < 0 else min(len(self._stretch), start + size)
+        end = (
+            len(self._stretch)
+            if size is None or size < 0
+            else min(len(self._stretch), start + size)
+        )
         self._place = max(start, end)
         return bytes(self._stretch[start:end])
 

@@ -43,20 +43,37 @@ class ExpandedQuery:
         return highlight_terms(self.terms.text, self.marks)
 
 
-def expand(corpus: Corpus, lang: str, plain: str, tokens: Tokens, correct_spelling: bool) -> ExpandedQuery:
+def expand(
+    corpus: Corpus, lang: str, plain: str, tokens: Tokens, correct_spelling: bool
+) -> ExpandedQuery:
     """The question's tokens with their choices. ``correct_spelling`` says whether misspelt words are looked up in this language."""
     reader = analyser(lang)
     synonyms = corpus.synonyms.matches(lang, plain)
     stretches = [(match.start, match.end) for match in synonyms]
-    choices = [Alternatives(_inside(tokens, m.start, m.end), [reader.analyse_query(word) for word in m.alternatives]) for m in synonyms]
-    corrections = tuple(_corrections(corpus, lang, plain, tokens, stretches)) if correct_spelling else ()
+    choices = [
+        Alternatives(
+            _inside(tokens, m.start, m.end), [reader.analyse_query(word) for word in m.alternatives]
+        )
+        for m in synonyms
+    ]
+    corrections = (
+        tuple(_corrections(corpus, lang, plain, tokens, stretches)) if correct_spelling else ()
+    )
     for correction in corrections:
         meant = reader.analyse_query(correction.word)
-        choices.append(Alternatives(_inside(tokens, correction.start, correction.end), [meant], CORRECTED_SHARE))
+        choices.append(
+            Alternatives(
+                _inside(tokens, correction.start, correction.end), [meant], CORRECTED_SHARE
+            )
+        )
         stretches.append((correction.start, correction.end))
     others = [other for choice in choices for other in choice.others]
-    marks = Tokens([*tokens.words, *(token for other in others for token in other.words)], tokens.bigrams)
-    return ExpandedQuery(QueryTerms(plain, _outside(tokens, stretches), choices), marks, corrections)
+    marks = Tokens(
+        [*tokens.words, *(token for other in others for token in other.words)], tokens.bigrams
+    )
+    return ExpandedQuery(
+        QueryTerms(plain, _outside(tokens, stretches), choices), marks, corrections
+    )
 
 
 def corrected(plain: str, corrections: tuple[Correction, ...]) -> str:
@@ -66,10 +83,16 @@ def corrected(plain: str, corrections: tuple[Correction, ...]) -> str:
     return plain
 
 
-def _corrections(corpus: Corpus, lang: str, plain: str, tokens: Tokens, taken: list[tuple[int, int]]) -> Iterator[Correction]:
+def _corrections(
+    corpus: Corpus, lang: str, plain: str, tokens: Tokens, taken: list[tuple[int, int]]
+) -> Iterator[Correction]:
     known = corpus.lexical[lang].words
     # Numbers and codes are never misspelt words.
-    unknown = [(token.start, token.end) for token in tokens.words if token.text.isalpha() and not known.weight(token)]
+    unknown = [
+        (token.start, token.end)
+        for token in tokens.words
+        if token.text.isalpha() and not known.weight(token)
+    ]
     for stretch in _worth_correcting(plain, unknown):
         if any(start < stretch[1] and stretch[0] < end for start, end in taken):
             continue
@@ -99,6 +122,10 @@ def _outside(tokens: Tokens, stretches: list[tuple[int, int]]) -> Tokens:
         return tokens
 
     def kept(stream: list[Token]) -> list[Token]:
-        return [token for token in stream if not any(start <= token.start and token.end <= end for start, end in stretches)]
+        return [
+            token
+            for token in stream
+            if not any(start <= token.start and token.end <= end for start, end in stretches)
+        ]
 
     return Tokens(kept(tokens.words), kept(tokens.bigrams))

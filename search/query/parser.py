@@ -37,9 +37,18 @@ class Parsed:
 def parse(text: str, filters: Filters | None = None) -> Parsed:
     """Take a query apart; of a very long one only the first MAX_CHARS characters count."""
     rest = clean(text[:MAX_CHARS])
-    found = {match.group(1).lower(): match.group(2) if match.group(1).lower() == "tag" else match.group(2).lower() for match in _FIELD.finditer(rest)}
+    found = {
+        match.group(1).lower(): match.group(2)
+        if match.group(1).lower() == "tag"
+        else match.group(2).lower()
+        for match in _FIELD.finditer(rest)
+    }
     rest = _FIELD.sub(" ", rest)
-    phrases = tuple(match.group(2) for match in _PHRASE.finditer(rest) if not match.group(1)) if not _is_sentence(_PHRASE.sub(" ", rest)) else ()
+    phrases = (
+        tuple(match.group(2) for match in _PHRASE.finditer(rest) if not match.group(1))
+        if not _is_sentence(_PHRASE.sub(" ", rest))
+        else ()
+    )
     excluded = [match.group(2) for match in _PHRASE.finditer(rest) if match.group(1)]
     rest = _PHRASE.sub(lambda match: " " if match.group(1) else f" {match.group(2)} ", rest)
     without = _EXCLUDED.sub(" ", rest)

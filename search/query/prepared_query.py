@@ -39,7 +39,9 @@ class PreparedQuery:
     def says_something(self) -> bool:
         """Whether more than one letter or kana was asked; a single ideograph is a word."""
         letters = [char for char in fold(self.plain) if char.isalnum()]
-        return len(letters) > 1 or any(token.prefix for own in self.tokens.values() for token in own.bigrams)
+        return len(letters) > 1 or any(
+            token.prefix for own in self.tokens.values() for token in own.bigrams
+        )
 
     @property
     def spelling(self) -> tuple[str, ...]:
@@ -48,14 +50,21 @@ class PreparedQuery:
         return (corrected(self.plain, corrections),) if corrections else ()
 
 
-def prepare(corpus: Corpus, query: Query, parsed: Parsed, allowed: NDArray[np.bool_]) -> PreparedQuery:
+def prepare(
+    corpus: Corpus, query: Query, parsed: Parsed, allowed: NDArray[np.bool_]
+) -> PreparedQuery:
     """Analyse and expand a query once for every language of the index."""
     langs = sorted(corpus.lexical)
-    lang = detect(parsed.plain, [lang for lang in (query.lang, *langs) if lang] or ["en"], query.lang or None)
+    lang = detect(
+        parsed.plain, [lang for lang in (query.lang, *langs) if lang] or ["en"], query.lang or None
+    )
     tokens = {own: analyser(own).analyse_query(parsed.plain) for own in langs}
     if lang != query.lang and _knows(corpus, query.lang, tokens):
         lang = query.lang
-    expanded = {own: expand(corpus, own, parsed.plain, tokens[own], correct_spelling=own == lang) for own in langs}
+    expanded = {
+        own: expand(corpus, own, parsed.plain, tokens[own], correct_spelling=own == lang)
+        for own in langs
+    }
     return PreparedQuery(query, parsed.plain, lang, tokens, expanded, allowed)
 
 

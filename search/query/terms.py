@@ -46,7 +46,9 @@ def weighted_terms(lexical: LexicalIndex, asked: QueryTerms) -> Iterator[Weighte
         yield WeightedTerm((written(token),), lexical.words.total_weight([token]))
     for choice in asked.choices:
         others = (fold_kana(token.text) for other in choice.others for token in other[0])
-        yield WeightedTerm((*map(written, choice.asked[0]), *others), lexical.words.total_weight(choice.asked[0]))
+        yield WeightedTerm(
+            (*map(written, choice.asked[0]), *others), lexical.words.total_weight(choice.asked[0])
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,15 @@ class HighlightTerms:
 def highlight_terms(plain: str, tokens: Tokens) -> HighlightTerms:
     """The pieces of a question, and what to mark: of the grams those inside a word, or all where the words are guesses of kana."""
     words, bigrams = tokens
-    inside = [bigram for bigram in bigrams if any(word.start <= bigram.start and bigram.end <= word.end for word in words)]
+    inside = [
+        bigram
+        for bigram in bigrams
+        if any(word.start <= bigram.start and bigram.end <= word.end for word in words)
+    ]
     written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
-    texts = [piece for piece in dict.fromkeys([*written, *(token.text for token in bigrams)]) if piece]
-    return HighlightTerms(texts, {token.text for token in words}, {bigram.text for bigram in inside or bigrams})
+    texts = [
+        piece for piece in dict.fromkeys([*written, *(token.text for token in bigrams)]) if piece
+    ]
+    return HighlightTerms(
+        texts, {token.text for token in words}, {bigram.text for bigram in inside or bigrams}
+    )

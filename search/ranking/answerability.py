@@ -60,7 +60,15 @@ class AnswerFeatures:
         said = self.coverage * self.information
         if self.passage is None or self.question is None:
             return (self.coverage, self.lead, self.information, said, self.title_coverage)
-        return (self.coverage, self.passage, self.question, self.lead, self.information, said, self.title_coverage)
+        return (
+            self.coverage,
+            self.passage,
+            self.question,
+            self.lead,
+            self.information,
+            said,
+            self.title_coverage,
+        )
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,13 @@ class Calibration:
     def probability(self, answer_features: AnswerFeatures) -> float:
         """How likely (0 to 1) the first hit answers."""
         intercept, *weights = self.both if answer_features.has_vectors else self.keyword
-        return logistic(intercept + sum(weight * sign for weight, sign in zip(weights, answer_features.values(), strict=True)))
+        return logistic(
+            intercept
+            + sum(
+                weight * sign
+                for weight, sign in zip(weights, answer_features.values(), strict=True)
+            )
+        )
 
     def verdict(self, chance: float) -> Verdict:
         """strict: we have it; weak: perhaps; none: we do not."""
@@ -107,16 +121,22 @@ def read(path: Path) -> Calibration:
         strict, weak = _numbers([stored["strict"], stored["weak"]], 2)
         model, sheet = str(stored["model"]), dict(stored.get("sheet", {}))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CalibrationError(f"{path} cannot be read as a calibration ({error}). {hint}") from error
+        raise CalibrationError(
+            f"{path} cannot be read as a calibration ({error}). {hint}"
+        ) from error
     if not 0 <= weak <= strict <= 1:
-        raise CalibrationError(f"{path}: weak ({weak}) must not be above strict ({strict}), both between 0 and 1. {hint}")
+        raise CalibrationError(
+            f"{path}: weak ({weak}) must not be above strict ({strict}), both between 0 and 1. {hint}"
+        )
     return Calibration(model, both, keyword, strict, weak, sheet)
 
 
 def write(path: Path, calibration: Calibration) -> None:
     """Store a calibration with its data sheet."""
     stored = {"signs": FEATURES_VERSION, **vars(calibration)}
-    path.write_text(json.dumps(stored, ensure_ascii=False, indent=1, default=list) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(stored, ensure_ascii=False, indent=1, default=list) + "\n", encoding="utf-8"
+    )
 
 
 def answer_features(corpus: Corpus, prepared: PreparedQuery, ranking: Ranking) -> AnswerFeatures:
@@ -125,8 +145,14 @@ def answer_features(corpus: Corpus, prepared: PreparedQuery, ranking: Ranking) -
     evidence = ranking.evidence
     coverage = float(evidence.coverage[first])
     langs = sorted(corpus.lexical) if prepared.lang not in corpus.lexical else [prepared.lang]
-    information = max((query_information(corpus.lexical[lang], prepared.expanded[lang].terms) for lang in langs), default=0.0)
-    own = math.log1p(information), _best_title_coverage(corpus, prepared, int(ranking.documents[first]))
+    information = max(
+        (query_information(corpus.lexical[lang], prepared.expanded[lang].terms) for lang in langs),
+        default=0.0,
+    )
+    own = (
+        math.log1p(information),
+        _best_title_coverage(corpus, prepared, int(ranking.documents[first])),
+    )
     if evidence.passage is None or evidence.question is None:
         lead = coverage - float(np.max(evidence.coverage[rest], initial=0.0))
         return AnswerFeatures(coverage, None, None, max(0.0, lead), *own)
@@ -139,7 +165,10 @@ def _best_title_coverage(corpus: Corpus, prepared: PreparedQuery, row: int) -> f
     """How much of the query one title or question of a document names, 0 to 1."""
     lang = corpus.documents[row].lang
     terms = prepared.expanded[lang].terms
-    return max((title_coverage(corpus.lexical[lang], terms, set(forms)) for forms in corpus.named(row)), default=0.0)
+    return max(
+        (title_coverage(corpus.lexical[lang], terms, set(forms)) for forms in corpus.named(row)),
+        default=0.0,
+    )
 
 
 def logistic(value: float) -> float:

@@ -27,7 +27,14 @@ Array = NDArray[Any]
 Source = Sequence[Sample]
 
 
-def fit(sources: Sequence[Source], keyword_sources: Sequence[Source], model: str, strict: float, weak: float, sheet: dict[str, Any]) -> Calibration:
+def fit(
+    sources: Sequence[Source],
+    keyword_sources: Sequence[Source],
+    model: str,
+    strict: float,
+    weak: float,
+    sheet: dict[str, Any],
+) -> Calibration:
     """A calibration for queries of which it is known whether the first hit answered them.
 
     ``keyword_sources`` are the same queries with search by meaning out. Each source weighs alike, and in it the answered and the
@@ -37,12 +44,21 @@ def fit(sources: Sequence[Source], keyword_sources: Sequence[Source], model: str
     samples = [sample for source in sources for sample in source]
     answered = sum(known for _, known in samples)
     if not enough(samples):
-        raise CalibrationError(f"At least {FEWEST} answered and {FEWEST} unanswered queries are needed; there are {answered} and {len(samples) - answered}.")
-    sheet = sheet | {"answered": answered, "unanswered": len(samples) - answered, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+        raise CalibrationError(
+            f"At least {FEWEST} answered and {FEWEST} unanswered queries are needed; there are {answered} and {len(samples) - answered}."
+        )
+    sheet = sheet | {
+        "answered": answered,
+        "unanswered": len(samples) - answered,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
     words = [sample for source in keyword_sources for sample in source]
     # Where words alone find nothing for most of the unanswered ones, there is nothing to be fitted: such queries get "none" anyway.
     keyword = _fitted(*_arrays(keyword_sources)) if enough(words) else shipped().keyword
-    sheet |= {"both_arms": _measured(sources), "keyword_alone": _measured(keyword_sources) if enough(words) else "as shipped"}
+    sheet |= {
+        "both_arms": _measured(sources),
+        "keyword_alone": _measured(keyword_sources) if enough(words) else "as shipped",
+    }
     return Calibration(model, _fitted(*_arrays(sources)), keyword, strict, weak, sheet)
 
 
@@ -66,7 +82,11 @@ def _arrays(sources: Sequence[Source]) -> tuple[Array, Array, Array]:
     for source in sources:
         share = {kind: sum(known is kind for _, known in source) for kind in (True, False)}
         weights += [len(samples) / len(sources) / share[known] / 2 for _, known in source]
-    return np.array([answer_features.values() for answer_features, _ in samples]), np.array([known for _, known in samples]), np.array(weights)
+    return (
+        np.array([answer_features.values() for answer_features, _ in samples]),
+        np.array([known for _, known in samples]),
+        np.array(weights),
+    )
 
 
 def _fitted(values: Array, known: Array, weights: Array) -> tuple[float, ...]:
@@ -88,7 +108,9 @@ def _measured(sources: Sequence[Source]) -> dict[str, float]:
 
     values, known, weights = _arrays(sources)
     chances = np.zeros(len(known))
-    for fitted, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(values, known):
+    for fitted, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(
+        values, known
+    ):
         intercept, *by_sign = _fitted(values[fitted], known[fitted], weights[fitted])
         chances[held_out] = intercept + values[held_out] @ np.array(by_sign)
     return {

@@ -25,13 +25,30 @@ class DocValues:
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self.rows = {document.id: row for row, document in enumerate(documents)}
-        self.groups = np.array([_group(self.rows, document, row) for row, document in enumerate(documents)], dtype=np.int64)
+        self.groups = np.array(
+            [_group(self.rows, document, row) for row, document in enumerate(documents)],
+            dtype=np.int64,
+        )
         self._begin = np.array([_begin(document) for document in documents], dtype=np.float64)
-        self._end = np.array([document.expire_at.timestamp() if document.expire_at else np.inf for document in documents], dtype=np.float64)
-        self._drafts = np.array([document.status == "draft" for document in documents], dtype=np.bool_)
+        self._end = np.array(
+            [
+                document.expire_at.timestamp() if document.expire_at else np.inf
+                for document in documents
+            ],
+            dtype=np.float64,
+        )
+        self._drafts = np.array(
+            [document.status == "draft" for document in documents], dtype=np.bool_
+        )
         self._audience = _rows_by([document.audience for document in documents])
-        self._rows = {name: _rows_by_each([filter_values(document, name) for document in documents]) for name in FILTER_NAMES}
-        self._boost = np.array([fusion.BOOST_WEIGHT * np.log(document.boost) for document in documents], dtype=np.float32)
+        self._rows = {
+            name: _rows_by_each([filter_values(document, name) for document in documents])
+            for name in FILTER_NAMES
+        }
+        self._boost = np.array(
+            [fusion.BOOST_WEIGHT * np.log(document.boost) for document in documents],
+            dtype=np.float32,
+        )
         self._count = len(documents)
         times = np.concatenate([self._begin, self._end])
         self._changes = np.unique(times[np.isfinite(times)])
@@ -81,7 +98,9 @@ class DocValues:
         asked = tuple(langs)
         known = self._preferred.get(asked)
         if known is None:
-            other = np.where(self.in_language(*asked), 0, fusion.OTHER_LANGUAGE) if any(asked) else 0
+            other = (
+                np.where(self.in_language(*asked), 0, fusion.OTHER_LANGUAGE) if any(asked) else 0
+            )
             known = (self._boost + other).astype(np.float32)
             known.flags.writeable = False
             if len(self._preferred) >= REMEMBERED:

@@ -58,13 +58,17 @@ class Evidence:
 
 def blend_top3(best: Scores) -> Scores:
     """An article's question score out of its NEAREST best cosines, shape (documents, NEAREST), the highest first."""
-    mixed: Scores = ((1 - TOP3_SHARE) * best[:, 0] + TOP3_SHARE * best.mean(axis=1)).astype(np.float32)
+    mixed: Scores = ((1 - TOP3_SHARE) * best[:, 0] + TOP3_SHARE * best.mean(axis=1)).astype(
+        np.float32
+    )
     return mixed
 
 
 def soft_threshold(question: Scores) -> Scores:
     """How far question cosines are above FLOOR (softplus), so that noise is not ranked; 0 or more."""
-    bent: Scores = (FLOOR_WIDTH * np.logaddexp(0, (question - FLOOR) / FLOOR_WIDTH)).astype(np.float32)
+    bent: Scores = (FLOOR_WIDTH * np.logaddexp(0, (question - FLOOR) / FLOOR_WIDTH)).astype(
+        np.float32
+    )
     return bent
 
 
@@ -87,7 +91,9 @@ def softmax_weights(scores: Scores) -> Scores:
 
 def cluster_similarity(cosines: Scores) -> Scores:
     """How much the nearest questions of two articles make them one matter, 0 to 1."""
-    alike: Scores = (np.maximum(cosines - CLUSTER_MIN_COSINE, 0) / (1 - CLUSTER_MIN_COSINE)).astype(np.float32)
+    alike: Scores = (np.maximum(cosines - CLUSTER_MIN_COSINE, 0) / (1 - CLUSTER_MIN_COSINE)).astype(
+        np.float32
+    )
     return alike
 
 
@@ -108,5 +114,7 @@ def fuse(evidence: Evidence) -> Scores:
     if evidence.passage is not None:
         score = score + PASSAGE_WEIGHT * (evidence.passage - BACKGROUND)
     if evidence.question is not None:
-        score = score + QUESTION_WEIGHT * question_arm_gate(evidence.question) * soft_threshold(evidence.question)
+        score = score + QUESTION_WEIGHT * question_arm_gate(evidence.question) * soft_threshold(
+            evidence.question
+        )
     return score.astype(np.float32)

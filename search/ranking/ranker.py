@@ -62,7 +62,11 @@ class Ranking:
 
     def arms(self, places: Rows) -> list[dict[str, tuple[int, float]]]:
         """For each place, arm -> (rank from 1 among the documents shown, score); the keyword arm only where it found something."""
-        named = {"keyword": self.evidence.coverage, "passage": self.evidence.passage, "question": self.evidence.question}
+        named = {
+            "keyword": self.evidence.coverage,
+            "passage": self.evidence.passage,
+            "question": self.evidence.question,
+        }
         found: list[dict[str, tuple[int, float]]] = [{} for _ in places]
         for arm, scores in named.items():
             if scores is None:
@@ -83,8 +87,16 @@ class Ranker:
         self._doc_values = columns
         self._documents = len(corpus.documents)
         self._passages = RowsByDocument(corpus.passage_documents, self._documents)
-        self._questions = RowsByDocument(corpus.semantic.question_documents, self._documents) if corpus.semantic is not None else None
-        self._second_look = Reranker(corpus, self._passages, self._questions) if self._questions is not None else None
+        self._questions = (
+            RowsByDocument(corpus.semantic.question_documents, self._documents)
+            if corpus.semantic is not None
+            else None
+        )
+        self._second_look = (
+            Reranker(corpus, self._passages, self._questions)
+            if self._questions is not None
+            else None
+        )
 
     def passages_of(self, row: int) -> Rows:
         """The passages of a document."""
@@ -92,7 +104,11 @@ class Ranker:
 
     def rank(self, question: RankRequest) -> Ranking:
         """Candidates of all arms asked for, by fused score."""
-        coverage = self._coverage(question) if "keyword" in question.arms else np.zeros(self._documents, np.float32)
+        coverage = (
+            self._coverage(question)
+            if "keyword" in question.arms
+            else np.zeros(self._documents, np.float32)
+        )
         passages, questions = self._compared(question)
         worth = self._nearest_documents(question.allowed, passages, questions)
         worth[_best(coverage, CANDIDATES)] = True
@@ -100,37 +116,63 @@ class Ranker:
         passage = self.passage_scores(passages, chosen) if passages else None
         nearest = self._question_scores(questions, chosen) if questions else None
         evidence = Evidence(coverage[chosen], passage, nearest)
-        scores = self._together(question, chosen, evidence, passages) if len(question.arms) > 1 else _single(evidence, question.arms)
+        scores = (
+            self._together(question, chosen, evidence, passages)
+            if len(question.arms) > 1
+            else _single(evidence, question.arms)
+        )
         return Ranking(chosen, scores, evidence, self._order(question, chosen, scores), passages)
 
-    def _together(self, question: RankRequest, chosen: Rows, evidence: Evidence, passages: Comparison | None) -> Vector:
+    def _together(
+        self, question: RankRequest, chosen: Rows, evidence: Evidence, passages: Comparison | None
+    ) -> Vector:
         """One score out of all arms' evidence, and of a second look at the best where search by meaning is at work."""
         scores: Vector = fusion.fuse(evidence) + self._doc_values.boosts(question.langs)[chosen]
-        if self._second_look is None or evidence.question is None or passages is None or not len(chosen):
+        if (
+            self._second_look is None
+            or evidence.question is None
+            or passages is None
+            or not len(chosen)
+        ):
             return scores
-        return scores + self._second_look.adjustments(chosen, scores, evidence.question, passages, question.tokens)
+        return scores + self._second_look.adjustments(
+            chosen, scores, evidence.question, passages, question.tokens
+        )
 
     def _compared(self, question: RankRequest) -> tuple[Comparison | None, Comparison | None]:
         """The question compared with all passages, and centred with all questions; None for an arm that is not asked or not there."""
         semantic = self._corpus.semantic
         if question.vector is None or semantic is None:
             return None, None
-        centred = centre_one(question.vector, question.langs[0] if question.langs else ANY, semantic.centres)
-        passages = semantic.passages.compare(question.vector) if "passage" in question.arms else None
-        return passages, semantic.questions.compare(centred) if "question" in question.arms else None
+        centred = centre_one(
+            question.vector, question.langs[0] if question.langs else ANY, semantic.centres
+        )
+        passages = (
+            semantic.passages.compare(question.vector) if "passage" in question.arms else None
+        )
+        return passages, semantic.questions.compare(
+            centred
+        ) if "question" in question.arms else None
 
     def passage_scores(self, passages: Comparison, documents: Rows) -> Vector:
         """Cosine of each document's nearest passage."""
         sizes = self._passages.sizes(documents)
         best = np.full(len(sizes), fusion.BACKGROUND, dtype=np.float32)
         if sizes.sum():
-            best[sizes > 0] = np.maximum.reduceat(passages.scores_for(self._passages.rows(documents)), segment_starts(sizes)[sizes > 0])
+            best[sizes > 0] = np.maximum.reduceat(
+                passages.scores_for(self._passages.rows(documents)),
+                segment_starts(sizes)[sizes > 0],
+            )
         scale = self._corpus.semantic.scale if self._corpus.semantic else None
         return scale.rescale(PASSAGE_SCALE, best) if scale else best
 
     def _question_scores(self, questions: Comparison, documents: Rows) -> Vector:
         """Each document's nearest titles, questions and confirmed questions."""
-        sizes = self._questions.sizes(documents) if self._questions else np.zeros(len(documents), np.int64)
+        sizes = (
+            self._questions.sizes(documents)
+            if self._questions
+            else np.zeros(len(documents), np.int64)
+        )
         best = np.zeros((len(documents), fusion.NEAREST), dtype=np.float32)
         if self._questions is None or not sizes.sum():
             return fusion.blend_top3(best)
@@ -151,11 +193,15 @@ class Ranker:
     def _coverage(self, question: RankRequest) -> Vector:
         coverage = np.zeros(self._documents, dtype=np.float32)
         for lang, asked in question.tokens.items():
-            coverage[self._corpus.lexical[lang].documents] = query_coverage(self._corpus.lexical[lang], asked)
+            coverage[self._corpus.lexical[lang].documents] = query_coverage(
+                self._corpus.lexical[lang], asked
+            )
         coverage[~question.allowed] = 0
         return coverage
 
-    def _nearest_documents(self, allowed: Mask, passages: Comparison | None, questions: Comparison | None) -> Mask:
+    def _nearest_documents(
+        self, allowed: Mask, passages: Comparison | None, questions: Comparison | None
+    ) -> Mask:
         """Which documents have one of the nearest rows of either; allowed ones only."""
         semantic = self._corpus.semantic
         near = np.zeros(self._documents, dtype=np.bool_)
@@ -165,7 +211,9 @@ class Ranker:
             (questions, semantic.question_documents if semantic else None, 2 * CANDIDATES),
         ):
             if compared is not None and owners is not None and len(owners):
-                near[owners[compared.top_rows(count, None if some is None else some[owners])]] = True
+                near[owners[compared.top_rows(count, None if some is None else some[owners])]] = (
+                    True
+                )
         return near
 
     def _order(self, question: RankRequest, documents: Rows, scores: Vector) -> Rows:

@@ -33,17 +33,31 @@ class Reranker:
         self._passages = passages
         self._questions = questions
 
-    def adjustments(self, documents: Rows, scores: Vector, question: Vector, passages: Comparison, asked: Mapping[str, QueryTerms]) -> Vector:
+    def adjustments(
+        self,
+        documents: Rows,
+        scores: Vector,
+        question: Vector,
+        passages: Comparison,
+        asked: Mapping[str, QueryTerms],
+    ) -> Vector:
         """What is added to each candidate's score; ``question`` has each one's question score, ``passages`` compares with the passages."""
         first = _first(scores, RERANK_DEPTH)
         added = np.zeros(len(scores), dtype=np.float32)
-        added[first] = fusion.cluster_gate(question) * self._cluster_similarity(documents[first], scores[first])
+        added[first] = fusion.cluster_gate(question) * self._cluster_similarity(
+            documents[first], scores[first]
+        )
         proximity_gate = fusion.proximity_gate(question)
         if proximity_gate > 0:
             told = _first(scores + added, PROXIMITY_DEPTH)
             # The question's words are made ready once a language.
-            wanted = lru_cache(lambda lang: tuple(weighted_terms(self._corpus.lexical[lang], asked[lang])))
-            added[told] += proximity_gate * np.array([self._proximity(int(row), passages, wanted) for row in documents[told]], dtype=np.float32)
+            wanted = lru_cache(
+                lambda lang: tuple(weighted_terms(self._corpus.lexical[lang], asked[lang]))
+            )
+            added[told] += proximity_gate * np.array(
+                [self._proximity(int(row), passages, wanted) for row in documents[told]],
+                dtype=np.float32,
+            )
         return added
 
     def _cluster_similarity(self, documents: Rows, scores: Vector) -> Vector:
@@ -59,20 +73,39 @@ class Reranker:
         if not len(best):
             return kin
         # Of all leaders at once: a row a leader's question, a column a document's nearest.
-        own = vectors[np.concatenate([np.arange(starts[leader], starts[leader] + sizes[leader]) for leader in best.tolist()])]
+        own = vectors[
+            np.concatenate(
+                [
+                    np.arange(starts[leader], starts[leader] + sizes[leader])
+                    for leader in best.tolist()
+                ]
+            )
+        ]
         pairs = np.maximum.reduceat(own @ vectors.T, starts[has], axis=1)
         nearest = np.maximum.reduceat(pairs, segment_starts(sizes[best]), axis=0)
-        read = semantic.question_scale.rescale(QUESTION_SCALE, nearest) if semantic.question_scale else nearest
+        read = (
+            semantic.question_scale.rescale(QUESTION_SCALE, nearest)
+            if semantic.question_scale
+            else nearest
+        )
         kin[has] = shares @ fusion.cluster_similarity(read)
         return kin
 
-    def _proximity(self, row: int, passages: Comparison, wanted: Callable[[str], Sequence[WeightedTerm]]) -> float:
+    def _proximity(
+        self, row: int, passages: Comparison, wanted: Callable[[str], Sequence[WeightedTerm]]
+    ) -> float:
         """The part of the question, by idf, that stands in one sentence of a document's nearest passage or in its title, 0 to 1."""
         document, places = self._corpus.documents[row], self._passages.rows_of(row)
         if not len(places):
             return 0.0
-        nearest = int(places[int(np.argmax(passages.scores_for(places)))]) if len(places) > 1 else int(places[0])
-        return sentence_coverage(wanted(document.lang), document.title, self._corpus.passage(nearest).text)
+        nearest = (
+            int(places[int(np.argmax(passages.scores_for(places)))])
+            if len(places) > 1
+            else int(places[0])
+        )
+        return sentence_coverage(
+            wanted(document.lang), document.title, self._corpus.passage(nearest).text
+        )
 
 
 def sentence_coverage(wanted: Sequence[WeightedTerm], title: str, text: str) -> float:
@@ -85,7 +118,11 @@ def sentence_coverage(wanted: Sequence[WeightedTerm], title: str, text: str) -> 
     # Only what stands in the text at all is looked for in each sentence.
     whole = normalized(text).text
     there = [piece for piece in left if _stands(piece, whole)]
-    best = max((_weight_in(sentence, there) for sentence in normalized_sentences(text)), default=0.0) if there else 0.0
+    best = (
+        max((_weight_in(sentence, there) for sentence in normalized_sentences(text)), default=0.0)
+        if there
+        else 0.0
+    )
     return (total - sum(piece.weight for piece in left) + best) / total
 
 

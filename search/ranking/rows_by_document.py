@@ -36,5 +36,7 @@ class RowsByDocument:
 
 def segment_starts(sizes: Rows) -> Rows:
     """Where each of several stretches of these sizes, one after another, begins."""
-    starts: Rows = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.zeros(0, dtype=np.int64)
+    starts: Rows = (
+        np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.zeros(0, dtype=np.int64)
+    )
     return starts

@@ -28,13 +28,20 @@ def centres_of(vectors: Vector, langs: Sequence[str], bundled_model: bool) -> di
     """The centre of each language's vectors, (dimension,), and of all under ANY."""
     sample = sample_means() if bundled_model else {}
     own = np.array(langs, dtype=np.str_)
-    found = {lang: _centre(vectors[own == lang], sample.get(lang, sample.get(ANY))) for lang in sorted(set(langs))}
+    found = {
+        lang: _centre(vectors[own == lang], sample.get(lang, sample.get(ANY)))
+        for lang in sorted(set(langs))
+    }
     return found | {ANY: _centre(vectors, sample.get(ANY))}
 
 
 def centre(vectors: Vector, langs: Sequence[str], centres: Centres) -> Vector:
     """Unit vectors, shape (rows, dimension), with the centre of each row's language taken away."""
-    away = np.stack([centres.get(lang, centres[ANY]) for lang in langs]) if len(langs) else np.zeros_like(vectors)
+    away = (
+        np.stack([centres.get(lang, centres[ANY]) for lang in langs])
+        if len(langs)
+        else np.zeros_like(vectors)
+    )
     moved = vectors - away
     norms = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-6)
     centred: Vector = (moved / norms).astype(np.float32)
@@ -52,7 +59,9 @@ def centre_one(vector: Vector, lang: str, centres: Centres) -> Vector:
 def sample_means() -> dict[str, Vector]:
     """Means of the bundled model's vectors of everyday questions to shops and offices, by language."""
     with np.load(_SAMPLE) as stored:
-        return {name if name != "any" else ANY: stored[name].astype(np.float32) for name in stored.files}
+        return {
+            name if name != "any" else ANY: stored[name].astype(np.float32) for name in stored.files
+        }
 
 
 def _centre(vectors: Vector, sample: Vector | None) -> Vector:

@@ -18,7 +18,9 @@ class Scale:
 
     def rescale(self, other: Scale, cosines: Vector) -> Vector:
         """Cosines of this scale on another one."""
-        moved: Vector = ((cosines - self.mean) * (other.spread / self.spread) + other.mean).astype(np.float32)
+        moved: Vector = ((cosines - self.mean) * (other.spread / self.spread) + other.mean).astype(
+            np.float32
+        )
         return moved
 
 

@@ -55,7 +55,14 @@ def save_vectors(path: Path, vectors: Vector, strategy: Strategy | None = None) 
 
 def vector_files(path: Path) -> list[Path]:
     """The files that ``save_vectors`` wrote for ``path``."""
-    return [path, *(beside for beside in (path.with_suffix(_SCAN), path.with_suffix(_COARSE)) if beside.is_file())]
+    return [
+        path,
+        *(
+            beside
+            for beside in (path.with_suffix(_SCAN), path.with_suffix(_COARSE))
+            if beside.is_file()
+        ),
+    ]
 
 
 class FileVectors:
@@ -65,18 +72,36 @@ class FileVectors:
         """Raises BundleError when a file is damaged or holds another number of vectors than ``rows``."""
         try:
             self._vectors: Vector = np.asarray(np.load(path, mmap_mode="r"))
-            self._scan = Int8Scan(path.with_suffix(_SCAN)) if path.with_suffix(_SCAN).is_file() else None
-            self._coarse = _read(path.with_suffix(_COARSE)) if path.with_suffix(_COARSE).is_file() else None
+            self._scan = (
+                Int8Scan(path.with_suffix(_SCAN)) if path.with_suffix(_SCAN).is_file() else None
+            )
+            self._coarse = (
+                _read(path.with_suffix(_COARSE)) if path.with_suffix(_COARSE).is_file() else None
+            )
         except (ValueError, EOFError, GraphError) as error:
-            raise BundleError(f"{path.name} is damaged or cut short. Run: python -m indexer build") from error
-        for count in (len(self._vectors), rows if self._scan is None else len(self._scan), rows if self._coarse is None else self._coarse.ntotal):
+            raise BundleError(
+                f"{path.name} is damaged or cut short. Run: python -m indexer build"
+            ) from error
+        for count in (
+            len(self._vectors),
+            rows if self._scan is None else len(self._scan),
+            rows if self._coarse is None else self._coarse.ntotal,
+        ):
             if count != rows:
-                raise BundleError(f"{path.name} holds {count} vectors where {rows} were written. Run: python -m indexer build")
+                raise BundleError(
+                    f"{path.name} holds {count} vectors where {rows} were written. Run: python -m indexer build"
+                )
 
     @property
     def strategy(self) -> Strategy:
         """How it compares."""
-        return "whole numbers" if self._scan is not None else "exact" if self._coarse is None else "8 bit"
+        return (
+            "whole numbers"
+            if self._scan is not None
+            else "exact"
+            if self._coarse is None
+            else "8 bit"
+        )
 
     @property
     def vectors(self) -> Vector:
@@ -87,7 +112,11 @@ class FileVectors:
         """Compare one vector with all rows, or with those that the 8-bit copies propose."""
         if self._scan is not None:
             return Int8Scores(self._scan.scores(vector), self._vectors, vector)
-        return ExactScores(self._vectors @ vector) if self._coarse is None else RescoredCandidates(self._coarse, self._vectors, vector)
+        return (
+            ExactScores(self._vectors @ vector)
+            if self._coarse is None
+            else RescoredCandidates(self._coarse, self._vectors, vector)
+        )
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -146,7 +175,9 @@ class RescoredCandidates:
         if allowed is not None:
             # faiss's Python layer takes an array and keyword arguments that its type stubs do not know.
             library: Any = faiss
-            params = library.SearchParameters(sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
+            params = library.SearchParameters(
+                sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+            )
         wanted = min(len(self.vectors), max(RESCORED, RESCORED_EACH * count))
         _, proposed = self.coarse.search(_steps(self.vector).reshape(1, -1), wanted, params=params)
         rows = proposed[0][proposed[0] >= 0]
@@ -189,7 +220,9 @@ def _coarse_of(vectors: Vector) -> Any:
     """8-bit copies of the vectors, to search in."""
     import faiss
 
-    coarse = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT)
+    coarse = faiss.IndexScalarQuantizer(
+        vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
+    )
     coarse.add(_steps(vectors))
     return coarse
 
@@ -209,7 +242,9 @@ def _read(path: Path) -> Any:
     try:
         return faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
     except RuntimeError as error:  # faiss's word for a file that it cannot read
-        raise BundleError(f"{path.name} is damaged or cut short. Run: python -m indexer build") from error
+        raise BundleError(
+            f"{path.name} is damaged or cut short. Run: python -m indexer build"
+        ) from error
 
 
 def _steps(vectors: Vector) -> Vector:

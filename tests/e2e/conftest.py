@@ -76,17 +76,37 @@ class Site:
         return self.process.wait(60)
 
 
-def start_site(articles: Path, data: Path, program: Sequence[str] = ("-m", "kb_app"), **settings: str) -> Site:
+def start_site(
+    articles: Path, data: Path, program: Sequence[str] = ("-m", "kb_app"), **settings: str
+) -> Site:
     """Start ``kb serve``, or another program of Python that takes its arguments; the caller waits for what it needs."""
     port = free_port()
     data.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
-    environment |= {"KB_ARTICLES": str(articles), "KB_DATA": str(data), "KB_PORT": str(port), "KB_CONTACT_MAIL": "help@example.com", "KB_RATE_LIMIT": "off"}
-    environment |= {"KB_SITE_NAME": "Tsubame Store Help", "KB_CONTACT_PHONE": "0120-000-123", **settings}
+    environment |= {
+        "KB_ARTICLES": str(articles),
+        "KB_DATA": str(data),
+        "KB_PORT": str(port),
+        "KB_CONTACT_MAIL": "help@example.com",
+        "KB_RATE_LIMIT": "off",
+    }
+    environment |= {
+        "KB_SITE_NAME": "Tsubame Store Help",
+        "KB_CONTACT_PHONE": "0120-000-123",
+        **settings,
+    }
     log = data / "serve.log"
     command = [sys.executable, *program, "serve"]
     with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, text=True, preexec_fn=_heed_interrupts)  # noqa: PLW1509
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=file,
+            stderr=file,
+            text=True,
+            preexec_fn=_heed_interrupts,
+        )
     return Site(f"http://127.0.0.1:{port}", process, log, articles, data)
 
 
@@ -123,8 +143,20 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
     errors: list[str] = []
 
-    def opened(url: str, width: int = 1280, height: int = 900, locale: str = "ja-JP", scheme: str = "light", **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme, **options)
+    def opened(
+        url: str,
+        width: int = 1280,
+        height: int = 900,
+        locale: str = "ja-JP",
+        scheme: str = "light",
+        **options: Any,
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            locale=locale,
+            color_scheme=scheme,
+            **options,
+        )
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

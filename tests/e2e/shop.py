@@ -57,7 +57,9 @@ class Shop:
         until = time.monotonic() + within_s
         while True:
             self.services.events.flush()
-            missing = set(names) - {action.action_name for action in self.services.store.actions(0, 2**60)}
+            missing = set(names) - {
+                action.action_name for action in self.services.store.actions(0, 2**60)
+            }
             if not missing:
                 return
             assert time.monotonic() < until, f"never heard of {sorted(missing)}"
@@ -70,16 +72,33 @@ class Shop:
 
 
 @contextmanager
-def open_shop(built: Path, folder: Path, embedder: BackgroundEmbedder, begin: datetime = BEGIN, **given: Any) -> Iterator[Shop]:
+def open_shop(
+    built: Path, folder: Path, embedder: BackgroundEmbedder, begin: datetime = BEGIN, **given: Any
+) -> Iterator[Shop]:
     """The shop, served until the end of the block; ``built`` holds its articles and their index."""
     shutil.copytree(built, folder, dirs_exist_ok=True)
     made = Shop(None, "", begin)  # type: ignore[arg-type]
-    values = {"site_name": "Tsubame Store Help", "survey_share": 0, "writer_panel": "off", "contact_phone": "0120-000-123", **given}
-    made.services = build_services(make_settings(folder / "articles", folder / "var", **values), embedder=embedder, clock=lambda: made.moment)
+    values = {
+        "site_name": "Tsubame Store Help",
+        "survey_share": 0,
+        "writer_panel": "off",
+        "contact_phone": "0120-000-123",
+        **given,
+    }
+    made.services = build_services(
+        make_settings(folder / "articles", folder / "var", **values),
+        embedder=embedder,
+        clock=lambda: made.moment,
+    )
     made.services.publish_build(made.services.rebuild())
     for role, name in (("lead", "Hanako"), ("agent", "Sato")):
         made.services.users.add(f"{role}@example.com", role, name, PASSWORD)
-    server = make_server("127.0.0.1", made.services.settings.port if "base_url" in given else 0, create_app(made.services), threaded=True)
+    server = make_server(
+        "127.0.0.1",
+        made.services.settings.port if "base_url" in given else 0,
+        create_app(made.services),
+        threaded=True,
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     made.url = f"http://127.0.0.1:{server.server_port}"
     try:

@@ -97,7 +97,9 @@ def test_the_language_is_switched_and_remembered(site: Site, open_page: Opener) 
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("lang", ["ja", "en"])
-def test_nothing_scrolls_sideways_on_a_phone(site: Site, open_page: Opener, name: str, lang: str) -> None:
+def test_nothing_scrolls_sideways_on_a_phone(
+    site: Site, open_page: Opener, name: str, lang: str
+) -> None:
     page = open_page(site.url + PAGES[name].format(lang=lang), width=360, height=740)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -123,7 +125,9 @@ def test_everything_works_without_javascript(site: Site, open_page: Opener) -> N
 
 
 def test_a_heading_gives_its_link(site: Site, open_page: Opener) -> None:
-    page = open_page(site.url + "/en/articles/refund-time", permissions=["clipboard-read", "clipboard-write"])
+    page = open_page(
+        site.url + "/en/articles/refund-time", permissions=["clipboard-read", "clipboard-write"]
+    )
     button = page.locator(".heading-link").first
     button.focus()
     page.keyboard.press("Enter")
@@ -134,11 +138,17 @@ def test_a_heading_gives_its_link(site: Site, open_page: Opener) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("lang", ["ja", "en"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_serious_fault(site: Site, open_page: Opener, name: str, lang: str, scheme: str) -> None:
+def test_axe_finds_no_serious_fault(
+    site: Site, open_page: Opener, name: str, lang: str, scheme: str
+) -> None:
     page = open_page(site.url + PAGES[name].format(lang=lang), scheme=scheme)
     page.wait_for_timeout(150)
     found = Axe().run(page).response["violations"]
-    serious = [(rule["id"], [node["html"][:120] for node in rule["nodes"]][:3]) for rule in found if rule["impact"] in ("serious", "critical")]
+    serious = [
+        (rule["id"], [node["html"][:120] for node in rule["nodes"]][:3])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+    ]
     assert serious == []
 
 

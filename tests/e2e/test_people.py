@@ -29,10 +29,17 @@ def post() -> Iterator[tuple[Mails, str]]:
 
 
 @pytest.fixture
-def staffed(tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, post: tuple[Mails, str]) -> Iterator[Shop]:
+def staffed(
+    tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, post: tuple[Mails, str]
+) -> Iterator[Shop]:
     """The shop with a mail server, on a working day."""
     port = free_port()
-    given = {"smtp_url": post[1], "mail_from": "help@tsubame.example", "port": port, "base_url": f"http://127.0.0.1:{port}"}
+    given = {
+        "smtp_url": post[1],
+        "mail_from": "help@tsubame.example",
+        "port": port,
+        "base_url": f"http://127.0.0.1:{port}",
+    }
     with open_shop(built, tmp_path, real_embedder, MORNING, **given) as opened:
         yield opened
 
@@ -50,14 +57,18 @@ def found_episodes(shop: Shop) -> list[Episode]:
     """All problems so far."""
     shop.later(minutes=1)
     day = shop.moment.date()
-    return Reports(shop.services.store.engine).episodes(Period(day.replace(day=1, month=11), day, shop.services.settings.zone))
+    return Reports(shop.services.store.engine).episodes(
+        Period(day.replace(day=1, month=11), day, shop.services.settings.zone)
+    )
 
 
 def outcomes(shop: Shop) -> dict[str, str]:
     """Text of each problem's first search -> outcome and reason."""
     found = found_episodes(shop)
     texts = {query.query_id: query.user_query for query in shop.services.store.queries(0, 2**60)}
-    return {texts[episode.query_ids[0]]: f"{episode.outcome}: {episode.reason}" for episode in found}
+    return {
+        texts[episode.query_ids[0]]: f"{episode.outcome}: {episode.reason}" for episode in found
+    }
 
 
 def link_in(text: str, words: str = "") -> str:
@@ -67,7 +78,9 @@ def link_in(text: str, words: str = "") -> str:
     return found[1]
 
 
-def test_an_unanswered_question_is_answered_by_a_person_and_solved(staffed: Shop, open_page: Opener, post: tuple[Mails, str]) -> None:
+def test_an_unanswered_question_is_answered_by_a_person_and_solved(
+    staffed: Shop, open_page: Opener, post: tuple[Mails, str]
+) -> None:
     mails = post[0]
     # Nothing answers; a person is one click away, who they are and until when they answer stands there.
     page = ask(staffed, open_page, "傘の骨が折れたので骨だけ買えますか")
@@ -85,14 +98,20 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(staffed: Shop
     # The agent sees what was tried, replies by mail, and says that it is solved.
     desk = as_lead(staffed, open_page, "/desk/cases", "agent")
     desk.get_by_role("link", name="傘の骨が折れました").click()
-    expect(desk.get_by_role("region", name="お客様が試したこと")).to_contain_text("傘の骨が折れたので骨だけ買えますか")
+    expect(desk.get_by_role("region", name="お客様が試したこと")).to_contain_text(
+        "傘の骨が折れたので骨だけ買えますか"
+    )
     desk.get_by_label("回答", exact=True).fill("骨だけもお送りできます。1本300円です。")
     staffed.post(hours=1)
     desk.get_by_role("button", name="送信して解決にする").click()
     expect(desk.locator("main").get_by_role("status")).to_contain_text("送信しました")
     staffed.post(minutes=1)
     reply = mails.taken[1]
-    assert "骨だけもお送りできます" in mails.texts()[1] and reply["To"].endswith("<hanako@example.com>") and reply["Auto-Submitted"] is None
+    assert (
+        "骨だけもお送りできます" in mails.texts()[1]
+        and reply["To"].endswith("<hanako@example.com>")
+        and reply["Auto-Submitted"] is None
+    )
     assert outcomes(staffed)["傘の骨が折れたので骨だけ買えますか"] == "escalated: ticket"
 
     # A day later the customer is asked, and says yes, from the link in the mail.
@@ -108,7 +127,9 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(staffed: Shop
     expect(lead.get_by_role("region", name="案件")).to_contain_text("100.0 %")
 
 
-def test_an_article_beside_the_form_solves_it_and_nobody_is_bothered(staffed: Shop, open_page: Opener) -> None:
+def test_an_article_beside_the_form_solves_it_and_nobody_is_bothered(
+    staffed: Shop, open_page: Opener
+) -> None:
     page = ask(staffed, open_page, "返品の送料はだれが払いますか")
     page.get_by_role("link", name="お問い合わせ").first.click()
     write(page, "返品の送料はだれが払いますか")
@@ -123,13 +144,17 @@ def test_an_article_beside_the_form_solves_it_and_nobody_is_bothered(staffed: Sh
     assert staffed.services.people.outbox.counts() == {}
 
 
-def test_a_form_opened_and_left_is_unanswered_and_a_call_is_a_contact(staffed: Shop, open_page: Opener) -> None:
+def test_a_form_opened_and_left_is_unanswered_and_a_call_is_a_contact(
+    staffed: Shop, open_page: Opener
+) -> None:
     left = ask(staffed, open_page, "傘の骨が折れたので骨だけ買えますか")
     left.get_by_role("link", name="お問い合わせ").first.click()
     left.wait_for_url("**/ja/contact**", wait_until="load")
     left.goto(f"{staffed.url}/ja/")
     called = ask(staffed, open_page, "ギフト包装はできますか")
-    called.evaluate("document.querySelector('a[data-channel=phone]').addEventListener('click', (event) => event.preventDefault())")
+    called.evaluate(
+        "document.querySelector('a[data-channel=phone]').addEventListener('click', (event) => event.preventDefault())"
+    )
     called.locator("a[data-channel=phone]").first.click()
     staffed.heard(m.CONTACT_LEAVE, m.CHANNEL_OPENED)
     found = outcomes(staffed)
@@ -165,12 +190,20 @@ def test_a_complaint_goes_up_the_ladder_to_the_ombudsman(staffed: Shop, open_pag
     expect(page.locator("main")).to_contain_text("社内ではここが最後の段階です")
 
 
-def test_on_a_public_holiday_nobody_is_there_and_the_page_says_when(tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, open_page: Opener) -> None:
+def test_on_a_public_holiday_nobody_is_there_and_the_page_says_when(
+    tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, open_page: Opener
+) -> None:
     # Monday, 23 November 2026, Labour Thanksgiving Day, noon in Japan.
-    with open_shop(built, tmp_path, real_embedder, datetime(2026, 11, 23, 3, 0, tzinfo=UTC)) as shop:
+    with open_shop(
+        built, tmp_path, real_embedder, datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+    ) as shop:
         page = open_page(f"{shop.url}/ja/contact", locale="ja-JP")
-        expect(page.locator("main")).to_contain_text("本日は休み(勤労感謝の日) · 次の受付は11月24日(火) 9:00から")
-        expect(page.locator("main")).to_contain_text("今送信すると、11月24日(火) 18:00までに返信します")
+        expect(page.locator("main")).to_contain_text(
+            "本日は休み(勤労感謝の日) · 次の受付は11月24日(火) 9:00から"
+        )
+        expect(page.locator("main")).to_contain_text(
+            "今送信すると、11月24日(火) 18:00までに返信します"
+        )
         page.goto(f"{shop.url}/en/contact")
         expect(page.locator("main")).to_contain_text("closed today: Labor Thanksgiving Day")
 
@@ -184,11 +217,16 @@ def test_without_javascript_a_person_is_reached(staffed: Shop, open_page: Opener
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
-def test_the_pages_between_people_are_accessible(staffed: Shop, open_page: Opener, width: int, scheme: str) -> None:
+def test_the_pages_between_people_are_accessible(
+    staffed: Shop, open_page: Opener, width: int, scheme: str
+) -> None:
     page = open_page(f"{staffed.url}/ja/contact", width=width, scheme=scheme, locale="ja-JP")
 
     def clean(what: str) -> None:
-        violations = [(found["id"], [node["target"] for node in found["nodes"]][:3]) for found in Axe().run(page).response["violations"]]
+        violations = [
+            (found["id"], [node["target"] for node in found["nodes"]][:3])
+            for found in Axe().run(page).response["violations"]
+        ]
         assert violations == [], what
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), what
 
@@ -219,17 +257,38 @@ def test_the_pages_between_people_are_accessible(staffed: Shop, open_page: Opene
 
 def mail_of(subject: str, text: str, name: str, **headers: str) -> bytes:
     """A mail as a customer's program sends it, in ISO-2022-JP."""
-    head = "".join(f"{key}: {value}\r\n" for key, value in {"From": "hanako@example.com", "Message-ID": f"<{name}@mail.example>", **headers}.items())
+    head = "".join(
+        f"{key}: {value}\r\n"
+        for key, value in {
+            "From": "hanako@example.com",
+            "Message-ID": f"<{name}@mail.example>",
+            **headers,
+        }.items()
+    )
     words = "=?iso-2022-jp?B?" + base64.b64encode(subject.encode("iso2022_jp")).decode() + "?="
-    return f"{head}Subject: {words}\r\nContent-Type: text/plain; charset=ISO-2022-JP\r\n\r\n".encode() + text.encode("iso2022_jp")
+    return (
+        f"{head}Subject: {words}\r\nContent-Type: text/plain; charset=ISO-2022-JP\r\n\r\n".encode()
+        + text.encode("iso2022_jp")
+    )
 
 
-def test_a_mail_is_answered_by_an_article_and_its_link_says_solved(staffed: Shop, open_page: Opener, post: tuple[Mails, str]) -> None:
+def test_a_mail_is_answered_by_an_article_and_its_link_says_solved(
+    staffed: Shop, open_page: Opener, post: tuple[Mails, str]
+) -> None:
     mails, desk = post[0], staffed.services.people.mail_desk
-    assert desk.take(mail_of("返品の送料はだれが払いますか", "よろしくお願いします。", "one"), staffed.now) == "created"
+    assert (
+        desk.take(
+            mail_of("返品の送料はだれが払いますか", "よろしくお願いします。", "one"), staffed.now
+        )
+        == "created"
+    )
     staffed.post(minutes=1)
     (reply,) = mails.taken
-    assert reply["Auto-Submitted"] == "auto-replied" and reply["In-Reply-To"] == "<one@mail.example>" and "送料" in mails.texts()[0]
+    assert (
+        reply["Auto-Submitted"] == "auto-replied"
+        and reply["In-Reply-To"] == "<one@mail.example>"
+        and "送料" in mails.texts()[0]
+    )
     page = open_page(link_in(mails.texts()[0], "はい、解決しました:"), locale="ja-JP")
     page.get_by_role("button", name="送信する").click()
     expect(page.locator("main").get_by_role("status")).to_contain_text("この件は終了しました")

@@ -17,7 +17,10 @@ from tests.e2e.conftest import ROOT, Site, start_site
 from tests.support import write_article
 
 # A web process that stands still is killed after 2 s instead of 30.
-IMPATIENT = ("-c", "import kb_app.web.server as server; server.HANG_S = 2; from kb_app.cli.site import main; main()")
+IMPATIENT = (
+    "-c",
+    "import kb_app.web.server as server; server.HANG_S = 2; from kb_app.cli.site import main; main()",
+)
 LOST = -1
 
 
@@ -27,7 +30,12 @@ def named(site: Site, name: str) -> list[int]:
     while waiting:
         process = waiting.pop()
         try:
-            waiting += map(int, Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split())
+            waiting += map(
+                int,
+                Path(f"/proc/{process}/task/{process}/children")
+                .read_text(encoding="ascii")
+                .split(),
+            )
             title = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
@@ -56,14 +64,28 @@ def ask(site: Site, number: int) -> int:
 @pytest.fixture
 def small_site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "articles").mkdir()
-    write_article(tmp_path / "articles", "ja/account/reset.md", "パスワードを忘れた", "再設定できます。", id="ja-reset-password")
-    running = start_site(tmp_path / "articles", tmp_path / "var", IMPATIENT, KB_EMBEDDING_MODEL="off", KB_WEB_PROCESSES="2")
+    write_article(
+        tmp_path / "articles",
+        "ja/account/reset.md",
+        "パスワードを忘れた",
+        "再設定できます。",
+        id="ja-reset-password",
+    )
+    running = start_site(
+        tmp_path / "articles",
+        tmp_path / "var",
+        IMPATIENT,
+        KB_EMBEDDING_MODEL="off",
+        KB_WEB_PROCESSES="2",
+    )
     running.wait(lambda: running.get("/readyz")[0] == 200 and len(web_processes(running)) == 2, 60)
     yield running
     running.stop(signal.SIGKILL)
 
 
-def test_a_web_process_killed_under_load_takes_only_its_own_requests_along(small_site: Site) -> None:
+def test_a_web_process_killed_under_load_takes_only_its_own_requests_along(
+    small_site: Site,
+) -> None:
     victim, other = web_processes(small_site)
     clients = 8
     with ThreadPoolExecutor(clients) as visitors:
@@ -72,19 +94,36 @@ def test_a_web_process_killed_under_load_takes_only_its_own_requests_along(small
         os.kill(victim, signal.SIGKILL)
         statuses = list(answers)
     assert set(statuses) <= {200, LOST} and statuses.count(LOST) <= clients
-    small_site.wait(lambda: len(web_processes(small_site)) == 2 and victim not in web_processes(small_site), 20)
+    small_site.wait(
+        lambda: len(web_processes(small_site)) == 2 and victim not in web_processes(small_site), 20
+    )
     assert other in web_processes(small_site)
 
 
-def test_the_site_goes_on_without_the_background_process_and_it_comes_back(small_site: Site) -> None:
+def test_the_site_goes_on_without_the_background_process_and_it_comes_back(
+    small_site: Site,
+) -> None:
     (victim,) = named(small_site, "kb background")
     with ThreadPoolExecutor(8) as visitors:
         answers = visitors.map(lambda number: ask(small_site, number), range(200))
         os.kill(victim, signal.SIGKILL)
         assert set(answers) == {200}
     small_site.wait(lambda: named(small_site, "kb background") not in ([], [victim]), 20)
-    write_article(small_site.articles, "ja/account/zebra.md", "しまうまの注文", "しまうまは取り扱っておりません。")
-    small_site.wait(lambda: "しまうま" in small_site.get(f"/api/v1/search?q={quote('しまうま')}&lang=ja")[1].split("hits", 1)[1], 30)
+    write_article(
+        small_site.articles,
+        "ja/account/zebra.md",
+        "しまうまの注文",
+        "しまうまは取り扱っておりません。",
+    )
+    small_site.wait(
+        lambda: (
+            "しまうま"
+            in small_site.get(f"/api/v1/search?q={quote('しまうま')}&lang=ja")[1].split("hits", 1)[
+                1
+            ]
+        ),
+        30,
+    )
     assert "starting it again" in small_site.log.read_text(encoding="utf-8")
 
 
@@ -96,17 +135,27 @@ def test_a_vote_is_kept_when_its_process_is_killed_right_after_the_answer(small_
     from kb_app.db.engine import open_database
 
     address = f"{small_site.url}/ja/articles/reset/vote"
-    browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    browser = {
+        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    }
     kept = 0
     for number in range(4):
         form_id = f"00000000-0000-4000-8000-00000000000{number}"
-        answer = requests.post(address, data={"value": "yes", "form_id": form_id}, headers=browser, allow_redirects=False, timeout=30)
+        answer = requests.post(
+            address,
+            data={"value": "yes", "form_id": form_id},
+            headers=browser,
+            allow_redirects=False,
+            timeout=30,
+        )
         kept += answer.status_code in (200, 303)
         os.kill(web_processes(small_site)[0], signal.SIGKILL)
         small_site.wait(lambda: len(web_processes(small_site)) == 2, 20)
     table = schema.actions
     with open_database(f"sqlite:///{small_site.data / 'kb.sqlite'}").connect() as connection:
-        stored = connection.execute(select(func.count()).select_from(table).where(table.c.action_name == "vote_yes")).scalar()
+        stored = connection.execute(
+            select(func.count()).select_from(table).where(table.c.action_name == "vote_yes")
+        ).scalar()
     assert kept == stored == 4
 
 
@@ -116,24 +165,41 @@ def test_a_web_process_that_hangs_is_replaced_and_others_answer_meanwhile(small_
     with ThreadPoolExecutor(4) as visitors:
         statuses = list(visitors.map(lambda number: ask(small_site, number), range(100)))
     assert set(statuses) <= {200, LOST} and statuses.count(200) >= 96
-    small_site.wait(lambda: len(web_processes(small_site)) == 2 and victim not in web_processes(small_site), 20)
+    small_site.wait(
+        lambda: len(web_processes(small_site)) == 2 and victim not in web_processes(small_site), 20
+    )
 
 
-def test_a_second_background_process_on_the_same_data_says_so_and_serves_only(small_site: Site, tmp_path: Path) -> None:
-    second = start_site(small_site.articles, small_site.data, KB_EMBEDDING_MODEL="off", KB_WEB_PROCESSES="1")
+def test_a_second_background_process_on_the_same_data_says_so_and_serves_only(
+    small_site: Site, tmp_path: Path
+) -> None:
+    second = start_site(
+        small_site.articles, small_site.data, KB_EMBEDDING_MODEL="off", KB_WEB_PROCESSES="1"
+    )
     try:
         second.wait(lambda: second.get("/readyz")[0] == 200, 30)
-        second.wait(lambda: "another background process works on" in second.log.read_text(encoding="utf-8"), 30)
+        second.wait(
+            lambda: "another background process works on" in second.log.read_text(encoding="utf-8"),
+            30,
+        )
         assert ask(second, 1) == 200
         small_site.stop(signal.SIGTERM)
-        write_article(second.articles, "ja/account/okapi.md", "オカピの注文", "オカピは取り扱っておりません。")
-        second.wait(lambda: "okapi" in second.get(f"/api/v1/search?q={quote('オカピ')}&lang=ja")[1], 30)
+        write_article(
+            second.articles, "ja/account/okapi.md", "オカピの注文", "オカピは取り扱っておりません。"
+        )
+        second.wait(
+            lambda: "okapi" in second.get(f"/api/v1/search?q={quote('オカピ')}&lang=ja")[1], 30
+        )
     finally:
         second.stop(signal.SIGTERM)
 
 
 def test_everything_ends_with_a_supervisor_that_is_killed(small_site: Site) -> None:
-    processes = [*web_processes(small_site), *named(small_site, "kb background"), *web_servers(small_site)]
+    processes = [
+        *web_processes(small_site),
+        *named(small_site, "kb background"),
+        *web_servers(small_site),
+    ]
     assert len(processes) == 4
     small_site.stop(signal.SIGKILL)
     end = time.monotonic() + 40
@@ -144,13 +210,27 @@ def test_everything_ends_with_a_supervisor_that_is_killed(small_site: Site) -> N
 
 def test_web_processes_and_the_background_process_run_apart(tmp_path: Path) -> None:
     (tmp_path / "articles").mkdir()
-    write_article(tmp_path / "articles", "ja/account/reset.md", "パスワードを忘れた", "再設定できます。", id="ja-reset-password")
-    background = start_site(tmp_path / "articles", tmp_path / "var", KB_EMBEDDING_MODEL="off", KB_WEB_PROCESSES="0")
+    write_article(
+        tmp_path / "articles",
+        "ja/account/reset.md",
+        "パスワードを忘れた",
+        "再設定できます。",
+        id="ja-reset-password",
+    )
+    background = start_site(
+        tmp_path / "articles", tmp_path / "var", KB_EMBEDDING_MODEL="off", KB_WEB_PROCESSES="0"
+    )
     try:
         background.wait((tmp_path / "var" / "index" / "CURRENT").exists, 30)
         assert web_processes(background) == [] and len(named(background, "kb background")) == 1
         main = "from kb_app.cli.site import main; import sys; sys.argv[1] = 'web'; main()"
-        web = start_site(tmp_path / "articles", tmp_path / "var", ("-c", main), KB_EMBEDDING_MODEL="off", KB_WEB_PROCESSES="1")
+        web = start_site(
+            tmp_path / "articles",
+            tmp_path / "var",
+            ("-c", main),
+            KB_EMBEDDING_MODEL="off",
+            KB_WEB_PROCESSES="1",
+        )
         web.wait(lambda: web.get("/readyz")[0] == 200, 30)
         assert ask(web, 1) == 200 and named(web, "kb background") == []
         assert web.stop(signal.SIGTERM) == 0
@@ -159,8 +239,19 @@ def test_web_processes_and_the_background_process_run_apart(tmp_path: Path) -> N
 
 
 def test_what_starts_says_what_is_wrong_with_the_settings(tmp_path: Path) -> None:
-    running = start_site(ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL="off", KB_WEBPROCESSES="1", KB_WORKERS="2", KB_THREADS="3")
+    running = start_site(
+        ROOT / "articles",
+        tmp_path / "var",
+        KB_EMBEDDING_MODEL="off",
+        KB_WEBPROCESSES="1",
+        KB_WORKERS="2",
+        KB_THREADS="3",
+    )
     running.wait(lambda: running.get("/readyz")[0] == 200, 60)
     log = running.log.read_text(encoding="utf-8")
-    assert "Did you mean KB_WEB_PROCESSES?" in log and "KB_WORKERS has no effect" in log and "KB_THREADS is now KB_HTTP_THREADS" in log
+    assert (
+        "Did you mean KB_WEB_PROCESSES?" in log
+        and "KB_WORKERS has no effect" in log
+        and "KB_THREADS is now KB_HTTP_THREADS" in log
+    )
     assert running.stop() == 0

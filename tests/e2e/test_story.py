@@ -14,7 +14,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 def figure(page: Page, name: str) -> str:
     """A figure's counts on the overview."""
-    return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=re.compile(re.escape(name)))).first.get_by_role("cell").nth(2).inner_text()
+    return (
+        page.get_by_role("row")
+        .filter(has=page.get_by_role("rowheader", name=re.compile(re.escape(name))))
+        .first.get_by_role("cell")
+        .nth(2)
+        .inner_text()
+    )
 
 
 def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
@@ -40,7 +46,10 @@ def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
     text = editor.input_value()
     assert "tests:" in text and "student discount" in text and "status: draft" in text
     asked = "questions:\n  - 学生割引を使いたい\n  - is there a discount for students\n  - student discount\n"
-    text = re.sub(r"questions: \[\]\n", asked, text) + "\n学生割引(学割)はありません。学生の方も、会員ポイントは同じようにたまります。\n"
+    text = (
+        re.sub(r"questions: \[\]\n", asked, text)
+        + "\n学生割引(学割)はありません。学生の方も、会員ポイントは同じようにたまります。\n"
+    )
     editor.fill(text)
     desk.get_by_role("button", name="プレビュー").click()
     expect(desk.locator(".preview")).to_contain_text("学生割引(学割)はありません")
@@ -60,7 +69,9 @@ def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
     expect(reader).not_to_have_url(re.compile("from="))
     shop.moment += timedelta(minutes=1)
     reader.get_by_role("button", name="はい").click()
-    expect(reader.get_by_role("heading", name="ありがとうございます。回答を記録しました。")).to_be_visible()
+    expect(
+        reader.get_by_role("heading", name="ありがとうございます。回答を記録しました。")
+    ).to_be_visible()
     shop.later(minutes=10)
     desk.goto(f"{shop.url}/desk/")
     assert figure(desk, "セルフサービスで解決(確認済み)") == "1 / 5"
@@ -88,9 +99,21 @@ def test_the_desk_is_accessible(shop: Shop, open_page: Opener, width: int, schem
     page.get_by_label("Mail address").fill("lead@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    for path in ("", "gaps", "rows?outcome=unanswered", "articles", "inventory", "definitions", "pillars", "learned"):
+    for path in (
+        "",
+        "gaps",
+        "rows?outcome=unanswered",
+        "articles",
+        "inventory",
+        "definitions",
+        "pillars",
+        "learned",
+    ):
         page.goto(f"{shop.url}/desk/{path}")
-        violations = [(found["id"], [node["target"] for node in found["nodes"]][:3]) for found in Axe().run(page).response["violations"]]
+        violations = [
+            (found["id"], [node["target"] for node in found["nodes"]][:3])
+            for found in Axe().run(page).response["violations"]
+        ]
         assert violations == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     for path in ("/ja/contact", "/en/privacy", "/ja/articles/return-item"):
@@ -116,4 +139,8 @@ def test_reading_is_noticed_and_a_left_form_too(shop: Shop, open_page: Opener) -
     page.goto(f"{shop.url}/ja/")
     shop.heard("click", "view", "engaged", "contact_open", "contact_leave")
     done = {action.action_name: action for action in shop.services.store.actions(0, 2**60)}
-    assert done["engaged"].number("seconds") >= 1 and done["engaged"].number("scroll") > 0.5 and done["contact_leave"].query_id == done["click"].query_id
+    assert (
+        done["engaged"].number("seconds") >= 1
+        and done["engaged"].number("scroll") > 0.5
+        and done["contact_leave"].query_id == done["click"].query_id
+    )

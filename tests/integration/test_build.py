@@ -33,9 +33,20 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     articles = tmp_path / "articles"
-    write_article(articles, "ja/returns/refund.md", "返金の時期", "返金は5営業日です。\n\n[パスワード](../account/password.md)\n\n![図](a.png)")
+    write_article(
+        articles,
+        "ja/returns/refund.md",
+        "返金の時期",
+        "返金は5営業日です。\n\n[パスワード](../account/password.md)\n\n![図](a.png)",
+    )
     write_article(articles, "ja/account/password.md", "パスワードを忘れた", "再設定できます。")
-    write_article(articles, "en/account/password.md", "Forgotten password", "Reset it.", translation_of="ja-account-password")
+    write_article(
+        articles,
+        "en/account/password.md",
+        "Forgotten password",
+        "Reset it.",
+        translation_of="ja-account-password",
+    )
     (articles / "ja/returns/a.png").write_bytes(b"png")
     return articles
 
@@ -55,7 +66,11 @@ def test_what_is_built_is_found_and_read(folder: Path, data: Path) -> None:
     assert first(open_engine(data), "パスワード忘れ") == "ja-account-password"
     library = ArticleStore.open(Builds(data / "index").open_current())
     article = library.article("ja-returns-refund")
-    assert article is not None and 'href="kb:ja-account-password"' in article.html and "kb-image:" in article.html
+    assert (
+        article is not None
+        and 'href="kb:ja-account-password"' in article.html
+        and "kb-image:" in article.html
+    )
 
 
 def test_a_second_build_embeds_and_publishes_nothing(folder: Path, data: Path) -> None:
@@ -66,7 +81,9 @@ def test_a_second_build_embeds_and_publishes_nothing(folder: Path, data: Path) -
 
 def test_one_edit_embeds_only_what_changed(folder: Path, data: Path) -> None:
     build_folder(folder, data)
-    write_article(folder, "ja/account/password.md", "パスワードを忘れた", "合言葉で再設定できます。")
+    write_article(
+        folder, "ja/account/password.md", "パスワードを忘れた", "合言葉で再設定できます。"
+    )
     report = build_folder(folder, data)
     assert report.embedded == 1 and report.changed == ("ja-account-password",)
     assert first(open_engine(data), "合言葉") == "ja-account-password"
@@ -77,7 +94,9 @@ def test_a_removed_article_is_gone(folder: Path, data: Path) -> None:
     (folder / "ja/returns/refund.md").unlink()
     build_folder(folder, data)
     engine = open_engine(data)
-    assert all(hit.article_id != "ja-returns-refund" for hit in engine.search(Query("返金", now=NOW)).hits)
+    assert all(
+        hit.article_id != "ja-returns-refund" for hit in engine.search(Query("返金", now=NOW)).hits
+    )
     assert engine.corpus.keyword.matching("ja", ["営業日"], []) == set()
 
 
@@ -120,7 +139,10 @@ def test_an_empty_folder_is_an_empty_site(tmp_path: Path, data: Path) -> None:
     report = build_folder(tmp_path / "empty", data)
     assert report.articles == 0 and report.errors == ()
     engine = open_engine(data)
-    assert engine.search(Query("返金", now=NOW)).hits == () and engine.suggest("a", "ja", 5, NOW, PUBLIC) == []
+    assert (
+        engine.search(Query("返金", now=NOW)).hits == ()
+        and engine.suggest("a", "ja", 5, NOW, PUBLIC) == []
+    )
 
 
 def test_two_builds_at_once_are_refused(folder: Path, data: Path) -> None:
@@ -142,16 +164,28 @@ def test_a_full_disk_leaves_what_is_served(folder: Path, data: Path) -> None:
         "    try: build_folder(folder, data)\n"
         "    except BuildFailedError as error: print(error)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", program, str(folder), str(data)], cwd=ROOT, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(folder), str(data)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     lines = ran.stdout.splitlines()
-    assert len(lines) == 6 and all("goes on being served" in line for line in lines), ran.stdout + ran.stderr
+    assert len(lines) == 6 and all("goes on being served" in line for line in lines), (
+        ran.stdout + ran.stderr
+    )
     assert Builds(data / "index").open_current().version == before
     assert not list((data / "index").glob(".building-*"))
     assert build_folder(folder, data).published
 
 
-@pytest.mark.parametrize("name", ["passages.jsonl", "impacts/ja-words/values.npy", "questions.npy", "library.json"])
-def test_a_flipped_byte_is_refused_and_the_build_before_is_served(folder: Path, data: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["passages.jsonl", "impacts/ja-words/values.npy", "questions.npy", "library.json"]
+)
+def test_a_flipped_byte_is_refused_and_the_build_before_is_served(
+    folder: Path, data: Path, name: str
+) -> None:
     before = build_folder(folder, data).version
     write_article(folder, "ja/new.md", "新しい")
     after = build_folder(folder, data).version
@@ -164,11 +198,17 @@ def test_a_flipped_byte_is_refused_and_the_build_before_is_served(folder: Path, 
     assert bundle.version == before
 
 
-def test_what_was_found_whole_is_read_through_again_once_somebody_touched_it(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_found_whole_is_read_through_again_once_somebody_touched_it(
+    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     version, read = build_folder(folder, data).version, list[Path]()
-    monkeypatch.setattr("search.index.bundle.checksum", lambda path: (read.append(path), checksum(path))[1])
+    monkeypatch.setattr(
+        "search.index.bundle.checksum", lambda path: (read.append(path), checksum(path))[1]
+    )
     builds = Builds(data / "index")
-    assert builds.open_current().version == version and not read, "this process wrote it a moment ago"
+    assert builds.open_current().version == version and not read, (
+        "this process wrote it a moment ago"
+    )
     (data / "index" / version / "library.json").touch()
     assert builds.open_current().version == version and read
     read.clear()
@@ -178,7 +218,9 @@ def test_what_was_found_whole_is_read_through_again_once_somebody_touched_it(fol
 def test_another_schema_is_refused_with_what_to_run(folder: Path, data: Path) -> None:
     version = build_folder(folder, data).version
     path = data / "index" / version / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"schema": 99}), encoding="utf-8")
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"schema": 99}), encoding="utf-8"
+    )
     with pytest.raises(BundleError, match=r"schema 99.*python -m indexer build"):
         Builds(data / "index").open_current()
 
@@ -196,10 +238,15 @@ def test_old_builds_are_pruned_and_linked_files_untouched(folder: Path, data: Pa
 
 
 def test_tokens_and_vectors_are_remembered_at_the_same_time(tmp_path: Path) -> None:
-    cache, texts = BuildCache(tmp_path / "cache.sqlite"), [f"配送の案内 {number}" for number in range(20_000)]
+    cache, texts = (
+        BuildCache(tmp_path / "cache.sqlite"),
+        [f"配送の案内 {number}" for number in range(20_000)],
+    )
     quick = SimpleNamespace(encode=lambda part, _kind: np.ones((len(part), 2), np.float32))
     with threads_take_turns(), ThreadPoolExecutor(1) as beside:
-        vectors = beside.submit(cache.vectors, quick, texts, texts.__getitem__, "passage", lambda _done, _all: None)
+        vectors = beside.submit(
+            cache.vectors, quick, texts, texts.__getitem__, "passage", lambda _done, _all: None
+        )
         for text in texts:
             cache.store_tokens(DocumentTokens(text, [text], [], [], []))
     cache.commit()
@@ -214,7 +261,9 @@ def test_a_damaged_cache_is_made_anew(folder: Path, data: Path) -> None:
     assert build(paths, HashEmbedder()).articles == 3
 
 
-def test_a_cache_that_cannot_be_opened_now_is_no_damaged_one(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_opened_now_is_no_damaged_one(
+    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build_folder(folder, data)
     kept = Paths(folder, data).cache.read_bytes()
     # As on a full disk: sqlite cannot carry out what it is told, and nothing is wrong with the file.
@@ -232,7 +281,9 @@ def test_a_record_of_the_cache_that_no_build_wrote_is_made_anew(folder: Path, da
     assert build_folder(folder, data).articles == 3
 
 
-def test_a_file_that_breaks_the_renderer_is_that_files_problem(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_breaks_the_renderer_is_that_files_problem(
+    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_arguments: object) -> None:
         raise ValueError("unforeseen")
 
@@ -259,7 +310,10 @@ def test_words_of_articles_that_end_are_not_offered_as_spellings(folder: Path, d
     write_article(folder, "en/b.md", "Grommelfix", "Grommelfix stays.")
     build_folder(folder, data)
     keyword = open_engine(data).corpus.keyword
-    assert keyword.correct("en", "quazzledorx") is None and keyword.correct("en", "grommelfox") == "grommelfix"
+    assert (
+        keyword.correct("en", "quazzledorx") is None
+        and keyword.correct("en", "grommelfox") == "grommelfix"
+    )
 
 
 def test_a_changed_image_is_a_new_bundle(folder: Path, data: Path) -> None:
@@ -270,11 +324,18 @@ def test_a_changed_image_is_a_new_bundle(folder: Path, data: Path) -> None:
 
 def test_words_of_the_house_are_part_of_the_index(folder: Path, data: Path) -> None:
     before = build_folder(folder, data)
-    (folder / "synonyms.yml").write_text("ja:\n  - [返品, おもどし]\n  - a: [b]\n  - b: [a]\n", encoding="utf-8")
+    (folder / "synonyms.yml").write_text(
+        "ja:\n  - [返品, おもどし]\n  - a: [b]\n  - b: [a]\n", encoding="utf-8"
+    )
     report = build_folder(folder, data)
     assert report.published and report.version != before.version
-    assert [problem.code for problem in report.problems if problem.path == "synonyms.yml"] == ["synonyms-loop", "synonyms-loop"]
-    assert open_engine(data).corpus.synonyms.matches("ja", "おもどしの方法")[0].alternatives == ("返品",)
+    assert [problem.code for problem in report.problems if problem.path == "synonyms.yml"] == [
+        "synonyms-loop",
+        "synonyms-loop",
+    ]
+    assert open_engine(data).corpus.synonyms.matches("ja", "おもどしの方法")[0].alternatives == (
+        "返品",
+    )
 
 
 def test_a_model_that_returns_no_numbers_leaves_keyword_search(folder: Path, data: Path) -> None:
@@ -291,11 +352,23 @@ def test_a_model_that_returns_no_numbers_leaves_keyword_search(folder: Path, dat
 
 
 def test_failing_search_tests_are_said_with_what_stood_above(folder: Path, data: Path) -> None:
-    write_article(folder, "ja/returns/idle.md", "包装紙の色", "青と白があります。", tests=["返品の送料と期限", "包装紙は何色"])
+    write_article(
+        folder,
+        "ja/returns/idle.md",
+        "包装紙の色",
+        "青と白があります。",
+        tests=["返品の送料と期限", "包装紙は何色"],
+    )
     problems = failed_tests(folder, data, HashEmbedder())
-    assert [problem.path for problem in problems if "idle" in problem.path] == ["ja/returns/idle.md"]
+    assert [problem.path for problem in problems if "idle" in problem.path] == [
+        "ja/returns/idle.md"
+    ]
     (problem,) = [problem for problem in problems if "idle" in problem.path]
-    assert "返品の送料と期限" in str(problem) and ("finds it at rank" in str(problem) or "does not find it" in str(problem)) and "above it: " in str(problem)
+    assert (
+        "返品の送料と期限" in str(problem)
+        and ("finds it at rank" in str(problem) or "does not find it" in str(problem))
+        and "above it: " in str(problem)
+    )
     assert not (data / "index").exists(), "what is served is left alone"
 
 
@@ -303,14 +376,29 @@ def vectors_by_text(data: Path) -> dict[tuple[str, str], np.ndarray]:
     """The vectors of the current index by article and passage, and by article and question."""
     corpus = open_engine(data).corpus
     assert corpus.semantic is not None
-    passages = {("passage", corpus.passage(row).id): vector for row, vector in enumerate(corpus.semantic.passages.vectors)}
-    asked = [(corpus.documents[row].id, text) for row in range(len(corpus.documents)) for text in (corpus.documents[row].title,)]
-    return passages | {("question", name): corpus.semantic.questions.vectors[row] for row, (name, _) in enumerate(asked)}
+    passages = {
+        ("passage", corpus.passage(row).id): vector
+        for row, vector in enumerate(corpus.semantic.passages.vectors)
+    }
+    asked = [
+        (corpus.documents[row].id, text)
+        for row in range(len(corpus.documents))
+        for text in (corpus.documents[row].title,)
+    ]
+    return passages | {
+        ("question", name): corpus.semantic.questions.vectors[row]
+        for row, (name, _) in enumerate(asked)
+    }
 
 
 def many_articles(folder: Path, count: int) -> None:
     for number in range(count):
-        write_article(folder, f"ja/orders/a{number:03}.md", f"質問その{number}", f"答えは{number * 7}番の窓口です。")
+        write_article(
+            folder,
+            f"ja/orders/a{number:03}.md",
+            f"質問その{number}",
+            f"答えは{number * 7}番の窓口です。",
+        )
 
 
 def test_an_edit_takes_unchanged_vectors_from_the_index_before(tmp_path: Path) -> None:
@@ -324,7 +412,11 @@ def test_an_edit_takes_unchanged_vectors_from_the_index_before(tmp_path: Path) -
     report = build_folder(folder, data)
     assert report.embedded == 2, "one passage and one title"
     after = vectors_by_text(data)
-    changed = {key for key, vector in before.items() if key not in after or not np.array_equal(after[key], vector)}
+    changed = {
+        key
+        for key, vector in before.items()
+        if key not in after or not np.array_equal(after[key], vector)
+    }
     assert {name.split("#")[0] for _, name in changed} == {"ja-orders-a003", "ja-orders-a077"}
 
 
@@ -337,9 +429,13 @@ def test_an_edit_of_the_text_alone_copies_the_questions_vectors(tmp_path: Path) 
     build_folder(folder, fresh)
     index = data / "index"
     assert report.embedded == 1, "the passage alone"
-    assert (index / before / "questions.npy").read_bytes() == (index / report.version / "questions.npy").read_bytes()
+    assert (index / before / "questions.npy").read_bytes() == (
+        index / report.version / "questions.npy"
+    ).read_bytes()
     one, other = vectors_by_text(data), vectors_by_text(fresh)
-    assert one.keys() == other.keys() and all(np.allclose(one[key], other[key], atol=1e-6) for key in one)
+    assert one.keys() == other.keys() and all(
+        np.allclose(one[key], other[key], atol=1e-6) for key in one
+    )
 
 
 def test_many_edits_are_indexed_as_if_everything_were_new(tmp_path: Path) -> None:
@@ -347,11 +443,15 @@ def test_many_edits_are_indexed_as_if_everything_were_new(tmp_path: Path) -> Non
     many_articles(folder, 300)
     build_folder(folder, edited)
     for number in range(10):
-        write_article(folder, f"ja/orders/a{number:03}.md", f"住所の変更その{number}", "窓口でお受けします。")
+        write_article(
+            folder, f"ja/orders/a{number:03}.md", f"住所の変更その{number}", "窓口でお受けします。"
+        )
     build_folder(folder, edited)
     build_folder(folder, fresh)
     one, other = vectors_by_text(edited), vectors_by_text(fresh)
-    assert one.keys() == other.keys() and all(np.allclose(one[key], other[key], atol=1e-6) for key in one)
+    assert one.keys() == other.keys() and all(
+        np.allclose(one[key], other[key], atol=1e-6) for key in one
+    )
 
 
 def test_a_question_that_stands_in_two_languages_is_centred_in_each(tmp_path: Path) -> None:
@@ -363,7 +463,13 @@ def test_a_question_that_stands_in_two_languages_is_centred_in_each(tmp_path: Pa
     write_article(folder, "en/orders/wifi.md", "Wi-Fi", "How to connect.")
     report = build_folder(folder, data)
     semantic, found = open_engine(data).corpus.semantic, vectors_by_text(data)
-    assert semantic is not None and report.embedded == 1, "the title's vector is known, the passage's is not"
+    assert semantic is not None and report.embedded == 1, (
+        "the title's vector is known, the passage's is not"
+    )
     asked = HashEmbedder().encode(["Wi-Fi"], "query")[0]
     for lang in ("ja", "en"):
-        assert np.allclose(found["question", f"{lang}-orders-wifi"], centre_one(asked, lang, semantic.centres), atol=1e-6)
+        assert np.allclose(
+            found["question", f"{lang}-orders-wifi"],
+            centre_one(asked, lang, semantic.centres),
+            atol=1e-6,
+        )

@@ -24,7 +24,12 @@ TOPICS, ELSEWHERE = (line.split() for line in WORDS.strip().splitlines())
 def folder(tmp_path: Path) -> Path:
     articles = tmp_path / "articles"
     for number, topic in enumerate(TOPICS):
-        write_article(articles, f"ja/all/a{number}.md", f"{topic}について", f"{topic}の手順です。{topic}は窓口で受け付けます。")
+        write_article(
+            articles,
+            f"ja/all/a{number}.md",
+            f"{topic}について",
+            f"{topic}の手順です。{topic}は窓口で受け付けます。",
+        )
     return articles
 
 
@@ -35,9 +40,14 @@ def data(folder: Path, tmp_path: Path) -> Path:
 
 
 def queries(path: Path) -> Path:
-    known = [{"query": f"{topic}はどうすればいいですか", "answered": True, "lang": "ja"} for topic in TOPICS]
+    known = [
+        {"query": f"{topic}はどうすればいいですか", "answered": True, "lang": "ja"}
+        for topic in TOPICS
+    ]
     known += [{"query": f"{topic}を教えてください", "answered": False} for topic in ELSEWHERE]
-    path.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in known) + "\n\n", encoding="utf-8")
+    path.write_text(
+        "\n".join(json.dumps(one, ensure_ascii=False) for one in known) + "\n\n", encoding="utf-8"
+    )
     return path
 
 
@@ -45,7 +55,9 @@ def run(folder: Path, data: Path, *arguments: str) -> Result:
     return create_app(make_services(folder, data)).test_cli_runner().invoke(args=["kb", *arguments])
 
 
-def test_a_fit_is_stored_with_its_data_sheet_and_used(folder: Path, data: Path, tmp_path: Path) -> None:
+def test_a_fit_is_stored_with_its_data_sheet_and_used(
+    folder: Path, data: Path, tmp_path: Path
+) -> None:
     outcome = run(folder, data, "calibrate", str(queries(tmp_path / "q.jsonl")))
     assert outcome.exit_code == 0 and "auroc" in outcome.output, outcome.output
     stored = read(data / CALIBRATION)
@@ -65,7 +77,9 @@ def test_a_fit_is_stored_with_its_data_sheet_and_used(folder: Path, data: Path, 
         ("[]", "q.jsonl:1:"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_and_nothing_is_lost(folder: Path, data: Path, tmp_path: Path, line: str, words: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_and_nothing_is_lost(
+    folder: Path, data: Path, tmp_path: Path, line: str, words: str
+) -> None:
     write(data / CALIBRATION, shipped())
     (tmp_path / "q.jsonl").write_text(line + "\n", encoding="utf-8")
     outcome = run(folder, data, "calibrate", str(tmp_path / "q.jsonl"))
@@ -73,7 +87,9 @@ def test_a_file_that_cannot_be_used_is_refused_and_nothing_is_lost(folder: Path,
     assert read(data / CALIBRATION) == shipped()
 
 
-def test_a_calibration_of_another_model_is_refused_and_the_shipped_one_used(folder: Path, data: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_calibration_of_another_model_is_refused_and_the_shipped_one_used(
+    folder: Path, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write(data / CALIBRATION, shipped())
     with caplog.at_level(logging.ERROR):
         engine = make_services(folder, data).live.current().engine  # type: ignore[union-attr]

@@ -26,7 +26,9 @@ from tests.fake_desks import free_port
 from tests.unit.kb_app.casework import NOW, SupportFixture, house
 from tests.unit.kb_app.test_email_parser import mail
 
-AWAY = "desks: {away: {type: webhook, url: 'http://127.0.0.1:9'}}\nroutes: [{kind: problem, to: away}]"
+AWAY = (
+    "desks: {away: {type: webhook, url: 'http://127.0.0.1:9'}}\nroutes: [{kind: problem, to: away}]"
+)
 
 
 @pytest.fixture
@@ -42,17 +44,25 @@ def count(engine: Engine, table) -> int:  # type: ignore[no-untyped-def]
 def test_a_hundred_people_send_at_once_each_twice(desk: SupportFixture) -> None:
     def send(number: int) -> None:
         for _ in range(2):
-            desk.handoff.open(NewCase(f"form-{number}", "problem", f"件 {number}", mail="a@example.com"), NOW)
+            desk.handoff.open(
+                NewCase(f"form-{number}", "problem", f"件 {number}", mail="a@example.com"), NOW
+            )
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(100)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert count(desk.engine, schema.cases) == 100 and count(desk.engine, schema.outbox) == 200 and len(desk.log.told) == 100
+    assert (
+        count(desk.engine, schema.cases) == 100
+        and count(desk.engine, schema.outbox) == 200
+        and len(desk.log.told) == 100
+    )
 
 
-def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(desk: SupportFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(
+    desk: SupportFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def crash(*_args: object) -> None:
         raise RuntimeError("killed")
 
@@ -67,7 +77,16 @@ def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(
 
 def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
     case = desk.handoff.open(
-        NewCase("form", "question", "返品したい", "花子", "hanako@example.com", "ja", trail=({"id": "1", "text": "返品", "kind": "search", "at": 1},)), NOW
+        NewCase(
+            "form",
+            "question",
+            "返品したい",
+            "花子",
+            "hanako@example.com",
+            "ja",
+            trail=({"id": "1", "text": "返品", "kind": "search", "at": 1},),
+        ),
+        NOW,
     )
     desk.handoff.reply(case, "佐藤", "s@example.com", "はい。", NOW + HOUR)
     desk.handoff.solve(desk.again(case), "佐藤", NOW + 2 * HOUR)
@@ -75,8 +94,16 @@ def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
     desk.handoff.answer(desk.again(case), False, NOW + 3 * DAY)
     desk.handoff.escalate(desk.again(case), NOW + 3 * DAY)
     now = desk.again(case)
-    assert (now.state, now.step, now.owner, now.trail[0]["text"]) == ("open", "supervisor", "s@example.com", "返品")
-    assert desk.handoff.cases.inbox(Filter(words="ﾊｲ。 はい"), NOW).total == 0 and desk.handoff.cases.inbox(Filter(words="はい"), NOW).total == 1
+    assert (now.state, now.step, now.owner, now.trail[0]["text"]) == (
+        "open",
+        "supervisor",
+        "s@example.com",
+        "返品",
+    )
+    assert (
+        desk.handoff.cases.inbox(Filter(words="ﾊｲ。 はい"), NOW).total == 0
+        and desk.handoff.cases.inbox(Filter(words="はい"), NOW).total == 1
+    )
 
 
 class Silent:
@@ -92,7 +119,11 @@ def test_pauses_grow_and_after_days_a_person_is_asked(desk: SupportFixture) -> N
     now, waits = NOW, []
     while box.counts().get("dead", 0) == 0:
         before = now
-        while box.run(now) == box.run(now) and not box.counts().get("dead") and box.listed(("waiting",))[0].next_at <= now:
+        while (
+            box.run(now) == box.run(now)
+            and not box.counts().get("dead")
+            and box.listed(("waiting",))[0].next_at <= now
+        ):
             now += 1
         if box.listed(("waiting",)):
             now = box.listed(("waiting",))[0].next_at
@@ -100,7 +131,9 @@ def test_pauses_grow_and_after_days_a_person_is_asked(desk: SupportFixture) -> N
     assert waits[1] > waits[0] and max(waits) < 2.3 * HOUR and now - NOW > 5 * DAY
 
 
-def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(desk: SupportFixture) -> None:
+def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(
+    desk: SupportFixture,
+) -> None:
     box = Outbox(desk.engine, lambda _name: None)
     desk.handoff.open(NewCase("form", "problem", "件"), NOW)
     (taken,) = box._take(NOW)
@@ -110,16 +143,34 @@ def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(desk: Su
 
 
 def test_old_cases_go_with_all_that_was_said_and_their_files(desk: SupportFixture) -> None:
-    kept, old = (desk.handoff.open(NewCase(name, "question", name), NOW) for name in ("kept", "old"))
-    desk.handoff.cases.add_attachment(Attachment("a1", "old", old.case_id, "x.png", "image/png", 1, NOW))
+    kept, old = (
+        desk.handoff.open(NewCase(name, "question", name), NOW) for name in ("kept", "old")
+    )
+    desk.handoff.cases.add_attachment(
+        Attachment("a1", "old", old.case_id, "x.png", "image/png", 1, NOW)
+    )
     desk.handoff.customer_says(old, "つけたし", NOW)
     desk.handoff.solve(desk.again(old), "佐藤", NOW)
     assert [file.name for file in desk.handoff.cases.purge(NOW + DAY)] == ["x.png"]
-    assert desk.handoff.cases.case(old.case_id) is None and desk.handoff.cases.case(kept.case_id) and count(desk.engine, schema.case_messages) == 0
+    assert (
+        desk.handoff.cases.case(old.case_id) is None
+        and desk.handoff.cases.case(kept.case_id)
+        and count(desk.engine, schema.case_messages) == 0
+    )
 
 
 def test_notices_read_the_same_on_both(engine: Engine) -> None:
-    notice = Notice("n", {"ja": "遅れ"}, {"ja": "雪"}, NOW, NOW + DAY, ("ja",), ("delivery",), ("荷物", "遅い"), by="lead@example.com")
+    notice = Notice(
+        "n",
+        {"ja": "遅れ"},
+        {"ja": "雪"},
+        NOW,
+        NOW + DAY,
+        ("ja",),
+        ("delivery",),
+        ("荷物", "遅い"),
+        by="lead@example.com",
+    )
     NoticeStore(engine).add(notice)
     assert NoticeStore(engine).active(NOW) == [notice] == NoticeStore(engine).all()
 
@@ -131,7 +182,17 @@ def test_notices_read_the_same_on_both(engine: Engine) -> None:
 def mailbox() -> Iterator[str]:
     """The address of a mailbox at a real IMAP server, started for the test."""
     port = free_port()
-    command = [str(Path(sys.executable).parent / "pymap"), "--no-tls", "--host", "127.0.0.1", "--port", str(port), "dict", "--demo-user", "help@example.com"]
+    command = [
+        str(Path(sys.executable).parent / "pymap"),
+        "--no-tls",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "dict",
+        "--demo-user",
+        "help@example.com",
+    ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(100):
         try:
@@ -150,13 +211,20 @@ def put(url: str, raw: bytes) -> None:
         box.append("INBOX", None, None, raw)  # type: ignore[arg-type]
 
 
-def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetched_again(mailbox: str, tmp_path: Path) -> None:
+def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetched_again(
+    mailbox: str, tmp_path: Path
+) -> None:
     from kb_app.db.engine import migrate, open_database
 
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
     desk = house(engine)
-    inbox = MailIntake(desk.handoff, Uploads(tmp_path / "uploads"), lambda _subject, _text: MailAnswer(language="ja"), [])
+    inbox = MailIntake(
+        desk.handoff,
+        Uploads(tmp_path / "uploads"),
+        lambda _subject, _text: MailAnswer(language="ja"),
+        [],
+    )
     put(mailbox, mail("返品したい"))
     put(mailbox, mail("電気がつかない"))
 
@@ -165,8 +233,14 @@ def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetch
 
     with pytest.raises(OSError, match="disk full"):
         fetch(mailbox, fails)
-    assert fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 2 and fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 0
-    assert sorted(case.subject for case in desk.handoff.cases.inbox(Filter(), NOW).cases) == ["返品したい", "電気がつかない"]
+    assert (
+        fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 2
+        and fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 0
+    )
+    assert sorted(case.subject for case in desk.handoff.cases.inbox(Filter(), NOW).cases) == [
+        "返品したい",
+        "電気がつかない",
+    ]
     engine.dispose()
 
 

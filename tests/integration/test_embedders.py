@@ -24,7 +24,13 @@ def torch_embedder(model_folder: Path) -> SentenceTransformerEmbedder:
     return SentenceTransformerEmbedder(str(model_folder), "float32")
 
 
-@pytest.fixture(params=["hash", pytest.param("real_embedder", marks=pytest.mark.model), pytest.param("torch_embedder", marks=pytest.mark.model)])
+@pytest.fixture(
+    params=[
+        "hash",
+        pytest.param("real_embedder", marks=pytest.mark.model),
+        pytest.param("torch_embedder", marks=pytest.mark.model),
+    ]
+)
 def embedder(request: pytest.FixtureRequest) -> Embedder:
     return HashEmbedder() if request.param == "hash" else request.getfixturevalue(request.param)
 
@@ -32,7 +38,9 @@ def embedder(request: pytest.FixtureRequest) -> Embedder:
 def test_vectors_have_length_one_in_the_order_of_the_texts(embedder: Embedder) -> None:
     texts = ["返品したい", "a much longer text about a parcel that never came", "password"]
     vectors = embedder.encode(texts, "passage")
-    assert vectors.dtype == np.float32 and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert vectors.dtype == np.float32 and np.allclose(
+        np.linalg.norm(vectors, axis=1), 1, atol=1e-5
+    )
     alone = np.concatenate([embedder.encode([text], "passage") for text in texts])
     assert np.allclose(vectors, alone, atol=2e-3)
 
@@ -42,11 +50,19 @@ def test_a_query_has_the_same_vector_each_time(embedder: Embedder) -> None:
     assert embedder.fingerprint == embedder.fingerprint != ""
 
 
-TEXTS = ["返品したい", "荷物が届かない。" * 30, "a parcel that never came", "x", "Der Bildschirm bleibt schwarz"]
+TEXTS = [
+    "返品したい",
+    "荷物が届かない。" * 30,
+    "a parcel that never came",
+    "x",
+    "Der Bildschirm bleibt schwarz",
+]
 
 
 @pytest.mark.model
-def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(real_embedder: BackgroundEmbedder, torch_embedder: Embedder) -> None:
+def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(
+    real_embedder: BackgroundEmbedder, torch_embedder: Embedder
+) -> None:
     for kind in ("query", "passage"):
         expected = torch_embedder.encode(TEXTS, kind)
         one_by_one = real_embedder.encode(TEXTS, kind)
@@ -67,17 +83,25 @@ def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path:
 
 
 @pytest.mark.model
-def test_many_visitors_get_the_vectors_that_each_would_get_alone(real_embedder: BackgroundEmbedder) -> None:
+def test_many_visitors_get_the_vectors_that_each_would_get_alone(
+    real_embedder: BackgroundEmbedder,
+) -> None:
     alone = [real_embedder.encode([text], "passage")[0] for text in TEXTS]
     with ThreadPoolExecutor(12) as visitors:
-        together = list(visitors.map(lambda text: real_embedder.encode([text], "passage")[0], TEXTS * 4))
+        together = list(
+            visitors.map(lambda text: real_embedder.encode([text], "passage")[0], TEXTS * 4)
+        )
     assert np.allclose(together, alone * 4, atol=1e-5)
 
 
 def test_matrices_become_whole_numbers_with_a_scale_a_row() -> None:
     weights = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
     whole, scales = quantise(weights)
-    assert whole.dtype == np.int8 and np.abs(whole).max(axis=1).tolist() == [LARGEST] * 4 and scales.shape == (4, 1)
+    assert (
+        whole.dtype == np.int8
+        and np.abs(whole).max(axis=1).tolist() == [LARGEST] * 4
+        and scales.shape == (4, 1)
+    )
     assert np.abs(whole * scales - weights).max() <= scales.max() / 2
 
 
@@ -87,7 +111,19 @@ def test_columns_that_reach_far_are_evened_out() -> None:
     assert (reach / factors).max() / (reach / factors).min() == pytest.approx(10, rel=1e-3)
 
 
-ODD = ["", "a", "  two  spaces ", "tab\there", "😀 𠮷野家 ﷽ ㌔", "Ｗｉ－Ｆｉ ｶﾞ", "한국어 문장", "日本語と English とไทย", "▁▁ x", "\x00", "あ" * 3_000]
+ODD = [
+    "",
+    "a",
+    "  two  spaces ",
+    "tab\there",
+    "😀 𠮷野家 ﷽ ㌔",
+    "Ｗｉ－Ｆｉ ｶﾞ",
+    "한국어 문장",
+    "日本語と English とไทย",
+    "▁▁ x",
+    "\x00",
+    "あ" * 3_000,
+]
 
 
 @pytest.mark.model
@@ -115,8 +151,12 @@ def test_a_vocabulary_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-def test_the_bundled_model_knows_meaning_across_languages(real_embedder: BackgroundEmbedder) -> None:
-    asked, same, other = real_embedder.encode(["パスワードを忘れた", "I forgot my password", "明日の天気"], "query")
+def test_the_bundled_model_knows_meaning_across_languages(
+    real_embedder: BackgroundEmbedder,
+) -> None:
+    asked, same, other = real_embedder.encode(
+        ["パスワードを忘れた", "I forgot my password", "明日の天気"], "query"
+    )
     assert asked @ same > 0.88 > asked @ other
     assert real_embedder.calibrated
 
@@ -136,7 +176,9 @@ def test_a_model_that_cannot_be_loaded_is_said() -> None:
 
     embedder = BackgroundEmbedder(broken)
     embedder.start()
-    assert not embedder.wait(10) and embedder.state == "failed" and embedder.failure == "no such model"
+    assert (
+        not embedder.wait(10) and embedder.state == "failed" and embedder.failure == "no such model"
+    )
     with pytest.raises(EmbedderUnavailableError):
         embedder.encode(["a"], "query")
 

@@ -17,12 +17,25 @@ from search.ports import Embedder
 from tests.support import NOW, PUBLIC, article, memory_engine, with_synonyms
 
 ARTICLES = [
-    article("password", "パスワードを忘れたとき", "ログイン画面から新しいパスワードを決められます。", questions=("ログインできない",)),
-    article("return", "商品を返品する", "到着から30日以内なら返品を受け付けます。返送の送料は600円です。"),
+    article(
+        "password",
+        "パスワードを忘れたとき",
+        "ログイン画面から新しいパスワードを決められます。",
+        questions=("ログインできない",),
+    ),
+    article(
+        "return",
+        "商品を返品する",
+        "到着から30日以内なら返品を受け付けます。返送の送料は600円です。",
+    ),
     article("moving", "引っ越しで住所が変わるとき", "新しい住所をマイページで変えてください。"),
     article("apply", "会員の申し込み", "会員になるには、マイページから申し込みます。"),
     article("cancel", "注文の取り消し", "出荷の前なら注文を取り消せます。"),
-    article("wifi", "スピーカーがWi-Fiにつながらない", "2.4GHzの電波を選び、ルーターを再起動してください。サーバーの障害も確かめます。"),
+    article(
+        "wifi",
+        "スピーカーがWi-Fiにつながらない",
+        "2.4GHzの電波を選び、ルーターを再起動してください。サーバーの障害も確かめます。",
+    ),
     article("card", "カードが使えない(E-502、E-110)", "E-502は本人認証の失敗、E-110は限度額です。"),
     article("phone", "iPhone15で画面が割れて見える", "アプリを更新してください。"),
     article("health", "健康診断の予約", "健やかに過ごすために健康診断を予約できます。"),
@@ -33,18 +46,38 @@ ARTICLES = [
     article("train", "新幹線での配送", "新幹線を使う特急便です。"),
     article("new", "新商品の案内", "新しい商品は毎週入ります。"),
     article("name", "髙島屋ギフトと斎藤様の名入れ", "渡邉様など、旧字のお名前も入れられます。"),
-    article("late", "荷物が届かない", "配送状況を確かめ、2営業日たっても届かないときはご連絡ください。"),
+    article(
+        "late", "荷物が届かない", "配送状況を確かめ、2営業日たっても届かないときはご連絡ください。"
+    ),
     article("company", "㈱の領収書", "領収書に会社名を入れられます。宛名は①会社名②部署の順です。"),
     article("parking", "Shop parking", "There are twelve spaces behind the shop.", lang="en"),
-    article("korean", "비밀번호를 잊어버렸을 때", "로그인 화면에서 새 비밀번호를 정할 수 있습니다.", lang="ko"),
+    article(
+        "korean",
+        "비밀번호를 잊어버렸을 때",
+        "로그인 화면에서 새 비밀번호를 정할 수 있습니다.",
+        lang="ko",
+    ),
     article("chinese", "如何申请退货", "收到商品后三十天内可以申请退货。", lang="zh"),
     article("thai", "วิธีคืนสินค้า", "คืนสินค้าได้ภายใน 30 วัน", lang="th"),
-    article("german", "Rücksendungen anmelden", "Melden Sie die Rücksendung im Kundenkonto an.", lang="de"),
+    article(
+        "german",
+        "Rücksendungen anmelden",
+        "Melden Sie die Rücksendung im Kundenkonto an.",
+        lang="de",
+    ),
 ]
-HOUSE = [Rule("ja", "卒業", ("取り消し",)), Rule("ja", "キャンセル", ("取り消し", "解約")), Rule("ja", "解約", ("取り消し", "キャンセル"))]
+HOUSE = [
+    Rule("ja", "卒業", ("取り消し",)),
+    Rule("ja", "キャンセル", ("取り消し", "解約")),
+    Rule("ja", "解約", ("取り消し", "キャンセル")),
+]
 CASES = [
     ("mid-sentence word", "送料", "return"),
-    ("whole sentence", "ログイン画面で新しいパスワードを決めるにはどうすればよいですか", "password"),
+    (
+        "whole sentence",
+        "ログイン画面で新しいパスワードを決めるにはどうすればよいですか",
+        "password",
+    ),
     ("single kanji", "健", "health"),
     ("compound exact", "東京都庁", "tokyo"),
     ("part of compound", "都庁", "tokyo"),
@@ -107,11 +140,17 @@ def real_engine(folder: Path, embedder: Embedder) -> Engine:
     return Engine(open_corpus(builds.open_current()), embedder)
 
 
-@pytest.fixture(scope="module", params=["memory", "keyword", pytest.param("hybrid", marks=pytest.mark.model)])
+@pytest.fixture(
+    scope="module", params=["memory", "keyword", pytest.param("hybrid", marks=pytest.mark.model)]
+)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     if request.param == "memory":
         return with_synonyms(memory_engine(ARTICLES), HOUSE)
-    embedder = DisabledEmbedder() if request.param == "keyword" else request.getfixturevalue("real_embedder")
+    embedder = (
+        DisabledEmbedder()
+        if request.param == "keyword"
+        else request.getfixturevalue("real_embedder")
+    )
     return real_engine(tmp_path_factory.mktemp("japanese"), embedder)
 
 
@@ -126,7 +165,9 @@ def test_the_articles_are_taken_for_japanese(engine: Engine) -> None:
         assert engine.search(Query(text, now=NOW)).lang == "ja"
 
 
-@pytest.mark.parametrize(("text", "wanted"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("text", "wanted"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_the_right_article_is_first(engine: Engine, text: str, wanted: str) -> None:
     assert hits(engine, text)[0] == wanted
 
@@ -139,18 +180,31 @@ def test_another_kanji_is_not_found(engine: Engine) -> None:
 
 def test_politeness_changes_nothing(engine: Engine) -> None:
     bare = hits(engine, "返品")[0]
-    assert all(hits(engine, text)[0] == bare for text in ("返品を教えてください", "返品について知りたいのですが", "返品したいのですがどうすればいいですか"))
+    assert all(
+        hits(engine, text)[0] == bare
+        for text in (
+            "返品を教えてください",
+            "返品について知りたいのですが",
+            "返品したいのですがどうすればいいですか",
+        )
+    )
 
 
 def test_matches_are_marked_in_the_writers_spelling(engine: Engine) -> None:
-    hit = next(hit for hit in engine.search(Query("ﾊﾟｽﾜｰﾄﾞ", lang="ja", now=NOW)).hits if hit.article_id == "password")
+    hit = next(
+        hit
+        for hit in engine.search(Query("ﾊﾟｽﾜｰﾄﾞ", lang="ja", now=NOW)).hits
+        if hit.article_id == "password"
+    )
     assert [hit.document.title[start:end] for start, end in hit.title_spans] == ["パスワード"]
     assert [hit.snippet[start:end] for start, end in hit.spans] == ["パスワード"]
 
 
 @pytest.mark.parametrize("typed", ["ぱすわ", "パスワ", "pasuwa"])
 def test_suggestions_before_conversion(engine: Engine, typed: str) -> None:
-    assert "password" in [document.id for _, document in engine.suggest(typed, "ja", 5, NOW, PUBLIC)]
+    assert "password" in [
+        document.id for _, document in engine.suggest(typed, "ja", 5, NOW, PUBLIC)
+    ]
 
 
 @pytest.mark.parametrize(("lang", "text", "wanted"), ELSEWHERE)

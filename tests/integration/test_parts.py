@@ -30,7 +30,13 @@ TEXTS = [
 
 def entries(texts: Sequence[tuple[str, str, str]]) -> list[KeywordEntry]:
     return [
-        KeywordEntry(name, lang, analyser(lang).analyse(text).words, analyser(lang).analyse(text).bigrams, analyser(lang).analyse(text).surfaces)
+        KeywordEntry(
+            name,
+            lang,
+            analyser(lang).analyse(text).words,
+            analyser(lang).analyse(text).bigrams,
+            analyser(lang).analyse(text).surfaces,
+        )
         for name, lang, text in texts
     ]
 
@@ -58,7 +64,9 @@ def keyword(request: pytest.FixtureRequest, tmp_path: Path) -> KeywordIndex:
         ("fr", ["page"], [], set()),
     ],
 )
-def test_phrases_and_exclusions(keyword: KeywordIndex, lang: str, phrases: list[str], excluded: list[str], wanted: set[str]) -> None:
+def test_phrases_and_exclusions(
+    keyword: KeywordIndex, lang: str, phrases: list[str], excluded: list[str], wanted: set[str]
+) -> None:
     assert keyword.matching(lang, phrases, excluded) == wanted
 
 
@@ -76,13 +84,18 @@ def test_visitors_do_not_lose_each_other_s_place(tmp_path: Path) -> None:
     asked = ["配送の案内", "返品の決まり", "パスワード", "返金します"]
     alone = [index.matching("ja", [phrase], []) for phrase in asked]
     with threads_take_turns(), ThreadPoolExecutor(4) as visitors:
-        together = list(visitors.map(lambda turn: index.matching("ja", [asked[turn % 4]], []), range(200)))
+        together = list(
+            visitors.map(lambda turn: index.matching("ja", [asked[turn % 4]], []), range(200))
+        )
     assert together == alone * 50
 
 
 def test_an_index_is_read_where_it_lies(tmp_path: Path) -> None:
     """What is mapped may leave memory again; a copy of a large index's words held every request up while it was made."""
-    many = [(f"other{number}", "ja", f"配送の案内{number}と返品の決まり{number * 7}") for number in range(2_000)]
+    many = [
+        (f"other{number}", "ja", f"配送の案内{number}と返品の決まり{number * 7}")
+        for number in range(2_000)
+    ]
     write_index(tmp_path / "whoosh", entries(many))
     tracemalloc.start()
     index = WhooshIndex(tmp_path / "whoosh")
@@ -106,7 +119,9 @@ def edited(folder: Path, text: str, number: int) -> Path:
 
 
 def test_a_word_that_no_article_has_any_more_is_not_offered(tmp_path: Path) -> None:
-    write_index(tmp_path / "whoosh", entries([*TEXTS, ("gone", "ja", "極秘プロジェクトツバメの予算")]))
+    write_index(
+        tmp_path / "whoosh", entries([*TEXTS, ("gone", "ja", "極秘プロジェクトツバメの予算")])
+    )
     before = WhooshIndex(tmp_path / "whoosh")
     assert before.correct("ja", "ツバメノ")
     write_index(tmp_path / "newer", [], ["gone"], tmp_path / "whoosh")
@@ -124,7 +139,9 @@ def test_edits_are_gathered_and_a_large_segment_is_left_alone(tmp_path: Path) ->
         assert len(list(folder.glob("*.seg"))) <= MAX_SEGMENTS + 1
     assert (folder / large).is_file()
     last = WhooshIndex(folder)
-    assert last.matching("ja", [f"その{3 * MAX_SEGMENTS - 1}"], []) == {"password"} and not last.matching("ja", ["その3"], ["その35"])
+    assert last.matching("ja", [f"その{3 * MAX_SEGMENTS - 1}"], []) == {
+        "password"
+    } and not last.matching("ja", ["その3"], ["その35"])
     assert stored_ids(last) == {name for name, _lang, _text in [*TEXTS, *many]}
 
 
@@ -136,7 +153,9 @@ def test_a_segment_of_which_much_is_gone_is_written_anew(tmp_path: Path) -> None
     gone = [name for name, _lang, _text in many[:20]]
     write_index(tmp_path / "newer", [], gone, folder)
     for number in range(MAX_SEGMENTS):
-        folder = edited(folder if number else tmp_path / "newer", f"パスワードの再設定その{number}", number)
+        folder = edited(
+            folder if number else tmp_path / "newer", f"パスワードの再設定その{number}", number
+        )
     assert not (folder / large).exists()
     assert not stored_ids(WhooshIndex(folder)) & set(gone)
 
@@ -148,7 +167,10 @@ def test_an_edit_replaces_and_leaves_the_linked_files_alone(tmp_path: Path) -> N
     write_index(tmp_path / "two", entries(changed), ["password", "en2"], tmp_path / "one")
     index = WhooshIndex(tmp_path / "two")
     assert stored_ids(index) == {"refund", "password", "en"}
-    assert index.matching("ja", ["合言葉"], []) == {"password"} and index.matching("ja", ["パスワード"], []) == set()
+    assert (
+        index.matching("ja", ["合言葉"], []) == {"password"}
+        and index.matching("ja", ["パスワード"], []) == set()
+    )
     assert {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()} == before
 
 
@@ -170,16 +192,24 @@ def token(text: str, prefix: bool = False) -> Token:
     return Token(text, 0, len(text), prefix)
 
 
-@pytest.mark.parametrize("asked", [[token("a")], [token("b"), token("c")], [token("c", prefix=True)], [token("zz")], []])
+@pytest.mark.parametrize(
+    "asked", [[token("a")], [token("b"), token("c")], [token("c", prefix=True)], [token("zz")], []]
+)
 def test_scores_are_those_of_the_formula(lexical: LexicalScorer, asked: list[Token]) -> None:
-    np.testing.assert_allclose(lexical.scores(asked), MemoryLexicalScorer(DOCUMENTS).scores(asked), rtol=1e-4)
+    np.testing.assert_allclose(
+        lexical.scores(asked), MemoryLexicalScorer(DOCUMENTS).scores(asked), rtol=1e-4
+    )
 
 
 def test_weights_are_idf(lexical: LexicalScorer) -> None:
-    assert lexical.weight(token("a")) > lexical.weight(token("b")) > 0 == lexical.weight(token("zz"))
+    assert (
+        lexical.weight(token("a")) > lexical.weight(token("b")) > 0 == lexical.weight(token("zz"))
+    )
     assert lexical.unknown_weight() > lexical.weight(token("a"))
     asked = [token("a"), token("zz"), token("c", prefix=True)]
-    assert lexical.total_weight(asked) == pytest.approx(lexical.weight(asked[0]) + lexical.unknown_weight() + lexical.weight(asked[2]))
+    assert lexical.total_weight(asked) == pytest.approx(
+        lexical.weight(asked[0]) + lexical.unknown_weight() + lexical.weight(asked[2])
+    )
 
 
 def test_documents_without_any_word_are_no_error() -> None:
@@ -208,22 +238,34 @@ def test_the_nearest_come_first(vectors: VectorIndex) -> None:
     assert rows.tolist() == [1, 2] and scores[0] == pytest.approx(0.9)
     allowed = np.array([True, False, True, False, False])
     assert compared.top_k(5, allowed)[0].tolist() == [2, 0]
-    assert sorted(compared.top_rows(2).tolist()) == [1, 2] and sorted(compared.top_rows(5, allowed).tolist()) == [0, 2]
+    assert sorted(compared.top_rows(2).tolist()) == [1, 2] and sorted(
+        compared.top_rows(5, allowed).tolist()
+    ) == [0, 2]
     assert compared.scores_for(np.array([2, 0])).tolist() == pytest.approx([0.3, 0.1])
     assert len(vectors) == 5 and vectors.vectors.shape == (5, 5)
 
 
 @pytest.mark.parametrize("rows", [1, 100, 101, 1_600, 1_616, 5_003])
 @pytest.mark.parametrize("steps", [5, 100_000])
-def test_the_highest_of_many_are_those_that_sorting_would_put_first(rows: int, steps: int, tmp_path: Path) -> None:
+def test_the_highest_of_many_are_those_that_sorting_would_put_first(
+    rows: int, steps: int, tmp_path: Path
+) -> None:
     # Few steps make equal scores; the highest stand side by side, as the passages of one article do.
-    scores = np.sort(np.random.default_rng(rows).integers(0, steps, rows))[:, np.newaxis].astype(np.float32)
+    scores = np.sort(np.random.default_rng(rows).integers(0, steps, rows))[:, np.newaxis].astype(
+        np.float32
+    )
     compared = saved(scores, tmp_path / "v.npy", "exact").compare(np.ones(1, dtype=np.float32))
     for allowed in (None, np.arange(rows) % 3 > 0):
-        expected = [row for row in np.argsort(-scores[:, 0], kind="stable").tolist() if allowed is None or allowed[row]]
+        expected = [
+            row
+            for row in np.argsort(-scores[:, 0], kind="stable").tolist()
+            if allowed is None or allowed[row]
+        ]
         assert compared.top_k(100, allowed)[0].tolist() == expected[:100]
         last = min(scores[expected[:100], 0], default=0)
-        assert sorted(compared.top_rows(100, allowed).tolist()) == sorted(row for row in expected if scores[row, 0] >= last)
+        assert sorted(compared.top_rows(100, allowed).tolist()) == sorted(
+            row for row in expected if scores[row, 0] >= last
+        )
 
 
 WAYS: tuple[Strategy, ...] = ("exact", "whole numbers", "8 bit")
@@ -238,7 +280,11 @@ def test_vectors_of_another_number_are_refused(strategy: Strategy, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["v.npy", "v.scan", "v.8bit"])
 def test_vectors_cut_short_are_refused(name: str, tmp_path: Path) -> None:
-    saved(np.eye(300, dtype=np.float32), tmp_path / "v.npy", "8 bit" if name == "v.8bit" else "whole numbers")
+    saved(
+        np.eye(300, dtype=np.float32),
+        tmp_path / "v.npy",
+        "8 bit" if name == "v.8bit" else "whole numbers",
+    )
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:5_000])
     with pytest.raises(BundleError, match=r"cut short.*python -m indexer build"):
@@ -246,7 +292,13 @@ def test_vectors_cut_short_are_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_the_way_to_compare_is_chosen_by_size() -> None:
-    assert [strategy_for(rows) for rows in (0, 2_000, 2_001, 100_000, 100_001)] == ["exact", "exact", "whole numbers", "whole numbers", "8 bit"]
+    assert [strategy_for(rows) for rows in (0, 2_000, 2_001, 100_000, 100_001)] == [
+        "exact",
+        "exact",
+        "whole numbers",
+        "whole numbers",
+        "8 bit",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -259,17 +311,29 @@ def crowded() -> Vector:
 
 
 @pytest.mark.parametrize("strategy", ["whole numbers", "8 bit"])
-def test_fewer_bits_find_what_exact_vectors_find(strategy: Strategy, crowded: Vector, tmp_path: Path) -> None:
-    exact, coarse = saved(crowded, tmp_path / "exact.npy", "exact"), saved(crowded, tmp_path / "coarse.npy", strategy)
-    shared = [len(set(exact.compare(row).top_k(10)[0]) & set(coarse.compare(row).top_k(10)[0])) / 10 for row in crowded[:100]]
+def test_fewer_bits_find_what_exact_vectors_find(
+    strategy: Strategy, crowded: Vector, tmp_path: Path
+) -> None:
+    exact, coarse = (
+        saved(crowded, tmp_path / "exact.npy", "exact"),
+        saved(crowded, tmp_path / "coarse.npy", strategy),
+    )
+    shared = [
+        len(set(exact.compare(row).top_k(10)[0]) & set(coarse.compare(row).top_k(10)[0])) / 10
+        for row in crowded[:100]
+    ]
     assert np.mean(shared) >= 0.99
 
 
-def test_whole_numbers_are_exact_for_the_best_and_near_for_all(crowded: Vector, tmp_path: Path) -> None:
+def test_whole_numbers_are_exact_for_the_best_and_near_for_all(
+    crowded: Vector, tmp_path: Path
+) -> None:
     opened, asked = saved(crowded, tmp_path / "v.npy", "whole numbers"), crowded[7]
     compared, allowed = opened.compare(asked), np.arange(3_000) % 3 == 0
     rows, scores = compared.top_k(20, allowed)
-    assert allowed[rows].all() and scores.tolist() == pytest.approx((crowded[rows] @ asked).tolist(), abs=1e-6)
+    assert allowed[rows].all() and scores.tolist() == pytest.approx(
+        (crowded[rows] @ asked).tolist(), abs=1e-6
+    )
     everything = np.arange(3_000)
     assert np.abs(compared.scores_for(everything) - crowded @ asked).max() < 0.02
 

@@ -15,12 +15,26 @@ from kb_app.support.case_store import CaseStore
 from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.email import TicketMailSink
 from kb_app.support.delivery.freshdesk import FreshdeskSink
-from kb_app.support.delivery.outbox import Outbox, PermanentDeliveryError, Sink, TransientDeliveryError
+from kb_app.support.delivery.outbox import (
+    Outbox,
+    PermanentDeliveryError,
+    Sink,
+    TransientDeliveryError,
+)
 from kb_app.support.delivery.webhook import WebhookSink
 from kb_app.support.delivery.webhook_signature import verify
 from kb_app.support.delivery.zendesk import ZendeskSink
 from kb_app.support.model import Delivery, NewCase
-from tests.fake_desks import DeskHandler, Freshdesk, LocalDesk, Receiver, Zendesk, free_port, mail_server, running
+from tests.fake_desks import (
+    DeskHandler,
+    Freshdesk,
+    LocalDesk,
+    Receiver,
+    Zendesk,
+    free_port,
+    mail_server,
+    running,
+)
 from tests.support import make_settings
 from tests.unit.kb_app.casework import NOW, SupportFixture, house
 
@@ -34,7 +48,9 @@ DELIVERY = Delivery(
 
 
 def zendesk(desk: LocalDesk) -> ZendeskSink:
-    return ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", lambda _case: str(min(desk.tickets)), SHORT)
+    return ZendeskSink(
+        desk.url, "agent@example.com", "zendesk-secret", lambda _case: str(min(desk.tickets)), SHORT
+    )
 
 
 def freshdesk(desk: LocalDesk) -> FreshdeskSink:
@@ -65,17 +81,38 @@ def test_zendesk_gets_a_request_as_its_api_wants_it() -> None:
     with running(Zendesk) as desk:
         zendesk(desk).deliver(DELIVERY)
         (ticket,) = desk.tickets.values()
-        assert ticket["subject"] == "[#K3F9K3F9] 返品したい" and ticket["requester"] == {"name": "山田花子", "email": "hanako@example.com"}
-        assert desk.seen[0][2]["Idempotency-Key"] == "K3F9-1" and desk.seen[0][1] == "/api/v2/requests.json"
+        assert ticket["subject"] == "[#K3F9K3F9] 返品したい" and ticket["requester"] == {
+            "name": "山田花子",
+            "email": "hanako@example.com",
+        }
+        assert (
+            desk.seen[0][2]["Idempotency-Key"] == "K3F9-1"
+            and desk.seen[0][1] == "/api/v2/requests.json"
+        )
 
 
 def test_freshdesk_gets_a_ticket_as_its_api_wants_it() -> None:
     with running(Freshdesk) as desk:
-        freshdesk(desk).deliver(replace(DELIVERY, payload={**DELIVERY.payload, "kind": "complaint"}))
+        freshdesk(desk).deliver(
+            replace(DELIVERY, payload={**DELIVERY.payload, "kind": "complaint"})
+        )
         ticket = desk.tickets[1]
-        assert (ticket["status"], ticket["priority"], ticket["source"], ticket["tags"]) == (2, 3, 2, ["kb-K3F9K3F9"])
-        assert ticket["description"] == "返品したい<br>&lt;b&gt;太字&lt;/b&gt;" and ticket["email"] == "hanako@example.com"
-        assert freshdesk(desk).deliver(replace(DELIVERY, payload={**DELIVERY.payload, "mail": "", "name": ""})) == "2"
+        assert (ticket["status"], ticket["priority"], ticket["source"], ticket["tags"]) == (
+            2,
+            3,
+            2,
+            ["kb-K3F9K3F9"],
+        )
+        assert (
+            ticket["description"] == "返品したい<br>&lt;b&gt;太字&lt;/b&gt;"
+            and ticket["email"] == "hanako@example.com"
+        )
+        assert (
+            freshdesk(desk).deliver(
+                replace(DELIVERY, payload={**DELIVERY.payload, "mail": "", "name": ""})
+            )
+            == "2"
+        )
         assert desk.tickets[2]["unique_external_id"] == "kb-K3F9K3F9"
 
 
@@ -89,7 +126,9 @@ def test_a_webhook_is_signed_as_conventions_say() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 404, 422])
-def test_what_a_desk_refuses_needs_a_person_and_says_why(at: tuple[LocalDesk, Sink], status: int) -> None:
+def test_what_a_desk_refuses_needs_a_person_and_says_why(
+    at: tuple[LocalDesk, Sink], status: int
+) -> None:
     desk, sink = at
     desk.faults = [status]
     with pytest.raises(PermanentDeliveryError, match=str(status)) as refused:
@@ -98,7 +137,9 @@ def test_what_a_desk_refuses_needs_a_person_and_says_why(at: tuple[LocalDesk, Si
 
 
 @pytest.mark.parametrize(("value", "wait"), [("7", 7_000), ("0", 0), ("soon", 60_000)])
-def test_a_desk_that_asks_to_wait_is_heeded(at: tuple[LocalDesk, Sink], value: str, wait: int) -> None:
+def test_a_desk_that_asks_to_wait_is_heeded(
+    at: tuple[LocalDesk, Sink], value: str, wait: int
+) -> None:
     desk, sink = at
     desk.faults, desk.retry_after = [429], value
     with pytest.raises(TransientDeliveryError) as again:
@@ -117,13 +158,18 @@ def test_an_error_of_the_desk_is_tried_again(at: tuple[LocalDesk, Sink]) -> None
 
 @pytest.mark.parametrize("fault", ["slow", "cut"])
 @pytest.mark.parametrize("knows_keys", [True, False])
-def test_no_answer_after_it_was_taken_makes_no_second_case(at: tuple[LocalDesk, Sink], fault: str, knows_keys: bool) -> None:
+def test_no_answer_after_it_was_taken_makes_no_second_case(
+    at: tuple[LocalDesk, Sink], fault: str, knows_keys: bool
+) -> None:
     desk, sink = at
     desk.faults, desk.knows_keys = [fault], knows_keys
     with pytest.raises(TransientDeliveryError) as again:
         sink.deliver(DELIVERY)
     assert again.value.doubtful
-    assert sink.deliver(replace(DELIVERY, doubtful=True)) in ("33", "1", "crm-1") and len(desk.tickets) == 1
+    assert (
+        sink.deliver(replace(DELIVERY, doubtful=True)) in ("33", "1", "crm-1")
+        and len(desk.tickets) == 1
+    )
 
 
 @pytest.mark.parametrize(("handler", "make"), DESKS[:2], ids=["zendesk", "freshdesk"])
@@ -131,7 +177,12 @@ def test_what_the_customer_adds_is_added_once(handler: type[DeskHandler], make: 
     with running(handler) as desk:
         sink = make(desk)
         sink.deliver(DELIVERY)
-        more = replace(DELIVERY, action="comment", key="K3F9-2", payload={"text": "箱がありません", "number": "K3F9K3F9", "subject": "", "mail": ""})
+        more = replace(
+            DELIVERY,
+            action="comment",
+            key="K3F9-2",
+            payload={"text": "箱がありません", "number": "K3F9K3F9", "subject": "", "mail": ""},
+        )
         desk.faults = ["slow"]
         with pytest.raises(TransientDeliveryError):
             sink.deliver(more)
@@ -156,10 +207,14 @@ def test_states_are_read() -> None:
 
 def test_a_wrong_key_is_said() -> None:
     with running(Zendesk) as desk, pytest.raises(PermanentDeliveryError, match="KB_DESK_SECRETS"):
-        ZendeskSink(desk.url, "agent@example.com", "wrong", lambda _case: "", SHORT).deliver(DELIVERY)
+        ZendeskSink(desk.url, "agent@example.com", "wrong", lambda _case: "", SHORT).deliver(
+            DELIVERY
+        )
 
 
-def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(smtp, "TIMEOUT_S", 0.5)
     with mail_server() as (mails, url):
         sink = TicketMailSink(make_settings(tmp_path, tmp_path, smtp_url=url), "branch@example.com")
@@ -169,7 +224,9 @@ def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(tmp_pa
                 sink.deliver(DELIVERY)
         assert sink.deliver(DELIVERY) == "<one@example.com>"
         # Taken twice, since the answer came too late the first time: under one Message-ID, which readers show once.
-        assert {mail["Message-ID"] for mail in mails.taken} == {"<one@example.com>"} and mails.receivers[0] == "branch@example.com"
+        assert {mail["Message-ID"] for mail in mails.taken} == {
+            "<one@example.com>"
+        } and mails.receivers[0] == "branch@example.com"
         mails.faults = ["550 no such box"]
         with pytest.raises(PermanentDeliveryError):
             sink.deliver(DELIVERY)
@@ -182,7 +239,9 @@ def test_nobody_there_is_tried_again(tmp_path: Path) -> None:
         ZendeskSink(gone, "a@example.com", "x", lambda _case: "", SHORT).deliver(DELIVERY)
     assert not again.value.doubtful
     with pytest.raises(TransientDeliveryError):
-        TicketMailSink(make_settings(tmp_path, tmp_path, smtp_url="smtp://127.0.0.1:9"), "a@example.com").deliver(DELIVERY)
+        TicketMailSink(
+            make_settings(tmp_path, tmp_path, smtp_url="smtp://127.0.0.1:9"), "a@example.com"
+        ).deliver(DELIVERY)
 
 
 # --- the outbox over them ------------------------------------------------------------------------------------------------------
@@ -206,18 +265,31 @@ def outbox(away: SupportFixture, make: Callable[[Callable[[str], str]], Sink]) -
     return Outbox(away.engine, lambda _name: make(external), away.handoff.set_external_id)
 
 
-@pytest.mark.parametrize("handler", [Zendesk, Freshdesk, Receiver], ids=["zendesk", "freshdesk", "webhook"])
-def test_a_desk_that_is_down_for_a_day_loses_nothing(away: SupportFixture, handler: type[DeskHandler]) -> None:
+@pytest.mark.parametrize(
+    "handler", [Zendesk, Freshdesk, Receiver], ids=["zendesk", "freshdesk", "webhook"]
+)
+def test_a_desk_that_is_down_for_a_day_loses_nothing(
+    away: SupportFixture, handler: type[DeskHandler]
+) -> None:
     with running(handler) as desk:
         port, url = desk.server_address[1], desk.url
 
     def make(external: Callable[[str], str]) -> Sink:
         if handler is Zendesk:
             return ZendeskSink(url, "agent@example.com", "zendesk-secret", external, SHORT)
-        return FreshdeskSink(url, "freshdesk-key", external, SHORT) if handler is Freshdesk else WebhookSink(url, "hush", SHORT)
+        return (
+            FreshdeskSink(url, "freshdesk-key", external, SHORT)
+            if handler is Freshdesk
+            else WebhookSink(url, "hush", SHORT)
+        )
 
     box = outbox(away, make)
-    cases = [away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}", mail="a@example.com"), NOW) for number in range(3)]
+    cases = [
+        away.handoff.open(
+            NewCase(f"form-{number}", "question", f"質問{number}", mail="a@example.com"), NOW
+        )
+        for number in range(3)
+    ]
     now = NOW
     while now < NOW + DAY:
         now += 20 * MINUTE
@@ -231,11 +303,18 @@ def test_a_desk_that_is_down_for_a_day_loses_nothing(away: SupportFixture, handl
         assert len(desk.tickets) == expected and box.counts() == {"done": 4}
 
 
-def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(away: SupportFixture) -> None:
+def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(
+    away: SupportFixture,
+) -> None:
     chance = random.Random(3)
     with running(Zendesk) as desk:
         desk.knows_keys = False
-        box = outbox(away, lambda external: ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", external, (1.0, 0.25)))
+        box = outbox(
+            away,
+            lambda external: ZendeskSink(
+                desk.url, "agent@example.com", "zendesk-secret", external, (1.0, 0.25)
+            ),
+        )
         for number in range(100):
             case = away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
             away.handoff.customer_says(case, f"つけたし{number} 一", NOW + 1)
@@ -256,9 +335,16 @@ def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(awa
             assert said == [f"つけたし{number} 一", f"つけたし{number} 二"]
 
 
-def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(away: SupportFixture) -> None:
+def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(
+    away: SupportFixture,
+) -> None:
     with running(Zendesk) as desk:
-        box = outbox(away, lambda external: ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", external, SHORT))
+        box = outbox(
+            away,
+            lambda external: ZendeskSink(
+                desk.url, "agent@example.com", "zendesk-secret", external, SHORT
+            ),
+        )
         case = away.handoff.open(NewCase("form-1", "question", "質問"), NOW)
         away.handoff.customer_says(case, "つけたし", NOW + 1)
         desk.faults = [422]
@@ -274,7 +360,15 @@ def test_two_processes_send_each_delivery_once(away: SupportFixture) -> None:
 
     with running(Zendesk) as desk:
         desk.knows_keys = False
-        boxes = [outbox(away, lambda external: ZendeskSink(desk.url, "agent@example.com", "zendesk-secret", external, (2.0, 5.0))) for _ in range(4)]
+        boxes = [
+            outbox(
+                away,
+                lambda external: ZendeskSink(
+                    desk.url, "agent@example.com", "zendesk-secret", external, (2.0, 5.0)
+                ),
+            )
+            for _ in range(4)
+        ]
         for number in range(20):
             away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
         threads = [threading.Thread(target=box.run, args=(NOW + 1,)) for box in boxes]
@@ -285,7 +379,9 @@ def test_two_processes_send_each_delivery_once(away: SupportFixture) -> None:
         assert len(desk.tickets) == 20
 
 
-def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(away: SupportFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(
+    away: SupportFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While one process waits for a slow desk, another comes minutes later."""
     sent: list[str] = []
 
@@ -320,14 +416,23 @@ def test_an_answer_cut_off_is_doubtful() -> None:
 def test_a_mail_taken_is_sent_whatever_the_server_says_at_parting(tmp_path: Path) -> None:
     with mail_server() as (mails, url):
         mails.parting = "421 bye"
-        smtp.send(make_settings(tmp_path, tmp_path, smtp_url=url), smtp.Mail("a@example.com", "題", "本文"))
+        smtp.send(
+            make_settings(tmp_path, tmp_path, smtp_url=url),
+            smtp.Mail("a@example.com", "題", "本文"),
+        )
         assert len(mails.taken) == 1
 
 
-def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(away: SupportFixture, tmp_path: Path) -> None:
+def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(
+    away: SupportFixture, tmp_path: Path
+) -> None:
     port = free_port()
     settings = make_settings(tmp_path, tmp_path, smtp_url=f"smtp://127.0.0.1:{port}")
-    box = Outbox(away.engine, lambda _name: TicketMailSink(settings, "branch@example.com"), away.handoff.set_external_id)
+    box = Outbox(
+        away.engine,
+        lambda _name: TicketMailSink(settings, "branch@example.com"),
+        away.handoff.set_external_id,
+    )
     for number in range(3):
         away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
     now = NOW
@@ -338,4 +443,6 @@ def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(away: SupportFixture, 
         for _ in range(3):
             now += 3 * HOUR
             box.run(now)
-        assert box.counts() == {"done": 3} and sorted(text.split("質問")[1][0] for text in mails.texts()) == ["0", "1", "2"]
+        assert box.counts() == {"done": 3} and sorted(
+            text.split("質問")[1][0] for text in mails.texts()
+        ) == ["0", "1", "2"]

@@ -57,7 +57,11 @@ def update_episodes(store: EventStore, now: int = NOW, everything: bool = False)
     """Run the job; the outcome of the episode of each search."""
     run(store, QuestionVectors(store.engine, Angles()), now, UTC, everything)
     with store.engine.connect() as connection:
-        rows = connection.execute(text("select q.query_id, e.outcome from episode_queries q join episodes e on e.episode_id = q.episode_id"))
+        rows = connection.execute(
+            text(
+                "select q.query_id, e.outcome from episode_queries q join episodes e on e.episode_id = q.episode_id"
+            )
+        )
         return {str(query): str(outcome) for query, outcome in rows}
 
 
@@ -75,21 +79,32 @@ def test_what_is_stored_is_read_back_as_it_was(store: EventStore) -> None:
 
 def test_what_comes_twice_is_stored_once(store: EventStore) -> None:
     for _ in range(3):
-        store.append([asked("q"), asked("q")], [did(m.CLICK, event_id="one"), did(m.CLICK, event_id="one")])
+        store.append(
+            [asked("q"), asked("q")], [did(m.CLICK, event_id="one"), did(m.CLICK, event_id="one")]
+        )
     assert count_rows(store.engine, schema.queries) == count_rows(store.engine, schema.actions) == 1
 
 
 def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> None:
     def write(number: int) -> None:
         for turn in range(10):
-            store.append([asked(f"{number}-{turn}")], [did(m.VOTE_YES, event_id=f"{number}-{turn}"), did(m.VOTE_YES, event_id=f"all-{turn}")])
+            store.append(
+                [asked(f"{number}-{turn}")],
+                [
+                    did(m.VOTE_YES, event_id=f"{number}-{turn}"),
+                    did(m.VOTE_YES, event_id=f"all-{turn}"),
+                ],
+            )
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert count_rows(store.engine, schema.queries) == 500 and count_rows(store.engine, schema.actions) == 510
+    assert (
+        count_rows(store.engine, schema.queries) == 500
+        and count_rows(store.engine, schema.actions) == 510
+    )
 
 
 WRITER = """
@@ -104,19 +119,30 @@ for number in range(100_000):
 """
 
 
-def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(store: EventStore) -> None:
+def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(
+    store: EventStore,
+) -> None:
     address = store.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen([sys.executable, "-c", WRITER, address], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, address], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     assert process.stdout is not None
     said = [int(process.stdout.readline()) for _ in range(20)]
     process.kill()
     said += [int(line) for line in process.stdout.read().split()]
     process.wait()
     process.stdout.close()
-    queries, actions = {one.query_id for one in store.queries(0, DAY)}, {one.event_id for one in store.actions(0, DAY)}
-    assert {f"q{number}" for number in said} <= queries and {f"v{number}" for number in said} <= actions
+    queries, actions = (
+        {one.query_id for one in store.queries(0, DAY)},
+        {one.event_id for one in store.actions(0, DAY)},
+    )
+    assert {f"q{number}" for number in said} <= queries and {
+        f"v{number}" for number in said
+    } <= actions
     # Search and vote were written together: neither is there without the other.
-    assert {name[1:] for name in queries} == {name[1:] for name in actions} and len(queries) <= len(said) + 1
+    assert {name[1:] for name in queries} == {name[1:] for name in actions} and len(queries) <= len(
+        said
+    ) + 1
     store.append([asked("after")], [])
     assert store.query("after")
 
@@ -124,7 +150,10 @@ def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(sto
 def test_losses_add_up_by_day(store: EventStore) -> None:
     for _ in range(2):
         store.lost({"queue full": 3, "bots": 1}, DAY)
-    assert store.losses("1970-01-02", "1970-01-02") == {"queue full": 6, "bots": 2} and store.losses("1970-01-03", "1970-01-09") == {}
+    assert (
+        store.losses("1970-01-02", "1970-01-02") == {"queue full": 6, "bots": 2}
+        and store.losses("1970-01-03", "1970-01-09") == {}
+    )
 
 
 STORY = (
@@ -153,7 +182,9 @@ def test_the_job_finds_how_each_problem_ended(store: EventStore) -> None:
     }  # fmt: skip
 
 
-def test_running_again_changes_nothing_and_bit_by_bit_is_the_same_as_at_once(store: EventStore) -> None:
+def test_running_again_changes_nothing_and_bit_by_bit_is_the_same_as_at_once(
+    store: EventStore,
+) -> None:
     queries, actions = STORY
     for event in sorted([*queries, *actions], key=lambda event: event.at):
         store.append(*([event], []) if isinstance(event, m.QueryEvent) else ([], [event]))
@@ -170,7 +201,11 @@ def test_a_ticket_days_later_takes_a_success_back_and_the_figures_move(store: Ev
     store.append([], [did(m.TICKET_CREATED, "q", at=3 * DAY, client=None)])
     assert update_episodes(store, now=4 * DAY) == {"q": "escalated"}
     figures = {figure.name: figure for figure in Reports(store.engine).figures(month())}
-    assert (figures["confirmed_rate"].part, figures["escalation_rate"].part, figures["confirmed_rate"].whole) == (0, 1, 1)
+    assert (
+        figures["confirmed_rate"].part,
+        figures["escalation_rate"].part,
+        figures["confirmed_rate"].whole,
+    ) == (0, 1, 1)
 
 
 def month(**narrowed: str) -> Period:
@@ -181,8 +216,13 @@ def month(**narrowed: str) -> Period:
 
 def test_a_ticket_of_nobody_is_joined_by_its_words_once_and_for_all(store: EventStore) -> None:
     store.append([asked("q", "返品")], [did(m.VOTE_YES)])
-    store.append([], [did(m.TICKET_CREATED, None, at=2 * DAY, client=None, event_id="phone", text="返品の件")])
-    assert update_episodes(store) == {"q": "escalated"} and update_episodes(store, now=NOW + 1) == {"q": "escalated"}
+    store.append(
+        [],
+        [did(m.TICKET_CREATED, None, at=2 * DAY, client=None, event_id="phone", text="返品の件")],
+    )
+    assert update_episodes(store) == {"q": "escalated"} and update_episodes(store, now=NOW + 1) == {
+        "q": "escalated"
+    }
     assert rows(store.engine, schema.ticket_links) == [("phone", "q")]
 
 
@@ -201,11 +241,23 @@ def test_one_run_at_a_time(store: EventStore) -> None:
 
 
 def test_figures_are_narrowed_and_compared(store: EventStore) -> None:
-    store.append([asked("a", language="ja"), replace(asked("b", client="hana"), language="en", channel="api")], [])
+    store.append(
+        [
+            asked("a", language="ja"),
+            replace(asked("b", client="hana"), language="en", channel="api"),
+        ],
+        [],
+    )
     update_episodes(store)
     reports = Reports(store.engine)
-    assert reports.counts(month())["episodes"] == 2 and reports.counts(month(language="en"))["episodes"] == 1
-    assert reports.counts(month(language="en", channel="site")) == {} and reports.counts(month().before) == {}
+    assert (
+        reports.counts(month())["episodes"] == 2
+        and reports.counts(month(language="en"))["episodes"] == 1
+    )
+    assert (
+        reports.counts(month(language="en", channel="site")) == {}
+        and reports.counts(month().before) == {}
+    )
     assert reports.values("language") == ["en", "ja"]
 
 
@@ -225,13 +277,18 @@ def test_a_trail_is_erased_whole(store: EventStore) -> None:
     update_episodes(store)
     # Client d's ticket came from elsewhere; it goes with the search it names.
     assert store.erase("d") == 2
-    assert not [one for one in rows(store.engine, schema.episodes) if "d" in one] and store.query("wrote") is None
+    assert (
+        not [one for one in rows(store.engine, schema.episodes) if "d" in one]
+        and store.query("wrote") is None
+    )
     assert "wrote" not in update_episodes(store, now=NOW + 1)
 
 
 def test_what_is_too_old_is_removed(store: EventStore) -> None:
     store.append([asked("old"), asked("new", at=10 * DAY)], [did(m.CLICK, at=MINUTE)])
-    assert store.purge(5 * DAY) == 2 and [query.query_id for query in store.queries(0, 2**60)] == ["new"]
+    assert store.purge(5 * DAY) == 2 and [query.query_id for query in store.queries(0, 2**60)] == [
+        "new"
+    ]
 
 
 class Desk:
@@ -244,28 +301,48 @@ class Desk:
         return self.place_of("new", asked_text, lang)
 
     def place_of(self, article_id: str, asked_text: str, lang: str) -> NearestArticle | None:
-        return NearestArticle("new", "題", "payment", "strict", 0.9, 1) if self.word in asked_text else None
+        return (
+            NearestArticle("new", "題", "payment", "strict", 0.9, 1)
+            if self.word in asked_text
+            else None
+        )
 
     def title(self, article_id: str) -> str:
         return article_id
 
 
-def test_a_gap_closes_when_its_questions_find_the_article_and_opens_when_they_come_back(store: EventStore) -> None:
-    store.append([asked(f"q{n}", words, client=f"c{n}", verdict="none", first="") for n, words in enumerate(("学割", "学割は", "学割ある", "宇宙"))], [])
+def test_a_gap_closes_when_its_questions_find_the_article_and_opens_when_they_come_back(
+    store: EventStore,
+) -> None:
+    store.append(
+        [
+            asked(f"q{n}", words, client=f"c{n}", verdict="none", first="")
+            for n, words in enumerate(("学割", "学割は", "学割ある", "宇宙"))
+        ],
+        [],
+    )
     gaps = GapStore(store, QuestionVectors(store.engine, Angles()))
     update_episodes(store)
     assert gaps.refresh(NOW) == 2
     gap = gaps.gaps(NOW)[0]
     assert (gap.people, gap.state, gap.label) == (3, "open", "学割")
-    assert gaps.change(gap.gap_id, NOW, state="drafted", article_id="new", owner="lead@example.com") and not gaps.change(gap.gap_id, NOW, state="x")
+    assert gaps.change(
+        gap.gap_id, NOW, state="drafted", article_id="new", owner="lead@example.com"
+    ) and not gaps.change(gap.gap_id, NOW, state="x")
     assert gaps.replay(NOW + 1, Desk("学割は")) == []
     assert gaps.replay(NOW + 2, Desk("学割")) == [(gap.gap_id, "answered")]
     gaps.refresh(NOW + 3)
     assert gaps.gap(gap.gap_id, NOW).state == "answered"  # type: ignore[union-attr]
-    store.append([asked("again", "学割は", at=NOW + HOUR, client="c9", verdict="none", first="")], [])
+    store.append(
+        [asked("again", "学割は", at=NOW + HOUR, client="c9", verdict="none", first="")], []
+    )
     gaps.refresh(NOW + 2 * HOUR)
     found = gaps.gap(gap.gap_id, NOW + 2 * HOUR)
-    assert found is not None and (found.state, found.owner, found.replay) == ("open", "lead@example.com", "came back")
+    assert found is not None and (found.state, found.owner, found.replay) == (
+        "open",
+        "lead@example.com",
+        "came back",
+    )
 
 
 def test_confirmed_questions_are_offered_and_decided(store: EventStore) -> None:
@@ -279,7 +356,9 @@ def test_confirmed_questions_are_offered_and_decided(store: EventStore) -> None:
     assert gaps.learned() == [] and len(gaps.learned("approved")) == 1
 
 
-def test_a_backup_of_one_database_fills_another(request: pytest.FixtureRequest, store: EventStore, tmp_path: Path) -> None:
+def test_a_backup_of_one_database_fills_another(
+    request: pytest.FixtureRequest, store: EventStore, tmp_path: Path
+) -> None:
     store.append(*STORY)
     update_episodes(store)
     counts = backup(store.engine, tmp_path / "kb.zip")
@@ -294,7 +373,9 @@ def test_a_backup_of_one_database_fills_another(request: pytest.FixtureRequest, 
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"not a zip"])
-def test_a_file_that_is_no_backup_changes_nothing(store: EventStore, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_backup_changes_nothing(
+    store: EventStore, tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "kb.zip").write_bytes(content)
     with pytest.raises(DatabaseError, match="no backup made by kb backup"):
         restore(store.engine, tmp_path / "kb.zip")
@@ -315,7 +396,9 @@ values ('c1', 'K3F9K3F9', 'f1', 1000, 'complaint', '返金されない', '花子
 """
 
 
-def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_it(engine: Engine) -> None:
+def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_it(
+    engine: Engine,
+) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -328,7 +411,13 @@ def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_
     migrate(engine)
     cases = CaseStore(engine)
     case = cases.by_number("K3F9K3F9")
-    assert case is not None and (case.message, case.step, case.desk, case.counted_at, case.recorded) == ("返金されない", "desk", "inbox", 1000, True)
+    assert case is not None and (
+        case.message,
+        case.step,
+        case.desk,
+        case.counted_at,
+        case.recorded,
+    ) == ("返金されない", "desk", "inbox", 1000, True)
     assert cases.inbox(Filter(words="返金"), 2000).total == 1
 
 
@@ -343,18 +432,30 @@ def test_a_backup_of_the_version_before_is_restored(store: EventStore, tmp_path:
         archive.writestr("manifest.json", json.dumps({"schema": "0001", "rows": {"cases": 1}}))
     restore(store.engine, tmp_path / "old.zip")
     found = CaseStore(store.engine).by_number("K3F9K3F9")
-    assert found is not None and found.step == "desk" and CaseStore(store.engine).inbox(Filter(), 2000).total == 1
+    assert (
+        found is not None
+        and found.step == "desk"
+        and CaseStore(store.engine).inbox(Filter(), 2000).total == 1
+    )
 
 
 def test_a_busy_day_is_counted_without_filling_the_memory(store: EventStore) -> None:
     for hundred in range(80):
-        store.append([asked(f"{hundred}-{one}", "返品", at=DAY, client=None, bot=True) for one in range(100)], [])
+        store.append(
+            [
+                asked(f"{hundred}-{one}", "返品", at=DAY, client=None, bot=True)
+                for one in range(100)
+            ],
+            [],
+        )
     tracemalloc.start()
     roll_up(store, "1970-01-02", UTC)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     with store.engine.connect() as connection:
-        counted = connection.execute(text("select value from daily where day = '1970-01-02' and measure = 'bots'")).scalar()
+        counted = connection.execute(
+            text("select value from daily where day = '1970-01-02' and measure = 'bots'")
+        ).scalar()
     # All 8,000 at once took 11 MB.
     assert counted == 8_000 and peak < 5_000_000
 
@@ -367,7 +468,9 @@ def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
-def test_of_several_that_start_at_once_one_makes_the_tables_and_the_others_wait(engine: Engine) -> None:
+def test_of_several_that_start_at_once_one_makes_the_tables_and_the_others_wait(
+    engine: Engine,
+) -> None:
     schema.metadata.drop_all(engine)
     with engine.begin() as connection:
         connection.execute(text("drop table alembic_version"))
@@ -383,7 +486,9 @@ def test_the_newest_migration_is_the_one_we_name() -> None:
     assert sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))[-1] == HEAD
 
 
-@pytest.mark.parametrize("url", ["sqlite:////proc/none/kb.sqlite", "postgresql://nobody:secret@127.0.0.1:1/none"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/none/kb.sqlite", "postgresql://nobody:secret@127.0.0.1:1/none"]
+)
 def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str) -> None:
     with pytest.raises((DatabaseError, OSError)) as caught:
         migrate(open_database(url))

@@ -15,7 +15,9 @@ def test_a_folder_that_is_replaced_is_watched_again(tmp_path: Path) -> None:
     write_article(folder, "ja/a.md", "一")
     stop = threading.Event()
     reports: list[BuildReport] = []
-    watcher = threading.Thread(target=watch, args=(folder, lambda: build_folder(folder, data), reports.append, stop))
+    watcher = threading.Thread(
+        target=watch, args=(folder, lambda: build_folder(folder, data), reports.append, stop)
+    )
     watcher.start()
     try:
         time.sleep(0.7)

@@ -49,7 +49,9 @@ class JobReport:
     seconds: float
 
 
-def run(store: EventStore, vectors: QuestionVectors, now: int, zone: tzinfo, everything: bool = False) -> JobReport:
+def run(
+    store: EventStore, vectors: QuestionVectors, now: int, zone: tzinfo, everything: bool = False
+) -> JobReport:
     """Bring episodes and daily counts up to the moment ``now``. Raises JobRunning while another run is at it."""
     started = time.perf_counter()
     with _locked(store, now):
@@ -74,27 +76,55 @@ def run(store: EventStore, vectors: QuestionVectors, now: int, zone: tzinfo, eve
 
 def _clients(store: EventStore, since: int, now: int) -> list[str]:
     """Clients with anything new, and those whose episodes may still change with time alone."""
-    queries, actions, links, episodes = schema.queries, schema.actions, schema.ticket_links, schema.episodes
-    recent = select(actions.c.query_id).where(actions.c.at >= since, actions.c.query_id.is_not(None))
-    linked = select(links.c.query_id).join(actions, actions.c.event_id == links.c.event_id).where(actions.c.at >= since)
+    queries, actions, links, episodes = (
+        schema.queries,
+        schema.actions,
+        schema.ticket_links,
+        schema.episodes,
+    )
+    recent = select(actions.c.query_id).where(
+        actions.c.at >= since, actions.c.query_id.is_not(None)
+    )
+    linked = (
+        select(links.c.query_id)
+        .join(actions, actions.c.event_id == links.c.event_id)
+        .where(actions.c.at >= since)
+    )
     with store.engine.connect() as connection:
         found = set(store.active_clients(since))
         for ids in (recent, linked):
-            found |= {str(name) for (name,) in connection.execute(select(queries.c.client_id).where(queries.c.query_id.in_(ids))) if name}
+            found |= {
+                str(name)
+                for (name,) in connection.execute(
+                    select(queries.c.client_id).where(queries.c.query_id.in_(ids))
+                )
+                if name
+            }
         # Of bots and of clients that asked nothing there are no episodes; they cost one look.
         open_ones = select(episodes.c.client_id).where(episodes.c.provisional.is_(True))
         found |= {str(name) for (name,) in connection.execute(open_ones)}
     return sorted(found)
 
 
-def _episodes_of(store: EventStore, vectors: QuestionVectors, clients: Sequence[str], now: int) -> list[Episode]:
+def _episodes_of(
+    store: EventStore, vectors: QuestionVectors, clients: Sequence[str], now: int
+) -> list[Episode]:
     queries = [query for query in store.queries(0, FAR_FUTURE, clients) if query.at <= now]
-    actions = {action.event_id: action for action in [*store.actions(0, FAR_FUTURE, clients), *_of_queries(store, [query.query_id for query in queries])]}
+    actions = {
+        action.event_id: action
+        for action in [
+            *store.actions(0, FAR_FUTURE, clients),
+            *_of_queries(store, [query.query_id for query in queries]),
+        ]
+    }
     known = [action for action in actions.values() if action.at <= now]
     meaning = vectors.of_events(queries, [action for action in known if not action.query_id])
     made: list[Episode] = []
     for _client, asked, done in by_client(queries, known):
-        made += [classify_outcome(trail, now, fingerprint=vectors.fingerprint) for trail in group(asked, done, meaning)]
+        made += [
+            classify_outcome(trail, now, fingerprint=vectors.fingerprint)
+            for trail in group(asked, done, meaning)
+        ]
     return made
 
 
@@ -105,8 +135,17 @@ def _of_queries(store: EventStore, query_ids: Sequence[str]) -> list[ActionEvent
     with store.engine.connect() as connection:
         for start in range(0, len(query_ids), ROWS):
             part = query_ids[start : start + ROWS]
-            found += [to_action(row) for row in connection.execute(select(actions).where(actions.c.query_id.in_(part))).mappings()]
-            joined = select(actions, links.c.query_id.label("linked")).join(links, links.c.event_id == actions.c.event_id).where(links.c.query_id.in_(part))
+            found += [
+                to_action(row)
+                for row in connection.execute(
+                    select(actions).where(actions.c.query_id.in_(part))
+                ).mappings()
+            ]
+            joined = (
+                select(actions, links.c.query_id.label("linked"))
+                .join(links, links.c.event_id == actions.c.event_id)
+                .where(links.c.query_id.in_(part))
+            )
             for row in connection.execute(joined).mappings():
                 values = dict(row)
                 linked = values.pop("linked")
@@ -114,39 +153,69 @@ def _of_queries(store: EventStore, query_ids: Sequence[str]) -> list[ActionEvent
     return found
 
 
-def _replace(store: EventStore, clients: Sequence[str], made: Sequence[Episode], zone: tzinfo) -> set[str]:
+def _replace(
+    store: EventStore, clients: Sequence[str], made: Sequence[Episode], zone: tzinfo
+) -> set[str]:
     """Put the episodes of some clients in the place of what was there, at once; returns the days that changed."""
     table, members = schema.episodes, schema.episode_queries
     with store.engine.begin() as connection:
-        before = list(connection.execute(select(table.c.episode_id, table.c.first_at).where(table.c.client_id.in_(clients))))
+        before = list(
+            connection.execute(
+                select(table.c.episode_id, table.c.first_at).where(table.c.client_id.in_(clients))
+            )
+        )
         for start in range(0, len(before), ROWS):
-            connection.execute(delete(members).where(members.c.episode_id.in_([name for name, _ in before[start : start + ROWS]])))
+            connection.execute(
+                delete(members).where(
+                    members.c.episode_id.in_([name for name, _ in before[start : start + ROWS]])
+                )
+            )
         connection.execute(delete(table).where(table.c.client_id.in_(clients)))
         _insert(connection, table, [dict(to_row(episode)) for episode in made])
-        rows = [{"query_id": query_id, "episode_id": episode.episode_id} for episode in made for query_id in episode.query_ids]
+        rows = [
+            {"query_id": query_id, "episode_id": episode.episode_id}
+            for episode in made
+            for query_id in episode.query_ids
+        ]
         insert_new(connection, members, rows)
-    return {rollup.day_of(at, zone) for _, at in before} | {rollup.day_of(episode.first_at, zone) for episode in made}
+    return {rollup.day_of(at, zone) for _, at in before} | {
+        rollup.day_of(episode.first_at, zone) for episode in made
+    }
 
 
 def _link_tickets(store: EventStore, vectors: QuestionVectors, since: int, now: int) -> None:
     """Join tickets that came with neither client nor query to the search that they are about."""
     links = schema.ticket_links
     with store.engine.connect() as connection:
-        known = {str(name): str(query_id) for name, query_id in connection.execute(select(links.c.event_id, links.c.query_id))}
+        known = {
+            str(name): str(query_id)
+            for name, query_id in connection.execute(select(links.c.event_id, links.c.query_id))
+        }
     begin = max(0, since - EPISODE)
     actions = store.actions(begin, now + 1)
     orphans = [action for action in actions if _is_orphan(action) and action.event_id not in known]
     if not orphans:
         return
     asked = store.queries(min(ticket.at for ticket in orphans) - EPISODE, now + 1)
-    found = searches_of_tickets(orphans, asked, actions, vectors.of_events(asked, orphans), taken=frozenset(known.values()))
+    found = searches_of_tickets(
+        orphans, asked, actions, vectors.of_events(asked, orphans), taken=frozenset(known.values())
+    )
     with store.engine.begin() as connection:
-        insert_new(connection, links, [{"event_id": event_id, "query_id": query_id} for event_id, query_id in found.items()])
+        insert_new(
+            connection,
+            links,
+            [{"event_id": event_id, "query_id": query_id} for event_id, query_id in found.items()],
+        )
 
 
 def _is_orphan(action: ActionEvent) -> bool:
     """A contact of which only the words are known."""
-    return action.action_name in CONTACTS and not action.query_id and not action.client_id and bool(action.attributes.get("text"))
+    return (
+        action.action_name in CONTACTS
+        and not action.query_id
+        and not action.client_id
+        and bool(action.attributes.get("text"))
+    )
 
 
 # --- daily counts -----------------------------------------------------------------------------------------------------------
@@ -155,7 +224,11 @@ def _is_orphan(action: ActionEvent) -> bool:
 def _touched(store: EventStore, since: int) -> Iterator[int]:
     """The moments of searches recorded since then, one an hour: the days to count anew."""
     table = schema.queries
-    hour = (table.c.at / HOUR).label("hour") if store.engine.dialect.name == "postgresql" else (table.c.at // HOUR).label("hour")
+    hour = (
+        (table.c.at / HOUR).label("hour")
+        if store.engine.dialect.name == "postgresql"
+        else (table.c.at // HOUR).label("hour")
+    )
     with store.engine.connect() as connection:
         for (value,) in connection.execute(select(hour).where(table.c.at >= since).distinct()):
             yield int(value) * HOUR
@@ -179,10 +252,14 @@ def _locked(store: EventStore, now: int) -> Iterator[None]:
         with store.engine.begin() as connection:
             held = connection.execute(select(table.c.value).where(table.c.name == "lock")).scalar()
             if held and clock - int(held.split()[0]) > STALE_LOCK:
-                connection.execute(delete(table).where(table.c.name == "lock", table.c.value == held))
+                connection.execute(
+                    delete(table).where(table.c.name == "lock", table.c.value == held)
+                )
             connection.execute(insert(table).values(name="lock", value=mine))
     except IntegrityError as error:
-        raise JobAlreadyRunningError("The figures are being worked out by another process; try again when it has ended.") from error
+        raise JobAlreadyRunningError(
+            "The figures are being worked out by another process; try again when it has ended."
+        ) from error
     try:
         yield
     finally:
@@ -192,7 +269,9 @@ def _locked(store: EventStore, now: int) -> Iterator[None]:
 
 def _state(store: EventStore, name: str) -> int:
     with store.engine.connect() as connection:
-        value = connection.execute(select(schema.job_state.c.value).where(schema.job_state.c.name == name)).scalar()
+        value = connection.execute(
+            select(schema.job_state.c.value).where(schema.job_state.c.name == name)
+        ).scalar()
     return int(value) if value else 0
 
 

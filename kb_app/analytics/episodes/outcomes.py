@@ -41,7 +41,9 @@ _BEST = {"strict": 2, "weak": 1, "none": 0}
 _EPISODES = uuid.UUID("6b5cf64e-4a0c-5f6b-9d43-0d8f35b1a6c1")
 
 
-def classify_outcome(trail: SearchTask, now: int, tickets: Sequence[ActionEvent] = (), fingerprint: str = "") -> Episode:
+def classify_outcome(
+    trail: SearchTask, now: int, tickets: Sequence[ActionEvent] = (), fingerprint: str = ""
+) -> Episode:
     """The episode of a trail as it stands at ``now``; ``tickets`` are contacts joined to it by intent alone."""
     actions = sorted([*trail.actions, *tickets], key=lambda action: (action.at, action.event_id))
     known = [action for action in actions if action.at <= now]
@@ -74,10 +76,14 @@ def classify_outcome(trail: SearchTask, now: int, tickets: Sequence[ActionEvent]
     )
 
 
-def _outcome(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now: int) -> tuple[Outcome, str, bool]:
+def _outcome(
+    queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now: int
+) -> tuple[Outcome, str, bool]:
     """(outcome, the rule that fitted, whether it may still change)."""
     contact = next((action for action in actions if action.action_name in CONTACTS), None)
-    open_until = max([query.at for query in queries] + [action.at for action in actions]) + REVOCABLE
+    open_until = (
+        max([query.at for query in queries] + [action.at for action in actions]) + REVOCABLE
+    )
     provisional = now < open_until
     if contact is not None:
         return "escalated", _how_contact_ended(contact, actions), False
@@ -96,11 +102,29 @@ def _how_contact_ended(contact: ActionEvent, actions: Sequence[ActionEvent]) -> 
     """By which way an agent was reached, and what the customer said of it afterwards."""
     if contact.action_name != TICKET_CREATED:
         return "channel opened"
-    said = next((action for action in reversed(actions) if action.action_name in YES | NO and action.attributes.get("case")), None)
-    return "ticket" if said is None else "ticket, solved" if said.action_name in YES else "ticket, not solved"
+    said = next(
+        (
+            action
+            for action in reversed(actions)
+            if action.action_name in YES | NO and action.attributes.get("case")
+        ),
+        None,
+    )
+    return (
+        "ticket"
+        if said is None
+        else "ticket, solved"
+        if said.action_name in YES
+        else "ticket, not solved"
+    )
 
 
-def _unanswered(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], said: ActionEvent | None, now: int) -> str:
+def _unanswered(
+    queries: Sequence[QueryEvent],
+    actions: Sequence[ActionEvent],
+    said: ActionEvent | None,
+    now: int,
+) -> str:
     """Which rule says that there was no answer; "" where none does."""
     if said is not None and said.action_name in NO:
         return "no"
@@ -140,23 +164,39 @@ def _touched(actions: Sequence[ActionEvent]) -> bool:
 def _read(actions: Sequence[ActionEvent]) -> ActionEvent | None:
     """The first action that shows that an article was read."""
     for action in actions:
-        if action.action_name == COPY or (action.action_name == ENGAGED and action.number("seconds") >= ENGAGED_S):
+        if action.action_name == COPY or (
+            action.action_name == ENGAGED and action.number("seconds") >= ENGAGED_S
+        ):
             return action
     return None
 
 
 def _searched_after(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> bool:
     """Whether somebody who had read asked again."""
-    reads = [action.at for action in actions if action.action_name == COPY or (action.action_name == ENGAGED and action.number("seconds") >= ENGAGED_S)]
+    reads = [
+        action.at
+        for action in actions
+        if action.action_name == COPY
+        or (action.action_name == ENGAGED and action.number("seconds") >= ENGAGED_S)
+    ]
     return bool(reads) and queries[-1].at > max(reads)
 
 
 def _voted(actions: Sequence[ActionEvent]) -> str:
-    return next((action.object_id for action in actions if action.action_name in YES | NO and action.object_id), "")
+    return next(
+        (
+            action.object_id
+            for action in actions
+            if action.action_name in YES | NO and action.object_id
+        ),
+        "",
+    )
 
 
 def _viewed(actions: Sequence[ActionEvent]) -> str:
-    return next((action.object_id for action in reversed(actions) if action.action_name == VIEW), "")
+    return next(
+        (action.object_id for action in reversed(actions) if action.action_name == VIEW), ""
+    )
 
 
 def _surveyed(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now: int) -> str:
@@ -166,7 +206,11 @@ def _surveyed(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now
     """
     if not any(action.action_name == SURVEY_SHOWN for action in actions):
         return ""
-    besides = [action for action in actions if action.action_name not in (SOLVED_YES, SOLVED_NO, SURVEY_SHOWN)]
+    besides = [
+        action
+        for action in actions
+        if action.action_name not in (SOLVED_YES, SOLVED_NO, SURVEY_SHOWN)
+    ]
     if _outcome(queries, besides, now)[0] != "probable":
         return ""
     for action in reversed(actions):

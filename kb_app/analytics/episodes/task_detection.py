@@ -11,7 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kb_app.analytics.model import CLICK, CONTACT_OPEN, CONTACT_SUGGESTION_CLICK, CONTACTS, ENGAGED, REFINE, VIEW, YES, ActionEvent, QueryEvent
+from kb_app.analytics.model import (
+    CLICK,
+    CONTACT_OPEN,
+    CONTACT_SUGGESTION_CLICK,
+    CONTACTS,
+    ENGAGED,
+    REFINE,
+    VIEW,
+    YES,
+    ActionEvent,
+    QueryEvent,
+)
 from kb_app.analytics.ports import Vectors
 from kb_app.durations import DAY, HOUR, SECOND
 
@@ -61,7 +72,12 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def group(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], vectors: Mapping[str, Vectors], threshold: float = SAME_INTENT) -> list[SearchTask]:
+def group(
+    queries: Sequence[QueryEvent],
+    actions: Sequence[ActionEvent],
+    vectors: Mapping[str, Vectors],
+    threshold: float = SAME_INTENT,
+) -> list[SearchTask]:
     """The problems of one client. ``vectors`` maps a query's id to its centred unit vector, where there is one.
 
     Searches of one problem are linked by meaning, by an article opened from both, or by one being the other reworded, within
@@ -71,15 +87,27 @@ def group(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], vectors
     if not asked:
         return []
     opened = _opened(actions)
-    refined = {str(action.attributes.get("from", "")): action.query_id for action in actions if action.action_name == REFINE}
-    said = frozenset(action.query_id for action in actions if action.action_name in YES and action.query_id)
-    problems = TaskUnion(len(asked), {place for place, query in enumerate(asked) if query.query_id in said})
+    refined = {
+        str(action.attributes.get("from", "")): action.query_id
+        for action in actions
+        if action.action_name == REFINE
+    }
+    said = frozenset(
+        action.query_id for action in actions if action.action_name in YES and action.query_id
+    )
+    problems = TaskUnion(
+        len(asked), {place for place, query in enumerate(asked) if query.query_id in said}
+    )
     # What is surely one comes first: only then is it known which problem a yes belongs to.
     for earlier, later in _pairs(asked):
-        if _certainly_same(asked[earlier], asked[later], later - earlier == 1, opened, refined, vectors, threshold):
+        if _certainly_same(
+            asked[earlier], asked[later], later - earlier == 1, opened, refined, vectors, threshold
+        ):
             problems.join(earlier, later)
     for earlier, later in _pairs(asked):
-        if not problems.would_absorb(earlier, later) and _probably_same(asked[earlier], asked[later], later - earlier == 1, said, vectors, threshold):
+        if not problems.would_absorb(earlier, later) and _probably_same(
+            asked[earlier], asked[later], later - earlier == 1, said, vectors, threshold
+        ):
             problems.join(earlier, later)
     root = problems.root
     members: dict[int, list[QueryEvent]] = defaultdict(list)
@@ -138,7 +166,10 @@ def _certainly_same(
     By their words, by being reworded, by an article opened from both, by the same article found first and a near meaning, or by being
     reworded at once.
     """
-    if _plain(earlier.user_query) == _plain(later.user_query) or refined.get(earlier.query_id) == later.query_id:
+    if (
+        _plain(earlier.user_query) == _plain(later.user_query)
+        or refined.get(earlier.query_id) == later.query_id
+    ):
         return True
     if opened.get(earlier.query_id, frozenset()) & opened.get(later.query_id, frozenset()):
         return True
@@ -149,7 +180,14 @@ def _certainly_same(
     return at_once and near >= threshold + _margin(earlier, later, soon=True)
 
 
-def _probably_same(earlier: QueryEvent, later: QueryEvent, neighbours: bool, said: frozenset[str], vectors: Mapping[str, Vectors], threshold: float) -> bool:
+def _probably_same(
+    earlier: QueryEvent,
+    later: QueryEvent,
+    neighbours: bool,
+    said: frozenset[str],
+    vectors: Mapping[str, Vectors],
+    threshold: float,
+) -> bool:
     """Whether two searches of one client are likely to be about the same thing."""
     soon = neighbours and later.at - earlier.at <= REWORDED
     if earlier.query_id not in vectors or later.query_id not in vectors:
@@ -207,7 +245,9 @@ def _with_actions(
         place = place_of.get(action.query_id or "")
         if place is None:
             begun = [owner for at, owner in reversed(starts) if at <= action.at <= at + EPISODE]
-            said = frozenset(owner for owner in begun if any(other.action_name in YES for other in done[owner]))
+            said = frozenset(
+                owner for owner in begun if any(other.action_name in YES for other in done[owner])
+            )
             place = _same_intent(action, begun, groups, vectors, said) if begun else None
         if place is not None:
             done[place].append(action)
@@ -215,7 +255,13 @@ def _with_actions(
     return sorted(trails, key=lambda trail: (trail.queries[0].at, trail.queries[0].query_id))
 
 
-def _same_intent(action: ActionEvent, begun: Sequence[int], groups: Sequence[list[QueryEvent]], vectors: Mapping[str, Vectors], said: frozenset[int]) -> int:
+def _same_intent(
+    action: ActionEvent,
+    begun: Sequence[int],
+    groups: Sequence[list[QueryEvent]],
+    vectors: Mapping[str, Vectors],
+    said: frozenset[int],
+) -> int:
     """Of the problems begun, last first, the one nearest to an action's words; the last begun where it has none.
 
     Of those about as near one that was ``said`` to be solved: a success is rather taken back than kept.
@@ -225,14 +271,23 @@ def _same_intent(action: ActionEvent, begun: Sequence[int], groups: Sequence[lis
         return begun[0]
 
     def nearness(place: int) -> float:
-        return max((float(np.dot(own, vectors[query.query_id])) for query in groups[place] if query.query_id in vectors), default=-1.0)
+        return max(
+            (
+                float(np.dot(own, vectors[query.query_id]))
+                for query in groups[place]
+                if query.query_id in vectors
+            ),
+            default=-1.0,
+        )
 
     near = {place: nearness(place) for place in begun}
     best = max(near.values())
     return max(near, key=lambda place: (near[place] >= best - ALIKE, place in said, near[place]))
 
 
-def _folded(everything: Sequence[QueryEvent], kept: Sequence[QueryEvent], place_of: Mapping[str, int]) -> dict[str, int]:
+def _folded(
+    everything: Sequence[QueryEvent], kept: Sequence[QueryEvent], place_of: Mapping[str, int]
+) -> dict[str, int]:
     """Where what was only typed on went: to the next search that was kept."""
     order = sorted(everything, key=lambda query: (query.at, query.query_id))
     remaining = {query.query_id for query in kept}
@@ -259,14 +314,27 @@ def searches_of_tickets(
     Of those about as near as the nearest, one whose visitor opened the contact form in the hour before, else one that was said to be
     solved (a success is rather taken back than kept), else the nearest. Each search is taken once.
     """
-    said = _standing({action.query_id for action in actions if action.action_name in YES}, queries, vectors, threshold)
-    opened = sorted((action.at, action.query_id or "") for action in actions if action.action_name == CONTACT_OPEN)
+    said = _standing(
+        {action.query_id for action in actions if action.action_name in YES},
+        queries,
+        vectors,
+        threshold,
+    )
+    opened = sorted(
+        (action.at, action.query_id or "")
+        for action in actions
+        if action.action_name == CONTACT_OPEN
+    )
     # Whoever has written under a name already is not looked for again.
     own_tickets = [action for action in actions if action.action_name in CONTACTS]
     used = set(taken) | {action.query_id for action in own_tickets}
     named = {action.client_id for action in own_tickets if action.client_id}
     found: dict[str, str] = {}
-    recognised = [query for query in queries if query.client_id and query.client_id not in named and query.query_id in vectors]
+    recognised = [
+        query
+        for query in queries
+        if query.client_id and query.client_id not in named and query.query_id in vectors
+    ]
     recognised.sort(key=lambda query: query.at)
     moments = [query.at for query in recognised]
     meanings, which = _distinct([vectors[query.query_id] for query in recognised])
@@ -277,16 +345,31 @@ def searches_of_tickets(
             continue
         near = (meanings @ own)[which[first:last]]
         floor = max(threshold - EASIER, min(threshold, float(near.max()) - ALIKE))
-        just = {name for at, name in opened[bisect_left(opened, (ticket.at - HOUR, "")) : bisect_left(opened, (ticket.at, ""))]}
-        alike = [(recognised[first + int(place)].query_id, float(near[place])) for place in np.flatnonzero(near >= floor)]
-        ranked = [(name in just, name in said, cosine, name) for name, cosine in alike if name not in used]
+        just = {
+            name
+            for at, name in opened[
+                bisect_left(opened, (ticket.at - HOUR, "")) : bisect_left(opened, (ticket.at, ""))
+            ]
+        }
+        alike = [
+            (recognised[first + int(place)].query_id, float(near[place]))
+            for place in np.flatnonzero(near >= floor)
+        ]
+        ranked = [
+            (name in just, name in said, cosine, name) for name, cosine in alike if name not in used
+        ]
         if ranked:
             found[ticket.event_id] = max(ranked)[3]
             used.add(found[ticket.event_id])
     return found
 
 
-def _standing(said: Collection[str | None], queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], threshold: float) -> set[str]:
+def _standing(
+    said: Collection[str | None],
+    queries: Sequence[QueryEvent],
+    vectors: Mapping[str, Vectors],
+    threshold: float,
+) -> set[str]:
     """The searches whose yes was not taken back already by the same visitor's asking the same again within the time."""
     later: dict[str, list[QueryEvent]] = defaultdict(list)
     for query in queries:
@@ -294,7 +377,10 @@ def _standing(said: Collection[str | None], queries: Sequence[QueryEvent], vecto
             later[query.client_id].append(query)
 
     def again(query: QueryEvent) -> bool:
-        return any(query.at < other.at <= query.at + EPISODE and _near(query, other, vectors) >= threshold for other in later.get(query.client_id or "", ()))
+        return any(
+            query.at < other.at <= query.at + EPISODE and _near(query, other, vectors) >= threshold
+            for other in later.get(query.client_id or "", ())
+        )
 
     return {query.query_id for query in queries if query.query_id in said and not again(query)}
 
@@ -311,13 +397,17 @@ def _near(one: QueryEvent, other: QueryEvent, vectors: Mapping[str, Vectors]) ->
 def _distinct(vectors: Sequence[Vectors]) -> tuple[Vectors, NDArray[np.int64]]:
     """(different vectors, which of them each one is): the same words share one, and a long log has few different ones."""
     places: dict[int, int] = {}
-    which = np.array([places.setdefault(id(vector), len(places)) for vector in vectors], dtype=np.int64)
+    which = np.array(
+        [places.setdefault(id(vector), len(places)) for vector in vectors], dtype=np.int64
+    )
     if not len(which):
         return np.zeros((0, 1), np.float32), which
     return np.stack([vectors[place] for place in np.unique(which, return_index=True)[1]]), which
 
 
-def by_client(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> list[tuple[str, list[QueryEvent], list[ActionEvent]]]:
+def by_client(
+    queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]
+) -> list[tuple[str, list[QueryEvent], list[ActionEvent]]]:
     """(client, its searches, its actions) of every client that may be recognised; bots are left out."""
     asked: dict[str, list[QueryEvent]] = defaultdict(list)
     for query in queries:

@@ -33,7 +33,11 @@ def average_linkage(vectors: Vectors, threshold: float, langs: Sequence[str] = (
         near = near + OTHER_LANGUAGE * (own[:, np.newaxis] != own[np.newaxis, :])
     distances = np.clip(1 - near, 0, 2).astype(np.float64)
     np.fill_diagonal(distances, 0)
-    labels = fcluster(linkage(squareform(distances, checks=False), "average"), t=1 - threshold, criterion="distance")
+    labels = fcluster(
+        linkage(squareform(distances, checks=False), "average"),
+        t=1 - threshold,
+        criterion="distance",
+    )
     order: dict[int, int] = {}
     return [order.setdefault(int(label), len(order)) for label in labels]
 

@@ -10,7 +10,14 @@ from typing import Any
 from sqlalchemy import Engine, func, select, update
 
 from kb_app.analytics.event_store import EventStore
-from kb_app.analytics.gaps.gaps import STATES, Group, UnansweredQuestion, group_gaps, questions_of, suggested_action
+from kb_app.analytics.gaps.gaps import (
+    STATES,
+    Group,
+    UnansweredQuestion,
+    group_gaps,
+    questions_of,
+    suggested_action,
+)
 from kb_app.analytics.model import QueryEvent
 from kb_app.analytics.ports import FindArticle, NearestArticle
 from kb_app.analytics.question_vectors import QuestionVectors
@@ -58,7 +65,9 @@ class Gap:
     @property
     def languages(self) -> tuple[str, ...]:
         """In which languages."""
-        return tuple(sorted({question.language for question in self.questions if question.language}))
+        return tuple(
+            sorted({question.language for question in self.questions if question.language})
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,9 @@ class UnansweredCache:
 class GapStore:
     """Threads may share it."""
 
-    def __init__(self, store: EventStore, vectors: QuestionVectors, cache: UnansweredCache | None = None) -> None:
+    def __init__(
+        self, store: EventStore, vectors: QuestionVectors, cache: UnansweredCache | None = None
+    ) -> None:
         self.store = store
         self._cache = cache or UnansweredCache()
         self._vectors = vectors
@@ -96,18 +107,38 @@ class GapStore:
         with self._engine.begin() as connection:
             for group in groups:
                 for merged in group.merged:
-                    connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == merged).values(merged_into=group.gap_id, changed_at=now))
+                    connection.execute(
+                        update(schema.gaps)
+                        .where(schema.gaps.c.gap_id == merged)
+                        .values(merged_into=group.gap_id, changed_at=now)
+                    )
                 if group.gap_id not in known:
                     note = f"split from {group.split_from}" if group.split_from else ""
-                    row = {"gap_id": group.gap_id, "label": group.label, "notes": note, "created_at": now, "changed_at": now}
+                    row = {
+                        "gap_id": group.gap_id,
+                        "label": group.label,
+                        "notes": note,
+                        "created_at": now,
+                        "changed_at": now,
+                    }
                     insert_new(connection, schema.gaps, [row])
                 else:
                     values: dict[str, Any] = {"label": group.label, "merged_into": ""}
-                    if known[group.gap_id]["state"] == "answered" and _asked_since(group, known[group.gap_id]["changed_at"]):
+                    if known[group.gap_id]["state"] == "answered" and _asked_since(
+                        group, known[group.gap_id]["changed_at"]
+                    ):
                         values |= {"state": "open", "changed_at": now, "replay": "came back"}
-                    connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == group.gap_id).values(**values))
+                    connection.execute(
+                        update(schema.gaps)
+                        .where(schema.gaps.c.gap_id == group.gap_id)
+                        .values(**values)
+                    )
                 for question in group.questions:
-                    upsert(connection, schema.gap_members, {"text_key": question.key, "gap_id": group.gap_id})
+                    upsert(
+                        connection,
+                        schema.gap_members,
+                        {"text_key": question.key, "gap_id": group.gap_id},
+                    )
         return len(groups)
 
     def gaps(self, now: int, states: Iterable[str] = STATES) -> list[Gap]:
@@ -128,7 +159,9 @@ class GapStore:
             for name, questions in grouped.items()
             if name in rows and rows[name]["state"] in wanted and not rows[name]["merged_into"]
         ]
-        return sorted(found, key=lambda gap: (-gap.people, -(gap.trend[0] - gap.trend[1]), gap.gap_id))
+        return sorted(
+            found, key=lambda gap: (-gap.people, -(gap.trend[0] - gap.trend[1]), gap.gap_id)
+        )
 
     def gap(self, gap_id: str, now: int) -> Gap | None:
         """One gap."""
@@ -138,10 +171,21 @@ class GapStore:
 
     def change(self, gap_id: str, now: int, **values: str) -> bool:
         """Set state, owner, reason, notes or article; False where there is no such gap or a value is none of ours."""
-        if values.get("state", "open") not in STATES or not set(values) <= {"state", "owner", "reason", "notes", "article_id", "replay"}:
+        if values.get("state", "open") not in STATES or not set(values) <= {
+            "state",
+            "owner",
+            "reason",
+            "notes",
+            "article_id",
+            "replay",
+        }:
             return False
         with self._engine.begin() as connection:
-            done = connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == gap_id).values(**values, changed_at=now))
+            done = connection.execute(
+                update(schema.gaps)
+                .where(schema.gaps.c.gap_id == gap_id)
+                .values(**values, changed_at=now)
+            )
         return bool(done.rowcount)
 
     def replay(self, now: int, find: FindArticle) -> list[tuple[str, str]]:
@@ -153,10 +197,22 @@ class GapStore:
         for gap in self.gaps(now, ("drafted", "answered")):
             if not gap.article_id:
                 continue
-            found = [find.place_of(gap.article_id, question.text, question.language) for question in gap.questions[:MOST_REPLAYED]]
-            good = sum(place is not None and place.verdict == "strict" and place.rank <= AMONG for place in found)
+            found = [
+                find.place_of(gap.article_id, question.text, question.language)
+                for question in gap.questions[:MOST_REPLAYED]
+            ]
+            good = sum(
+                place is not None and place.verdict == "strict" and place.rank <= AMONG
+                for place in found
+            )
             share = good / len(found) if found else 0.0
-            state = "answered" if share >= CLOSES_AT else "drafted" if gap.state == "drafted" else "open"
+            state = (
+                "answered"
+                if share >= CLOSES_AT
+                else "drafted"
+                if gap.state == "drafted"
+                else "open"
+            )
             self.change_quietly(gap.gap_id, replay=f"{good}/{len(found)}")
             if state != gap.state:
                 self.change(gap.gap_id, now, state=state)
@@ -166,12 +222,18 @@ class GapStore:
     def change_quietly(self, gap_id: str, **values: str) -> None:
         """Set values without it counting as a change."""
         with self._engine.begin() as connection:
-            connection.execute(update(schema.gaps).where(schema.gaps.c.gap_id == gap_id).values(**values))
+            connection.execute(
+                update(schema.gaps).where(schema.gaps.c.gap_id == gap_id).values(**values)
+            )
 
     def advice(self, gap: Gap, find: FindArticle) -> tuple[NearestArticle | None, str]:
         """(the nearest article, what to do)."""
         found = find.nearest(gap.label, gap.questions[0].language if gap.questions else "")
-        return found, suggested_action(found.verdict if found else "none", found.probability if found else 0.0, len(gap.questions) - 1)
+        return found, suggested_action(
+            found.verdict if found else "none",
+            found.probability if found else 0.0,
+            len(gap.questions) - 1,
+        )
 
     # --- learned questions ---------------------------------------------------------------------------------------------------
 
@@ -183,40 +245,72 @@ class GapStore:
             select(func.min(queries.c.user_query), episodes.c.article_id)
             .join(members, members.c.query_id == queries.c.query_id)
             .join(episodes, episodes.c.episode_id == members.c.episode_id)
-            .where(episodes.c.outcome == "confirmed", episodes.c.provisional.is_(False), episodes.c.article_id != "", queries.c.origin != "suggestion")
+            .where(
+                episodes.c.outcome == "confirmed",
+                episodes.c.provisional.is_(False),
+                episodes.c.article_id != "",
+                queries.c.origin != "suggestion",
+            )
             .group_by(func.lower(queries.c.user_query), episodes.c.article_id)
             .having(people >= least_people)
         )
         with self._engine.begin() as connection:
             rows = [
-                {"text_key": text_key(text), "article_id": article, "text": text, "state": "offered", "by": "", "at": now}
+                {
+                    "text_key": text_key(text),
+                    "article_id": article,
+                    "text": text,
+                    "state": "offered",
+                    "by": "",
+                    "at": now,
+                }
                 for text, article in connection.execute(joined)
                 if len(text.strip()) > 1 and "[" not in text
             ]
-            before = connection.execute(select(func.count()).select_from(schema.learned)).scalar_one()
+            before = connection.execute(
+                select(func.count()).select_from(schema.learned)
+            ).scalar_one()
             insert_new(connection, schema.learned, rows)
-            return int(connection.execute(select(func.count()).select_from(schema.learned)).scalar_one() - before)
+            return int(
+                connection.execute(select(func.count()).select_from(schema.learned)).scalar_one()
+                - before
+            )
 
     def learned(self, state: str = "offered", limit: int = 200) -> list[dict[str, Any]]:
         """Learned questions in a state."""
         table = schema.learned
         with self._engine.connect() as connection:
-            query = select(table).where(table.c.state == state).order_by(table.c.article_id, table.c.text).limit(limit)
+            query = (
+                select(table)
+                .where(table.c.state == state)
+                .order_by(table.c.article_id, table.c.text)
+                .limit(limit)
+            )
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def decide_learned(self, keys: Sequence[tuple[str, str]], state: str, by: str, now: int) -> None:
+    def decide_learned(
+        self, keys: Sequence[tuple[str, str]], state: str, by: str, now: int
+    ) -> None:
         """Approve or refuse learned questions, by (text key, article)."""
         table = schema.learned
         with self._engine.begin() as connection:
             for key, article in keys:
-                connection.execute(update(table).where(table.c.text_key == key, table.c.article_id == article).values(state=state, by=by, at=now))
+                connection.execute(
+                    update(table)
+                    .where(table.c.text_key == key, table.c.article_id == article)
+                    .values(state=state, by=by, at=now)
+                )
 
     # --- parts ---------------------------------------------------------------------------------------------------------------
 
     def _grouped(self, now: int) -> list[Group]:
         questions = self._asked(now).questions
         meaning = self._vectors.of([(question.text, question.language) for question in questions])
-        vectors = {question.key: meaning[question.text, question.language] for question in questions if (question.text, question.language) in meaning}
+        vectors = {
+            question.key: meaning[question.text, question.language]
+            for question in questions
+            if (question.text, question.language) in meaning
+        }
         return group_gaps(questions, vectors, self._members())
 
     def _asked(self, now: int) -> _Asked:
@@ -230,7 +324,11 @@ class GapStore:
     def _unanswered(self, now: int) -> list[QueryEvent]:
         """Searches without an answer, and weak ones of which nothing came; those of confirmed episodes are answered."""
         table, episodes, members = schema.queries, schema.episodes, schema.episode_queries
-        good = select(members.c.query_id).join(episodes, episodes.c.episode_id == members.c.episode_id).where(episodes.c.outcome == "confirmed")
+        good = (
+            select(members.c.query_id)
+            .join(episodes, episodes.c.episode_id == members.c.episode_id)
+            .where(episodes.c.outcome == "confirmed")
+        )
         bad = (
             select(members.c.query_id)
             .join(episodes, episodes.c.episode_id == members.c.episode_id)
@@ -249,26 +347,47 @@ class GapStore:
 
     def _rows(self) -> dict[str, dict[str, Any]]:
         with self._engine.connect() as connection:
-            return {row["gap_id"]: dict(row) for row in connection.execute(select(schema.gaps)).mappings()}
+            return {
+                row["gap_id"]: dict(row)
+                for row in connection.execute(select(schema.gaps)).mappings()
+            }
 
     def _members(self) -> dict[str, str]:
         with self._engine.connect() as connection:
-            return {str(key): str(gap) for key, gap in connection.execute(select(schema.gap_members.c.text_key, schema.gap_members.c.gap_id))}
+            return {
+                str(key): str(gap)
+                for key, gap in connection.execute(
+                    select(schema.gap_members.c.text_key, schema.gap_members.c.gap_id)
+                )
+            }
 
     def _tickets(self, now: int) -> frozenset[str]:
         """Searches after which somebody wrote or phoned."""
         table, episodes = schema.episode_queries, schema.episodes
         query = select(table.c.query_id).join(episodes, episodes.c.episode_id == table.c.episode_id)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.where(episodes.c.outcome == "escalated", episodes.c.last_at >= now - WINDOW))
+            rows = connection.execute(
+                query.where(episodes.c.outcome == "escalated", episodes.c.last_at >= now - WINDOW)
+            )
             return frozenset(str(name) for (name,) in rows)
 
 
-def _gap(row: Mapping[str, Any], questions: tuple[UnansweredQuestion, ...], now: int, tickets: frozenset[str], merged: tuple[str, ...]) -> Gap:
+def _gap(
+    row: Mapping[str, Any],
+    questions: tuple[UnansweredQuestion, ...],
+    now: int,
+    tickets: frozenset[str],
+    merged: tuple[str, ...],
+) -> Gap:
     group = Group(row["gap_id"], questions)
     followed = sum(query.query_id in tickets for query in group.queries)
-    values = {name: row[name] for name in ("gap_id", "label", "state", "owner", "reason", "notes", "article_id", "replay")}
-    return Gap(**values, questions=questions, trend=group.trend(now), tickets=followed, merged=merged)
+    values = {
+        name: row[name]
+        for name in ("gap_id", "label", "state", "owner", "reason", "notes", "article_id", "replay")
+    }
+    return Gap(
+        **values, questions=questions, trend=group.trend(now), tickets=followed, merged=merged
+    )
 
 
 def _asked_since(group: Group, moment: int) -> bool:

@@ -49,7 +49,10 @@ class Group:
     @property
     def queries(self) -> list[QueryEvent]:
         """All searches, oldest first."""
-        return sorted((query for question in self.questions for query in question.queries), key=lambda query: (query.at, query.query_id))
+        return sorted(
+            (query for question in self.questions for query in question.queries),
+            key=lambda query: (query.at, query.query_id),
+        )
 
     @property
     def people(self) -> int:
@@ -59,12 +62,17 @@ class Group:
     @property
     def label(self) -> str:
         """The question asked by most, the shortest of equals."""
-        return min(self.questions, key=lambda question: (-len(question.people), len(question.text), question.text)).text
+        return min(
+            self.questions,
+            key=lambda question: (-len(question.people), len(question.text), question.text),
+        ).text
 
     def trend(self, now: int) -> tuple[int, int]:
         """(searches in the last fortnight, in the one before)."""
         moments = [query.at for query in self.queries]
-        return sum(now - TREND < at <= now for at in moments), sum(now - 2 * TREND < at <= now - TREND for at in moments)
+        return sum(now - TREND < at <= now for at in moments), sum(
+            now - 2 * TREND < at <= now - TREND for at in moments
+        )
 
 
 def questions_of(queries: Sequence[QueryEvent]) -> list[UnansweredQuestion]:
@@ -73,11 +81,21 @@ def questions_of(queries: Sequence[QueryEvent]) -> list[UnansweredQuestion]:
     for query in queries:
         if any(char.isalnum() for char in query.user_query):
             same[text_key(query.user_query)].append(query)
-    found = [UnansweredQuestion(key, asked[0].user_query, asked[0].language, tuple(asked)) for key, asked in same.items()]
-    return sorted(found, key=lambda question: (-len(question.people), -len(question.queries), question.key))
+    found = [
+        UnansweredQuestion(key, asked[0].user_query, asked[0].language, tuple(asked))
+        for key, asked in same.items()
+    ]
+    return sorted(
+        found, key=lambda question: (-len(question.people), -len(question.queries), question.key)
+    )
 
 
-def group_gaps(questions: Sequence[UnansweredQuestion], vectors: Mapping[str, Vectors], before: Mapping[str, str], threshold: float = SAME_GAP) -> list[Group]:
+def group_gaps(
+    questions: Sequence[UnansweredQuestion],
+    vectors: Mapping[str, Vectors],
+    before: Mapping[str, str],
+    threshold: float = SAME_GAP,
+) -> list[Group]:
     """Groups of questions by meaning; ``vectors`` and ``before`` (the gap that each stood in) are by a question's key.
 
     Without vectors each question is a gap of its own.
@@ -86,7 +104,11 @@ def group_gaps(questions: Sequence[UnansweredQuestion], vectors: Mapping[str, Ve
 
     known = [question for question in questions if question.key in vectors][:MOST]
     alone = [question for question in questions if question.key not in vectors]
-    meant = without_common(np.stack([vectors[question.key] for question in known])) if known else np.zeros((0, 1), np.float32)
+    meant = (
+        without_common(np.stack([vectors[question.key] for question in known]))
+        if known
+        else np.zeros((0, 1), np.float32)
+    )
     labels = average_linkage(meant, threshold, [question.language for question in known])
     members: dict[int, list[UnansweredQuestion]] = defaultdict(list)
     for label, question in zip(labels, known, strict=True):
@@ -95,10 +117,22 @@ def group_gaps(questions: Sequence[UnansweredQuestion], vectors: Mapping[str, Ve
     return _named(groups, before)
 
 
-def _named(groups: Sequence[Sequence[UnansweredQuestion]], before: Mapping[str, str]) -> list[Group]:
+def _named(
+    groups: Sequence[Sequence[UnansweredQuestion]], before: Mapping[str, str]
+) -> list[Group]:
     """Give each group the gap that most of its questions stood in; a gap that fell apart stays with its largest part."""
-    stood = [Counter(before[question.key] for question in group if question.key in before) for group in groups]
-    claims = sorted(((count, gap, -place) for place, counter in enumerate(stood) for gap, count in counter.items()), reverse=True)
+    stood = [
+        Counter(before[question.key] for question in group if question.key in before)
+        for group in groups
+    ]
+    claims = sorted(
+        (
+            (count, gap, -place)
+            for place, counter in enumerate(stood)
+            for gap, count in counter.items()
+        ),
+        reverse=True,
+    )
     given: dict[int, str] = {}
     taken: set[str] = set()
     for _count, gap, negative in claims:
@@ -111,7 +145,11 @@ def _named(groups: Sequence[Sequence[UnansweredQuestion]], before: Mapping[str, 
         merged = tuple(gap for gap in others if gap not in taken)
         split = next((gap for gap in others if gap in taken), "") if place not in given else ""
         first = min(group, key=lambda question: question.key)
-        named.append(Group(given.get(place) or str(uuid.uuid5(_GAPS, first.key)), tuple(group), merged, split))
+        named.append(
+            Group(
+                given.get(place) or str(uuid.uuid5(_GAPS, first.key)), tuple(group), merged, split
+            )
+        )
     return named
 
 

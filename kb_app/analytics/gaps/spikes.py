@@ -46,9 +46,15 @@ class Spike:
 
 def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: int) -> list[Spike]:
     """Spikes among searches of the last WINDOW + BEFORE, those of most people first; ``vectors`` are by a question's key."""
-    asked = [query for query in queries if not query.bot and now - WINDOW - BEFORE < query.at <= now]
+    asked = [
+        query for query in queries if not query.bot and now - WINDOW - BEFORE < query.at <= now
+    ]
     questions = questions_of(asked)
-    recent = {question.key for question in questions if any(query.at > now - WINDOW for query in question.queries)}
+    recent = {
+        question.key
+        for question in questions
+        if any(query.at > now - WINDOW for query in question.queries)
+    }
     found: list[Spike] = []
     for group in group_gaps(questions, vectors, {}):
         if not any(question.key in recent for question in group.questions):
@@ -57,7 +63,9 @@ def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: i
         usual = (_people(group.questions, 0, now - WINDOW) + PRIOR) * WINDOW / _span(asked, now)
         if people >= LEAST_PEOPLE and pdtrc(people - 1, usual) < CHANCE:
             fresh = [question for question in group.questions if question.key in recent]
-            sections = [query.section for question in fresh for query in question.queries if query.section]
+            sections = [
+                query.section for question in fresh for query in question.queries if query.section
+            ]
             found.append(
                 Spike(
                     label=fresh[0].text,
@@ -65,14 +73,23 @@ def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: i
                     people=people,
                     usual=usual,
                     languages=tuple(sorted({question.language for question in fresh})),
-                    section=max(set(sections), key=lambda name: (sections.count(name), name)) if sections else "",
+                    section=max(set(sections), key=lambda name: (sections.count(name), name))
+                    if sections
+                    else "",
                 )
             )
     return sorted(found, key=lambda spike: (-spike.people, spike.label))
 
 
 def _people(questions: Sequence[UnansweredQuestion], after: int, until: int) -> int:
-    return len({query.client_id or query.query_id for question in questions for query in question.queries if after < query.at <= until})
+    return len(
+        {
+            query.client_id or query.query_id
+            for question in questions
+            for query in question.queries
+            if after < query.at <= until
+        }
+    )
 
 
 def _span(asked: Sequence[QueryEvent], now: int) -> int:

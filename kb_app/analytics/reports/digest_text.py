@@ -16,13 +16,29 @@ NAMES = {
 }
 
 
-def digest(site: str, days: str, figures: Sequence[Figure], earlier: Sequence[Figure], gaps: Sequence[Gap], offered: int, link: str) -> tuple[str, str]:
+def digest(
+    site: str,
+    days: str,
+    figures: Sequence[Figure],
+    earlier: Sequence[Figure],
+    gaps: Sequence[Gap],
+    offered: int,
+    link: str,
+) -> tuple[str, str]:
     """(subject, body) of the weekly mail."""
     before = {figure.name: figure for figure in earlier}
     lines = [f"{site}: {days}", ""]
     lines += [_line(figure, before[figure.name]) for figure in figures if figure.name in NAMES]
-    lines += ["", "Success is what somebody confirmed and nothing took back.", "", "Asked by most, without an answer:"]
-    lines += [f"  {number}. {gap.label} ({gap.people} people, {gap.queries} searches)" for number, gap in enumerate(gaps[:10], 1)] or ["  none"]
+    lines += [
+        "",
+        "Success is what somebody confirmed and nothing took back.",
+        "",
+        "Asked by most, without an answer:",
+    ]
+    lines += [
+        f"  {number}. {gap.label} ({gap.people} people, {gap.queries} searches)"
+        for number, gap in enumerate(gaps[:10], 1)
+    ] or ["  none"]
     lines += ["", f"Questions that people confirmed, to approve: {offered}", "", link]
     return f"{site}: {_short(figures)}", "\n".join(lines) + "\n"
 
@@ -30,11 +46,19 @@ def digest(site: str, days: str, figures: Sequence[Figure], earlier: Sequence[Fi
 def _line(figure: Figure, earlier: Figure) -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return f"{NAMES[figure.name]}: nothing was counted"
-    change = "" if earlier.value is None else f", {100 * (figure.value - earlier.value):+.1f} points against the time before"
+    change = (
+        ""
+        if earlier.value is None
+        else f", {100 * (figure.value - earlier.value):+.1f} points against the time before"
+    )
     counted = f"{figure.part:g} of {figure.whole:g}"
     return f"{NAMES[figure.name]}: {figure.value:.1%} ({counted}; 95 % interval {figure.low:.1%} to {figure.high:.1%}{change})"
 
 
 def _short(figures: Sequence[Figure]) -> str:
     found = next((figure for figure in figures if figure.name == "confirmed_rate"), None)
-    return "nothing was asked" if found is None or found.value is None else f"{found.value:.0%} confirmed, {found.whole:g} problems"
+    return (
+        "nothing was asked"
+        if found is None or found.value is None
+        else f"{found.value:.0%} confirmed, {found.whole:g} problems"
+    )

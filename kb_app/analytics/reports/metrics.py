@@ -55,12 +55,44 @@ def episode_figures(counts: Counts) -> list[Figure]:
     confirmed, probable = counts.get("confirmed", 0), counts.get("probable", 0)
     return [
         share("confirmed_rate", "confirmed / episodes", confirmed, n, "outcome=confirmed"),
-        share("upper_bound", "(confirmed + probable) / episodes", confirmed + probable, n, "outcome=confirmed,probable"),
-        share("unknown_share", "unknown / episodes", counts.get("unknown", 0), n, "outcome=unknown"),
-        share("unanswered_rate", "unanswered / episodes", counts.get("unanswered", 0), n, "outcome=unanswered"),
-        share("escalation_rate", "escalated / episodes", counts.get("escalated", 0), n, "outcome=escalated"),
-        share("never_reached_agent", "(episodes - escalated) / episodes", n - counts.get("escalated", 0), n, "outcome=confirmed,probable,unknown,unanswered"),
-        share("frustrated_rate", "frustrated / episodes", counts.get("frustrated", 0), n, "frustrated=1"),
+        share(
+            "upper_bound",
+            "(confirmed + probable) / episodes",
+            confirmed + probable,
+            n,
+            "outcome=confirmed,probable",
+        ),
+        share(
+            "unknown_share", "unknown / episodes", counts.get("unknown", 0), n, "outcome=unknown"
+        ),
+        share(
+            "unanswered_rate",
+            "unanswered / episodes",
+            counts.get("unanswered", 0),
+            n,
+            "outcome=unanswered",
+        ),
+        share(
+            "escalation_rate",
+            "escalated / episodes",
+            counts.get("escalated", 0),
+            n,
+            "outcome=escalated",
+        ),
+        share(
+            "never_reached_agent",
+            "(episodes - escalated) / episodes",
+            n - counts.get("escalated", 0),
+            n,
+            "outcome=confirmed,probable,unknown,unanswered",
+        ),
+        share(
+            "frustrated_rate",
+            "frustrated / episodes",
+            counts.get("frustrated", 0),
+            n,
+            "frustrated=1",
+        ),
     ]
 
 
@@ -68,12 +100,38 @@ def query_figures(counts: Counts) -> list[Figure]:
     """Figures of searches and of clicks."""
     n, clicked = counts.get("queries", 0), counts.get("queries_clicked", 0)
     return [
-        share("no_answer_rate", "queries with verdict none / queries", counts.get("queries_none", 0), n, "verdict=none"),
-        share("weak_rate", "queries with verdict weak / queries", counts.get("queries_weak", 0), n, "verdict=weak"),
-        share("click_through_per_search", "queries with a click / queries", clicked, n, "clicked=1"),
-        share("click_through_per_impression", "clicks / articles shown", counts.get("clicks", 0), counts.get("impressions", 0), "clicked=1"),
+        share(
+            "no_answer_rate",
+            "queries with verdict none / queries",
+            counts.get("queries_none", 0),
+            n,
+            "verdict=none",
+        ),
+        share(
+            "weak_rate",
+            "queries with verdict weak / queries",
+            counts.get("queries_weak", 0),
+            n,
+            "verdict=weak",
+        ),
+        share(
+            "click_through_per_search", "queries with a click / queries", clicked, n, "clicked=1"
+        ),
+        share(
+            "click_through_per_impression",
+            "clicks / articles shown",
+            counts.get("clicks", 0),
+            counts.get("impressions", 0),
+            "clicked=1",
+        ),
         reciprocal_rank(counts),
-        share("refinement_rate", "queries asked again in other words / queries", counts.get("refinements", 0), n, "refined=1"),
+        share(
+            "refinement_rate",
+            "queries asked again in other words / queries",
+            counts.get("refinements", 0),
+            n,
+            "refined=1",
+        ),
         seconds_to_answer(counts),
     ]
 
@@ -82,29 +140,49 @@ def reciprocal_rank(counts: Counts) -> Figure:
     """Mean reciprocal rank of the first clicks."""
     total, clicked = counts.get("reciprocal_rank", 0), counts.get("queries_clicked", 0)
     formula = "mean of 1 / first clicked position, over queries with a click"
-    return Figure("mean_reciprocal_rank", formula, total, clicked, total / clicked if clicked else None, unit="", rows="clicked=1")
+    return Figure(
+        "mean_reciprocal_rank",
+        formula,
+        total,
+        clicked,
+        total / clicked if clicked else None,
+        unit="",
+        rows="clicked=1",
+    )
 
 
 def seconds_to_answer(counts: Counts) -> Figure:
     """The median of seconds to the first engaged article, within the class it falls in (linear, as for grouped data)."""
     sizes = [counts.get(f"seconds_{bound}", 0) for bound in SECONDS]
     total = sum(sizes)
-    formula = "median seconds from the first query to the first article read, over episodes with one"
+    formula = (
+        "median seconds from the first query to the first article read, over episodes with one"
+    )
     if not total:
         return Figure("seconds_to_answer", formula, 0, 0, None, unit="s", rows="read=1")
     before, low = 0.0, 0
     for bound, size in zip(SECONDS, sizes, strict=True):
         if before + size >= total / 2 and size:
             value = low + (bound - low) * (total / 2 - before) / size
-            return Figure("seconds_to_answer", formula, total, total, value, unit="s", rows="read=1")
+            return Figure(
+                "seconds_to_answer", formula, total, total, value, unit="s", rows="read=1"
+            )
         before, low = before + size, bound
-    return Figure("seconds_to_answer", formula, total, total, float(SECONDS[-1]), unit="s", rows="read=1")
+    return Figure(
+        "seconds_to_answer", formula, total, total, float(SECONDS[-1]), unit="s", rows="read=1"
+    )
 
 
 def probable_calibration(counts: Counts) -> Figure:
     """Of the probable episodes that the random micro-survey reached and that answered, the share that says no."""
     yes, no = counts.get("surveyed_yes", 0), counts.get("surveyed_no", 0)
-    return share("probable_gave_up", "answered no / answered, over probable episodes shown the survey at random", no, yes + no, "surveyed=no")
+    return share(
+        "probable_gave_up",
+        "answered no / answered, over probable episodes shown the survey at random",
+        no,
+        yes + no,
+        "surveyed=no",
+    )
 
 
 def survey_response(counts: Counts) -> Figure:

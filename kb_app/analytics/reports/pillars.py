@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kb_app.analytics.reports.metrics import Counts, Figure, episode_figures, probable_calibration, query_figures
+from kb_app.analytics.reports.metrics import (
+    Counts,
+    Figure,
+    episode_figures,
+    probable_calibration,
+    query_figures,
+)
 from kb_app.analytics.text_key import N_
 
 
@@ -20,17 +26,37 @@ class Pillar:
 
 def scorecard(counts: Counts, of_cases: Sequence[Figure] = ()) -> list[Pillar]:
     """The six pillars in KPMG's order; a pillar of which nothing is measured says so. ``of_cases`` are the hand-off's own figures."""
-    every = [*episode_figures(counts), *query_figures(counts), probable_calibration(counts), *of_cases]
+    every = [
+        *episode_figures(counts),
+        *query_figures(counts),
+        probable_calibration(counts),
+        *of_cases,
+    ]
     found = {figure.name: figure for figure in every}
 
     def of(*names: str) -> tuple[Figure, ...]:
         return tuple(found[name] for name in names if name in found)
 
     return [
-        Pillar("integrity", of("no_answer_rate", "weak_rate"), N_("An honest “we do not have it” is counted; whether it was believed is not.")),
-        Pillar("resolution", of("confirmed_rate", "unanswered_rate", "escalation_rate", "case_solved")),
+        Pillar(
+            "integrity",
+            of("no_answer_rate", "weak_rate"),
+            N_("An honest “we do not have it” is counted; whether it was believed is not."),
+        ),
+        Pillar(
+            "resolution", of("confirmed_rate", "unanswered_rate", "escalation_rate", "case_solved")
+        ),
         Pillar("expectations", of("promise_kept", "probable_gave_up")),
-        Pillar("empathy", of("satisfied", "frustrated_rate"), N_("The tone of articles is not measured.")),
-        Pillar("personalisation", (), N_("Nothing is measured: answers do not depend on who asks.")),
-        Pillar("time and effort", of("easy", "seconds_to_answer", "refinement_rate", "click_through_per_search")),
+        Pillar(
+            "empathy",
+            of("satisfied", "frustrated_rate"),
+            N_("The tone of articles is not measured."),
+        ),
+        Pillar(
+            "personalisation", (), N_("Nothing is measured: answers do not depend on who asks.")
+        ),
+        Pillar(
+            "time and effort",
+            of("easy", "seconds_to_answer", "refinement_rate", "click_through_per_search"),
+        ),
     ]

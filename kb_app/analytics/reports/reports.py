@@ -12,7 +12,15 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.analytics.model import CLICK, OUTCOMES, VOTE_REASON, Episode
-from kb_app.analytics.reports.metrics import Counts, Figure, episode_figures, probable_calibration, query_figures, season, survey_response
+from kb_app.analytics.reports.metrics import (
+    Counts,
+    Figure,
+    episode_figures,
+    probable_calibration,
+    query_figures,
+    season,
+    survey_response,
+)
 from kb_app.analytics.reports.rollup_job import bounds, to_episode
 from kb_app.db import schema
 
@@ -40,7 +48,9 @@ class Period:
     @property
     def before(self) -> Period:
         """As many days just before."""
-        return replace(self, first=self.first - timedelta(days=self.days), last=self.first - timedelta(days=1))
+        return replace(
+            self, first=self.first - timedelta(days=self.days), last=self.first - timedelta(days=1)
+        )
 
     @property
     def start(self) -> int:
@@ -55,7 +65,12 @@ class Period:
     @property
     def narrowed(self) -> dict[str, str]:
         """The dimensions that are narrowed, by name."""
-        values = {"channel": self.channel, "language": self.language, "section": self.section, "audience": self.audience}
+        values = {
+            "channel": self.channel,
+            "language": self.language,
+            "section": self.section,
+            "audience": self.audience,
+        }
         return {name: value for name, value in values.items() if value}
 
 
@@ -80,30 +95,49 @@ class Reports:
     def counts(self, period: Period) -> Counts:
         """All measures of a period."""
         table = schema.daily
-        query = select(table.c.measure, func.sum(table.c.value)).where(*self._days(period)).group_by(table.c.measure)
+        query = (
+            select(table.c.measure, func.sum(table.c.value))
+            .where(*self._days(period))
+            .group_by(table.c.measure)
+        )
         with self._engine.connect() as connection:
             return {str(measure): float(value) for measure, value in connection.execute(query)}
 
     def by_day(self, period: Period, measures: Sequence[str]) -> dict[str, Counter[str]]:
         """Day -> measures, every day of the period among them."""
         table = schema.daily
-        query = select(table.c.day, table.c.measure, func.sum(table.c.value)).where(*self._days(period), table.c.measure.in_(measures))
-        found: dict[str, Counter[str]] = {(period.first + timedelta(days=n)).isoformat(): Counter() for n in range(period.days)}
+        query = select(table.c.day, table.c.measure, func.sum(table.c.value)).where(
+            *self._days(period), table.c.measure.in_(measures)
+        )
+        found: dict[str, Counter[str]] = {
+            (period.first + timedelta(days=n)).isoformat(): Counter() for n in range(period.days)
+        }
         with self._engine.connect() as connection:
-            for day, measure, value in connection.execute(query.group_by(table.c.day, table.c.measure)):
+            for day, measure, value in connection.execute(
+                query.group_by(table.c.day, table.c.measure)
+            ):
                 found[day][measure] = int(value)
         return found
 
     def figures(self, period: Period) -> list[Figure]:
         """All figures of a period."""
         counts = self.counts(period)
-        return [*episode_figures(counts), probable_calibration(counts), survey_response(counts), *query_figures(counts)]
+        return [
+            *episode_figures(counts),
+            probable_calibration(counts),
+            survey_response(counts),
+            *query_figures(counts),
+        ]
 
     def values(self, dimension: str) -> list[str]:
         """What a dimension can be narrowed to."""
         column = schema.daily.c[dimension]
         with self._engine.connect() as connection:
-            return [str(value) for (value,) in connection.execute(select(column).distinct().order_by(column)) if value]
+            return [
+                str(value)
+                for (value,) in connection.execute(select(column).distinct().order_by(column))
+                if value
+            ]
 
     def unseen(self, period: Period) -> dict[str, int]:
         """Searches that the figures of people cannot see, by reason."""
@@ -112,16 +146,25 @@ class Reports:
         with self._engine.connect() as connection:
             rows = connection.execute(
                 select(table.c.reason, func.sum(table.c.count))
-                .where(table.c.day >= period.first.isoformat(), table.c.day <= period.last.isoformat())
+                .where(
+                    table.c.day >= period.first.isoformat(), table.c.day <= period.last.isoformat()
+                )
                 .group_by(table.c.reason)
             )
             lost = {str(reason): int(count) for reason, count in rows}
-        return {"no cookie": int(counts.get("queries_unrecognised", 0)), "bots": int(counts.get("bots", 0)), **lost}
+        return {
+            "no cookie": int(counts.get("queries_unrecognised", 0)),
+            "bots": int(counts.get("bots", 0)),
+            **lost,
+        }
 
     @staticmethod
     def _days(period: Period) -> list[ColumnElement[bool]]:
         table = schema.daily
-        conditions: list[ColumnElement[bool]] = [table.c.day >= period.first.isoformat(), table.c.day <= period.last.isoformat()]
+        conditions: list[ColumnElement[bool]] = [
+            table.c.day >= period.first.isoformat(),
+            table.c.day <= period.last.isoformat(),
+        ]
         return conditions + [table.c[name] == value for name, value in period.narrowed.items()]
 
     # --- lists -----------------------------------------------------------------------------------------------------------
@@ -130,12 +173,19 @@ class Reports:
         """The questions asked most, with how many people asked and how often there was no answer."""
         rows = self._questions(period, schema.daily_questions.c.searches, limit)
         people = self._people(period, [key for key, *_ in rows])
-        return [Line(text, {"searches": n, "people": people.get(key, 0), "no answer": nothing}, key) for key, text, n, nothing, _ in rows]
+        return [
+            Line(text, {"searches": n, "people": people.get(key, 0), "no answer": nothing}, key)
+            for key, text, n, nothing, _ in rows
+        ]
 
     def without_click(self, period: Period, limit: int = TOP) -> list[Line]:
         """Questions that had answers of which none was opened."""
         rows = self._questions(period, schema.daily_questions.c.unopened, limit)
-        return [Line(text, {"searches": unopened}, key) for key, text, _n, _nothing, unopened in rows if unopened]
+        return [
+            Line(text, {"searches": unopened}, key)
+            for key, text, _n, _nothing, unopened in rows
+            if unopened
+        ]
 
     def articles(self, period: Period, limit: int = 50) -> list[Line]:
         """Articles with views, votes, and how many of their episodes reached an agent after it was read."""
@@ -145,27 +195,57 @@ class Reports:
             table.c.day >= period.first.isoformat(), table.c.day <= period.last.isoformat()
         )
         with self._engine.connect() as connection:
-            for article, measure, count in connection.execute(query.group_by(table.c.article_id, table.c.measure)):
+            for article, measure, count in connection.execute(
+                query.group_by(table.c.article_id, table.c.measure)
+            ):
                 numbers[article][measure] = int(count)
-        order = sorted(numbers, key=lambda name: (-numbers[name]["contacts after reading"], -numbers[name]["no"], -numbers[name]["views"], name))
+        order = sorted(
+            numbers,
+            key=lambda name: (
+                -numbers[name]["contacts after reading"],
+                -numbers[name]["no"],
+                -numbers[name]["views"],
+                name,
+            ),
+        )
         return [Line(name, dict(numbers[name]), key=name) for name in order[:limit]]
 
-    def _questions(self, period: Period, by: ColumnElement[int], limit: int) -> list[tuple[str, str, int, int, int]]:
+    def _questions(
+        self, period: Period, by: ColumnElement[int], limit: int
+    ) -> list[tuple[str, str, int, int, int]]:
         """(key, text, searches, nothing, unopened) of the questions with most of a column."""
         table = schema.daily_questions
-        conditions: list[ColumnElement[bool]] = [table.c.day >= period.first.isoformat(), table.c.day <= period.last.isoformat()]
+        conditions: list[ColumnElement[bool]] = [
+            table.c.day >= period.first.isoformat(),
+            table.c.day <= period.last.isoformat(),
+        ]
         conditions += [table.c[name] == value for name, value in period.narrowed.items()]
-        sums = [func.sum(column) for column in (table.c.searches, table.c.unanswered, table.c.unopened)]
-        query = select(table.c.text_key, func.min(table.c.text), *sums).where(*conditions).group_by(table.c.text_key)
+        sums = [
+            func.sum(column) for column in (table.c.searches, table.c.unanswered, table.c.unopened)
+        ]
+        query = (
+            select(table.c.text_key, func.min(table.c.text), *sums)
+            .where(*conditions)
+            .group_by(table.c.text_key)
+        )
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(func.sum(by).desc(), table.c.text_key).limit(limit))
-            return [(str(key), str(text), int(n), int(nothing), int(unopened)) for key, text, n, nothing, unopened in rows]
+            rows = connection.execute(
+                query.order_by(func.sum(by).desc(), table.c.text_key).limit(limit)
+            )
+            return [
+                (str(key), str(text), int(n), int(nothing), int(unopened))
+                for key, text, n, nothing, unopened in rows
+            ]
 
     def _people(self, period: Period, keys: Sequence[str]) -> dict[str, int]:
         """How many different people asked each question; each unrecognised search counts as somebody."""
         table = schema.queries
         people = func.count(func.distinct(func.coalesce(table.c.client_id, table.c.query_id)))
-        query = select(table.c.text_key, people).where(*self._asked(period), table.c.text_key.in_(keys)).group_by(table.c.text_key)
+        query = (
+            select(table.c.text_key, people)
+            .where(*self._asked(period), table.c.text_key.in_(keys))
+            .group_by(table.c.text_key)
+        )
         with self._engine.connect() as connection:
             return {str(key): int(count) for key, count in connection.execute(query)}
 
@@ -176,25 +256,45 @@ class Reports:
             table.c.at >= period.start, table.c.at < period.end, table.c.action_name == VOTE_REASON
         )
         with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query.order_by(table.c.at.desc()).limit(50)).mappings()]
+            return [
+                dict(row)
+                for row in connection.execute(
+                    query.order_by(table.c.at.desc()).limit(50)
+                ).mappings()
+            ]
 
     def inventory(self, period: Period, limit: int = 100) -> list[Line]:
         """The most frequent questions with what they were in the time before: what to announce before people ask."""
         now = {line.text.casefold(): line for line in self.top_questions(period, limit)}
-        before = {line.text.casefold(): line.numbers["searches"] for line in self.top_questions(period.before, 4 * limit)}
+        before = {
+            line.text.casefold(): line.numbers["searches"]
+            for line in self.top_questions(period.before, 4 * limit)
+        }
         seasons = self.seasons([line.key for line in now.values()])
-        return [Line(line.text, dict(line.numbers) | {"before": before.get(key, 0)}, line.key, seasons.get(line.key)) for key, line in now.items()]
+        return [
+            Line(
+                line.text,
+                dict(line.numbers) | {"before": before.get(key, 0)},
+                line.key,
+                seasons.get(line.key),
+            )
+            for key, line in now.items()
+        ]
 
     def seasons(self, keys: Sequence[str]) -> dict[str, tuple[int, float]]:
         """Key of a question -> (month of the year, times the mean), of those that are asked in seasons."""
         table = schema.daily_questions
         month = func.substr(table.c.day, 1, 7)
         with self._engine.connect() as connection:
-            first, last = connection.execute(select(func.min(table.c.day), func.max(table.c.day))).one()
+            first, last = connection.execute(
+                select(func.min(table.c.day), func.max(table.c.day))
+            ).one()
             if not first:
                 return {}
             rows = connection.execute(
-                select(table.c.text_key, month, func.sum(table.c.searches)).where(table.c.text_key.in_(keys)).group_by(table.c.text_key, month)
+                select(table.c.text_key, month, func.sum(table.c.searches))
+                .where(table.c.text_key.in_(keys))
+                .group_by(table.c.text_key, month)
             )
             by_key: dict[str, dict[str, float]] = defaultdict(dict)
             for key, name, searches in rows:
@@ -205,18 +305,36 @@ class Reports:
     # --- rows --------------------------------------------------------------------------------------------------------------
 
     def episodes(
-        self, period: Period, outcomes: Sequence[str] = (), frustrated: bool = False, surveyed: str = "", read: bool = False, limit: int = MOST_ROWS
+        self,
+        period: Period,
+        outcomes: Sequence[str] = (),
+        frustrated: bool = False,
+        surveyed: str = "",
+        read: bool = False,
+        limit: int = MOST_ROWS,
     ) -> list[Episode]:
         """Episodes that began in a period, newest first."""
         table = schema.episodes
-        conditions: list[ColumnElement[bool]] = [table.c.first_at >= period.start, table.c.first_at < period.end]
+        conditions: list[ColumnElement[bool]] = [
+            table.c.first_at >= period.start,
+            table.c.first_at < period.end,
+        ]
         conditions += [table.c[name] == value for name, value in period.narrowed.items()]
-        conditions += [table.c.outcome.in_([name for name in outcomes if name in OUTCOMES])] if outcomes else []
+        conditions += (
+            [table.c.outcome.in_([name for name in outcomes if name in OUTCOMES])]
+            if outcomes
+            else []
+        )
         conditions += [table.c.frustrated.is_(True)] if frustrated else []
         conditions += [table.c.surveyed == surveyed] if surveyed else []
         conditions += [table.c.seconds_to_answer.is_not(None)] if read else []
         with self._engine.connect() as connection:
-            rows = connection.execute(select(table).where(*conditions).order_by(table.c.first_at.desc(), table.c.episode_id).limit(limit)).mappings()
+            rows = connection.execute(
+                select(table)
+                .where(*conditions)
+                .order_by(table.c.first_at.desc(), table.c.episode_id)
+                .limit(limit)
+            ).mappings()
             found = [to_episode(row) for row in rows]
             ids = self._queries_of(connection, [episode.episode_id for episode in found])
         return [replace(episode, query_ids=tuple(ids[episode.episode_id])) for episode in found]
@@ -225,24 +343,50 @@ class Reports:
         """One episode with its searches."""
         table = schema.episodes
         with self._engine.connect() as connection:
-            row = connection.execute(select(table).where(table.c.episode_id == episode_id)).mappings().first()
+            row = (
+                connection.execute(select(table).where(table.c.episode_id == episode_id))
+                .mappings()
+                .first()
+            )
             ids = self._queries_of(connection, [episode_id])
         return replace(to_episode(row), query_ids=tuple(ids[episode_id])) if row else None
 
-    def searches(self, period: Period, verdict: str = "", clicked: bool | None = None, reworded: bool = False, limit: int = MOST_ROWS) -> list[dict[str, Any]]:
+    def searches(
+        self,
+        period: Period,
+        verdict: str = "",
+        clicked: bool | None = None,
+        reworded: bool = False,
+        limit: int = MOST_ROWS,
+    ) -> list[dict[str, Any]]:
         """Searches of a period, newest first."""
         table, actions = schema.queries, schema.actions
         conditions = self._asked(period)
         conditions += [table.c.verdict == verdict] if verdict else []
         if clicked is not None:
-            opened = select(actions.c.query_id).where(actions.c.action_name == CLICK, actions.c.query_id.is_not(None))
-            conditions.append(table.c.query_id.in_(opened) if clicked else table.c.query_id.not_in(opened))
+            opened = select(actions.c.query_id).where(
+                actions.c.action_name == CLICK, actions.c.query_id.is_not(None)
+            )
+            conditions.append(
+                table.c.query_id.in_(opened) if clicked else table.c.query_id.not_in(opened)
+            )
         if reworded:
             members = schema.episode_queries
-            blend_top3 = select(members.c.episode_id).group_by(members.c.episode_id).having(func.count() > 1)
-            conditions.append(table.c.query_id.in_(select(members.c.query_id).where(members.c.episode_id.in_(blend_top3))))
+            blend_top3 = (
+                select(members.c.episode_id).group_by(members.c.episode_id).having(func.count() > 1)
+            )
+            conditions.append(
+                table.c.query_id.in_(
+                    select(members.c.query_id).where(members.c.episode_id.in_(blend_top3))
+                )
+            )
         with self._engine.connect() as connection:
-            query = select(table).where(*conditions).order_by(table.c.at.desc(), table.c.query_id).limit(limit)
+            query = (
+                select(table)
+                .where(*conditions)
+                .order_by(table.c.at.desc(), table.c.query_id)
+                .limit(limit)
+            )
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def known_queries(self) -> list[tuple[str, str, bool]]:
@@ -252,26 +396,41 @@ class Reports:
             select(queries.c.user_query, queries.c.language, episodes.c.outcome)
             .join(members, members.c.query_id == queries.c.query_id)
             .join(episodes, episodes.c.episode_id == members.c.episode_id)
-            .where(episodes.c.outcome.in_(["confirmed", "unanswered"]), episodes.c.provisional.is_(False))
+            .where(
+                episodes.c.outcome.in_(["confirmed", "unanswered"]),
+                episodes.c.provisional.is_(False),
+            )
             .distinct()
         )
         outcomes: dict[tuple[str, str], set[str]] = defaultdict(set)
         with self._engine.connect() as connection:
             for text, lang, outcome in connection.execute(joined):
                 outcomes[str(text), str(lang)].add(str(outcome))
-        return [(text, lang, found == {"confirmed"}) for (text, lang), found in sorted(outcomes.items()) if len(found) == 1]
+        return [
+            (text, lang, found == {"confirmed"})
+            for (text, lang), found in sorted(outcomes.items())
+            if len(found) == 1
+        ]
 
     @staticmethod
     def _asked(period: Period) -> list[ColumnElement[bool]]:
         table = schema.queries
-        conditions: list[ColumnElement[bool]] = [table.c.at >= period.start, table.c.at < period.end, table.c.bot.is_(False)]
+        conditions: list[ColumnElement[bool]] = [
+            table.c.at >= period.start,
+            table.c.at < period.end,
+            table.c.bot.is_(False),
+        ]
         return conditions + [table.c[name] == value for name, value in period.narrowed.items()]
 
     @staticmethod
     def _queries_of(connection: Any, episode_ids: Sequence[str]) -> dict[str, list[str]]:
         members, queries = schema.episode_queries, schema.queries
         found: dict[str, list[str]] = defaultdict(list)
-        query = select(members.c.episode_id, members.c.query_id).join(queries, queries.c.query_id == members.c.query_id)
-        for episode_id, query_id in connection.execute(query.where(members.c.episode_id.in_(episode_ids)).order_by(queries.c.at)):
+        query = select(members.c.episode_id, members.c.query_id).join(
+            queries, queries.c.query_id == members.c.query_id
+        )
+        for episode_id, query_id in connection.execute(
+            query.where(members.c.episode_id.in_(episode_ids)).order_by(queries.c.at)
+        ):
             found[episode_id].append(query_id)
         return found

@@ -21,7 +21,9 @@ def day_of(at: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(at / SECOND, zone).date().isoformat()
 
 
-def count_queries(queries: Iterable[QueryEvent], actions: Iterable[ActionEvent], reworded: frozenset[str]) -> dict[Key, Counter[str]]:
+def count_queries(
+    queries: Iterable[QueryEvent], actions: Iterable[ActionEvent], reworded: frozenset[str]
+) -> dict[Key, Counter[str]]:
     """Counts of searches and of the clicks on what they found; ``reworded`` are the searches that were asked again in other words."""
     places: dict[str, list[int]] = defaultdict(list)
     for action in actions:
@@ -75,14 +77,19 @@ class QuestionCount:
     unopened: int = 0
 
 
-def count_questions(queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> dict[tuple[str, Key], QuestionCount]:
+def count_questions(
+    queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]
+) -> dict[tuple[str, Key], QuestionCount]:
     """(text key, dimensions) -> counts."""
     clicked = {action.query_id for action in actions if action.action_name == CLICK}
     counts: dict[tuple[str, Key], QuestionCount] = {}
     for query in queries:
         if query.bot:
             continue
-        key = text_key(query.user_query), (query.channel, query.language, query.section, query.audience)
+        key = (
+            text_key(query.user_query),
+            (query.channel, query.language, query.section, query.audience),
+        )
         count = counts.setdefault(key, QuestionCount(query.user_query))
         count.searches += 1
         count.unanswered += query.verdict == "none"
@@ -90,7 +97,9 @@ def count_questions(queries: Iterable[QueryEvent], actions: Iterable[ActionEvent
     return counts
 
 
-def count_articles(actions: Iterable[ActionEvent], episodes: Iterable[Episode]) -> Counter[tuple[str, str]]:
+def count_articles(
+    actions: Iterable[ActionEvent], episodes: Iterable[Episode]
+) -> Counter[tuple[str, str]]:
     """(article, measure) -> how often it was opened, helped, did not, and was read before somebody reached an agent."""
     counts: Counter[tuple[str, str]] = Counter()
     last_words: dict[tuple[str, str], str] = {}
@@ -99,7 +108,9 @@ def count_articles(actions: Iterable[ActionEvent], episodes: Iterable[Episode]) 
             counts[action.object_id, "views"] += 1
         elif action.action_name in YES | NO and action.object_id:
             # A visitor who votes again has thought again: one voice a day, the last.
-            last_words[action.object_id, action.client_id or action.event_id] = "yes" if action.action_name in YES else "no"
+            last_words[action.object_id, action.client_id or action.event_id] = (
+                "yes" if action.action_name in YES else "no"
+            )
     for (article, _visitor), word in last_words.items():
         counts[article, word] += 1
     for episode in episodes:

@@ -28,18 +28,38 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
     # A click may come a while after the search; it counts on the search's day.
     clicks = store.actions(start, end + DAY)
     episodes, trails = _stored_episodes(store, start, end)
-    by_query = rollup.count_queries(store.each_query(start, end, bots=True), clicks, rollup.reworded_in(trails))
+    by_query = rollup.count_queries(
+        store.each_query(start, end, bots=True), clicks, rollup.reworded_in(trails)
+    )
     by_episode = rollup.count_episodes(episodes)
     rows = [
-        {"day": day, "channel": key[0], "language": key[1], "section": key[2], "audience": key[3], "measure": measure, "value": float(value)}
+        {
+            "day": day,
+            "channel": key[0],
+            "language": key[1],
+            "section": key[2],
+            "audience": key[3],
+            "measure": measure,
+            "value": float(value),
+        }
         for counts in (by_query, by_episode)
         for key, counter in counts.items()
         for measure, value in counter.items()
         if value
     ]
     questions = [
-        {"day": day, "text_key": name, "channel": key[0], "language": key[1], "section": key[2], "audience": key[3], **vars(count)}
-        for (name, key), count in rollup.count_questions(store.each_query(start, end), clicks).items()
+        {
+            "day": day,
+            "text_key": name,
+            "channel": key[0],
+            "language": key[1],
+            "section": key[2],
+            "audience": key[3],
+            **vars(count),
+        }
+        for (name, key), count in rollup.count_questions(
+            store.each_query(start, end), clicks
+        ).items()
     ]
     that_day = [action for action in clicks if action.at < end]
     articles = [
@@ -47,12 +67,18 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
         for (article, measure), value in rollup.count_articles(that_day, episodes).items()
     ]
     with store.engine.begin() as connection:
-        for table, made in ((schema.daily, rows), (schema.daily_questions, questions), (schema.daily_articles, articles)):
+        for table, made in (
+            (schema.daily, rows),
+            (schema.daily_questions, questions),
+            (schema.daily_articles, articles),
+        ):
             connection.execute(delete(table).where(table.c.day == day))
             insert_new(connection, table, made)
 
 
-def _stored_episodes(store: EventStore, start: int, end: int) -> tuple[list[Episode], list[list[str]]]:
+def _stored_episodes(
+    store: EventStore, start: int, end: int
+) -> tuple[list[Episode], list[list[str]]]:
     """The episodes that began in [start, end), and the searches of each in order."""
     table, members, queries = schema.episodes, schema.episode_queries, schema.queries
     within = (table.c.first_at >= start) & (table.c.first_at < end)
@@ -67,7 +93,10 @@ def _stored_episodes(store: EventStore, start: int, end: int) -> tuple[list[Epis
         )
         for episode_id, query_id in connection.execute(joined):
             trails[episode_id].append(query_id)
-        episodes = [to_episode(row, tuple(trails[row["episode_id"]])) for row in connection.execute(select(table).where(within)).mappings()]
+        episodes = [
+            to_episode(row, tuple(trails[row["episode_id"]]))
+            for row in connection.execute(select(table).where(within)).mappings()
+        ]
     return episodes, list(trails.values())
 
 

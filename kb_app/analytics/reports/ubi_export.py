@@ -41,7 +41,12 @@ def query_to_ubi(query: QueryEvent, application: str) -> dict[str, Any]:
 
 def action_to_ubi(action: ActionEvent, application: str) -> dict[str, Any]:
     """An action as UBI's event."""
-    details: dict[str, Any] = {"position": {"ordinal": action.position or 0}, "channel": action.channel, "event_id": action.event_id, **action.attributes}
+    details: dict[str, Any] = {
+        "position": {"ordinal": action.position or 0},
+        "channel": action.channel,
+        "event_id": action.event_id,
+        **action.attributes,
+    }
     if action.object_id:
         details["object"] = {"object_id": action.object_id, "object_id_field": OBJECT_FIELD}
     record = {

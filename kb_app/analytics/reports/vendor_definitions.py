@@ -6,7 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kb_app.analytics.model import CLICK, CONTACTS, NO, TICKET_CREATED, VIEW, YES, ActionEvent, QueryEvent
+from kb_app.analytics.model import (
+    CLICK,
+    CONTACTS,
+    NO,
+    TICKET_CREATED,
+    VIEW,
+    YES,
+    ActionEvent,
+    QueryEvent,
+)
 from kb_app.analytics.text_key import N_
 from kb_app.durations import MINUTE
 
@@ -52,7 +61,9 @@ class _Session:
 
     @property
     def ends_with_search(self) -> bool:
-        return bool(self.queries) and all(action.at <= self.queries[-1].at for action in self.actions)
+        return bool(self.queries) and all(
+            action.at <= self.queries[-1].at for action in self.actions
+        )
 
 
 def definitions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> list[Definition]:
@@ -60,8 +71,19 @@ def definitions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -
     asked = [query for query in queries if not query.bot]
     sessions = _sessions(asked, actions)
     clicks = _clicks(asked, actions)
-    users = {name for name in [*(query.client_id for query in asked), *(action.client_id for action in actions)] if name}
-    ticket_users = {action.client_id or action.event_id for action in actions if action.action_name == TICKET_CREATED}
+    users = {
+        name
+        for name in [
+            *(query.client_id for query in asked),
+            *(action.client_id for action in actions),
+        ]
+        if name
+    }
+    ticket_users = {
+        action.client_id or action.event_id
+        for action in actions
+        if action.action_name == TICKET_CREATED
+    }
     return [
         *_zendesk(asked, actions, clicks, users, ticket_users),
         *_help_scout(sessions, asked),
@@ -74,19 +96,53 @@ def definitions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -
 
 
 def _zendesk(
-    asked: Sequence[QueryEvent], actions: Sequence[ActionEvent], clicks: Mapping[str, list[int]], users: set[str], ticket_users: set[str]
+    asked: Sequence[QueryEvent],
+    actions: Sequence[ActionEvent],
+    clicks: Mapping[str, list[int]],
+    users: set[str],
+    ticket_users: set[str],
 ) -> list[Definition]:
     hides = N_("Everybody who came and did not write counts as served; whoever gave up too.")
     nothing = sum(not query.hit_ids for query in asked)
-    after = {action.query_id for action in actions if action.action_name == TICKET_CREATED and action.query_id}
+    after = {
+        action.query_id
+        for action in actions
+        if action.action_name == TICKET_CREATED and action.query_id
+    }
     listed = N_("Counts alone: nothing says whether what was clicked helped.")
     return [
-        Definition("Zendesk", N_("Self-service score"), "users of the help centre / users in tickets", len(users), len(ticket_users), hides),
-        Definition("Zendesk", N_("Total searches"), "number of searches", len(asked), None, listed),
-        Definition("Zendesk", N_("Searches with no results"), "searches with an empty list", nothing, None, N_("Results that do not answer count as results.")),
-        Definition("Zendesk", N_("Searches with no clicks"), "searches with results of which none was clicked", _unclicked(asked, clicks), None, listed),
         Definition(
-            "Zendesk", N_("Tickets created"), "searches after which a ticket was created", len(after), None, N_("Tickets by phone or mail are not seen.")
+            "Zendesk",
+            N_("Self-service score"),
+            "users of the help centre / users in tickets",
+            len(users),
+            len(ticket_users),
+            hides,
+        ),
+        Definition("Zendesk", N_("Total searches"), "number of searches", len(asked), None, listed),
+        Definition(
+            "Zendesk",
+            N_("Searches with no results"),
+            "searches with an empty list",
+            nothing,
+            None,
+            N_("Results that do not answer count as results."),
+        ),
+        Definition(
+            "Zendesk",
+            N_("Searches with no clicks"),
+            "searches with results of which none was clicked",
+            _unclicked(asked, clicks),
+            None,
+            listed,
+        ),
+        Definition(
+            "Zendesk",
+            N_("Tickets created"),
+            "searches after which a ticket was created",
+            len(after),
+            None,
+            N_("Tickets by phone or mail are not seen."),
         ),
     ]
 
@@ -124,7 +180,9 @@ def _help_scout(sessions: Sequence[_Session], asked: Sequence[QueryEvent]) -> li
 def _intercom(sessions: Sequence[_Session]) -> list[Definition]:
     answered = [session for session in sessions if session.viewed]
     confirmed = [session for session in answered if session.did(*YES) and not session.contacted]
-    assumed = [session for session in answered if not session.did(*YES, *NO) and not session.contacted]
+    assumed = [
+        session for session in answered if not session.did(*YES, *NO) and not session.contacted
+    ]
     return [
         Definition(
             "Intercom",
@@ -184,7 +242,12 @@ def _algolia(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> li
     places = [place for query in clicked for place in clicks[query.query_id] if place > 0]
     return [
         Definition(
-            "Algolia", N_("No results rate"), "searches without results / searches", sum(not q.hit_ids for q in asked), len(asked), N_("Wrong results.")
+            "Algolia",
+            N_("No results rate"),
+            "searches without results / searches",
+            sum(not q.hit_ids for q in asked),
+            len(asked),
+            N_("Wrong results."),
         ),
         Definition(
             "Algolia",
@@ -195,9 +258,21 @@ def _algolia(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> li
             N_("Answers read in the list."),
         ),
         Definition(
-            "Algolia", N_("Click-through rate"), "tracked searches with a click / tracked searches", len(clicked), len(tracked), N_("Whether the click helped.")
+            "Algolia",
+            N_("Click-through rate"),
+            "tracked searches with a click / tracked searches",
+            len(clicked),
+            len(tracked),
+            N_("Whether the click helped."),
         ),
-        Definition("Algolia", N_("Mean click position"), "sum of clicked positions / clicks", sum(places), len(places), N_("Searches without a click.")),
+        Definition(
+            "Algolia",
+            N_("Mean click position"),
+            "sum of clicked positions / clicks",
+            sum(places),
+            len(places),
+            N_("Searches without a click."),
+        ),
     ]
 
 
@@ -216,12 +291,20 @@ def _document360(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -
 
 def _google(asked: Sequence[QueryEvent], sessions: Sequence[_Session]) -> list[Definition]:
     searched = [session for session in sessions if session.queries]
-    unique = sum(len({" ".join(query.user_query.casefold().split()) for query in session.queries}) for session in searched)
+    unique = sum(
+        len({" ".join(query.user_query.casefold().split()) for query in session.queries})
+        for session in searched
+    )
     refined = sum(len(session.queries) - 1 for session in searched)
     exits = sum(session.ends_with_search for session in searched)
     return [
         Definition(
-            "Google Analytics", N_("Search refinements"), "searches right after another one / searches", refined, len(asked), N_("Why it was asked again.")
+            "Google Analytics",
+            N_("Search refinements"),
+            "searches right after another one / searches",
+            refined,
+            len(asked),
+            N_("Why it was asked again."),
         ),
         Definition(
             "Google Analytics",
@@ -244,7 +327,11 @@ def _sessions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> 
         name = owner.get(action.query_id or "") or action.client_id
         if name:
             trails[name].append(action)
-    return [session for name in sorted(trails) for session in _cut(sorted(trails[name], key=lambda event: event.at))]
+    return [
+        session
+        for name in sorted(trails)
+        for session in _cut(sorted(trails[name], key=lambda event: event.at))
+    ]
 
 
 def _cut(trail: Sequence[QueryEvent | ActionEvent]) -> list[_Session]:
@@ -254,7 +341,10 @@ def _cut(trail: Sequence[QueryEvent | ActionEvent]) -> list[_Session]:
             parts.append([])
         parts[-1].append(event)
     return [
-        _Session(tuple(event for event in part if isinstance(event, QueryEvent)), tuple(event for event in part if isinstance(event, ActionEvent)))
+        _Session(
+            tuple(event for event in part if isinstance(event, QueryEvent)),
+            tuple(event for event in part if isinstance(event, ActionEvent)),
+        )
         for part in parts
     ]
 

@@ -99,13 +99,18 @@ def why_closed(calendar: Calendar, day: date, lang: str) -> str:
     return calendar.holiday(day, lang)
 
 
-def intervals(channel: Channel, calendar: Calendar, after: datetime, days: int = HORIZON_DAYS) -> Iterator[tuple[datetime, datetime]]:
+def intervals(
+    channel: Channel, calendar: Calendar, after: datetime, days: int = HORIZON_DAYS
+) -> Iterator[tuple[datetime, datetime]]:
     """Opening and closing moments (UTC) from the day before ``after`` on, in order."""
     first = after.astimezone(calendar.zone).date() - timedelta(days=1)
     for offset in range(days + 2):
         day = first + timedelta(days=offset)
         for span in hours_on(channel, calendar, day):
-            start, end = _moment(day, span.start, calendar.zone), _moment(day, span.end, calendar.zone)
+            start, end = (
+                _moment(day, span.start, calendar.zone),
+                _moment(day, span.end, calendar.zone),
+            )
             if end > start:
                 yield start, end
 

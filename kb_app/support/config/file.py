@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
 from kb_app.support.config.business_hours import Calendar, Channel, Closure, Promise, Span, Unit
@@ -56,7 +64,9 @@ def _spans(value: object) -> tuple[Span, ...]:
     for part in value if isinstance(value, list) else [value]:
         match = _HOURS.match(str(part))
         if not match:
-            raise ValueError(f"{str(part)!r} is no time like 09:00-18:00 (in quotes), a list of them, or closed")
+            raise ValueError(
+                f"{str(part)!r} is no time like 09:00-18:00 (in quotes), a list of them, or closed"
+            )
         start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
         if end > 1440:
             raise ValueError(f"{str(part)!r} ends after 24:00")
@@ -76,7 +86,9 @@ def _week(value: object) -> tuple[tuple[Span, ...], ...]:
     for name, hours in value.items():
         first, _, last = str(name).partition("-")
         if first not in DAYS or (last and last not in DAYS):
-            raise ValueError(f"{name!r} is no day; write mon, tue, wed, thu, fri, sat, sun, or mon-fri")
+            raise ValueError(
+                f"{name!r} is no day; write mon, tue, wed, thu, fri, sat, sun, or mon-fri"
+            )
         day, end = DAYS.index(first), DAYS.index(last or first)
         if end < day:
             raise ValueError(f"{name!r} runs backwards")
@@ -148,9 +160,13 @@ class _Desk(_Strict):
         if self.type == "smtp" and "@" not in self.mail:
             raise ValueError("mail: an smtp desk needs the address that cases are mailed to")
         if self.type != "smtp" and not re.match(r"^https?://[^\s/]+", self.url):
-            raise ValueError(f"url: a {self.type} desk needs its address, e.g. https://example.zendesk.com")
+            raise ValueError(
+                f"url: a {self.type} desk needs its address, e.g. https://example.zendesk.com"
+            )
         if self.type == "zendesk" and not self.user:
-            raise ValueError("user: a zendesk desk needs the mail address that its API token belongs to")
+            raise ValueError(
+                "user: a zendesk desk needs the mail address that its API token belongs to"
+            )
         return self
 
 
@@ -215,7 +231,9 @@ class _File(_Strict):
     def _are_named(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             if not _NAME.match(name) or name in TAKEN:
-                raise ValueError(f"{name!r} is no name: small letters, digits and -, and not {', '.join(TAKEN)}")
+                raise ValueError(
+                    f"{name!r} is no name: small letters, digits and -, and not {', '.join(TAKEN)}"
+                )
         return value
 
     @field_validator("ladder")
@@ -233,7 +251,9 @@ class _File(_Strict):
                 raise ValueError(f"channels.{name}.kind: must be one of {', '.join(CHANNELS)}")
         for number, route in enumerate(self.routes):
             if route.to != INBOX and route.to not in self.desks:
-                raise ValueError(f"routes.{number}.to: {route.to!r} is not among desks, and not {INBOX}")
+                raise ValueError(
+                    f"routes.{number}.to: {route.to!r} is not among desks, and not {INBOX}"
+                )
         for special in self.skeleton:
             unknown = [name for name in special.channels if name not in self.channels]
             if unknown:
@@ -259,7 +279,9 @@ def parse_support(name: str, text: str, zone: ZoneInfo) -> Support:
     try:
         return _support(_File.model_validate(plain(values)), zone)
     except ValidationError as error:
-        raise SupportError("\n".join(_explain(name, values, entry) for entry in error.errors())) from None
+        raise SupportError(
+            "\n".join(_explain(name, values, entry) for entry in error.errors())
+        ) from None
 
 
 def _load(name: str, text: str) -> Any:
@@ -290,13 +312,31 @@ def _explain(name: str, values: Any, entry: Any) -> str:
 
 def _support(file: _File, zone: ZoneInfo) -> Support:
     channels = tuple(
-        Channel(name, one.kind or name, one.hours, one.address, one.reply, one.open_on_holidays, tuple(one.languages)) for name, one in file.channels.items()
+        Channel(
+            name,
+            one.kind or name,
+            one.hours,
+            one.address,
+            one.reply,
+            one.open_on_holidays,
+            tuple(one.languages),
+        )
+        for name, one in file.channels.items()
     )
     skeleton = tuple(
-        Closure(one.first, one.last or one.first, one.name, dict.fromkeys(one.channels or [channel.name for channel in channels], one.hours))
+        Closure(
+            one.first,
+            one.last or one.first,
+            one.name,
+            dict.fromkeys(one.channels or [channel.name for channel in channels], one.hours),
+        )
         for one in file.skeleton
     )
-    ladder = tuple(Step(name, step.reply, step.mail, step.text) for name in STEPS for step in [file.ladder.get(name, _Step())])
+    ladder = tuple(
+        Step(name, step.reply, step.mail, step.text)
+        for name in STEPS
+        for step in [file.ladder.get(name, _Step())]
+    )
     return Support(
         calendar=Calendar(
             ZoneInfo(file.timezone) if file.timezone else zone,
@@ -309,7 +349,10 @@ def _support(file: _File, zone: ZoneInfo) -> Support:
         reply=file.reply,
         complaint_reply=file.complaints.reply if file.complaints else file.reply,
         routes=tuple(Route(one.to, one.kind, one.language, one.section) for one in file.routes),
-        desks={name: TicketSystem(name, one.type, one.url.rstrip("/"), one.user, one.mail, one.poll) for name, one in file.desks.items()},
+        desks={
+            name: TicketSystem(name, one.type, one.url.rstrip("/"), one.user, one.mail, one.poll)
+            for name, one in file.desks.items()
+        },
         follow_up_hours=file.follow_up.after_hours,
         close_days=file.follow_up.close_after_days,
         most_files=file.attachments.most,
@@ -329,9 +372,15 @@ def public_holidays(country: str, lang: str = "") -> Any:
     try:
         found = holidays.country_holidays(code, subdiv=part or None)
         wanted = next((one for one in found.supported_languages if one.split("_")[0] == lang), None)
-        return holidays.country_holidays(code, subdiv=part or None, language=wanted) if wanted else found
+        return (
+            holidays.country_holidays(code, subdiv=part or None, language=wanted)
+            if wanted
+            else found
+        )
     except NotImplementedError as error:
-        raise ValueError(f"{country!r} is no country that the holidays library knows; write JP, US-NY, GB-ENG") from error
+        raise ValueError(
+            f"{country!r} is no country that the holidays library knows; write JP, US-NY, GB-ENG"
+        ) from error
 
 
 def _holiday_of(countries: tuple[str, ...]) -> Any:

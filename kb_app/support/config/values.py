@@ -85,7 +85,11 @@ class Support:
     def desk_for(self, kind: str, language: str, section: str) -> str:
         """Where a case goes: the first route that fits, else our own inbox."""
         for route in self.routes:
-            if route.kind in ("", kind) and route.language in ("", language) and route.section in ("", section):
+            if (
+                route.kind in ("", kind)
+                and route.language in ("", language)
+                and route.section in ("", section)
+            ):
                 return route.to
         return INBOX
 
@@ -93,6 +97,17 @@ class Support:
 def without_file(zone: ZoneInfo, phone: str = "", mail: str = "", link: str = "") -> Support:
     """What a site without the file has: its addresses without hours, and a ladder of which no time is promised on pages."""
     given = {"phone": phone, "mail": mail, "social": link, "form": ""}
-    channels = tuple(Channel(name, name, ((),) * 7, address) for name, address in given.items() if address or name == "form")
+    channels = tuple(
+        Channel(name, name, ((),) * 7, address)
+        for name, address in given.items()
+        if address or name == "form"
+    )
     three_days = Promise(3, "day")
-    return Support(Calendar(zone), channels, tuple(Step(name, three_days) for name in STEPS), three_days, three_days, promised=False)
+    return Support(
+        Calendar(zone),
+        channels,
+        tuple(Step(name, three_days) for name in STEPS),
+        three_days,
+        three_days,
+        promised=False,
+    )

@@ -35,7 +35,13 @@ class TicketMailSink:
         given = delivery.payload
         thread = given.get("thread", "")
         mail = Mail(
-            self._address, given["subject"], given["text"], given["message_id"], in_reply_to=thread, references=thread, reply_to=given.get("reply_to", "")
+            self._address,
+            given["subject"],
+            given["text"],
+            given["message_id"],
+            in_reply_to=thread,
+            references=thread,
+            reply_to=given.get("reply_to", ""),
         )
         _send(self._settings, mail)
         return mail.message_id

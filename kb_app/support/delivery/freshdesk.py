@@ -21,8 +21,19 @@ class FreshdeskSink:
     Freshdesk knows no idempotency keys: before trying a doubtful delivery again, the customer's tickets are searched for its number.
     """
 
-    def __init__(self, url: str, key: str, external: Callable[[str], str], timeout: tuple[float, float] = TIMEOUT_S) -> None:
-        self._url, self._auth, self._external, self._timeout = url.rstrip("/"), (key, "X"), external, timeout
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        external: Callable[[str], str],
+        timeout: tuple[float, float] = TIMEOUT_S,
+    ) -> None:
+        self._url, self._auth, self._external, self._timeout = (
+            url.rstrip("/"),
+            (key, "X"),
+            external,
+            timeout,
+        )
 
     def deliver(self, delivery: Delivery) -> str:
         """Hand it over; Freshdesk's id."""
@@ -30,7 +41,11 @@ class FreshdeskSink:
             return (self._found(delivery) if delivery.doubtful else "") or self._create(delivery)
         number = self._external(delivery.case_id)
         if not (delivery.doubtful and self._has_note(number, delivery.key)):
-            note = {"body": _html(f"{delivery.payload['text']}\n\n({delivery.key})"), "private": False, "incoming": True}
+            note = {
+                "body": _html(f"{delivery.payload['text']}\n\n({delivery.key})"),
+                "private": False,
+                "incoming": True,
+            }
             self._call("POST", f"/api/v2/tickets/{number}/notes", note)
         # A note opens no ticket that was resolved.
         self._call("PUT", f"/api/v2/tickets/{number}", {"status": OPEN})
@@ -38,7 +53,10 @@ class FreshdeskSink:
 
     def solved(self, external_id: str) -> bool:
         """Whether the ticket is resolved or closed."""
-        return self._call("GET", f"/api/v2/tickets/{external_id}").get("status") in (RESOLVED, CLOSED)
+        return self._call("GET", f"/api/v2/tickets/{external_id}").get("status") in (
+            RESOLVED,
+            CLOSED,
+        )
 
     def _create(self, delivery: Delivery) -> str:
         given = delivery.payload
@@ -55,14 +73,26 @@ class FreshdeskSink:
         try:
             return str(answer["id"])
         except (KeyError, TypeError) as error:
-            raise TransientDeliveryError("it answered without a ticket id", doubtful=True) from error
+            raise TransientDeliveryError(
+                "it answered without a ticket id", doubtful=True
+            ) from error
 
     def _found(self, delivery: Delivery) -> str:
         """The id of the customer's ticket that carries the case's number; "" where none does."""
-        asked = {name: value for name, value in self._requester(delivery.payload).items() if name != "name"}
-        tickets = self._call("GET", "/api/v2/tickets", query={**asked, "order_by": "created_at", "order_type": "desc", "per_page": "100"})
+        asked = {
+            name: value
+            for name, value in self._requester(delivery.payload).items()
+            if name != "name"
+        }
+        tickets = self._call(
+            "GET",
+            "/api/v2/tickets",
+            query={**asked, "order_by": "created_at", "order_type": "desc", "per_page": "100"},
+        )
         mark = f"#{delivery.payload['number']}"
-        return next((str(ticket["id"]) for ticket in tickets or [] if mark in ticket.get("subject", "")), "")
+        return next(
+            (str(ticket["id"]) for ticket in tickets or [] if mark in ticket.get("subject", "")), ""
+        )
 
     def _has_note(self, external_id: str, key: str) -> bool:
         notes = self._call("GET", f"/api/v2/tickets/{external_id}/conversations")
@@ -73,10 +103,20 @@ class FreshdeskSink:
         """Who asks: Freshdesk wants one of several names of a person."""
         if given.get("mail"):
             return {"email": given["mail"], "name": given.get("name") or given["mail"]}
-        return {"unique_external_id": f"kb-{given['number']}", "name": given.get("name") or given["number"]}
+        return {
+            "unique_external_id": f"kb-{given['number']}",
+            "name": given.get("name") or given["number"],
+        }
 
     def _call(self, method: str, path: str, given: Any = None, query: Any = None) -> Any:
-        return call(method, self._url + path, auth=self._auth, given=given, query=query, timeout=self._timeout)
+        return call(
+            method,
+            self._url + path,
+            auth=self._auth,
+            given=given,
+            query=query,
+            timeout=self._timeout,
+        )
 
 
 def _html(text: str) -> str:

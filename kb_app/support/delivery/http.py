@@ -43,7 +43,16 @@ def call(
         sent.setdefault("Content-Type", "application/json")
     changes = method != "GET"
     try:
-        answer = requests.request(method, url, auth=auth, headers=sent, data=data, params=query, timeout=timeout, allow_redirects=False)
+        answer = requests.request(
+            method,
+            url,
+            auth=auth,
+            headers=sent,
+            data=data,
+            params=query,
+            timeout=timeout,
+            allow_redirects=False,
+        )
     except requests.ConnectTimeout as error:
         raise TransientDeliveryError("no connection in time") from error
     except requests.ReadTimeout as error:
@@ -52,10 +61,15 @@ def call(
         # Refused at the door, or cut off after the message was heard: only the first is sure.
         refused = "refused" in str(error).lower() or "resolve" in str(error).lower()
         raise TransientDeliveryError("no connection", doubtful=changes and not refused) from error
-    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+    except (
+        requests.exceptions.ChunkedEncodingError,
+        requests.exceptions.ContentDecodingError,
+    ) as error:
         raise TransientDeliveryError("its answer was cut off", doubtful=changes) from error
     except requests.RequestException as error:
-        raise PermanentDeliveryError(f"The address cannot be called ({type(error).__name__}): look at url in support.yml.") from error
+        raise PermanentDeliveryError(
+            f"The address cannot be called ({type(error).__name__}): look at url in support.yml."
+        ) from error
     return _meaning(answer, changes)
 
 
@@ -67,10 +81,14 @@ def _meaning(answer: requests.Response, changes: bool) -> Any:
         except ValueError:
             return None
     if status == 429 or (status == 503 and "Retry-After" in answer.headers):
-        raise TransientDeliveryError(f"it asks to wait ({status})", _wait(answer.headers.get("Retry-After", "")))
+        raise TransientDeliveryError(
+            f"it asks to wait ({status})", _wait(answer.headers.get("Retry-After", ""))
+        )
     if status >= 500 or status == 408:
         raise TransientDeliveryError(f"it answered {status}", doubtful=changes)
-    raise PermanentDeliveryError(f"It answered {status}: {_ADVICE.get(status, 'it did not take it')}.{_said(answer)}")
+    raise PermanentDeliveryError(
+        f"It answered {status}: {_ADVICE.get(status, 'it did not take it')}.{_said(answer)}"
+    )
 
 
 def _wait(value: str) -> int:
@@ -92,7 +110,15 @@ def _said(answer: requests.Response) -> str:
         return ""
     if not isinstance(found, dict):
         return ""
-    words = [str(found[name]) for name in ("error", "code", "description", "message") if isinstance(found.get(name), str)]
-    words += [str(error["field"]) for error in found.get("errors") or [] if isinstance(error, dict) and "field" in error]
+    words = [
+        str(found[name])
+        for name in ("error", "code", "description", "message")
+        if isinstance(found.get(name), str)
+    ]
+    words += [
+        str(error["field"])
+        for error in found.get("errors") or []
+        if isinstance(error, dict) and "field" in error
+    ]
     words += [str(name) for name in found.get("details") or {}]
     return f" ({', '.join(words)[:200]})" if words else ""

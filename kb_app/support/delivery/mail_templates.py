@@ -75,7 +75,10 @@ def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
     subject = f"[#{case.number}] Re: {short(case.title)}"
     if lang_of(case.language) == "ja":
         signed = f"担当 {who}" if who else "担当者"
-        return subject, f"{greeting(case)}{text}\n\n{site}\n{signed}\n\n---\n受付番号 {case.number}\nこれまでのやりとり: {link}\nこのメールに返信できます。\n"
+        return (
+            subject,
+            f"{greeting(case)}{text}\n\n{site}\n{signed}\n\n---\n受付番号 {case.number}\nこれまでのやりとり: {link}\nこのメールに返信できます。\n",
+        )
     return (
         subject,
         f"{greeting(case)}{text}\n\n{who or 'Customer support'}\n{site}\n\n---\nCase {case.number}\nThe whole conversation: {link}\nYou can reply to this mail.\n",
@@ -85,20 +88,30 @@ def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
 def follow_up(site: str, case: Case, yes: str, no: str) -> Said:
     """Whether it was solved."""
     if lang_of(case.language) == "ja":
-        same = "「いいえ」のときは、同じ担当者がもう一度対応します。" if case.owner else "「いいえ」のときは、もう一度対応します。"
+        same = (
+            "「いいえ」のときは、同じ担当者がもう一度対応します。"
+            if case.owner
+            else "「いいえ」のときは、もう一度対応します。"
+        )
         return (
             f"[#{case.number}] 解決しましたか",
             f"{greeting(case)}次のお問い合わせは、解決しましたか。\n「{short(case.title)}」(受付番号 {case.number})\n\n"
             f"はい、解決しました: {yes}\nいいえ、まだです: {no}\n\n{same}\n\n{site}\n",
         )
-    same = "If not, the same person takes it up again." if case.owner else "If not, we take it up again."
+    same = (
+        "If not, the same person takes it up again."
+        if case.owner
+        else "If not, we take it up again."
+    )
     return (
         f"[#{case.number}] Was it solved?",
         f"{greeting(case)}Is this solved?\n“{short(case.title)}” (case {case.number})\n\nYes: {yes}\nNot yet: {no}\n\n{same}\n\n{site}\n",
     )
 
 
-def automatic(site: str, case: Case, answers: Sequence[Quoted], yes: str, no: str, until: str) -> Said:
+def automatic(
+    site: str, case: Case, answers: Sequence[Quoted], yes: str, no: str, until: str
+) -> Said:
     """The one automatic reply: what our articles say, and that a person reads it if they do not help."""
     if lang_of(case.language) == "ja":
         found = "\n\n".join(f"■ {one.title}\n{one.quote}\n{one.url}" for one in answers)
@@ -113,7 +126,11 @@ def automatic(site: str, case: Case, answers: Sequence[Quoted], yes: str, no: st
             f"解決しましたか。\nはい、解決しました: {yes}\nいいえ、担当者と話したい: {no}\n\n{person}\n\n{site}\n",
         )
     found = "\n\n".join(f"* {one.title}\n{one.quote}\n{one.url}" for one in answers)
-    person = f"If not, or if we hear nothing, a person answers by {until}." if until else "If not, or if we hear nothing, a person answers."
+    person = (
+        f"If not, or if we hear nothing, a person answers by {until}."
+        if until
+        else "If not, or if we hear nothing, a person answers."
+    )
     return (
         f"[#{case.number}] Your message is with us",
         f"{greeting(case)}Thank you for writing to us. Your case number is {case.number}.\nThis is an automatic reply. Our help articles say:\n\n{found}\n\n"
@@ -121,15 +138,27 @@ def automatic(site: str, case: Case, answers: Sequence[Quoted], yes: str, no: st
     )
 
 
-NOT_SOLVED = {"ja": "(お客様は「解決していない」と答えました)", "en": "(The customer says that it is not solved.)"}
+NOT_SOLVED = {
+    "ja": "(お客様は「解決していない」と答えました)",
+    "en": "(The customer says that it is not solved.)",
+}
 
 
 def taken_to(step: str, language: str) -> str:
     """That a case went to the next step, for the desk that has it."""
-    return f"({STEPS_JA.get(step, step)}に引き継がれました)" if language == "ja" else f"(Taken to the {step}.)"
+    return (
+        f"({STEPS_JA.get(step, step)}に引き継がれました)"
+        if language == "ja"
+        else f"(Taken to the {step}.)"
+    )
 
 
-KINDS_JA = {"question": "質問", "problem": "困りごと", "complaint": "苦情", "praise": "お褒めの言葉"}
+KINDS_JA = {
+    "question": "質問",
+    "problem": "困りごと",
+    "complaint": "苦情",
+    "praise": "お褒めの言葉",
+}
 STEPS_JA = {"desk": "サポート窓口", "supervisor": "責任者", "ombudsman": "オンブズマン"}
 AUTHORS_JA = {"customer": "お客様", "agent": "担当者", "system": "記録", "note": "メモ"}
 Facts = tuple[str, str, str, str, str, str]
@@ -140,30 +169,53 @@ def handed_over(site: str, facts: Facts, story: str, link: str, language: str) -
     """A case as another desk or the next step of the ladder gets it; what they answer to this mail goes to the customer."""
     number, title, kind, step, who, until = facts
     if language == "ja":
-        head = f"{site}\n受付番号 {number}({KINDS_JA.get(kind, kind)}、{STEPS_JA.get(step, step)})\nお客様: {who}\n" + (
-            f"回答の期限: {until}\n" if until else ""
+        head = (
+            f"{site}\n受付番号 {number}({KINDS_JA.get(kind, kind)}、{STEPS_JA.get(step, step)})\nお客様: {who}\n"
+            + (f"回答の期限: {until}\n" if until else "")
         )
         foot = "このメールに返信すると、そのままお客様に届きます。メモを残すだけのときは、上のページを使ってください。"
     else:
-        head = f"{site}\nCase {number} ({kind}, {step})\nCustomer: {who}\n" + (f"Answer due by: {until}\n" if until else "")
+        head = f"{site}\nCase {number} ({kind}, {step})\nCustomer: {who}\n" + (
+            f"Answer due by: {until}\n" if until else ""
+        )
         foot = "What you answer to this mail goes to the customer word for word. For a note only, use the page above."
     return f"[#{number}] {short(title)}", f"{head}\n{story}\n\n{link}\n\n{foot}\n"
 
 
-def story(message: str, tried: Sequence[str], files: Sequence[str], said: Sequence[tuple[str, str, str]], language: str) -> str:
+def story(
+    message: str,
+    tried: Sequence[str],
+    files: Sequence[str],
+    said: Sequence[tuple[str, str, str]],
+    language: str,
+) -> str:
     """Everything that was said and tried; ``said`` is (author, who, text)."""
     japanese = language == "ja"
     lines = [message]
-    lines += ["", "試したこと:" if japanese else "Tried before:", *(f"- {step}" for step in tried)] if tried else []
+    lines += (
+        ["", "試したこと:" if japanese else "Tried before:", *(f"- {step}" for step in tried)]
+        if tried
+        else []
+    )
     lines += ["", ("ファイル: " if japanese else "Files: ") + ", ".join(files)] if files else []
     for author, who, text in said:
         if author != "system":
-            lines += ["", f"{AUTHORS_JA.get(author, author) if japanese else author} {who}".rstrip() + ":", text]
+            lines += [
+                "",
+                f"{AUTHORS_JA.get(author, author) if japanese else author} {who}".rstrip() + ":",
+                text,
+            ]
     return "\n".join(lines)
 
 
 def notice_over(site: str, title: str, link: str, language: str) -> Said:
     """That a known problem is over."""
     if language == "ja":
-        return f"解消しました: {title}", f"お知らせしていた問題は解消しました。\n\n{title}\n{link}\n\n{site}\n"
-    return f"It is over: {title}", f"The problem that we told you of is over.\n\n{title}\n{link}\n\n{site}\n"
+        return (
+            f"解消しました: {title}",
+            f"お知らせしていた問題は解消しました。\n\n{title}\n{link}\n\n{site}\n",
+        )
+    return (
+        f"It is over: {title}",
+        f"The problem that we told you of is over.\n\n{title}\n{link}\n\n{site}\n",
+    )

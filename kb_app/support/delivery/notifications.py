@@ -47,8 +47,21 @@ class SiteIdentity:
 class CaseNotifications:
     """Keeps what is to be sent; each step of a case is sent once, however often it is asked for."""
 
-    def __init__(self, cases: CaseStore, support: Callable[[], Support], links: Links, post: Mailer, house: SiteIdentity) -> None:
-        self._cases, self._support, self._links, self._post, self.house = cases, support, links, post, house
+    def __init__(
+        self,
+        cases: CaseStore,
+        support: Callable[[], Support],
+        links: Links,
+        post: Mailer,
+        house: SiteIdentity,
+    ) -> None:
+        self._cases, self._support, self._links, self._post, self.house = (
+            cases,
+            support,
+            links,
+            post,
+            house,
+        )
 
     @property
     def can_mail(self) -> bool:
@@ -69,20 +82,33 @@ class CaseNotifications:
 
     def received(self, connection: Connection, case: Case, now: int, thread: str = "") -> None:
         """That a message has come; ``thread`` is the Message-ID of the mail it came by."""
-        said = mail_templates.received(self._site(case), case, self._until(case, lang_of(case.language)), self.status_link(case, now))
+        said = mail_templates.received(
+            self._site(case),
+            case,
+            self._until(case, lang_of(case.language)),
+            self.status_link(case, now),
+        )
         self._mail(connection, case, "received", said, now, thread)
 
-    def automatic(self, connection: Connection, case: Case, answers: Sequence[Quoted], now: int, thread: str) -> None:
+    def automatic(
+        self, connection: Connection, case: Case, answers: Sequence[Quoted], now: int, thread: str
+    ) -> None:
         """The one automatic reply, with what our articles say."""
         yes, no = self._yes_and_no(case, now)
-        said = mail_templates.automatic(self._site(case), case, answers, yes, no, self._until(case, lang_of(case.language)))
+        said = mail_templates.automatic(
+            self._site(case), case, answers, yes, no, self._until(case, lang_of(case.language))
+        )
         self._mail(connection, case, "automatic", said, now, thread, automatic="auto-replied")
 
-    def reply(self, connection: Connection, case: Case, text: str, who: str, now: int, once: str) -> str:
+    def reply(
+        self, connection: Connection, case: Case, text: str, who: str, now: int, once: str
+    ) -> str:
         """What an agent answers; returns the Message-ID, by which the customer's answer is known."""
         said = mail_templates.reply(self._site(case), case, text, who, self.status_link(case, now))
         name = self._post.new_message_id()
-        self._mail(connection, case, f"reply:{once or name}", said, now, message_id=name, automatic="")
+        self._mail(
+            connection, case, f"reply:{once or name}", said, now, message_id=name, automatic=""
+        )
         return name
 
     def follow_up(self, connection: Connection, case: Case, now: int) -> None:
@@ -99,8 +125,15 @@ class CaseNotifications:
         subject, body = self._handed_over(connection, case)
         address = self._support().step(case.step).mail
         for to in [address] if address else self.house.leads():
-            payload = {"to": to, "subject": subject, "body": body, "reply_to": self.house.help_address}
-            self._enqueue(connection, case, STEP_SINK, "mail", f"step:{case.step}:{to}", payload, now)
+            payload = {
+                "to": to,
+                "subject": subject,
+                "body": body,
+                "reply_to": self.house.help_address,
+            }
+            self._enqueue(
+                connection, case, STEP_SINK, "mail", f"step:{case.step}:{to}", payload, now
+            )
 
     def hand_over(self, connection: Connection, case: Case, now: int, once: str = "") -> None:
         """Keep the case for the desk that it belongs to, where that is not ours; ``once`` tells one transfer from another."""
@@ -112,7 +145,9 @@ class CaseNotifications:
             "mail": case.mail, "subject": subject, "text": body, "message": case.message, "trail": [dict(step) for step in case.trail],
             "link": self.desk_link(case), "at": case.at, "reply_to": self.house.help_address,
         }  # fmt: skip
-        self._enqueue(connection, case, case.desk, "create", f"create:{case.desk}:{once}", payload, now)
+        self._enqueue(
+            connection, case, case.desk, "create", f"create:{case.desk}:{once}", payload, now
+        )
 
     def forward(self, connection: Connection, case: Case, text: str, once: str, now: int) -> None:
         """Keep what was added for the desk that has the case; one that has not been given it yet gets the whole of it."""
@@ -133,11 +168,22 @@ class CaseNotifications:
         """The case as another desk, or the next step, reads it: all that was said and tried."""
         lang = self.house.language
         files = [file.name for file in self._cases.attachments(case.case_id, within=connection)]
-        said = [(one.author, one.who, one.text) for one in self._cases.messages(case.case_id, within=connection)]
-        story = mail_templates.story(case.message, [str(step.get("text", "")) for step in case.trail], files, said, lang)
-        until = mail_templates.moment(case.due_at, self._support().calendar.zone, lang) if case.due_at else ""
+        said = [
+            (one.author, one.who, one.text)
+            for one in self._cases.messages(case.case_id, within=connection)
+        ]
+        story = mail_templates.story(
+            case.message, [str(step.get("text", "")) for step in case.trail], files, said, lang
+        )
+        until = (
+            mail_templates.moment(case.due_at, self._support().calendar.zone, lang)
+            if case.due_at
+            else ""
+        )
         facts = (case.number, case.title, case.kind, case.step, case.name or case.mail, until)
-        return mail_templates.handed_over(self.house.name(lang), facts, story, self.desk_link(case), lang)
+        return mail_templates.handed_over(
+            self.house.name(lang), facts, story, self.desk_link(case), lang
+        )
 
     def _site(self, case: Case) -> str:
         return self.house.name(lang_of(case.language))
@@ -145,7 +191,11 @@ class CaseNotifications:
     def _until(self, case: Case, lang: str) -> str:
         """Until when an answer is promised; "" where nothing is."""
         support = self._support()
-        return mail_templates.moment(case.due_at, support.calendar.zone, lang) if case.due_at and support.promised else ""
+        return (
+            mail_templates.moment(case.due_at, support.calendar.zone, lang)
+            if case.due_at and support.promised
+            else ""
+        )
 
     def _yes_and_no(self, case: Case, now: int) -> tuple[str, str]:
         """The links by which a customer says whether it is solved."""
@@ -173,9 +223,23 @@ class CaseNotifications:
         }  # fmt: skip
         self._enqueue(connection, case, MAIL_SINK, "mail", what, payload, now, message_id)
 
-    def _enqueue(self, connection: Connection, case: Case, sink: str, action: str, what: str, payload: dict[str, Any], now: int, message_id: str = "") -> None:
+    def _enqueue(
+        self,
+        connection: Connection,
+        case: Case,
+        sink: str,
+        action: str,
+        what: str,
+        payload: dict[str, Any],
+        now: int,
+        message_id: str = "",
+    ) -> None:
         """Keep one delivery, and remember the name of its mail: whoever answers it is known by that."""
         name = message_id or self._post.new_message_id()
         key = f"{case.number}-{hashlib.sha256(f'{case.case_id}:{what}'.encode()).hexdigest()[:24]}"
-        if enqueue(connection, case.case_id, sink, action, key, payload | {"message_id": name}, now):
-            self._cases.first_time(connection, THREAD if sink == MAIL_SINK else TO_DESK, name, now, case.case_id)
+        if enqueue(
+            connection, case.case_id, sink, action, key, payload | {"message_id": name}, now
+        ):
+            self._cases.first_time(
+                connection, THREAD if sink == MAIL_SINK else TO_DESK, name, now, case.case_id
+            )

@@ -68,7 +68,15 @@ class Round:
         return Round(self.done + other.done, self.again + other.again, self.dead + other.dead)
 
 
-def enqueue(connection: Connection, case_id: str, sink: str, action: str, key: str, payload: Mapping[str, Any], at: int) -> bool:
+def enqueue(
+    connection: Connection,
+    case_id: str,
+    sink: str,
+    action: str,
+    key: str,
+    payload: Mapping[str, Any],
+    at: int,
+) -> bool:
     """Keep something to be sent; False where the same (``key``) is kept already."""
     row = {
         "delivery_id": str(uuid.uuid4()), "case_id": case_id, "sink": sink, "action": action, "key": key[:64],
@@ -80,14 +88,21 @@ def enqueue(connection: Connection, case_id: str, sink: str, action: str, key: s
 def handed_over(connection: Connection, case_id: str, sink: str) -> bool:
     """Whether a desk was given a case, or is about to be."""
     table = schema.outbox
-    given = (table.c.case_id == case_id) & (table.c.sink == sink) & (table.c.action == "create") & (table.c.state != DROPPED)
+    given = (
+        (table.c.case_id == case_id)
+        & (table.c.sink == sink)
+        & (table.c.action == "create")
+        & (table.c.state != DROPPED)
+    )
     return connection.execute(select(table.c.number).where(given)).first() is not None
 
 
 def drop_waiting(connection: Connection, case_id: str, sink: str) -> None:
     """Let what waits for a desk go: the case has gone elsewhere."""
     table = schema.outbox
-    gone = (table.c.case_id == case_id) & (table.c.sink == sink) & table.c.state.in_([WAITING, DEAD])
+    gone = (
+        (table.c.case_id == case_id) & (table.c.sink == sink) & table.c.state.in_([WAITING, DEAD])
+    )
     connection.execute(update(table).where(gone).values(state=DROPPED))
 
 
@@ -100,7 +115,12 @@ def pause(attempts: int, chance: Callable[[], float] = random.random) -> int:
 class Outbox:
     """Sends what is due; several threads and processes may do so at once."""
 
-    def __init__(self, engine: Engine, sink_of: Callable[[str], Sink | None], on_done: Callable[[Delivery, str], None] = lambda _d, _n: None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sink_of: Callable[[str], Sink | None],
+        on_done: Callable[[Delivery, str], None] = lambda _d, _n: None,
+    ) -> None:
         self._engine = engine
         self._sink_of = sink_of
         self._on_done = on_done
@@ -114,7 +134,9 @@ class Outbox:
             if not due:
                 return total
             with ThreadPoolExecutor(WORKERS) as workers:
-                total = sum(workers.map(lambda delivery, at=at: self._send(delivery, at), due), total)
+                total = sum(
+                    workers.map(lambda delivery, at=at: self._send(delivery, at), due), total
+                )
 
     def _take(self, now: int) -> list[Delivery]:
         """The next due delivery of each case and sink, now in our hands alone."""
@@ -129,25 +151,39 @@ class Outbox:
         free = table.c.state.in_([WAITING, SENDING]) & (table.c.next_at <= now)
         with self._engine.begin() as connection:
             numbers = [
-                number for (number,) in connection.execute(select(table.c.number).join(first, first.c.number == table.c.number).where(free).limit(BATCH))
+                number
+                for (number,) in connection.execute(
+                    select(table.c.number)
+                    .join(first, first.c.number == table.c.number)
+                    .where(free)
+                    .limit(BATCH)
+                )
             ]
             taken = []
             for number in numbers:
                 # A delivery left in SENDING by a process that died may have arrived.
                 left = table.c.doubtful | (table.c.state == SENDING)
                 changed = connection.execute(
-                    update(table).where(table.c.number == number, free).values(state=SENDING, next_at=now + LEASE, error=mine, doubtful=left)
+                    update(table)
+                    .where(table.c.number == number, free)
+                    .values(state=SENDING, next_at=now + LEASE, error=mine, doubtful=left)
                 )
                 if changed.rowcount:
                     taken.append(number)
-            rows = connection.execute(select(table).where(table.c.number.in_(taken), table.c.error == mine).order_by(table.c.number)).mappings()
+            rows = connection.execute(
+                select(table)
+                .where(table.c.number.in_(taken), table.c.error == mine)
+                .order_by(table.c.number)
+            ).mappings()
             return [to_delivery(row) for row in rows]
 
     def _send(self, delivery: Delivery, now: int) -> Round:
         try:
             sink = self._sink_of(delivery.sink)
             if sink is None:
-                raise PermanentDeliveryError(f"There is no desk called {delivery.sink} in support.yml any more.")
+                raise PermanentDeliveryError(
+                    f"There is no desk called {delivery.sink} in support.yml any more."
+                )
             name = sink.deliver(delivery)
         except PermanentDeliveryError as error:
             return self._end(delivery, DEAD, str(error), now)
@@ -159,26 +195,44 @@ class Outbox:
         self._on_done(delivery, name)
         return self._end(delivery, DONE, "", now)
 
-    def _again(self, delivery: Delivery, reason: str, now: int, after_ms: int, doubtful: bool) -> Round:
+    def _again(
+        self, delivery: Delivery, reason: str, now: int, after_ms: int, doubtful: bool
+    ) -> Round:
         if delivery.attempts and now - delivery.created_at > GIVE_UP:
-            return self._end(delivery, DEAD, f"Given up after {delivery.attempts + 1} attempts: {reason}", now)
+            return self._end(
+                delivery, DEAD, f"Given up after {delivery.attempts + 1} attempts: {reason}", now
+            )
         attempts = delivery.attempts + 1
         wait = max(after_ms, pause(attempts))
         log.warning("a delivery to %s failed, attempt %d", delivery.sink, attempts)
         begun = {} if delivery.attempts else {"created_at": now}
-        self._set(delivery, **begun, state=WAITING, attempts=attempts, next_at=now + wait, error=reason[:500], doubtful=delivery.doubtful or doubtful)
+        self._set(
+            delivery,
+            **begun,
+            state=WAITING,
+            attempts=attempts,
+            next_at=now + wait,
+            error=reason[:500],
+            doubtful=delivery.doubtful or doubtful,
+        )
         return Round(again=1)
 
     def _end(self, delivery: Delivery, state: str, reason: str, now: int) -> Round:
         if state == DEAD:
             log.error("a delivery to %s needs a person: look at /desk/outbox", delivery.sink)
-        self._set(delivery, state=state, attempts=delivery.attempts + 1, next_at=now, error=reason[:500])
+        self._set(
+            delivery, state=state, attempts=delivery.attempts + 1, next_at=now, error=reason[:500]
+        )
         return Round(done=state == DONE, dead=state == DEAD)
 
     def _set(self, delivery: Delivery, **values: Any) -> None:
         table = schema.outbox
         # Where the lease ended and another process took it, what happened there holds.
-        mine = (table.c.delivery_id == delivery.delivery_id) & (table.c.state == SENDING) & (table.c.error == delivery.error)
+        mine = (
+            (table.c.delivery_id == delivery.delivery_id)
+            & (table.c.state == SENDING)
+            & (table.c.error == delivery.error)
+        )
         with self._engine.begin() as connection:
             connection.execute(update(table).where(mine).values(**values))
 
@@ -186,14 +240,27 @@ class Outbox:
         """Remove what was done or let go before a moment; returns how many."""
         table = schema.outbox
         with self._engine.begin() as connection:
-            return int(connection.execute(delete(table).where(table.c.state.in_([DONE, DROPPED]), table.c.next_at < before)).rowcount)
+            return int(
+                connection.execute(
+                    delete(table).where(
+                        table.c.state.in_([DONE, DROPPED]), table.c.next_at < before
+                    )
+                ).rowcount
+            )
 
     # --- what needs a person -------------------------------------------------------------------------------------------
 
-    def listed(self, states: tuple[str, ...] = (DEAD, WAITING, SENDING), limit: int = 200) -> list[Delivery]:
+    def listed(
+        self, states: tuple[str, ...] = (DEAD, WAITING, SENDING), limit: int = 200
+    ) -> list[Delivery]:
         """Deliveries in some states, those that need a person first."""
         table = schema.outbox
-        query = select(table).where(table.c.state.in_(states)).order_by(table.c.state != DEAD, table.c.number).limit(limit)
+        query = (
+            select(table)
+            .where(table.c.state.in_(states))
+            .order_by(table.c.state != DEAD, table.c.number)
+            .limit(limit)
+        )
         with self._engine.connect() as connection:
             return [to_delivery(row) for row in connection.execute(query).mappings()]
 
@@ -201,11 +268,18 @@ class Outbox:
         """State -> how many."""
         table = schema.outbox
         with self._engine.connect() as connection:
-            return {str(state): int(count) for state, count in connection.execute(select(table.c.state, func.count()).group_by(table.c.state))}
+            return {
+                str(state): int(count)
+                for state, count in connection.execute(
+                    select(table.c.state, func.count()).group_by(table.c.state)
+                )
+            }
 
     def retry(self, delivery_id: str, now: int) -> bool:
         """Try one that was given up again from the beginning."""
-        return self._decide(delivery_id, state=WAITING, attempts=0, next_at=now, created_at=now, doubtful=True)
+        return self._decide(
+            delivery_id, state=WAITING, attempts=0, next_at=now, created_at=now, doubtful=True
+        )
 
     def drop(self, delivery_id: str) -> bool:
         """Let one that was given up go: what waits behind it goes on."""
@@ -214,7 +288,13 @@ class Outbox:
     def _decide(self, delivery_id: str, **values: Any) -> bool:
         table = schema.outbox
         with self._engine.begin() as connection:
-            return bool(connection.execute(update(table).where(table.c.delivery_id == delivery_id, table.c.state == DEAD).values(**values)).rowcount)
+            return bool(
+                connection.execute(
+                    update(table)
+                    .where(table.c.delivery_id == delivery_id, table.c.state == DEAD)
+                    .values(**values)
+                ).rowcount
+            )
 
 
 def to_delivery(row: Any) -> Delivery:

@@ -20,9 +20,19 @@ class WebhookSink:
     def deliver(self, delivery: Delivery) -> str:
         """Hand it over; the receiver's ``id`` where it answers with one."""
         if not self._secret:
-            raise PermanentDeliveryError("The desk has no secret to sign with: set it in KB_DESK_SECRETS.")
-        body = json.dumps({"event_id": delivery.key, "action": delivery.action, "case": dict(delivery.payload)}, ensure_ascii=False).encode()
+            raise PermanentDeliveryError(
+                "The desk has no secret to sign with: set it in KB_DESK_SECRETS."
+            )
+        body = json.dumps(
+            {"event_id": delivery.key, "action": delivery.action, "case": dict(delivery.payload)},
+            ensure_ascii=False,
+        ).encode()
         timestamp = str(int(time.time()))
-        headers = {EVENT_ID: delivery.key, TIMESTAMP: timestamp, SIGNATURE: sign(self._secret, timestamp, body), "Idempotency-Key": delivery.key}
+        headers = {
+            EVENT_ID: delivery.key,
+            TIMESTAMP: timestamp,
+            SIGNATURE: sign(self._secret, timestamp, body),
+            "Idempotency-Key": delivery.key,
+        }
         answer = call("POST", self._url, headers=headers, body=body, timeout=self._timeout)
         return str(answer.get("id", ""))[:100] if isinstance(answer, dict) else ""

@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 SIGNATURE, TIMESTAMP, EVENT_ID = "X-KB-Signature", "X-KB-Timestamp", "X-KB-Event-Id"
-ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, ZENDESK_ID = "X-Zendesk-Webhook-Signature", "X-Zendesk-Webhook-Signature-Timestamp", "X-Zendesk-Webhook-Invocation-Id"
+ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, ZENDESK_ID = (
+    "X-Zendesk-Webhook-Signature",
+    "X-Zendesk-Webhook-Signature-Timestamp",
+    "X-Zendesk-Webhook-Invocation-Id",
+)
 # How far a clock elsewhere may be off, and how long a message may have been on its way.
 TOLERANCE_S = 300
 
@@ -20,7 +24,9 @@ class InvalidSignatureError(Exception):
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
     """The signature of a body at a time."""
-    return base64.b64encode(hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()).decode()
+    return base64.b64encode(
+        hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()
+    ).decode()
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
@@ -34,12 +40,18 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) 
         raise InvalidSignatureError("The signature does not fit the body. Look at the secret.")
     sent = _moment(timestamp)
     if sent is None or abs((now - sent).total_seconds()) > TOLERANCE_S:
-        raise InvalidSignatureError("The timestamp is not a time of the last five minutes. Look at the clock.")
+        raise InvalidSignatureError(
+            "The timestamp is not a time of the last five minutes. Look at the clock."
+        )
 
 
 def _moment(text: str) -> datetime | None:
     """Seconds since 1970, or ISO 8601 as Zendesk writes it."""
     try:
-        return datetime.fromtimestamp(int(text), UTC) if text.isascii() and text.isdigit() else datetime.fromisoformat(text).astimezone(UTC)
+        return (
+            datetime.fromtimestamp(int(text), UTC)
+            if text.isascii() and text.isdigit()
+            else datetime.fromisoformat(text).astimezone(UTC)
+        )
     except (ValueError, OverflowError, OSError):
         return None

@@ -21,7 +21,9 @@ _ID = re.compile(r"<[^<>\s]{1,240}>")
 _TAG = re.compile(r"\[#([2-9A-HJ-NP-Z]{8})\]")
 # Charsets that mails name and Python knows under another name, or knows too strictly.
 # One encoded word after another (RFC 2047), also between the quotes that some programs put around them.
-_ENCODED_WORDS = re.compile(r'"?(=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=(?:\s+=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=)*)"?')
+_ENCODED_WORDS = re.compile(
+    r'"?(=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=(?:\s+=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=)*)"?'
+)
 _CHARSETS = {
     "shift_jis": "cp932",
     "shift-jis": "cp932",
@@ -59,7 +61,9 @@ def read_mail(raw: bytes) -> Incoming:
     """Read a mail in whatever charset and state it comes; of one that cannot be read at all, its bytes as text."""
     try:
         return _read(raw)
-    except Exception:  # the reader has many depths, and a mail that is refused would come again for ever
+    except (
+        Exception
+    ):  # the reader has many depths, and a mail that is refused would come again for ever
         return _as_it_is(raw)
 
 
@@ -85,7 +89,11 @@ def _read(raw: bytes) -> Incoming:
     name, address = next(_addresses(message, "From"), ("", ""))
     name = storable(name)
     files = tuple(_files(message))
-    thread = tuple(dict.fromkeys(_ID.findall(_raw(message, "References")) + _ID.findall(_raw(message, "In-Reply-To"))))
+    thread = tuple(
+        dict.fromkeys(
+            _ID.findall(_raw(message, "References")) + _ID.findall(_raw(message, "In-Reply-To"))
+        )
+    )
     ids = _ID.findall(_raw(message, "Message-ID"))
     return Incoming(
         message_id=ids[0] if ids else "",
@@ -107,7 +115,14 @@ def automatic(message: Message) -> str:
         return "Auto-Submitted"
     if _raw(message, "Precedence").strip().lower() in ("bulk", "junk", "list", "auto_reply"):
         return "Precedence"
-    for name in ("List-Id", "List-Unsubscribe", "X-Auto-Response-Suppress", "X-Autoreply", "X-Autorespond", "X-Loop"):
+    for name in (
+        "List-Id",
+        "List-Unsubscribe",
+        "X-Auto-Response-Suppress",
+        "X-Autoreply",
+        "X-Autorespond",
+        "X-Loop",
+    ):
         if message.get(name) is not None:
             return name
     return "Return-Path" if _raw(message, "Return-Path").strip() == "<>" else ""
@@ -115,8 +130,14 @@ def automatic(message: Message) -> str:
 
 def _is_bounce(message: Message, address: str) -> bool:
     local = address.partition("@")[0].casefold()
-    report = message.get_content_type() == "multipart/report" and "delivery-status" in str(message.get_param("report-type", ""))
-    return report or local in ("mailer-daemon", "postmaster") or (_raw(message, "Return-Path").strip() == "<>" and not _raw(message, "From").strip())
+    report = message.get_content_type() == "multipart/report" and "delivery-status" in str(
+        message.get_param("report-type", "")
+    )
+    return (
+        report
+        or local in ("mailer-daemon", "postmaster")
+        or (_raw(message, "Return-Path").strip() == "<>" and not _raw(message, "From").strip())
+    )
 
 
 def _raw(message: Message, name: str) -> str:
@@ -130,13 +151,22 @@ def _header(message: Message, name: str) -> str:
 
 def _addresses(message: Message, header: str) -> Iterator[tuple[str, str]]:
     """(name, address) of each one that a header names. Encoded names are quoted first: an address in such a name is part of the name."""
-    quoted = _ENCODED_WORDS.sub(lambda words: f'"{quote(_decoded(words[1]))}"', _as_sent(message, header))
+    quoted = _ENCODED_WORDS.sub(
+        lambda words: f'"{quote(_decoded(words[1]))}"', _as_sent(message, header)
+    )
     return ((name, address) for name, address in getaddresses([quoted]) if address)
 
 
 def _as_sent(message: Message, name: str) -> str:
     """A header as it was sent, also where that was in bytes of some charset without saying so."""
-    text = next((" ".join(str(value).split()) for key, value in message.raw_items() if key.casefold() == name.casefold()), "")
+    text = next(
+        (
+            " ".join(str(value).split())
+            for key, value in message.raw_items()
+            if key.casefold() == name.casefold()
+        ),
+        "",
+    )
     if any(0xDC80 <= ord(char) <= 0xDCFF for char in text):
         return _decode(text.encode("ascii", "surrogateescape"), "")
     return text
@@ -145,7 +175,9 @@ def _as_sent(message: Message, name: str) -> str:
 def _decode(data: bytes, charset: str) -> str:
     """Bytes as text: in the charset they say, else in the likeliest."""
     wanted = _CHARSETS.get(charset.strip().casefold(), charset.strip())
-    for name in dict.fromkeys((wanted, "utf-8", "iso2022_jp_ext" if b"\x1b$" in data else "utf-8", "cp932", "euc_jp")):
+    for name in dict.fromkeys(
+        (wanted, "utf-8", "iso2022_jp_ext" if b"\x1b$" in data else "utf-8", "cp932", "euc_jp")
+    ):
         try:
             return data.decode(name)
         except (UnicodeDecodeError, LookupError, ValueError):
@@ -164,15 +196,27 @@ def _text(message: Message) -> str:
         if kind in ("text/plain", "text/html"):
             payload = part.get_payload(decode=True)
             data = payload if isinstance(payload, bytes) else b""
-            (plain if kind == "text/plain" else rich).append(_decode(data, part.get_content_charset() or ""))
-    return "\n".join(plain).replace("\r\n", "\n") if any(text.strip() for text in plain) else "\n".join(map(_as_plain, rich))
+            (plain if kind == "text/plain" else rich).append(
+                _decode(data, part.get_content_charset() or "")
+            )
+    return (
+        "\n".join(plain).replace("\r\n", "\n")
+        if any(text.strip() for text in plain)
+        else "\n".join(map(_as_plain, rich))
+    )
 
 
 def _as_plain(markup: str) -> str:
     import nh3
 
-    text = nh3.clean(_BREAKS.sub("\n", markup.replace("\n", " ")), tags=set(), clean_content_tags={"script", "style", "head", "title"})
-    return "\n".join(" ".join(line.split()) for line in html.unescape(text).splitlines() if line.strip())
+    text = nh3.clean(
+        _BREAKS.sub("\n", markup.replace("\n", " ")),
+        tags=set(),
+        clean_content_tags={"script", "style", "head", "title"},
+    )
+    return "\n".join(
+        " ".join(line.split()) for line in html.unescape(text).splitlines() if line.strip()
+    )
 
 
 def _files(message: Message) -> Iterator[tuple[str, bytes]]:
@@ -190,6 +234,9 @@ def _files(message: Message) -> Iterator[tuple[str, bytes]]:
 def _decoded(text: str) -> str:
     """Encoded words as text; anything broken stays as it is."""
     try:
-        return "".join(part if isinstance(part, str) else _decode(part, charset or "ascii") for part, charset in decode_header(text))
+        return "".join(
+            part if isinstance(part, str) else _decode(part, charset or "ascii")
+            for part, charset in decode_header(text)
+        )
     except (ValueError, MessageError):
         return text

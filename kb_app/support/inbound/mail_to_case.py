@@ -22,8 +22,12 @@ log = logging.getLogger("kb_app.handoff")
 REPLIES_A_DAY = 3
 CASES_A_DAY = 50
 # Where programs begin what they quote, and how they introduce it.
-_QUOTED = re.compile(r"^(-{2,} ?(Original Message|Forwarded message|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$")
-_WROTE = re.compile(r"^(On .{4,200} wrote:|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$")
+_QUOTED = re.compile(
+    r"^(-{2,} ?(Original Message|Forwarded message|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$"
+)
+_WROTE = re.compile(
+    r"^(On .{4,200} wrote:|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$"
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class AnswerMail(Protocol):
 class MailIntake:
     """Takes mails in; the same mail twice is taken once."""
 
-    def __init__(self, handoff: CaseWorkflow, uploads: Uploads, read: AnswerMail, own: Sequence[str]) -> None:
+    def __init__(
+        self, handoff: CaseWorkflow, uploads: Uploads, read: AnswerMail, own: Sequence[str]
+    ) -> None:
         self._handoff, self._uploads, self._read = handoff, uploads, read
         self._own = frozenset(address.casefold() for address in own if address)
 
@@ -64,7 +70,10 @@ class MailIntake:
         if case is not None:
             return self._add(case, mail, once, now)
         if mail.bounce or not mail.sender or mail.sender.casefold() in self._own:
-            log.info("a mail was ignored: %s", "a bounce" if mail.bounce else "no sender, or our own address")
+            log.info(
+                "a mail was ignored: %s",
+                "a bounce" if mail.bounce else "no sender, or our own address",
+            )
             return "ignored"
         return self._open(mail, once, now)
 
@@ -84,22 +93,39 @@ class MailIntake:
             # Kept, and apart: nothing is thrown away.
             spam="too many" if today >= CASES_A_DAY else "",
         )  # fmt: skip
-        case = self._handoff.open(new, now, reading.answers if may_reply else (), quiet=not may_reply)
+        case = self._handoff.open(
+            new, now, reading.answers if may_reply else (), quiet=not may_reply
+        )
         self._note_rest(case, more, once, now)
         self._tell_refused(case, refused, once, now)
         return "created"
 
     def _add(self, case: Case, mail: Incoming, once: str, now: int) -> str:
         if mail.bounce or mail.automatic:
-            self._handoff.note(case, mail.automatic or "bounce", f"{mail.subject}\n{mail.text[:1_000]}", now, once)
+            self._handoff.note(
+                case, mail.automatic or "bounce", f"{mail.subject}\n{mail.text[:1_000]}", now, once
+            )
             return "noted"
         if self._is_ours(case, mail):
-            fresh = self._handoff.reply(case, mail.sender_name or mail.sender, mail.sender, without_quote(mail.text), now, once)
+            fresh = self._handoff.reply(
+                case,
+                mail.sender_name or mail.sender,
+                mail.sender,
+                without_quote(mail.text),
+                now,
+                once,
+            )
             return "answered" if fresh else "known"
         refused = self._keep(mail, once, now)
         text = without_quote(mail.text)
-        other = "" if not mail.sender or mail.sender.casefold() == case.mail.casefold() else mail.sender_name or mail.sender
-        if not self._handoff.customer_says(case, text[:LONGEST_MESSAGE] or mail.subject, now, once, once, files=once, who=other):
+        other = (
+            ""
+            if not mail.sender or mail.sender.casefold() == case.mail.casefold()
+            else mail.sender_name or mail.sender
+        )
+        if not self._handoff.customer_says(
+            case, text[:LONGEST_MESSAGE] or mail.subject, now, once, once, files=once, who=other
+        ):
             return "known"
         self._note_rest(case, text[LONGEST_MESSAGE:], once, now)
         self._tell_refused(case, refused, once, now)
@@ -113,14 +139,21 @@ class MailIntake:
         if found is not None:
             return found
         named = cases.by_number(mail.case_number) if mail.case_number else None
-        return named if named and named.mail and mail.sender.casefold() == named.mail.casefold() else None
+        return (
+            named
+            if named and named.mail and mail.sender.casefold() == named.mail.casefold()
+            else None
+        )
 
     def _is_ours(self, case: Case, mail: Incoming) -> bool:
         """Whether the desk or the step that has the case answers a mail that was sent to it: its address alone anybody can write."""
         if not self._handoff.cases.sent_to_desk(mail.thread):
             return False
         support = self._handoff.support()
-        known = {support.step(case.step).mail, support.desks[case.desk].mail if case.desk in support.desks else ""} - {""}
+        known = {
+            support.step(case.step).mail,
+            support.desks[case.desk].mail if case.desk in support.desks else "",
+        } - {""}
         return mail.sender.casefold() in {address.casefold() for address in known}
 
     def _keep(self, mail: Incoming, form_id: str, now: int) -> list[str]:
@@ -133,7 +166,9 @@ class MailIntake:
             try:
                 if number >= support.most_files:
                     raise UploadRejectedError(name, "many")
-                kept = self._uploads.keep(io.BytesIO(data), name, form_id, support.most_megabytes * MEGABYTE, now)
+                kept = self._uploads.keep(
+                    io.BytesIO(data), name, form_id, support.most_megabytes * MEGABYTE, now
+                )
                 self._handoff.cases.add_attachment(kept)
             except UploadRejectedError as error:
                 refused.append(f"{error.name} ({error.why})")
@@ -142,11 +177,15 @@ class MailIntake:
     def _note_rest(self, case: Case, more: str, once: str, now: int) -> None:
         """What a message has no room for, a millisecond apart, so that it stays in order."""
         for place, start in enumerate(range(0, len(more), LONGEST_MESSAGE), 1):
-            self._handoff.note(case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}")
+            self._handoff.note(
+                case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}"
+            )
 
     def _tell_refused(self, case: Case, refused: Sequence[str], once: str, now: int) -> None:
         if refused:
-            self._handoff.note(case, "", f"Files that were not kept: {', '.join(refused)}", now, f"{once}:{NOTE}")
+            self._handoff.note(
+                case, "", f"Files that were not kept: {', '.join(refused)}", now, f"{once}:{NOTE}"
+            )
 
     @staticmethod
     def _source(mail: Incoming) -> str:
@@ -157,7 +196,9 @@ class MailIntake:
 def without_quote(text: str) -> str:
     """A reply without the mail that it quotes at its end; a text that is nothing but a quotation stays."""
     whole = text.rstrip().splitlines()
-    cut = next((place for place, line in enumerate(whole) if place and _QUOTED.match(line)), len(whole))
+    cut = next(
+        (place for place, line in enumerate(whole) if place and _QUOTED.match(line)), len(whole)
+    )
     lines = whole[:cut]
     while lines and (lines[-1].startswith(">") or not lines[-1].strip() or _WROTE.match(lines[-1])):
         lines.pop()

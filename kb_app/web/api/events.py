@@ -16,7 +16,17 @@ from kb_app.web.core.same_site import require_same_site
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/v1")
 # What a browser may say by itself; votes come by forms, tickets from the server.
-FROM_BROWSER = frozenset({m.ENGAGED, m.COPY, m.CONTACT_LEAVE, m.CHANNEL_OPENED, m.SURVEY_SHOWN, m.CLICK, m.CONTACT_SUGGESTION_CLICK})
+FROM_BROWSER = frozenset(
+    {
+        m.ENGAGED,
+        m.COPY,
+        m.CONTACT_LEAVE,
+        m.CHANNEL_OPENED,
+        m.SURVEY_SHOWN,
+        m.CLICK,
+        m.CONTACT_SUGGESTION_CLICK,
+    }
+)
 MOST = 20
 NUMBERS = {"seconds": 86_400.0, "scroll": 1.0, "rage": 100.0}
 CHANNELS = frozenset({"phone", "chat", "mail", "social", "link"})

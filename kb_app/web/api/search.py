@@ -46,7 +46,15 @@ def search() -> Response:
     results = served.search(query)
     query_id = tracking.new_query_id(results)
     if not query.offset:
-        tracking.record_query(query_id, query.text, results, ui, dict(vars(query.filters)), channel="api", origin="api")
+        tracking.record_query(
+            query_id,
+            query.text,
+            results,
+            ui,
+            dict(vars(query.filters)),
+            channel="api",
+            origin="api",
+        )
     return jsonify(
         query_id=query_id,
         verdict=results.verdict,
@@ -71,7 +79,15 @@ def suggest() -> Response:
     engine = snapshot().engine
     find = engine.suggest_by_meaning if request.args.get("by") == "meaning" else engine.suggest
     found = find(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
-    lines = [{"text": text, "article_id": document.id, "lang": document.lang, "url": article_url(library.cards[document.id], ui)} for text, document in found]
+    lines = [
+        {
+            "text": text,
+            "article_id": document.id,
+            "lang": document.lang,
+            "url": article_url(library.cards[document.id], ui),
+        }
+        for text, document in found
+    ]
     return jsonify(suggestions=lines)
 
 
@@ -85,9 +101,17 @@ def article(article_id: str) -> BaseResponse:
     whole = library.article(article_id)
     if whole is None:
         return problem(404, "There is no article of this id.")
-    lang = card.lang if card.lang in services().settings.languages else services().settings.languages[0]
+    lang = (
+        card.lang
+        if card.lang in services().settings.languages
+        else services().settings.languages[0]
+    )
     body = render_body(whole.html, library, lambda other: other.visible(now(), audiences()), lang)
-    translations = [other for other in library.translations(card) if other.id != card.id and other.visible(now(), audiences())]
+    translations = [
+        other
+        for other in library.translations(card)
+        if other.id != card.id and other.visible(now(), audiences())
+    ]
     return jsonify(
         id=card.id, lang=card.lang, section=card.section, type=card.type, title=card.title, summary=card.summary, tags=list(card.tags),
         updated=card.updated.isoformat() if card.updated else None, url=public_url(article_url(card, lang)), html=str(body),
@@ -140,7 +164,9 @@ def _number(name: str, default: int, least: int, most: int) -> int:
     if not given:
         return default
     if not (given.isascii() and given.isdigit()) or not least <= int(given[:9]) <= most:
-        raise InvalidParameterError(f"{name}={given[:20]}: must be a whole number from {least} to {most}.")
+        raise InvalidParameterError(
+            f"{name}={given[:20]}: must be a whole number from {least} to {most}."
+        )
     return int(given)
 
 

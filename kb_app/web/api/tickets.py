@@ -29,7 +29,10 @@ _NUMBER = re.compile(r"^[\w.:/-]{1,60}$")
 def tickets() -> BaseResponse:
     """{"ticket_id", "state", "channel", "query_id", "client_id", "text", "language", "at"}: 201, 200 where it was known, or what is wrong."""
     if not user().is_authenticated or not g.get("token"):
-        return problem(401, "This needs a token with the scope events: kb token add NAME --mail MAIL --scope events")
+        return problem(
+            401,
+            "This needs a token with the scope events: kb token add NAME --mail MAIL --scope events",
+        )
     given = request.get_json(silent=True)
     if not isinstance(given, dict):
         return problem(400, "The body must be a JSON object.")
@@ -51,7 +54,11 @@ tickets.scope = "events"  # type: ignore[attr-defined]
 
 def _event(given: dict[str, Any]) -> tuple[m.ActionEvent | None, str]:
     """(the action, "") or (None, what is wrong)."""
-    number, state, channel = given.get("ticket_id"), given.get("state", "created"), given.get("channel", "phone")
+    number, state, channel = (
+        given.get("ticket_id"),
+        given.get("state", "created"),
+        given.get("channel", "phone"),
+    )
     if not isinstance(number, str) or not _NUMBER.match(number):
         return None, "ticket_id: must be 1 to 60 letters, digits and signs ._:/-"
     if state not in STATES:
@@ -63,7 +70,10 @@ def _event(given: dict[str, Any]) -> tuple[m.ActionEvent | None, str]:
             return None, f"{name}: must be a text."
     at = _moment(given.get("at"))
     if at is None:
-        return None, "at: must be a time with its zone, such as 2026-11-22T09:00:00+09:00, not in the future and at most seven days ago."
+        return (
+            None,
+            "at: must be a time with its zone, such as 2026-11-22T09:00:00+09:00, not in the future and at most seven days ago.",
+        )
     query_id = given.get("query_id", "")
     text = redact(given.get("text", ""), services().redactions)
     return (
@@ -98,4 +108,12 @@ def _moment(given: object) -> int | None:
 
 def _joined(event: m.ActionEvent) -> str:
     """What the ticket is known by."""
-    return "query" if event.query_id else "client" if event.client_id else "words" if event.attributes else "nothing"
+    return (
+        "query"
+        if event.query_id
+        else "client"
+        if event.client_id
+        else "words"
+        if event.attributes
+        else "nothing"
+    )

@@ -9,7 +9,12 @@ from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.db.writing import storable
-from kb_app.support.delivery.webhook_signature import EVENT_ID, ZENDESK_ID, InvalidSignatureError, verify
+from kb_app.support.delivery.webhook_signature import (
+    EVENT_ID,
+    ZENDESK_ID,
+    InvalidSignatureError,
+    verify,
+)
 from kb_app.support.model import Case
 from kb_app.web.core.context import now, services
 from kb_app.web.core.errors import problem
@@ -26,7 +31,9 @@ def hook(desk: str) -> BaseResponse:
     people = services().people
     secret = services().settings.desk_secret(desk)
     if desk not in people.support.desks or not secret:
-        return problem(404, "There is no such desk in support.yml, or it has no secret in KB_DESK_SECRETS.")
+        return problem(
+            404, "There is no such desk in support.yml, or it has no secret in KB_DESK_SECRETS."
+        )
     body = request.get_data(cache=False)
     try:
         verify(secret, dict(request.headers), body, now())
@@ -34,7 +41,9 @@ def hook(desk: str) -> BaseResponse:
         return problem(401, str(error))
     event_id, case, solved, wrong = _meaning(desk, body)
     if wrong or case is None:
-        return problem(404 if not wrong else 400, wrong or "No case of this desk has that ticket_id or number.")
+        return problem(
+            404 if not wrong else 400, wrong or "No case of this desk has that ticket_id or number."
+        )
     fresh = people.handoff.apply_remote_state(f"hook:{desk}", event_id, case, solved, moment())
     answer = jsonify(number=case.number, known=not fresh)
     answer.status_code = 200 if fresh else 202
@@ -46,7 +55,12 @@ def _meaning(desk: str, body: bytes) -> tuple[str, Case | None, bool, str]:
     given = _read(body)
     if given is None:
         return "", None, False, "The body must be a JSON object."
-    event_id = str(given.get("event_id") or request.headers.get(EVENT_ID) or request.headers.get(ZENDESK_ID) or "")
+    event_id = str(
+        given.get("event_id")
+        or request.headers.get(EVENT_ID)
+        or request.headers.get(ZENDESK_ID)
+        or ""
+    )
     event_id = storable(event_id)[:200]
     state = str(given.get("state") or given.get("status") or "").lower()
     if not event_id:

@@ -24,5 +24,13 @@ def _finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "(none)"
     if not route.startswith(("/static", "/healthz", "/readyz", "/writer")):
         elapsed = round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1)
-        log.info("request", extra={"method": request.method, "route": route, "status": response.status_code, "ms": elapsed})
+        log.info(
+            "request",
+            extra={
+                "method": request.method,
+                "route": route,
+                "status": response.status_code,
+                "ms": elapsed,
+            },
+        )
     return response

@@ -73,7 +73,11 @@ def needs(right: str) -> Callable[[F], F]:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if not user().is_authenticated:
-                return redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")) if request.method == "GET" else url_for("accounts.sign_in"))
+                return redirect(
+                    url_for("accounts.sign_in", next=request.full_path.rstrip("?"))
+                    if request.method == "GET"
+                    else url_for("accounts.sign_in")
+                )
             if not user().may(right):
                 abort(403)
             if request.method not in ("GET", "HEAD"):
@@ -100,6 +104,12 @@ def _by_token(_request: object) -> User | None:
     if not request.path.startswith("/api/") or not header.startswith("Bearer "):
         return None
     view = current_app.view_functions.get(request.endpoint or "")
-    scope = "search" if request.endpoint in ("api.search", "api.article", "api.suggest") else getattr(view, "scope", "")
+    scope = (
+        "search"
+        if request.endpoint in ("api.search", "api.article", "api.suggest")
+        else getattr(view, "scope", "")
+    )
     g.token = True
-    return services().users.by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None
+    return (
+        services().users.by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None
+    )

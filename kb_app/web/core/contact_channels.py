@@ -11,7 +11,14 @@ from flask import Flask, current_app
 from flask_babel import format_datetime, format_time, ngettext
 from flask_babel import gettext as _
 
-from kb_app.support.config.business_hours import Calendar, Channel, Promise, closes_at, opens_at, why_closed
+from kb_app.support.config.business_hours import (
+    Calendar,
+    Channel,
+    Promise,
+    closes_at,
+    opens_at,
+    why_closed,
+)
 from kb_app.support.config.values import Support
 from kb_app.support.delivery.mail_templates import pattern_of
 from kb_app.support.model import KINDS
@@ -38,16 +45,24 @@ def set_up(app: Flask) -> None:
     """Make it known to templates."""
     app.extensions["kb_reach"] = {}
     app.context_processor(lambda: {"people_mail": services().people.handoff.sending.can_mail})
-    app.jinja_env.globals.update(contact_channels=contact_channels, promised_until=promised_until, when=when)
+    app.jinja_env.globals.update(
+        contact_channels=contact_channels, promised_until=promised_until, when=when
+    )
 
 
 def contact_channels() -> list[ContactChannel]:
     """All channels of the support file, those that are open now first; the form last, since it is a page of ours."""
-    return _this_minute("ways", lambda support: sorted(_channels(support), key=lambda one: one.open is False))
+    return _this_minute(
+        "ways", lambda support: sorted(_channels(support), key=lambda one: one.open is False)
+    )
 
 
 def _channels(support: Support) -> list[ContactChannel]:
-    return [_channel(channel, support.calendar) for channel in support.channels if channel.kind != "form"]
+    return [
+        _channel(channel, support.calendar)
+        for channel in support.channels
+        if channel.kind != "form"
+    ]
 
 
 def _this_minute(what: str, make: Callable[[Support], Any]) -> Any:
@@ -76,12 +91,22 @@ def when(at: int | datetime | None) -> str:
         return ""
     zone = services().people.support.calendar.zone
     moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
-    return str(format_datetime(moment.astimezone(zone), pattern_of(interface_language()), rebase=False))
+    return str(
+        format_datetime(moment.astimezone(zone), pattern_of(interface_language()), rebase=False)
+    )
 
 
 def _channel(channel: Channel, calendar: Calendar) -> ContactChannel:
-    href = {"phone": f"tel:{channel.address.replace(' ', '')}", "mail": f"mailto:{channel.address}"}.get(channel.kind, channel.address)
-    names = {"phone": _("Phone"), "mail": _("Mail"), "chat": _("Chat"), "social": _("Social network")}
+    href = {
+        "phone": f"tel:{channel.address.replace(' ', '')}",
+        "mail": f"mailto:{channel.address}",
+    }.get(channel.kind, channel.address)
+    names = {
+        "phone": _("Phone"),
+        "mail": _("Mail"),
+        "chat": _("Chat"),
+        "social": _("Social network"),
+    }
     label = channel.address if channel.kind in ("phone", "mail") else names[channel.kind]
     reply = promise_text(channel.reply) if channel.reply else ""
     if not channel.has_hours:
@@ -89,10 +114,20 @@ def _channel(channel: Channel, calendar: Calendar) -> ContactChannel:
     until = closes_at(channel, calendar, now())
     if until is not None:
         always = (until - now()).days >= 2
-        return ContactChannel(channel.kind, label, channel.address, href, True, until="" if always else _clock(until, calendar), reply=reply)
+        return ContactChannel(
+            channel.kind,
+            label,
+            channel.address,
+            href,
+            True,
+            until="" if always else _clock(until, calendar),
+            reply=reply,
+        )
     opens = opens_at(channel, calendar, now())
     why = why_closed(calendar, now().astimezone(calendar.zone).date(), interface_language())
-    return ContactChannel(channel.kind, label, channel.address, href, False, opens=when(opens), why=why, reply=reply)
+    return ContactChannel(
+        channel.kind, label, channel.address, href, False, opens=when(opens), why=why, reply=reply
+    )
 
 
 def _clock(at: datetime, calendar: Calendar) -> str:
@@ -106,5 +141,7 @@ def promise_text(promise: Promise) -> str:
     if promise.unit == "minute":
         return ngettext("within %(num)d minute", "within %(num)d minutes", promise.count)
     if promise.unit == "hour":
-        return ngettext("within %(num)d working hour", "within %(num)d working hours", promise.count)
+        return ngettext(
+            "within %(num)d working hour", "within %(num)d working hours", promise.count
+        )
     return ngettext("within %(num)d working day", "within %(num)d working days", promise.count)

@@ -7,7 +7,12 @@ import logging
 from flask import Flask, jsonify, make_response, render_template, request
 from flask_babel import gettext
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    SecurityError,
+    ServiceUnavailable,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 log = logging.getLogger("kb_app.errors")
@@ -22,7 +27,12 @@ def set_up(app: Flask) -> None:
 
 def problem(status: int, detail: str) -> BaseResponse:
     """An error of the API."""
-    response = jsonify(type="about:blank", title=HTTPException().name if status < 400 else _title(status), status=status, detail=detail)
+    response = jsonify(
+        type="about:blank",
+        title=HTTPException().name if status < 400 else _title(status),
+        status=status,
+        detail=detail,
+    )
     response.status_code = status
     response.mimetype = "application/problem+json"
     return response
@@ -42,7 +52,12 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
         return problem(code, error.description or _title(code))
     words = (request.view_args or {}).get("slug") or ""
     guess = "" if request.url_rule is None else str(words).replace("-", " ")
-    page = make_response(render_template("layout/error.html", code=code, guess=guess[:100], said=getattr(error, "said", "")), code)
+    page = make_response(
+        render_template(
+            "layout/error.html", code=code, guess=guess[:100], said=getattr(error, "said", "")
+        ),
+        code,
+    )
     page.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
     return page
 
@@ -50,7 +65,9 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
 def _database(error: SQLAlchemyError) -> BaseResponse | tuple[str, int] | HTTPException:
     """Nothing was kept, and the page says so."""
     log.error("the database failed: %s", type(error).__name__)
-    said = gettext("This could not be saved just now. Nothing was lost that was saved before. Please try again.")
+    said = gettext(
+        "This could not be saved just now. Nothing was lost that was saved before. Please try again."
+    )
     failed = ServiceUnavailable(said)
     failed.said = said  # type: ignore[attr-defined]
     return _http(failed)

@@ -68,7 +68,9 @@ def _keep(file: FileStorage, form_id: str, count: int) -> None:
     name = file.filename or ""
     if count >= support.most_files:
         raise UploadRejectedError(name[:100], "many")
-    people.cases.add_attachment(people.uploads.keep(file.stream, name, form_id, support.most_megabytes * MEGABYTE, moment()))  # type: ignore[arg-type]
+    people.cases.add_attachment(
+        people.uploads.keep(file.stream, name, form_id, support.most_megabytes * MEGABYTE, moment())
+    )  # type: ignore[arg-type]
 
 
 def _allow() -> None:

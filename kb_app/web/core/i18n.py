@@ -47,12 +47,18 @@ def language_name(lang: str) -> str:
 
 def remember(response: BaseResponse, lang: str) -> None:
     """Keep a language as the reader's own."""
-    response.set_cookie(COOKIE, lang, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure)
+    response.set_cookie(
+        COOKIE, lang, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure
+    )
 
 
 def _remember(response: Response) -> Response:
     """Keep the language of the pages somebody reads, where it is not the one they would get anyway."""
     chosen = getattr(g, "ui", None)
-    if chosen in INTERFACE_LANGUAGES and response.status_code == 200 and chosen != preferred_language():
+    if (
+        chosen in INTERFACE_LANGUAGES
+        and response.status_code == 200
+        and chosen != preferred_language()
+    ):
         remember(response, chosen)
     return response

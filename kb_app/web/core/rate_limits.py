@@ -11,7 +11,15 @@ from kb_app.settings import Settings
 
 LIMITED = ("pages.search", "api.search", "api.suggest")
 # What visitors send; enough for anybody who reads, too little to fill the disk.
-SENT = ("events.events", "feedback.vote", "feedback.choose", "tickets.tickets", "hooks.hook", "cases.solved", "cases.step")
+SENT = (
+    "events.events",
+    "feedback.vote",
+    "feedback.choose",
+    "tickets.tickets",
+    "hooks.hook",
+    "cases.solved",
+    "cases.step",
+)
 SENT_LIMIT = "120 per minute"
 # Messages to people: more than anybody writes, too few to bury the desk.
 WRITTEN = ("contact.send", "cases.add", "notices.subscribe")
@@ -44,15 +52,26 @@ def set_up(app: Flask, settings: Settings, processes: int = 1) -> None:
         app.view_functions[name] = shared(app.view_functions[name])
     # Of one address, and of one account from wherever it is tried: only what was refused counts.
     sign_ins = share_of(SIGN_IN_LIMIT, processes)
-    refused = limiter.limit(sign_ins, methods=["POST"], deduct_when=lambda response: response.status_code == 401)
-    by_account = limiter.limit(
-        share_of(SIGN_IN_LIMIT, processes), key_func=_account, methods=["POST"], deduct_when=lambda response: response.status_code == 401
+    refused = limiter.limit(
+        sign_ins, methods=["POST"], deduct_when=lambda response: response.status_code == 401
     )
-    app.view_functions["accounts.sign_in"] = refused(by_account(app.view_functions["accounts.sign_in"]))
-    app.view_functions["accounts.reset"] = limiter.limit(share_of(RESET_LIMIT, processes), methods=["POST"])(app.view_functions["accounts.reset"])
+    by_account = limiter.limit(
+        share_of(SIGN_IN_LIMIT, processes),
+        key_func=_account,
+        methods=["POST"],
+        deduct_when=lambda response: response.status_code == 401,
+    )
+    app.view_functions["accounts.sign_in"] = refused(
+        by_account(app.view_functions["accounts.sign_in"])
+    )
+    app.view_functions["accounts.reset"] = limiter.limit(
+        share_of(RESET_LIMIT, processes), methods=["POST"]
+    )(app.view_functions["accounts.reset"])
     sent = limiter.shared_limit(share_of(SENT_LIMIT, processes), scope="sent")
     for name in SENT:
         app.view_functions[name] = sent(app.view_functions[name])
-    written = limiter.shared_limit(share_of(WRITTEN_LIMIT, processes), scope="written", methods=["POST"])
+    written = limiter.shared_limit(
+        share_of(WRITTEN_LIMIT, processes), scope="written", methods=["POST"]
+    )
     for name in WRITTEN:
         app.view_functions[name] = written(app.view_functions[name])

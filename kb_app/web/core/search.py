@@ -34,7 +34,11 @@ class SearchForm:
     def arguments(self, **changed: object) -> dict[str, object]:
         """URL arguments of this search with some of them changed; empty ones left out, the first page too."""
         values = {"q": self.q, **vars(self.filters), "page": self.page} | changed
-        return {name: value for name, value in values.items() if value and not (name == "page" and value == 1)}
+        return {
+            name: value
+            for name, value in values.items()
+            if value and not (name == "page" and value == 1)
+        }
 
 
 def read_form(arguments: Mapping[str, str]) -> SearchForm:
@@ -67,7 +71,11 @@ class SearchPage:
 def ask(text: str, lang: str, limit: int) -> Results | None:
     """What a message asks: its first words searched for this visitor; None where there is nothing to search for."""
     words = " ".join(text.split())[:LONGEST_ASKED]
-    results = snapshot().search(Query(words, lang, limit, audiences=audiences(), now=now())) if words else None
+    results = (
+        snapshot().search(Query(words, lang, limit, audiences=audiences(), now=now()))
+        if words
+        else None
+    )
     return None if results is None or results.problem else results
 
 
@@ -75,10 +83,17 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
     """Ask the engine for one page of results; ``before`` is the id of the search whose next page it is."""
     library = snapshot().library
     offset = (form.page - 1) * PAGE_SIZE
-    results = snapshot().search(Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now()))
+    results = snapshot().search(
+        Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now())
+    )
     if results.verdict == "none" and not results.problem:
         shown = results.hits[:NEAREST] if form.page == 1 else ()
-        results = replace(results, hits=shown, total=min(results.total, NEAREST), relevant=results.relevant[:NEAREST])
+        results = replace(
+            results,
+            hits=shown,
+            total=min(results.total, NEAREST),
+            relevant=results.relevant[:NEAREST],
+        )
     else:
         # A page shows what it counts.
         results = replace(results, hits=results.hits[: max(0, results.total - offset)])
@@ -89,7 +104,10 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
         first=not before,
         results=results,
         pages=min(pages, MAX_PAGE),
-        facets={name: _facets(value for card in cards for value in filter_values(card, name)) for name in FILTER_NAMES},
+        facets={
+            name: _facets(value for card in cards for value in filter_values(card, name))
+            for name in FILTER_NAMES
+        },
     )
 
 

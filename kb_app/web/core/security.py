@@ -23,7 +23,9 @@ class PathPrefix:
     def __init__(self, app: WSGIApp, prefix: str) -> None:
         self._app, self._prefix = app, prefix
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         """Move the prefix from PATH_INFO to SCRIPT_NAME."""
         path = environ.get("PATH_INFO", "")
         if path == self._prefix or path.startswith(self._prefix + "/"):

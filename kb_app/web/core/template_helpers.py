@@ -31,7 +31,13 @@ def set_up(app: Flask, settings: Settings) -> None:
     """Make everything here known to templates."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(marked=marked, marked_lines=marked_lines, day=day, language_name=i18n.language_name, localized=localized)
+    app.jinja_env.filters.update(
+        marked=marked,
+        marked_lines=marked_lines,
+        day=day,
+        language_name=i18n.language_name,
+        localized=localized,
+    )
     app.jinja_env.globals.update(
         article_url=article_url,
         type_name=type_name,
@@ -45,7 +51,9 @@ def set_up(app: Flask, settings: Settings) -> None:
             "settings": settings,
             "ui": i18n.interface_language(),
             "site_name": settings.name(i18n.interface_language()),
-            "other_languages": [lang for lang in settings.languages if lang != i18n.interface_language()],
+            "other_languages": [
+                lang for lang in settings.languages if lang != i18n.interface_language()
+            ],
             "writer": writer_present(settings),
             "consent_open": consent_open,
         }
@@ -54,7 +62,9 @@ def set_up(app: Flask, settings: Settings) -> None:
 
 def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     """The text with its spans in <mark>, everything escaped; line breaks become a gap."""
-    return _in_marks(text, spans).replace("\n", Markup(' <span class="gap" aria-hidden="true">·</span> '))
+    return _in_marks(text, spans).replace(
+        "\n", Markup(' <span class="gap" aria-hidden="true">·</span> ')
+    )
 
 
 def marked_lines(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
@@ -66,7 +76,10 @@ def _in_marks(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     pieces: list[Markup] = []
     at = 0
     for start, end in spans:
-        pieces += [escape(text[at:start]), Markup("<mark>") + escape(text[start:end]) + Markup("</mark>")]
+        pieces += [
+            escape(text[at:start]),
+            Markup("<mark>") + escape(text[start:end]) + Markup("</mark>"),
+        ]
         at = end
     return Markup("").join([*pieces, escape(text[at:])])
 
@@ -78,7 +91,9 @@ def day(value: date | None) -> str:
 
 def article_url(card: ArticleSummary, ui: str | None = None, anchor: str = "") -> str:
     """The page of an article in the reader's language, or in its own where the interface does not speak it."""
-    return _article_path(request.script_root if request else "", ui or i18n.interface_language(), card.slug, anchor)
+    return _article_path(
+        request.script_root if request else "", ui or i18n.interface_language(), card.slug, anchor
+    )
 
 
 @lru_cache(maxsize=16_384)
@@ -89,17 +104,29 @@ def _article_path(_below: str, ui: str, slug: str, anchor: str) -> str:
 
 def section_title(key: str, sections: dict[str, SectionInfo], lang: str | None = None) -> str:
     """A section's name in the reader's language, else in another, else its key."""
-    return localized(sections[key].title, lang or i18n.interface_language()) if key in sections and sections[key].title else key.replace("-", " ").capitalize()
+    return (
+        localized(sections[key].title, lang or i18n.interface_language())
+        if key in sections and sections[key].title
+        else key.replace("-", " ").capitalize()
+    )
 
 
 def section_description(key: str, sections: dict[str, SectionInfo]) -> str:
     """What a section is about."""
-    return localized(sections[key].description, i18n.interface_language()) if key in sections else ""
+    return (
+        localized(sections[key].description, i18n.interface_language()) if key in sections else ""
+    )
 
 
 def type_name(kind: str) -> str:
     """A kind of article in the reader's language."""
-    names = {"faq": _("Question"), "guide": _("Guide"), "paper": _("Paper"), "case": _("Case"), "notice": _("Notice")}
+    names = {
+        "faq": _("Question"),
+        "guide": _("Guide"),
+        "paper": _("Paper"),
+        "case": _("Case"),
+        "notice": _("Notice"),
+    }
     return names.get(kind, kind)
 
 
@@ -107,18 +134,30 @@ def switch_url(lang: str) -> str:
     """The same page in another language of the interface."""
     if request.url_rule is None or "ui" not in (request.view_args or {}):
         return url_for("pages.speak", ui=lang, to=request.full_path.rstrip("?"))
-    kept = {name: value for name, value in request.args.items() if name in _KEPT} if request.endpoint == "pages.search" else {}
-    return url_for(request.endpoint or "pages.home", **(kept | dict(request.view_args or {}) | {"ui": lang}))
+    kept = (
+        {name: value for name, value in request.args.items() if name in _KEPT}
+        if request.endpoint == "pages.search"
+        else {}
+    )
+    return url_for(
+        request.endpoint or "pages.home", **(kept | dict(request.view_args or {}) | {"ui": lang})
+    )
 
 
 def public_url(path: str) -> str:
     """The public address of a path that url_for gave."""
     settings = context.services().settings
-    base = settings.base_url.removesuffix(settings.path_prefix) if settings.base_url else request.host_url.rstrip("/")
+    base = (
+        settings.base_url.removesuffix(settings.path_prefix)
+        if settings.base_url
+        else request.host_url.rstrip("/")
+    )
     return base + path
 
 
-def render_body(body: str, library: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str) -> Markup:
+def render_body(
+    body: str, library: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str
+) -> Markup:
     """An article's HTML with its links and images turned to URLs; links to what the reader may not see become text."""
 
     def link(match: re.Match[str]) -> str:
@@ -130,7 +169,9 @@ def render_body(body: str, library: ArticleStore, may_see: Callable[[ArticleSumm
         return f'<a {before}href="{url}"{after}>{text}</a>'
 
     linked = _KB_LINK.sub(link, body)
-    shown = _KB_IMAGE.sub(lambda match: f'src="{url_for("assets.media", name=match.group(1))}"', linked)
+    shown = _KB_IMAGE.sub(
+        lambda match: f'src="{url_for("assets.media", name=match.group(1))}"', linked
+    )
     return Markup(_EXTERNAL.sub(r'<a \1rel="noopener noreferrer" href="\2"', shown))
 
 
@@ -141,6 +182,13 @@ def writer_present(settings: Settings) -> bool:
     """
     if settings.writer_panel != "local" or not request:
         return False
-    forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via"))
+    forwarded = any(
+        name in request.headers
+        for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via")
+    )
     host = request.host.rsplit(":", 1)[0].strip("[]")
-    return not forwarded and request.remote_addr in ("127.0.0.1", "::1") and host in ("127.0.0.1", "localhost", "::1")
+    return (
+        not forwarded
+        and request.remote_addr in ("127.0.0.1", "::1")
+        and host in ("127.0.0.1", "localhost", "::1")
+    )

@@ -39,7 +39,9 @@ def show(colour: Rgb) -> str:
 def luminance(colour: Rgb) -> float:
     """Relative luminance, 0 for black to 1 for white."""
     parts = [value / 255 for value in colour]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

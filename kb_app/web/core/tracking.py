@@ -27,14 +27,20 @@ def new_query_id(results: Results) -> str:
 
     Half of it is random, the other half signs that, so that actions on a search are known before it is in the database.
     """
-    return _signed(secrets.token_bytes(8)) if visitor().recorded and not results.problem else str(uuid.uuid4())
+    return (
+        _signed(secrets.token_bytes(8))
+        if visitor().recorded and not results.problem
+        else str(uuid.uuid4())
+    )
 
 
 def _signed(head: bytes) -> str:
     key = str(current_app.secret_key).encode()
     # The version's bits stand in the first half: they are set before it is signed.
     head = uuid.UUID(bytes=head + bytes(8), version=4).bytes[:8]
-    return str(uuid.UUID(bytes=head + hmac.digest(key, b"query id" + head, "sha256")[:8], version=4))
+    return str(
+        uuid.UUID(bytes=head + hmac.digest(key, b"query id" + head, "sha256")[:8], version=4)
+    )
 
 
 def moment() -> int:
@@ -42,7 +48,15 @@ def moment() -> int:
     return int(now().timestamp() * 1000)
 
 
-def record_query(query_id: str, text: str, results: Results, lang: str, filters: Mapping[str, str], channel: str = "site", origin: str = "typed") -> None:
+def record_query(
+    query_id: str,
+    text: str,
+    results: Results,
+    lang: str,
+    filters: Mapping[str, str],
+    channel: str = "site",
+    origin: str = "typed",
+) -> None:
     """A search and how it was answered."""
     who = visitor()
     if not who.recorded or results.problem:
@@ -59,7 +73,9 @@ def record_query(query_id: str, text: str, results: Results, lang: str, filters:
             language=results.lang or lang,
             channel=channel,
             origin=origin,
-            filters=redact_all({name: value for name, value in filters.items() if value}, services().redactions),
+            filters=redact_all(
+                {name: value for name, value in filters.items() if value}, services().redactions
+            ),
             verdict=results.verdict,
             probability=results.probability,
             arms=",".join(sorted({arm for hit in hits for arm in hit.arms})),
@@ -149,4 +165,6 @@ def given_query_id(name: str = "from") -> str:
 def given_position() -> int | None:
     """The position in the address, from 1."""
     value = request.args.get("at", "")
-    return int(value) if value.isascii() and value.isdigit() and 0 < int(value[:5]) <= 1_000 else None
+    return (
+        int(value) if value.isascii() and value.isdigit() and 0 < int(value[:5]) <= 1_000 else None
+    )

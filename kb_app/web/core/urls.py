@@ -26,7 +26,13 @@ def may_see(card: ArticleSummary) -> bool:
 
 def find_article(library: ArticleStore, ui: str, slug: str) -> ArticleSummary | None:
     """The article of that slug in the page's language, else in another language that may be seen."""
-    for lang in dict.fromkeys([ui, *services().settings.languages, *sorted({card.lang for card in library.cards.values()})]):
+    for lang in dict.fromkeys(
+        [
+            ui,
+            *services().settings.languages,
+            *sorted({card.lang for card in library.cards.values()}),
+        ]
+    ):
         card = library.by_slug(lang, slug)
         if card is not None and may_see(card):
             return card

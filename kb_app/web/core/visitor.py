@@ -43,13 +43,22 @@ def visitor() -> Visitor:
 
 def wishes_privacy() -> bool:
     """Global Privacy Control, Do Not Track, or a no on the privacy page."""
-    return request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1" or request.cookies.get(CONSENT) == "no"
+    return (
+        request.headers.get("Sec-GPC") == "1"
+        or request.headers.get("DNT") == "1"
+        or request.cookies.get(CONSENT) == "no"
+    )
 
 
 def consent_open() -> bool:
     """Whether this visitor is still to be asked."""
     settings = services().settings
-    return settings.analytics == "on" and settings.consent == "ask" and request.cookies.get(CONSENT) not in ("yes", "no") and not wishes_privacy()
+    return (
+        settings.analytics == "on"
+        and settings.consent == "ask"
+        and request.cookies.get(CONSENT) not in ("yes", "no")
+        and not wishes_privacy()
+    )
 
 
 def _visitor() -> Visitor:
@@ -89,8 +98,13 @@ def _keep(response: Response) -> Response:
     """Set the cookies where something was recorded of a recognised visitor; take them away from those who said no."""
     who: Visitor | None = g.get("visitor")
     if who is not None and who.client_id and g.get("recognise"):
-        for name, value, age in ((CLIENT, who.client_id, _YEAR), (SESSION, who.session_id or "", _SESSION_S)):
-            response.set_cookie(name, value, max_age=age, httponly=True, samesite="Lax", secure=request.is_secure)
+        for name, value, age in (
+            (CLIENT, who.client_id, _YEAR),
+            (SESSION, who.session_id or "", _SESSION_S),
+        ):
+            response.set_cookie(
+                name, value, max_age=age, httponly=True, samesite="Lax", secure=request.is_secure
+            )
     elif who is not None and wishes_privacy():
         for name in (CLIENT, SESSION):
             if name in request.cookies:

@@ -9,24 +9,42 @@ from markupsafe import Markup
 
 HEIGHT = 260
 # The page's rules forbid styles inside it; static/desk.css colours the charts by pygal's own classes.
-_INLINE = re.compile(r"<(script|style)\b.*?</\1>|\sstyle=\"[^\"]*\"|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_INLINE = re.compile(
+    r"<(script|style)\b.*?</\1>|\sstyle=\"[^\"]*\"|<!--.*?-->", re.DOTALL | re.IGNORECASE
+)
 
 
-def stacked(days: Sequence[str], series: Mapping[str, Sequence[float]], labels: Mapping[str, str], title: str) -> Markup:
+def stacked(
+    days: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    labels: Mapping[str, str],
+    title: str,
+) -> Markup:
     """Bars of shares over days, one on another."""
     import pygal
 
     return _draw(pygal.StackedBar, days, series, labels, title)
 
 
-def line(days: Sequence[str], series: Mapping[str, Sequence[float]], labels: Mapping[str, str], title: str) -> Markup:
+def line(
+    days: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    labels: Mapping[str, str],
+    title: str,
+) -> Markup:
     """A line over days."""
     import pygal
 
     return _draw(pygal.Line, days, series, labels, title)
 
 
-def _draw(kind: type, days: Sequence[str], series: Mapping[str, Sequence[float]], labels: Mapping[str, str], title: str) -> Markup:
+def _draw(
+    kind: type,
+    days: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    labels: Mapping[str, str],
+    title: str,
+) -> Markup:
     chart = kind(
         height=HEIGHT,
         width=900,
@@ -51,4 +69,6 @@ def _draw(kind: type, days: Sequence[str], series: Mapping[str, Sequence[float]]
 
 
 def _accessible(svg: str, title: str) -> str:
-    return _INLINE.sub("", svg).replace("<svg ", f'<svg role="img" aria-label="{Markup.escape(title)}" ', 1)
+    return _INLINE.sub("", svg).replace(
+        "<svg ", f'<svg role="img" aria-label="{Markup.escape(title)}" ', 1
+    )

@@ -36,19 +36,31 @@ def edit() -> str | BaseResponse | tuple[str, int]:
         flash(str(error))
         return redirect(url_for("gaps.gaps"), 303)
     if request.method == "GET":
-        return render_template("desk/edit.html", opened=opened, text=opened.text, preview=None, wrong="")
+        return render_template(
+            "desk/edit.html", opened=opened, text=opened.text, preview=None, wrong=""
+        )
     text = request.form.get("text", "").replace("\r\n", "\n")
     if request.form.get("do") == "preview":
-        return render_template("desk/edit.html", opened=opened, text=text, preview=_preview(name, text), wrong="")
+        return render_template(
+            "desk/edit.html", opened=opened, text=text, preview=_preview(name, text), wrong=""
+        )
     given = type(opened)(name, opened.text, request.form.get("digest", ""))
     try:
         edit.save(given, text, author(), f"Edited: {name}")
         if request.form.get("do") == "publish":
             edit.publish(edit.open(name), author())
     except EditConflictError as error:
-        return render_template("desk/edit.html", opened=given, text=text, preview=None, wrong=str(error)), 409
-    services().users.note(user().mail, "published" if request.form.get("do") == "publish" else "saved", name)
-    flash(_("Published. It is found in a moment.") if request.form.get("do") == "publish" else _("Saved."))
+        return render_template(
+            "desk/edit.html", opened=given, text=text, preview=None, wrong=str(error)
+        ), 409
+    services().users.note(
+        user().mail, "published" if request.form.get("do") == "publish" else "saved", name
+    )
+    flash(
+        _("Published. It is found in a moment.")
+        if request.form.get("do") == "publish"
+        else _("Saved.")
+    )
     return redirect(url_for("editor.edit", name=name), 303)
 
 
@@ -61,5 +73,9 @@ def _preview(name: str, text: str) -> object:
     if isinstance(parsed, list):
         return {"problems": parsed, "html": ""}
     article, problems = render(parsed)
-    html = render_body(article.html, snapshot().library, lambda card: True, article.lang) if article else ""
+    html = (
+        render_body(article.html, snapshot().library, lambda card: True, article.lang)
+        if article
+        else ""
+    )
     return {"problems": problems, "html": html, "title": article.title if article else ""}

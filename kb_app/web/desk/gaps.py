@@ -31,7 +31,14 @@ def gaps() -> str:
     shown = [state] if state in STATES else ["open", "assigned", "drafted"]
     found = store().gaps(moment(), shown)
     advice = {gap.gap_id: store().advice(gap, services().finder) for gap in found[:50]}
-    return render_template("desk/gaps.html", gaps=found, advice=advice, state=state, states=STATES, may_edit=user().may("write"))
+    return render_template(
+        "desk/gaps.html",
+        gaps=found,
+        advice=advice,
+        state=state,
+        states=STATES,
+        may_edit=user().may("write"),
+    )
 
 
 @blueprint.get("/gaps/<gap_id>")
@@ -40,7 +47,15 @@ def gap(gap_id: str) -> str:
     """One gap with its questions and what can be done."""
     found = _found(gap_id)
     nearest, action = store().advice(found, services().finder)
-    return render_template("desk/gap.html", gap=found, nearest=nearest, action=action, states=STATES, sections=_sections(), title=services().finder.title)
+    return render_template(
+        "desk/gap.html",
+        gap=found,
+        nearest=nearest,
+        action=action,
+        states=STATES,
+        sections=_sections(),
+        title=services().finder.title,
+    )
 
 
 @blueprint.post("/gaps/<gap_id>")
@@ -64,7 +79,12 @@ def _do(found: Gap, done: str) -> str:
     if done == "take":
         store().change(found.gap_id, now, state="assigned", owner=user().mail)
     elif done == "dismiss":
-        store().change(found.gap_id, now, state="dismissed", reason=request.form.get("reason", "").strip()[:500] or _("not ours"))
+        store().change(
+            found.gap_id,
+            now,
+            state="dismissed",
+            reason=request.form.get("reason", "").strip()[:500] or _("not ours"),
+        )
         return url_for("gaps.gaps")
     elif done == "reopen":
         store().change(found.gap_id, now, state="open", reason="")
@@ -75,7 +95,11 @@ def _do(found: Gap, done: str) -> str:
     elif done == "question":
         _add_question(found)
     elif done == "synonym":
-        words = [word for word in request.form.get("words", "").replace("、", ",").split(",") if word.strip()]
+        words = [
+            word
+            for word in request.form.get("words", "").replace("、", ",").split(",")
+            if word.strip()
+        ]
         editor().add_synonym(found.questions[0].language or "en", words, author())
         flash(_("The synonyms are in synonyms.yml."))
     else:
@@ -86,10 +110,24 @@ def _do(found: Gap, done: str) -> str:
 def _write(found: Gap) -> str:
     """A draft that carries the gap's questions as its tests."""
     title = request.form.get("title", "").strip()[:200] or found.label
-    lang = request.form.get("lang", "") or found.questions[0].language or services().settings.languages[0]
-    tests = [question.text for question in found.questions if question.text != title][:TESTS_IN_DRAFT]
-    name, article_id = editor().draft(lang, request.form.get("section", "general"), title, tests, author())
-    store().change(found.gap_id, moment(), state="drafted", owner=found.owner or user().mail, article_id=article_id)
+    lang = (
+        request.form.get("lang", "")
+        or found.questions[0].language
+        or services().settings.languages[0]
+    )
+    tests = [question.text for question in found.questions if question.text != title][
+        :TESTS_IN_DRAFT
+    ]
+    name, article_id = editor().draft(
+        lang, request.form.get("section", "general"), title, tests, author()
+    )
+    store().change(
+        found.gap_id,
+        moment(),
+        state="drafted",
+        owner=found.owner or user().mail,
+        article_id=article_id,
+    )
     return url_for("editor.edit", name=name)
 
 
@@ -99,10 +137,18 @@ def _add_question(found: Gap) -> None:
     card = snapshot().library.cards.get(article_id)
     if card is None:
         raise EditConflictError(_("There is no such article any more."))
-    wanted = [question.text for question in found.questions if question.language == card.lang] or [found.questions[0].text]
+    wanted = [question.text for question in found.questions if question.language == card.lang] or [
+        found.questions[0].text
+    ]
     edit = editor()
     added = edit.add_questions(edit.open(card.path), wanted[:TESTS_IN_DRAFT], author())
-    store().change(found.gap_id, moment(), state="drafted", article_id=article_id, owner=found.owner or user().mail)
+    store().change(
+        found.gap_id,
+        moment(),
+        state="drafted",
+        article_id=article_id,
+        owner=found.owner or user().mail,
+    )
     flash(_("%(num)d questions added to %(title)s.", num=added, title=card.title))
 
 
@@ -117,7 +163,13 @@ def _add_question(found: Gap) -> None:
 def learned() -> str | BaseResponse:
     """Questions that people confirmed an article answers: approve or refuse, many at once."""
     if request.method == "POST":
-        chosen = [(key, article) for key, tab, article in (value.partition("\t") for value in request.form.getlist("chosen")) if tab]
+        chosen = [
+            (key, article)
+            for key, tab, article in (
+                value.partition("\t") for value in request.form.getlist("chosen")
+            )
+            if tab
+        ]
         state = {"approve": "approved", "refuse": "refused"}.get(request.form.get("do", ""))
         if state is None:
             abort(400)
@@ -126,7 +178,9 @@ def learned() -> str | BaseResponse:
         store().decide_learned(chosen, state, user().mail, moment())
         services().users.note(user().mail, f"learned: {state}", str(len(chosen)))
         return redirect(url_for("gaps.learned"), 303)
-    return render_template("desk/learned.html", offered=store().learned(), title=services().finder.title)
+    return render_template(
+        "desk/learned.html", offered=store().learned(), title=services().finder.title
+    )
 
 
 def _teach(chosen: list[tuple[str, str]]) -> None:

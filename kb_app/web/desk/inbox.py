@@ -32,7 +32,10 @@ VIEWS = ("active", "open", "late", "waiting", "answered", "solved", "closed", "a
 @needs("cases")
 def cases() -> str:
     """The cases, those that are overdue first."""
-    given = {name: request.args.get(name, "")[:200] for name in ("state", "words", "kind", "step", "owner", "desk")}
+    given = {
+        name: request.args.get(name, "")[:200]
+        for name in ("state", "words", "kind", "step", "owner", "desk")
+    }
     state = given["state"] if given["state"] in VIEWS else "active"
     wanted = Filter(**{**given, "state": state}, spam="spam" in request.args)
     number = request.args.get("page", "1")
@@ -108,7 +111,11 @@ def _do(found: Case, done: str) -> str:
 
 def _say(found: Case, done: str) -> None:
     """A reply or a note; the same form sent twice says it once."""
-    handoff, at, once = services().people.handoff, moment(), f"{found.case_id}:{request.form.get('form_id', '')}"
+    handoff, at, once = (
+        services().people.handoff,
+        moment(),
+        f"{found.case_id}:{request.form.get('form_id', '')}",
+    )
     text = given_text("text")[:LONGEST_MAIL]
     article = _article()
     if not text:
@@ -122,7 +129,11 @@ def _say(found: Case, done: str) -> None:
         fresh = handoff.reply(found, user().name, user().mail, text, at, once, article)
         if fresh and done == "reply and solve":
             handoff.solve(_found(found.number), user().name, at, article)
-        flash(_("Sent.") if found.mail else _("Kept: there is no mail address, the customer reads it on the page of the case."))
+        flash(
+            _("Sent.")
+            if found.mail
+            else _("Kept: there is no mail address, the customer reads it on the page of the case.")
+        )
 
 
 def _link_to(article_id: str, found: Case) -> str:
@@ -136,7 +147,11 @@ def _link_to(article_id: str, found: Case) -> str:
 def _member() -> str:
     """The colleague chosen; "" for nobody."""
     given = request.form.get("owner", "")
-    return given if any(one.mail == given and one.may("cases") for one in services().users.all()) else ""
+    return (
+        given
+        if any(one.mail == given and one.may("cases") for one in services().users.all())
+        else ""
+    )
 
 
 def _article() -> str:
@@ -150,7 +165,9 @@ def _article_of(found: Case) -> str:
     if not user().may("write"):
         abort(403)
     lang = services().settings.spoken(found.language)
-    section = found.section or next(iter(sorted({card.section for card in snapshot().library.cards.values()})), "general")
+    section = found.section or next(
+        iter(sorted({card.section for card in snapshot().library.cards.values()})), "general"
+    )
     title = found.title[:100]
     try:
         name, _article_id = editor.editor().draft(lang, section, title, [title], editor.author())
@@ -182,13 +199,21 @@ def outbox() -> str | BaseResponse:
             services().users.note(user().mail, f"outbox: {done}", name)
         return redirect(url_for("inbox.outbox"), 303)
     listed = box.listed()
-    numbers = {one.case_id: found.number for one in listed if (found := services().people.cases.case(one.case_id))}
-    return render_template("desk/outbox.html", deliveries=listed, numbers=numbers, counts=box.counts())
+    numbers = {
+        one.case_id: found.number
+        for one in listed
+        if (found := services().people.cases.case(one.case_id))
+    }
+    return render_template(
+        "desk/outbox.html", deliveries=listed, numbers=numbers, counts=box.counts()
+    )
 
 
 def _suggested(found: Case) -> tuple[Hit, ...]:
     """Articles that may answer, internal ones included for those who may see them."""
-    results = ask(f"{found.subject} {found.message}", services().settings.spoken(found.language), SUGGESTED)
+    results = ask(
+        f"{found.subject} {found.message}", services().settings.spoken(found.language), SUGGESTED
+    )
     return results.hits if results else ()
 
 

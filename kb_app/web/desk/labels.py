@@ -58,7 +58,12 @@ NAMES: dict[str, dict[str, Any]] = {
         "left": _("left without a sign"),
         "no sign": _("nothing shows how it ended"),
     },
-    "dimension_names": {"channel": _("Channel"), "language": _("Language"), "section": _("Section"), "audience": _("Audience")},
+    "dimension_names": {
+        "channel": _("Channel"),
+        "language": _("Language"),
+        "section": _("Section"),
+        "audience": _("Audience"),
+    },
 }
 
 
@@ -71,7 +76,10 @@ def set_up(app: Flask) -> None:
 def _names() -> dict[str, Any]:
     if request.blueprint not in DESK_BLUEPRINTS:
         return {}
-    return NAMES | {"demo": services().store.is_demo(), "support_problem": services().support_file.look()}
+    return NAMES | {
+        "demo": services().store.is_demo(),
+        "support_problem": services().support_file.look(),
+    }
 
 
 def moment(at: int) -> str:

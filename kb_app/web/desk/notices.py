@@ -27,14 +27,26 @@ def notices() -> str | BaseResponse:
         wrong = _start()
         if not wrong:
             flash(_("Kept."))
-            services().users.note(user().mail, "started notice", request.form.get("title_ja", "") or request.form.get("title_en", ""))
+            services().users.note(
+                user().mail,
+                "started notice",
+                request.form.get("title_ja", "") or request.form.get("title_en", ""),
+            )
             return redirect(url_for("desk_notices.notices"), 303)
         flash(wrong)
     found = services().people.notices
     every = found.all()
     sections = sorted({card.section for card in snapshot().library.cards.values()})
     counts = {notice.notice_id: found.waiting(notice.notice_id) for notice in every}
-    return render_template("desk/notices.html", notices=every, spikes=current_spikes(), form=_given(), sections=sections, waiting=counts, now=moment())
+    return render_template(
+        "desk/notices.html",
+        notices=every,
+        spikes=current_spikes(),
+        form=_given(),
+        sections=sections,
+        waiting=counts,
+        now=moment(),
+    )
 
 
 @blueprint.post("/<notice_id>/end")
@@ -74,16 +86,37 @@ def _start() -> str:
         return _("It would be over before it begins.")
     shown_in = tuple(lang for lang in languages if title[lang])
     sections = tuple(section for section in form.getlist("sections") if section)
-    questions = tuple(line.strip()[:200] for line in form.get("questions", "").splitlines() if line.strip())[:MOST_QUESTIONS]
+    questions = tuple(
+        line.strip()[:200] for line in form.get("questions", "").splitlines() if line.strip()
+    )[:MOST_QUESTIONS]
     limited = shown_in if form.get("only") else ()
-    services().people.notices.add(Notice(str(uuid.uuid4()), title, text, starts or moment(), ends, limited, sections, questions, by=user().mail))
+    services().people.notices.add(
+        Notice(
+            str(uuid.uuid4()),
+            title,
+            text,
+            starts or moment(),
+            ends,
+            limited,
+            sections,
+            questions,
+            by=user().mail,
+        )
+    )
     return ""
 
 
 def _moment(text: str) -> int | None:
     """A local time of the form; None where there is none."""
     try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=services().settings.zone).timestamp() * 1000) if text else None
+        return (
+            int(
+                datetime.fromisoformat(text).replace(tzinfo=services().settings.zone).timestamp()
+                * 1000
+            )
+            if text
+            else None
+        )
     except ValueError:
         return None
 

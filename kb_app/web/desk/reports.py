@@ -39,7 +39,10 @@ def period() -> Period:
     span = int(days) if days.isdigit() and 1 <= int(days[:5]) <= 3650 else USUAL
     last = _day(request.args.get("to", "")) or today
     first = _day(request.args.get("from", "")) or last - timedelta(days=span - 1)
-    narrowed = {name: request.args.get(name, "")[:100] for name in ("channel", "language", "section", "audience")}
+    narrowed = {
+        name: request.args.get(name, "")[:100]
+        for name in ("channel", "language", "section", "audience")
+    }
     return Period(min(first, last), max(first, last), services().settings.zone, **narrowed)
 
 
@@ -65,8 +68,18 @@ def dashboard() -> str:
     days = reader.by_day(shown, [*OUTCOMES, "queries_none", "queries"])
     dates = list(days)
     names = NAMES["outcome_names"]
-    outcomes = charts.stacked(dates, {name: [days[day][name] for day in dates] for name in OUTCOMES}, names, _("Outcomes by day"))
-    nothing = charts.line(dates, {"no answer": [days[day]["queries_none"] for day in dates]}, {}, _("Searches without an answer by day"))
+    outcomes = charts.stacked(
+        dates,
+        {name: [days[day][name] for day in dates] for name in OUTCOMES},
+        names,
+        _("Outcomes by day"),
+    )
+    nothing = charts.line(
+        dates,
+        {"no answer": [days[day]["queries_none"] for day in dates]},
+        {},
+        _("Searches without an answer by day"),
+    )
     return render_template(
         "desk/dashboard.html", period=shown, args=arguments(shown), figures=figures, earlier=earlier, days=days, outcomes=outcomes, nothing=nothing,
         top=reader.top_questions(shown), unclicked=reader.without_click(shown), articles=_titled(reader.articles(shown, 15)), unseen=reader.unseen(shown),
@@ -82,16 +95,41 @@ def rows() -> str:
     """The very rows behind a figure."""
     shown, reader = period(), reports()
     if {"verdict", "clicked", "refined"} & set(request.args):
-        found = reader.searches(shown, request.args.get("verdict", ""), {"1": True, "0": False}.get(request.args.get("clicked", "")), "refined" in request.args)
-        return render_template("desk/searches.html", period=shown, args=arguments(shown), searches=found)
+        found = reader.searches(
+            shown,
+            request.args.get("verdict", ""),
+            {"1": True, "0": False}.get(request.args.get("clicked", "")),
+            "refined" in request.args,
+        )
+        return render_template(
+            "desk/searches.html", period=shown, args=arguments(shown), searches=found
+        )
     episodes = _episodes(reader, shown)
-    asked = {query.query_id: query for query in services().store.queries_of([episode.query_ids[0] for episode in episodes if episode.query_ids])}
-    return render_template("desk/episodes.html", period=shown, args=arguments(shown), episodes=episodes, asked=asked, title=services().finder.title)
+    asked = {
+        query.query_id: query
+        for query in services().store.queries_of(
+            [episode.query_ids[0] for episode in episodes if episode.query_ids]
+        )
+    }
+    return render_template(
+        "desk/episodes.html",
+        period=shown,
+        args=arguments(shown),
+        episodes=episodes,
+        asked=asked,
+        title=services().finder.title,
+    )
 
 
 def _episodes(reader: Reports, shown: Period) -> list[Episode]:
     outcomes = [name for name in request.args.get("outcome", "").split(",") if name]
-    return reader.episodes(shown, outcomes, "frustrated" in request.args, request.args.get("surveyed", ""), "read" in request.args)
+    return reader.episodes(
+        shown,
+        outcomes,
+        "frustrated" in request.args,
+        request.args.get("surveyed", ""),
+        "read" in request.args,
+    )
 
 
 @blueprint.get("/episodes/<episode_id>")
@@ -103,10 +141,16 @@ def episode(episode_id: str) -> str:
         abort(404)
     queries = services().store.queries_of(found.query_ids)
     ids = set(found.query_ids)
-    done = [action for action in services().store.actions(found.first_at, found.last_at + 1) if action.query_id in ids or action.client_id == found.client_id]
+    done = [
+        action
+        for action in services().store.actions(found.first_at, found.last_at + 1)
+        if action.query_id in ids or action.client_id == found.client_id
+    ]
     steps: list[Any] = [*queries, *done]
     trail = sorted(steps, key=lambda event: event.at)
-    return render_template("desk/episode.html", episode=found, trail=trail, title=services().finder.title)
+    return render_template(
+        "desk/episode.html", episode=found, trail=trail, title=services().finder.title
+    )
 
 
 @blueprint.get("/articles")
@@ -114,7 +158,13 @@ def episode(episode_id: str) -> str:
 def articles() -> str:
     """Articles by helpfulness and by contacts after reading, and what was said with a no."""
     shown = period()
-    return render_template("desk/articles.html", period=shown, args=arguments(shown), articles=_titled(reports().articles(shown, 200)), reasons=_said(shown))
+    return render_template(
+        "desk/articles.html",
+        period=shown,
+        args=arguments(shown),
+        articles=_titled(reports().articles(shown, 200)),
+        reasons=_said(shown),
+    )
 
 
 @blueprint.get("/inventory")
@@ -122,7 +172,9 @@ def articles() -> str:
 def inventory() -> str:
     """The most frequent questions and how they change."""
     shown = period()
-    return render_template("desk/inventory.html", period=shown, args=arguments(shown), lines=reports().inventory(shown))
+    return render_template(
+        "desk/inventory.html", period=shown, args=arguments(shown), lines=reports().inventory(shown)
+    )
 
 
 @blueprint.get("/definitions")
@@ -133,9 +185,13 @@ def definitions() -> str:
 
     shown = period()
     store = services().store
-    found = update_episodes(store.queries(shown.start, shown.end), store.actions(shown.start, shown.end))
+    found = update_episodes(
+        store.queries(shown.start, shown.end), store.actions(shown.start, shown.end)
+    )
     own = {figure.name: figure for figure in reports().figures(shown)}
-    return render_template("desk/definitions.html", period=shown, args=arguments(shown), found=found, own=own)
+    return render_template(
+        "desk/definitions.html", period=shown, args=arguments(shown), found=found, own=own
+    )
 
 
 @blueprint.get("/pillars")
@@ -144,7 +200,10 @@ def pillars() -> str:
     """KPMG's six pillars, each tied to figures above."""
     shown = period()
     return render_template(
-        "desk/pillars.html", period=shown, args=arguments(shown), pillars=scorecard(reports().counts(shown), _said_figures(_case_figures(shown)))
+        "desk/pillars.html",
+        period=shown,
+        args=arguments(shown),
+        pillars=scorecard(reports().counts(shown), _said_figures(_case_figures(shown))),
     )
 
 
@@ -166,15 +225,40 @@ def export(form: str) -> Response:
             "from": shown.first, "to": shown.last, "figures": [vars(figure) for figure in figures], "questions": questions,
             "unseen": reader.unseen(shown), "cases": asdict(of_cases),
         }  # fmt: skip
-        return Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), mimetype="application/json", headers=_attached("figures.json"))
+        return Response(
+            orjson.dumps(body, option=orjson.OPT_INDENT_2),
+            mimetype="application/json",
+            headers=_attached("figures.json"),
+        )
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["figure", "formula", "part", "whole", "value", "low", "high"])
-    writer.writerows([figure.name, figure.formula, figure.part, figure.whole, figure.value, figure.low, figure.high] for figure in figures)
+    writer.writerows(
+        [
+            figure.name,
+            figure.formula,
+            figure.part,
+            figure.whole,
+            figure.value,
+            figure.low,
+            figure.high,
+        ]
+        for figure in figures
+    )
     writer.writerow([])
     writer.writerow(["question", "searches", "people", "no answer"])
-    writer.writerows([harmless(line.text), line.numbers["searches"], line.numbers["people"], line.numbers["no answer"]] for line in lines)
-    return Response("\ufeff" + text.getvalue(), mimetype="text/csv", headers=_attached("figures.csv"))
+    writer.writerows(
+        [
+            harmless(line.text),
+            line.numbers["searches"],
+            line.numbers["people"],
+            line.numbers["no answer"],
+        ]
+        for line in lines
+    )
+    return Response(
+        "\ufeff" + text.getvalue(), mimetype="text/csv", headers=_attached("figures.csv")
+    )
 
 
 def harmless(text: str) -> str:
@@ -199,21 +283,48 @@ def _titled(lines: list[Any]) -> list[tuple[str, Any]]:
 
 def _case_figures(shown: Period) -> CaseFigures:
     at = int(now().timestamp() * 1000)
-    return case_figures(services().store.engine, shown.start, shown.end, at, shown.channel, shown.language, shown.section)
+    return case_figures(
+        services().store.engine,
+        shown.start,
+        shown.end,
+        at,
+        shown.channel,
+        shown.language,
+        shown.section,
+    )
 
 
 def _said_figures(found: CaseFigures) -> list[Figure]:
     """What customers say of their cases, as shares with their interval."""
     said = found.said_yes + found.said_no
     return [
-        share("promise_kept", "first answers within the promised time / cases answered or overdue", found.kept, found.promised),
+        share(
+            "promise_kept",
+            "first answers within the promised time / cases answered or overdue",
+            found.kept,
+            found.promised,
+        ),
         share("case_solved", "said yes / said yes or no", found.said_yes, said),
         share("case_response", "said yes or no / asked", min(said, found.asked), found.asked),
-        share("satisfied", "4 or 5 / answers", sum(value >= 4 for value in found.satisfaction), len(found.satisfaction)),
-        share("easy", "4 or 5 / answers", sum(value >= 4 for value in found.effort), len(found.effort)),
+        share(
+            "satisfied",
+            "4 or 5 / answers",
+            sum(value >= 4 for value in found.satisfaction),
+            len(found.satisfaction),
+        ),
+        share(
+            "easy", "4 or 5 / answers", sum(value >= 4 for value in found.effort), len(found.effort)
+        ),
     ]
 
 
 def _said(shown: Period) -> list[dict[str, Any]]:
     found = reports().reasons(shown)
-    return [entry | {"said": orjson.loads(entry["attributes"]), "title": services().finder.title(entry["object_id"])} for entry in found]
+    return [
+        entry
+        | {
+            "said": orjson.loads(entry["attributes"]),
+            "title": services().finder.title(entry["object_id"]),
+        }
+        for entry in found
+    ]

@@ -31,16 +31,27 @@ def _change_user() -> None:
     store, me = services().users, user()
     number = request.form.get("user_id", "")
     if not number:
-        made = store.add(request.form.get("mail", "").strip(), request.form.get("role", ""), request.form.get("name", "").strip())
+        made = store.add(
+            request.form.get("mail", "").strip(),
+            request.form.get("role", ""),
+            request.form.get("name", "").strip(),
+        )
         store.note(me.mail, "added account", f"{made.mail} as {made.role}")
         return
     if not number.isdigit() or int(number[:12]) == me.user_id:
         raise AccountError(_("You cannot change your own account here."))
-    role, active = request.form.get("role") or None, {"on": True, "off": False}.get(request.form.get("active", ""))
+    role, active = (
+        request.form.get("role") or None,
+        {"on": True, "off": False}.get(request.form.get("active", "")),
+    )
     store.change(int(number), role, active)
     if active is None:
         store.rename(int(number), request.form.get("name", "").strip())
-    store.note(me.mail, "changed account", f"{number}: {role or ''} {'' if active is None else 'on' if active else 'off'}".strip())
+    store.note(
+        me.mail,
+        "changed account",
+        f"{number}: {role or ''} {'' if active is None else 'on' if active else 'off'}".strip(),
+    )
 
 
 @blueprint.get("/audit")

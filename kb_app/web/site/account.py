@@ -6,7 +6,17 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_babel import gettext as _
 from flask_login import login_user, logout_user
 from flask_wtf import FlaskForm
@@ -56,7 +66,11 @@ def sign_in() -> str | BaseResponse | tuple[str, int]:
     form = SignIn()
     if request.method == "POST":
         csrf.protect()
-        found = services().users.check(form.mail.data or "", form.password.data or "") if form.validate() else None
+        found = (
+            services().users.check(form.mail.data or "", form.password.data or "")
+            if form.validate()
+            else None
+        )
         if found:
             _begin(found)
             return redirect(_next())
@@ -86,14 +100,22 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
         wrong = password_problem(form.password.data or "", form.mail.data or "")
         if not wrong:
             try:
-                made = services().users.add(form.mail.data or "", "admin", request.form.get("name", "").strip(), form.password.data or "")
+                made = services().users.add(
+                    form.mail.data or "",
+                    "admin",
+                    request.form.get("name", "").strip(),
+                    form.password.data or "",
+                )
             except AccountError:
                 wrong = "mail address"
             else:
                 services().users.note(made.mail, "first account made")
                 _begin(made)
                 return redirect(url_for("desk.dashboard"))
-    return (render_template("site/account/password.html", form=form, wrong=wrong, ask_mail=True), 422 if wrong else 200)
+    return (
+        render_template("site/account/password.html", form=form, wrong=wrong, ask_mail=True),
+        422 if wrong else 200,
+    )
 
 
 @blueprint.route("/reset", methods=["GET", "POST"])
@@ -104,9 +126,19 @@ def reset() -> str | BaseResponse:
         csrf.protect()
         found = services().users.by_mail(form.mail.data or "") if form.validate() else None
         if found and found.active:
-            link = _public(url_for("accounts.new_password", token=_serializer("reset", _key()).dumps([found.user_id, found.stamp])))
+            link = _public(
+                url_for(
+                    "accounts.new_password",
+                    token=_serializer("reset", _key()).dumps([found.user_id, found.stamp]),
+                )
+            )
             try:
-                send_mail(services().settings, found.mail, _("Set a new password"), _("Open this link within an hour to set a new password:") + f"\n\n{link}\n")
+                send_mail(
+                    services().settings,
+                    found.mail,
+                    _("Set a new password"),
+                    _("Open this link within an hour to set a new password:") + f"\n\n{link}\n",
+                )
             except MailError as error:
                 current_app.logger.error("%s", error)
         return render_template("site/account/reset.html", form=form, sent=True)
@@ -129,7 +161,10 @@ def new_password(token: str) -> str | BaseResponse | tuple[str, int]:
             services().users.note(found.mail, "password set")
             flash(_("The new password is set. Please sign in."))
             return redirect(url_for("accounts.sign_in"))
-    return (render_template("site/account/password.html", form=form, wrong=wrong, ask_mail=False), 422 if wrong else 200)
+    return (
+        render_template("site/account/password.html", form=form, wrong=wrong, ask_mail=False),
+        422 if wrong else 200,
+    )
 
 
 # --- OpenID Connect ------------------------------------------------------------------------------------------------------------
@@ -146,7 +181,10 @@ def oidc() -> BaseResponse:
     try:
         there: BaseResponse = _provider().authorize_redirect(_public(url_for("accounts.oidc_back")))
     except RequestException as error:
-        current_app.logger.error("OpenID Connect: the provider at KB_OIDC_ISSUER cannot be reached (%s)", type(error).__name__)
+        current_app.logger.error(
+            "OpenID Connect: the provider at KB_OIDC_ISSUER cannot be reached (%s)",
+            type(error).__name__,
+        )
         abort(503)
     return there
 
@@ -163,9 +201,14 @@ def oidc_back() -> BaseResponse | tuple[str, int]:
     try:
         info = _provider().authorize_access_token().get("userinfo") or {}
     except (AuthlibBaseError, JoseError, RequestException) as error:
-        current_app.logger.warning("OpenID Connect: %s; look at KB_OIDC_ISSUER, KB_OIDC_CLIENT_ID and KB_OIDC_CLIENT_SECRET", type(error).__name__)
+        current_app.logger.warning(
+            "OpenID Connect: %s; look at KB_OIDC_ISSUER, KB_OIDC_CLIENT_ID and KB_OIDC_CLIENT_SECRET",
+            type(error).__name__,
+        )
         return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
-    found = services().users.by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
+    found = (
+        services().users.by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
+    )
     if found is None or not found.active:
         services().users.note(str(info.get("email", ""))[:200], "sign-in refused (OpenID Connect)")
         return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
@@ -201,7 +244,13 @@ def _next() -> str:
     """Where to after signing in: a path of ours, else the desk."""
     target = request.values.get("next", "")
     parts = urlsplit(target)
-    own = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc and not parts.scheme
+    own = (
+        target.startswith("/")
+        and not target.startswith("//")
+        and "\\" not in target
+        and not parts.netloc
+        and not parts.scheme
+    )
     return target if own else url_for("desk.dashboard")
 
 
@@ -222,7 +271,9 @@ def _signed(purpose: str, token: str, seconds: int) -> Any:
 
 def _from_reset(token: str) -> User | None:
     value = _signed("reset", token, RESET_S)
-    found = services().users.by_id(value[0]) if isinstance(value, list) and len(value) == 2 else None
+    found = (
+        services().users.by_id(value[0]) if isinstance(value, list) and len(value) == 2 else None
+    )
     return found if found and found.active and found.stamp == value[1] else None
 
 

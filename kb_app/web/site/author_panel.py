@@ -20,6 +20,16 @@ def panel() -> str:
     last = current.last_build()
     report = last.report if last else None
     changed = report.changed if report else ()
-    cards = [snapshot.library.cards[name] for name in changed if name in snapshot.library.cards] if snapshot else []
+    cards = (
+        [snapshot.library.cards[name] for name in changed if name in snapshot.library.cards]
+        if snapshot
+        else []
+    )
     hidden = [card for card in cards if not card.visible(now(), PUBLIC)]
-    return render_template("site/author_panel.html", last=last, report=report, hidden=hidden, changed_paths={card.path for card in cards})
+    return render_template(
+        "site/author_panel.html",
+        last=last,
+        report=report,
+        hidden=hidden,
+        changed_paths={card.path for card in cards},
+    )

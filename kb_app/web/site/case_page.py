@@ -43,11 +43,15 @@ def add(ui: str, token: str) -> str | BaseResponse | tuple[str, int]:
     """Add something to the case; sent twice it is there once."""
     require_same_site()
     case, form_id, text = _case(token), given_form_id(), given_text("message")
-    problems: dict[str, object] = {} if text and len(text) <= LONGEST_MESSAGE else {"message": "long" if text else "empty"}
+    problems: dict[str, object] = (
+        {} if text and len(text) <= LONGEST_MESSAGE else {"message": "long" if text else "empty"}
+    )
     problems |= keep_files(form_id)
     if problems:
         return _page(case, token, problems, text, form_id), 422
-    services().people.handoff.customer_says(case, text, moment(), once=once_of(form_id, text), files=form_id)
+    services().people.handoff.customer_says(
+        case, text, moment(), once=once_of(form_id, text), files=form_id
+    )
     return redirect(url_for("cases.status", ui=ui, token=token, added=1) + "#said", 303)
 
 
@@ -56,14 +60,18 @@ def solved(ui: str, token: str) -> str | BaseResponse:
     """Whether it was solved: a link in a mail opens the question, only the form answers it."""
     case = _case(token)
     if request.method == "GET":
-        return render_template("site/case_solved.html", case=case, token=token, answer=request.args.get("answer", ""))
+        return render_template(
+            "site/case_solved.html", case=case, token=token, answer=request.args.get("answer", "")
+        )
     require_same_site()
     if request.form.get("answer") not in ("yes", "no"):
         abort(400)
     yes = request.form["answer"] == "yes"
     text = "" if yes else given_text("message")[:LONGEST_MESSAGE]
     try:
-        services().people.handoff.answer(case, yes, moment(), _scale("satisfaction"), _scale("effort"), text)
+        services().people.handoff.answer(
+            case, yes, moment(), _scale("satisfaction"), _scale("effort"), text
+        )
     except CaseTransitionError:
         abort(404)
     return redirect(url_for("cases.status", ui=ui, token=token, said=request.form["answer"]), 303)
@@ -76,7 +84,9 @@ def step(ui: str, token: str) -> BaseResponse:
     try:
         services().people.handoff.escalate(_case(token), moment())
     except CaseTransitionError:
-        return redirect(url_for("cases.status", ui=ui, token=token, said="closed-step") + "#ladder", 303)
+        return redirect(
+            url_for("cases.status", ui=ui, token=token, said="closed-step") + "#ladder", 303
+        )
     return redirect(url_for("cases.status", ui=ui, token=token, said="step") + "#ladder", 303)
 
 
@@ -88,7 +98,14 @@ def file(ui: str, token: str, attachment_id: str) -> Response:
 
 def send_attachment(case: Case, attachment_id: str) -> Response:
     """A file of a case as a download; never shown in the page's own name."""
-    found = next((one for one in services().people.cases.attachments(case.case_id) if one.attachment_id == attachment_id), None)
+    found = next(
+        (
+            one
+            for one in services().people.cases.attachments(case.case_id)
+            if one.attachment_id == attachment_id
+        ),
+        None,
+    )
     if found is None or not services().people.uploads.path(found).is_file():
         abort(404)
     return _download(found)
@@ -96,7 +113,9 @@ def send_attachment(case: Case, attachment_id: str) -> Response:
 
 def _download(found: Attachment) -> Response:
     path = services().people.uploads.path(found).resolve()
-    response: Response = send_file(path, mimetype=found.type, as_attachment=True, download_name=found.name)
+    response: Response = send_file(
+        path, mimetype=found.type, as_attachment=True, download_name=found.name
+    )
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 
@@ -109,14 +128,22 @@ def _case(token: str) -> Case:
         abort(410)
     except InvalidLinkError:
         wrong = NotFound()
-        wrong.said = _("This link to a case is not right: it may be cut off. Please write to us again with your case number.")  # type: ignore[attr-defined]
+        wrong.said = _(
+            "This link to a case is not right: it may be cut off. Please write to us again with your case number."
+        )  # type: ignore[attr-defined]
         raise wrong from None
     if case is None:
         abort(410)
     return case
 
 
-def _page(case: Case, token: str, problems: dict[str, object] | None = None, text: str = "", form_id: str = "") -> str:
+def _page(
+    case: Case,
+    token: str,
+    problems: dict[str, object] | None = None,
+    text: str = "",
+    form_id: str = "",
+) -> str:
     people = services().people
     return render_template(
         "site/case.html", case=case, token=token, messages=people.cases.messages(case.case_id), files=people.cases.attachments(case.case_id),

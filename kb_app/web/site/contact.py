@@ -19,7 +19,14 @@ from kb_app.support.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.support.spam import spam_reason
 from kb_app.web.core import tracking
 from kb_app.web.core.context import audiences, now, services, snapshot
-from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files, waiting_files
+from kb_app.web.core.forms import (
+    given_form_id,
+    given_text,
+    keep_files,
+    once_of,
+    takes_files,
+    waiting_files,
+)
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.search import LONGEST_ASKED, ask
 from kb_app.web.core.template_helpers import render_body
@@ -63,9 +70,16 @@ def contact(ui: str) -> str:
     _wait_for_log(query_id)
     tracking.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
     asked = _asked(query_id)
-    mine = asked is not None and asked.client_id is not None and asked.client_id == visitor().client_id
+    mine = (
+        asked is not None and asked.client_id is not None and asked.client_id == visitor().client_id
+    )
     words = asked.user_query if asked and mine else ""
-    return _form(str(uuid.uuid4()), query_id, {"message": words, "kind": request.args.get("kind", "question")}, {})
+    return _form(
+        str(uuid.uuid4()),
+        query_id,
+        {"message": words, "kind": request.args.get("kind", "question")},
+        {},
+    )
 
 
 @blueprint.post("/<ui:ui>/contact")
@@ -85,7 +99,12 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
     problems |= keep_files(form_id)
     if problems:
         return _form(form_id, query_id, form, problems), 422
-    if form.get("do") != "anyway" and given.kind in SUGGESTED_FOR and not given.spam and results is not None:
+    if (
+        form.get("do") != "anyway"
+        and given.kind in SUGGESTED_FOR
+        and not given.spam
+        and results is not None
+    ):
         suggestions = _suggestions(results, ui)
         if suggestions:
             asked_id = _record(results, given.message, ui, query_id)
@@ -119,7 +138,9 @@ def _again(ui: str, known: Case, form_id: str) -> BaseResponse:
     text = given_text("message")
     if text and text != known.message and len(text) <= LONGEST_MESSAGE:
         keep_files(form_id)
-        services().people.handoff.customer_says(known, text, moment(), once=once_of(form_id, text), files=form_id)
+        services().people.handoff.customer_says(
+            known, text, moment(), once=once_of(form_id, text), files=form_id
+        )
     return redirect(_sent(ui, known.case_id), 303)
 
 
@@ -139,7 +160,11 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
     form = request.form
     chosen = set(form.getlist("trail"))
     asked = _asked(query_id)
-    found = results.hits[0].document.section if results and results.hits and results.verdict != "none" else ""
+    found = (
+        results.hits[0].document.section
+        if results and results.hits and results.verdict != "none"
+        else ""
+    )
     section = found or (asked.section if asked and asked.verdict != "none" else "")
     language = services().settings.spoken(results.lang) if results and results.lang else ui
     return NewCase(
@@ -170,13 +195,29 @@ def _suggestions(results: Results, ui: str) -> list[Suggestion]:
     for position, hit in enumerate(results.hits, 1):
         card, whole = library.cards.get(hit.article_id), library.article(hit.article_id)
         if card and whole:
-            found.append(Suggestion(card, render_body(whole.html, library, lambda one: one.visible(now(), audiences()), ui), position))
+            found.append(
+                Suggestion(
+                    card,
+                    render_body(
+                        whole.html, library, lambda one: one.visible(now(), audiences()), ui
+                    ),
+                    position,
+                )
+            )
     return found
 
 
 def _record(results: Results, message: str, ui: str, before: str) -> str:
     query_id = tracking.new_query_id(results)
-    tracking.record_query(query_id, " ".join(message.split())[:LONGEST_ASKED], results, ui, {}, channel="contact", origin="contact form")
+    tracking.record_query(
+        query_id,
+        " ".join(message.split())[:LONGEST_ASKED],
+        results,
+        ui,
+        {},
+        channel="contact",
+        origin="contact form",
+    )
     if before:
         tracking.record_refinement(query_id, before)
     return query_id
@@ -186,9 +227,29 @@ def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> str:
     """ "This answers it": a confirmed outcome; nothing is sent, and what was written is still there."""
     if tracking.article_known(article_id):
         known = query_id or None
-        tracking.put(m.CONTACT_SUGGESTION_CLICK, query_id=known, object_id=article_id, event_id=f"{form_id}:opened", channel="contact", language=ui)
-        tracking.put(m.SOLVED_YES, query_id=known, object_id=article_id, event_id=f"{form_id}:solved", channel="contact", language=ui)
-    return render_template("site/contact_solved.html", form=request.form, form_id=form_id, query_id=query_id, chosen_trail=request.form.getlist("trail"))
+        tracking.put(
+            m.CONTACT_SUGGESTION_CLICK,
+            query_id=known,
+            object_id=article_id,
+            event_id=f"{form_id}:opened",
+            channel="contact",
+            language=ui,
+        )
+        tracking.put(
+            m.SOLVED_YES,
+            query_id=known,
+            object_id=article_id,
+            event_id=f"{form_id}:solved",
+            channel="contact",
+            language=ui,
+        )
+    return render_template(
+        "site/contact_solved.html",
+        form=request.form,
+        form_id=form_id,
+        query_id=query_id,
+        chosen_trail=request.form.getlist("trail"),
+    )
 
 
 # --- what goes along -----------------------------------------------------------------------------------------------------------
@@ -205,9 +266,20 @@ def my_trail() -> list[dict[str, Any]]:
 
 def _steps(client: str) -> list[dict[str, Any]]:
     store, since = services().store, moment() - TRAIL
-    steps = [{"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at} for query in store.queries(since, moment() + 1, [client])]
+    steps = [
+        {"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at}
+        for query in store.queries(since, moment() + 1, [client])
+    ]
     cards = snapshot().library.cards
     for action in store.actions(since, moment() + 1, [client]):
         if action.action_name == m.VIEW and action.object_id in cards:
-            steps.append({"id": action.event_id, "kind": "article", "text": cards[action.object_id].title, "article": action.object_id, "at": action.at})
+            steps.append(
+                {
+                    "id": action.event_id,
+                    "kind": "article",
+                    "text": cards[action.object_id].title,
+                    "article": action.object_id,
+                    "at": action.at,
+                }
+            )
     return sorted(steps, key=lambda step: (step["at"], step["id"]))[-MOST_STEPS:]

@@ -46,17 +46,26 @@ def vote(ui: str, slug: str) -> BaseResponse:
         query_id=tracking.given_query_id() or None,
         object_id=card.id,
         attributes=attributes,
-        event_id=f"{form_id}:{'more' if attributes else value}" if tracking.UUID.match(form_id) else "",
+        event_id=f"{form_id}:{'more' if attributes else value}"
+        if tracking.UUID.match(form_id)
+        else "",
         language=card.lang,
     )
     said = "more" if attributes else value
-    return redirect(article_url(card, ui) + f"?said={said}&from={tracking.given_query_id()}#feedback", 303)
+    return redirect(
+        article_url(card, ui) + f"?said={said}&from={tracking.given_query_id()}#feedback", 303
+    )
 
 
 @blueprint.get("/<ui:ui>/privacy")
 def privacy(ui: str) -> str:
     """What is kept, for how long, and how to have it removed."""
-    return render_template("site/privacy.html", refused=wishes_privacy(), consented=request.cookies.get(CONSENT) == "yes", done=request.args.get("done", ""))
+    return render_template(
+        "site/privacy.html",
+        refused=wishes_privacy(),
+        consented=request.cookies.get(CONSENT) == "yes",
+        done=request.args.get("done", ""),
+    )
 
 
 @blueprint.post("/<ui:ui>/privacy")
@@ -74,7 +83,9 @@ def choose(ui: str) -> BaseResponse:
         time.sleep(2 * PAUSE_S)
         services().erase(client)
     if choice != "erase":
-        response.set_cookie(CONSENT, choice, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
+        response.set_cookie(
+            CONSENT, choice, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure
+        )
     if choice != "yes":
         for name in (CLIENT, SESSION):
             response.delete_cookie(name)

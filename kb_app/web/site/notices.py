@@ -30,12 +30,20 @@ def shown(query: str = "", section: str = "") -> list[Notice]:
     """The notices for this reader: those without questions always, the others where the query asks what they are about."""
     lang = interface_language()
     try:
-        active = [notice for notice in services().people.notices.active(moment()) if notice.for_reader(lang, section)]
+        active = [
+            notice
+            for notice in services().people.notices.active(moment())
+            if notice.for_reader(lang, section)
+        ]
     except SQLAlchemyError:  # pages are shown whatever the database does
         return []
     if not query:
         return active
-    return [notice for notice in active if not notice.questions or names_it(notice, query) or _means(notice, query, lang)]
+    return [
+        notice
+        for notice in active
+        if not notice.questions or names_it(notice, query) or _means(notice, query, lang)
+    ]
 
 
 def _means(notice: Notice, query: str, lang: str) -> bool:
@@ -58,7 +66,9 @@ def subscribe(ui: str, notice_id: str) -> BaseResponse:
     notice = services().people.notices.one(notice_id)
     if notice is None or not notice.active(moment()):
         abort(404)
-    taken = services().people.notices.subscribe(notice_id, request.form.get("mail", "").strip(), ui, moment())
+    taken = services().people.notices.subscribe(
+        notice_id, request.form.get("mail", "").strip(), ui, moment()
+    )
     return redirect(url_for("notices.told", ui=ui, taken=int(taken)), 303)
 
 

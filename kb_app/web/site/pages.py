@@ -44,9 +44,18 @@ def home(ui: str) -> str:
     library = snapshot().library
     cards = _best_versions(library.visible(now(), audiences()), ui)
     featured = [card for card in cards if card.featured][:FEATURED]
-    dated = sorted((card for card in cards if card.updated), key=lambda card: (str(card.updated), card.id), reverse=True)
+    dated = sorted(
+        (card for card in cards if card.updated),
+        key=lambda card: (str(card.updated), card.id),
+        reverse=True,
+    )
     return render_template(
-        "site/home.html", sections=_sections(library, cards), infos=library.sections, featured=featured, recent=dated[:RECENT], count=len(cards)
+        "site/home.html",
+        sections=_sections(library, cards),
+        infos=library.sections,
+        featured=featured,
+        recent=dated[:RECENT],
+        count=len(cards),
     )
 
 
@@ -66,14 +75,23 @@ def search(ui: str) -> str | tuple[str, int]:
     form = read_form(request.args)
     library = snapshot().library
     if form.empty:
-        return render_template("site/results.html", form=form, results=None, infos=library.sections, found=None)
+        return render_template(
+            "site/results.html", form=form, results=None, infos=library.sections, found=None
+        )
     before = tracking.given_query_id("of")
     found = run_search(form, ui, before if form.page > 1 and tracking.known(before) else "")
     if found.first and form.page == 1:
         _record(form, found, ui)
     beyond = form.page > max(1, found.pages)
     page = render_template(
-        "site/results.html", form=form, results=found.results, found=found, infos=library.sections, cards=library.cards, beyond=beyond, page_size=PAGE_SIZE
+        "site/results.html",
+        form=form,
+        results=found.results,
+        found=found,
+        infos=library.sections,
+        cards=library.cards,
+        beyond=beyond,
+        page_size=PAGE_SIZE,
     )
     return (page, 404) if beyond else page
 
@@ -82,7 +100,14 @@ def _record(form: SearchForm, found: SearchPage, ui: str) -> None:
     """The search, and which one it was asked from."""
     before = tracking.given_query_id()
     filters = vars(form.filters)
-    tracking.record_query(found.query_id, form.q, found.results, ui, filters, origin="refinement" if before else "typed")
+    tracking.record_query(
+        found.query_id,
+        form.q,
+        found.results,
+        ui,
+        filters,
+        origin="refinement" if before else "typed",
+    )
     if before:
         tracking.record_refinement(found.query_id, before)
 
@@ -91,11 +116,25 @@ def _record(form: SearchForm, found: SearchPage, ui: str) -> None:
 def section(ui: str, section: str) -> str:
     """All articles of a section."""
     library = snapshot().library
-    cards = [card for card in _best_versions(library.visible(now(), audiences()), ui) if card.section == section]
+    cards = [
+        card
+        for card in _best_versions(library.visible(now(), audiences()), ui)
+        if card.section == section
+    ]
     if not cards:
         abort(404)
-    cards.sort(key=lambda card: (card.type == "notice", card.featured, card.lang == ui, str(card.updated or "")), reverse=True)
-    return render_template("site/section.html", section=section, cards=cards, infos=library.sections)
+    cards.sort(
+        key=lambda card: (
+            card.type == "notice",
+            card.featured,
+            card.lang == ui,
+            str(card.updated or ""),
+        ),
+        reverse=True,
+    )
+    return render_template(
+        "site/section.html", section=section, cards=cards, infos=library.sections
+    )
 
 
 @blueprint.get("/<ui:ui>/articles/<slug>")
@@ -107,16 +146,27 @@ def article(ui: str, slug: str) -> str | BaseResponse:
     if card is None:
         moved = _moved(library, ui, slug)
         return redirect(moved, 301) if moved else abort(404)
-    own = next((other for other in library.translations(card) if other.lang == ui and may_see(other)), card)
+    own = next(
+        (other for other in library.translations(card) if other.lang == ui and may_see(other)), card
+    )
     if own is not card:
         return redirect(article_url(own, ui))
     whole = library.article(card.id)
     if whole is None:
         abort(404)
     query_id = _record_reading(card, ui)
-    translations = [other for other in library.translations(card) if other.id != card.id and may_see(other)]
-    related = [library.cards[document.id] for document in shown.engine.related(card.id, RELATED, now(), audiences())]
-    named = [library.cards[name] for name in whole.related if name in library.cards and may_see(library.cards[name])]
+    translations = [
+        other for other in library.translations(card) if other.id != card.id and may_see(other)
+    ]
+    related = [
+        library.cards[document.id]
+        for document in shown.engine.related(card.id, RELATED, now(), audiences())
+    ]
+    named = [
+        library.cards[name]
+        for name in whole.related
+        if name in library.cards and may_see(library.cards[name])
+    ]
     return render_template(
         "site/article.html",
         card=card,
@@ -124,13 +174,18 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         query_id=query_id,
         form_id=str(uuid.uuid4()),
         said=request.args.get("said", ""),
-        surveyed=random.random() < services().settings.survey_share and not request.args.get("said"),  # noqa: S311, a sample, no secret
+        surveyed=random.random() < services().settings.survey_share
+        and not request.args.get("said"),
         body=render_body(whole.html, library, may_see, ui),
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
         infos=library.sections,
         canonical_language=card.lang if card.lang in services().settings.languages else ui,
-        translation_urls={other.lang: article_url(other, other.lang) for other in translations if other.lang in services().settings.languages},
+        translation_urls={
+            other.lang: article_url(other, other.lang)
+            for other in translations
+            if other.lang in services().settings.languages
+        },
     )
 
 
@@ -140,13 +195,23 @@ def _record_reading(card: ArticleSummary, ui: str) -> str:
     typed = request.args.get("typed", "").strip()[:200]
     if typed and not query_id:
         picked = Hit(card.id, snapshot().engine.document(card.id), None, 1.0, {})
-        results = Results(hits=(picked,), verdict="strict", probability=1.0, index_version=snapshot().version, lang=ui)
+        results = Results(
+            hits=(picked,),
+            verdict="strict",
+            probability=1.0,
+            index_version=snapshot().version,
+            lang=ui,
+        )
         query_id = tracking.new_query_id(results)
-        tracking.record_query(query_id, typed, results, ui, {}, channel="suggest", origin="suggestion")
+        tracking.record_query(
+            query_id, typed, results, ui, {}, channel="suggest", origin="suggestion"
+        )
     if request.args.get("said"):
         return query_id
     if query_id:
-        tracking.record_click(query_id, card.id, tracking.given_position() or (1 if typed else None))
+        tracking.record_click(
+            query_id, card.id, tracking.given_position() or (1 if typed else None)
+        )
     tracking.put(m.VIEW, query_id=query_id or None, object_id=card.id, language=ui)
     return query_id
 
@@ -154,7 +219,14 @@ def _record_reading(card: ArticleSummary, ui: str) -> str:
 @blueprint.get("/robots.txt")
 def robots() -> Response:
     """Results pages are not for crawlers."""
-    lines = ["User-agent: *", *(f"Disallow: {url_for('pages.search', ui=lang)}" for lang in services().settings.languages), "Disallow: /api/"]
+    lines = [
+        "User-agent: *",
+        *(
+            f"Disallow: {url_for('pages.search', ui=lang)}"
+            for lang in services().settings.languages
+        ),
+        "Disallow: /api/",
+    ]
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
@@ -189,4 +261,9 @@ def _sections(library: ArticleStore, cards: Sequence[ArticleSummary]) -> list[Se
     counts = Counter(card.section for card in cards)
     order = {key: info.order for key, info in library.sections.items()}
     keys = sorted(counts, key=lambda key: (order.get(key, 999), key))
-    return [SectionLine(key, library.sections[key].icon if key in library.sections else "info", counts[key]) for key in keys]
+    return [
+        SectionLine(
+            key, library.sections[key].icon if key in library.sections else "info", counts[key]
+        )
+        for key in keys
+    ]

@@ -8,15 +8,29 @@ from indexer.__main__ import main
 from tests.support import write_article
 
 
-def test_new_makes_an_article_with_its_front_matter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["new", "荷物が届かない？", "--section", "delivery", "--articles", str(tmp_path)]) == 0
+def test_new_makes_an_article_with_its_front_matter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["new", "荷物が届かない？", "--section", "delivery", "--articles", str(tmp_path)]) == 0
+    )
     path = Path(capsys.readouterr().out.strip())
     assert path == tmp_path / "ja/delivery/荷物が届かない.md"
     assert main(["check", "--articles", str(tmp_path)]) == 0
-    assert main(["new", "荷物が届かない？", "--section", "delivery", "--articles", str(tmp_path)]) == 2
+    assert (
+        main(["new", "荷物が届かない？", "--section", "delivery", "--articles", str(tmp_path)]) == 2
+    )
 
 
-@pytest.mark.parametrize("arguments", [["x", "--section", "../../evil"], ["x", "--lang", "zzzz12"], [" "], ["x", "--articles", "/none"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["x", "--section", "../../evil"],
+        ["x", "--lang", "zzzz12"],
+        [" "],
+        ["x", "--articles", "/none"],
+    ],
+)
 def test_new_writes_nowhere_else(tmp_path: Path, arguments: list[str]) -> None:
     assert main(["new", "--articles", str(tmp_path), *arguments]) == 2
     assert list(tmp_path.rglob("*")) == []
@@ -34,10 +48,20 @@ def test_check_fix_mends(tmp_path: Path) -> None:
     assert main(["check", "--strict", "--fix", "--articles", str(tmp_path)]) == 0
 
 
-def test_build_goes_past_a_bad_article_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_build_goes_past_a_bad_article_and_exits_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_article(tmp_path / "articles", "ja/a.md", "一")
     write_article(tmp_path / "articles", "ja/b.md", "二", type="essay")
-    arguments = ["build", "--articles", str(tmp_path / "articles"), "--data", str(tmp_path / "var"), "--model", "off"]
+    arguments = [
+        "build",
+        "--articles",
+        str(tmp_path / "articles"),
+        "--data",
+        str(tmp_path / "var"),
+        "--model",
+        "off",
+    ]
     assert main(arguments) == 1
     out = capsys.readouterr().out
     assert "ja/b.md:4: error" in out and "1 articles" in out
@@ -46,5 +70,18 @@ def test_build_goes_past_a_bad_article_and_exits_1(tmp_path: Path, capsys: pytes
 
 
 def test_a_missing_folder_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["build", "--articles", str(tmp_path / "none"), "--data", str(tmp_path / "var"), "--model", "off"]) == 2
+    assert (
+        main(
+            [
+                "build",
+                "--articles",
+                str(tmp_path / "none"),
+                "--data",
+                str(tmp_path / "var"),
+                "--model",
+                "off",
+            ]
+        )
+        == 2
+    )
     assert "There is no articles folder" in capsys.readouterr().err

@@ -31,7 +31,12 @@ def test_all_is_well(tmp_path: Path) -> None:
 
 def test_broken_links_anchors_and_images_are_found_with_their_line(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
-    write_article(folder, "ja/a.md", "一", "文\n\n[無い](none.md)\n\n[無い](#none)\n\n![図](none.png)\n\n![図](../../out.png)\n\n![図](a.exe)")
+    write_article(
+        folder,
+        "ja/a.md",
+        "一",
+        "文\n\n[無い](none.md)\n\n[無い](#none)\n\n![図](none.png)\n\n![図](../../out.png)\n\n![図](a.exe)",
+    )
     assert codes(folder) == [
         ("ja/a.md", "link", 7),
         ("ja/a.md", "anchor", 9),
@@ -48,7 +53,10 @@ def test_of_two_with_one_id_or_slug_the_first_is_served(tmp_path: Path) -> None:
     write_article(folder, "ja/c.md", "三", slug="a")
     articles, problems = checked(folder)
     assert [article.path for article in articles] == ["ja/a.md"]
-    assert [(problem.path, problem.code) for problem in problems] == [("ja/b.md", "duplicate-id"), ("ja/c.md", "duplicate-slug")]
+    assert [(problem.path, problem.code) for problem in problems] == [
+        ("ja/b.md", "duplicate-id"),
+        ("ja/c.md", "duplicate-slug"),
+    ]
 
 
 def test_a_test_that_cannot_fail_is_named(tmp_path: Path) -> None:
@@ -73,7 +81,13 @@ def test_a_draft_copy_does_not_push_the_article_aside(tmp_path: Path) -> None:
 
 def test_names_that_no_file_can_have_are_missing_images(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
-    write_article(folder, "ja/a.md", "一", f"![図](a%00.png)\n\n![図]({'x' * 300}.png)\n\n[甲](//[z) ![図](//[z)", cover="http://[bad")
+    write_article(
+        folder,
+        "ja/a.md",
+        "一",
+        f"![図](a%00.png)\n\n![図]({'x' * 300}.png)\n\n[甲](//[z) ![図](//[z)",
+        cover="http://[bad",
+    )
     assert {code for _, code, _ in codes(folder)} <= {"image-missing", "image-type", "remote-image"}
 
 
@@ -85,7 +99,11 @@ def test_fix_changes_only_the_links_that_are_broken(tmp_path: Path) -> None:
     write_article(folder, "ja/returns/refund-time.md", "三")
     write_article(folder, "en/orders/time.md", "Four")
     assert len(fix(folder, *checked(folder))) == 1
-    assert (folder / "ja/orders/a.md").read_text(encoding="utf-8").endswith(body.replace("../returns/time.md", "time.md"))
+    assert (
+        (folder / "ja/orders/a.md")
+        .read_text(encoding="utf-8")
+        .endswith(body.replace("../returns/time.md", "time.md"))
+    )
 
 
 def test_fix_leaves_alone_what_it_cannot_mend_safely(tmp_path: Path) -> None:
@@ -97,7 +115,9 @@ def test_fix_leaves_alone_what_it_cannot_mend_safely(tmp_path: Path) -> None:
     before = [file.read_bytes() for file in sorted(folder.rglob("*.md"))]
     mended = fix(folder, *checked(folder))
     assert len(mended) == 2 and all("safely" in line for line in mended)
-    assert [file.read_bytes() for file in sorted(folder.rglob("*.md"))] == before and path.stat().st_mode & 0o777 == 0o640
+    assert [
+        file.read_bytes() for file in sorted(folder.rglob("*.md"))
+    ] == before and path.stat().st_mode & 0o777 == 0o640
 
 
 def test_fix_adds_ids_and_mends_links_to_moved_articles(tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def articles(folder: Path, tmp_path: Path) -> dict[str, object]:
@@ -48,10 +50,20 @@ def articles(folder: Path, tmp_path: Path) -> dict[str, object]:
 
 def test_a_question_is_added_and_comments_and_order_stay(folder: Path) -> None:
     editor = Editor(folder)
-    added = editor.add_questions(editor.open("ja/returns/return.md"), ["返送の方法", "品物を返したい"], LEAD)
+    added = editor.add_questions(
+        editor.open("ja/returns/return.md"), ["返送の方法", "品物を返したい"], LEAD
+    )
     text = (folder / "ja/returns/return.md").read_text(encoding="utf-8")
-    assert added == 1 and "# the title customers see" in text and "# asked in their own words" in text
-    assert text.index("id:") < text.index("title:") < text.index("questions:") < text.index("返送の方法") < text.index("tags:")
+    assert (
+        added == 1 and "# the title customers see" in text and "# asked in their own words" in text
+    )
+    assert (
+        text.index("id:")
+        < text.index("title:")
+        < text.index("questions:")
+        < text.index("返送の方法")
+        < text.index("tags:")
+    )
     assert text.endswith("30日以内に返せます。\n")
 
 
@@ -72,7 +84,10 @@ def test_what_would_be_no_article_is_refused_with_its_line(folder: Path) -> None
     assert (folder / "ja/returns/return.md").read_text(encoding="utf-8") == ARTICLE
 
 
-@pytest.mark.parametrize("name", ["../secret.md", "/etc/passwd", "ja/../../x.md", "ja/returns/none.md", "", ".git/config"])
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.md", "/etc/passwd", "ja/../../x.md", "ja/returns/none.md", "", ".git/config"],
+)
 def test_nothing_outside_the_folder_is_opened(folder: Path, name: str) -> None:
     (folder.parent / "secret.md").write_text("secret", encoding="utf-8")
     with pytest.raises(EditConflictError):
@@ -86,11 +101,19 @@ def test_a_link_that_leads_out_is_not_followed(folder: Path) -> None:
         Editor(folder).open("ja/link.md")
 
 
-def test_a_draft_carries_its_tests_and_is_found_once_it_is_published(folder: Path, tmp_path: Path) -> None:
+def test_a_draft_carries_its_tests_and_is_found_once_it_is_published(
+    folder: Path, tmp_path: Path
+) -> None:
     editor = Editor(folder)
-    name, article_id = editor.draft("ja", "payment", "学割はありますか", ["学生割引", "student discount: yes?"], LEAD)
+    name, article_id = editor.draft(
+        "ja", "payment", "学割はありますか", ["学生割引", "student discount: yes?"], LEAD
+    )
     draft = articles(folder, tmp_path)[article_id]
-    assert (draft.status, draft.tests, draft.title) == ("draft", ("学生割引", "student discount: yes?"), "学割はありますか")  # type: ignore[attr-defined]
+    assert (draft.status, draft.tests, draft.title) == (
+        "draft",
+        ("学生割引", "student discount: yes?"),
+        "学割はありますか",
+    )  # type: ignore[attr-defined]
     editor.publish(editor.open(name), LEAD)
     assert articles(folder, tmp_path)[article_id].status == "published"  # type: ignore[attr-defined]
     assert editor.draft("ja", "payment", "学割はありますか", [], LEAD)[0] != name
@@ -104,14 +127,22 @@ def test_only_the_changed_file_is_committed_under_the_leads_name(folder: Path) -
     git(folder, "add", "other.md")
     editor = Editor(folder)
     editor.add_questions(editor.open("ja/returns/return.md"), ["返送の方法"], LEAD)
-    assert git(folder, "show", "--name-only", "--format=%an <%ae>").split("\n") == ["Hanako 花子 <lead@example.com>", "", "ja/returns/return.md", ""] or (
-        "ja/returns/return.md" in git(folder, "-c", "core.quotepath=off", "show", "--name-only", "--format=%an <%ae>")
+    assert git(folder, "show", "--name-only", "--format=%an <%ae>").split("\n") == [
+        "Hanako 花子 <lead@example.com>",
+        "",
+        "ja/returns/return.md",
+        "",
+    ] or (
+        "ja/returns/return.md"
+        in git(folder, "-c", "core.quotepath=off", "show", "--name-only", "--format=%an <%ae>")
     )
     assert "A  other.md" in git(folder, "status", "--short")
 
 
 def test_synonyms_are_added_and_comments_stay(folder: Path) -> None:
-    (folder / "synonyms.yml").write_text("# ours\nja:\n  - [キャンセル, 取り消し]  # both are said\n", encoding="utf-8")
+    (folder / "synonyms.yml").write_text(
+        "# ours\nja:\n  - [キャンセル, 取り消し]  # both are said\n", encoding="utf-8"
+    )
     Editor(folder).add_synonym("ja", ["学割", " 学生割引 ", ""], LEAD)
     text = (folder / "synonyms.yml").read_text(encoding="utf-8")
     assert "# ours" in text and "# both are said" in text and "[学割, 学生割引]" in text
@@ -119,14 +150,20 @@ def test_synonyms_are_added_and_comments_stay(folder: Path) -> None:
         Editor(folder).add_synonym("ja", ["学割"], LEAD)
 
 
-def test_learned_questions_are_searched_from_the_next_build_on(folder: Path, tmp_path: Path) -> None:
+def test_learned_questions_are_searched_from_the_next_build_on(
+    folder: Path, tmp_path: Path
+) -> None:
     Editor(folder).add_learned("return", ["クーリングオフ期間", "クーリングオフ期間"], LEAD)
     assert read_learned(folder) == {"return": ("クーリングオフ期間",)}
     build_folder(folder, tmp_path / "var")
-    assert open_engine(tmp_path / "var").corpus.documents[0].confirmed_questions == ("クーリングオフ期間",)
+    assert open_engine(tmp_path / "var").corpus.documents[0].confirmed_questions == (
+        "クーリングオフ期間",
+    )
 
 
 @pytest.mark.parametrize("text", ["[", "- a\n- b", "return: one"])
-def test_a_broken_file_of_learned_questions_harms_nothing(folder: Path, tmp_path: Path, text: str) -> None:
+def test_a_broken_file_of_learned_questions_harms_nothing(
+    folder: Path, tmp_path: Path, text: str
+) -> None:
     (folder / "learned.yml").write_text(text, encoding="utf-8")
     assert read_learned(folder) == {} and "return" in articles(folder, tmp_path)

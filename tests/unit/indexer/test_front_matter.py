@@ -32,9 +32,19 @@ def test_every_key_is_read() -> None:
         "---\nid: a1\ntype: guide\ntitle: 返品する\nsummary: 短く\nslug: 返品\nquestions:\n  - 返せますか\nkeywords: [返送]\n"
         "tags: [返品]\ntests: [送り返したい]\naudience: internal\nstatus: draft\nupdated: 2026-11-01\nowner: desk\nboost: 1.5\nfeatured: true\n---\n本文"
     ).article
-    assert (article.id, article.type, article.title, article.slug) == ("a1", "guide", "返品する", "返品")
+    assert (article.id, article.type, article.title, article.slug) == (
+        "a1",
+        "guide",
+        "返品する",
+        "返品",
+    )
     assert article.questions == ("返せますか",) and article.tests == ("送り返したい",)
-    assert (article.audience, article.status, article.boost, article.featured) == ("internal", "draft", 1.5, True)
+    assert (article.audience, article.status, article.boost, article.featured) == (
+        "internal",
+        "draft",
+        1.5,
+        True,
+    )
     assert article.updated == date(2026, 11, 1)
 
 
@@ -164,7 +174,9 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_sections_have_names(tmp_path: Path) -> None:
-    (tmp_path / "sections.yml").write_text("orders:\n  title: {ja: ご注文, en: Orders}\n  order: 1\nbad: 3\n", encoding="utf-8")
+    (tmp_path / "sections.yml").write_text(
+        "orders:\n  title: {ja: ご注文, en: Orders}\n  order: 1\nbad: 3\n", encoding="utf-8"
+    )
     sections, problems = read_sections(tmp_path)
     assert sections["orders"].title["ja"] == "ご注文"
     assert problems[0].line == 4

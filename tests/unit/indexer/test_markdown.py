@@ -53,17 +53,37 @@ def test_the_extensions_writers_expect(body: str, wanted: str) -> None:
 )
 def test_nothing_that_runs_comes_through(body: str) -> None:
     html = rendered(body)[0].html.lower()
-    assert not any(bad in html for bad in ("<script", "onerror", "javascript:", "<iframe", "style=", "onload", "data:", "<form", "kb:", "<math"))
+    assert not any(
+        bad in html
+        for bad in (
+            "<script",
+            "onerror",
+            "javascript:",
+            "<iframe",
+            "style=",
+            "onload",
+            "data:",
+            "<form",
+            "kb:",
+            "<math",
+        )
+    )
 
 
 @pytest.mark.parametrize("body", ["[a](javascript:alert(1))", "文\n\n<script>x</script>"])
 def test_what_was_removed_is_said(body: str) -> None:
     problems = rendered(body)[1]
-    assert [problem.code[:6] for problem in problems if problem.code.startswith("unsafe")] == ["unsafe"]
+    assert [problem.code[:6] for problem in problems if problem.code.startswith("unsafe")] == [
+        "unsafe"
+    ]
 
 
 def test_code_may_show_what_may_not_run() -> None:
-    assert not [problem for problem in rendered("`<script>` と\n\n```html\n<script>\n```\n")[1] if problem.code.startswith("unsafe")]
+    assert not [
+        problem
+        for problem in rendered("`<script>` と\n\n```html\n<script>\n```\n")[1]
+        if problem.code.startswith("unsafe")
+    ]
 
 
 def test_raw_tables_are_kept_and_cleaned() -> None:
@@ -74,14 +94,26 @@ def test_raw_tables_are_kept_and_cleaned() -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        ("| 支払い方法 | 返金先 |\n|---|---|\n| カード | 同じカード |\n| PayPay | |", "支払い方法: カード / 返金先: 同じカード\n支払い方法: PayPay"),
-        ("前。\n\n| | 送料： |\n|---|---|\n| 離島 | 900円 |\n\n後。", "前。\n離島 / 送料: 900円\n後。"),
+        (
+            "| 支払い方法 | 返金先 |\n|---|---|\n| カード | 同じカード |\n| PayPay | |",
+            "支払い方法: カード / 返金先: 同じカード\n支払い方法: PayPay",
+        ),
+        (
+            "前。\n\n| | 送料： |\n|---|---|\n| 離島 | 900円 |\n\n後。",
+            "前。\n離島 / 送料: 900円\n後。",
+        ),
         ("| a | b |\n|---|---|", "a / b"),
         ("<table><tr><td>a<br>b</td><td>c</td></tr></table>", "a b / c"),
         ("<table><tr><th>a</th><td>1</td></tr><tr><td colspan='2'>2</td></tr></table>", "a / 1\n2"),
         ("<table><tr><th>a</th></tr><tr></tr><tr><td>1</td></tr></table>", "a: 1"),
-        ("<table><tr><th>a</th><th>b</th></tr><tr><td colspan='2'>wide</td></tr></table>", "wide\na / b"),
-        ("<table><tr><th>a</th></tr><tr><td>x <table><tr><td>in</td><td>ner</td></tr></table></td></tr></table>", "a: x in ner"),
+        (
+            "<table><tr><th>a</th><th>b</th></tr><tr><td colspan='2'>wide</td></tr></table>",
+            "wide\na / b",
+        ),
+        (
+            "<table><tr><th>a</th></tr><tr><td>x <table><tr><td>in</td><td>ner</td></tr></table></td></tr></table>",
+            "a: x in ner",
+        ),
     ],
 )
 def test_a_row_of_a_table_says_by_itself_what_it_means(body: str, text: str) -> None:
@@ -89,23 +121,34 @@ def test_a_row_of_a_table_says_by_itself_what_it_means(body: str, text: str) -> 
 
 
 def test_lines_of_a_japanese_sentence_join_without_a_space() -> None:
-    assert "<p>日本語の文を改行しても、続きます。</p>" in rendered("日本語の文を\n改行しても、続きます。")[0].html
+    assert (
+        "<p>日本語の文を改行しても、続きます。</p>"
+        in rendered("日本語の文を\n改行しても、続きます。")[0].html
+    )
     assert "two\nlines" in rendered("two\nlines", "en")[0].html
 
 
 def test_sections_know_their_trail() -> None:
-    article, _ = rendered("はじめ\n\n## 返金 {#refund}\n\n文\n\n### カード {#card}\n\n- 甲\n- 乙\n\n## 次\n\n終わり")
+    article, _ = rendered(
+        "はじめ\n\n## 返金 {#refund}\n\n文\n\n### カード {#card}\n\n- 甲\n- 乙\n\n## 次\n\n終わり"
+    )
     assert [(section.heading, section.anchor, section.text) for section in article.sections] == [
         ("", "", "はじめ"),
         ("返金", "refund", "文"),
         ("返金 > カード", "card", "甲\n乙"),
         ("次", "次", "終わり"),
     ]
-    assert [(entry.anchor, entry.level) for entry in article.toc] == [("refund", 2), ("card", 3), ("次", 2)]
+    assert [(entry.anchor, entry.level) for entry in article.toc] == [
+        ("refund", 2),
+        ("card", 3),
+        ("次", 2),
+    ]
 
 
 def test_links_between_articles_are_known_with_their_line() -> None:
-    article, _ = rendered("文\n\n[返金](../returns/refund.md#card) と ![図](a%20b.svg) と [外](https://example.com)")
+    article, _ = rendered(
+        "文\n\n[返金](../returns/refund.md#card) と ![図](a%20b.svg) と [外](https://example.com)"
+    )
     assert [(link.target, link.anchor, link.line, link.image) for link in article.links] == [
         ("ja/returns/refund.md", "card", 7, False),
         ("ja/orders/a b.svg", "", 7, True),

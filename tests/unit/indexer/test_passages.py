@@ -24,7 +24,9 @@ def test_long_sections_are_cut_at_sentences() -> None:
 @given(st.text("あい。. ab\n", max_size=3_000))
 def test_nothing_is_lost(text: str) -> None:
     letters = [char for char in text if not char.isspace()]
-    cut_letters = [char for piece in cut(Section("", "", 0, text)) for char in piece if not char.isspace()]
+    cut_letters = [
+        char for piece in cut(Section("", "", 0, text)) for char in piece if not char.isspace()
+    ]
     assert cut_letters == letters
 
 

@@ -30,7 +30,9 @@ class MemoryLog:
     told: list[tuple[str, str]] = made(default_factory=list)
     seen: set[str] = made(default_factory=set)
 
-    def record(self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]) -> None:
+    def record(
+        self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]
+    ) -> None:
         key = f"{name}:{once or case.case_id}"
         if key not in self.seen:
             self.seen.add(key)
@@ -76,7 +78,11 @@ class SupportFixture:
 
         table = schema.outbox
         with self.engine.connect() as connection:
-            rows = connection.execute(select(table.c.payload).where(table.c.sink.in_(["mail", "steps"])).order_by(table.c.number))
+            rows = connection.execute(
+                select(table.c.payload)
+                .where(table.c.sink.in_(["mail", "steps"]))
+                .order_by(table.c.number)
+            )
             return [json.loads(payload) for (payload,) in rows]
 
 

@@ -25,15 +25,55 @@ def articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site") / "articles"
     write_article(folder, "ja/returns/refund.md", "返金の時期", REFUND,
                   questions=["お金はいつ戻りますか"], tags=["返金"], updated="2026-11-01", featured=True, aliases=["henkin"])  # fmt: skip
-    write_article(folder, "ja/account/password.md", "パスワードを忘れたとき", "再設定できます。\n\n## 次 {#next}\n\n終わり", slug="パスワードを忘れた")
-    write_article(folder, "en/account/password.md", "Reset a forgotten password", "Use the link.", translation_of="ja-account-password", type="guide")
-    write_article(folder, "en/faults/kettle.md", "Descale a kettle", "Citric acid.\n\n" + "\n\n".join(f"## Step {n}\n\nText" for n in range(4)))
-    write_article(folder, "ja/desk/approve.md", "返金の承認", "社内の手順。![図](inside.svg)", audience="internal")
+    write_article(
+        folder,
+        "ja/account/password.md",
+        "パスワードを忘れたとき",
+        "再設定できます。\n\n## 次 {#next}\n\n終わり",
+        slug="パスワードを忘れた",
+    )
+    write_article(
+        folder,
+        "en/account/password.md",
+        "Reset a forgotten password",
+        "Use the link.",
+        translation_of="ja-account-password",
+        type="guide",
+    )
+    write_article(
+        folder,
+        "en/faults/kettle.md",
+        "Descale a kettle",
+        "Citric acid.\n\n" + "\n\n".join(f"## Step {n}\n\nText" for n in range(4)),
+    )
+    write_article(
+        folder,
+        "ja/desk/approve.md",
+        "返金の承認",
+        "社内の手順。![図](inside.svg)",
+        audience="internal",
+    )
     write_article(folder, "ja/returns/draft.md", "返金の下書き", "下書き。", status="draft")
-    write_article(folder, "ja/returns/future.md", "返金の新しいきまり", "変わります。", publish_at=(NOW + timedelta(days=1)).isoformat())
-    write_article(folder, "ja/returns/expired.md", "返金の遅れ", "遅れています。", expire_at=(NOW - timedelta(days=1)).isoformat())
-    (folder / "ja/returns/a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><title>a</title></svg>", encoding="utf-8")
-    (folder / "ja/desk/inside.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><title>secret</title></svg>", encoding="utf-8")
+    write_article(
+        folder,
+        "ja/returns/future.md",
+        "返金の新しいきまり",
+        "変わります。",
+        publish_at=(NOW + timedelta(days=1)).isoformat(),
+    )
+    write_article(
+        folder,
+        "ja/returns/expired.md",
+        "返金の遅れ",
+        "遅れています。",
+        expire_at=(NOW - timedelta(days=1)).isoformat(),
+    )
+    (folder / "ja/returns/a.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'><title>a</title></svg>", encoding="utf-8"
+    )
+    (folder / "ja/desk/inside.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'><title>secret</title></svg>", encoding="utf-8"
+    )
     (folder / "sections.yml").write_text(SECTIONS, encoding="utf-8")
     return folder
 

@@ -25,7 +25,13 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def own(articles: Path, data: Path, tmp_path: Path) -> Services:
-    return make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'a.sqlite'}", rate_limit="600 per minute")
+    return make_services(
+        articles,
+        data,
+        DisabledEmbedder(),
+        database_url=f"sqlite:///{tmp_path / 'a.sqlite'}",
+        rate_limit="600 per minute",
+    )
 
 
 @pytest.fixture
@@ -42,7 +48,9 @@ def token_in(html: str) -> str:
 def sign_in(app: Flask, mail: str, password: str = PASSWORD) -> tuple[FlaskClient, int]:
     client = app.test_client()
     form = token_in(client.get("/account/sign-in").get_data(as_text=True))
-    return client, client.post("/account/sign-in", data={"mail": mail, "password": password, "csrf_token": form}).status_code
+    return client, client.post(
+        "/account/sign-in", data={"mail": mail, "password": password, "csrf_token": form}
+    ).status_code
 
 
 def test_signing_in_and_out(own: Services, desk: Flask) -> None:
@@ -55,14 +63,21 @@ def test_signing_in_and_out(own: Services, desk: Flask) -> None:
     assert client.get("/desk/").status_code == 302
 
 
-@pytest.mark.parametrize(("mail", "password"), [("lead@example.com", "wrong"), ("nobody@example.com", PASSWORD), ("", "")])
-def test_a_wrong_sign_in_says_nothing_in_detail(own: Services, desk: Flask, mail: str, password: str) -> None:
+@pytest.mark.parametrize(
+    ("mail", "password"),
+    [("lead@example.com", "wrong"), ("nobody@example.com", PASSWORD), ("", "")],
+)
+def test_a_wrong_sign_in_says_nothing_in_detail(
+    own: Services, desk: Flask, mail: str, password: str
+) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     client, status = sign_in(desk, mail, password)
     assert status == 401 and client.get("/desk/").status_code == 302
 
 
-def test_ten_attempts_and_then_a_pause_for_that_account_from_anywhere(own: Services, desk: Flask) -> None:
+def test_ten_attempts_and_then_a_pause_for_that_account_from_anywhere(
+    own: Services, desk: Flask
+) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     assert [sign_in(desk, "lead@example.com", "wrong")[1] for _ in range(10)] == [401] * 10
     assert sign_in(desk, "lead@example.com")[1] == 429
@@ -80,7 +95,10 @@ def test_a_new_password_ends_all_sessions(own: Services, desk: Flask) -> None:
     lead = own.users.add("lead@example.com", "lead", password=PASSWORD)
     client, _ = sign_in(desk, "lead@example.com")
     own.users.set_password(lead.user_id, "another long one")
-    assert client.get("/desk/").status_code == 302 and sign_in(desk, "lead@example.com", "another long one")[1] == 302
+    assert (
+        client.get("/desk/").status_code == 302
+        and sign_in(desk, "lead@example.com", "another long one")[1] == 302
+    )
 
 
 def test_a_switched_off_account_cannot_sign_in(own: Services, desk: Flask) -> None:
@@ -98,7 +116,11 @@ def desk_routes(app: Flask) -> list[tuple[str, str, str]]:
             right = getattr(app.view_functions[rule.endpoint], "right", None)
             assert right, f"{rule.endpoint} is open to everybody"
             address = re.sub(r"<[^>]+>", "x", rule.rule)
-            found += [(method, address, right) for method in rule.methods or () if method in ("GET", "POST")]
+            found += [
+                (method, address, right)
+                for method in rule.methods or ()
+                if method in ("GET", "POST")
+            ]
     return found
 
 
@@ -123,18 +145,35 @@ def test_nobody_sees_the_desk_without_signing_in(desk: Flask) -> None:
 def test_forms_of_the_desk_need_their_token(own: Services, desk: Flask) -> None:
     own.users.add("admin@example.com", "admin", password=PASSWORD)
     client, _ = sign_in(desk, "admin@example.com")
-    assert client.post("/desk/users", data={"mail": "x@example.com", "role": "admin"}).status_code == 400 and len(own.users.all()) == 1
+    assert (
+        client.post("/desk/users", data={"mail": "x@example.com", "role": "admin"}).status_code
+        == 400
+        and len(own.users.all()) == 1
+    )
 
 
-@pytest.mark.parametrize(("role", "internal", "draft"), [("agent", 200, 404), ("writer", 200, 200), ("lead", 200, 200)])
-def test_roles_see_internal_articles_and_drafts_and_nobody_else_does(own: Services, desk: Flask, role: str, internal: int, draft: int) -> None:
+@pytest.mark.parametrize(
+    ("role", "internal", "draft"), [("agent", 200, 404), ("writer", 200, 200), ("lead", 200, 200)]
+)
+def test_roles_see_internal_articles_and_drafts_and_nobody_else_does(
+    own: Services, desk: Flask, role: str, internal: int, draft: int
+) -> None:
     own.users.add("x@example.com", role, password=PASSWORD)
     client, _ = sign_in(desk, "x@example.com")
-    assert client.get("/ja/articles/approve").status_code == internal and client.get("/ja/articles/draft").status_code == draft
-    found = {hit["article_id"] for hit in client.get("/api/v1/search?q=返金&lang=ja&limit=50").get_json()["hits"]}
+    assert (
+        client.get("/ja/articles/approve").status_code == internal
+        and client.get("/ja/articles/draft").status_code == draft
+    )
+    found = {
+        hit["article_id"]
+        for hit in client.get("/api/v1/search?q=返金&lang=ja&limit=50").get_json()["hits"]
+    }
     assert "ja-desk-approve" in found and ("ja-returns-draft" in found) == (draft == 200)
     nobody = desk.test_client()
-    assert nobody.get("/ja/articles/approve").status_code == 404 and nobody.get("/ja/articles/draft").status_code == 404
+    assert (
+        nobody.get("/ja/articles/approve").status_code == 404
+        and nobody.get("/ja/articles/draft").status_code == 404
+    )
 
 
 def test_a_token_has_its_scopes_and_no_more(own: Services, desk: Flask) -> None:
@@ -144,7 +183,9 @@ def test_a_token_has_its_scopes_and_no_more(own: Services, desk: Flask) -> None:
     client = desk.test_client()
 
     def found(value: str) -> set[str]:
-        answer = client.get("/api/v1/search?q=返金&lang=ja&limit=50", headers={"Authorization": f"Bearer {value}"})
+        answer = client.get(
+            "/api/v1/search?q=返金&lang=ja&limit=50", headers={"Authorization": f"Bearer {value}"}
+        )
         return {hit["article_id"] for hit in answer.get_json()["hits"]}
 
     assert "ja-desk-approve" in found(token)
@@ -156,10 +197,23 @@ def test_the_first_account_is_made_by_a_link_that_works_once(own: Services, desk
     link = first_link(desk.extensions["kb_services"])
     client = desk.test_client()
     form = token_in(client.get(link).get_data(as_text=True))
-    assert client.post(link, data={"mail": "a@example.com", "password": "short", "csrf_token": form}).status_code == 422
-    assert client.post(link, data={"mail": "a@example.com", "password": PASSWORD, "csrf_token": form}).status_code == 302
+    assert (
+        client.post(
+            link, data={"mail": "a@example.com", "password": "short", "csrf_token": form}
+        ).status_code
+        == 422
+    )
+    assert (
+        client.post(
+            link, data={"mail": "a@example.com", "password": PASSWORD, "csrf_token": form}
+        ).status_code
+        == 302
+    )
     assert client.get("/desk/users").status_code == 200
-    assert first_link(desk.extensions["kb_services"]) == "" and desk.test_client().get(link).status_code == 404
+    assert (
+        first_link(desk.extensions["kb_services"]) == ""
+        and desk.test_client().get(link).status_code == 404
+    )
     assert desk.test_client().get("/account/first/forged").status_code == 404
 
 
@@ -182,39 +236,73 @@ def mails() -> Iterator[tuple[str, list[Any]]]:
     controller.stop()
 
 
-def test_a_forgotten_password_is_set_anew_by_mail(articles: Path, data: Path, tmp_path: Path, mails: tuple[str, list[Any]]) -> None:
+def test_a_forgotten_password_is_set_anew_by_mail(
+    articles: Path, data: Path, tmp_path: Path, mails: tuple[str, list[Any]]
+) -> None:
     url = f"sqlite:///{tmp_path / 'm.sqlite'}"
-    services = make_services(articles, data, DisabledEmbedder(), database_url=url, smtp_url=mails[0], mail_from="help@example.com", base_url="http://localhost")
+    services = make_services(
+        articles,
+        data,
+        DisabledEmbedder(),
+        database_url=url,
+        smtp_url=mails[0],
+        mail_from="help@example.com",
+        base_url="http://localhost",
+    )
     app = create_app(services)
     services.users.add("lead@example.com", "lead", password=PASSWORD)
     client = app.test_client()
     form = token_in(client.get("/account/reset").get_data(as_text=True))
     for mail in ("nobody@example.com", "lead@example.com"):
-        assert client.post("/account/reset", data={"mail": mail, "csrf_token": form}).status_code == 200
+        assert (
+            client.post("/account/reset", data={"mail": mail, "csrf_token": form}).status_code
+            == 200
+        )
     (mail,) = mails[1]
     assert mail["To"] == "lead@example.com" and mail["Auto-Submitted"] == "auto-generated"
     link = re.search(r"http://localhost(/account/new-password/\S+)", mail.get_content()).group(1)  # type: ignore[union-attr]
     form = token_in(client.get(link).get_data(as_text=True))
-    assert client.post(link, data={"password": "a brand new one", "csrf_token": form}).status_code == 302
+    assert (
+        client.post(link, data={"password": "a brand new one", "csrf_token": form}).status_code
+        == 302
+    )
     assert sign_in(app, "lead@example.com", "a brand new one")[1] == 302
     assert client.get(link).status_code == 410
 
 
-def test_a_mail_server_that_is_down_is_no_error_page(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'm.sqlite'}", smtp_url="smtp://127.0.0.1:1")
+def test_a_mail_server_that_is_down_is_no_error_page(
+    articles: Path, data: Path, tmp_path: Path
+) -> None:
+    services = make_services(
+        articles,
+        data,
+        DisabledEmbedder(),
+        database_url=f"sqlite:///{tmp_path / 'm.sqlite'}",
+        smtp_url="smtp://127.0.0.1:1",
+    )
     app = create_app(services)
     services.users.add("lead@example.com", "lead")
     client = app.test_client()
     form = token_in(client.get("/account/reset").get_data(as_text=True))
-    assert client.post("/account/reset", data={"mail": "lead@example.com", "csrf_token": form}).status_code == 200
+    assert (
+        client.post(
+            "/account/reset", data={"mail": "lead@example.com", "csrf_token": form}
+        ).status_code
+        == 200
+    )
 
 
-@pytest.mark.parametrize("target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"]
+)
 def test_signing_in_never_leads_off_the_site(own: Services, desk: Flask, target: str) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     client = desk.test_client()
     form = token_in(client.get("/account/sign-in").get_data(as_text=True))
-    answer = client.post("/account/sign-in", data={"mail": "lead@example.com", "password": PASSWORD, "csrf_token": form, "next": target})
+    answer = client.post(
+        "/account/sign-in",
+        data={"mail": "lead@example.com", "password": PASSWORD, "csrf_token": form, "next": target},
+    )
     assert answer.location == "/desk/"
 
 
@@ -222,11 +310,18 @@ def test_what_admins_do_stands_in_the_log(own: Services, desk: Flask) -> None:
     own.users.add("admin@example.com", "admin", password=PASSWORD)
     client, _ = sign_in(desk, "admin@example.com")
     form = token_in(client.get("/desk/users").get_data(as_text=True))
-    client.post("/desk/users", data={"mail": "new@example.com", "role": "agent", "csrf_token": form})
-    assert [(note["did"], note["to_what"]) for note in own.users.notes()][:1] == [("added account", "new@example.com as agent")]
+    client.post(
+        "/desk/users", data={"mail": "new@example.com", "role": "agent", "csrf_token": form}
+    )
+    assert [(note["did"], note["to_what"]) for note in own.users.notes()][:1] == [
+        ("added account", "new@example.com as agent")
+    ]
 
 
-@pytest.mark.parametrize(("mail", "role"), [("no address", "lead"), ("a@example.com", "king"), ("taken@example.com", "lead")])
+@pytest.mark.parametrize(
+    ("mail", "role"),
+    [("no address", "lead"), ("a@example.com", "king"), ("taken@example.com", "lead")],
+)
 def test_an_account_that_cannot_be_made_says_why(own: Services, mail: str, role: str) -> None:
     own.users.add("taken@example.com", "agent")
     with pytest.raises(AccountError, match=r"no mail address|no role|already"):
@@ -234,5 +329,8 @@ def test_an_account_that_cannot_be_made_says_why(own: Services, mail: str, role:
 
 
 def test_weak_passwords_are_refused() -> None:
-    assert password_problem("short", "a@b.c") == "short" and password_problem("tarotaro123", "tarotaro@b.c") == "mail"
+    assert (
+        password_problem("short", "a@b.c") == "short"
+        and password_problem("tarotaro123", "tarotaro@b.c") == "mail"
+    )
     assert password_problem("something else", "taro@b.c") == ""

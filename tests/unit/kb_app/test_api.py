@@ -14,7 +14,17 @@ def test_search_has_the_promised_shape(site: FlaskClient) -> None:
     answer = site.get("/api/v1/search?q=パスワード&lang=ja&limit=1").get_json()
     assert {"query_id", "verdict", "degraded", "elapsed_ms", "total", "hits"} <= answer.keys()
     hit = answer["hits"][0]
-    assert {"article_id", "title", "url", "lang", "section", "heading", "snippet", "score", "arms"} <= hit.keys()
+    assert {
+        "article_id",
+        "title",
+        "url",
+        "lang",
+        "section",
+        "heading",
+        "snippet",
+        "score",
+        "arms",
+    } <= hit.keys()
     assert hit["article_id"] == "ja-account-password" and len(answer["hits"]) == 1
     assert hit["arms"]["keyword"]["rank"] == 1
 
@@ -37,7 +47,11 @@ def test_each_search_has_its_own_id(site: FlaskClient) -> None:
 )
 def test_a_bad_parameter_is_named(site: FlaskClient, arguments: str, words: str) -> None:
     response = site.get(f"/api/v1/search?{arguments}")
-    assert response.status_code == 400 and response.mimetype == "application/problem+json" and words in response.get_json()["detail"]
+    assert (
+        response.status_code == 400
+        and response.mimetype == "application/problem+json"
+        and words in response.get_json()["detail"]
+    )
 
 
 def test_an_empty_query_is_a_value(site: FlaskClient) -> None:
@@ -47,24 +61,42 @@ def test_an_empty_query_is_a_value(site: FlaskClient) -> None:
 def test_the_answer_is_quoted(articles: Path, data: Path) -> None:
     site = create_app(make_services(articles, data, DisabledEmbedder())).test_client()
     answer = site.get("/api/v1/search?q=お金はいつ戻りますか&lang=ja").get_json()
-    assert answer["verdict"] == "strict" and answer["answer"]["article_id"] == "ja-returns-refund" and "5営業日" in answer["answer"]["text"]
+    assert (
+        answer["verdict"] == "strict"
+        and answer["answer"]["article_id"] == "ja-returns-refund"
+        and "5営業日" in answer["answer"]["text"]
+    )
     assert site.get("/api/v1/search?q=zzxxqq&lang=ja").get_json()["answer"] is None
 
 
 def test_suggestions_by_meaning_have_the_same_shape(site: FlaskClient) -> None:
     answer = site.get("/api/v1/suggest?q=パスワードを忘れたとき&lang=ja&by=meaning")
-    assert answer.status_code == 200 and all({"text", "url", "lang", "article_id"} <= line.keys() for line in answer.get_json()["suggestions"])
-    assert all(line["article_id"] != "ja-desk-approve" for line in site.get("/api/v1/suggest?q=返金の承認&lang=ja&by=meaning").get_json()["suggestions"])
+    assert answer.status_code == 200 and all(
+        {"text", "url", "lang", "article_id"} <= line.keys()
+        for line in answer.get_json()["suggestions"]
+    )
+    assert all(
+        line["article_id"] != "ja-desk-approve"
+        for line in site.get("/api/v1/suggest?q=返金の承認&lang=ja&by=meaning").get_json()[
+            "suggestions"
+        ]
+    )
 
 
 def test_suggestions_lead_to_articles(site: FlaskClient) -> None:
     lines = site.get("/api/v1/suggest?q=ぱすわ&lang=ja").get_json()["suggestions"]
-    assert lines[0]["text"] == "パスワードを忘れたとき" and lines[0]["url"].startswith("/ja/articles/")
+    assert lines[0]["text"] == "パスワードを忘れたとき" and lines[0]["url"].startswith(
+        "/ja/articles/"
+    )
 
 
 def test_an_article_is_whole(site: FlaskClient) -> None:
     article = site.get("/api/v1/articles/ja-account-password").get_json()
-    assert article["sections"][1]["anchor"] == "next" and article["translations"][0]["lang"] == "en" and "<p>" in article["html"]
+    assert (
+        article["sections"][1]["anchor"] == "next"
+        and article["translations"][0]["lang"] == "en"
+        and "<p>" in article["html"]
+    )
 
 
 def test_an_unknown_article_is_a_problem(site: FlaskClient) -> None:
@@ -76,4 +108,7 @@ def test_an_unknown_article_is_a_problem(site: FlaskClient) -> None:
 def test_health(site: FlaskClient) -> None:
     assert site.get("/healthz").get_json() == {"status": "ok"}
     ready = site.get("/readyz").get_json()
-    assert ready["meaning"] == "ready" and ready["vectors"] == {"passages": "exact", "questions": "exact"}
+    assert ready["meaning"] == "ready" and ready["vectors"] == {
+        "passages": "exact",
+        "questions": "exact",
+    }

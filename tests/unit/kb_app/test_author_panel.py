@@ -13,7 +13,13 @@ def test_problems_and_ranks_of_the_article_just_saved(tmp_path: Path) -> None:
     write_article(folder, "ja/a.md", "返金の時期", "返金は5営業日です。")
     services = make_services(folder, data)
     services.publish_build(services.rebuild())
-    write_article(folder, "ja/b.md", "パスワードを忘れた", "再設定できます。[無い](none.md)", tests=["合言葉を忘れました", "返金の時期はいつ"])
+    write_article(
+        folder,
+        "ja/b.md",
+        "パスワードを忘れた",
+        "再設定できます。[無い](none.md)",
+        tests=["合言葉を忘れました", "返金の時期はいつ"],
+    )
     services.publish_build(services.rebuild())
     html = create_app(services).test_client().get("/writer/panel").get_data(as_text=True)
     assert "ja/b.md:6" in html and "none.md" in html
@@ -29,7 +35,12 @@ def test_a_draft_is_said_to_be_hidden(tmp_path: Path) -> None:
     services.publish_build(services.rebuild())
     write_article(folder, "ja/b.md", "二", status="draft")
     services.publish_build(services.rebuild())
-    html = create_app(services).test_client().get("/writer/panel", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    html = (
+        create_app(services)
+        .test_client()
+        .get("/writer/panel", headers={"Accept-Language": "en"})
+        .get_data(as_text=True)
+    )
     assert "not shown to customers now" in html
 
 
@@ -41,11 +52,17 @@ def test_a_draft_is_said_to_be_hidden(tmp_path: Path) -> None:
         ({}, {"REMOTE_ADDR": "203.0.113.5"}),
     ],
 )
-def test_nobody_else_sees_the_panel(services, headers: dict[str, str], environment: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_else_sees_the_panel(
+    services, headers: dict[str, str], environment: dict[str, str]
+) -> None:  # type: ignore[no-untyped-def]
     site = create_app(services).test_client()
     assert "writer-panel" in site.get("/ja/").get_data(as_text=True)
-    assert site.get("/writer/panel", headers=headers, environ_overrides=environment).status_code == 404
-    assert "writer-panel" not in site.get("/ja/", headers=headers, environ_overrides=environment).get_data(as_text=True)
+    assert (
+        site.get("/writer/panel", headers=headers, environ_overrides=environment).status_code == 404
+    )
+    assert "writer-panel" not in site.get(
+        "/ja/", headers=headers, environ_overrides=environment
+    ).get_data(as_text=True)
 
 
 def test_the_panel_can_be_switched_off(articles: Path, data: Path) -> None:

@@ -5,7 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kb_app.support.config.business_hours import Promise, closes_at, due, hours_on, opens_at, why_closed
+from kb_app.support.config.business_hours import (
+    Promise,
+    closes_at,
+    due,
+    hours_on,
+    opens_at,
+    why_closed,
+)
 from kb_app.support.config.file import parse_support
 from kb_app.support.config.values import Support
 
@@ -75,9 +82,17 @@ def channel(support: Support, name: str):  # type: ignore[no-untyped-def]
     return next(one for one in support.channels if one.name == name)
 
 
-@pytest.mark.parametrize(("support", "zone", "moment", "name", "there"), MOMENTS, ids=[f"{zone.key} {name} {moment}" for _, zone, moment, name, _ in MOMENTS])
-def test_somebody_is_there_or_not(support: Support, zone: ZoneInfo, moment: str, name: str, there: bool) -> None:
-    assert (closes_at(channel(support, name), support.calendar, at(moment, zone)) is not None) is there
+@pytest.mark.parametrize(
+    ("support", "zone", "moment", "name", "there"),
+    MOMENTS,
+    ids=[f"{zone.key} {name} {moment}" for _, zone, moment, name, _ in MOMENTS],
+)
+def test_somebody_is_there_or_not(
+    support: Support, zone: ZoneInfo, moment: str, name: str, there: bool
+) -> None:
+    assert (
+        closes_at(channel(support, name), support.calendar, at(moment, zone)) is not None
+    ) is there
 
 
 def test_the_table_is_long_enough() -> None:
@@ -95,14 +110,20 @@ def test_the_table_is_long_enough() -> None:
         (britain, LONDON, "2026-12-25 12:00", "phone", "2026-12-27 22:00"),
     ],
 )
-def test_when_the_next_can_be_reached(support: Support, zone: ZoneInfo, now: str, name: str, opens: str) -> None:
+def test_when_the_next_can_be_reached(
+    support: Support, zone: ZoneInfo, now: str, name: str, opens: str
+) -> None:
     assert opens_at(channel(support, name), support.calendar, at(now, zone)) == at(opens, zone)
 
 
 def test_an_opening_across_midnight_closes_on_the_next_day() -> None:
     phone = channel(britain, "phone")
-    assert closes_at(phone, britain.calendar, at("2026-10-25 23:00", LONDON)) == at("2026-10-26 02:00", LONDON)
-    assert closes_at(phone, britain.calendar, at("2026-10-27 10:00", LONDON)) == at("2026-10-27 20:00", LONDON)
+    assert closes_at(phone, britain.calendar, at("2026-10-25 23:00", LONDON)) == at(
+        "2026-10-26 02:00", LONDON
+    )
+    assert closes_at(phone, britain.calendar, at("2026-10-27 10:00", LONDON)) == at(
+        "2026-10-27 20:00", LONDON
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,42 +142,76 @@ def test_an_opening_across_midnight_closes_on_the_next_day() -> None:
     ],
 )
 def test_until_when_an_answer_is_promised(received: str, promise: Promise, until: str) -> None:
-    assert due(channel(japan, "phone"), japan.calendar, promise, at(received, TOKYO)) == at(until, TOKYO)
+    assert due(channel(japan, "phone"), japan.calendar, promise, at(received, TOKYO)) == at(
+        until, TOKYO
+    )
 
 
 def test_a_channel_without_hours_counts_by_the_clock() -> None:
-    assert due(japan.form, japan.calendar, Promise(3, "day"), at("2026-12-30 10:00", TOKYO)) == at("2027-01-02 10:00", TOKYO)
+    assert due(japan.form, japan.calendar, Promise(3, "day"), at("2026-12-30 10:00", TOKYO)) == at(
+        "2027-01-02 10:00", TOKYO
+    )
 
 
 def test_why_it_is_closed_is_said_in_the_readers_language() -> None:
     labour, new_year = at("2026-11-23 10:00", TOKYO), at("2027-01-02 10:00", TOKYO)
-    names = [why_closed(japan.calendar, day.astimezone(TOKYO).date(), lang) for day in (labour, new_year) for lang in ("ja", "en")]
+    names = [
+        why_closed(japan.calendar, day.astimezone(TOKYO).date(), lang)
+        for day in (labour, new_year)
+        for lang in ("ja", "en")
+    ]
     assert names == ["勤労感謝の日", "Labor Thanksgiving Day", "年末年始", "New Year"]
 
 
 def test_skeleton_hours_hold_for_the_channels_they_name() -> None:
     day = at("2026-12-29 12:00", TOKYO).astimezone(TOKYO).date()
-    assert hours_on(channel(japan, "phone"), japan.calendar, day) and not hours_on(channel(japan, "chat"), japan.calendar, day)
+    assert hours_on(channel(japan, "phone"), japan.calendar, day) and not hours_on(
+        channel(japan, "chat"), japan.calendar, day
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("timezone: Mars/Phobos", "support.yml:1: timezone: 'Mars/Phobos' is no time zone; write one like Asia/Tokyo."),
-        ("channels:\n  phone:\n    hours: {mon-fri: 9-18}", "support.yml:3: channels.phone.hours: '9-18' is no time like 09:00-18:00"),
-        ("channels:\n  phone: {hours: {mo: '09:00-10:00'}}", "support.yml:2: channels.phone.hours: 'mo' is no day"),
-        ("channels:\n  fax: {}", "channels.fax.kind: must be one of phone, chat, mail, form, social"),
-        ("holidays: XX", "'XX' is no country that the holidays library knows; write JP, US-NY, GB-ENG"),
+        (
+            "timezone: Mars/Phobos",
+            "support.yml:1: timezone: 'Mars/Phobos' is no time zone; write one like Asia/Tokyo.",
+        ),
+        (
+            "channels:\n  phone:\n    hours: {mon-fri: 9-18}",
+            "support.yml:3: channels.phone.hours: '9-18' is no time like 09:00-18:00",
+        ),
+        (
+            "channels:\n  phone: {hours: {mo: '09:00-10:00'}}",
+            "support.yml:2: channels.phone.hours: 'mo' is no day",
+        ),
+        (
+            "channels:\n  fax: {}",
+            "channels.fax.kind: must be one of phone, chat, mail, form, social",
+        ),
+        (
+            "holidays: XX",
+            "'XX' is no country that the holidays library knows; write JP, US-NY, GB-ENG",
+        ),
         ("routes:\n  - {to: zen}", "routes.0.to: 'zen' is not among desks"),
-        ("routes:\n  - {kind: love, to: inbox}", "support.yml:2: routes.0.kind: must be one of question"),
-        ("closed:\n  - {from: 2026-12-31, to: 2026-12-30}", "support.yml:2: closed.0: to: must not be before from"),
+        (
+            "routes:\n  - {kind: love, to: inbox}",
+            "support.yml:2: routes.0.kind: must be one of question",
+        ),
+        (
+            "closed:\n  - {from: 2026-12-31, to: 2026-12-30}",
+            "support.yml:2: closed.0: to: must not be before from",
+        ),
         ("reply: soon", "reply: must be like 4 hours, 1 day, 30 minutes, or at once"),
         ("desks:\n  z: {type: zendesk}", "url: a zendesk desk needs its address"),
         ("ladder:\n  king: {}", "'king' is no step; there are desk, supervisor, ombudsman"),
         ("colour: red", "support.yml:1: colour: is not known here"),
         ("- a", "must be keys with values"),
         ("a: [", "broken YAML"),
-        ("skeleton:\n  - {from: 2026-12-31, hours: '10:00-12:00', channels: [fax]}", "'fax' is not among channels"),
+        (
+            "skeleton:\n  - {from: 2026-12-31, hours: '10:00-12:00', channels: [fax]}",
+            "'fax' is not among channels",
+        ),
     ],
 )
 def test_a_wrong_file_names_its_line_and_field_and_what_to_write(text: str, said: str) -> None:
@@ -170,5 +225,12 @@ def test_a_wrong_file_names_its_line_and_field_and_what_to_write(text: str, said
 def test_routes_are_read_in_order() -> None:
     text = "desks: {post: {type: smtp, mail: a@example.com}}\nroutes: [{kind: complaint, to: inbox}, {language: en, section: returns, to: post}]"
     support = parse_support("support.yml", text, ZoneInfo("UTC"))
-    places = [support.desk_for(*case) for case in (("complaint", "en", "returns"), ("question", "en", "returns"), ("question", "ja", "returns"))]
+    places = [
+        support.desk_for(*case)
+        for case in (
+            ("complaint", "en", "returns"),
+            ("question", "en", "returns"),
+            ("question", "ja", "returns"),
+        )
+    ]
     assert places == ["inbox", "post", "inbox"]

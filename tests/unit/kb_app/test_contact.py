@@ -45,7 +45,13 @@ def own(articles: Path, tmp_path: Path) -> Services:
     folder = tmp_path / "articles"
     shutil.copytree(articles, folder)
     (folder / "support.yml").write_text(SUPPORT, encoding="utf-8")
-    write_article(folder, "ja/returns/shipping.md", "返品の送料はだれが払うか", "不良品の送料は当店が払います。", questions=["返品の送料はいくらですか"])
+    write_article(
+        folder,
+        "ja/returns/shipping.md",
+        "返品の送料はだれが払うか",
+        "不良品の送料は当店が払います。",
+        questions=["返品の送料はいくらですか"],
+    )
     services = make_services(folder, tmp_path / "var", DisabledEmbedder(), desk_secrets="crm=hush")
     services.publish_build(services.rebuild())
     for role in ("agent", "lead", "writer"):
@@ -65,9 +71,17 @@ def agent(own: Services) -> FlaskClient:
     return sign_in(create_app(own), "agent@example.com")[0]
 
 
-def write(visitor: FlaskClient, message: str = "オーブンから煙が出ました", files: Any = (), **form: Any) -> Any:
+def write(
+    visitor: FlaskClient, message: str = "オーブンから煙が出ました", files: Any = (), **form: Any
+) -> Any:
     """Send the form as a browser does."""
-    data = {"form_id": str(uuid.uuid4()), "kind": "question", "message": message, "do": "anyway", **form}
+    data = {
+        "form_id": str(uuid.uuid4()),
+        "kind": "question",
+        "message": message,
+        "do": "anyway",
+        **form,
+    }
     sent = {**data, "files": [(io.BytesIO(content), name) for name, content in files]}
     answer = visitor.post("/ja/contact", data=sent, content_type="multipart/form-data")
     # The client spools what is large into a file of its own.
@@ -87,21 +101,50 @@ def done(own: Services) -> list[str]:
     return [action.action_name for action in own.store.actions(0, 2**60)]
 
 
-def test_what_was_asked_a_moment_ago_stands_in_the_form_at_once(own: Services, visitor: FlaskClient) -> None:
+def test_what_was_asked_a_moment_ago_stands_in_the_form_at_once(
+    own: Services, visitor: FlaskClient
+) -> None:
     for words in ("オーブンから煙が出ました", "オーブンの煙が止まりません"):
         page = visitor.get(f"/ja/search?q={words}").get_data(as_text=True)
         link = re.search(r"/ja/contact\?from=[0-9a-f-]+", page)
         assert link is not None
         form = visitor.get(link[0]).get_data(as_text=True)
-        assert f"{words}</textarea>" in form and f"検索した言葉: {words}" in re.sub(r"<[^>]+>|\s+(?=<)", "", form)
+        assert f"{words}</textarea>" in form and f"検索した言葉: {words}" in re.sub(
+            r"<[^>]+>|\s+(?=<)", "", form
+        )
 
 
-def test_words_that_an_article_answers_are_answered_once_and_in_place(own: Services, visitor: FlaskClient) -> None:
+def test_words_that_an_article_answers_are_answered_once_and_in_place(
+    own: Services, visitor: FlaskClient
+) -> None:
     form_id = str(uuid.uuid4())
-    page = write(visitor, "返品の送料はいくらですか", form_id=form_id, do="", mail="hanako@example.com", name="<b>花子</b>").get_data(as_text=True)
-    assert "不良品の送料は当店が払います" in page and "担当者に送る" in page and "&lt;b&gt;花子" in page and count_rows(own.store.engine, schema.cases) == 0
-    answer = visitor.post("/ja/contact", data={"form_id": form_id, "message": "x", "kind": "question", "answered": "ja-returns-shipping"})
-    assert "解決してよかったです" in answer.get_data(as_text=True) and count_rows(own.store.engine, schema.cases) == 0
+    page = write(
+        visitor,
+        "返品の送料はいくらですか",
+        form_id=form_id,
+        do="",
+        mail="hanako@example.com",
+        name="<b>花子</b>",
+    ).get_data(as_text=True)
+    assert (
+        "不良品の送料は当店が払います" in page
+        and "担当者に送る" in page
+        and "&lt;b&gt;花子" in page
+        and count_rows(own.store.engine, schema.cases) == 0
+    )
+    answer = visitor.post(
+        "/ja/contact",
+        data={
+            "form_id": form_id,
+            "message": "x",
+            "kind": "question",
+            "answered": "ja-returns-shipping",
+        },
+    )
+    assert (
+        "解決してよかったです" in answer.get_data(as_text=True)
+        and count_rows(own.store.engine, schema.cases) == 0
+    )
     assert {"solved_yes", "contact_suggestion_click"} <= set(done(own))
 
 
@@ -110,15 +153,24 @@ def test_send_it_anyway_sends_it(own: Services, visitor: FlaskClient) -> None:
     write(visitor, "返品の送料はいくらですか", form_id=form_id, do="", files=[("写真.png", PNG)])
     answer = write(visitor, "返品の送料はいくらですか", form_id=form_id, do="anyway")
     assert "受け付けました" in visitor.get(answer.location).get_data(as_text=True)
-    assert [file.name for file in own.people.cases.attachments(only(own).case_id)] == ["写真.png"] and done(own).count("ticket_created") == 1
+    assert [file.name for file in own.people.cases.attachments(only(own).case_id)] == [
+        "写真.png"
+    ] and done(own).count("ticket_created") == 1
 
 
 @pytest.mark.parametrize("kind", ["complaint", "praise"])
-def test_complaints_and_praise_skip_suggestions(own: Services, visitor: FlaskClient, kind: str) -> None:
-    assert write(visitor, "返品の送料はいくらですか", kind=kind, do="").status_code == 303 and only(own).kind == kind
+def test_complaints_and_praise_skip_suggestions(
+    own: Services, visitor: FlaskClient, kind: str
+) -> None:
+    assert (
+        write(visitor, "返品の送料はいくらですか", kind=kind, do="").status_code == 303
+        and only(own).kind == kind
+    )
 
 
-def test_the_trail_goes_along_as_far_as_the_customer_leaves_it(own: Services, visitor: FlaskClient) -> None:
+def test_the_trail_goes_along_as_far_as_the_customer_leaves_it(
+    own: Services, visitor: FlaskClient
+) -> None:
     visitor.get("/ja/search?q=煙が出た")
     visitor.get("/ja/search?q=ひみつのこと")
     own.events.flush()
@@ -139,11 +191,19 @@ def test_nobody_elses_trail_goes_along(own: Services, visitor: FlaskClient) -> N
     assert only(own).trail == ()
 
 
-def test_the_page_says_who_can_be_reached_and_until_when_it_is_answered(visitor: FlaskClient) -> None:
+def test_the_page_says_who_can_be_reached_and_until_when_it_is_answered(
+    visitor: FlaskClient,
+) -> None:
     page = visitor.get("/ja/contact").get_data(as_text=True)
     # Friday, 20 November 2026, six in the evening in Japan; Monday is a public holiday.
-    assert "今は受付時間外 · 次の受付は11月24日(火) 9:00から" in page and "今送信すると、11月24日(火) 18:00までに返信します" in page and "オンブズマン" in page
-    assert "closed now · opens Tue 24 Nov, 9:00" in visitor.get("/en/contact").get_data(as_text=True)
+    assert (
+        "今は受付時間外 · 次の受付は11月24日(火) 9:00から" in page
+        and "今送信すると、11月24日(火) 18:00までに返信します" in page
+        and "オンブズマン" in page
+    )
+    assert "closed now · opens Tue 24 Nov, 9:00" in visitor.get("/en/contact").get_data(
+        as_text=True
+    )
 
 
 def test_on_a_public_holiday_the_page_names_it(own: Services) -> None:
@@ -155,13 +215,26 @@ def test_on_a_public_holiday_the_page_names_it(own: Services) -> None:
 
 
 def test_a_case_is_read_by_its_secret_link_alone(own: Services, visitor: FlaskClient) -> None:
-    first, second = write(visitor, "一つ目のひみつ").location, write(visitor, "二つ目のひみつ").location
+    first, second = (
+        write(visitor, "一つ目のひみつ").location,
+        write(visitor, "二つ目のひみつ").location,
+    )
     page = visitor.get(first)
-    assert "一つ目のひみつ" in page.get_data(as_text=True) and "二つ目" not in page.get_data(as_text=True)
-    assert page.headers["Referrer-Policy"] == "no-referrer" and page.headers["Cache-Control"] == "no-store"
+    assert "一つ目のひみつ" in page.get_data(as_text=True) and "二つ目" not in page.get_data(
+        as_text=True
+    )
+    assert (
+        page.headers["Referrer-Policy"] == "no-referrer"
+        and page.headers["Cache-Control"] == "no-store"
+    )
     token = first.split("/")[-1].split("?")[0]
     other = second.split("/")[-1].split("?")[0]
-    for forged in (token[:-8] + other[-8:], other.split(".")[0] + "." + token.split(".")[1], "x", only_numbers(own)[0]):
+    for forged in (
+        token[:-8] + other[-8:],
+        other.split(".")[0] + "." + token.split(".")[1],
+        "x",
+        only_numbers(own)[0],
+    ):
         assert visitor.get(f"/ja/cases/{forged}").status_code == 404
     late = replace(own, clock=lambda: NOW.replace(year=2027, month=8))
     expired = create_app(late).test_client().get(f"/ja/cases/{token}")
@@ -172,26 +245,60 @@ def only_numbers(own: Services) -> list[str]:
     return [case.number for case in own.people.cases.inbox(Filter(state="all"), AT).cases]
 
 
-def test_files_are_checked_kept_apart_and_sent_as_downloads(own: Services, visitor: FlaskClient, agent: FlaskClient) -> None:
-    refused = write(visitor, files=[("x.exe", b"MZ"), ("photo.png", b"MZ\x00"), ("big.txt", b"x" * 1_100_000), ("ok.png", PNG)])
+def test_files_are_checked_kept_apart_and_sent_as_downloads(
+    own: Services, visitor: FlaskClient, agent: FlaskClient
+) -> None:
+    refused = write(
+        visitor,
+        files=[
+            ("x.exe", b"MZ"),
+            ("photo.png", b"MZ\x00"),
+            ("big.txt", b"x" * 1_100_000),
+            ("ok.png", PNG),
+        ],
+    )
     html = refused.get_data(as_text=True)
     assert refused.status_code == 422 and count_rows(own.store.engine, schema.cases) == 0
-    assert "この種類のファイルは受け取れません" in html and "ファイルの中身が拡張子と合いません" in html and "大きすぎます" in html and "ok.png" in html
+    assert (
+        "この種類のファイルは受け取れません" in html
+        and "ファイルの中身が拡張子と合いません" in html
+        and "大きすぎます" in html
+        and "ok.png" in html
+    )
     location = write(visitor, files=[("写真 1.png", PNG)]).location
     (file,) = own.people.cases.attachments(only(own).case_id)
-    for client, path in ((visitor, f"{location.split('?')[0]}/files"), (agent, f"/desk/cases/{only(own).number}/files")):
+    for client, path in (
+        (visitor, f"{location.split('?')[0]}/files"),
+        (agent, f"/desk/cases/{only(own).number}/files"),
+    ):
         with client.get(f"{path}/{file.attachment_id}") as shown:
-            assert shown.headers["Content-Disposition"].startswith("attachment") and "sandbox" in shown.headers["Content-Security-Policy"]
+            assert (
+                shown.headers["Content-Disposition"].startswith("attachment")
+                and "sandbox" in shown.headers["Content-Security-Policy"]
+            )
             assert shown.data == PNG
     other = write(visitor, "ほかの件").location.split("?")[0]
-    for path in (f"{other}/files/{file.attachment_id}", f"{other}/files/../../../secret-key", f"/desk/cases/{only_numbers(own)[0]}/files/{uuid.uuid4()}"):
+    for path in (
+        f"{other}/files/{file.attachment_id}",
+        f"{other}/files/../../../secret-key",
+        f"/desk/cases/{only_numbers(own)[0]}/files/{uuid.uuid4()}",
+    ):
         assert visitor.get(path).status_code in (302, 404)
 
 
 def test_fifty_megabytes_are_refused_with_a_clear_page(own: Services, visitor: FlaskClient) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="big.png"\r\n\r\n' + PNG + b"\0" * 50 * 1024 * 1024 + b"\r\n--x--\r\n"
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="big.png"\r\n\r\n'
+        + PNG
+        + b"\0" * 50 * 1024 * 1024
+        + b"\r\n--x--\r\n"
+    )
     answer = visitor.post("/ja/contact", data=body, content_type="multipart/form-data; boundary=x")
-    assert answer.status_code == 413 and "ファイルが大きすぎます" in answer.get_data(as_text=True) and count_rows(own.store.engine, schema.cases) == 0
+    assert (
+        answer.status_code == 413
+        and "ファイルが大きすぎます" in answer.get_data(as_text=True)
+        and count_rows(own.store.engine, schema.cases) == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,15 +308,25 @@ def test_fifty_megabytes_are_refused_with_a_clear_page(own: Services, visitor: F
         ({"message": "x" * 5_001}, "長すぎます"), ({"message": " "}, "内容をお書きください"), ({"kind": "love"}, "この中からお選びください"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused_by_field_and_what_was_written_stays(own: Services, visitor: FlaskClient, form: dict[str, str], said: str) -> None:
+def test_what_cannot_be_is_refused_by_field_and_what_was_written_stays(
+    own: Services, visitor: FlaskClient, form: dict[str, str], said: str
+) -> None:
     answer = write(visitor, **form)
-    assert answer.status_code == 422 and said in answer.get_data(as_text=True) and count_rows(own.store.engine, schema.cases) == 0
+    assert (
+        answer.status_code == 422
+        and said in answer.get_data(as_text=True)
+        and count_rows(own.store.engine, schema.cases) == 0
+    )
 
 
-def test_spam_is_kept_apart_and_nobody_solves_a_puzzle(own: Services, visitor: FlaskClient, agent: FlaskClient) -> None:
+def test_spam_is_kept_apart_and_nobody_solves_a_puzzle(
+    own: Services, visitor: FlaskClient, agent: FlaskClient
+) -> None:
     write(visitor, "http://a http://b http://c http://d")
     write(visitor, website="http://spam")
-    assert own.people.cases.inbox(Filter(state="all"), AT).total == 0 and "ticket_created" not in done(own)
+    assert own.people.cases.inbox(
+        Filter(state="all"), AT
+    ).total == 0 and "ticket_created" not in done(own)
     page = agent.get("/desk/cases?spam=1&state=all").get_data(as_text=True)
     number = re.findall(r"/desk/cases/([2-9A-Z]{8})", page)[0]
     act(agent, number, do="not spam")
@@ -218,7 +335,14 @@ def test_spam_is_kept_apart_and_nobody_solves_a_puzzle(own: Services, visitor: F
 
 def test_another_site_cannot_send_the_form(own: Services, visitor: FlaskClient) -> None:
     for path in ("/ja/contact", write(visitor).location.split("?")[0]):
-        assert visitor.post(path, data={"message": "x", "kind": "question"}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+        assert (
+            visitor.post(
+                path,
+                data={"message": "x", "kind": "question"},
+                headers={"Sec-Fetch-Site": "cross-site"},
+            ).status_code
+            == 403
+        )
 
 
 def act(agent: FlaskClient, number: str, **form: str) -> str:
@@ -226,12 +350,20 @@ def act(agent: FlaskClient, number: str, **form: str) -> str:
     page = agent.get(f"/desk/cases/{number}").get_data(as_text=True)
     form_id = re.search(r'name="form_id" value="([^"]+)"', page)
     assert form_id
-    answer = agent.post(f"/desk/cases/{number}", data={"csrf_token": token_in(page), "form_id": form_id[1], **form})
+    answer = agent.post(
+        f"/desk/cases/{number}", data={"csrf_token": token_in(page), "form_id": form_id[1], **form}
+    )
     assert answer.status_code == 303, answer.get_data(as_text=True)[:500]
-    return agent.get(answer.location).get_data(as_text=True) if answer.location.startswith("/desk/cases") else answer.location
+    return (
+        agent.get(answer.location).get_data(as_text=True)
+        if answer.location.startswith("/desk/cases")
+        else answer.location
+    )
 
 
-def test_an_agent_reads_answers_and_solves_and_the_customer_reads_it(own: Services, visitor: FlaskClient, agent: FlaskClient) -> None:
+def test_an_agent_reads_answers_and_solves_and_the_customer_reads_it(
+    own: Services, visitor: FlaskClient, agent: FlaskClient
+) -> None:
     location = write(visitor, "返金の承認は?").location.split("?")[0]
     number = only(own).number
     page = agent.get(f"/desk/cases/{number}").get_data(as_text=True)
@@ -243,25 +375,39 @@ def test_an_agent_reads_answers_and_solves_and_the_customer_reads_it(own: Servic
     shown = visitor.get(location).get_data(as_text=True)
     assert "承認されました" in shown and "内緒のメモ" not in shown and "解決済み" in shown
     assert (only(own).owner, only(own).solved_by) == ("agent@example.com", "ja-returns-refund")
-    assert "ありがとうございます" in visitor.get(visitor.post(f"{location}/solved", data={"answer": "yes", "satisfaction": "5"}).location).get_data(
-        as_text=True
-    )
-    assert (only(own).state, only(own).satisfaction) == ("closed", 5) and {"ticket_resolved", "solved_yes"} <= set(done(own))
+    assert "ありがとうございます" in visitor.get(
+        visitor.post(f"{location}/solved", data={"answer": "yes", "satisfaction": "5"}).location
+    ).get_data(as_text=True)
+    assert (only(own).state, only(own).satisfaction) == ("closed", 5) and {
+        "ticket_resolved",
+        "solved_yes",
+    } <= set(done(own))
 
 
-def test_a_link_in_a_mail_asks_and_only_the_form_answers(own: Services, visitor: FlaskClient) -> None:
+def test_a_link_in_a_mail_asks_and_only_the_form_answers(
+    own: Services, visitor: FlaskClient
+) -> None:
     location = write(visitor).location.split("?")[0]
     assert "checked" in visitor.get(f"{location}/solved?answer=yes").get_data(as_text=True)
-    assert only(own).said == "" and visitor.post(f"{location}/solved", data={"answer": "perhaps"}).status_code == 400
+    assert (
+        only(own).said == ""
+        and visitor.post(f"{location}/solved", data={"answer": "perhaps"}).status_code == 400
+    )
 
 
-def test_the_customer_adds_once_and_the_next_step_is_closed_until_it_is_open(own: Services, visitor: FlaskClient) -> None:
+def test_the_customer_adds_once_and_the_next_step_is_closed_until_it_is_open(
+    own: Services, visitor: FlaskClient
+) -> None:
     location = write(visitor).location.split("?")[0]
     form = {"form_id": str(uuid.uuid4()), "message": "つけたし"}
     for _ in range(2):
         assert visitor.post(location, data=form).status_code == 303
     assert [one.text for one in own.people.cases.messages(only(own).case_id)] == ["つけたし"]
-    assert "まだ進めません" in visitor.get(visitor.post(f"{location}/step").location).get_data(as_text=True) and only(own).step == "desk"
+    assert (
+        "まだ進めません"
+        in visitor.get(visitor.post(f"{location}/step").location).get_data(as_text=True)
+        and only(own).step == "desk"
+    )
     assert visitor.post(location, data={"message": ""}).status_code == 422
 
 
@@ -269,7 +415,11 @@ def test_who_may_see_cases(own: Services, visitor: FlaskClient) -> None:
     write(visitor)
     paths = ["/desk/cases", f"/desk/cases/{only(own).number}", "/desk/outbox", "/desk/notices"]
     assert [visitor.get(path).status_code for path in paths] == [302] * 4
-    for role, wanted in (("writer", [403] * 4), ("agent", [200, 200, 403, 403]), ("lead", [200] * 4)):
+    for role, wanted in (
+        ("writer", [403] * 4),
+        ("agent", [200, 200, 403, 403]),
+        ("lead", [200] * 4),
+    ):
         client = sign_in(create_app(own), f"{role}@example.com")[0]
         assert [client.get(path).status_code for path in paths] == wanted, role
 
@@ -278,17 +428,31 @@ def test_a_case_becomes_a_draft(own: Services, visitor: FlaskClient) -> None:
     write(visitor, "ギフト包装はできますか")
     lead = sign_in(create_app(own), "lead@example.com")[0]
     assert "/desk/edit" in act(lead, only(own).number, do="article")
-    drafts = [path for path in own.settings.articles.rglob("*.md") if "ギフト包装はできますか" in path.read_text(encoding="utf-8")]
+    drafts = [
+        path
+        for path in own.settings.articles.rglob("*.md")
+        if "ギフト包装はできますか" in path.read_text(encoding="utf-8")
+    ]
     assert len(drafts) == 1 and "status: draft" in drafts[0].read_text(encoding="utf-8")
 
 
 # --- webhooks ------------------------------------------------------------------------------------------------------------------------
 
 
-def hook(visitor: FlaskClient, secret: str = "hush", at: float | None = None, desk: str = "crm", **body: Any) -> Any:  # noqa: S107
+def hook(
+    visitor: FlaskClient,
+    secret: str = "hush",
+    at: float | None = None,
+    desk: str = "crm",
+    **body: Any,
+) -> Any:
     raw = json.dumps(body).encode()
     timestamp = str(int(NOW.timestamp() if at is None else at))
-    headers = {TIMESTAMP: timestamp, SIGNATURE: sign(secret, timestamp, raw), "Content-Type": "application/json"}
+    headers = {
+        TIMESTAMP: timestamp,
+        SIGNATURE: sign(secret, timestamp, raw),
+        "Content-Type": "application/json",
+    }
     return visitor.post(f"/api/v1/hooks/{desk}", data=raw, headers=headers)
 
 
@@ -307,15 +471,24 @@ def test_a_signed_webhook_solves_a_case_once(own: Services, visitor: FlaskClient
         ({"event_id": ""}, 400), ({"state": "perhaps"}, 400), ({"number": "XXXXXXXX"}, 404), ({"number": "", "ticket_id": "77"}, 404),
     ],
 )  # fmt: skip
-def test_forged_old_and_odd_webhooks_change_nothing(own: Services, visitor: FlaskClient, given: dict[str, Any], status: int) -> None:
+def test_forged_old_and_odd_webhooks_change_nothing(
+    own: Services, visitor: FlaskClient, given: dict[str, Any], status: int
+) -> None:
     write(visitor, kind="problem")
-    answer = hook(visitor, **{"event_id": "e1", "number": only(own).number, "state": "solved", **given})
-    assert answer.status_code == status and answer.get_json()["detail"] and only(own).state == "open"
+    answer = hook(
+        visitor, **{"event_id": "e1", "number": only(own).number, "state": "solved", **given}
+    )
+    assert (
+        answer.status_code == status and answer.get_json()["detail"] and only(own).state == "open"
+    )
 
 
 def test_a_desk_cannot_solve_what_another_has(own: Services, visitor: FlaskClient) -> None:
     write(visitor, kind="question")
-    assert hook(visitor, event_id="e1", number=only(own).number, state="solved").status_code == 404 and only(own).state == "open"
+    assert (
+        hook(visitor, event_id="e1", number=only(own).number, state="solved").status_code == 404
+        and only(own).state == "open"
+    )
 
 
 def test_an_unsigned_webhook_is_refused(visitor: FlaskClient) -> None:
@@ -325,13 +498,24 @@ def test_an_unsigned_webhook_is_refused(visitor: FlaskClient) -> None:
 # --- notices and spikes --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_notice_is_started_shown_where_it_belongs_and_ended(own: Services, visitor: FlaskClient) -> None:
+def test_a_notice_is_started_shown_where_it_belongs_and_ended(
+    own: Services, visitor: FlaskClient
+) -> None:
     lead = sign_in(create_app(own), "lead@example.com")[0]
     token = token_in(lead.get("/desk/notices").get_data(as_text=True))
-    form = {"csrf_token": token, "title_ja": "<b>配送の遅れ</b>", "title_en": "Late", "questions": "荷物が届かない\nparcel is late"}
+    form = {
+        "csrf_token": token,
+        "title_ja": "<b>配送の遅れ</b>",
+        "title_en": "Late",
+        "questions": "荷物が届かない\nparcel is late",
+    }
     assert lead.post("/desk/notices", data=form).status_code == 303
-    assert "&lt;b&gt;配送の遅れ" in visitor.get("/ja/search?q=荷物が届かない").get_data(as_text=True)
-    assert "配送の遅れ" not in visitor.get("/ja/search?q=返金").get_data(as_text=True) and "Late" in visitor.get("/en/contact").get_data(as_text=True)
+    assert "&lt;b&gt;配送の遅れ" in visitor.get("/ja/search?q=荷物が届かない").get_data(
+        as_text=True
+    )
+    assert "配送の遅れ" not in visitor.get("/ja/search?q=返金").get_data(
+        as_text=True
+    ) and "Late" in visitor.get("/en/contact").get_data(as_text=True)
     (notice,) = own.people.notices.active(AT)
     lead.post(f"/desk/notices/{notice.notice_id}/end", data={"csrf_token": token})
     assert "配送の遅れ" not in visitor.get("/ja/contact").get_data(as_text=True)
@@ -348,23 +532,41 @@ def test_a_notice_is_started_shown_where_it_belongs_and_ended(own: Services, vis
 def test_a_notice_that_cannot_be_is_refused(own: Services, form: dict[str, str], said: str) -> None:
     lead = sign_in(create_app(own), "lead@example.com")[0]
     token = token_in(lead.get("/desk/notices").get_data(as_text=True))
-    assert said in lead.post("/desk/notices", data={"csrf_token": token, **form}).get_data(as_text=True) and own.people.notices.all() == []
+    assert (
+        said
+        in lead.post("/desk/notices", data={"csrf_token": token, **form}).get_data(as_text=True)
+        and own.people.notices.all() == []
+    )
 
 
 def test_what_suddenly_many_ask_is_pointed_out(own: Services) -> None:
-    queries = [m.QueryEvent(f"q{n}", AT - n * 60_000, "ログインできない", f"c{n}", "s", "ja") for n in range(8)]
-    queries += [m.QueryEvent(f"old{n}", AT - n * 6 * 3_600_000 - 4 * 3_600_000, "返品したい", f"d{n}", "s", "ja") for n in range(40)]
+    queries = [
+        m.QueryEvent(f"q{n}", AT - n * 60_000, "ログインできない", f"c{n}", "s", "ja")
+        for n in range(8)
+    ]
+    queries += [
+        m.QueryEvent(
+            f"old{n}", AT - n * 6 * 3_600_000 - 4 * 3_600_000, "返品したい", f"d{n}", "s", "ja"
+        )
+        for n in range(40)
+    ]
     own.store.append(queries, [])
     lead = sign_in(create_app(own), "lead@example.com")[0]
     page = lead.get("/desk/").get_data(as_text=True)
     assert "直近3時間に8人がこれを尋ねました" in page and "ログインできない" in page
-    assert "ログインできない</textarea>" in lead.get("/desk/notices?spike=ログインできない").get_data(as_text=True)
+    assert "ログインできない</textarea>" in lead.get(
+        "/desk/notices?spike=ログインできない"
+    ).get_data(as_text=True)
 
 
-def test_a_wrong_support_file_keeps_the_one_before_and_the_desk_says_so_to_those_who_lead(own: Services, agent: FlaskClient) -> None:
+def test_a_wrong_support_file_keeps_the_one_before_and_the_desk_says_so_to_those_who_lead(
+    own: Services, agent: FlaskClient
+) -> None:
     lead = sign_in(create_app(own), "lead@example.com")[0]
     (own.settings.articles / "support.yml").write_text("timezone: Mars/Phobos\n", encoding="utf-8")
-    assert "Mars/Phobos" in lead.get("/desk/").get_data(as_text=True) and "Mars" not in agent.get("/desk/cases").get_data(as_text=True)
+    assert "Mars/Phobos" in lead.get("/desk/").get_data(as_text=True) and "Mars" not in agent.get(
+        "/desk/cases"
+    ).get_data(as_text=True)
     assert own.people.support.channel("phone") is not None
 
 
@@ -373,14 +575,21 @@ def test_another_language_keeps_the_page_of_the_desk(agent: FlaskClient) -> None
     link = re.search(r'href="(/en/speak[^"]+)"', page)
     assert link
     answer = agent.get(link[1].replace("&amp;", "&"))
-    assert answer.location == "/desk/cases?state=all" and "Inbox" in agent.get(answer.location).get_data(as_text=True)
+    assert answer.location == "/desk/cases?state=all" and "Inbox" in agent.get(
+        answer.location
+    ).get_data(as_text=True)
     assert agent.get("/en/speak?to=//evil.example").location == "/en/"
 
 
 def test_whoever_sends_too_much_is_told_who_can_be_reached(own: Services) -> None:
-    limited = replace(own, settings=own.settings.model_copy(update={"rate_limit": "600 per minute"}))
+    limited = replace(
+        own, settings=own.settings.model_copy(update={"rate_limit": "600 per minute"})
+    )
     visitor = create_app(limited).test_client()
-    answers = [visitor.post("/ja/contact", data={"message": "", "kind": "question"}).status_code for _ in range(41)]
+    answers = [
+        visitor.post("/ja/contact", data={"message": "", "kind": "question"}).status_code
+        for _ in range(41)
+    ]
     assert set(answers[:40]) == {422} and answers[40] == 429
     page = visitor.post("/ja/contact", data={"message": "x"}).get_data(as_text=True)
     assert "短い間に多すぎます" in page and "0120-000-123" in page

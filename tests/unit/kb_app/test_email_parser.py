@@ -22,10 +22,17 @@ from tests.unit.kb_app.casework import NOW, SupportFixture, house
 STRICT = (Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。"),)
 
 
-def mail(subject: str = "返品したい", text: str = "箱がありません。", sender: str = "山田花子 <hanako@example.com>", **headers: str) -> bytes:
+def mail(
+    subject: str = "返品したい",
+    text: str = "箱がありません。",
+    sender: str = "山田花子 <hanako@example.com>",
+    **headers: str,
+) -> bytes:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, "help@example.com", subject
-    message["Message-ID"] = headers.pop("message_id", f"<{abs(hash((subject, text, sender)))}@mail.example.com>")
+    message["Message-ID"] = headers.pop(
+        "message_id", f"<{abs(hash((subject, text, sender)))}@mail.example.com>"
+    )
     for name, value in headers.items():
         message[name.replace("_", "-")] = value
     message.set_content(text)
@@ -34,8 +41,15 @@ def mail(subject: str = "返品したい", text: str = "箱がありません。
 
 def bare(charset: str, subject: bytes, body: bytes, declared: str = "") -> bytes:
     """A mail as old programs send it: the subject in bytes, the charset as declared."""
-    head = b"From: =?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= <hanako@example.com>\r\nMessage-ID: <old@example.com>\r\nSubject: " + subject
-    return head + f"\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset={declared or charset}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode() + body
+    head = (
+        b"From: =?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= <hanako@example.com>\r\nMessage-ID: <old@example.com>\r\nSubject: "
+        + subject
+    )
+    return (
+        head
+        + f"\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset={declared or charset}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode()
+        + body
+    )
 
 
 WORDS = "返品したい①、ﾊﾝｶｸ"
@@ -44,7 +58,11 @@ WORDS = "返品したい①、ﾊﾝｶｸ"
 @pytest.mark.parametrize(
     "raw",
     [
-        bare("iso-2022-jp", b"=?ISO-2022-JP?B?GyRCSlZJSiQ3JD8kJBsoQg==?=", "返品したい".encode("iso2022_jp")),
+        bare(
+            "iso-2022-jp",
+            b"=?ISO-2022-JP?B?GyRCSlZJSiQ3JD8kJBsoQg==?=",
+            "返品したい".encode("iso2022_jp"),
+        ),
         bare("shift_jis", "返品したい".encode("cp932"), WORDS.encode("cp932")),
         bare("utf-8", "返品したい".encode("cp932"), WORDS.encode("cp932")),
         bare("euc-jp", "返品したい".encode(), "返品したい".encode("euc_jp")),
@@ -52,11 +70,23 @@ WORDS = "返品したい①、ﾊﾝｶｸ"
         bare("x-unknown", "返品したい".encode(), WORDS.encode()),
         bare("us-ascii", b"=?utf-8?B?6L+U5ZOB44GX44Gf44GE?=", WORDS.encode()),
     ],
-    ids=["ISO-2022-JP", "Shift_JIS", "said UTF-8, is Shift_JIS", "EUC-JP", "UTF-8", "unknown charset", "said ASCII"],
+    ids=[
+        "ISO-2022-JP",
+        "Shift_JIS",
+        "said UTF-8, is Shift_JIS",
+        "EUC-JP",
+        "UTF-8",
+        "unknown charset",
+        "said ASCII",
+    ],
 )
 def test_japanese_mails_of_every_charset_are_read(raw: bytes) -> None:
     found = read_mail(raw)
-    assert found.subject == "返品したい" and found.text.startswith("返品したい") and (found.sender, found.sender_name) == ("hanako@example.com", "山田")
+    assert (
+        found.subject == "返品したい"
+        and found.text.startswith("返品したい")
+        and (found.sender, found.sender_name) == ("hanako@example.com", "山田")
+    )
 
 
 BROKEN = [
@@ -81,7 +111,10 @@ def test_no_bytes_break_the_reader(raw: bytes) -> None:
 def test_html_is_read_as_text() -> None:
     message = EmailMessage()
     message["From"], message["Subject"] = "a@example.com", "x"
-    message.set_content("<html><style>p{}</style><p>返品は&amp;交換は<br>どちら?</p><script>alert(1)</script></html>", subtype="html")
+    message.set_content(
+        "<html><style>p{}</style><p>返品は&amp;交換は<br>どちら?</p><script>alert(1)</script></html>",
+        subtype="html",
+    )
     assert read_mail(message.as_bytes()).text == "返品は&交換は\nどちら?"
 
 
@@ -121,36 +154,84 @@ def only(desk: SupportFixture):  # type: ignore[no-untyped-def]
     return desk.again(case)
 
 
-def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answers(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answers(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     assert [inbox.take(mail(), NOW), inbox.take(mail(), NOW + HOUR)] == ["created", "known"]
     case, (reply,) = only(desk), desk.mails()
-    assert (case.mail, case.name, case.channel, case.state, case.message) == ("hanako@example.com", "山田花子", "mail", "answered", "箱がありません。")
-    assert "30日以内です。" in reply["body"] and "solved?answer=yes" in reply["body"] and "solved?answer=no" in reply["body"]
-    assert reply["automatic"] == "auto-replied" and reply["in_reply_to"].endswith("@mail.example.com>")
+    assert (case.mail, case.name, case.channel, case.state, case.message) == (
+        "hanako@example.com",
+        "山田花子",
+        "mail",
+        "answered",
+        "箱がありません。",
+    )
+    assert (
+        "30日以内です。" in reply["body"]
+        and "solved?answer=yes" in reply["body"]
+        and "solved?answer=no" in reply["body"]
+    )
+    assert reply["automatic"] == "auto-replied" and reply["in_reply_to"].endswith(
+        "@mail.example.com>"
+    )
 
 
-def test_a_mail_that_no_article_answers_goes_to_a_person(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_a_mail_that_no_article_answers_goes_to_a_person(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     inbox.take(mail("電気がつかない"), NOW)
-    assert only(desk).state == "open" and desk.log.names == ["ticket_created"] and "受け付けました" in desk.mails()[0]["subject"]
+    assert (
+        only(desk).state == "open"
+        and desk.log.names == ["ticket_created"]
+        and "受け付けました" in desk.mails()[0]["subject"]
+    )
 
 
-def test_a_reply_finds_its_case_by_references_and_reopens_it(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_a_reply_finds_its_case_by_references_and_reopens_it(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     inbox.take(mail(), NOW)
     sent = desk.mails()[0]["message_id"]
     text = "まだです。\n\n> これは自動の返信です\n> 解決しましたか"
-    assert inbox.take(mail("Re: 返品したい", text, message_id="<r1@x>", References=f"<other@x> {sent}"), NOW + HOUR) == "added"
-    assert inbox.take(mail("Re: 返品したい", text, message_id="<r1@x>", References=sent), NOW + HOUR) == "known"
-    assert [one.text for one in desk.handoff.cases.messages(only(desk).case_id)] == ["まだです。"] and only(desk).state == "open"
+    assert (
+        inbox.take(
+            mail("Re: 返品したい", text, message_id="<r1@x>", References=f"<other@x> {sent}"),
+            NOW + HOUR,
+        )
+        == "added"
+    )
+    assert (
+        inbox.take(mail("Re: 返品したい", text, message_id="<r1@x>", References=sent), NOW + HOUR)
+        == "known"
+    )
+    assert [one.text for one in desk.handoff.cases.messages(only(desk).case_id)] == [
+        "まだです。"
+    ] and only(desk).state == "open"
     # And an answer to that answer, which names only the customer's own mail.
-    assert inbox.take(mail("Re: 返品したい", "もう一つ", message_id="<r2@x>", In_Reply_To="<r1@x>"), NOW + 2 * HOUR) == "added"
+    assert (
+        inbox.take(
+            mail("Re: 返品したい", "もう一つ", message_id="<r2@x>", In_Reply_To="<r1@x>"),
+            NOW + 2 * HOUR,
+        )
+        == "added"
+    )
 
 
-def test_a_number_in_the_subject_joins_only_the_cases_own_sender(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_a_number_in_the_subject_joins_only_the_cases_own_sender(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     number = only(desk).number
     assert inbox.take(mail(f"Re: [#{number}]", "つづき", message_id="<a@x>"), NOW) == "added"
-    assert inbox.take(mail(f"Re: [#{number}]", "見せて", sender="eve@example.com", message_id="<b@x>"), NOW) == "created"
-    assert [one.text for one in desk.handoff.cases.messages(only_of(desk, number).case_id)] == ["つづき"]
+    assert (
+        inbox.take(
+            mail(f"Re: [#{number}]", "見せて", sender="eve@example.com", message_id="<b@x>"), NOW
+        )
+        == "created"
+    )
+    assert [one.text for one in desk.handoff.cases.messages(only_of(desk, number).case_id)] == [
+        "つづき"
+    ]
 
 
 def only_of(desk: SupportFixture, number: str):  # type: ignore[no-untyped-def]
@@ -165,31 +246,77 @@ def test_the_desk_that_has_a_case_answers_by_mail(desk: SupportFixture, inbox: M
     from sqlalchemy import text
 
     with desk.engine.connect() as connection:
-        sent = json.loads(connection.execute(text("select payload from outbox where sink = 'branch'")).scalar_one())["message_id"]
-    assert inbox.take(mail("Re: x", "電球を替えてください。", sender="Branch <branch@example.com>", References=sent), NOW + HOUR) == "answered"
-    assert only(desk).state == "waiting" and desk.mails()[-1]["to"] == "hanako@example.com" and "電球を替えて" in desk.mails()[-1]["body"]
+        sent = json.loads(
+            connection.execute(
+                text("select payload from outbox where sink = 'branch'")
+            ).scalar_one()
+        )["message_id"]
+    assert (
+        inbox.take(
+            mail(
+                "Re: x",
+                "電球を替えてください。",
+                sender="Branch <branch@example.com>",
+                References=sent,
+            ),
+            NOW + HOUR,
+        )
+        == "answered"
+    )
+    assert (
+        only(desk).state == "waiting"
+        and desk.mails()[-1]["to"] == "hanako@example.com"
+        and "電球を替えて" in desk.mails()[-1]["body"]
+    )
 
 
-@pytest.mark.parametrize("header", [{"Auto_Submitted": "auto-replied"}, {"Precedence": "list"}, {"List_Id": "<l.example.com>"}])
-def test_machines_get_no_automatic_reply(desk: SupportFixture, inbox: MailIntake, header: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "header",
+    [{"Auto_Submitted": "auto-replied"}, {"Precedence": "list"}, {"List_Id": "<l.example.com>"}],
+)
+def test_machines_get_no_automatic_reply(
+    desk: SupportFixture, inbox: MailIntake, header: dict[str, str]
+) -> None:
     assert inbox.take(mail(**header), NOW) == "created"
-    assert only(desk).state == "open" and all(sent["automatic"] != "auto-replied" for sent in desk.mails())
+    assert only(desk).state == "open" and all(
+        sent["automatic"] != "auto-replied" for sent in desk.mails()
+    )
 
 
-def test_two_machines_do_not_answer_each_other_for_ever(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_two_machines_do_not_answer_each_other_for_ever(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     before = len(desk.mails())
     for number in range(20):
         last = desk.mails()[-1]["message_id"]
         assert (
-            inbox.take(mail("Re: 不在です", "休みです", message_id=f"<v{number}@x>", References=last, Auto_Submitted="auto-replied"), NOW + number) == "noted"
+            inbox.take(
+                mail(
+                    "Re: 不在です",
+                    "休みです",
+                    message_id=f"<v{number}@x>",
+                    References=last,
+                    Auto_Submitted="auto-replied",
+                ),
+                NOW + number,
+            )
+            == "noted"
         )
     assert len(desk.mails()) == before
 
 
-def test_a_storm_of_bounces_makes_no_case_and_no_mail(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_a_storm_of_bounces_makes_no_case_and_no_mail(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     for number in range(200):
-        raw = mail("Undelivered Mail Returned to Sender", "550", sender="MAILER-DAEMON@mx.example.com", message_id=f"<b{number}@x>", Return_Path="<>")
+        raw = mail(
+            "Undelivered Mail Returned to Sender",
+            "550",
+            sender="MAILER-DAEMON@mx.example.com",
+            message_id=f"<b{number}@x>",
+            Return_Path="<>",
+        )
         assert inbox.take(raw, NOW + number) == "ignored"
     assert desk.mails() == [] and desk.handoff.cases.inbox(Filter(state="all"), NOW).total == 0
 
@@ -198,7 +325,9 @@ def test_our_own_mails_are_not_answered(inbox: MailIntake) -> None:
     assert inbox.take(mail(sender="help@example.com"), NOW) == "ignored"
 
 
-def test_one_address_gets_few_automatic_replies_a_day(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_one_address_gets_few_automatic_replies_a_day(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     for number in range(10):
         inbox.take(mail(f"返品 {number}"), NOW + number)
     assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY
@@ -206,25 +335,44 @@ def test_one_address_gets_few_automatic_replies_a_day(desk: SupportFixture, inbo
     assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY + 1
 
 
-def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     raw = b"From: =?utf-8?Q?a=0ABcc:_eve@example.com?= <hanako@example.com>\r\nSubject: =?utf-8?Q?x=0D=0ABcc:_eve@example.com?=\r\nMessage-ID: <s@x>\r\n\r\nhi"
     inbox.take(raw, NOW)
     case = only(desk)
     # The address inside the encoded name is part of the name.
-    assert (case.mail, case.name, case.subject) == ("hanako@example.com", "a Bcc: eve@example.com", "x Bcc: eve@example.com")
+    assert (case.mail, case.name, case.subject) == (
+        "hanako@example.com",
+        "a Bcc: eve@example.com",
+        "x Bcc: eve@example.com",
+    )
     from kb_app.smtp import Mail, _message
     from tests.support import make_settings
 
-    made = _message(make_settings(Path(), Path(), mail_from="help@example.com"), Mail("a@example.com", "x\r\nBcc: eve@example.com", "", to_name="a\nBcc: e"))
+    made = _message(
+        make_settings(Path(), Path(), mail_from="help@example.com"),
+        Mail("a@example.com", "x\r\nBcc: eve@example.com", "", to_name="a\nBcc: e"),
+    )
     assert made["Bcc"] is None and "\n" not in made["Subject"]
 
 
-def test_files_are_kept_and_what_is_not_taken_is_noted(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_files_are_kept_and_what_is_not_taken_is_noted(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     message = EmailMessage()
-    message["From"], message["Subject"], message["Message-ID"] = "hanako@example.com", "電気", "<f@x>"
+    message["From"], message["Subject"], message["Message-ID"] = (
+        "hanako@example.com",
+        "電気",
+        "<f@x>",
+    )
     message.set_content("写真です")
-    message.add_attachment(b"%PDF-1.7 x", maintype="application", subtype="pdf", filename="領収書.pdf")
-    message.add_attachment(b"MZ", maintype="application", subtype="octet-stream", filename="写真.exe")
+    message.add_attachment(
+        b"%PDF-1.7 x", maintype="application", subtype="pdf", filename="領収書.pdf"
+    )
+    message.add_attachment(
+        b"MZ", maintype="application", subtype="octet-stream", filename="写真.exe"
+    )
     inbox.take(message.as_bytes(), NOW)
     case = only(desk)
     assert [file.name for file in desk.handoff.cases.attachments(case.case_id)] == ["領収書.pdf"]
@@ -235,13 +383,27 @@ def test_a_long_mail_is_kept_whole(desk: SupportFixture, inbox: MailIntake) -> N
     text = "長い。" * 5_000
     inbox.take(mail("電気", text), NOW)
     case = only(desk)
-    assert case.message + "".join(one.text for one in desk.handoff.cases.messages(case.case_id, notes=True)) == text
+    assert (
+        case.message
+        + "".join(one.text for one in desk.handoff.cases.messages(case.case_id, notes=True))
+        == text
+    )
 
 
 def test_a_reply_is_kept_without_the_mail_it_quotes() -> None:
-    assert without_quote("はい。\n\n> 前の\n> 文") == "はい。" and without_quote("> だけ") == "> だけ"
-    assert without_quote("まだです。\n\n2026年11月22日(日) 21:30 つばめ商店 <help@example.com>:\n> 解決しましたか") == "まだです。"
-    assert without_quote("Not yet.\n\nOn Sun, 22 Nov 2026, Tsubame <help@example.com> wrote:\n> x") == "Not yet."
+    assert (
+        without_quote("はい。\n\n> 前の\n> 文") == "はい。" and without_quote("> だけ") == "> だけ"
+    )
+    assert (
+        without_quote(
+            "まだです。\n\n2026年11月22日(日) 21:30 つばめ商店 <help@example.com>:\n> 解決しましたか"
+        )
+        == "まだです。"
+    )
+    assert (
+        without_quote("Not yet.\n\nOn Sun, 22 Nov 2026, Tsubame <help@example.com> wrote:\n> x")
+        == "Not yet."
+    )
     assert without_quote("だめでした\n\n-----Original Message-----\nFrom: x") == "だめでした"
 
 
@@ -265,44 +427,78 @@ HOSTILE = [
     b"From: a@example.com\r\nContent-Type: text/html; charset=utf-7\r\n\r\n+2AA- words",
     b"From: a@example.com\r\nContent-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800 words",
     b"From: a@example.com\r\nContent-Type: text/plain; name*=a%00b'en'x\r\n\r\nwords",
-    b"From: a@example.com\r\n" + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1_500)) + b"\r\nwords",
+    b"From: a@example.com\r\n"
+    + b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n)
+        for n in range(1_500)
+    )
+    + b"\r\nwords",
 ]
 
 
-@pytest.mark.parametrize("raw", HOSTILE, ids=["subject", "from", "utf-7", "surrogate", "charset of a name", "nested"])
-def test_hostile_mails_become_cases_like_others(desk: SupportFixture, inbox: MailIntake, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "raw", HOSTILE, ids=["subject", "from", "utf-7", "surrogate", "charset of a name", "nested"]
+)
+def test_hostile_mails_become_cases_like_others(
+    desk: SupportFixture, inbox: MailIntake, raw: bytes
+) -> None:
     assert inbox.take(raw, NOW) == "created"
     assert only(desk).mail == "a@example.com"
 
 
 def test_machines_are_not_even_told_that_it_came(desk: SupportFixture, inbox: MailIntake) -> None:
     for number in range(60):
-        inbox.take(mail("電気", f"{number}", Auto_Submitted="auto-replied", Precedence="bulk"), NOW + number)
+        inbox.take(
+            mail("電気", f"{number}", Auto_Submitted="auto-replied", Precedence="bulk"),
+            NOW + number,
+        )
     assert desk.mails() == []
     # None is lost: what is too much waits apart.
     cases = desk.handoff.cases
-    assert cases.inbox(Filter(state="all"), NOW).total + cases.inbox(Filter(state="all", spam=True), NOW).total == 60
+    assert (
+        cases.inbox(Filter(state="all"), NOW).total
+        + cases.inbox(Filter(state="all", spam=True), NOW).total
+        == 60
+    )
 
 
-def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     desk.handoff.transfer(only(desk), "branch", "佐藤", NOW)
     sent = desk.mails()[0]["message_id"]
-    assert inbox.take(mail("Re: x", "解決です", sender="branch@example.com", References=sent), NOW + HOUR) == "added"
-    (said,) = [one for one in desk.handoff.cases.messages(only(desk).case_id) if one.author == "customer"]
+    assert (
+        inbox.take(
+            mail("Re: x", "解決です", sender="branch@example.com", References=sent), NOW + HOUR
+        )
+        == "added"
+    )
+    (said,) = [
+        one for one in desk.handoff.cases.messages(only(desk).case_id) if one.author == "customer"
+    ]
     assert said.who == "branch@example.com" and only(desk).state == "open"
 
 
-def test_a_long_reply_and_its_files_are_kept_whole_and_once(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_a_long_reply_and_its_files_are_kept_whole_and_once(
+    desk: SupportFixture, inbox: MailIntake
+) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     message = EmailMessage()
-    message["From"], message["Subject"], message["Message-ID"] = "hanako@example.com", "Re", f"<{'r' * 90}@x>"
+    message["From"], message["Subject"], message["Message-ID"] = (
+        "hanako@example.com",
+        "Re",
+        f"<{'r' * 90}@x>",
+    )
     message["References"] = desk.mails()[0]["message_id"]
     message.set_content("長い。" * 4_000)
     message.add_attachment(b"%PDF-1.7 x", maintype="application", subtype="pdf", filename="a.pdf")
     assert inbox.take(message.as_bytes(), NOW + HOUR) == "added"
     case = only(desk)
-    assert sum(len(one.text) for one in desk.handoff.cases.messages(case.case_id, notes=True)) == 12_000
+    assert (
+        sum(len(one.text) for one in desk.handoff.cases.messages(case.case_id, notes=True))
+        == 12_000
+    )
     assert len(desk.handoff.cases.attachments(case.case_id)) == 1
 
 
@@ -311,11 +507,19 @@ def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
     from tests.support import make_settings
 
     name = f"<PAXPR{'0' * 80}@PAXPR.eurprd04.prod.outlook.com>"
-    made = _message(make_settings(tmp_path, tmp_path), Mail("a@example.com", "題", "本文", in_reply_to=name, references=f"{name} {name}"))
+    made = _message(
+        make_settings(tmp_path, tmp_path),
+        Mail("a@example.com", "題", "本文", in_reply_to=name, references=f"{name} {name}"),
+    )
     assert name in made.as_string() and "=?utf-8?q?=3C" not in made.as_string()
 
 
 def test_analytics_that_are_off_record_no_mail(desk: SupportFixture, tmp_path: Path) -> None:
-    box = MailIntake(desk.handoff, Uploads(tmp_path), lambda _subject, _text: MailAnswer(language="ja", recorded=False), [])
+    box = MailIntake(
+        desk.handoff,
+        Uploads(tmp_path),
+        lambda _subject, _text: MailAnswer(language="ja", recorded=False),
+        [],
+    )
     box.take(mail("電気がつかない"), NOW)
     assert desk.log.told == []

@@ -2,21 +2,42 @@
 
 import numpy as np
 
-from kb_app.analytics.gaps.gaps import UnansweredQuestion, group_gaps, questions_of, suggested_action
+from kb_app.analytics.gaps.gaps import (
+    UnansweredQuestion,
+    group_gaps,
+    questions_of,
+    suggested_action,
+)
 from kb_app.durations import DAY
 from tests.unit.kb_app.trails import asked
 
 
 def questions(*texts: str) -> list[UnansweredQuestion]:
-    return questions_of([asked(f"q{n}", text, client=f"c{n}", verdict="none", first="") for n, text in enumerate(texts)])
+    return questions_of(
+        [
+            asked(f"q{n}", text, client=f"c{n}", verdict="none", first="")
+            for n, text in enumerate(texts)
+        ]
+    )
 
 
 def meaning(found: list[UnansweredQuestion], **degrees: float) -> dict[str, np.ndarray]:
-    return {one.key: np.array([np.cos(np.radians(degrees[one.text])), np.sin(np.radians(degrees[one.text]))]) for one in found}
+    return {
+        one.key: np.array(
+            [np.cos(np.radians(degrees[one.text])), np.sin(np.radians(degrees[one.text]))]
+        )
+        for one in found
+    }
 
 
 def test_the_same_words_are_one_question_however_they_are_written() -> None:
-    (one,) = questions_of([asked("a", "学割  ありますか", client="a"), asked("b", "学割 ありますか ", client="b"), asked("c", "学割 ありますか", client="a")])
+    (one,) = questions_of(
+        [
+            asked("a", "学割  ありますか", client="a"),
+            asked("b", "学割 ありますか ", client="b"),
+            asked("c", "学割 ありますか", client="a"),
+        ]
+    )
     assert len(one.queries) == 3 and len(one.people) == 2
 
 
@@ -44,8 +65,12 @@ def test_two_gaps_that_turn_out_to_be_one_are_merged_and_the_larger_name_stays()
 
 def test_a_gap_that_falls_apart_stays_with_its_larger_part() -> None:
     found = questions("a", "b", "c")
-    groups = group_gaps(found, meaning(found, a=0, b=5, c=120), {question.key: "one" for question in found})
-    assert {len(group.questions): (group.gap_id == "one", group.split_from) for group in groups} == {2: (True, ""), 1: (False, "one")}
+    groups = group_gaps(
+        found, meaning(found, a=0, b=5, c=120), {question.key: "one" for question in found}
+    )
+    assert {
+        len(group.questions): (group.gap_id == "one", group.split_from) for group in groups
+    } == {2: (True, ""), 1: (False, "one")}
 
 
 def test_without_a_model_every_question_is_a_gap() -> None:
@@ -53,11 +78,17 @@ def test_without_a_model_every_question_is_a_gap() -> None:
 
 
 def test_the_trend_compares_fortnights() -> None:
-    asked_often = [asked(f"q{n}", "学割", at=at, client=f"c{n}") for n, at in enumerate((1 * DAY, 20 * DAY, 21 * DAY, 27 * DAY))]
+    asked_often = [
+        asked(f"q{n}", "学割", at=at, client=f"c{n}")
+        for n, at in enumerate((1 * DAY, 20 * DAY, 21 * DAY, 27 * DAY))
+    ]
     (group,) = group_gaps(questions_of(asked_often), {}, {})
     assert group.trend(28 * DAY) == (3, 1)
 
 
 def test_a_near_miss_wants_the_question_and_nothing_near_wants_an_article() -> None:
     assert suggested_action("strict", 0.9, 3) == "add question"
-    assert suggested_action("none", 0.05, 0) == "write" and suggested_action("none", 0.2, 0) == "extend"
+    assert (
+        suggested_action("none", 0.05, 0) == "write"
+        and suggested_action("none", 0.2, 0) == "extend"
+    )

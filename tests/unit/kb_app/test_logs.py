@@ -15,7 +15,14 @@ CHANGED = ("", "some.library", "kb_app.request", "gunicorn.error", "gunicorn.acc
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    before = [(logging.getLogger(name), logging.getLogger(name).level, logging.getLogger(name).handlers[:]) for name in CHANGED]
+    before = [
+        (
+            logging.getLogger(name),
+            logging.getLogger(name).level,
+            logging.getLogger(name).handlers[:],
+        )
+        for name in CHANGED
+    ]
     yield
     for logger, level, handlers in before:
         logger.setLevel(level)
@@ -23,7 +30,9 @@ def as_before() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_library_is_heard_only_when_it_warns(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_library_is_heard_only_when_it_warns(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     set_up("debug", form)
     logging.getLogger("some.library").setLevel(logging.DEBUG)
 
@@ -37,7 +46,9 @@ def test_a_library_is_heard_only_when_it_warns(form: str, capsys: pytest.Capture
     assert "request" in written
 
 
-def test_what_the_web_server_says_of_a_request_holds_nothing_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_web_server_says_of_a_request_holds_nothing_of_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     set_up("info", "text")
     logger = _Logger(Config())
     logger.warning("Invalid request from ip=203.0.113.5: GET /search?q=secret")

@@ -3,7 +3,16 @@
 import pytest
 
 from kb_app.analytics import model as m
-from kb_app.analytics.reports.metrics import episode_figures, money_saved, probable_calibration, query_figures, season, seconds_to_answer, share, wilson
+from kb_app.analytics.reports.metrics import (
+    episode_figures,
+    money_saved,
+    probable_calibration,
+    query_figures,
+    season,
+    seconds_to_answer,
+    share,
+    wilson,
+)
 from kb_app.analytics.reports.rollup import count_articles, count_episodes, count_queries
 from kb_app.analytics.reports.vendor_definitions import definitions
 from kb_app.durations import DAY, HOUR, MINUTE
@@ -13,7 +22,12 @@ from tests.unit.kb_app.trails import asked, did
 @pytest.mark.parametrize(
     ("part", "whole", "low", "high"),
     # statsmodels.stats.proportion.proportion_confint(part, whole, method="wilson")
-    [(0, 10, 0.0, 0.2775327998628892), (5, 10, 0.236593090512564, 0.763406909487436), (10, 10, 0.7224672001371106, 1.0), (190, 1000, 0.16689, 0.21546)],
+    [
+        (0, 10, 0.0, 0.2775327998628892),
+        (5, 10, 0.236593090512564, 0.763406909487436),
+        (10, 10, 0.7224672001371106, 1.0),
+        (190, 1000, 0.16689, 0.21546),
+    ],
 )
 def test_wilsons_interval(part: int, whole: int, low: float, high: float) -> None:
     assert wilson(part, whole) == pytest.approx((low, high), abs=2e-4)
@@ -24,7 +38,15 @@ def test_of_nothing_there_is_no_share() -> None:
 
 
 def test_success_is_confirmed_and_nothing_else() -> None:
-    counts = {"episodes": 20, "confirmed": 4, "probable": 6, "unknown": 5, "unanswered": 3, "escalated": 2, "frustrated": 1}
+    counts = {
+        "episodes": 20,
+        "confirmed": 4,
+        "probable": 6,
+        "unknown": 5,
+        "unanswered": 3,
+        "escalated": 2,
+        "frustrated": 1,
+    }
     shares = {figure.name: figure.value for figure in episode_figures(counts)}
     assert shares == {
         "confirmed_rate": 0.2, "upper_bound": 0.5, "unknown_share": 0.25, "unanswered_rate": 0.15, "escalation_rate": 0.1,
@@ -33,24 +55,45 @@ def test_success_is_confirmed_and_nothing_else() -> None:
 
 
 def test_click_through_per_search_and_per_impression_are_two_things() -> None:
-    queries = [asked("a"), asked("b", at=MINUTE), asked("c", at=2 * MINUTE, verdict="none", first="")]
-    queries = [m.QueryEvent(**{**vars(query), "hit_ids": tuple("wxyz") if query.verdict == "strict" else ()}) for query in queries]
-    clicks = [did(m.CLICK, "a", position=2), did(m.CLICK, "a", at=2 * MINUTE, position=1, article="w"), did(m.CLICK, "b", position=4)]
+    queries = [
+        asked("a"),
+        asked("b", at=MINUTE),
+        asked("c", at=2 * MINUTE, verdict="none", first=""),
+    ]
+    queries = [
+        m.QueryEvent(
+            **{**vars(query), "hit_ids": tuple("wxyz") if query.verdict == "strict" else ()}
+        )
+        for query in queries
+    ]
+    clicks = [
+        did(m.CLICK, "a", position=2),
+        did(m.CLICK, "a", at=2 * MINUTE, position=1, article="w"),
+        did(m.CLICK, "b", position=4),
+    ]
     (counter,) = count_queries(queries, clicks, frozenset({"a"})).values()
     figures = {figure.name: figure.value for figure in query_figures(counter)}
-    assert figures["click_through_per_search"] == pytest.approx(2 / 3) and figures["click_through_per_impression"] == pytest.approx(3 / 8)
+    assert figures["click_through_per_search"] == pytest.approx(2 / 3) and figures[
+        "click_through_per_impression"
+    ] == pytest.approx(3 / 8)
     assert figures["mean_reciprocal_rank"] == pytest.approx((1 / 1 + 1 / 4) / 2)
-    assert figures["no_answer_rate"] == pytest.approx(1 / 3) and figures["refinement_rate"] == pytest.approx(1 / 3)
+    assert figures["no_answer_rate"] == pytest.approx(1 / 3) and figures[
+        "refinement_rate"
+    ] == pytest.approx(1 / 3)
 
 
 def test_searches_of_bots_and_of_the_unrecognised_are_told_apart() -> None:
-    (counter,) = count_queries([asked("a"), asked("b", client=None), asked("c", bot=True)], [], frozenset()).values()
+    (counter,) = count_queries(
+        [asked("a"), asked("b", client=None), asked("c", bot=True)], [], frozenset()
+    ).values()
     assert (counter["queries"], counter["queries_unrecognised"], counter["bots"]) == (2, 1, 1)
 
 
 def test_the_median_lies_within_its_class() -> None:
     # Four at up to 5 s, six at up to 20 s: the fifth of ten is the first sixth of the class 10 to 20.
-    assert seconds_to_answer({"seconds_5": 4, "seconds_20": 6}).value == pytest.approx(10 + 10 * 1 / 6)
+    assert seconds_to_answer({"seconds_5": 4, "seconds_20": 6}).value == pytest.approx(
+        10 + 10 * 1 / 6
+    )
 
 
 def test_the_survey_calibrates_the_probable_ones() -> None:
@@ -59,10 +102,18 @@ def test_the_survey_calibrates_the_probable_ones() -> None:
 
 
 def test_episodes_are_counted_by_channel_and_language() -> None:
-    episode = m.Episode("e", "taro", 0, 0, ("q",), "confirmed", "vote_yes", language="ja", seconds_to_answer=12.0)
+    episode = m.Episode(
+        "e", "taro", 0, 0, ("q",), "confirmed", "vote_yes", language="ja", seconds_to_answer=12.0
+    )
     other = m.Episode("f", "hana", 0, 0, ("r",), "unknown", "left", language="en", frustrated=True)
     counts = count_episodes([episode, other])
-    assert counts["site", "ja", "", "public"] == {"episodes": 1, "confirmed": 1, "seconds_20": 1, "provisional": 0, "frustrated": 0}
+    assert counts["site", "ja", "", "public"] == {
+        "episodes": 1,
+        "confirmed": 1,
+        "seconds_20": 1,
+        "provisional": 0,
+        "frustrated": 0,
+    }
     assert counts["site", "en", "", "public"]["frustrated"] == 1
 
 
@@ -108,7 +159,9 @@ ACTIONS = [
         ("Google Analytics", "Search exits", 2, 6),
     ],
 )
-def test_others_definitions_by_hand(product: str, name: str, part: float, whole: float | None) -> None:
+def test_others_definitions_by_hand(
+    product: str, name: str, part: float, whole: float | None
+) -> None:
     found = {(line.product, line.name): line for line in definitions(QUERIES, ACTIONS)}
     assert (found[product, name].part, found[product, name].whole) == (part, whole)
 
@@ -129,7 +182,9 @@ def test_a_pause_of_half_an_hour_begins_another_visit() -> None:
         ({}, 24, None),
     ],
 )
-def test_a_question_of_one_season_is_told_from_one_of_all_year(by_month: dict[str, float], months: int, found: tuple[int, float] | None) -> None:
+def test_a_question_of_one_season_is_told_from_one_of_all_year(
+    by_month: dict[str, float], months: int, found: tuple[int, float] | None
+) -> None:
     assert season(by_month, months) == found
 
 
@@ -138,6 +193,15 @@ def test_money_is_a_range_of_confirmed_problems_and_nothing_where_no_cost_is_set
 
 
 def test_a_visitor_who_votes_again_has_one_voice_the_last() -> None:
-    again = [did(m.VOTE_YES, at=1), did(m.VOTE_YES, at=2), did(m.VOTE_NO, at=3), did(m.VOTE_NO, client="other")]
-    votes = [*again, did(m.VOTE_NO, client=None, event_id="a"), did(m.VOTE_NO, client=None, event_id="b")]
+    again = [
+        did(m.VOTE_YES, at=1),
+        did(m.VOTE_YES, at=2),
+        did(m.VOTE_NO, at=3),
+        did(m.VOTE_NO, client="other"),
+    ]
+    votes = [
+        *again,
+        did(m.VOTE_NO, client=None, event_id="a"),
+        did(m.VOTE_NO, client=None, event_id="b"),
+    ]
     assert count_articles(votes, []) == {("return", "no"): 4}

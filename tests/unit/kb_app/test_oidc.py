@@ -31,15 +31,27 @@ class Provider:
     verified: bool = True
     audience: str = "kb"
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
-    key: Any = field(default_factory=lambda: jwk.RSAKey.generate_key(2048, {"kid": "one", "alg": "RS256", "use": "sig"}))
+    key: Any = field(
+        default_factory=lambda: jwk.RSAKey.generate_key(
+            2048, {"kid": "one", "alg": "RS256", "use": "sig"}
+        )
+    )
 
     def app(self) -> Flask:
         app = Flask(__name__)
-        names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "jwks"}
+        names = {
+            "authorization_endpoint": "authorize",
+            "token_endpoint": "token",
+            "jwks_uri": "jwks",
+        }
 
         @app.get("/.well-known/openid-configuration")
         def configuration() -> Any:
-            return jsonify(issuer=self.url, **{key: f"{self.url}/{name}" for key, name in names.items()}, id_token_signing_alg_values_supported=["RS256"])
+            return jsonify(
+                issuer=self.url,
+                **{key: f"{self.url}/{name}" for key, name in names.items()},
+                id_token_signing_alg_values_supported=["RS256"],
+            )
 
         @app.get("/jwks")
         def jwks() -> Any:
@@ -49,17 +61,36 @@ class Provider:
         def authorize() -> Any:
             code = secrets.token_hex(8)
             self.codes[code] = dict(request.args)
-            return redirect(f"{request.args['redirect_uri']}?{urlencode({'code': code, 'state': request.args['state']})}")
+            return redirect(
+                f"{request.args['redirect_uri']}?{urlencode({'code': code, 'state': request.args['state']})}"
+            )
 
         @app.post("/token")
         def token() -> Any:
             asked = self.codes.pop(request.form["code"])
-            proof = base64.urlsafe_b64encode(hashlib.sha256(request.form["code_verifier"].encode()).digest()).rstrip(b"=").decode()
+            proof = (
+                base64.urlsafe_b64encode(
+                    hashlib.sha256(request.form["code_verifier"].encode()).digest()
+                )
+                .rstrip(b"=")
+                .decode()
+            )
             assert proof == asked["code_challenge"]
             now = int(time.time())
-            claims = {"iss": self.url, "aud": self.audience, "sub": "1", "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
+            claims = {
+                "iss": self.url,
+                "aud": self.audience,
+                "sub": "1",
+                "iat": now,
+                "exp": now + 300,
+                "nonce": asked["nonce"],
+            }
             claims |= {"email": self.mail, "email_verified": self.verified}
-            return jsonify(access_token="x", token_type="Bearer", id_token=jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key))
+            return jsonify(
+                access_token="x",
+                token_type="Bearer",
+                id_token=jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key),
+            )
 
         return app
 
@@ -107,11 +138,20 @@ def come_back(own: Services) -> tuple[int, Any]:
 
 def test_somebody_with_an_account_is_signed_in_and_led_on(own: Services) -> None:
     status, (client, answer, _) = come_back(own)
-    assert status == 302 and answer.location == "/desk/gaps" and client.get("/desk/").status_code == 200
+    assert (
+        status == 302
+        and answer.location == "/desk/gaps"
+        and client.get("/desk/").status_code == 200
+    )
 
 
-@pytest.mark.parametrize(("name", "value"), [("mail", "stranger@example.com"), ("verified", False), ("audience", "another site")])
-def test_strangers_unverified_addresses_and_tokens_for_others_are_refused(own: Services, provider: Provider, name: str, value: object) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("mail", "stranger@example.com"), ("verified", False), ("audience", "another site")],
+)
+def test_strangers_unverified_addresses_and_tokens_for_others_are_refused(
+    own: Services, provider: Provider, name: str, value: object
+) -> None:
     setattr(provider, name, value)
     status, (client, _, _) = come_back(own)
     assert status == 401 and client.get("/desk/").status_code == 302
@@ -125,14 +165,29 @@ def test_a_forged_state_is_refused(own: Services) -> None:
 
 def test_a_code_is_used_once(own: Services) -> None:
     _, (client, _, query) = come_back(own)
-    assert client.get(f"/account/oidc/back?code={query['code'][0]}&state={query['state'][0]}").status_code == 401
+    assert (
+        client.get(
+            f"/account/oidc/back?code={query['code'][0]}&state={query['state'][0]}"
+        ).status_code
+        == 401
+    )
 
 
-def test_without_a_provider_there_is_no_such_page(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'n.sqlite'}")
+def test_without_a_provider_there_is_no_such_page(
+    articles: Path, data: Path, tmp_path: Path
+) -> None:
+    services = make_services(
+        articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'n.sqlite'}"
+    )
     assert create_app(services).test_client().get("/account/oidc").status_code == 404
 
 
 def test_a_provider_that_is_down_is_said(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'd.sqlite'}", oidc_issuer="http://127.0.0.1:1")
+    services = make_services(
+        articles,
+        data,
+        DisabledEmbedder(),
+        database_url=f"sqlite:///{tmp_path / 'd.sqlite'}",
+        oidc_issuer="http://127.0.0.1:1",
+    )
     assert create_app(services).test_client().get("/account/oidc").status_code == 503

@@ -17,8 +17,12 @@ def page(site: FlaskClient, url: str, status: int = 200) -> str:
     return response.get_data(as_text=True)
 
 
-@pytest.mark.parametrize(("browser", "lang"), [("ja,en;q=0.5", "ja"), ("en-GB", "en"), ("fr", "ja"), ("", "ja")])
-def test_the_language_is_chosen_from_the_browser(site: FlaskClient, browser: str, lang: str) -> None:
+@pytest.mark.parametrize(
+    ("browser", "lang"), [("ja,en;q=0.5", "ja"), ("en-GB", "en"), ("fr", "ja"), ("", "ja")]
+)
+def test_the_language_is_chosen_from_the_browser(
+    site: FlaskClient, browser: str, lang: str
+) -> None:
     assert site.get("/", headers={"Accept-Language": browser}).location == f"/{lang}/"
 
 
@@ -29,7 +33,12 @@ def test_a_chosen_language_is_remembered(site: FlaskClient) -> None:
 
 def test_home_offers_topics_featured_and_recent_articles(site: FlaskClient) -> None:
     html = page(site, "/ja/")
-    assert "返品" in html and "返金の時期" in html and 'role="search"' in html and "help@example.com" in html
+    assert (
+        "返品" in html
+        and "返金の時期" in html
+        and 'role="search"' in html
+        and "help@example.com" in html
+    )
     assert "Account" in page(site, "/en/")
 
 
@@ -46,7 +55,9 @@ def test_results_show_as_many_articles_as_they_count(by_words: FlaskClient, quer
 
 
 def test_results_in_another_language_are_labelled(site: FlaskClient) -> None:
-    assert 'lang="en"' in page(site, "/ja/search?q=descale+kettle") and "English の記事" in page(site, "/ja/search?q=descale+kettle")
+    assert 'lang="en"' in page(site, "/ja/search?q=descale+kettle") and "English の記事" in page(
+        site, "/ja/search?q=descale+kettle"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +68,32 @@ def by_words(articles: Path, data: Path) -> FlaskClient:
 
 def test_a_known_answer_is_quoted_with_its_article(by_words: FlaskClient) -> None:
     html = page(by_words, "/ja/search?q=お金はいつ戻りますか")
-    box = html[html.index('class="answer"') : html.index("</section>", html.index('class="answer"'))]
-    assert "<blockquote" in box and "5営業日" in box and "返金の時期" in box and "/ja/articles/" in box
+    box = html[
+        html.index('class="answer"') : html.index("</section>", html.index('class="answer"'))
+    ]
+    assert (
+        "<blockquote" in box and "5営業日" in box and "返金の時期" in box and "/ja/articles/" in box
+    )
 
 
 def test_a_quoted_answer_in_another_language_is_labelled(by_words: FlaskClient) -> None:
     html = page(by_words, "/ja/search?q=descale+kettle+citric+acid")
-    assert 'class="answer"' in html and "English" in html[html.index('class="answer"') : html.index("</section>", html.index('class="answer"'))]
+    assert (
+        'class="answer"' in html
+        and "English"
+        in html[
+            html.index('class="answer"') : html.index("</section>", html.index('class="answer"'))
+        ]
+    )
 
 
 def test_no_answer_is_said_and_a_person_offered(site: FlaskClient) -> None:
     html = page(site, "/en/search?q=zzxxqq+wwvv")
-    assert "We do not seem to have an answer" in html and "Talk to a person" in html and 'class="answer"' not in html
+    assert (
+        "We do not seem to have an answer" in html
+        and "Talk to a person" in html
+        and 'class="answer"' not in html
+    )
 
 
 @pytest.mark.parametrize("query", ["", "%20", "%E3%80%80", "%00"])
@@ -81,7 +106,19 @@ def test_signs_alone_are_explained(site: FlaskClient, query: str) -> None:
     assert "検索できる言葉がありません" in page(site, f"/ja/search?q={query}")
 
 
-@pytest.mark.parametrize("query", ["%ED%A0%80", "a" * 10_000, "返金" * 2_000, "%FF", "q[]=1&q=返金", "返金&page=x", "返金&page=-1", "返金&section=%00"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "%ED%A0%80",
+        "a" * 10_000,
+        "返金" * 2_000,
+        "%FF",
+        "q[]=1&q=返金",
+        "返金&page=x",
+        "返金&page=-1",
+        "返金&section=%00",
+    ],
+)
 def test_strange_queries_are_no_errors(site: FlaskClient, query: str) -> None:
     assert site.get(f"/ja/search?q={query}").status_code == 200
 
@@ -96,14 +133,25 @@ def test_an_unknown_filter_gives_no_results_and_a_way_out(site: FlaskClient) -> 
 
 def test_an_article_has_all_it_needs(site: FlaskClient) -> None:
     html = page(site, "/ja/articles/refund")
-    assert "<h1>返金の時期</h1>" in html and "2026年11月1日" in html and 'aria-label="現在の位置"' in html
-    assert 'href="/ja/articles/%E3%83%91%E3%82%B9%E3%83%AF%E3%83%BC%E3%83%89%E3%82%92%E5%BF%98%E3%82%8C%E3%81%9F#next"' in html
-    assert "/media/" in html and 'rel="canonical" href="http://localhost/ja/articles/refund"' in html
+    assert (
+        "<h1>返金の時期</h1>" in html
+        and "2026年11月1日" in html
+        and 'aria-label="現在の位置"' in html
+    )
+    assert (
+        'href="/ja/articles/%E3%83%91%E3%82%B9%E3%83%AF%E3%83%BC%E3%83%89%E3%82%92%E5%BF%98%E3%82%8C%E3%81%9F#next"'
+        in html
+    )
+    assert (
+        "/media/" in html and 'rel="canonical" href="http://localhost/ja/articles/refund"' in html
+    )
 
 
 def test_a_japanese_slug_is_a_stable_address(site: FlaskClient) -> None:
     html = page(site, "/ja/articles/パスワードを忘れた")
-    assert 'hreflang="en" href="http://localhost/en/articles/password"' in html and "English" in html
+    assert (
+        'hreflang="en" href="http://localhost/en/articles/password"' in html and "English" in html
+    )
 
 
 def test_contents_stand_before_a_long_article(site: FlaskClient) -> None:
@@ -124,22 +172,51 @@ def test_an_old_address_is_redirected(site: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["/ja/articles/none", "/ja/sections/none", "/xx/", "/xx/search?q=a", "/none/none/none", "/media/none.png", "/media/../manifest.json"]
+    "url",
+    [
+        "/ja/articles/none",
+        "/ja/sections/none",
+        "/xx/",
+        "/xx/search?q=a",
+        "/none/none/none",
+        "/media/none.png",
+        "/media/../manifest.json",
+    ],
 )
 def test_what_is_not_there_offers_a_search(site: FlaskClient, url: str) -> None:
     assert 'role="search"' in page(site, url, 404)
 
 
-@pytest.mark.parametrize("url", ["/ja/", "/ja/search?q=返金", "/ja/articles/refund", "/api/v1/search?q=a", "/static/site.css", "/none"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/ja/",
+        "/ja/search?q=返金",
+        "/ja/articles/refund",
+        "/api/v1/search?q=a",
+        "/static/site.css",
+        "/none",
+    ],
+)
 def test_every_answer_is_guarded(site: FlaskClient, url: str) -> None:
     headers = site.get(url, buffered=True).headers
-    assert "unsafe" not in headers["Content-Security-Policy"] and headers["X-Content-Type-Options"] == "nosniff"
+    assert (
+        "unsafe" not in headers["Content-Security-Policy"]
+        and headers["X-Content-Type-Options"] == "nosniff"
+    )
 
 
-@pytest.mark.parametrize("url", ["/ja/", "/en/search?q=password", "/ja/articles/refund", "/ja/sections/returns", "/none"])
+@pytest.mark.parametrize(
+    "url", ["/ja/", "/en/search?q=password", "/ja/articles/refund", "/ja/sections/returns", "/none"]
+)
 def test_no_page_needs_inline_code(site: FlaskClient, url: str) -> None:
     html = site.get(url).get_data(as_text=True)
-    assert " style=" not in html and "<style" not in html and " onclick=" not in html and "<script>" not in html
+    assert (
+        " style=" not in html
+        and "<style" not in html
+        and " onclick=" not in html
+        and "<script>" not in html
+    )
 
 
 def test_what_visitors_type_is_escaped(site: FlaskClient) -> None:
@@ -159,9 +236,15 @@ def test_before_the_first_build_the_site_says_so(articles: Path, tmp_path: Path)
 
 
 def test_a_site_below_a_path(articles: Path, data: Path) -> None:
-    site = create_app(make_services(articles, data, base_url="https://example.com/help")).test_client()
-    assert 'href="/help/ja/"' in page(site, "/help/ja/") and 'href="/help/ja/"' in page(site, "/ja/")
-    assert 'href="https://example.com/help/ja/articles/refund"' in page(site, "/help/ja/articles/refund")
+    site = create_app(
+        make_services(articles, data, base_url="https://example.com/help")
+    ).test_client()
+    assert 'href="/help/ja/"' in page(site, "/help/ja/") and 'href="/help/ja/"' in page(
+        site, "/ja/"
+    )
+    assert 'href="https://example.com/help/ja/articles/refund"' in page(
+        site, "/help/ja/articles/refund"
+    )
     assert site.get("/help/").location == "/help/ja/"
 
 
@@ -170,13 +253,23 @@ def test_proxy_headers_count_only_behind_a_proxy(articles: Path, data: Path) -> 
     bare = create_app(make_services(articles, data)).test_client()
     assert "evil.example" not in bare.get("/ja/", headers=forwarded).get_data(as_text=True)
     behind = create_app(make_services(articles, data, proxies=1)).test_client()
-    response = behind.get("/ja/", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "kb.example"})
-    assert "https://kb.example/ja/" in response.get_data(as_text=True) and "Strict-Transport-Security" in response.headers
+    response = behind.get(
+        "/ja/", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "kb.example"}
+    )
+    assert (
+        "https://kb.example/ja/" in response.get_data(as_text=True)
+        and "Strict-Transport-Security" in response.headers
+    )
 
 
-@pytest.mark.parametrize("arguments", ["endpoint=1", "_external=1&_scheme=https", "_anchor=x", "_method=FOO", "slug=other", "ui=en"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["endpoint=1", "_external=1&_scheme=https", "_anchor=x", "_method=FOO", "slug=other", "ui=en"],
+)
 @pytest.mark.parametrize("url", ["/ja/", "/ja/search", "/ja/articles/refund", "/ja/articles/none"])
-def test_arguments_of_the_address_do_not_reach_into_links(site: FlaskClient, url: str, arguments: str) -> None:
+def test_arguments_of_the_address_do_not_reach_into_links(
+    site: FlaskClient, url: str, arguments: str
+) -> None:
     response = site.get(f"{url}?q=返金&{arguments}")
     html = response.get_data(as_text=True)
     assert response.status_code == (404 if url.endswith("none") else 200)
@@ -184,7 +277,9 @@ def test_arguments_of_the_address_do_not_reach_into_links(site: FlaskClient, url
 
 
 def test_only_the_sites_own_host_is_answered(articles: Path, data: Path) -> None:
-    site = create_app(make_services(articles, data, base_url="https://help.example.com")).test_client()
+    site = create_app(
+        make_services(articles, data, base_url="https://help.example.com")
+    ).test_client()
     assert site.get("/ja", headers={"Host": "evil.example"}).status_code == 400
     assert site.get("/ja/", headers={"Host": "help.example.com"}).status_code == 200
     assert site.get("/healthz", headers={"Host": "localhost"}).status_code == 200
@@ -205,6 +300,14 @@ def test_too_many_searches_are_slowed(articles: Path, data: Path) -> None:
 def test_name_logo_and_colour_are_the_operators(articles: Path, data: Path, tmp_path: Path) -> None:
     logo = tmp_path / "logo.svg"
     logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
-    site = create_app(make_services(articles, data, logo=logo, colour="#ff8800", site_name_ja="手伝い")).test_client()
-    assert "手伝い" in page(site, "/ja/") and "Test Help" in page(site, "/en/") and 'src="/logo"' in page(site, "/ja/")
-    assert site.get("/logo", buffered=True).status_code == 200 and "--accent:" in page(site, "/theme.css")
+    site = create_app(
+        make_services(articles, data, logo=logo, colour="#ff8800", site_name_ja="手伝い")
+    ).test_client()
+    assert (
+        "手伝い" in page(site, "/ja/")
+        and "Test Help" in page(site, "/en/")
+        and 'src="/logo"' in page(site, "/ja/")
+    )
+    assert site.get("/logo", buffered=True).status_code == 200 and "--accent:" in page(
+        site, "/theme.css"
+    )

@@ -27,7 +27,16 @@ def test_persons_are_taken_out(written: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["注文番号 123456789 の状況", "E-502 と出る", "RV-15のごみ容器", "2026-11-22に届く", "10,000円以上は送料無料", "3,980円", "1234 5678 9012 3456"]
+    "text",
+    [
+        "注文番号 123456789 の状況",
+        "E-502 と出る",
+        "RV-15のごみ容器",
+        "2026-11-22に届く",
+        "10,000円以上は送料無料",
+        "3,980円",
+        "1234 5678 9012 3456",
+    ],
 )
 def test_what_names_nobody_stays(text: str) -> None:
     assert redact(text) == text
@@ -43,7 +52,10 @@ def test_a_broken_pattern_is_named() -> None:
 
 
 def test_every_text_of_an_event_is_redacted_and_nothing_a_database_refuses_is_left() -> None:
-    assert redact_all({"comment": "a@example.com\x00\ud800", "seconds": 3}) == {"comment": "[mail]", "seconds": 3}
+    assert redact_all({"comment": "a@example.com\x00\ud800", "seconds": 3}) == {
+        "comment": "[mail]",
+        "seconds": 3,
+    }
 
 
 def test_a_text_of_a_megabyte_is_cut() -> None:
@@ -53,4 +65,7 @@ def test_a_text_of_a_megabyte_is_cut() -> None:
 def test_an_id_of_ours_that_ends_like_a_phone_number_stays_and_numbers_do_not() -> None:
     known = "bfcc6c46-351a-44b4-9874-b06684319461"
     assert redact(known) != known, "else there would be nothing to see"
-    assert redact_all({"from": known, "comment": "call 06-6843-1946"}) == {"from": known, "comment": "call [phone]"}
+    assert redact_all({"from": known, "comment": "call 06-6843-1946"}) == {
+        "from": known,
+        "comment": "call [phone]",
+    }

@@ -32,9 +32,15 @@ def own(articles: Path, tmp_path: Path) -> Services:
     build_folder(folder, tmp_path / "var", DisabledEmbedder())
     services = make_services(folder, tmp_path / "var", DisabledEmbedder(), smallest_group=2)
     queries = [asked("ok", "返金はいつ", first="ja-returns-refund")]
-    queries += [asked(f"none{n}", words, client=f"c{n}", at=n * HOUR, verdict="none", first="") for n, words in enumerate(("学割", "学割", "=cmd()", "学割"))]
+    queries += [
+        asked(f"none{n}", words, client=f"c{n}", at=n * HOUR, verdict="none", first="")
+        for n, words in enumerate(("学割", "学割", "=cmd()", "学割"))
+    ]
     actions = [read("ok"), did(m.VOTE_YES, "ok", at=2 * MINUTE, article="ja-returns-refund")]
-    services.store.append([replace(query, at=query.at + AT) for query in queries], [replace(action, at=action.at + AT) for action in actions])
+    services.store.append(
+        [replace(query, at=query.at + AT) for query in queries],
+        [replace(action, at=action.at + AT) for action in actions],
+    )
     services.update_episodes()
     services.update_gaps()
     services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
@@ -63,7 +69,12 @@ def post(client: FlaskClient, path: str, **form: str) -> str:
 
 def test_the_overview_shows_figures_with_interval_and_chart(lead: FlaskClient) -> None:
     html = text_of(lead, "/desk/")
-    assert "20.0 %" in html and "1 / 5" in html and '<svg role="img"' in html and "<style" not in html.split("<svg", 1)[1]
+    assert (
+        "20.0 %" in html
+        and "1 / 5" in html
+        and '<svg role="img"' in html
+        and "<style" not in html.split("<svg", 1)[1]
+    )
     assert "学割" in html and "返金の時期" in html
 
 
@@ -78,7 +89,15 @@ def test_every_figure_links_to_its_rows(lead: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["days=x", "from=2026-13-99&to=x", "from=2030-01-01&to=2020-01-01", "days=99999999", "section=' or 1=1 --", "channel=" + "x" * 5000]
+    "query",
+    [
+        "days=x",
+        "from=2026-13-99&to=x",
+        "from=2030-01-01&to=2020-01-01",
+        "days=99999999",
+        "section=' or 1=1 --",
+        "channel=" + "x" * 5000,
+    ],
 )
 def test_odd_periods_are_no_error(lead: FlaskClient, query: str) -> None:
     text_of(lead, f"/desk/?{query}")
@@ -89,20 +108,34 @@ def test_every_report_is_a_page(lead: FlaskClient, path: str) -> None:
     assert "<h1" in text_of(lead, f"/desk/{path}")
 
 
-def test_a_gap_of_three_people_becomes_an_article_with_their_words_as_tests(own: Services, lead: FlaskClient) -> None:
+def test_a_gap_of_three_people_becomes_an_article_with_their_words_as_tests(
+    own: Services, lead: FlaskClient
+) -> None:
     page = text_of(lead, "/desk/gaps")
     gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', page)
     assert gap and "3人" in page
-    editor = post(lead, gap.group(1), do="write", title="学割はありますか", lang="ja", section="payment")
+    editor = post(
+        lead, gap.group(1), do="write", title="学割はありますか", lang="ja", section="payment"
+    )
     name = re.search(r"ja/payment/[^\s<]+\.md", editor)
     assert name
     text = (own.settings.articles / name.group()).read_text(encoding="utf-8")
     assert "status: draft" in text and "学割" in text
     digest = re.search(r'name="digest" value="([^"]+)"', editor).group(1)  # type: ignore[union-attr]
-    post(lead, "/desk/edit", name=name.group(), digest=digest, text=text + "\n学割はありません。\n", do="publish")
+    post(
+        lead,
+        "/desk/edit",
+        name=name.group(),
+        digest=digest,
+        text=text + "\n学割はありません。\n",
+        do="publish",
+    )
     assert "status: published" in (own.settings.articles / name.group()).read_text(encoding="utf-8")
     own.publish_build(own.rebuild())
-    assert lead.get("/api/v1/search?q=学割はありますか&lang=ja").get_json()["hits"][0]["title"] == "学割はありますか"
+    assert (
+        lead.get("/api/v1/search?q=学割はありますか&lang=ja").get_json()["hits"][0]["title"]
+        == "学割はありますか"
+    )
 
 
 def test_a_file_changed_meanwhile_is_not_overwritten(own: Services, lead: FlaskClient) -> None:
@@ -111,16 +144,29 @@ def test_a_file_changed_meanwhile_is_not_overwritten(own: Services, lead: FlaskC
     path = own.settings.articles / "ja/returns/refund.md"
     before = path.read_text(encoding="utf-8")
     path.write_text(before + "\nthe writer was faster\n", encoding="utf-8")
-    form = {"name": "ja/returns/refund.md", "digest": digest, "text": before + "mine", "do": "save", "csrf_token": token_in(editor)}
+    form = {
+        "name": "ja/returns/refund.md",
+        "digest": digest,
+        "text": before + "mine",
+        "do": "save",
+        "csrf_token": token_in(editor),
+    }
     answer = lead.post("/desk/edit", data=form)
-    assert answer.status_code == 409 and "changed by somebody else" in answer.get_data(as_text=True) and "mine" in answer.get_data(as_text=True)
+    assert (
+        answer.status_code == 409
+        and "changed by somebody else" in answer.get_data(as_text=True)
+        and "mine" in answer.get_data(as_text=True)
+    )
     assert "the writer was faster" in path.read_text(encoding="utf-8")
 
 
 def test_a_preview_is_sanitised_and_says_what_is_wrong(own: Services, lead: FlaskClient) -> None:
     token = token_in(text_of(lead, "/desk/edit?name=ja/returns/refund.md"))
     text = "---\nid: x\ntitle: 題\nowl: 1\n---\n<script>alert(1)</script>**太字**"
-    html = lead.post("/desk/edit", data={"name": "ja/returns/refund.md", "text": text, "do": "preview", "csrf_token": token}).get_data(as_text=True)
+    html = lead.post(
+        "/desk/edit",
+        data={"name": "ja/returns/refund.md", "text": text, "do": "preview", "csrf_token": token},
+    ).get_data(as_text=True)
     shown = html.split('class="preview"')[1]
     assert "<strong>太字</strong>" in shown and "<script>alert" not in shown and "owl" in shown
 
@@ -141,11 +187,15 @@ def test_questions_and_synonyms_go_into_the_files(own: Services, lead: FlaskClie
     post(lead, gap, do="question", article_id="ja-returns-refund")
     assert "学割" in (own.settings.articles / "ja/returns/refund.md").read_text(encoding="utf-8")
     post(lead, gap, do="synonym", words="学割、学生割引")
-    assert "[学割, 学生割引]" in (own.settings.articles / "synonyms.yml").read_text(encoding="utf-8")
+    assert "[学割, 学生割引]" in (own.settings.articles / "synonyms.yml").read_text(
+        encoding="utf-8"
+    )
     assert "synonym" in post(lead, gap, do="synonym", words="ひとつ").lower()
 
 
-def test_confirmed_questions_are_approved_into_learned_yml(own: Services, lead: FlaskClient) -> None:
+def test_confirmed_questions_are_approved_into_learned_yml(
+    own: Services, lead: FlaskClient
+) -> None:
     page = text_of(lead, "/desk/learned")
     chosen = re.search(r'name="chosen" value="([^"]+)"', page).group(1).replace("&#9;", "\t")  # type: ignore[union-attr]
     post(lead, "/desk/learned", chosen=chosen, do="approve")
@@ -156,8 +206,12 @@ def test_confirmed_questions_are_approved_into_learned_yml(own: Services, lead: 
 def test_exports_hide_small_groups_and_hold_no_formula(lead: FlaskClient) -> None:
     answer = lead.get("/desk/export.csv")
     rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff"))))
-    assert ["学割", "3", "3", "3"] in rows and not any("cmd" in cell for row in rows for cell in row)
-    assert lead.get("/desk/export.json").get_json()["questions"] == [{"text": "学割", "searches": 3, "people": 3, "no answer": 3}]
+    assert ["学割", "3", "3", "3"] in rows and not any(
+        "cmd" in cell for row in rows for cell in row
+    )
+    assert lead.get("/desk/export.json").get_json()["questions"] == [
+        {"text": "学割", "searches": 3, "people": 3, "no answer": 3}
+    ]
 
 
 @pytest.mark.parametrize("cell", ["=cmd()", "+1", "-1", "@x", "\tx"])
@@ -166,7 +220,19 @@ def test_no_cell_is_a_formula(cell: str) -> None:
 
 
 def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -> None:
-    own.store.append([asked("x", "<img src=x onerror=alert(1)>", at=AT + HOUR, client="z", verdict="none", first="")], [])
+    own.store.append(
+        [
+            asked(
+                "x",
+                "<img src=x onerror=alert(1)>",
+                at=AT + HOUR,
+                client="z",
+                verdict="none",
+                first="",
+            )
+        ],
+        [],
+    )
     own.update_episodes()
     own.update_gaps()
     for path in ("/desk/", "/desk/gaps", "/desk/rows?verdict=none", "/desk/inventory"):
@@ -175,7 +241,10 @@ def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -
 
 def test_a_writer_sees_figures_but_no_rows(own: Services) -> None:
     writer = sign_in(create_app(own), "writer@example.com")[0]
-    assert "/desk/rows" not in text_of(writer, "/desk/") and writer.get("/desk/rows").status_code == 403
+    assert (
+        "/desk/rows" not in text_of(writer, "/desk/")
+        and writer.get("/desk/rows").status_code == 403
+    )
 
 
 def test_the_command_line_keeps_the_database(own: Services, tmp_path: Path) -> None:
@@ -186,20 +255,57 @@ def test_the_command_line_keeps_the_database(own: Services, tmp_path: Path) -> N
     assert "1 events removed" in runner.invoke(args=["kb", "erase", "--client", "c0"]).output
     assert "queries.jsonl" in runner.invoke(args=["kb", "events", str(tmp_path / "ubi")]).output
     assert len((tmp_path / "ubi" / "queries.jsonl").read_text(encoding="utf-8").splitlines()) == 4
-    assert "1 answered, 2 not" in runner.invoke(args=["kb", "known", str(tmp_path / "known.jsonl")]).output
+    assert (
+        "1 answered, 2 not"
+        in runner.invoke(args=["kb", "known", str(tmp_path / "known.jsonl")]).output
+    )
     assert "episodes of" in runner.invoke(args=["kb", "figures", "--everything"]).output
-    added = runner.invoke(args=["kb", "user", "add", "new@example.com", "--role", "agent", "--password", "a long enough one"])
+    added = runner.invoke(
+        args=[
+            "kb",
+            "user",
+            "add",
+            "new@example.com",
+            "--role",
+            "agent",
+            "--password",
+            "a long enough one",
+        ]
+    )
     assert added.output == "new@example.com is agent.\n"
-    assert "ten characters" in runner.invoke(args=["kb", "user", "add", "b@example.com", "--role", "agent", "--password", "short"]).output
-    assert runner.invoke(args=["kb", "token", "add", "widget", "--mail", "new@example.com", "--scope", "search"]).output.startswith("kb_")
+    assert (
+        "ten characters"
+        in runner.invoke(
+            args=["kb", "user", "add", "b@example.com", "--role", "agent", "--password", "short"]
+        ).output
+    )
+    assert runner.invoke(
+        args=["kb", "token", "add", "widget", "--mail", "new@example.com", "--scope", "search"]
+    ).output.startswith("kb_")
 
 
 def test_the_digest_says_the_week_in_words(own: Services) -> None:
-    own.store.append([asked("late", "学割", at=int((NOW - timedelta(days=2)).timestamp() * 1000), client="c9", verdict="none", first="")], [])
+    own.store.append(
+        [
+            asked(
+                "late",
+                "学割",
+                at=int((NOW - timedelta(days=2)).timestamp() * 1000),
+                client="c9",
+                verdict="none",
+                first="",
+            )
+        ],
+        [],
+    )
     own.update_episodes(everything=True)
     own.update_gaps()
     shown = create_app(own).test_cli_runner().invoke(args=["kb", "digest", "--print"]).output
-    assert "0% confirmed, 1 problems" in shown and "1. 学割 (4 people, 4 searches)" in shown and "Unanswered: 100.0% (1 of 1" in shown
+    assert (
+        "0% confirmed, 1 problems" in shown
+        and "1. 学割 (4 people, 4 searches)" in shown
+        and "Unanswered: 100.0% (1 of 1" in shown
+    )
 
 
 def test_money_is_shown_only_where_a_cost_is_set(own: Services, lead: FlaskClient) -> None:

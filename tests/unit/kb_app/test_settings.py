@@ -27,7 +27,9 @@ from kb_app.settings import SettingsError, load_settings, secret_key, settings_w
         ("KB_WRITER_PANEL", "all", "KB_WRITER_PANEL"),
     ],
 )
-def test_a_bad_value_names_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+def test_a_bad_value_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refused:
         load_settings()
@@ -81,7 +83,9 @@ def test_a_new_name_wins_over_the_old_one(monkeypatch: pytest.MonkeyPatch) -> No
         ("KB_EMBEDDING_DTYPE", "has no effect"),
     ],
 )
-def test_a_name_that_is_no_setting_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+def test_a_name_that_is_no_setting_is_named_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
     monkeypatch.setenv(name, "1")
     (warning,) = [warning for warning in settings_warnings() if name in warning]
     assert words in warning
@@ -93,6 +97,8 @@ def test_known_names_give_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("given", "count"), [("", os.cpu_count()), ("0", 0), ("3", 3)])
-def test_there_is_one_web_process_a_processor_unless_set(monkeypatch: pytest.MonkeyPatch, given: str, count: int) -> None:
+def test_there_is_one_web_process_a_processor_unless_set(
+    monkeypatch: pytest.MonkeyPatch, given: str, count: int
+) -> None:
     monkeypatch.setenv("KB_WEB_PROCESSES", given)
     assert load_settings().web_process_count == count

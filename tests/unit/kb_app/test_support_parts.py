@@ -29,7 +29,13 @@ def test_a_link_opens_one_case_for_one_purpose_for_a_time() -> None:
     assert links.read("case", token, NOW + 9 * DAY) == "one"
     with pytest.raises(ExpiredLinkError):
         links.read("case", token, NOW + 11 * DAY)
-    for wrong in (token[:-9] + ("A" if token[-9] != "A" else "B") + token[-8:], "", "x.y", token[1:], Links("other", 10).make("case", "one", NOW)):
+    for wrong in (
+        token[:-9] + ("A" if token[-9] != "A" else "B") + token[-8:],
+        "",
+        "x.y",
+        token[1:],
+        Links("other", 10).make("case", "one", NOW),
+    ):
         with pytest.raises(InvalidLinkError):
             links.read("case", wrong, NOW)
     with pytest.raises(InvalidLinkError):
@@ -49,7 +55,9 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\
         ("empty.txt", b"", "empty"), ("big.txt", b"x" * 2_000, "large"), ("none", b"x", "type"), ("a.png.exe", PNG, "type"),
     ],
 )  # fmt: skip
-def test_a_file_is_taken_by_what_is_in_it(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+def test_a_file_is_taken_by_what_is_in_it(
+    tmp_path: Path, name: str, content: bytes, why: str
+) -> None:
     uploads = Uploads(tmp_path / "uploads")
     try:
         kept = uploads.keep(io.BytesIO(content), name, "form", 1_000, NOW)
@@ -57,7 +65,11 @@ def test_a_file_is_taken_by_what_is_in_it(tmp_path: Path, name: str, content: by
         assert refused.why == why
         assert not list((tmp_path / "uploads").glob("*"))
     else:
-        assert not why and uploads.path(kept).read_bytes() == content and uploads.path(kept).stat().st_mode & 0o077 == 0
+        assert (
+            not why
+            and uploads.path(kept).read_bytes() == content
+            and uploads.path(kept).stat().st_mode & 0o077 == 0
+        )
 
 
 @given(st.text(max_size=300))
@@ -77,16 +89,43 @@ def test_what_looks_like_spam(message: str, name: str, hidden: str, reason: str)
     assert spam_reason(message, name, hidden) == reason
 
 
-NOTICE = Notice("n", {"ja": "配送の遅れ", "en": "Deliveries are late"}, {}, NOW, NOW + DAY, ("ja",), ("delivery",), ("荷物が届かない",))
+NOTICE = Notice(
+    "n",
+    {"ja": "配送の遅れ", "en": "Deliveries are late"},
+    {},
+    NOW,
+    NOW + DAY,
+    ("ja",),
+    ("delivery",),
+    ("荷物が届かない",),
+)
 
 
 def test_a_notice_is_shown_while_it_lasts_where_it_belongs() -> None:
-    assert [NOTICE.active(at) for at in (NOW - 1, NOW, NOW + DAY - 1, NOW + DAY)] == [False, True, True, False]
-    assert NOTICE.for_reader("ja") and NOTICE.for_reader("ja", "delivery") and not NOTICE.for_reader("ja", "returns") and not NOTICE.for_reader("en")
+    assert [NOTICE.active(at) for at in (NOW - 1, NOW, NOW + DAY - 1, NOW + DAY)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert (
+        NOTICE.for_reader("ja")
+        and NOTICE.for_reader("ja", "delivery")
+        and not NOTICE.for_reader("ja", "returns")
+        and not NOTICE.for_reader("en")
+    )
 
 
 @pytest.mark.parametrize(
-    ("query", "named"), [("荷物が届かない", True), ("荷物が届かないのですが", True), ("荷物", False), ("配送の遅れ", True), ("返品", False), ("", False)]
+    ("query", "named"),
+    [
+        ("荷物が届かない", True),
+        ("荷物が届かないのですが", True),
+        ("荷物", False),
+        ("配送の遅れ", True),
+        ("返品", False),
+        ("", False),
+    ],
 )
 def test_a_query_names_a_notice(query: str, named: bool) -> None:
     assert names_it(NOTICE, query) is named
@@ -95,18 +134,28 @@ def test_a_query_names_a_notice(query: str, named: bool) -> None:
 def test_whoever_asked_is_told_once_when_it_is_over(desk: SupportFixture) -> None:
     notices = NoticeStore(desk.engine)
     notices.add(NOTICE)
-    assert notices.subscribe("n", "Hanako@example.com", "ja", NOW) and notices.subscribe("n", "hanako@example.com", "ja", NOW)
+    assert notices.subscribe("n", "Hanako@example.com", "ja", NOW) and notices.subscribe(
+        "n", "hanako@example.com", "ja", NOW
+    )
     assert not notices.subscribe("n", "nobody", "ja", NOW) and notices.waiting("n") == 1
     assert notices.active(NOW) == [NOTICE]
 
     def mail_for(_notice: Notice, mail: str, _lang: str) -> dict[str, str]:
         return {"to": mail}
 
-    assert notices.end(NOW + HOUR, mail_for) == 0 and notices.end(NOW + DAY, mail_for) == 1 and notices.end(NOW + 2 * DAY, mail_for) == 0
-    assert [mail["to"] for mail in desk.mails()] == ["hanako@example.com"] and notices.active(NOW + HOUR) == []
+    assert (
+        notices.end(NOW + HOUR, mail_for) == 0
+        and notices.end(NOW + DAY, mail_for) == 1
+        and notices.end(NOW + 2 * DAY, mail_for) == 0
+    )
+    assert [mail["to"] for mail in desk.mails()] == ["hanako@example.com"] and notices.active(
+        NOW + HOUR
+    ) == []
 
 
-def test_a_full_disk_refuses_the_file_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_refuses_the_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import os
 
     def full(*_args: object, **_more: object) -> int:
@@ -123,4 +172,9 @@ def test_a_notice_that_was_a_mistake_is_withdrawn_and_nobody_is_told(desk: Suppo
     notices.add(NOTICE)
     notices.subscribe("n", "hanako@example.com", "ja", NOW)
     notices.withdraw("n", NOW)
-    assert notices.active(NOW) == [] and notices.waiting("n") == 0 and notices.end(NOW + 2 * DAY, lambda *_: {}) == 0 and desk.mails() == []
+    assert (
+        notices.active(NOW) == []
+        and notices.waiting("n") == 0
+        and notices.end(NOW + 2 * DAY, lambda *_: {}) == 0
+        and desk.mails() == []
+    )

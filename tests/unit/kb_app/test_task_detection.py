@@ -5,7 +5,12 @@ import pytest
 
 from bench.episode_accuracy import pairwise_f1
 from kb_app.analytics import model as m
-from kb_app.analytics.episodes.task_detection import by_client, fold_prefixes, group, searches_of_tickets
+from kb_app.analytics.episodes.task_detection import (
+    by_client,
+    fold_prefixes,
+    group,
+    searches_of_tickets,
+)
 from kb_app.analytics.gaps.clustering import average_linkage
 from kb_app.durations import DAY, HOUR, MINUTE, SECOND
 from tests.unit.kb_app.trails import asked, did
@@ -13,7 +18,10 @@ from tests.unit.kb_app.trails import asked, did
 
 def pointing(**degrees: float) -> dict[str, np.ndarray]:
     """Unit vectors in a plane: two of them mean the same when their angle is small."""
-    return {name: np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))], dtype=np.float32) for name, angle in degrees.items()}
+    return {
+        name: np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))], dtype=np.float32)
+        for name, angle in degrees.items()
+    }
 
 
 def ids(trails: list) -> list[list[str]]:
@@ -21,7 +29,12 @@ def ids(trails: list) -> list[list[str]]:
 
 
 def test_a_question_being_typed_is_one_search() -> None:
-    typed = [asked("a", "へん"), asked("b", "へんぴ", at=SECOND), asked("c", "へんぴん", at=2 * SECOND), asked("d", "へんぴん", at=MINUTE)]
+    typed = [
+        asked("a", "へん"),
+        asked("b", "へんぴ", at=SECOND),
+        asked("c", "へんぴん", at=2 * SECOND),
+        asked("d", "へんぴん", at=MINUTE),
+    ]
     assert [query.query_id for query in fold_prefixes(typed)] == ["c", "d"]
 
 
@@ -40,10 +53,20 @@ def test_the_same_meaning_is_one_problem_even_days_later() -> None:
 
 
 def test_a_yes_does_not_cover_what_somebody_else_gave_up_on_the_same_computer() -> None:
-    queries = [asked("a", "送料はいくら", first="x"), asked("b", "海外に送れますか", at=90 * SECOND, first="y")]
-    assert ids(group(queries, [did(m.VOTE_YES, "b", at=3 * MINUTE)], pointing(a=0, b=50))) == [["a"], ["b"]]
+    queries = [
+        asked("a", "送料はいくら", first="x"),
+        asked("b", "海外に送れますか", at=90 * SECOND, first="y"),
+    ]
+    assert ids(group(queries, [did(m.VOTE_YES, "b", at=3 * MINUTE)], pointing(a=0, b=50))) == [
+        ["a"],
+        ["b"],
+    ]
     # Without the yes, and a yes that came first, they are one: that flatters nobody.
-    assert ids(group(queries, [], pointing(a=0, b=50))) == ids(group(queries, [did(m.VOTE_YES, "a")], pointing(a=0, b=50))) == [["a", "b"]]
+    assert (
+        ids(group(queries, [], pointing(a=0, b=50)))
+        == ids(group(queries, [did(m.VOTE_YES, "a")], pointing(a=0, b=50)))
+        == [["a", "b"]]
+    )
 
 
 def test_nor_through_a_search_between_that_belongs_to_the_yes() -> None:
@@ -57,17 +80,27 @@ def test_nor_through_a_search_between_that_belongs_to_the_yes() -> None:
 
 
 def test_after_seven_days_it_is_another_problem() -> None:
-    assert ids(group([asked("a"), asked("b", at=8 * DAY)], [], pointing(a=0, b=0))) == [["a"], ["b"]]
+    assert ids(group([asked("a"), asked("b", at=8 * DAY)], [], pointing(a=0, b=0))) == [
+        ["a"],
+        ["b"],
+    ]
 
 
 def test_a_problem_in_between_does_not_part_them() -> None:
-    queries = [asked("a", "返品したい"), asked("b", "パスワード", at=MINUTE, first="pw"), asked("c", "返品 方法", at=HOUR)]
+    queries = [
+        asked("a", "返品したい"),
+        asked("b", "パスワード", at=MINUTE, first="pw"),
+        asked("c", "返品 方法", at=HOUR),
+    ]
     assert ids(group(queries, [], pointing(a=0, b=100, c=10))) == [["a", "c"], ["b"]]
 
 
 def test_an_article_opened_from_both_links_them() -> None:
     queries = [asked("a", "返品", first="x"), asked("b", "送り返す", at=HOUR, first="y")]
-    clicks = [did(m.CLICK, "a", article="return"), did(m.CLICK, "b", at=HOUR + MINUTE, article="return")]
+    clicks = [
+        did(m.CLICK, "a", article="return"),
+        did(m.CLICK, "b", at=HOUR + MINUTE, article="return"),
+    ]
     assert ids(group(queries, clicks, pointing(a=0, b=100))) == [["a", "b"]]
 
 
@@ -78,13 +111,20 @@ def test_a_refinement_links_them() -> None:
 
 
 def test_a_yes_does_not_cover_a_neighbours_question_on_a_shared_computer() -> None:
-    queries = [asked("a", "荷物が届かない", first="where"), asked("b", "壊れていた", at=10 * MINUTE, first="broken")]
+    queries = [
+        asked("a", "荷物が届かない", first="where"),
+        asked("b", "壊れていた", at=10 * MINUTE, first="broken"),
+    ]
     trails = group(queries, [did(m.VOTE_YES, "b", at=12 * MINUTE)], pointing(a=0, b=70))
     assert ids(trails) == [["a"], ["b"]]
 
 
 def test_without_a_model_words_in_common_soon_after_link_them() -> None:
-    queries = [asked("a", "返品 送料 だれ"), asked("b", "返品 送料", at=MINUTE), asked("c", "返品 送料", at=2 * DAY + HOUR, first="z")]
+    queries = [
+        asked("a", "返品 送料 だれ"),
+        asked("b", "返品 送料", at=MINUTE),
+        asked("c", "返品 送料", at=2 * DAY + HOUR, first="z"),
+    ]
     assert ids(group(queries[:2], [], {})) == [["a", "b"]]
 
 
@@ -96,29 +136,49 @@ def test_a_ticket_with_words_goes_to_the_problem_it_is_about() -> None:
 
 
 def test_a_ticket_of_nobody_is_joined_by_its_words_and_takes_a_success_back() -> None:
-    queries = [asked("a", client="taro"), asked("b", client="hana", at=HOUR), asked("c", "送料", client="ken", at=HOUR)]
+    queries = [
+        asked("a", client="taro"),
+        asked("b", client="hana", at=HOUR),
+        asked("c", "送料", client="ken", at=HOUR),
+    ]
     yes = did(m.VOTE_YES, "b", at=2 * HOUR, client="hana")
     ticket = did(m.TICKET_CREATED, None, at=DAY, client=None, event_id="t", text="返品できない")
     meaning = pointing(a=0, b=10, c=100, t=2)
     assert searches_of_tickets([ticket], queries, [yes, ticket], meaning) == {"t": "b"}
-    assert searches_of_tickets([ticket], queries, [yes, ticket], meaning, taken=frozenset({"b"})) == {"t": "a"}
+    assert searches_of_tickets(
+        [ticket], queries, [yes, ticket], meaning, taken=frozenset({"b"})
+    ) == {"t": "a"}
 
 
-def test_a_ticket_of_nobody_takes_back_a_success_that_stands_not_one_that_its_own_visitor_took_back() -> None:
-    queries = [asked("a", client="hana"), asked("b", client="taro", at=MINUTE), asked("b2", client="taro", at=HOUR)]
+def test_a_ticket_of_nobody_takes_back_a_success_that_stands_not_one_that_its_own_visitor_took_back() -> (
+    None
+):
+    queries = [
+        asked("a", client="hana"),
+        asked("b", client="taro", at=MINUTE),
+        asked("b2", client="taro", at=HOUR),
+    ]
     ticket = did(m.TICKET_CREATED, None, at=DAY, client=None, event_id="t", text="返品の件")
     said = [did(m.VOTE_YES, "a", client="hana", at=2 * MINUTE), did(m.VOTE_YES, "b", at=3 * MINUTE)]
     # Taro's question is nearer, but he asked again after his yes.
-    assert searches_of_tickets([ticket], queries, [*said, ticket], pointing(a=12, b=2, b2=2, t=0)) == {"t": "a"}
+    assert searches_of_tickets(
+        [ticket], queries, [*said, ticket], pointing(a=12, b=2, b2=2, t=0)
+    ) == {"t": "a"}
 
 
 def test_a_clients_ticket_about_as_near_to_two_problems_takes_back_the_success() -> None:
     queries = [asked("a", "返品したい", first="x"), asked("b", "送料は", at=HOUR, first="y")]
-    actions = [did(m.VOTE_YES, "a"), did(m.TICKET_CREATED, None, at=DAY, event_id="t", text="返品の送料")]
+    actions = [
+        did(m.VOTE_YES, "a"),
+        did(m.TICKET_CREATED, None, at=DAY, event_id="t", text="返品の送料"),
+    ]
     trails = group(queries, actions, pointing(a=0, b=80, t=42))
     assert ids(trails) == [["a"], ["b"]] and [len(trail.actions) for trail in trails] == [2, 0]
     # Where the other one is clearly nearer it is the other one.
-    assert [len(trail.actions) for trail in group(queries, actions, pointing(a=0, b=80, t=70))] == [1, 1]
+    assert [len(trail.actions) for trail in group(queries, actions, pointing(a=0, b=80, t=70))] == [
+        1,
+        1,
+    ]
 
 
 def test_a_ticket_about_something_else_joins_nobody() -> None:
@@ -128,7 +188,9 @@ def test_a_ticket_about_something_else_joins_nobody() -> None:
 
 def test_a_token_joins_whatever_channel_it_came_by_and_bots_are_nobody() -> None:
     queries = [asked("a"), asked("b", client="bot", bot=True)]
-    found = by_client(queries, [did(m.TICKET_CREATED, "a", client=None), did(m.CLICK, "b", client="bot")])
+    found = by_client(
+        queries, [did(m.TICKET_CREATED, "a", client=None), did(m.CLICK, "b", client="bot")]
+    )
     assert [(client, len(done)) for client, _, done in found] == [("taro", 1)]
 
 

@@ -3,7 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb_app.web.core.theme import DARK_SOFT, LIGHT_SOFT, contrast, on, parse, readable, show, theme_css
+from kb_app.web.core.theme import (
+    DARK_SOFT,
+    LIGHT_SOFT,
+    contrast,
+    on,
+    parse,
+    readable,
+    show,
+    theme_css,
+)
 
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
 

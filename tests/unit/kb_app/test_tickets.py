@@ -17,14 +17,18 @@ QUERY = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
 @pytest.fixture
 def own(articles: Path, data: Path, tmp_path: Path) -> Services:
-    return make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 't.sqlite'}")
+    return make_services(
+        articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 't.sqlite'}"
+    )
 
 
 @pytest.fixture
 def desk(own: Services) -> FlaskClient:
     agent = own.users.add("agent@example.com", "agent")
     client = create_app(own).test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {own.users.add_token('phone', ('events',), agent.user_id)}"
+    client.environ_base["HTTP_AUTHORIZATION"] = (
+        f"Bearer {own.users.add_token('phone', ('events',), agent.user_id)}"
+    )
     return client
 
 
@@ -33,17 +37,32 @@ def report(client: FlaskClient, **ticket: Any) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.get_json()
 
 
-def test_a_ticket_is_kept_redacted_and_sent_twice_it_counts_once(own: Services, desk: FlaskClient) -> None:
+def test_a_ticket_is_kept_redacted_and_sent_twice_it_counts_once(
+    own: Services, desk: FlaskClient
+) -> None:
     own.store.append([asked(QUERY)], [])
-    assert report(desk, query_id=QUERY, text="返品。090-1234-5678 まで") == (201, {"event_id": "t:Z-1:created", "joined_by": "query"})
+    assert report(desk, query_id=QUERY, text="返品。090-1234-5678 まで") == (
+        201,
+        {"event_id": "t:Z-1:created", "joined_by": "query"},
+    )
     assert report(desk, query_id=QUERY)[0] == 200
     (ticket,) = own.store.actions(0, 2**60)
-    assert ticket.query_id == QUERY and ticket.attributes == {"text": "返品。[phone] まで"} and ticket.at == int(NOW.timestamp() * 1000)
+    assert (
+        ticket.query_id == QUERY
+        and ticket.attributes == {"text": "返品。[phone] まで"}
+        and ticket.at == int(NOW.timestamp() * 1000)
+    )
 
 
 @pytest.mark.parametrize(
     ("ticket", "joined"),
-    [({"text": "返品"}, "words"), ({"client_id": "c1"}, "client"), ({}, "nothing"), ({"query_id": QUERY}, "nothing"), ({"query_id": "' or 1=1 --"}, "nothing")],
+    [
+        ({"text": "返品"}, "words"),
+        ({"client_id": "c1"}, "client"),
+        ({}, "nothing"),
+        ({"query_id": QUERY}, "nothing"),
+        ({"query_id": "' or 1=1 --"}, "nothing"),
+    ],
 )
 def test_what_a_ticket_is_known_by(desk: FlaskClient, ticket: dict[str, Any], joined: str) -> None:
     assert report(desk, **ticket) == (201, {"event_id": "t:Z-1:created", "joined_by": joined})
@@ -57,9 +76,13 @@ def test_what_a_ticket_is_known_by(desk: FlaskClient, ticket: dict[str, Any], jo
         ({"at": "2026-11-01T00:00:00+00:00"}, "at"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused_by_name(own: Services, desk: FlaskClient, ticket: dict[str, Any], field: str) -> None:
+def test_what_cannot_be_is_refused_by_name(
+    own: Services, desk: FlaskClient, ticket: dict[str, Any], field: str
+) -> None:
     status, answer = report(desk, **ticket)
-    assert status == 400 and answer["detail"].startswith(field) and own.store.actions(0, 2**60) == []
+    assert (
+        status == 400 and answer["detail"].startswith(field) and own.store.actions(0, 2**60) == []
+    )
 
 
 def test_nobody_reports_without_a_token(own: Services, desk: FlaskClient) -> None:

@@ -25,14 +25,23 @@ Log = Callable[[], tuple[list[QueryEvent], list[ActionEvent]]]
 @pytest.fixture
 def own(articles: Path, data: Path, tmp_path: Path) -> Iterator[Services]:
     """A site with a log of its own."""
-    made = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'log.sqlite'}", survey_share=0)
+    made = make_services(
+        articles,
+        data,
+        DisabledEmbedder(),
+        database_url=f"sqlite:///{tmp_path / 'log.sqlite'}",
+        survey_share=0,
+    )
     yield made
     made.events.close()
 
 
 def client(services: Services, **headers: str) -> FlaskClient:
     made = create_app(services).test_client()
-    made.environ_base |= {"HTTP_" + name.upper().replace("-", "_"): value for name, value in (BROWSER | headers).items()}
+    made.environ_base |= {
+        "HTTP_" + name.upper().replace("-", "_"): value
+        for name, value in (BROWSER | headers).items()
+    }
     return made
 
 
@@ -55,7 +64,9 @@ def names(actions: list[ActionEvent]) -> list[str]:
 
 
 def send(visitor: FlaskClient, *actions: dict[str, Any], **headers: str) -> int:
-    return visitor.post("/api/v1/events", json={"actions": list(actions)}, headers=headers).status_code
+    return visitor.post(
+        "/api/v1/events", json={"actions": list(actions)}, headers=headers
+    ).status_code
 
 
 def ask(visitor: FlaskClient, log: Log, text: str = "返金の時期") -> str:
@@ -66,8 +77,17 @@ def ask(visitor: FlaskClient, log: Log, text: str = "返金の時期") -> str:
 def test_a_search_is_recorded_with_how_it_was_answered(visitor: FlaskClient, log: Log) -> None:
     visitor.get("/ja/search?q=返金の時期 090-1234-5678&section=returns")
     (query,), _ = log()
-    assert query.user_query == "返金の時期 [phone]" and query.filters == {"section": "returns"} and query.channel == "site"
-    assert query.hit_ids[0] == "ja-returns-refund" and query.section == "returns" and query.language == "ja" and query.arms == "keyword"
+    assert (
+        query.user_query == "返金の時期 [phone]"
+        and query.filters == {"section": "returns"}
+        and query.channel == "site"
+    )
+    assert (
+        query.hit_ids[0] == "ja-returns-refund"
+        and query.section == "returns"
+        and query.language == "ja"
+        and query.arms == "keyword"
+    )
     assert query.client_id == visitor.get_cookie("kb_client").value  # type: ignore[union-attr]
 
 
@@ -76,28 +96,41 @@ def test_the_api_and_taken_suggestions_are_recorded_too(visitor: FlaskClient, lo
     visitor.get(f"{ARTICLE}?typed=へんき")
     queries, actions = log()
     taken = {query.channel: query for query in queries}["suggest"]
-    assert taken.origin == "suggestion" and {query.channel for query in queries} == {"api", "suggest"}
+    assert taken.origin == "suggestion" and {query.channel for query in queries} == {
+        "api",
+        "suggest",
+    }
     assert names(actions) == ["click", "view"] and actions[0].query_id == taken.query_id
 
 
-def test_a_click_counts_once_however_often_the_page_is_loaded(visitor: FlaskClient, log: Log) -> None:
+def test_a_click_counts_once_however_often_the_page_is_loaded(
+    visitor: FlaskClient, log: Log
+) -> None:
     query_id = ask(visitor, log)
     for _ in range(3):
         visitor.get(f"{ARTICLE}?from={query_id}&at=2")
     _, actions = log()
-    assert [action.position for action in actions if action.action_name == "click"] == [2] and names(actions).count("view") == 3
+    assert [action.position for action in actions if action.action_name == "click"] == [
+        2
+    ] and names(actions).count("view") == 3
 
 
-def test_asking_again_from_results_is_a_refinement_and_the_next_page_is_none(visitor: FlaskClient, log: Log) -> None:
+def test_asking_again_from_results_is_a_refinement_and_the_next_page_is_none(
+    visitor: FlaskClient, log: Log
+) -> None:
     first = ask(visitor, log)
     visitor.get(f"/ja/search?q=返金&from={first}")
     visitor.get(f"/ja/search?q=返金&page=2&of={first}")
     queries, actions = log()
-    assert sorted(query.origin for query in queries) == ["refinement", "typed"] and actions[0].attributes == {"from": first}
+    assert sorted(query.origin for query in queries) == ["refinement", "typed"] and actions[
+        0
+    ].attributes == {"from": first}
 
 
 @pytest.mark.parametrize("wish", [{"Sec-GPC": "1"}, {"DNT": "1"}])
-def test_who_wishes_privacy_gets_no_cookie_and_counts_in_totals_only(own: Services, log: Log, wish: dict[str, str]) -> None:
+def test_who_wishes_privacy_gets_no_cookie_and_counts_in_totals_only(
+    own: Services, log: Log, wish: dict[str, str]
+) -> None:
     quiet = client(own, **wish)
     answer = quiet.get("/ja/search?q=返金")
     (query,), _ = log()
@@ -114,18 +147,38 @@ def test_those_who_work_here_are_not_counted(own: Services, log: Log) -> None:
 
 
 def test_bots_are_marked_and_what_they_do_is_left_out(own: Services, log: Log) -> None:
-    bot = client(own, **{"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"})
+    bot = client(
+        own,
+        **{
+            "User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+        },
+    )
     bot.get("/ja/search?q=返金")
     bot.get(ARTICLE)
     queries, actions = log()
-    assert [query.bot for query in queries] == [True] and actions == [] and own.store.losses("2000-01-01", "2999-01-01") == {"bot action": 1}
+    assert (
+        [query.bot for query in queries] == [True]
+        and actions == []
+        and own.store.losses("2000-01-01", "2999-01-01") == {"bot action": 1}
+    )
 
 
-def test_nothing_is_recorded_before_a_yes_where_consent_is_asked(articles: Path, data: Path, tmp_path: Path) -> None:
-    services = make_services(articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'c.sqlite'}", consent="ask")
+def test_nothing_is_recorded_before_a_yes_where_consent_is_asked(
+    articles: Path, data: Path, tmp_path: Path
+) -> None:
+    services = make_services(
+        articles,
+        data,
+        DisabledEmbedder(),
+        database_url=f"sqlite:///{tmp_path / 'c.sqlite'}",
+        consent="ask",
+    )
     visitor = client(services)
     page = visitor.get("/ja/search?q=返金")
-    assert "記録してもよろしいですか" in page.get_data(as_text=True) and "Set-Cookie" not in page.headers
+    assert (
+        "記録してもよろしいですか" in page.get_data(as_text=True)
+        and "Set-Cookie" not in page.headers
+    )
     services.events.flush()
     assert count_rows(services.store.engine, schema.queries) == 0
     back = visitor.post("/ja/privacy", data={"choice": "yes", "back": "/ja/search?q=返金"})
@@ -145,33 +198,57 @@ def test_a_no_removes_the_trail(own: Services, visitor: FlaskClient, log: Log) -
 
 def test_consent_never_leads_off_the_site(visitor: FlaskClient) -> None:
     for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
-        assert visitor.post("/ja/privacy", data={"choice": "yes", "back": back}).location == "/ja/privacy?done=yes"
+        assert (
+            visitor.post("/ja/privacy", data={"choice": "yes", "back": back}).location
+            == "/ja/privacy?done=yes"
+        )
 
 
-def test_a_vote_is_committed_before_the_answer_and_counts_once(own: Services, visitor: FlaskClient, log: Log) -> None:
+def test_a_vote_is_committed_before_the_answer_and_counts_once(
+    own: Services, visitor: FlaskClient, log: Log
+) -> None:
     query_id, form_id = ask(visitor, log), str(uuid.uuid4())
     for _ in range(2):
-        answer = visitor.post(f"{ARTICLE}/vote", data={"value": "yes", "from": query_id, "form_id": form_id})
+        answer = visitor.post(
+            f"{ARTICLE}/vote", data={"value": "yes", "from": query_id, "form_id": form_id}
+        )
     assert answer.status_code == 303 and "said=yes" in (answer.location or "")
     actions = own.store.actions(0, 2**60)
-    assert [(action.action_name, action.query_id, action.object_id) for action in actions] == [("vote_yes", query_id, "ja-returns-refund")]
+    assert [(action.action_name, action.query_id, action.object_id) for action in actions] == [
+        ("vote_yes", query_id, "ja-returns-refund")
+    ]
 
 
 def test_a_no_may_say_why_without_naming_anybody(own: Services, visitor: FlaskClient) -> None:
     page = visitor.get(f"{ARTICLE}?said=no").get_data(as_text=True)
     assert "お役に立てず申し訳ありません" in page and "/ja/contact" in page
-    visitor.post(f"{ARTICLE}/vote", data={"value": "no", "reason": "out of date", "comment": "<b>taro@example.com</b>へ", "form_id": str(uuid.uuid4())})
-    assert own.store.actions(0, 2**60)[0].attributes == {"reason": "out of date", "comment": "<b>[mail]</b>へ"}
+    visitor.post(
+        f"{ARTICLE}/vote",
+        data={
+            "value": "no",
+            "reason": "out of date",
+            "comment": "<b>taro@example.com</b>へ",
+            "form_id": str(uuid.uuid4()),
+        },
+    )
+    assert own.store.actions(0, 2**60)[0].attributes == {
+        "reason": "out of date",
+        "comment": "<b>[mail]</b>へ",
+    }
 
 
 def test_a_no_with_its_reason_is_one_no(own: Services, visitor: FlaskClient) -> None:
     form_id = str(uuid.uuid4())
     visitor.post(f"{ARTICLE}/vote", data={"value": "no", "form_id": form_id})
-    visitor.post(f"{ARTICLE}/vote", data={"value": "no", "reason": "out of date", "form_id": form_id})
+    visitor.post(
+        f"{ARTICLE}/vote", data={"value": "no", "reason": "out of date", "form_id": form_id}
+    )
     assert names(own.store.actions(0, 2**60)) == ["vote_no", "vote_reason"]
 
 
-def test_a_vote_goes_to_the_article_in_the_language_of_the_page(articles: Path, tmp_path: Path) -> None:
+def test_a_vote_goes_to_the_article_in_the_language_of_the_page(
+    articles: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "articles"
     for lang in ("ja", "en"):
         write_article(folder, f"{lang}/returns/same.md", "題名", slug="same")
@@ -183,16 +260,28 @@ def test_a_vote_goes_to_the_article_in_the_language_of_the_page(articles: Path, 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_another_sites_forms_are_refused(own: Services, visitor: FlaskClient, site: str) -> None:
-    for path, data in ((f"{ARTICLE}/vote", {"value": "yes"}), ("/ja/contact", {"message": "x"}), ("/ja/privacy", {"choice": "no"})):
+    for path, data in (
+        (f"{ARTICLE}/vote", {"value": "yes"}),
+        ("/ja/contact", {"message": "x"}),
+        ("/ja/privacy", {"choice": "no"}),
+    ):
         assert visitor.post(path, data=data, headers={"Sec-Fetch-Site": site}).status_code == 403
-        assert visitor.post(path, data=data, headers={"Origin": "https://evil.example"}).status_code == 403
+        assert (
+            visitor.post(path, data=data, headers={"Origin": "https://evil.example"}).status_code
+            == 403
+        )
     assert send(visitor, {"action_name": "copy"}, **{"Sec-Fetch-Site": site}) == 403
     assert count_rows(own.store.engine, schema.actions) == 0
 
 
 def test_the_browser_tells_how_long_was_read(own: Services, visitor: FlaskClient, log: Log) -> None:
     query_id, event_id = ask(visitor, log), str(uuid.uuid4())
-    event = {"action_name": "engaged", "event_id": event_id, "query_id": query_id, "object_id": "ja-returns-refund"}
+    event = {
+        "action_name": "engaged",
+        "event_id": event_id,
+        "query_id": query_id,
+        "object_id": "ja-returns-refund",
+    }
     read = event | {"attributes": {"seconds": 42, "scroll": 0.5, "x": "y"}}
     assert send(visitor, read) == 202 and send(visitor, read) == 202
     (engaged,) = log()[1]
@@ -207,16 +296,33 @@ def test_the_browser_tells_how_long_was_read(own: Services, visitor: FlaskClient
         b'{"actions": [{"action_name": "channel_opened", "attributes": {"channel": "x"}}]}', json.dumps({"actions": [{"action_name": "copy"}] * 21}).encode(),
     ],
 )  # fmt: skip
-def test_events_that_no_page_sends_are_refused_and_the_field_is_named(own: Services, visitor: FlaskClient, body: bytes) -> None:
+def test_events_that_no_page_sends_are_refused_and_the_field_is_named(
+    own: Services, visitor: FlaskClient, body: bytes
+) -> None:
     answer = visitor.post("/api/v1/events", data=body, content_type="application/json")
-    assert answer.status_code == 400 and answer.get_json()["detail"] and count_rows(own.store.engine, schema.actions) == 0
+    assert (
+        answer.status_code == 400
+        and answer.get_json()["detail"]
+        and count_rows(own.store.engine, schema.actions) == 0
+    )
 
 
 def test_forged_ids_and_wild_numbers_join_nothing(visitor: FlaskClient, log: Log) -> None:
-    forged = {"action_name": "engaged", "query_id": str(uuid.uuid4()), "object_id": "no-such", "position": -3, "attributes": {"seconds": 1e12, "rage": True}}
+    forged = {
+        "action_name": "engaged",
+        "query_id": str(uuid.uuid4()),
+        "object_id": "no-such",
+        "position": -3,
+        "attributes": {"seconds": 1e12, "rage": True},
+    }
     assert send(visitor, forged) == 202
     (action,) = log()[1]
-    assert (action.query_id, action.object_id, action.position, action.attributes) == (None, "", None, {})
+    assert (action.query_id, action.object_id, action.position, action.attributes) == (
+        None,
+        "",
+        None,
+        {},
+    )
 
 
 def test_a_forged_cookie_is_not_believed(own: Services, log: Log) -> None:
@@ -226,42 +332,81 @@ def test_a_forged_cookie_is_not_believed(own: Services, log: Log) -> None:
     assert log()[0][0].client_id != "' or 1=1 --"
 
 
-def test_a_message_becomes_one_case_and_its_token_goes_to_the_log(own: Services, visitor: FlaskClient, log: Log) -> None:
+def test_a_message_becomes_one_case_and_its_token_goes_to_the_log(
+    own: Services, visitor: FlaskClient, log: Log
+) -> None:
     query_id = ask(visitor, log)
     assert "返金の時期" in visitor.get(f"/ja/contact?from={query_id}").get_data(as_text=True)
-    form = {"form_id": str(uuid.uuid4()), "from": query_id, "kind": "complaint", "message": "返金されない。電話 090-1234-5678", "mail": "taro@example.com"}
+    form = {
+        "form_id": str(uuid.uuid4()),
+        "from": query_id,
+        "kind": "complaint",
+        "message": "返金されない。電話 090-1234-5678",
+        "mail": "taro@example.com",
+    }
     for _ in range(2):
         answer = visitor.post("/ja/contact", data=form)
-    assert answer.status_code == 303 and "受け付けました" in visitor.get(answer.location or "").get_data(as_text=True)
+    assert answer.status_code == 303 and "受け付けました" in visitor.get(
+        answer.location or ""
+    ).get_data(as_text=True)
     ticket = next(action for action in log()[1] if action.action_name == "ticket_created")
-    assert count_rows(own.store.engine, schema.cases) == 1 and ticket.query_id == query_id and "[phone]" in ticket.attributes["text"]
+    assert (
+        count_rows(own.store.engine, schema.cases) == 1
+        and ticket.query_id == query_id
+        and "[phone]" in ticket.attributes["text"]
+    )
 
 
-def test_a_wrong_form_says_which_field_and_keeps_what_was_written(own: Services, visitor: FlaskClient) -> None:
-    answer = visitor.post("/ja/contact", data={"message": "", "name": "花子", "mail": "nobody", "kind": "x"})
+def test_a_wrong_form_says_which_field_and_keeps_what_was_written(
+    own: Services, visitor: FlaskClient
+) -> None:
+    answer = visitor.post(
+        "/ja/contact", data={"message": "", "name": "花子", "mail": "nobody", "kind": "x"}
+    )
     html = answer.get_data(as_text=True)
-    assert answer.status_code == 422 and "内容をお書きください" in html and "メールアドレスの形ではありません" in html and 'value="花子"' in html
+    assert (
+        answer.status_code == 422
+        and "内容をお書きください" in html
+        and "メールアドレスの形ではありません" in html
+        and 'value="花子"' in html
+    )
     assert count_rows(own.store.engine, schema.cases) == 0
 
 
-def test_what_somebody_else_asked_is_not_put_into_my_form(own: Services, visitor: FlaskClient, log: Log) -> None:
+def test_what_somebody_else_asked_is_not_put_into_my_form(
+    own: Services, visitor: FlaskClient, log: Log
+) -> None:
     query_id = ask(visitor, log, "秘密の相談")
-    assert "秘密の相談" not in client(own).get(f"/ja/contact?from={query_id}").get_data(as_text=True)
+    assert "秘密の相談" not in client(own).get(f"/ja/contact?from={query_id}").get_data(
+        as_text=True
+    )
 
 
 def test_the_privacy_page_says_for_how_long(visitor: FlaskClient) -> None:
-    assert "400日後に削除" in visitor.get("/ja/privacy").get_data(as_text=True) and "400 days" in visitor.get("/en/privacy").get_data(as_text=True)
+    assert "400日後に削除" in visitor.get("/ja/privacy").get_data(
+        as_text=True
+    ) and "400 days" in visitor.get("/en/privacy").get_data(as_text=True)
 
 
 def test_a_comment_of_a_megabyte_is_refused_and_the_page_says_so(visitor: FlaskClient) -> None:
-    assert visitor.post(f"{ARTICLE}/vote", data={"value": "no", "comment": "x" * 2_000_000}).status_code == 413
+    assert (
+        visitor.post(
+            f"{ARTICLE}/vote", data={"value": "no", "comment": "x" * 2_000_000}
+        ).status_code
+        == 413
+    )
 
 
-def test_pages_are_served_while_the_database_is_gone_and_votes_say_that_they_were_not_kept(own: Services, visitor: FlaskClient, tmp_path: Path) -> None:
+def test_pages_are_served_while_the_database_is_gone_and_votes_say_that_they_were_not_kept(
+    own: Services, visitor: FlaskClient, tmp_path: Path
+) -> None:
     with own.store.engine.begin() as connection:
         connection.exec_driver_sql("drop table actions")
         connection.exec_driver_sql("drop table queries")
-    assert visitor.get("/ja/search?q=返金").status_code == 200 and visitor.get(ARTICLE).status_code == 200
+    assert (
+        visitor.get("/ja/search?q=返金").status_code == 200
+        and visitor.get(ARTICLE).status_code == 200
+    )
     answer = visitor.post(f"{ARTICLE}/vote", data={"value": "yes"})
     assert answer.status_code == 503 and "今は保存できませんでした" in answer.get_data(as_text=True)
 

@@ -19,11 +19,25 @@ def wrong(name: str, record: dict[str, Any]) -> list[str]:
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     if "action_name" in schema["properties"]:
         # As published it refuses its own default names: each of them fits both of the two choices, of which just one may fit.
-        schema["properties"]["action_name"] = {"anyOf": schema["properties"]["action_name"]["oneOf"]}
-    return [error.message for error in Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(record)]
+        schema["properties"]["action_name"] = {
+            "anyOf": schema["properties"]["action_name"]["oneOf"]
+        }
+    return [
+        error.message
+        for error in Draft202012Validator(
+            schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+        ).iter_errors(record)
+    ]
 
 
-@pytest.mark.parametrize("query", [asked("q"), asked("q", client=None, verdict="none", first=""), asked("q", "<b>返品</b>\n", filters={"section": "a"})])
+@pytest.mark.parametrize(
+    "query",
+    [
+        asked("q"),
+        asked("q", client=None, verdict="none", first=""),
+        asked("q", "<b>返品</b>\n", filters={"section": "a"}),
+    ],
+)
 def test_searches_fit_the_schema(query: m.QueryEvent) -> None:
     record = query_to_ubi(query, "Tsubame")
     assert wrong("query.request", record) == [] and record["user_query"] == query.user_query
@@ -31,7 +45,13 @@ def test_searches_fit_the_schema(query: m.QueryEvent) -> None:
 
 
 @pytest.mark.parametrize(
-    "action", [did(m.CLICK, position=3), read(), did(m.VOTE_NO, reason="古い", comment="x"), did(m.TICKET_CREATED, None, client=None, article="")]
+    "action",
+    [
+        did(m.CLICK, position=3),
+        read(),
+        did(m.VOTE_NO, reason="古い", comment="x"),
+        did(m.TICKET_CREATED, None, client=None, article=""),
+    ],
 )
 def test_actions_fit_the_schema(action: m.ActionEvent) -> None:
     record = action_to_ubi(action, "Tsubame")
@@ -43,4 +63,7 @@ def test_the_schema_would_find_what_is_wrong() -> None:
 
 
 def test_times_say_their_zone() -> None:
-    assert query_to_ubi(asked("q", at=1_700_000_000_123), "x")["timestamp"] == "2023-11-14T22:13:20.123000Z"
+    assert (
+        query_to_ubi(asked("q", at=1_700_000_000_123), "x")["timestamp"]
+        == "2023-11-14T22:13:20.123000Z"
+    )

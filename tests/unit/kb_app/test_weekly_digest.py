@@ -14,18 +14,31 @@ MONDAY = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # nine in Japan
 
 @pytest.mark.parametrize(
     ("now", "due"),
-    [(MONDAY, MONDAY), (MONDAY - timedelta(seconds=1), MONDAY - timedelta(days=7)), (MONDAY + timedelta(days=6), MONDAY)],
+    [
+        (MONDAY, MONDAY),
+        (MONDAY - timedelta(seconds=1), MONDAY - timedelta(days=7)),
+        (MONDAY + timedelta(days=6), MONDAY),
+    ],
 )
-def test_it_is_due_on_its_weekday_where_the_site_is(tmp_path: Path, now: datetime, due: datetime) -> None:
-    assert last_due(make_settings(tmp_path, tmp_path, digest="mon 09:00", timezone="Asia/Tokyo"), now) == due
+def test_it_is_due_on_its_weekday_where_the_site_is(
+    tmp_path: Path, now: datetime, due: datetime
+) -> None:
+    assert (
+        last_due(make_settings(tmp_path, tmp_path, digest="mon 09:00", timezone="Asia/Tokyo"), now)
+        == due
+    )
 
 
-def test_one_process_takes_its_turn_and_a_late_one_none(articles: Path, data: Path, tmp_path: Path) -> None:
+def test_one_process_takes_its_turn_and_a_late_one_none(
+    articles: Path, data: Path, tmp_path: Path
+) -> None:
     services = make_services(articles, data, database_url=f"sqlite:///{tmp_path}/kb.sqlite")
     from kb_app.analytics.gaps.gap_store import GapStore
 
     gaps = GapStore(services.store, services.vectors())
-    assert take_turn(gaps, MONDAY, MONDAY) and not take_turn(gaps, MONDAY, MONDAY + timedelta(minutes=5))
+    assert take_turn(gaps, MONDAY, MONDAY) and not take_turn(
+        gaps, MONDAY, MONDAY + timedelta(minutes=5)
+    )
     assert not take_turn(gaps, MONDAY + timedelta(days=7), MONDAY + timedelta(days=9))
 
 

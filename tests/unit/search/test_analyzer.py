@@ -51,7 +51,9 @@ def test_no_text_that_holds_a_code_is_passed_over(text: str) -> None:
 
 def test_a_code_is_marked_however_its_parts_are_joined() -> None:
     held = "エラーE-502とwi_fiとbob's-x1、502ではない5 02"
-    assert [held[start:end] for start, end in spans("ja", held, {"e502", "wifi", "bobx1"}, set())] == ["E-502", "wi_fi", "bob's-x1"]
+    assert [
+        held[start:end] for start, end in spans("ja", held, {"e502", "wifi", "bobx1"}, set())
+    ] == ["E-502", "wi_fi", "bob's-x1"]
 
 
 def test_a_sentence_is_not_one_token() -> None:
@@ -65,12 +67,18 @@ def test_a_long_word_holds_its_parts() -> None:
 
 def test_english_is_stemmed_and_function_words_carry_no_weight() -> None:
     assert words("en", "How do I return the items?") == words("en", "returning an item")
-    assert words("en", "who are you") == ["who", "are", "you"], "nothing else is asked, so they stay"
+    assert words("en", "who are you") == ["who", "are", "you"], (
+        "nothing else is asked, so they stay"
+    )
 
 
 def test_other_languages_have_stems_or_bigrams() -> None:
     assert words("fr", "remboursements") == words("fr", "remboursement")
-    assert [token.text for token in analyser("zh").analyse_query("退货政策")[1]] == ["退货", "货政", "政策"]
+    assert [token.text for token in analyser("zh").analyse_query("退货政策")[1]] == [
+        "退货",
+        "货政",
+        "政策",
+    ]
     assert analyser("ko").analyse("환불 정책").words == ("환불", "정책")
     assert analyser("th").analyse("คืนสินค้า").bigrams
 
@@ -86,8 +94,12 @@ def test_no_text_is_an_error_and_spans_lie_inside(text: str, lang: str) -> None:
     reader = analyser(lang)
     analysed = reader.analyse(text)
     found_words, bigrams = reader.analyse_query(text)
-    assert {token.text for token in found_words} <= set(analysed.words), "a query never asks for what an index would not hold"
-    marked = spans(lang, text, {token.text for token in found_words}, {token.text for token in bigrams})
+    assert {token.text for token in found_words} <= set(analysed.words), (
+        "a query never asks for what an index would not hold"
+    )
+    marked = spans(
+        lang, text, {token.text for token in found_words}, {token.text for token in bigrams}
+    )
     assert all(0 <= start < end <= len(text) for start, end in marked)
     assert marked == merge_spans(marked)
 
@@ -117,15 +129,24 @@ def test_marks_never_cut_a_character() -> None:
         ("ぱすわーど", "新しいパスワードとコード", ["パスワード"]),
     ],
 )
-def test_words_are_marked_in_whatever_form_they_stand(asked: str, text: str, marked: list[str]) -> None:
+def test_words_are_marked_in_whatever_form_they_stand(
+    asked: str, text: str, marked: list[str]
+) -> None:
     words, bigrams = analyser("ja").analyse_query(asked)
     found = spans("ja", text, {token.text for token in words}, {token.text for token in bigrams})
     assert [text[start:end] for start, end in found] == marked
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text("あいサーバービヴァヴ返品をb ー", max_size=12), st.text("あいサーバービヴァヴ返品をb ー", max_size=12))
+@given(
+    st.text("あいサーバービヴァヴ返品をb ー", max_size=12),
+    st.text("あいサーバービヴァヴ返品をb ー", max_size=12),
+)
 def test_pairs_of_characters_are_found_where_a_text_is_cut_into_them(text: str, other: str) -> None:
     wanted = {bigram.text for bigram in bigrams_of(fold(other), tail=False) if not bigram.prefix}
-    cut = {(bigram.start, bigram.end) for bigram in bigrams_of(fold(text), tail=False) if bigram.text in wanted and not bigram.prefix}
+    cut = {
+        (bigram.start, bigram.end)
+        for bigram in bigrams_of(fold(text), tail=False)
+        if bigram.text in wanted and not bigram.prefix
+    }
     assert set(bigram_places(fold(text), fold_kana(fold(text)), wanted)) == cut

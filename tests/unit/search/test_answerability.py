@@ -16,8 +16,17 @@ from search.testing import HashEmbedder
 from tests.support import NOW, article, memory_engine
 
 ARTICLES = [
-    article("refund", "返金の時期", "返金は5営業日です。銀行により前後します。\n振込先は変えられません。", questions=("お金はいつ戻りますか",)),
-    article("password", "パスワードを忘れたとき", "1. ログイン画面を開きます。\n2. 「忘れた方」を押します。\n3. メールの番号を入れます。"),
+    article(
+        "refund",
+        "返金の時期",
+        "返金は5営業日です。銀行により前後します。\n振込先は変えられません。",
+        questions=("お金はいつ戻りますか",),
+    ),
+    article(
+        "password",
+        "パスワードを忘れたとき",
+        "1. ログイン画面を開きます。\n2. 「忘れた方」を押します。\n3. メールの番号を入れます。",
+    ),
     article("shipping", "送料はいくらか", "全国一律600円です。5,000円以上は無料です。"),
     article("picture", "店の地図", ""),
 ]
@@ -34,14 +43,25 @@ def samples(seed: int, semantic: bool = True) -> list[tuple[AnswerFeatures, bool
     def one(answered: bool) -> AnswerFeatures:
         level = 0.7 if answered else 0.3
         noisy = [min(1.0, max(0.0, level + chance.gauss(0, 0.15))) for _ in range(4)]
-        return AnswerFeatures(noisy[0], noisy[1] if semantic else None, noisy[2] if semantic else None, noisy[3] / 10, 1.0, noisy[0])
+        return AnswerFeatures(
+            noisy[0],
+            noisy[1] if semantic else None,
+            noisy[2] if semantic else None,
+            noisy[3] / 10,
+            1.0,
+            noisy[0],
+        )
 
     return [(one(answered), answered) for answered in (True, False) for _ in range(60)]
 
 
 def test_the_shipped_calibration_has_its_data_sheet() -> None:
     sheet = shipped().sheet
-    assert sheet["answered"] > 1_000 and sheet["unanswered"] > 500 and sheet["both_arms"]["auroc"] > 0.95
+    assert (
+        sheet["answered"] > 1_000
+        and sheet["unanswered"] > 500
+        and sheet["both_arms"]["auroc"] > 0.95
+    )
     assert 0 < shipped().weak < shipped().strict < 1
 
 
@@ -50,14 +70,21 @@ def test_more_evidence_makes_it_surer() -> None:
     much = AnswerFeatures(0.8, 0.9, 0.5, 0.0, 1.0, 1.0)
     assert shipped().probability(little) < 0.2
     assert shipped().probability(much) > 0.8
-    assert shipped().probability(AnswerFeatures(0.05, None, None, 0.0, 1.0, 0.0)) < shipped().probability(AnswerFeatures(0.9, None, None, 0.3, 1.0, 1.0))
+    assert shipped().probability(
+        AnswerFeatures(0.05, None, None, 0.0, 1.0, 0.0)
+    ) < shipped().probability(AnswerFeatures(0.9, None, None, 0.3, 1.0, 1.0))
 
 
 def test_a_fit_tells_what_it_was_shown_apart(tmp_path: Path) -> None:
-    fitted = fit([samples(1)], [samples(2, semantic=False)], "model-x", 0.6, 0.2, {"fitted_to": "test"})
+    fitted = fit(
+        [samples(1)], [samples(2, semantic=False)], "model-x", 0.6, 0.2, {"fitted_to": "test"}
+    )
     assert fitted.sheet["both_arms"]["auroc"] > 0.9 and fitted.sheet["answered"] == 60
     yes, no = samples(3)[0][0], samples(3)[-1][0]
-    assert fitted.verdict(fitted.probability(yes)) == "strict" and fitted.verdict(fitted.probability(no)) == "none"
+    assert (
+        fitted.verdict(fitted.probability(yes)) == "strict"
+        and fitted.verdict(fitted.probability(no)) == "none"
+    )
     write(tmp_path / "c.json", fitted)
     assert read(tmp_path / "c.json") == fitted
 
@@ -83,7 +110,9 @@ def test_a_calibration_of_another_model_is_refused() -> None:
         ({"strict": 0.1, "weak": 0.9}, "must not be above"),
     ],
 )
-def test_a_damaged_calibration_is_refused_with_what_to_do(tmp_path: Path, change: dict[str, object], words: str) -> None:
+def test_a_damaged_calibration_is_refused_with_what_to_do(
+    tmp_path: Path, change: dict[str, object], words: str
+) -> None:
     path = tmp_path / "calibration.json"
     write(path, shipped())
     path.write_text(json.dumps(json.loads(path.read_text()) | change), encoding="utf-8")
@@ -119,7 +148,13 @@ def test_an_article_of_one_picture_is_found_and_quotes_nothing(engine: Engine) -
 
 def test_the_signs_of_a_query_are_what_its_verdict_rests_on(engine: Engine) -> None:
     answer_features = engine.answer_features(Query("送料", lang="ja", now=NOW))
-    assert answer_features is not None and answer_features.coverage > 0 and not answer_features.has_vectors
+    assert (
+        answer_features is not None
+        and answer_features.coverage > 0
+        and not answer_features.has_vectors
+    )
     assert engine.answer_features(Query("", now=NOW)) is None
-    both = memory_engine(ARTICLES, HashEmbedder()).answer_features(Query("送料", lang="ja", now=NOW))
+    both = memory_engine(ARTICLES, HashEmbedder()).answer_features(
+        Query("送料", lang="ja", now=NOW)
+    )
     assert both is not None and both.has_vectors and len(both.values()) == 7

@@ -5,8 +5,16 @@ import pytest
 
 from search.index.autocomplete import Entry, build_suggest, romaji, typed_forms
 
-TEXTS = ["パスワードを忘れたとき", "商品を返品する", "クレジットカードが使えない", "Reset a forgotten password", "返品の送料"]
-INDEX = build_suggest([Entry(row, text, True) for row, text in enumerate(TEXTS)], ["ja", "ja", "ja", "en", "ja"])
+TEXTS = [
+    "パスワードを忘れたとき",
+    "商品を返品する",
+    "クレジットカードが使えない",
+    "Reset a forgotten password",
+    "返品の送料",
+]
+INDEX = build_suggest(
+    [Entry(row, text, True) for row, text in enumerate(TEXTS)], ["ja", "ja", "ja", "en", "ja"]
+)
 ALL = [True] * len(TEXTS)
 
 

@@ -35,7 +35,11 @@ def test_an_equal_query_is_searched_once() -> None:
     counting = Counting()
     cached = CachedSearch(memory_engine(ARTICLES), counting)
     first, again = cached.search(QUERY), cached.search(replace(QUERY, now=NOW + timedelta(hours=1)))
-    assert counting.count == 1 and again.hits is first.hits and replace(first, elapsed_ms=0) == replace(again, elapsed_ms=0)
+    assert (
+        counting.count == 1
+        and again.hits is first.hits
+        and replace(first, elapsed_ms=0) == replace(again, elapsed_ms=0)
+    )
     cached.search(replace(QUERY, lang="en"))
     assert counting.count == 2
 
@@ -73,5 +77,9 @@ def test_no_more_searches_are_under_way_than_admitted(monkeypatch: Any) -> None:
     monkeypatch.setattr(Engine, "search", lambda _self, query: slow(query))
     cached = CachedSearch(engine, ThreadPoolExecutor(2))
     with ThreadPoolExecutor(12) as visitors:
-        answers = list(visitors.map(lambda number: cached.search(replace(QUERY, text=f"返金 {number}")), range(24)))
+        answers = list(
+            visitors.map(
+                lambda number: cached.search(replace(QUERY, text=f"返金 {number}")), range(24)
+            )
+        )
     assert most == 2 and all(answer.hits for answer in answers)

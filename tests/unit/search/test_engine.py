@@ -13,13 +13,44 @@ from search.testing import HashEmbedder
 from tests.support import NOW, PUBLIC, article, memory_engine
 
 ARTICLES = [
-    article("refund", "返金の時期", "返品された商品が倉庫に着いてから、5〜7営業日で返金します。", section="returns", tags=("返金",)),
-    article("password", "パスワードを忘れたとき", "ログイン画面から再設定できます。", questions=("ログインできない",), section="account", type="guide"),
-    article("password-en", "Reset a forgotten password", "Use the link on the sign-in page.", lang="en", translation_of="password", section="account"),
-    article("kettle-en", "Descale a kettle", "Fill it with citric acid and water.", lang="en", section="faults"),
+    article(
+        "refund",
+        "返金の時期",
+        "返品された商品が倉庫に着いてから、5〜7営業日で返金します。",
+        section="returns",
+        tags=("返金",),
+    ),
+    article(
+        "password",
+        "パスワードを忘れたとき",
+        "ログイン画面から再設定できます。",
+        questions=("ログインできない",),
+        section="account",
+        type="guide",
+    ),
+    article(
+        "password-en",
+        "Reset a forgotten password",
+        "Use the link on the sign-in page.",
+        lang="en",
+        translation_of="password",
+        section="account",
+    ),
+    article(
+        "kettle-en",
+        "Descale a kettle",
+        "Fill it with citric acid and water.",
+        lang="en",
+        section="faults",
+    ),
     article("internal", "返金の承認", "返金を承認する社内の手順。", audience="internal"),
     article("draft", "返金の下書き", "返金の下書きです。", status="draft"),
-    article("future", "返金の新しいきまり", "返金のきまりが変わります。", publish_at=NOW + timedelta(days=1)),
+    article(
+        "future",
+        "返金の新しいきまり",
+        "返金のきまりが変わります。",
+        publish_at=NOW + timedelta(days=1),
+    ),
     article("expired", "返金の遅れ", "返金が遅れています。", expire_at=NOW - timedelta(days=1)),
 ]
 HIDDEN = {"internal", "draft", "future", "expired"}
@@ -36,7 +67,10 @@ def by_keyword() -> Engine:
 
 
 def ask(engine: Engine, text: str, **values: object) -> list[str]:
-    return [hit.article_id for hit in engine.search(replace(Query(text, lang="ja", now=NOW), **values)).hits]  # type: ignore[arg-type]
+    return [
+        hit.article_id
+        for hit in engine.search(replace(Query(text, lang="ja", now=NOW), **values)).hits
+    ]  # type: ignore[arg-type]
 
 
 def test_the_right_article_is_first(engine: Engine) -> None:
@@ -47,7 +81,9 @@ def test_the_right_article_is_first(engine: Engine) -> None:
 def test_nobody_sees_what_is_not_theirs(engine: Engine) -> None:
     assert not HIDDEN & set(ask(engine, "返金", limit=50))
     assert not HIDDEN & {document.id for document in engine.related("refund", 20, NOW, PUBLIC)}
-    assert not HIDDEN & {document.id for _, document in engine.suggest("返金", "ja", 20, NOW, PUBLIC)}
+    assert not HIDDEN & {
+        document.id for _, document in engine.suggest("返金", "ja", 20, NOW, PUBLIC)
+    }
 
 
 def test_dates_take_effect_without_a_build(engine: Engine) -> None:
@@ -66,7 +102,10 @@ def test_of_an_article_and_its_translation_one_is_shown(engine: Engine) -> None:
 
 def test_filters_exclude(engine: Engine) -> None:
     assert set(ask(engine, "返金 パスワード", filters=Filters(section="account"))) == {"password"}
-    assert set(ask(engine, "パスワード", filters=Filters(lang="en"))) <= {"password-en", "kettle-en"}
+    assert set(ask(engine, "パスワード", filters=Filters(lang="en"))) <= {
+        "password-en",
+        "kettle-en",
+    }
     assert ask(engine, "返金", filters=Filters(tag="返金")) == ["refund"]
     assert ask(engine, "返金", filters=Filters(section="nowhere")) == []
 
@@ -93,7 +132,20 @@ def test_signs_alone_cannot_be_searched(engine: Engine, text: str) -> None:
     assert results.problem == "unsearchable" and results.hits == ()
 
 
-@pytest.mark.parametrize("text", ["返金" * 5_000, "返金\x00いつ", "返金\ud800", "か゛", "a" * 10_000, "'; drop table --", "field:*", "[", "\\"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "返金" * 5_000,
+        "返金\x00いつ",
+        "返金\ud800",
+        "か゛",
+        "a" * 10_000,
+        "'; drop table --",
+        "field:*",
+        "[",
+        "\\",
+    ],
+)
 def test_strange_queries_are_no_errors(engine: Engine, text: str) -> None:
     assert engine.search(Query(text, now=NOW)).problem in ("", "unsearchable")
 
@@ -170,8 +222,16 @@ def test_an_article_that_is_only_in_another_language_is_found() -> None:
 def test_titles_are_suggested_by_meaning_in_the_askers_language() -> None:
     engine = memory_engine(ARTICLES, HashEmbedder())
     found = engine.suggest_by_meaning("パスワードを忘れたとき", "ja", 5, NOW, PUBLIC)
-    assert found and found[0][1].id == "password" and all(document.lang == "ja" for _, document in found)
-    assert engine.suggest_by_meaning("パ", "ja", 5, NOW, PUBLIC) == [] == engine.suggest_by_meaning("???????", "ja", 5, NOW, PUBLIC)
+    assert (
+        found
+        and found[0][1].id == "password"
+        and all(document.lang == "ja" for _, document in found)
+    )
+    assert (
+        engine.suggest_by_meaning("パ", "ja", 5, NOW, PUBLIC)
+        == []
+        == engine.suggest_by_meaning("???????", "ja", 5, NOW, PUBLIC)
+    )
 
 
 def test_without_a_model_nothing_is_suggested_by_meaning(by_keyword: Engine) -> None:
@@ -189,4 +249,6 @@ def test_a_model_of_another_dimension_leaves_keyword_search() -> None:
 
 
 def test_a_quote_in_a_sentence_demands_nothing(engine: Engine) -> None:
-    assert "password" in ask(engine, 'ログインの画面で「忘れた方」と出るので"存在しない語"を押してパスワードを直したい')
+    assert "password" in ask(
+        engine, 'ログインの画面で「忘れた方」と出るので"存在しない語"を押してパスワードを直したい'
+    )

@@ -39,7 +39,10 @@ def test_words_counted_after_an_edit_score_as_if_counted_anew(seed: int) -> None
     before = [some(chance) for _ in range(chance.randint(1, 9))]
     now, places = changed(chance, before)
     added = {row: tokens for row, tokens in enumerate(now) if row not in places}
-    edited, anew = Bm25Index.of(Postings.of(before).edited(np.array(places), added)), Bm25Index.of(Postings.of(now))
+    edited, anew = (
+        Bm25Index.of(Postings.of(before).edited(np.array(places), added)),
+        Bm25Index.of(Postings.of(now)),
+    )
     for word in [*WORDS, "w"]:
         asked = Token(word, 0, 1, prefix=word == "w")
         assert edited.weight(asked) == pytest.approx(anew.weight(asked))
@@ -48,10 +51,20 @@ def test_words_counted_after_an_edit_score_as_if_counted_anew(seed: int) -> None
 
 def test_a_word_that_stood_in_one_article_is_unknown_once_that_is_gone() -> None:
     postings = Postings.of([["返品"], ["極秘"]]).edited(np.array([0, -1]), {})
-    assert list(postings.words) == ["返品"] and Bm25Index.of(postings).weight(Token("極秘", 0, 2)) == 0
+    assert (
+        list(postings.words) == ["返品"] and Bm25Index.of(postings).weight(Token("極秘", 0, 2)) == 0
+    )
 
 
-TITLES = ["返品したい", "返金の時期", "パスワードを忘れた", "ギフト包装", "Reset a password", "配送状況を確認する", "Wi-Fi につながらない"]
+TITLES = [
+    "返品したい",
+    "返金の時期",
+    "パスワードを忘れた",
+    "ギフト包装",
+    "Reset a password",
+    "配送状況を確認する",
+    "Wi-Fi につながらない",
+]
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -59,26 +72,51 @@ def test_suggestions_after_an_edit_are_those_made_anew(seed: int) -> None:
     chance = random.Random(seed)
     before = [Entry(row, text, True) for row, text in enumerate(chance.choices(TITLES, k=30))]
     kept = [entry for entry in before if chance.random() > 0.1]
-    now = [Entry(row, entry.text, True) for row, entry in enumerate(kept)] + [Entry(len(kept), "返品の送料", True)]
+    now = [Entry(row, entry.text, True) for row, entry in enumerate(kept)] + [
+        Entry(len(kept), "返品の送料", True)
+    ]
     places = np.array([kept.index(entry) if entry in kept else -1 for entry in before])
     langs = ["en" if entry.text.isascii() else "ja" for entry in now]
-    edited = edited_suggest(build_suggest(before, ["en" if entry.text.isascii() else "ja" for entry in before]), places, now, langs)
+    edited = edited_suggest(
+        build_suggest(before, ["en" if entry.text.isascii() else "ja" for entry in before]),
+        places,
+        now,
+        langs,
+    )
     anew = build_suggest(now, langs)
     assert list(edited.keys) == list(anew.keys)
     everything = np.ones(len(now), dtype=np.bool_)
     for typed in ("返", "へん", "pasu", "pass", "そ", "wi", "ぎふと"):
-        assert edited.find(typed, everything, everything, 20) == anew.find(typed, everything, everything, 20)
+        assert edited.find(typed, everything, everything, 20) == anew.find(
+            typed, everything, everything, 20
+        )
 
 
 def test_strings_are_taken_out_and_put_between_others() -> None:
     strings = StringFile.of(["a", "返品", "", "z"]).kept(np.array([True, True, False, True]))
-    assert list(strings.inserted(np.array([0, 1, 1, 3]), ["0", "b", "é", "終"])) == ["0", "a", "b", "é", "返品", "z", "終"]
+    assert list(strings.inserted(np.array([0, 1, 1, 3]), ["0", "b", "é", "終"])) == [
+        "0",
+        "a",
+        "b",
+        "é",
+        "返品",
+        "z",
+        "終",
+    ]
     assert list(StringFile.of([]).inserted(np.array([0]), ["x"])) == ["x"]
 
 
 def test_an_edit_that_only_takes_out_leaves_the_others_suggestions() -> None:
     before = [Entry(row, text, True) for row, text in enumerate(TITLES)]
     langs = ["en" if entry.text.isascii() else "ja" for entry in before]
-    left = edited_suggest(build_suggest(before, langs), np.array([*range(len(TITLES) - 1), -1]), before[:-1], langs[:-1])
+    left = edited_suggest(
+        build_suggest(before, langs),
+        np.array([*range(len(TITLES) - 1), -1]),
+        before[:-1],
+        langs[:-1],
+    )
     everything = np.ones(len(TITLES), dtype=np.bool_)
-    assert left.find("へんきん", everything, everything, 5) == [(1, "返金の時期")] and left.find("wi", everything, everything, 5) == []
+    assert (
+        left.find("へんきん", everything, everything, 5) == [(1, "返金の時期")]
+        and left.find("wi", everything, everything, 5) == []
+    )

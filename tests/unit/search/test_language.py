@@ -5,9 +5,13 @@ import pytest
 from search.analysis.language import detect
 
 
-@pytest.mark.parametrize("text", ["返品", "パスワード", "送料無料", "東京", "カタカナ", "Wi-Fiが繋がらない", "領収書"])
+@pytest.mark.parametrize(
+    "text", ["返品", "パスワード", "送料無料", "東京", "カタカナ", "Wi-Fiが繋がらない", "領収書"]
+)
 @pytest.mark.parametrize("candidates", [("ja", "en"), ("en", "ja"), ("zh", "ja", "en")])
-def test_kanji_and_katakana_are_japanese_wherever_japanese_is_meant(text: str, candidates: tuple[str, ...]) -> None:
+def test_kanji_and_katakana_are_japanese_wherever_japanese_is_meant(
+    text: str, candidates: tuple[str, ...]
+) -> None:
     assert detect(text, candidates) == "ja"
 
 
@@ -26,7 +30,12 @@ def test_the_script_decides(text: str, lang: str) -> None:
 
 
 def test_one_script_two_languages() -> None:
-    assert detect("Wie kann ich meine Bestellung stornieren und mein Geld zurückbekommen?", ("en", "de")) == "de"
+    assert (
+        detect(
+            "Wie kann ich meine Bestellung stornieren und mein Geld zurückbekommen?", ("en", "de")
+        )
+        == "de"
+    )
     assert detect("How can I cancel my order and get my money back?", ("en", "de")) == "en"
 
 

@@ -40,22 +40,30 @@ def test_both_foldings_agree_and_every_character_has_an_origin(text: str) -> Non
     folded = fold_with_offsets(text)
     assert folded.text == fold(text)
     assert len(folded.starts) == len(folded.ends) == len(folded.text)
-    assert all(0 <= start < end <= len(text) for start, end in zip(folded.starts, folded.ends, strict=True))
+    assert all(
+        0 <= start < end <= len(text) for start, end in zip(folded.starts, folded.ends, strict=True)
+    )
 
 
 @given(ANY_TEXT)
-def test_a_text_to_compare_is_folded_and_says_whether_each_character_stands_where_it_stood(text: str) -> None:
+def test_a_text_to_compare_is_folded_and_says_whether_each_character_stands_where_it_stood(
+    text: str,
+) -> None:
     found = normalized.__wrapped__(text)
     assert found.text == fold_kana(fold(text))
     assert not found.in_place or [fold_kana(fold(char)) for char in text] == list(found.text)
 
 
-@pytest.mark.parametrize("text", ["Refund?\nYes: 5 days.", "返金は\n５営業日です。", "Rückgabe über Nacht", "ｶﾀｶﾅ\tだけ"])
+@pytest.mark.parametrize(
+    "text", ["Refund?\nYes: 5 days.", "返金は\n５営業日です。", "Rückgabe über Nacht", "ｶﾀｶﾅ\tだけ"]
+)
 def test_ordinary_texts_keep_their_places(text: str) -> None:
     assert normalized(text).in_place
 
 
-@pytest.mark.parametrize("text", ["㈱つばめ", "Größe", "nul\x00l", "か゛", "e\u0301", "zero\u200bwidth"])
+@pytest.mark.parametrize(
+    "text", ["㈱つばめ", "Größe", "nul\x00l", "か゛", "e\u0301", "zero\u200bwidth"]
+)
 def test_texts_that_fold_to_more_or_fewer_characters_do_not_keep_their_places(text: str) -> None:
     assert not normalized(text).in_place
 
@@ -67,6 +75,14 @@ def test_a_stretch_leads_back_to_whole_characters() -> None:
     assert "あのﾊﾟｽﾜｰﾄﾞは"[start:end] == "ﾊﾟｽﾜｰﾄﾞ"
 
 
-@pytest.mark.parametrize(("one", "other"), [("ぱすわーど", "パスワード"), ("サーバ", "サーバー"), ("ヴィーガン", "ビーガン"), ("ユーザ", "ユーザー")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ぱすわーど", "パスワード"),
+        ("サーバ", "サーバー"),
+        ("ヴィーガン", "ビーガン"),
+        ("ユーザ", "ユーザー"),
+    ],
+)
 def test_one_sound_has_one_spelling(one: str, other: str) -> None:
     assert fold_sounds(fold_kana(one)) == fold_sounds(fold_kana(other))

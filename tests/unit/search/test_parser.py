@@ -7,7 +7,18 @@ from search.query.parser import MAX_CHARS, parse
 
 
 @pytest.mark.parametrize(
-    "text", ['how do i reset my "password?', "what's 3-4 days", "note: it broke", "- what -", '""', "C:\\path", "AND OR NOT (", "*", "a:b"]
+    "text",
+    [
+        'how do i reset my "password?',
+        "what's 3-4 days",
+        "note: it broke",
+        "- what -",
+        '""',
+        "C:\\path",
+        "AND OR NOT (",
+        "*",
+        "a:b",
+    ],
 )
 def test_an_ordinary_sentence_is_plain(text: str) -> None:
     parsed = parse(text)

@@ -28,16 +28,26 @@ def ranked(engine: Engine, text: str) -> list[str]:
         ("", "", 0.0),
     ],
 )
-def test_what_stands_in_one_sentence_or_in_the_title_is_said_at_once(title: str, text: str, share: float) -> None:
+def test_what_stands_in_one_sentence_or_in_the_title_is_said_at_once(
+    title: str, text: str, share: float
+) -> None:
     assert sentence_coverage(FEE, title, text) == pytest.approx(share)
 
 
 def test_a_word_of_the_house_stands_for_the_customers_own() -> None:
-    assert sentence_coverage([WeightedTerm(("お金", "返金"), 1.0)], "", "ﾍﾝｷﾝ ではなく返金です。") == 1.0
+    assert (
+        sentence_coverage([WeightedTerm(("お金", "返金"), 1.0)], "", "ﾍﾝｷﾝ ではなく返金です。")
+        == 1.0
+    )
 
 
 def test_how_a_word_is_written_does_not_matter() -> None:
-    assert sentence_coverage([WeightedTerm(("キャンセル",), 1.0)], "", "きゃんせるできます。ｷｬﾝｾﾙ料はありません。") == 1.0
+    assert (
+        sentence_coverage(
+            [WeightedTerm(("キャンセル",), 1.0)], "", "きゃんせるできます。ｷｬﾝｾﾙ料はありません。"
+        )
+        == 1.0
+    )
 
 
 def test_a_question_without_words_is_said_nowhere() -> None:
@@ -48,13 +58,18 @@ def test_another_answer_to_the_same_question_moves_up(monkeypatch: pytest.Monkey
     articles = [
         article("first", "ポイントの有効期限", "ポイントの有効期限は1年です。"),
         article("other", "ポイントの有効期限", "延長はできません。"),
-        article("near", "ポイントの使い方", "ポイントの期限が近い順に使われます。有効な分だけです。"),
+        article(
+            "near", "ポイントの使い方", "ポイントの期限が近い順に使われます。有効な分だけです。"
+        ),
         *(article(f"far{n}", f"配送{n}", f"配送の案内{n}。") for n in range(6)),
     ]
     engine = memory_engine(articles, HashEmbedder())
     assert ranked(engine, "ポイントの有効期限が近い")[:2] == ["first", "other"]
     monkeypatch.setattr(fusion, "CLUSTER_WEIGHT", -1.0)
-    assert ranked(memory_engine(articles, HashEmbedder()), "ポイントの有効期限が近い")[:2] != ["first", "other"]
+    assert ranked(memory_engine(articles, HashEmbedder()), "ポイントの有効期限が近い")[:2] != [
+        "first",
+        "other",
+    ]
 
 
 def test_the_leaders_count_by_their_scores() -> None:
@@ -68,7 +83,9 @@ def test_texts_are_read_only_where_no_question_is_near() -> None:
 
 
 def test_a_question_far_from_all_gathers_nobody() -> None:
-    assert fusion.cluster_gate(np.array([0.0], dtype=np.float32)) < 0.1 * fusion.cluster_gate(np.array([0.7], dtype=np.float32))
+    assert fusion.cluster_gate(np.array([0.0], dtype=np.float32)) < 0.1 * fusion.cluster_gate(
+        np.array([0.7], dtype=np.float32)
+    )
 
 
 def test_words_in_one_sentence_go_before_scattered_ones(monkeypatch: pytest.MonkeyPatch) -> None:

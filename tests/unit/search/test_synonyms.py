@@ -19,7 +19,9 @@ def rules(tmp_path: Path, text: str) -> tuple[tuple[Rule, ...], list[str]]:
 def test_each_word_of_a_group_stands_for_the_others(tmp_path: Path) -> None:
     found, problems = rules(tmp_path, "ja:\n  - [キャンセル, 取り消し, 解約]\n")
     assert problems == []
-    assert {(rule.phrase, rule.alternatives) for rule in found} >= {("解約", ("キャンセル", "取り消し"))} and len(found) == 3
+    assert {(rule.phrase, rule.alternatives) for rule in found} >= {
+        ("解約", ("キャンセル", "取り消し"))
+    } and len(found) == 3
 
 
 def test_one_way_goes_one_way(tmp_path: Path) -> None:
@@ -44,7 +46,9 @@ def test_one_way_goes_one_way(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_said_and_left_out(tmp_path: Path, text: str, said: str) -> None:
     found, problems = rules(tmp_path, text)
-    assert any(said in problem and problem.startswith("synonyms.yml:") for problem in problems), problems
+    assert any(said in problem and problem.startswith("synonyms.yml:") for problem in problems), (
+        problems
+    )
     assert all(rule.phrase not in ("a", "b", "c") for rule in found)
 
 
@@ -63,13 +67,21 @@ def test_no_file_is_no_problem(tmp_path: Path) -> None:
         ("en", "money back", "I want my money back now", "money back"),
     ],
 )
-def test_a_phrase_is_known_however_it_is_spelt(lang: str, said: str, text: str, stretch: str) -> None:
+def test_a_phrase_is_known_however_it_is_spelt(
+    lang: str, said: str, text: str, stretch: str
+) -> None:
     (match,) = Synonyms.of([Rule(lang, said, ("x",))]).matches(lang, text)
     assert text[match.start : match.end] == stretch
 
 
 @pytest.mark.parametrize(
-    ("lang", "said", "text"), [("en", "cart", "my cartoon"), ("en", "money back", "back money"), ("ja", "解約", "契約"), ("en", "refund", "返金")]
+    ("lang", "said", "text"),
+    [
+        ("en", "cart", "my cartoon"),
+        ("en", "money back", "back money"),
+        ("ja", "解約", "契約"),
+        ("en", "refund", "返金"),
+    ],
 )
 def test_other_words_are_left_alone(lang: str, said: str, text: str) -> None:
     assert Synonyms.of([Rule(lang, said, ("x",))]).matches(lang, text) == []
@@ -77,12 +89,19 @@ def test_other_words_are_left_alone(lang: str, said: str, text: str) -> None:
 
 def test_the_longest_phrase_is_meant() -> None:
     known = Synonyms.of([Rule("ja", "返品", ("返送",)), Rule("ja", "返品送料", ("送り返す料金",))])
-    assert [match.alternatives for match in known.matches("ja", "返品送料は")] == [("送り返す料金",)]
+    assert [match.alternatives for match in known.matches("ja", "返品送料は")] == [
+        ("送り返す料金",)
+    ]
 
 
 def test_an_article_is_found_by_the_houses_other_word() -> None:
     engine = with_synonyms(
-        memory_engine([article("a", "会員をやめる", "退会の手続きです。"), article("b", "商品を返す", "返品の手続きです。")]),
+        memory_engine(
+            [
+                article("a", "会員をやめる", "退会の手続きです。"),
+                article("b", "商品を返す", "返品の手続きです。"),
+            ]
+        ),
         [Rule("ja", "卒業", ("退会",))],
     )
     results = engine.search(Query("卒業したい", lang="ja", now=NOW))
@@ -91,6 +110,9 @@ def test_an_article_is_found_by_the_houses_other_word() -> None:
 
 
 def test_who_is_asked_for_by_name_comes_before_who_is_meant() -> None:
-    both = [article("meant", "退会の手続き", "退会の手続きです。"), article("named", "卒業の手続き", "卒業の手続きです。")]
+    both = [
+        article("meant", "退会の手続き", "退会の手続きです。"),
+        article("named", "卒業の手続き", "卒業の手続きです。"),
+    ]
     engine = with_synonyms(memory_engine(both), [Rule("ja", "卒業", ("退会",))])
     assert engine.search(Query("卒業の手続き", lang="ja", now=NOW)).hits[0].article_id == "named"

@@ -47,7 +47,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit",
-        sa.Column("audit_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "audit_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("who", sa.String(length=200), nullable=False),
         sa.Column("did", sa.String(length=64), nullable=False),
@@ -118,7 +123,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("query_id"),
     )
     with op.batch_alter_table("episode_queries", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_episode_queries_episode_id"), ["episode_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_episode_queries_episode_id"), ["episode_id"], unique=False
+        )
 
     op.create_table(
         "episodes",
@@ -172,7 +179,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gap_id"),
     )
     op.create_table(
-        "job_state", sa.Column("name", sa.String(length=32), nullable=False), sa.Column("value", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("name")
+        "job_state",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "learned",
@@ -236,7 +246,12 @@ def upgrade() -> None:
 
     op.create_table(
         "users",
-        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "user_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
         sa.Column("mail", sa.String(length=200), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),

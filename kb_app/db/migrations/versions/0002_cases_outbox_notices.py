@@ -42,7 +42,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("case_messages", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_case_messages_case_id"), ["case_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_case_messages_mail_message_id"), ["mail_message_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_case_messages_mail_message_id"), ["mail_message_id"], unique=False
+        )
 
     op.create_table(
         "notices",
@@ -63,7 +65,12 @@ def upgrade() -> None:
 
     op.create_table(
         "outbox",
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
         sa.Column("delivery_id", sa.String(length=36), nullable=False),
         sa.Column("case_id", sa.String(length=36), nullable=False),
         sa.Column("sink", sa.String(length=30), nullable=False),
@@ -104,26 +111,48 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("notice_id", "mail"),
     )
     with op.batch_alter_table("cases", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("section", sa.String(length=100), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column("section", sa.String(length=100), server_default="", nullable=False)
+        )
         batch_op.add_column(sa.Column("subject", sa.Text(), server_default="", nullable=False))
-        batch_op.add_column(sa.Column("channel", sa.String(length=16), server_default="contact", nullable=False))
-        batch_op.add_column(sa.Column("step", sa.String(length=16), server_default="desk", nullable=False))
-        batch_op.add_column(sa.Column("owner", sa.String(length=200), server_default="", nullable=False))
-        batch_op.add_column(sa.Column("desk", sa.String(length=30), server_default="inbox", nullable=False))
-        batch_op.add_column(sa.Column("external_id", sa.String(length=100), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column("channel", sa.String(length=16), server_default="contact", nullable=False)
+        )
+        batch_op.add_column(
+            sa.Column("step", sa.String(length=16), server_default="desk", nullable=False)
+        )
+        batch_op.add_column(
+            sa.Column("owner", sa.String(length=200), server_default="", nullable=False)
+        )
+        batch_op.add_column(
+            sa.Column("desk", sa.String(length=30), server_default="inbox", nullable=False)
+        )
+        batch_op.add_column(
+            sa.Column("external_id", sa.String(length=100), server_default="", nullable=False)
+        )
         batch_op.add_column(sa.Column("trail", sa.Text(), server_default="[]", nullable=False))
-        batch_op.add_column(sa.Column("recorded", sa.Boolean(), server_default=sa.true(), nullable=False))
-        batch_op.add_column(sa.Column("spam", sa.String(length=32), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column("recorded", sa.Boolean(), server_default=sa.true(), nullable=False)
+        )
+        batch_op.add_column(
+            sa.Column("spam", sa.String(length=32), server_default="", nullable=False)
+        )
         batch_op.add_column(sa.Column("due_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("promised_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("turn_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("first_reply_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("solved_at", sa.BigInteger(), nullable=True))
-        batch_op.add_column(sa.Column("solved_by", sa.String(length=200), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column("solved_by", sa.String(length=200), server_default="", nullable=False)
+        )
         batch_op.add_column(sa.Column("asked_at", sa.BigInteger(), nullable=True))
-        batch_op.add_column(sa.Column("changed_at", sa.BigInteger(), server_default="0", nullable=False))
+        batch_op.add_column(
+            sa.Column("changed_at", sa.BigInteger(), server_default="0", nullable=False)
+        )
         batch_op.add_column(sa.Column("counted_at", sa.BigInteger(), nullable=True))
-        batch_op.add_column(sa.Column("said", sa.String(length=16), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column("said", sa.String(length=16), server_default="", nullable=False)
+        )
         batch_op.add_column(sa.Column("satisfaction", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("effort", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("haystack", sa.Text(), server_default="", nullable=False))
@@ -132,7 +161,9 @@ def upgrade() -> None:
 
     # ### end Alembic commands ###
     # Messages that came by the plain form wait in the inbox, and are found there.
-    op.execute("update cases set changed_at = at, turn_at = at, counted_at = at, haystack = lower(number || ' ' || name || ' ' || mail || ' ' || message)")
+    op.execute(
+        "update cases set changed_at = at, turn_at = at, counted_at = at, haystack = lower(number || ' ' || name || ' ' || mail || ' ' || message)"
+    )
 
 
 def downgrade() -> None:
