@@ -34,7 +34,7 @@ CLOCK = int(time.time() * 1000)
 def fill(services: Services, count: int, chance: random.Random) -> float:
     """Cases of four weeks in every state, a third with a reply; returns the seconds it took."""
     started = time.perf_counter()
-    handoff = services.people.handoff
+    handoff = services.support.workflow
     for number in range(count):
         at = CLOCK - chance.randrange(28 * 24 * 3_600_000)
         text = " ".join(chance.choices(WORDS, k=chance.randrange(8, 60)))
@@ -102,7 +102,7 @@ def small_site(folder: Path, database: str) -> Services:
         "database_url": database,
     }
     services = build_services(load_settings(**given))
-    services.publish_build(services.rebuild())
+    services.indexing.publish_build(services.indexing.rebuild())
     return services
 
 
@@ -127,7 +127,7 @@ def measure(count: int, database: str) -> dict[str, object]:
             "database": database or "sqlite",
             "filled_s": round(seconds, 1),
         }
-        number = services.people.cases.by_form("bench-7")
+        number = services.support.cases.by_form("bench-7")
         assert number is not None
         paths = {
             "list": "/desk/cases", "list, all, page 100": "/desk/cases?state=all&page=100", "overdue": "/desk/cases?state=late",

@@ -58,10 +58,10 @@ def main() -> None:
         services.embedder.wait()
     services.live.refresh()
     if services.live.snapshot() is None:
-        services.publish_build(services.rebuild())
+        services.indexing.publish_build(services.indexing.rebuild())
     _write(services, flags.visits, random.Random(flags.seed))
-    services.update_episodes(everything=True)
-    services.update_gaps()
+    services.analytics.update_episodes(everything=True)
+    services.analytics.update_gaps()
     with services.store.engine.begin() as connection:
         upsert(connection, schema.job_state, {"name": "demo", "value": "1"})
     print(

@@ -209,7 +209,7 @@ def _prepare(settings: Settings) -> str:
             )
         return first_link(services)
     finally:
-        services.end()
+        services.close()
 
 
 def _in_child(target: Callable[[], None], parent: int) -> None:

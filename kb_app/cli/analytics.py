@@ -25,10 +25,10 @@ def figures(everything: bool) -> None:
 
     services = with_model()
     try:
-        report = services.update_episodes(everything)
+        report = services.analytics.update_episodes(everything)
     except JobAlreadyRunningError as error:
         raise click.ClickException(str(error)) from error
-    services.update_gaps()
+    services.analytics.update_gaps()
     click.echo(
         f"{report.episodes} episodes of {report.clients} visitors, {report.days} days, {report.seconds} s"
     )
@@ -46,7 +46,7 @@ def digest(receivers: tuple[str, ...], show: bool) -> None:
     from kb_app.smtp import MailError
 
     services = open_services()
-    gaps = GapStore(services.store, services.vectors())
+    gaps = GapStore(services.store, services.analytics.vectors())
     if show:
         click.echo("\n\n".join(write_digest(services.settings, gaps, services.clock())))
         return

@@ -94,7 +94,7 @@ def build() -> None:
     if isinstance(services.embedder, BackgroundEmbedder):
         services.embedder.start()
     try:
-        report = services.rebuild(Bar())
+        report = services.indexing.rebuild(Bar())
     except (IndexerError, SearchError) as error:
         raise click.ClickException(str(error)) from error
     for problem in report.problems:

@@ -28,7 +28,7 @@ def mail_in() -> None:
     services = with_model()
     raw = sys.stdin.buffer.read()
     try:
-        click.echo(services.people.mail_desk.take(raw, int(services.clock().timestamp() * 1000)))
+        click.echo(services.support.mail_intake.take(raw, int(services.clock().timestamp() * 1000)))
     except SQLAlchemyError as error:
         click.echo(
             f"The mail could not be kept ({type(error).__name__}); it is to be sent again.",
@@ -44,7 +44,7 @@ def mail_in() -> None:
 def post() -> None:
     """Send and fetch what is due about cases once: for a schedule of your own where KB_BACKGROUND_JOBS is off."""
     services = with_model()
-    done = services.people.run(int(services.clock().timestamp() * 1000))
+    done = services.support.run(int(services.clock().timestamp() * 1000))
     services.events.close()
     click.echo(f"{done.done} sent, {done.again} to be tried again, {done.dead} need a person")
 

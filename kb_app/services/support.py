@@ -1,4 +1,4 @@
-"""Ties the hand-off to the rest: its events to the log, its mails to the mail server, its desks to their sinks. Implements its ports."""
+"""Runs the support package: what is due, mail in and out, and the state of ticket systems."""
 
 from __future__ import annotations
 
@@ -56,37 +56,47 @@ def _safely(part: Callable[[], object]) -> None:
 
 @dataclass
 class SupportService:
-    """Everything between customers and people: cases, the outbox, mails in, notices."""
+    """Cases, the outbox, mail that comes in, and notices of known problems."""
 
     settings: Settings
-    handoff: CaseWorkflow
+    workflow: CaseWorkflow
     links: Links
     outbox: Outbox
     uploads: Uploads
     notices: NoticeStore
-    mail_desk: MailIntake
-    desks: SinkRegistry
+    mail_intake: MailIntake
+    sinks: SinkRegistry
+    clock: Callable[[], datetime]
     done_at: dict[str, int] = field(default_factory=dict)
     polled: int = 0
 
     @property
     def cases(self) -> CaseStore:
         """The cases."""
-        return self.handoff.cases
+        return self.workflow.cases
 
     @property
-    def support(self) -> Support:
-        """The support file as it is now."""
-        return self.handoff.support()
+    def can_mail(self) -> bool:
+        """Whether mail can be sent: a server and a sender are set."""
+        return self.workflow.sending.can_mail
+
+    @property
+    def config(self) -> Support:
+        """The values of support.yml as they are now."""
+        return self.workflow.support()
+
+    def run_now(self) -> None:
+        """Run what is due at this moment."""
+        self.run(int(self.clock().timestamp() * 1000))
 
     def run(self, now: int) -> Round:
-        """What falls due: mails in, follow-ups, notices that end, states of other desks, the outbox, what is to be forgotten.
+        """Run what is due: mail in, follow-ups, notices, ticket systems, the outbox, removal.
 
-        May be called as often as one likes: other systems are asked only now and then.
+        It may be called often: other systems are asked at intervals of their own.
         """
         if self.settings.imap_url and self._turn("mailbox", now, FETCH_EVERY):
             _safely(lambda: self._fetch(now))
-        _safely(lambda: self.handoff.run_due(now))
+        _safely(lambda: self.workflow.run_due(now))
         _safely(lambda: self.end_notices(now))
         if self._turn("poll", now, POLL_EVERY):
             _safely(lambda: self.poll(now))
@@ -103,7 +113,7 @@ class SupportService:
 
     def _fetch(self, now: int) -> None:
         try:
-            fetch(self.settings.imap_url, lambda raw: self.mail_desk.take(raw, now))
+            fetch(self.settings.imap_url, lambda raw: self.mail_intake.take(raw, now))
         except (OSError, imaplib.IMAP4.error) as error:
             log.warning(
                 "the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__
@@ -113,7 +123,7 @@ class SupportService:
         """Ask desks that do not call us which of their cases are solved; returns how many are."""
         polled = [
             name
-            for name, desk in self.support.desks.items()
+            for name, desk in self.config.desks.items()
             if desk.poll and desk.type in ("zendesk", "freshdesk")
         ]
         away = (
@@ -126,7 +136,7 @@ class SupportService:
         start = self.polled % max(1, len(found))
         self.polled = start + POLLED
         for case in [*found[start:], *found[:start]][:POLLED]:
-            sink = self.desks.sink_of(case.desk)
+            sink = self.sinks.sink_of(case.desk)
             if case.desk in down or not isinstance(sink, ZendeskSink | FreshdeskSink):
                 continue
             try:
@@ -154,7 +164,7 @@ class SupportService:
             return False
         with self.cases.changing() as connection:
             self.cases.first_time(connection, f"solved:{case.desk}", before, now, case.case_id)
-        return self.handoff.apply_remote_state(
+        return self.workflow.apply_remote_state(
             f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now
         )
 
@@ -196,22 +206,30 @@ def make_support(
     support: Callable[[], Support],
     leads: Callable[[], Sequence[str]],
 ) -> SupportService:
-    """The hand-off with its parts."""
+    """Build the support service with its parts."""
     cases = CaseStore(store.engine)
-    house = SiteIdentity(
+    site = SiteIdentity(
         settings.name, settings.address, settings.contact_mail, settings.languages[0], leads
     )
     links = Links(secret_key(settings), settings.link_days)
-    handoff = CaseWorkflow(
+    workflow = CaseWorkflow(
         cases,
         support,
         CaseLog(store, redactions),
-        CaseNotifications(cases, support, links, SiteMailer(settings), house),
+        CaseNotifications(cases, support, links, SiteMailer(settings), site),
     )
-    uploads, desks = Uploads(settings.data / "uploads"), SinkRegistry(settings, support, cases)
+    uploads, sinks = Uploads(settings.data / "uploads"), SinkRegistry(settings, support, cases)
     reader = MailReader(live, events, settings, redactions, clock)
-    mail_desk = MailIntake(handoff, uploads, reader, [settings.contact_mail, settings.mail_from])
-    outbox = Outbox(store.engine, desks.sink_of, handoff.set_external_id)
+    mail_intake = MailIntake(workflow, uploads, reader, [settings.contact_mail, settings.mail_from])
+    outbox = Outbox(store.engine, sinks.sink_of, workflow.set_external_id)
     return SupportService(
-        settings, handoff, links, outbox, uploads, NoticeStore(store.engine), mail_desk, desks
+        settings,
+        workflow,
+        links,
+        outbox,
+        uploads,
+        NoticeStore(store.engine),
+        mail_intake,
+        sinks,
+        clock,
     )

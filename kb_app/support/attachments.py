@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from kb_app.support.model import Attachment
 
-log = logging.getLogger("kb_app.handoff")
+log = logging.getLogger("kb_app.workflow")
 # By ending: the types that a file of that ending may be found to be.
 TYPES: Mapping[str, str] = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".heic": "image/heic",

@@ -43,7 +43,7 @@ from kb_app.support.model import (
     NewCase,
 )
 
-log = logging.getLogger("kb_app.handoff")
+log = logging.getLogger("kb_app.workflow")
 CREATED, RESOLVED, TOLD_YES, TOLD_NO = (
     "ticket_created",
     "ticket_resolved",

@@ -93,7 +93,7 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
         """What was taken for the log is written before the process ends."""
         self._stop.set()
         if self._services is not None:
-            self._services.end()
+            self._services.close()
 
 
 class _Logger(Logger):  # type: ignore[misc]

@@ -38,8 +38,8 @@ class Shop:
         """Let time pass, and let the jobs do what they do every few minutes."""
         self.services.events.flush()
         self.moment += timedelta(**by)
-        self.services.update_episodes(everything=True)
-        self.services.update_gaps()
+        self.services.analytics.update_episodes(everything=True)
+        self.services.analytics.update_gaps()
 
     @property
     def now(self) -> int:
@@ -50,7 +50,7 @@ class Shop:
         """Let time pass, and let everything that is due be sent and fetched."""
         self.services.events.flush()
         self.moment += timedelta(**by)
-        self.services.people.run(self.now)
+        self.services.support.run(self.now)
 
     def heard(self, *names: str, within_s: float = 10.0) -> None:
         """Wait until actions of these names have come from a browser, whose messages outlive the page they are of."""
@@ -67,7 +67,7 @@ class Shop:
 
     def publish(self) -> None:
         """What the watcher does after a save."""
-        self.services.publish_build(self.services.rebuild())
+        self.services.indexing.publish_build(self.services.indexing.rebuild())
         self.later(minutes=5)
 
 
@@ -90,7 +90,7 @@ def open_shop(
         embedder=embedder,
         clock=lambda: made.moment,
     )
-    made.services.publish_build(made.services.rebuild())
+    made.services.indexing.publish_build(made.services.indexing.rebuild())
     for role, name in (("lead", "Hanako"), ("agent", "Sato")):
         made.services.users.add(f"{role}@example.com", role, name, PASSWORD)
     server = make_server(

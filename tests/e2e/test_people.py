@@ -141,7 +141,7 @@ def test_an_article_beside_the_form_solves_it_and_nobody_is_bothered(
     expect(page.get_by_role("heading", level=1)).to_have_text("解決してよかったです")
     staffed.services.events.flush()
     assert outcomes(staffed)["返品の送料はだれが払いますか"].startswith("confirmed")
-    assert staffed.services.people.outbox.counts() == {}
+    assert staffed.services.support.outbox.counts() == {}
 
 
 def test_a_form_opened_and_left_is_unanswered_and_a_call_is_a_contact(
@@ -275,7 +275,7 @@ def mail_of(subject: str, text: str, name: str, **headers: str) -> bytes:
 def test_a_mail_is_answered_by_an_article_and_its_link_says_solved(
     staffed: Shop, open_page: Opener, post: tuple[Mails, str]
 ) -> None:
-    mails, desk = post[0], staffed.services.people.mail_desk
+    mails, desk = post[0], staffed.services.support.mail_intake
     assert (
         desk.take(
             mail_of("返品の送料はだれが払いますか", "よろしくお願いします。", "one"), staffed.now

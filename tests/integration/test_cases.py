@@ -44,7 +44,7 @@ def count(engine: Engine, table) -> int:  # type: ignore[no-untyped-def]
 def test_a_hundred_people_send_at_once_each_twice(desk: SupportFixture) -> None:
     def send(number: int) -> None:
         for _ in range(2):
-            desk.handoff.open(
+            desk.workflow.open(
                 NewCase(f"form-{number}", "problem", f"件 {number}", mail="a@example.com"), NOW
             )
 
@@ -66,17 +66,17 @@ def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(
     def crash(*_args: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(desk.handoff.sending, "hand_over", crash)
+    monkeypatch.setattr(desk.workflow.sending, "hand_over", crash)
     with pytest.raises(RuntimeError):
-        desk.handoff.open(NewCase("form", "problem", "件"), NOW)
+        desk.workflow.open(NewCase("form", "problem", "件"), NOW)
     assert count(desk.engine, schema.cases) == count(desk.engine, schema.outbox) == 0
     monkeypatch.undo()
-    desk.handoff.open(NewCase("form", "problem", "件"), NOW)
+    desk.workflow.open(NewCase("form", "problem", "件"), NOW)
     assert count(desk.engine, schema.cases) == count(desk.engine, schema.outbox) == 1
 
 
 def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
-    case = desk.handoff.open(
+    case = desk.workflow.open(
         NewCase(
             "form",
             "question",
@@ -88,11 +88,11 @@ def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
         ),
         NOW,
     )
-    desk.handoff.reply(case, "佐藤", "s@example.com", "はい。", NOW + HOUR)
-    desk.handoff.solve(desk.again(case), "佐藤", NOW + 2 * HOUR)
-    desk.handoff.run_due(NOW + 2 * DAY)
-    desk.handoff.answer(desk.again(case), False, NOW + 3 * DAY)
-    desk.handoff.escalate(desk.again(case), NOW + 3 * DAY)
+    desk.workflow.reply(case, "佐藤", "s@example.com", "はい。", NOW + HOUR)
+    desk.workflow.solve(desk.again(case), "佐藤", NOW + 2 * HOUR)
+    desk.workflow.run_due(NOW + 2 * DAY)
+    desk.workflow.answer(desk.again(case), False, NOW + 3 * DAY)
+    desk.workflow.escalate(desk.again(case), NOW + 3 * DAY)
     now = desk.again(case)
     assert (now.state, now.step, now.owner, now.trail[0]["text"]) == (
         "open",
@@ -101,8 +101,8 @@ def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
         "返品",
     )
     assert (
-        desk.handoff.cases.inbox(Filter(words="ﾊｲ。 はい"), NOW).total == 0
-        and desk.handoff.cases.inbox(Filter(words="はい"), NOW).total == 1
+        desk.workflow.cases.inbox(Filter(words="ﾊｲ。 はい"), NOW).total == 0
+        and desk.workflow.cases.inbox(Filter(words="はい"), NOW).total == 1
     )
 
 
@@ -115,7 +115,7 @@ class Silent:
 
 def test_pauses_grow_and_after_days_a_person_is_asked(desk: SupportFixture) -> None:
     box = Outbox(desk.engine, lambda _name: Silent())
-    desk.handoff.open(NewCase("form", "problem", "件"), NOW)
+    desk.workflow.open(NewCase("form", "problem", "件"), NOW)
     now, waits = NOW, []
     while box.counts().get("dead", 0) == 0:
         before = now
@@ -135,7 +135,7 @@ def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(
     desk: SupportFixture,
 ) -> None:
     box = Outbox(desk.engine, lambda _name: None)
-    desk.handoff.open(NewCase("form", "problem", "件"), NOW)
+    desk.workflow.open(NewCase("form", "problem", "件"), NOW)
     (taken,) = box._take(NOW)
     assert not taken.doubtful and box._take(NOW) == []
     (again,) = box._take(NOW + HOUR)
@@ -144,17 +144,17 @@ def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(
 
 def test_old_cases_go_with_all_that_was_said_and_their_files(desk: SupportFixture) -> None:
     kept, old = (
-        desk.handoff.open(NewCase(name, "question", name), NOW) for name in ("kept", "old")
+        desk.workflow.open(NewCase(name, "question", name), NOW) for name in ("kept", "old")
     )
-    desk.handoff.cases.add_attachment(
+    desk.workflow.cases.add_attachment(
         Attachment("a1", "old", old.case_id, "x.png", "image/png", 1, NOW)
     )
-    desk.handoff.customer_says(old, "つけたし", NOW)
-    desk.handoff.solve(desk.again(old), "佐藤", NOW)
-    assert [file.name for file in desk.handoff.cases.purge(NOW + DAY)] == ["x.png"]
+    desk.workflow.customer_says(old, "つけたし", NOW)
+    desk.workflow.solve(desk.again(old), "佐藤", NOW)
+    assert [file.name for file in desk.workflow.cases.purge(NOW + DAY)] == ["x.png"]
     assert (
-        desk.handoff.cases.case(old.case_id) is None
-        and desk.handoff.cases.case(kept.case_id)
+        desk.workflow.cases.case(old.case_id) is None
+        and desk.workflow.cases.case(kept.case_id)
         and count(desk.engine, schema.case_messages) == 0
     )
 
@@ -220,7 +220,7 @@ def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetch
     migrate(engine)
     desk = house(engine)
     inbox = MailIntake(
-        desk.handoff,
+        desk.workflow,
         Uploads(tmp_path / "uploads"),
         lambda _subject, _text: MailAnswer(language="ja"),
         [],
@@ -237,7 +237,7 @@ def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetch
         fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 2
         and fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 0
     )
-    assert sorted(case.subject for case in desk.handoff.cases.inbox(Filter(), NOW).cases) == [
+    assert sorted(case.subject for case in desk.workflow.cases.inbox(Filter(), NOW).cases) == [
         "返品したい",
         "電気がつかない",
     ]

@@ -262,7 +262,7 @@ def outbox(away: SupportFixture, make: Callable[[Callable[[str], str]], Sink]) -
         assert found is not None
         return found.external_id
 
-    return Outbox(away.engine, lambda _name: make(external), away.handoff.set_external_id)
+    return Outbox(away.engine, lambda _name: make(external), away.workflow.set_external_id)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_a_desk_that_is_down_for_a_day_loses_nothing(
 
     box = outbox(away, make)
     cases = [
-        away.handoff.open(
+        away.workflow.open(
             NewCase(f"form-{number}", "question", f"質問{number}", mail="a@example.com"), NOW
         )
         for number in range(3)
@@ -294,7 +294,7 @@ def test_a_desk_that_is_down_for_a_day_loses_nothing(
     while now < NOW + DAY:
         now += 20 * MINUTE
         assert not box.run(now).done
-    away.handoff.customer_says(cases[0], "まだですか", now)
+    away.workflow.customer_says(cases[0], "まだですか", now)
     with running(handler, port) as desk:
         for _ in range(8):
             now += 2 * HOUR
@@ -316,9 +316,9 @@ def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(
             ),
         )
         for number in range(100):
-            case = away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
-            away.handoff.customer_says(case, f"つけたし{number} 一", NOW + 1)
-            away.handoff.customer_says(case, f"つけたし{number} 二", NOW + 2)
+            case = away.workflow.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
+            away.workflow.customer_says(case, f"つけたし{number} 一", NOW + 1)
+            away.workflow.customer_says(case, f"つけたし{number} 二", NOW + 2)
         desk.faults = [chance.choice([500, 503, 429, "cut", "", "", "", ""]) for _ in range(300)]
         now = NOW
         for _ in range(40):
@@ -345,8 +345,8 @@ def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(
                 desk.url, "agent@example.com", "zendesk-secret", external, SHORT
             ),
         )
-        case = away.handoff.open(NewCase("form-1", "question", "質問"), NOW)
-        away.handoff.customer_says(case, "つけたし", NOW + 1)
+        case = away.workflow.open(NewCase("form-1", "question", "質問"), NOW)
+        away.workflow.customer_says(case, "つけたし", NOW + 1)
         desk.faults = [422]
         assert box.run(NOW + 1).dead == 1 and box.run(NOW + DAY).done == 0
         (dead, waiting) = box.listed()
@@ -370,7 +370,7 @@ def test_two_processes_send_each_delivery_once(away: SupportFixture) -> None:
             for _ in range(4)
         ]
         for number in range(20):
-            away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
+            away.workflow.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
         threads = [threading.Thread(target=box.run, args=(NOW + 1,)) for box in boxes]
         for thread in threads:
             thread.start()
@@ -393,8 +393,8 @@ def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(
                 raise TransientDeliveryError("late")
             return "1"
 
-    other = Outbox(away.engine, lambda _name: Slow(), away.handoff.set_external_id)
-    away.handoff.open(NewCase("form", "question", "件"), NOW)
+    other = Outbox(away.engine, lambda _name: Slow(), away.workflow.set_external_id)
+    away.workflow.open(NewCase("form", "question", "件"), NOW)
     other.run(NOW)
     # The lease ended, another process sent it, and the late failure of the first does not undo that.
     assert other.counts() == {"done": 1} and len(sent) == 2
@@ -431,10 +431,10 @@ def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(
     box = Outbox(
         away.engine,
         lambda _name: TicketMailSink(settings, "branch@example.com"),
-        away.handoff.set_external_id,
+        away.workflow.set_external_id,
     )
     for number in range(3):
-        away.handoff.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
+        away.workflow.open(NewCase(f"form-{number}", "question", f"質問{number}"), NOW)
     now = NOW
     while now < NOW + DAY:
         now += 20 * MINUTE

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from kb_app.support.config.file import FILE, SupportError, read_support
 from kb_app.support.config.values import Support
 
-log = logging.getLogger("kb_app.handoff")
+log = logging.getLogger("kb_app.workflow")
 
 
 class SupportFile:

@@ -24,7 +24,7 @@ from kb_app.db.writing import insert_once
 from kb_app.durations import HOUR, MINUTE
 from kb_app.support.model import Delivery
 
-log = logging.getLogger("kb_app.handoff")
+log = logging.getLogger("kb_app.workflow")
 WAITING, SENDING, DONE, DEAD, DROPPED = "waiting", "sending", "done", "dead", "dropped"
 # The first pause, doubled at each attempt up to the longest; after so long it needs a person.
 FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = MINUTE, 2 * HOUR, 5 * 24 * HOUR

@@ -17,7 +17,7 @@ from kb_app.support.inbound.email_parser import Incoming, read_mail
 from kb_app.support.model import LONGEST_MESSAGE, NOTE, Case, NewCase
 from kb_app.support.workflow import CaseWorkflow
 
-log = logging.getLogger("kb_app.handoff")
+log = logging.getLogger("kb_app.workflow")
 # So many automatic replies one address may get in a day, whatever it sends.
 REPLIES_A_DAY = 3
 CASES_A_DAY = 50

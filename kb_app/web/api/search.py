@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.article_store import ArticleStore
 from kb_app.web.core import i18n, tracking
-from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.errors import problem
 from kb_app.web.core.template_helpers import article_url, public_url, render_body
 from search.model import FILTER_NAMES, Filters, Hit, Query, Results
@@ -101,11 +101,7 @@ def article(article_id: str) -> BaseResponse:
     whole = library.article(article_id)
     if whole is None:
         return problem(404, "There is no article of this id.")
-    lang = (
-        card.lang
-        if card.lang in services().settings.languages
-        else services().settings.languages[0]
-    )
+    lang = card.lang if card.lang in site_settings().languages else site_settings().languages[0]
     body = render_body(whole.html, library, lambda other: other.visible(now(), audiences()), lang)
     translations = [
         other
@@ -153,7 +149,7 @@ def _hit(hit: Hit, library: ArticleStore, ui: str) -> dict[str, Any]:
 
 def _language() -> str:
     wanted = request.args.get("lang", "")
-    languages = services().settings.languages
+    languages = site_settings().languages
     if wanted and wanted not in languages:
         raise InvalidParameterError(f"lang={wanted[:20]}: this site speaks {', '.join(languages)}.")
     return wanted or i18n.preferred_language()

@@ -14,7 +14,7 @@ from kb_app.analytics import model as m
 from kb_app.analytics.redaction import redact
 from kb_app.durations import DAY, MINUTE
 from kb_app.web.core.auth import user
-from kb_app.web.core.context import services
+from kb_app.web.core.context import event_store, services
 from kb_app.web.core.errors import problem
 from kb_app.web.core.tracking import UUID, known, moment
 
@@ -40,8 +40,8 @@ def tickets() -> BaseResponse:
     if event is None:
         return problem(400, wrong)
     try:
-        fresh = services().store.action(event.event_id) is None
-        services().store.append([], [event])
+        fresh = event_store().action(event.event_id) is None
+        event_store().append([], [event])
     except SQLAlchemyError:
         return problem(503, "The ticket could not be kept. Send it again.")
     answer = jsonify(event_id=event.event_id, joined_by=_joined(event))

@@ -16,7 +16,7 @@ from kb_app.support.delivery.webhook_signature import (
     verify,
 )
 from kb_app.support.model import Case
-from kb_app.web.core.context import now, services
+from kb_app.web.core.context import now, site_settings, support_service
 from kb_app.web.core.errors import problem
 from kb_app.web.core.tracking import moment
 
@@ -28,9 +28,9 @@ OPEN = frozenset({"open", "new", "pending", "hold", "2", "3"})
 @blueprint.post("/hooks/<desk>")
 def hook(desk: str) -> BaseResponse:
     """{"event_id", "ticket_id" or "number", "state"}, signed: 200, 202 where it was known, or what is wrong."""
-    people = services().people
-    secret = services().settings.desk_secret(desk)
-    if desk not in people.support.desks or not secret:
+    support = support_service()
+    secret = site_settings().desk_secret(desk)
+    if desk not in support.config.desks or not secret:
         return problem(
             404, "There is no such desk in support.yml, or it has no secret in KB_DESK_SECRETS."
         )
@@ -44,7 +44,7 @@ def hook(desk: str) -> BaseResponse:
         return problem(
             404 if not wrong else 400, wrong or "No case of this desk has that ticket_id or number."
         )
-    fresh = people.handoff.apply_remote_state(f"hook:{desk}", event_id, case, solved, moment())
+    fresh = support.workflow.apply_remote_state(f"hook:{desk}", event_id, case, solved, moment())
     answer = jsonify(number=case.number, known=not fresh)
     answer.status_code = 200 if fresh else 202
     return answer
@@ -80,7 +80,7 @@ def _read(body: bytes) -> dict[str, Any] | None:
 
 def _case(desk: str, given: dict[str, Any]) -> Case | None:
     """The case, by the desk's own id or by our number; never one that another desk has."""
-    cases = services().people.cases
+    cases = support_service().cases
     if given.get("ticket_id"):
         return cases.by_external(desk, str(given["ticket_id"])[:100])
     found = cases.by_number(str(given.get("number", ""))[:16])

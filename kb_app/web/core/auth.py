@@ -14,7 +14,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from kb_app.accounts.model import User
 from kb_app.settings import Settings
-from kb_app.web.core.context import services
+from kb_app.web.core.context import site_settings, user_store
 
 csrf = CSRFProtect()
 
@@ -93,9 +93,9 @@ def needs(right: str) -> Callable[[F], F]:
 def _load(session_id: str) -> User | None:
     """The user of a session that has not grown too old, however often it was used."""
     begun = session.get("since", 0)
-    if time.time() - begun > services().settings.session_hours * 3600:
+    if time.time() - begun > site_settings().session_hours * 3600:
         return None
-    return services().users.by_session(session_id)
+    return user_store().by_session(session_id)
 
 
 def _by_token(_request: object) -> User | None:
@@ -110,6 +110,4 @@ def _by_token(_request: object) -> User | None:
         else getattr(view, "scope", "")
     )
     g.token = True
-    return (
-        services().users.by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None
-    )
+    return user_store().by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None

@@ -22,7 +22,7 @@ from kb_app.support.config.business_hours import (
 from kb_app.support.config.values import Support
 from kb_app.support.delivery.mail_templates import pattern_of
 from kb_app.support.model import KINDS
-from kb_app.web.core.context import now, services
+from kb_app.web.core.context import now, support_service
 from kb_app.web.core.i18n import interface_language
 
 
@@ -44,7 +44,7 @@ class ContactChannel:
 def set_up(app: Flask) -> None:
     """Make it known to templates."""
     app.extensions["kb_reach"] = {}
-    app.context_processor(lambda: {"people_mail": services().people.handoff.sending.can_mail})
+    app.context_processor(lambda: {"people_mail": support_service().can_mail})
     app.jinja_env.globals.update(
         contact_channels=contact_channels, promised_until=promised_until, when=when
     )
@@ -67,7 +67,7 @@ def _channels(support: Support) -> list[ContactChannel]:
 
 def _this_minute(what: str, make: Callable[[Support], Any]) -> Any:
     """What was made of the support file in this minute for this language, made once: it stands on every page."""
-    support, kept = services().people.support, current_app.extensions["kb_reach"]
+    support, kept = support_service().config, current_app.extensions["kb_reach"]
     key, minute = (what, interface_language()), int(now().timestamp() // 60)
     found = kept.get(key)
     if found is None or found[0] is not support or found[1] != minute:
@@ -79,7 +79,7 @@ def promised_until(kind: str = "question") -> str:
     """Until when somebody who writes now has an answer; "" where nothing is promised."""
 
     def make(_support: Support) -> str:
-        until = services().people.handoff.due_for(kind, int(now().timestamp() * 1000))
+        until = support_service().workflow.due_for(kind, int(now().timestamp() * 1000))
         return when(until) if until else ""
 
     return str(_this_minute(f"promise {kind if kind in KINDS else ''}", make))
@@ -89,7 +89,7 @@ def when(at: int | datetime | None) -> str:
     """A moment as people say it, in the channels' own time zone."""
     if at is None:
         return ""
-    zone = services().people.support.calendar.zone
+    zone = support_service().config.calendar.zone
     moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
     return str(
         format_datetime(moment.astimezone(zone), pattern_of(interface_language()), rebase=False)

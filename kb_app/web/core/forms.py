@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import BinaryIO, cast
 
 from flask import Blueprint, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from kb_app.support.attachments import MEGABYTE, UploadRejectedError
 from kb_app.support.model import Attachment
-from kb_app.web.core.context import services
+from kb_app.web.core.context import support_service
 from kb_app.web.core.tracking import UUID, moment
 
 PermanentDeliveryError = list[tuple[str, str]]
@@ -43,7 +44,7 @@ def once_of(form_id: str, text: str) -> str:
 def waiting_files(form_id: str) -> list[Attachment]:
     """The files that a form has brought so far; none while the database is gone, since the form is shown all the same."""
     try:
-        return services().people.cases.attachments(form_id=form_id)
+        return support_service().cases.attachments(form_id=form_id)
     except SQLAlchemyError:
         return []
 
@@ -64,20 +65,19 @@ def keep_files(form_id: str) -> dict[str, PermanentDeliveryError]:
 
 
 def _keep(file: FileStorage, form_id: str, count: int) -> None:
-    people, support = services().people, services().people.support
+    support, limits = support_service(), support_service().config
     name = file.filename or ""
-    if count >= support.most_files:
+    if count >= limits.most_files:
         raise UploadRejectedError(name[:100], "many")
-    people.cases.add_attachment(
-        people.uploads.keep(file.stream, name, form_id, support.most_megabytes * MEGABYTE, moment())
-    )  # type: ignore[arg-type]
+    stream, most = cast(BinaryIO, file.stream), limits.most_megabytes * MEGABYTE
+    support.cases.add_attachment(support.uploads.keep(stream, name, form_id, most, moment()))
 
 
 def _allow() -> None:
-    support = services().people.support
+    support = support_service().config
     request.max_content_length = (support.most_files * support.most_megabytes + 1) * MEGABYTE
 
 
 def _too_large(_error: Exception) -> tuple[str, int]:
     """Files that are too large all in all: nothing was read of them."""
-    return render_template("layout/too_large.html", limits=services().people.support), 413
+    return render_template("layout/too_large.html", limits=support_service().config), 413

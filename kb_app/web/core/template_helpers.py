@@ -146,7 +146,7 @@ def switch_url(lang: str) -> str:
 
 def public_url(path: str) -> str:
     """The public address of a path that url_for gave."""
-    settings = context.services().settings
+    settings = context.site_settings()
     base = (
         settings.base_url.removesuffix(settings.path_prefix)
         if settings.base_url

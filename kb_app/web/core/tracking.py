@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kb_app.analytics import model as m
 from kb_app.analytics.redaction import redact, redact_all
-from kb_app.web.core.context import now, services, snapshot
+from kb_app.web.core.context import event_store, now, services, snapshot
 from kb_app.web.core.visitor import visitor
 from search.model import Results
 
@@ -133,7 +133,7 @@ def put(
         attributes=redact_all(attributes or {}, services().redactions),
     )
     if name in m.COUNTED:
-        services().store.append([], [event])
+        event_store().append([], [event])
     else:
         services().events.put(event)
     return True
@@ -146,7 +146,7 @@ def known(query_id: str) -> bool:
     if hmac.compare_digest(_signed(uuid.UUID(query_id).bytes[:8]), query_id):
         return True
     try:
-        return services().store.query(query_id) is not None
+        return event_store().query(query_id) is not None
     except SQLAlchemyError:  # pages are shown whatever the database does
         return False
 

@@ -8,13 +8,13 @@ from flask import abort, g
 
 from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
-from kb_app.web.core.context import audiences, now, services
+from kb_app.web.core.context import audiences, now, site_settings
 
 
 def language_of_address(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     """The language in the address is the page's; another one than the site's is not found. A Blueprint's url_value_preprocessor."""
     if values and "ui" in values:
-        if values["ui"] not in services().settings.languages:
+        if values["ui"] not in site_settings().languages:
             abort(404)
         g.ui = values["ui"]
 
@@ -29,7 +29,7 @@ def find_article(library: ArticleStore, ui: str, slug: str) -> ArticleSummary | 
     for lang in dict.fromkeys(
         [
             ui,
-            *services().settings.languages,
+            *site_settings().languages,
             *sorted({card.lang for card in library.cards.values()}),
         ]
     ):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from flask import Flask, Response, g, request
 from flask_login import current_user
 
-from kb_app.web.core.context import services
+from kb_app.web.core.context import site_settings
 
 CLIENT, SESSION, CONSENT = "kb_client", "kb_visit", "kb_consent"
 _YEAR = 365 * 24 * 3600
@@ -52,7 +52,7 @@ def wishes_privacy() -> bool:
 
 def consent_open() -> bool:
     """Whether this visitor is still to be asked."""
-    settings = services().settings
+    settings = site_settings()
     return (
         settings.analytics == "on"
         and settings.consent == "ask"
@@ -62,7 +62,7 @@ def consent_open() -> bool:
 
 
 def _visitor() -> Visitor:
-    settings = services().settings
+    settings = site_settings()
     bot = is_bot(request.headers.get("User-Agent", ""))
     # Whoever works here tries things out; that is no customer's question. A program with a token asks for customers.
     staff = current_user.is_authenticated and not g.get("token")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.editing import Author, EditConflictError, Editor
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.context import site_settings, snapshot, user_store
 from kb_app.web.core.template_helpers import render_body
 
 blueprint = Blueprint("editor", __name__, url_prefix="/desk")
@@ -16,7 +16,7 @@ blueprint = Blueprint("editor", __name__, url_prefix="/desk")
 
 def editor() -> Editor:
     """The articles' files."""
-    return Editor(services().settings.articles)
+    return Editor(site_settings().articles)
 
 
 def author() -> Author:
@@ -53,7 +53,7 @@ def edit() -> str | BaseResponse | tuple[str, int]:
         return render_template(
             "desk/edit.html", opened=given, text=text, preview=None, wrong=str(error)
         ), 409
-    services().users.note(
+    user_store().note(
         user().mail, "published" if request.form.get("do") == "publish" else "saved", name
     )
     flash(

@@ -10,7 +10,7 @@ from indexer.editing import EditConflictError
 from kb_app.analytics.gaps.gap_store import Gap, GapStore
 from kb_app.analytics.gaps.gaps import STATES
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.context import analytics_service, site_settings, snapshot, user_store
 from kb_app.web.core.tracking import moment
 from kb_app.web.desk.editor import author, editor
 
@@ -20,7 +20,7 @@ TESTS_IN_DRAFT = 10
 
 def store() -> GapStore:
     """The gaps."""
-    return GapStore(services().store, services().vectors(), services().asked)
+    return analytics_service().gaps()
 
 
 @blueprint.get("/gaps")
@@ -30,7 +30,7 @@ def gaps() -> str:
     state = request.args.get("state", "")
     shown = [state] if state in STATES else ["open", "assigned", "drafted"]
     found = store().gaps(moment(), shown)
-    advice = {gap.gap_id: store().advice(gap, services().finder) for gap in found[:50]}
+    advice = {gap.gap_id: store().advice(gap, analytics_service().finder) for gap in found[:50]}
     return render_template(
         "desk/gaps.html",
         gaps=found,
@@ -46,7 +46,7 @@ def gaps() -> str:
 def gap(gap_id: str) -> str:
     """One gap with its questions and what can be done."""
     found = _found(gap_id)
-    nearest, action = store().advice(found, services().finder)
+    nearest, action = store().advice(found, analytics_service().finder)
     return render_template(
         "desk/gap.html",
         gap=found,
@@ -54,7 +54,7 @@ def gap(gap_id: str) -> str:
         action=action,
         states=STATES,
         sections=_sections(),
-        title=services().finder.title,
+        title=analytics_service().finder.title,
     )
 
 
@@ -69,7 +69,7 @@ def decide(gap_id: str) -> BaseResponse:
     except EditConflictError as error:
         flash(str(error))
         return redirect(url_for("gaps.gap", gap_id=gap_id), 303)
-    services().users.note(user().mail, f"gap: {done}"[:64], f"{gap_id} {found.label}")
+    user_store().note(user().mail, f"gap: {done}"[:64], f"{gap_id} {found.label}")
     return redirect(target, 303)
 
 
@@ -111,9 +111,7 @@ def _write(found: Gap) -> str:
     """A draft that carries the gap's questions as its tests."""
     title = request.form.get("title", "").strip()[:200] or found.label
     lang = (
-        request.form.get("lang", "")
-        or found.questions[0].language
-        or services().settings.languages[0]
+        request.form.get("lang", "") or found.questions[0].language or site_settings().languages[0]
     )
     tests = [question.text for question in found.questions if question.text != title][
         :TESTS_IN_DRAFT
@@ -176,10 +174,10 @@ def learned() -> str | BaseResponse:
         if state == "approved":
             _teach(chosen)
         store().decide_learned(chosen, state, user().mail, moment())
-        services().users.note(user().mail, f"learned: {state}", str(len(chosen)))
+        user_store().note(user().mail, f"learned: {state}", str(len(chosen)))
         return redirect(url_for("gaps.learned"), 303)
     return render_template(
-        "desk/learned.html", offered=store().learned(), title=services().finder.title
+        "desk/learned.html", offered=store().learned(), title=analytics_service().finder.title
     )
 
 

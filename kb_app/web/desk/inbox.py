@@ -15,7 +15,14 @@ from kb_app.support.config.values import INBOX
 from kb_app.support.model import KINDS, LONGEST_MAIL, STEPS, Case
 from kb_app.support.workflow import CaseTransitionError
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import PUBLIC, now, services, snapshot
+from kb_app.web.core.context import (
+    PUBLIC,
+    now,
+    site_settings,
+    snapshot,
+    support_service,
+    user_store,
+)
 from kb_app.web.core.forms import given_text
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import moment
@@ -40,13 +47,13 @@ def cases() -> str:
     wanted = Filter(**{**given, "state": state}, spam="spam" in request.args)
     number = request.args.get("page", "1")
     page = max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else 1
-    store = services().people.cases
+    store = support_service().cases
     if wanted.words and (exact := store.by_number(wanted.words.strip("[]# "))):
         return redirect(url_for("inbox.case", number=exact.number))  # type: ignore[return-value]
     found = store.inbox(wanted, moment(), page)
     return render_template(
         "desk/cases.html", found=found, wanted=wanted, page=page, pages=max(1, -(-found.total // PAGE)), views=VIEWS, kinds=KINDS, steps=STEPS,
-        owners=store.owners(), desks=[INBOX, *services().people.support.desks], now=moment(), dead=services().people.outbox.counts().get("dead", 0),
+        owners=store.owners(), desks=[INBOX, *support_service().config.desks], now=moment(), dead=support_service().outbox.counts().get("dead", 0),
     )  # fmt: skip
 
 
@@ -58,12 +65,12 @@ def case(number: str) -> str:
 
 
 def _page(found: Case, text: str = "") -> str:
-    people = services().people
-    members = [one for one in services().users.all() if one.may("cases")]
+    support = support_service()
+    members = [one for one in user_store().all() if one.may("cases")]
     return render_template(
-        "desk/case.html", case=found, messages=people.cases.messages(found.case_id, notes=True), files=people.cases.attachments(found.case_id),
-        hits=_suggested(found), cards=snapshot().library.cards, members=members, desks=[INBOX, *people.support.desks], now=moment(), text=text,
-        form_id=str(uuid.uuid4()), can_mail=people.handoff.sending.can_mail, may_write=user().may("write"),
+        "desk/case.html", case=found, messages=support.cases.messages(found.case_id, notes=True), files=support.cases.attachments(found.case_id),
+        hits=_suggested(found), cards=snapshot().library.cards, members=members, desks=[INBOX, *support.config.desks], now=moment(), text=text,
+        form_id=str(uuid.uuid4()), can_mail=support.can_mail, may_write=user().may("write"),
         solved_by=snapshot().library.cards.get(found.solved_by),
     )  # fmt: skip
 
@@ -82,13 +89,13 @@ def act(number: str) -> str | BaseResponse:
     except CaseTransitionError as error:
         flash(_("That cannot be done: %(why)s.", why=error.why))
         target = url_for("inbox.case", number=number)
-    services().users.note(user().mail, f"case: {done}"[:64], number)
+    user_store().note(user().mail, f"case: {done}"[:64], number)
     return redirect(target, 303)
 
 
 def _do(found: Case, done: str) -> str:
     """Carry it out; returns where to go next."""
-    handoff, at = services().people.handoff, moment()
+    handoff, at = support_service().workflow, moment()
     if done == "article":
         return _article_of(found)
     if done in ("reply", "reply and solve", "note"):
@@ -112,7 +119,7 @@ def _do(found: Case, done: str) -> str:
 def _say(found: Case, done: str) -> None:
     """A reply or a note; the same form sent twice says it once."""
     handoff, at, once = (
-        services().people.handoff,
+        support_service().workflow,
         moment(),
         f"{found.case_id}:{request.form.get('form_id', '')}",
     )
@@ -141,16 +148,14 @@ def _link_to(article_id: str, found: Case) -> str:
     card = snapshot().library.cards[article_id]
     if not card.visible(now(), PUBLIC):
         return ""
-    return f"{card.title}\n{services().settings.address}/{services().settings.spoken(found.language)}/articles/{quote(card.slug)}"
+    return f"{card.title}\n{site_settings().address}/{site_settings().spoken(found.language)}/articles/{quote(card.slug)}"
 
 
 def _member() -> str:
     """The colleague chosen; "" for nobody."""
     given = request.form.get("owner", "")
     return (
-        given
-        if any(one.mail == given and one.may("cases") for one in services().users.all())
-        else ""
+        given if any(one.mail == given and one.may("cases") for one in user_store().all()) else ""
     )
 
 
@@ -164,7 +169,7 @@ def _article_of(found: Case) -> str:
     """A draft with the case's question; what the customer wrote stays in the case."""
     if not user().may("write"):
         abort(403)
-    lang = services().settings.spoken(found.language)
+    lang = site_settings().spoken(found.language)
     section = found.section or next(
         iter(sorted({card.section for card in snapshot().library.cards.values()})), "general"
     )
@@ -174,7 +179,7 @@ def _article_of(found: Case) -> str:
     except EditConflictError as error:
         flash(str(error))
         return url_for("inbox.case", number=found.number)
-    services().people.handoff.note(found, user().shown, name, moment())
+    support_service().workflow.note(found, user().shown, name, moment())
     return url_for("editor.edit", name=name)
 
 
@@ -189,20 +194,20 @@ def file(number: str, attachment_id: str) -> Response:
 @needs("outbox")
 def outbox() -> str | BaseResponse:
     """What could not be handed over, and what is still to be."""
-    box = services().people.outbox
+    box = support_service().outbox
     if request.method == "POST":
         name, done = request.form.get("delivery_id", ""), request.form.get("do", "")
         if done not in ("retry", "drop"):
             abort(400)
         changed = box.retry(name, moment()) if done == "retry" else box.drop(name)
         if changed:
-            services().users.note(user().mail, f"outbox: {done}", name)
+            user_store().note(user().mail, f"outbox: {done}", name)
         return redirect(url_for("inbox.outbox"), 303)
     listed = box.listed()
     numbers = {
         one.case_id: found.number
         for one in listed
-        if (found := services().people.cases.case(one.case_id))
+        if (found := support_service().cases.case(one.case_id))
     }
     return render_template(
         "desk/outbox.html", deliveries=listed, numbers=numbers, counts=box.counts()
@@ -212,13 +217,13 @@ def outbox() -> str | BaseResponse:
 def _suggested(found: Case) -> tuple[Hit, ...]:
     """Articles that may answer, internal ones included for those who may see them."""
     results = ask(
-        f"{found.subject} {found.message}", services().settings.spoken(found.language), SUGGESTED
+        f"{found.subject} {found.message}", site_settings().spoken(found.language), SUGGESTED
     )
     return results.hits if results else ()
 
 
 def _found(number: str) -> Case:
-    found = services().people.cases.by_number(number)
+    found = support_service().cases.by_number(number)
     if found is None:
         abort(404)
     return found

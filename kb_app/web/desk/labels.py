@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, request
 from flask_babel import lazy_gettext as _
 
-from kb_app.web.core.context import services
+from kb_app.web.core.context import event_store, services, site_settings
 
 DESK_BLUEPRINTS = ("desk", "users", "gaps", "editor", "inbox", "desk_notices")
 # Made once: each is put into the reader's language when it is shown.
@@ -77,14 +77,14 @@ def _names() -> dict[str, Any]:
     if request.blueprint not in DESK_BLUEPRINTS:
         return {}
     return NAMES | {
-        "demo": services().store.is_demo(),
+        "demo": event_store().is_demo(),
         "support_problem": services().support_file.look(),
     }
 
 
 def moment(at: int) -> str:
     """A moment where the site is, to the minute."""
-    return datetime.fromtimestamp(at / 1000, services().settings.zone).strftime("%Y-%m-%d %H:%M")
+    return datetime.fromtimestamp(at / 1000, site_settings().zone).strftime("%Y-%m-%d %H:%M")
 
 
 def month_name(number: int) -> str:

@@ -13,7 +13,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb_app.analytics.gaps.spikes import Spike
 from kb_app.support.notices import MOST_QUESTIONS, Notice
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.context import (
+    analytics_service,
+    site_settings,
+    snapshot,
+    support_service,
+    user_store,
+)
 from kb_app.web.core.tracking import moment
 
 blueprint = Blueprint("desk_notices", __name__, url_prefix="/desk/notices")
@@ -27,14 +33,14 @@ def notices() -> str | BaseResponse:
         wrong = _start()
         if not wrong:
             flash(_("Kept."))
-            services().users.note(
+            user_store().note(
                 user().mail,
                 "started notice",
                 request.form.get("title_ja", "") or request.form.get("title_en", ""),
             )
             return redirect(url_for("desk_notices.notices"), 303)
         flash(wrong)
-    found = services().people.notices
+    found = support_service().notices
     every = found.all()
     sections = sorted({card.section for card in snapshot().library.cards.values()})
     counts = {notice.notice_id: found.waiting(notice.notice_id) for notice in every}
@@ -54,12 +60,12 @@ def notices() -> str | BaseResponse:
 def end(notice_id: str) -> BaseResponse:
     """It is over: whoever asked is told. Or it was a mistake, and nobody is."""
     if request.form.get("do") == "withdraw":
-        services().people.notices.withdraw(notice_id, moment())
-        services().users.note(user().mail, "withdrew notice", notice_id)
+        support_service().notices.withdraw(notice_id, moment())
+        user_store().note(user().mail, "withdrew notice", notice_id)
         flash(_("Withdrawn. Nobody is told."))
         return redirect(url_for("desk_notices.notices"), 303)
-    told_to = services().people.end_notices(moment(), [notice_id])
-    services().users.note(user().mail, "ended notice", notice_id)
+    told_to = support_service().end_notices(moment(), [notice_id])
+    user_store().note(user().mail, "ended notice", notice_id)
     flash(_("It is over. Mails to send: %(num)d", num=told_to))
     return redirect(url_for("desk_notices.notices"), 303)
 
@@ -74,7 +80,7 @@ def _given() -> Any:
 
 def _start() -> str:
     """Store the notice of the form; what is wrong with it, "" where nothing is."""
-    form, languages = request.form, services().settings.languages
+    form, languages = request.form, site_settings().languages
     title = {lang: form.get(f"title_{lang}", "").strip()[:200] for lang in languages}
     text = {lang: form.get(f"text_{lang}", "").strip()[:2_000] for lang in languages}
     starts, ends = _moment(form.get("starts", "")), _moment(form.get("ends", ""))
@@ -90,7 +96,7 @@ def _start() -> str:
         line.strip()[:200] for line in form.get("questions", "").splitlines() if line.strip()
     )[:MOST_QUESTIONS]
     limited = shown_in if form.get("only") else ()
-    services().people.notices.add(
+    support_service().notices.add(
         Notice(
             str(uuid.uuid4()),
             title,
@@ -111,8 +117,7 @@ def _moment(text: str) -> int | None:
     try:
         return (
             int(
-                datetime.fromisoformat(text).replace(tzinfo=services().settings.zone).timestamp()
-                * 1000
+                datetime.fromisoformat(text).replace(tzinfo=site_settings().zone).timestamp() * 1000
             )
             if text
             else None
@@ -123,4 +128,4 @@ def _moment(text: str) -> int | None:
 
 def current_spikes() -> tuple[Spike, ...]:
     """What suddenly many people ask."""
-    return services().current_spikes()
+    return analytics_service().current_spikes()

@@ -18,7 +18,13 @@ from kb_app.analytics.reports.pillars import scorecard
 from kb_app.analytics.reports.reports import Period, Reports
 from kb_app.support.case_metrics import CaseFigures, case_figures
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import now, services
+from kb_app.web.core.context import (
+    analytics_service,
+    event_store,
+    now,
+    site_settings,
+    user_store,
+)
 from kb_app.web.desk import charts
 from kb_app.web.desk.labels import NAMES
 
@@ -29,12 +35,12 @@ USUAL = 28
 
 def reports() -> Reports:
     """The reader of the database."""
-    return Reports(services().store.engine)
+    return Reports(event_store().engine)
 
 
 def period() -> Period:
     """What the address asks for; days that are none are the usual ones."""
-    today = now().astimezone(services().settings.zone).date()
+    today = now().astimezone(site_settings().zone).date()
     days = request.args.get("days", "")
     span = int(days) if days.isdigit() and 1 <= int(days[:5]) <= 3650 else USUAL
     last = _day(request.args.get("to", "")) or today
@@ -43,7 +49,7 @@ def period() -> Period:
         name: request.args.get(name, "")[:100]
         for name in ("channel", "language", "section", "audience")
     }
-    return Period(min(first, last), max(first, last), services().settings.zone, **narrowed)
+    return Period(min(first, last), max(first, last), site_settings().zone, **narrowed)
 
 
 def _day(text: str) -> date | None:
@@ -83,8 +89,8 @@ def dashboard() -> str:
     return render_template(
         "desk/dashboard.html", period=shown, args=arguments(shown), figures=figures, earlier=earlier, days=days, outcomes=outcomes, nothing=nothing,
         top=reader.top_questions(shown), unclicked=reader.without_click(shown), articles=_titled(reader.articles(shown, 15)), unseen=reader.unseen(shown),
-        spikes=services().current_spikes(), case_figures=of_cases, said_figures=_said_figures(of_cases),
-        saved=money_saved(figures[0].part, services().settings.cost),
+        spikes=analytics_service().current_spikes(), case_figures=of_cases, said_figures=_said_figures(of_cases),
+        saved=money_saved(figures[0].part, site_settings().cost),
         dimensions={name: reader.values(name) for name in ("channel", "language", "section", "audience")}, spans=SPANS,
     )  # fmt: skip
 
@@ -107,7 +113,7 @@ def rows() -> str:
     episodes = _episodes(reader, shown)
     asked = {
         query.query_id: query
-        for query in services().store.queries_of(
+        for query in event_store().queries_of(
             [episode.query_ids[0] for episode in episodes if episode.query_ids]
         )
     }
@@ -117,7 +123,7 @@ def rows() -> str:
         args=arguments(shown),
         episodes=episodes,
         asked=asked,
-        title=services().finder.title,
+        title=analytics_service().finder.title,
     )
 
 
@@ -139,17 +145,17 @@ def episode(episode_id: str) -> str:
     found = reports().episode(episode_id)
     if found is None:
         abort(404)
-    queries = services().store.queries_of(found.query_ids)
+    queries = event_store().queries_of(found.query_ids)
     ids = set(found.query_ids)
     done = [
         action
-        for action in services().store.actions(found.first_at, found.last_at + 1)
+        for action in event_store().actions(found.first_at, found.last_at + 1)
         if action.query_id in ids or action.client_id == found.client_id
     ]
     steps: list[Any] = [*queries, *done]
     trail = sorted(steps, key=lambda event: event.at)
     return render_template(
-        "desk/episode.html", episode=found, trail=trail, title=services().finder.title
+        "desk/episode.html", episode=found, trail=trail, title=analytics_service().finder.title
     )
 
 
@@ -184,7 +190,7 @@ def definitions() -> str:
     from kb_app.analytics.reports.vendor_definitions import definitions as update_episodes
 
     shown = period()
-    store = services().store
+    store = event_store()
     found = update_episodes(
         store.queries(shown.start, shown.end), store.actions(shown.start, shown.end)
     )
@@ -214,9 +220,9 @@ def export(form: str) -> Response:
     if form not in ("csv", "json"):
         abort(404)
     shown, reader = period(), reports()
-    least = services().settings.smallest_group
+    least = site_settings().smallest_group
     lines = [line for line in reader.top_questions(shown, 1_000) if line.numbers["people"] >= least]
-    services().users.note(user().mail, "exported", f"{shown.first} to {shown.last}")
+    user_store().note(user().mail, "exported", f"{shown.first} to {shown.last}")
     of_cases = _case_figures(shown)
     figures = [*reader.figures(shown), *_said_figures(of_cases)]
     if form == "json":
@@ -278,13 +284,13 @@ def _attached(name: str) -> dict[str, str]:
 
 def _titled(lines: list[Any]) -> list[tuple[str, Any]]:
     """(title, line) of lists of articles."""
-    return [(services().finder.title(line.key), line) for line in lines]
+    return [(analytics_service().finder.title(line.key), line) for line in lines]
 
 
 def _case_figures(shown: Period) -> CaseFigures:
     at = int(now().timestamp() * 1000)
     return case_figures(
-        services().store.engine,
+        event_store().engine,
         shown.start,
         shown.end,
         at,
@@ -324,7 +330,7 @@ def _said(shown: Period) -> list[dict[str, Any]]:
         entry
         | {
             "said": orjson.loads(entry["attributes"]),
-            "title": services().finder.title(entry["object_id"]),
+            "title": analytics_service().finder.title(entry["object_id"]),
         }
         for entry in found
     ]

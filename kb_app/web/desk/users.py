@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb_app.accounts.model import ROLES
 from kb_app.accounts.store import AccountError
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import services
+from kb_app.web.core.context import user_store
 
 blueprint = Blueprint("users", __name__, url_prefix="/desk")
 
@@ -24,11 +24,11 @@ def users() -> str | BaseResponse:
         except AccountError as error:
             flash(str(error))
         return redirect(url_for("users.users"), 303)
-    return render_template("desk/users.html", users=services().users.all(), roles=ROLES, me=user())
+    return render_template("desk/users.html", users=user_store().all(), roles=ROLES, me=user())
 
 
 def _change_user() -> None:
-    store, me = services().users, user()
+    store, me = user_store(), user()
     number = request.form.get("user_id", "")
     if not number:
         made = store.add(
@@ -58,4 +58,4 @@ def _change_user() -> None:
 @needs("audit")
 def audit() -> str:
     """Who did what."""
-    return render_template("desk/audit.html", notes=services().users.notes())
+    return render_template("desk/audit.html", notes=user_store().notes())

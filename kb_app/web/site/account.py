@@ -31,7 +31,7 @@ from kb_app.services.container import Services
 from kb_app.settings import secret_key
 from kb_app.smtp import MailError, send_mail
 from kb_app.web.core.auth import csrf
-from kb_app.web.core.context import services
+from kb_app.web.core.context import site_settings, user_store
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/account")
 RESET_S, SETUP_S = 3600, 24 * 3600
@@ -67,14 +67,14 @@ def sign_in() -> str | BaseResponse | tuple[str, int]:
     if request.method == "POST":
         csrf.protect()
         found = (
-            services().users.check(form.mail.data or "", form.password.data or "")
+            user_store().check(form.mail.data or "", form.password.data or "")
             if form.validate()
             else None
         )
         if found:
             _begin(found)
             return redirect(_next())
-        services().users.note((form.mail.data or "")[:200], "sign-in refused")
+        user_store().note((form.mail.data or "")[:200], "sign-in refused")
         return render_template("site/account/sign_in.html", form=form, wrong=True), 401
     return render_template("site/account/sign_in.html", form=form, wrong=False)
 
@@ -91,7 +91,7 @@ def sign_out() -> BaseResponse:
 @blueprint.route("/first/<token>", methods=["GET", "POST"])
 def first(token: str) -> str | BaseResponse | tuple[str, int]:
     """The first account, by the link that a first start prints; it works once."""
-    if not services().users.empty() or not _signed("first", token, SETUP_S):
+    if not user_store().empty() or not _signed("first", token, SETUP_S):
         abort(404)
     form = NewPassword()
     wrong = ""
@@ -100,7 +100,7 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
         wrong = password_problem(form.password.data or "", form.mail.data or "")
         if not wrong:
             try:
-                made = services().users.add(
+                made = user_store().add(
                     form.mail.data or "",
                     "admin",
                     request.form.get("name", "").strip(),
@@ -109,7 +109,7 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
             except AccountError:
                 wrong = "mail address"
             else:
-                services().users.note(made.mail, "first account made")
+                user_store().note(made.mail, "first account made")
                 _begin(made)
                 return redirect(url_for("desk.dashboard"))
     return (
@@ -124,7 +124,7 @@ def reset() -> str | BaseResponse:
     form = Reset()
     if request.method == "POST":
         csrf.protect()
-        found = services().users.by_mail(form.mail.data or "") if form.validate() else None
+        found = user_store().by_mail(form.mail.data or "") if form.validate() else None
         if found and found.active:
             link = _public(
                 url_for(
@@ -134,7 +134,7 @@ def reset() -> str | BaseResponse:
             )
             try:
                 send_mail(
-                    services().settings,
+                    site_settings(),
                     found.mail,
                     _("Set a new password"),
                     _("Open this link within an hour to set a new password:") + f"\n\n{link}\n",
@@ -157,8 +157,8 @@ def new_password(token: str) -> str | BaseResponse | tuple[str, int]:
         csrf.protect()
         wrong = password_problem(form.password.data or "", found.mail)
         if not wrong:
-            services().users.set_password(found.user_id, form.password.data or "")
-            services().users.note(found.mail, "password set")
+            user_store().set_password(found.user_id, form.password.data or "")
+            user_store().note(found.mail, "password set")
             flash(_("The new password is set. Please sign in."))
             return redirect(url_for("accounts.sign_in"))
     return (
@@ -173,7 +173,7 @@ def new_password(token: str) -> str | BaseResponse | tuple[str, int]:
 @blueprint.get("/oidc")
 def oidc() -> BaseResponse:
     """To the provider."""
-    if not services().settings.oidc_issuer:
+    if not site_settings().oidc_issuer:
         abort(404)
     from requests import RequestException
 
@@ -196,7 +196,7 @@ def oidc_back() -> BaseResponse | tuple[str, int]:
     from joserfc.errors import JoseError
     from requests import RequestException
 
-    if not services().settings.oidc_issuer:
+    if not site_settings().oidc_issuer:
         abort(404)
     try:
         info = _provider().authorize_access_token().get("userinfo") or {}
@@ -206,11 +206,9 @@ def oidc_back() -> BaseResponse | tuple[str, int]:
             type(error).__name__,
         )
         return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
-    found = (
-        services().users.by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
-    )
+    found = user_store().by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
     if found is None or not found.active:
-        services().users.note(str(info.get("email", ""))[:200], "sign-in refused (OpenID Connect)")
+        user_store().note(str(info.get("email", ""))[:200], "sign-in refused (OpenID Connect)")
         return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
     target = session.get("next") or url_for("desk.dashboard")
     _begin(found)
@@ -237,7 +235,7 @@ def _begin(found: User) -> None:
     session.permanent = True
     session["since"] = time.time()
     login_user(found)
-    services().users.note(found.mail, "signed in")
+    user_store().note(found.mail, "signed in")
 
 
 def _next() -> str:
@@ -271,9 +269,7 @@ def _signed(purpose: str, token: str, seconds: int) -> Any:
 
 def _from_reset(token: str) -> User | None:
     value = _signed("reset", token, RESET_S)
-    found = (
-        services().users.by_id(value[0]) if isinstance(value, list) and len(value) == 2 else None
-    )
+    found = user_store().by_id(value[0]) if isinstance(value, list) and len(value) == 2 else None
     return found if found and found.active and found.stamp == value[1] else None
 
 

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, redirect, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.reading.images import IMAGE_TYPES
-from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.theme import theme_css
 
 blueprint = Blueprint("assets", __name__)
@@ -36,7 +36,7 @@ def favicon() -> BaseResponse:
 @blueprint.get("/theme.css")
 def theme() -> Response:
     """The accent in both schemes, from KB_COLOUR."""
-    response = Response(theme_css(services().settings.colour), mimetype="text/css")
+    response = Response(theme_css(site_settings().colour), mimetype="text/css")
     response.cache_control.max_age = 3600
     return response
 
@@ -44,7 +44,7 @@ def theme() -> Response:
 @blueprint.get("/logo")
 def logo() -> BaseResponse:
     """The image of KB_LOGO."""
-    path = services().settings.logo
+    path = site_settings().logo
     if path is None:
         abort(404)
     response = send_file(path.resolve(), mimetype=IMAGE_TYPES[path.suffix.lower()], max_age=3600)

@@ -17,7 +17,7 @@ def panel() -> str:
     if not writer_present(current.settings):
         abort(404)
     snapshot = current.live.current()
-    last = current.last_build()
+    last = current.indexing.last_build()
     report = last.report if last else None
     changed = report.changed if report else ()
     cards = (

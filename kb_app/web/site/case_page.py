@@ -13,7 +13,7 @@ from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError
 from kb_app.support.escalation import next_step
 from kb_app.support.model import LONGEST_MESSAGE, Attachment, Case
 from kb_app.support.workflow import CaseTransitionError
-from kb_app.web.core.context import services
+from kb_app.web.core.context import support_service
 from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.tracking import moment
@@ -49,7 +49,7 @@ def add(ui: str, token: str) -> str | BaseResponse | tuple[str, int]:
     problems |= keep_files(form_id)
     if problems:
         return _page(case, token, problems, text, form_id), 422
-    services().people.handoff.customer_says(
+    support_service().workflow.customer_says(
         case, text, moment(), once=once_of(form_id, text), files=form_id
     )
     return redirect(url_for("cases.status", ui=ui, token=token, added=1) + "#said", 303)
@@ -69,7 +69,7 @@ def solved(ui: str, token: str) -> str | BaseResponse:
     yes = request.form["answer"] == "yes"
     text = "" if yes else given_text("message")[:LONGEST_MESSAGE]
     try:
-        services().people.handoff.answer(
+        support_service().workflow.answer(
             case, yes, moment(), _scale("satisfaction"), _scale("effort"), text
         )
     except CaseTransitionError:
@@ -82,7 +82,7 @@ def step(ui: str, token: str) -> BaseResponse:
     """Take it to the next step of the ladder, where that is open."""
     require_same_site()
     try:
-        services().people.handoff.escalate(_case(token), moment())
+        support_service().workflow.escalate(_case(token), moment())
     except CaseTransitionError:
         return redirect(
             url_for("cases.status", ui=ui, token=token, said="closed-step") + "#ladder", 303
@@ -101,18 +101,18 @@ def send_attachment(case: Case, attachment_id: str) -> Response:
     found = next(
         (
             one
-            for one in services().people.cases.attachments(case.case_id)
+            for one in support_service().cases.attachments(case.case_id)
             if one.attachment_id == attachment_id
         ),
         None,
     )
-    if found is None or not services().people.uploads.path(found).is_file():
+    if found is None or not support_service().uploads.path(found).is_file():
         abort(404)
     return _download(found)
 
 
 def _download(found: Attachment) -> Response:
-    path = services().people.uploads.path(found).resolve()
+    path = support_service().uploads.path(found).resolve()
     response: Response = send_file(
         path, mimetype=found.type, as_attachment=True, download_name=found.name
     )
@@ -121,16 +121,17 @@ def _download(found: Attachment) -> Response:
 
 
 def _case(token: str) -> Case:
-    people = services().people
+    support = support_service()
     try:
-        case = people.cases.case(people.links.read("case", token, moment()))
+        case = support.cases.case(support.links.read("case", token, moment()))
     except ExpiredLinkError:
         abort(410)
     except InvalidLinkError:
         wrong = NotFound()
-        wrong.said = _(
-            "This link to a case is not right: it may be cut off. Please write to us again with your case number."
-        )  # type: ignore[attr-defined]
+        said = _(
+            "This link to a case is not right: it may be cut off. Please write to us again with your case number."  # noqa: E501
+        )
+        wrong.said = said  # type: ignore[attr-defined]
         raise wrong from None
     if case is None:
         abort(410)
@@ -144,10 +145,10 @@ def _page(
     text: str = "",
     form_id: str = "",
 ) -> str:
-    people = services().people
+    support = support_service()
     return render_template(
-        "site/case.html", case=case, token=token, messages=people.cases.messages(case.case_id), files=people.cases.attachments(case.case_id),
-        rung=next_step(case, moment(), [one.name for one in people.support.ladder]), ladder=people.support.ladder, limits=people.support,
+        "site/case.html", case=case, token=token, messages=support.cases.messages(case.case_id), files=support.cases.attachments(case.case_id),
+        rung=next_step(case, moment(), [one.name for one in support.config.ladder]), ladder=support.config.ladder, limits=support.config,
         problems=problems or {}, text=text, form_id=form_id or str(uuid.uuid4()), now=moment(),
     )  # fmt: skip
 

@@ -18,7 +18,15 @@ from kb_app.durations import HOUR
 from kb_app.support.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.support.spam import spam_reason
 from kb_app.web.core import tracking
-from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.context import (
+    audiences,
+    event_store,
+    now,
+    services,
+    site_settings,
+    snapshot,
+    support_service,
+)
 from kb_app.web.core.forms import (
     given_form_id,
     given_text,
@@ -88,7 +96,7 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
     require_same_site()
     form, form_id = request.form, given_form_id()
     query_id = tracking.given_query_id()
-    known = services().people.cases.by_form(form_id)
+    known = support_service().cases.by_form(form_id)
     if known is not None:
         return _again(ui, known, form_id)
     results = ask(form.get("message", ""), ui, SUGGESTED)
@@ -113,14 +121,14 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
                 files=waiting_files(form_id),
                 chosen_trail=form.getlist("trail"),
             )  # fmt: skip
-    case = services().people.handoff.open(given, moment())
+    case = support_service().workflow.open(given, moment())
     return redirect(_sent(ui, case.case_id), 303)
 
 
 def _asked(query_id: str) -> m.QueryEvent | None:
     """The search that somebody comes from."""
     try:
-        return services().store.query(query_id) if query_id else None
+        return event_store().query(query_id) if query_id else None
     except SQLAlchemyError:
         return None
 
@@ -138,21 +146,21 @@ def _again(ui: str, known: Case, form_id: str) -> BaseResponse:
     text = given_text("message")
     if text and text != known.message and len(text) <= LONGEST_MESSAGE:
         keep_files(form_id)
-        services().people.handoff.customer_says(
+        support_service().workflow.customer_says(
             known, text, moment(), once=once_of(form_id, text), files=form_id
         )
     return redirect(_sent(ui, known.case_id), 303)
 
 
 def _sent(ui: str, case_id: str) -> str:
-    token = services().people.links.make("case", case_id, moment())
+    token = support_service().links.make("case", case_id, moment())
     return url_for("cases.status", ui=ui, token=token, sent=1)
 
 
 def _form(form_id: str, query_id: str, form: Any, problems: dict[str, Any]) -> str:
     return render_template(
         "site/contact.html", form=form, problems=problems, form_id=form_id, query_id=query_id, trail=my_trail(), files=waiting_files(form_id),
-        limits=services().people.support, ladder=services().people.support.ladder,
+        limits=support_service().config, ladder=support_service().config.ladder,
     )  # fmt: skip
 
 
@@ -166,7 +174,7 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
         else ""
     )
     section = found or (asked.section if asked and asked.verdict != "none" else "")
-    language = services().settings.spoken(results.lang) if results and results.lang else ui
+    language = site_settings().spoken(results.lang) if results and results.lang else ui
     return NewCase(
         form_id=form_id,
         kind=form.get("kind", "question"),
@@ -265,7 +273,7 @@ def my_trail() -> list[dict[str, Any]]:
 
 
 def _steps(client: str) -> list[dict[str, Any]]:
-    store, since = services().store, moment() - TRAIL
+    store, since = event_store(), moment() - TRAIL
     steps = [
         {"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at}
         for query in store.queries(since, moment() + 1, [client])

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.services.search_adapters import CentredQuestions
 from kb_app.support.notices import Notice, names_it
-from kb_app.web.core.context import services
+from kb_app.web.core.context import services, support_service
 from kb_app.web.core.i18n import interface_language
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.tracking import moment
@@ -32,7 +32,7 @@ def shown(query: str = "", section: str = "") -> list[Notice]:
     try:
         active = [
             notice
-            for notice in services().people.notices.active(moment())
+            for notice in support_service().notices.active(moment())
             if notice.for_reader(lang, section)
         ]
     except SQLAlchemyError:  # pages are shown whatever the database does
@@ -63,10 +63,10 @@ def _means(notice: Notice, query: str, lang: str) -> bool:
 def subscribe(ui: str, notice_id: str) -> BaseResponse:
     """Somebody wants to hear when it is over."""
     require_same_site()
-    notice = services().people.notices.one(notice_id)
+    notice = support_service().notices.one(notice_id)
     if notice is None or not notice.active(moment()):
         abort(404)
-    taken = services().people.notices.subscribe(
+    taken = support_service().notices.subscribe(
         notice_id, request.form.get("mail", "").strip(), ui, moment()
     )
     return redirect(url_for("notices.told", ui=ui, taken=int(taken)), 303)

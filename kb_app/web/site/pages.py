@@ -15,7 +15,7 @@ from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.web.core import i18n, tracking
-from kb_app.web.core.context import audiences, now, services, snapshot
+from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
 from kb_app.web.core.template_helpers import article_url, render_body
 from kb_app.web.core.urls import find_article, language_of_address, may_see
@@ -174,17 +174,16 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         query_id=query_id,
         form_id=str(uuid.uuid4()),
         said=request.args.get("said", ""),
-        surveyed=random.random() < services().settings.survey_share
-        and not request.args.get("said"),
+        surveyed=random.random() < site_settings().survey_share and not request.args.get("said"),
         body=render_body(whole.html, library, may_see, ui),
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
         infos=library.sections,
-        canonical_language=card.lang if card.lang in services().settings.languages else ui,
+        canonical_language=card.lang if card.lang in site_settings().languages else ui,
         translation_urls={
             other.lang: article_url(other, other.lang)
             for other in translations
-            if other.lang in services().settings.languages
+            if other.lang in site_settings().languages
         },
     )
 
@@ -221,10 +220,7 @@ def robots() -> Response:
     """Results pages are not for crawlers."""
     lines = [
         "User-agent: *",
-        *(
-            f"Disallow: {url_for('pages.search', ui=lang)}"
-            for lang in services().settings.languages
-        ),
+        *(f"Disallow: {url_for('pages.search', ui=lang)}" for lang in site_settings().languages),
         "Disallow: /api/",
     ]
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
@@ -232,7 +228,7 @@ def robots() -> Response:
 
 def _moved(library: ArticleStore, ui: str, slug: str) -> str | None:
     """Where an old slug leads now."""
-    for lang in dict.fromkeys([ui, *services().settings.languages]):
+    for lang in dict.fromkeys([ui, *site_settings().languages]):
         card = library.by_alias(lang, slug)
         if card is not None and may_see(card):
             return article_url(card, ui)

@@ -62,13 +62,13 @@ class SupportFixture:
     """The hand-off with what stands around it."""
 
     engine: Engine
-    handoff: CaseWorkflow
+    workflow: CaseWorkflow
     log: MemoryLog
     post: MemoryPost
 
     def again(self, case: Case) -> Case:
         """The case as it is now."""
-        found = self.handoff.cases.case(case.case_id)
+        found = self.workflow.cases.case(case.case_id)
         assert found is not None
         return found
 

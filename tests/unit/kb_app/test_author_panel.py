@@ -12,7 +12,7 @@ def test_problems_and_ranks_of_the_article_just_saved(tmp_path: Path) -> None:
     folder, data = tmp_path / "articles", tmp_path / "var"
     write_article(folder, "ja/a.md", "返金の時期", "返金は5営業日です。")
     services = make_services(folder, data)
-    services.publish_build(services.rebuild())
+    services.indexing.publish_build(services.indexing.rebuild())
     write_article(
         folder,
         "ja/b.md",
@@ -20,11 +20,11 @@ def test_problems_and_ranks_of_the_article_just_saved(tmp_path: Path) -> None:
         "再設定できます。[無い](none.md)",
         tests=["合言葉を忘れました", "返金の時期はいつ"],
     )
-    services.publish_build(services.rebuild())
+    services.indexing.publish_build(services.indexing.rebuild())
     html = create_app(services).test_client().get("/writer/panel").get_data(as_text=True)
     assert "ja/b.md:6" in html and "none.md" in html
     assert "合言葉を忘れました" in html and "返金の時期" in html
-    last = services.last_build()
+    last = services.indexing.last_build()
     assert last is not None and last.trials[1].rank != 1
 
 
@@ -32,9 +32,9 @@ def test_a_draft_is_said_to_be_hidden(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一")
     services = make_services(folder, tmp_path / "var")
-    services.publish_build(services.rebuild())
+    services.indexing.publish_build(services.indexing.rebuild())
     write_article(folder, "ja/b.md", "二", status="draft")
-    services.publish_build(services.rebuild())
+    services.indexing.publish_build(services.indexing.rebuild())
     html = (
         create_app(services)
         .test_client()

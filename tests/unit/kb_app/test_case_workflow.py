@@ -47,7 +47,7 @@ def new(
 
 
 def test_a_message_becomes_one_case_however_often_it_is_sent(desk: SupportFixture) -> None:
-    first, second = desk.handoff.open(new(), NOW), desk.handoff.open(new(), NOW + HOUR)
+    first, second = desk.workflow.open(new(), NOW), desk.workflow.open(new(), NOW + HOUR)
     assert (
         first.number == second.number
         and desk.log.names == ["ticket_created"]
@@ -58,22 +58,22 @@ def test_a_message_becomes_one_case_however_often_it_is_sent(desk: SupportFixtur
 
 
 def test_complaints_have_their_own_clock_and_praise_has_none(desk: SupportFixture) -> None:
-    assert desk.handoff.open(new("c", kind="complaint"), NOW).due_at == NOW + 3 * DAY + 19 * HOUR
-    assert desk.handoff.open(new("p", kind="praise"), NOW).due_at is None
+    assert desk.workflow.open(new("c", kind="complaint"), NOW).due_at == NOW + 3 * DAY + 19 * HOUR
+    assert desk.workflow.open(new("p", kind="praise"), NOW).due_at is None
 
 
 def test_the_first_to_reply_owns_the_case_and_keeps_it_through_a_transfer(
     desk: SupportFixture,
 ) -> None:
-    case = desk.handoff.open(new(), NOW)
-    assert desk.handoff.reply(
+    case = desk.workflow.open(new(), NOW)
+    assert desk.workflow.reply(
         case, "佐藤", "sato@example.com", "箱はいりません。", NOW + HOUR, "once"
     )
-    assert not desk.handoff.reply(
+    assert not desk.workflow.reply(
         desk.again(case), "佐藤", "sato@example.com", "箱はいりません。", NOW + HOUR, "once"
     )
-    desk.handoff.transfer(desk.again(case), "away", "佐藤", NOW + 2 * HOUR)
-    desk.handoff.reply(desk.again(case), "鈴木", "suzuki@example.com", "もう一度。", NOW + 3 * HOUR)
+    desk.workflow.transfer(desk.again(case), "away", "佐藤", NOW + 2 * HOUR)
+    desk.workflow.reply(desk.again(case), "鈴木", "suzuki@example.com", "もう一度。", NOW + 3 * HOUR)
     now = desk.again(case)
     assert (now.owner, now.desk, now.state, now.first_reply_at) == (
         "sato@example.com",
@@ -82,22 +82,22 @@ def test_the_first_to_reply_owns_the_case_and_keeps_it_through_a_transfer(
         NOW + HOUR,
     )
     with pytest.raises(CaseTransitionError):
-        desk.handoff.transfer(now, "nowhere", "佐藤", NOW)
+        desk.workflow.transfer(now, "nowhere", "佐藤", NOW)
 
 
 def test_solved_is_asked_a_day_later_and_a_no_gives_it_back_to_the_same_owner(
     desk: SupportFixture,
 ) -> None:
-    case = desk.handoff.open(new(), NOW)
-    desk.handoff.reply(case, "佐藤", "sato@example.com", "こうしてください。", NOW + HOUR)
-    desk.handoff.solve(desk.again(case), "佐藤", NOW + 2 * HOUR, "return")
-    desk.handoff.run_due(NOW + 25 * HOUR)
+    case = desk.workflow.open(new(), NOW)
+    desk.workflow.reply(case, "佐藤", "sato@example.com", "こうしてください。", NOW + HOUR)
+    desk.workflow.solve(desk.again(case), "佐藤", NOW + 2 * HOUR, "return")
+    desk.workflow.run_due(NOW + 25 * HOUR)
     assert not [mail for mail in desk.mails() if "解決しましたか" in mail["subject"]]
     for _ in range(2):
-        desk.handoff.run_due(NOW + 27 * HOUR)
+        desk.workflow.run_due(NOW + 27 * HOUR)
     (asked,) = [mail for mail in desk.mails() if "解決しましたか" in mail["subject"]]
     assert "/solved?answer=yes" in asked["body"]
-    desk.handoff.answer(desk.again(case), False, NOW + 30 * HOUR, 2, 1)
+    desk.workflow.answer(desk.again(case), False, NOW + 30 * HOUR, 2, 1)
     now = desk.again(case)
     assert (now.state, now.owner, now.said, now.satisfaction, now.effort) == (
         "open",
@@ -110,27 +110,27 @@ def test_solved_is_asked_a_day_later_and_a_no_gives_it_back_to_the_same_owner(
 
 
 def test_a_yes_closes_it_and_silence_closes_it_after_a_week(desk: SupportFixture) -> None:
-    yes, silent = desk.handoff.open(new("a"), NOW), desk.handoff.open(new("b"), NOW)
+    yes, silent = desk.workflow.open(new("a"), NOW), desk.workflow.open(new("b"), NOW)
     for case in (yes, silent):
-        desk.handoff.solve(desk.again(case), "佐藤", NOW)
-    desk.handoff.answer(desk.again(yes), True, NOW + HOUR)
+        desk.workflow.solve(desk.again(case), "佐藤", NOW)
+    desk.workflow.answer(desk.again(yes), True, NOW + HOUR)
     assert desk.again(yes).state == "closed"
-    desk.handoff.run_due(NOW + 2 * DAY)
+    desk.workflow.run_due(NOW + 2 * DAY)
     assert desk.again(silent).state == "solved"
-    desk.handoff.run_due(NOW + 10 * DAY)
+    desk.workflow.run_due(NOW + 10 * DAY)
     assert desk.again(silent).state == "closed"
-    desk.handoff.customer_says(desk.again(silent), "やはりだめでした", NOW + 11 * DAY)
+    desk.workflow.customer_says(desk.again(silent), "やはりだめでした", NOW + 11 * DAY)
     assert desk.again(silent).state == "open"
 
 
 def test_the_ladder_opens_when_a_reply_is_late_and_carries_number_and_history(
     desk: SupportFixture,
 ) -> None:
-    case = desk.handoff.open(new(kind="complaint"), NOW)
+    case = desk.workflow.open(new(kind="complaint"), NOW)
     with pytest.raises(CaseTransitionError):
-        desk.handoff.escalate(case, NOW + HOUR)
+        desk.workflow.escalate(case, NOW + HOUR)
     late = (case.due_at or 0) + MINUTE
-    desk.handoff.escalate(desk.again(case), late)
+    desk.workflow.escalate(desk.again(case), late)
     now = desk.again(case)
     assert (now.step, now.number, now.state) == ("supervisor", case.number, "open") and (
         now.due_at or 0
@@ -138,24 +138,24 @@ def test_the_ladder_opens_when_a_reply_is_late_and_carries_number_and_history(
     (told,) = [mail for mail in desk.mails() if mail["to"] == "boss@example.com"]
     assert case.number in told["subject"] and "返品したい" in told["body"]
     with pytest.raises(CaseTransitionError):
-        desk.handoff.escalate(now, late)
-    desk.handoff.solve(now, "部長", late + HOUR)
-    desk.handoff.answer(desk.again(case), False, late + 2 * HOUR)
-    desk.handoff.escalate(desk.again(case), late + 3 * HOUR)
+        desk.workflow.escalate(now, late)
+    desk.workflow.solve(now, "部長", late + HOUR)
+    desk.workflow.answer(desk.again(case), False, late + 2 * HOUR)
+    desk.workflow.escalate(desk.again(case), late + 3 * HOUR)
     assert desk.again(case).step == "ombudsman" and next_step(desk.again(case), late) is None
 
 
 def test_a_no_stays_said_and_opens_one_step_at_a_time(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(), NOW)
-    desk.handoff.solve(case, "佐藤", NOW)
-    desk.handoff.answer(desk.again(case), False, NOW + HOUR)
-    desk.handoff.customer_says(desk.again(case), "まだです", NOW + 2 * HOUR)
-    desk.handoff.escalate(desk.again(case), NOW + 3 * HOUR)
+    case = desk.workflow.open(new(), NOW)
+    desk.workflow.solve(case, "佐藤", NOW)
+    desk.workflow.answer(desk.again(case), False, NOW + HOUR)
+    desk.workflow.customer_says(desk.again(case), "まだです", NOW + 2 * HOUR)
+    desk.workflow.escalate(desk.again(case), NOW + 3 * HOUR)
     with pytest.raises(CaseTransitionError):
-        desk.handoff.escalate(desk.again(case), NOW + 4 * HOUR)
+        desk.workflow.escalate(desk.again(case), NOW + 4 * HOUR)
     assert case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW).said_no == 1
-    desk.handoff.solve(desk.again(case), "部長", NOW + 5 * HOUR)
-    desk.handoff.answer(desk.again(case), True, NOW + 6 * HOUR)
+    desk.workflow.solve(desk.again(case), "部長", NOW + 5 * HOUR)
+    desk.workflow.answer(desk.again(case), True, NOW + 6 * HOUR)
     found = case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW)
     assert (found.said_yes, found.said_no) == (1, 0)
 
@@ -186,7 +186,7 @@ def test_an_automatic_answer_that_helps_never_reaches_an_agent(desk: SupportFixt
         Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。")
     ]
     helped, not_helped, silent = (
-        desk.handoff.open(new(name, mail_message_id=f"<{name}@x>"), NOW, answers) for name in "abc"
+        desk.workflow.open(new(name, mail_message_id=f"<{name}@x>"), NOW, answers) for name in "abc"
     )
     assert desk.log.told == [] and {
         desk.again(case).state for case in (helped, not_helped, silent)
@@ -196,12 +196,12 @@ def test_an_automatic_answer_that_helps_never_reaches_an_agent(desk: SupportFixt
         and desk.mails()[0]["in_reply_to"] == "<a@x>"
         and "30日以内です" in desk.mails()[0]["body"]
     )
-    desk.handoff.answer(helped, True, NOW + HOUR)
-    desk.handoff.answer(not_helped, False, NOW + HOUR)
+    desk.workflow.answer(helped, True, NOW + HOUR)
+    desk.workflow.answer(not_helped, False, NOW + HOUR)
     assert desk.again(helped).state == "closed" and desk.again(not_helped).state == "open"
-    desk.handoff.run_due(NOW + DAY)
+    desk.workflow.run_due(NOW + DAY)
     assert desk.again(silent).state == "answered"
-    desk.handoff.run_due(NOW + 3 * DAY)
+    desk.workflow.run_due(NOW + 3 * DAY)
     assert desk.again(silent).state == "open"
     assert sorted(name for name, number in desk.log.told if number != helped.number) == [
         "solved_no",
@@ -214,23 +214,23 @@ def test_an_automatic_answer_that_helps_never_reaches_an_agent(desk: SupportFixt
 def test_spam_waits_apart_and_goes_its_way_when_a_person_says_it_is_none(
     desk: SupportFixture,
 ) -> None:
-    case = desk.handoff.open(new(spam="links"), NOW)
+    case = desk.workflow.open(new(spam="links"), NOW)
     assert (
         desk.log.told == []
         and desk.mails() == []
-        and desk.handoff.cases.inbox(Filter(), NOW).total == 0
+        and desk.workflow.cases.inbox(Filter(), NOW).total == 0
     )
-    assert desk.handoff.cases.inbox(Filter(state="all", spam=True), NOW).total == 1
-    desk.handoff.not_spam(case, NOW + HOUR)
-    assert desk.handoff.cases.inbox(Filter(), NOW).total == 1 and desk.log.names == [
+    assert desk.workflow.cases.inbox(Filter(state="all", spam=True), NOW).total == 1
+    desk.workflow.not_spam(case, NOW + HOUR)
+    assert desk.workflow.cases.inbox(Filter(), NOW).total == 1 and desk.log.names == [
         "ticket_created"
     ]
 
 
 def test_a_state_from_elsewhere_counts_once(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(), NOW)
-    assert desk.handoff.apply_remote_state("hook:away", "e1", case, True, NOW + HOUR)
-    assert not desk.handoff.apply_remote_state(
+    case = desk.workflow.open(new(), NOW)
+    assert desk.workflow.apply_remote_state("hook:away", "e1", case, True, NOW + HOUR)
+    assert not desk.workflow.apply_remote_state(
         "hook:away", "e1", desk.again(case), True, NOW + 2 * HOUR
     )
     assert desk.again(case).solved_at == NOW + HOUR and desk.log.names == [
@@ -238,7 +238,7 @@ def test_a_state_from_elsewhere_counts_once(desk: SupportFixture) -> None:
         "ticket_resolved",
     ]
     assert (
-        desk.handoff.apply_remote_state("hook:away", "e2", desk.again(case), False, NOW + 3 * HOUR)
+        desk.workflow.apply_remote_state("hook:away", "e2", desk.again(case), False, NOW + 3 * HOUR)
         and desk.again(case).state == "open"
     )
 
@@ -250,18 +250,18 @@ def test_what_the_log_missed_is_told_later(
         raise OperationalError("x", {}, Exception("database is locked"))
 
     monkeypatch.setattr(desk.log, "record", locked)
-    desk.handoff.open(new(), NOW)
+    desk.workflow.open(new(), NOW)
     monkeypatch.undo()
     assert desk.log.names == []
     for _ in range(2):
-        desk.handoff.run_due(NOW + MINUTE)
+        desk.workflow.run_due(NOW + MINUTE)
     assert desk.log.names == ["ticket_created"]
 
 
 def test_nothing_is_told_of_visitors_who_wish_it_so(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(recorded=False), NOW)
-    desk.handoff.solve(desk.again(case), "佐藤", NOW)
-    desk.handoff.run_due(NOW + DAY)
+    case = desk.workflow.open(new(recorded=False), NOW)
+    desk.workflow.solve(desk.again(case), "佐藤", NOW)
+    desk.workflow.run_due(NOW + DAY)
     assert desk.log.told == [] and desk.again(case).state == "solved"
 
 
@@ -271,45 +271,45 @@ def test_nothing_is_told_of_visitors_who_wish_it_so(desk: SupportFixture) -> Non
 def test_the_inbox_finds_words_numbers_and_names_however_they_are_typed(
     desk: SupportFixture, words: str
 ) -> None:
-    case = desk.handoff.open(new(message="返品、ヘンピン、ヤマダ花子"), NOW)
-    desk.handoff.open(NewCase("other", "question", "送料は?"), NOW)
-    desk.handoff.customer_says(case, "山田です。つけたし", NOW + 1)
-    assert [one.number for one in desk.handoff.cases.inbox(Filter(words=words), NOW).cases] == [
+    case = desk.workflow.open(new(message="返品、ヘンピン、ヤマダ花子"), NOW)
+    desk.workflow.open(NewCase("other", "question", "送料は?"), NOW)
+    desk.workflow.customer_says(case, "山田です。つけたし", NOW + 1)
+    assert [one.number for one in desk.workflow.cases.inbox(Filter(words=words), NOW).cases] == [
         case.number
     ]
-    assert desk.handoff.cases.by_number(f" {case.number.lower()} ") is not None
+    assert desk.workflow.cases.by_number(f" {case.number.lower()} ") is not None
 
 
 def test_what_is_overdue_stands_first(desk: SupportFixture) -> None:
-    early, late = desk.handoff.open(new("a"), NOW - 10 * DAY), desk.handoff.open(new("b"), NOW)
-    answered = desk.handoff.open(new("c"), NOW - 20 * DAY)
-    desk.handoff.reply(answered, "佐藤", "s@example.com", "はい", NOW)
-    assert [one.number for one in desk.handoff.cases.inbox(Filter(), NOW).cases] == [
+    early, late = desk.workflow.open(new("a"), NOW - 10 * DAY), desk.workflow.open(new("b"), NOW)
+    answered = desk.workflow.open(new("c"), NOW - 20 * DAY)
+    desk.workflow.reply(answered, "佐藤", "s@example.com", "はい", NOW)
+    assert [one.number for one in desk.workflow.cases.inbox(Filter(), NOW).cases] == [
         early.number,
         late.number,
         answered.number,
     ]
-    assert [one.number for one in desk.handoff.cases.inbox(Filter(state="late"), NOW).cases] == [
+    assert [one.number for one in desk.workflow.cases.inbox(Filter(state="late"), NOW).cases] == [
         early.number
     ]
 
 
 def test_percent_signs_are_words_like_others(desk: SupportFixture) -> None:
-    desk.handoff.open(new(message="100%返金"), NOW)
+    desk.workflow.open(new(message="100%返金"), NOW)
     assert (
-        desk.handoff.cases.inbox(Filter(words="100%"), NOW).total == 1
-        and desk.handoff.cases.inbox(Filter(words="1_0"), NOW).total == 0
+        desk.workflow.cases.inbox(Filter(words="100%"), NOW).total == 1
+        and desk.workflow.cases.inbox(Filter(words="1_0"), NOW).total == 0
     )
 
 
 def test_times_are_medians_and_complaints_stand_apart(desk: SupportFixture) -> None:
     for number, kind in enumerate(("question", "question", "complaint", "praise")):
-        case = desk.handoff.open(new(f"f{number}", kind=kind), NOW)
+        case = desk.workflow.open(new(f"f{number}", kind=kind), NOW)
         if number:
-            desk.handoff.reply(
+            desk.workflow.reply(
                 desk.again(case), "佐藤", "s@example.com", "はい", NOW + number * HOUR
             )
-            desk.handoff.solve(desk.again(case), "佐藤", NOW + (number + 2) * HOUR)
+            desk.workflow.solve(desk.again(case), "佐藤", NOW + (number + 2) * HOUR)
     found = case_figures(desk.engine, NOW - DAY, NOW + DAY, NOW)
     assert (
         found.all.cases,
@@ -338,37 +338,37 @@ def test_quantiles_by_hand() -> None:
 
 
 def test_a_no_while_it_is_our_turn_opens_no_step(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(), NOW)
-    desk.handoff.answer(case, False, NOW + MINUTE)
+    case = desk.workflow.open(new(), NOW)
+    desk.workflow.answer(case, False, NOW + MINUTE)
     with pytest.raises(CaseTransitionError):
-        desk.handoff.escalate(desk.again(case), NOW + MINUTE)
+        desk.workflow.escalate(desk.again(case), NOW + MINUTE)
 
 
 def test_spam_is_told_to_nobody(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(spam="links"), NOW)
+    case = desk.workflow.open(new(spam="links"), NOW)
     with pytest.raises(CaseTransitionError):
-        desk.handoff.answer(case, False, NOW)
+        desk.workflow.answer(case, False, NOW)
     with pytest.raises(CaseTransitionError):
-        desk.handoff.escalate(case, NOW + 30 * DAY)
-    desk.handoff.solve(case, "佐藤", NOW)
+        desk.workflow.escalate(case, NOW + 30 * DAY)
+    desk.workflow.solve(case, "佐藤", NOW)
     assert desk.log.told == [] and desk.mails() == []
 
 
 def test_solved_twice_is_solved_once_and_a_second_solving_is_asked_about(
     desk: SupportFixture,
 ) -> None:
-    case = desk.handoff.open(new(), NOW)
+    case = desk.workflow.open(new(), NOW)
     for _ in range(2):
-        desk.handoff.solve(case, "佐藤", NOW)
+        desk.workflow.solve(case, "佐藤", NOW)
     assert (
         desk.log.names.count("ticket_resolved") == 1
-        and len(desk.handoff.cases.messages(case.case_id)) == 1
+        and len(desk.workflow.cases.messages(case.case_id)) == 1
     )
-    desk.handoff.run_due(NOW + 2 * DAY)
-    desk.handoff.answer(desk.again(case), False, NOW + 3 * DAY)
-    desk.handoff.reply(desk.again(case), "佐藤", "s@example.com", "もう一度", NOW + 4 * DAY)
-    desk.handoff.solve(desk.again(case), "佐藤", NOW + 4 * DAY)
-    desk.handoff.run_due(NOW + 6 * DAY)
+    desk.workflow.run_due(NOW + 2 * DAY)
+    desk.workflow.answer(desk.again(case), False, NOW + 3 * DAY)
+    desk.workflow.reply(desk.again(case), "佐藤", "s@example.com", "もう一度", NOW + 4 * DAY)
+    desk.workflow.solve(desk.again(case), "佐藤", NOW + 4 * DAY)
+    desk.workflow.run_due(NOW + 6 * DAY)
     assert (
         sum("解決しましたか" in mail["subject"] for mail in desk.mails()) == 2
         and desk.again(case).state == "solved"
@@ -379,24 +379,24 @@ def test_what_the_customer_just_said_is_not_overwritten_by_what_fell_due(
     desk: SupportFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = [Quoted("返品", "https://x", "30日")]
-    case = desk.handoff.open(new(), NOW, answers)
+    case = desk.workflow.open(new(), NOW, answers)
     stale = desk.again(case)
-    desk.handoff.answer(case, True, NOW + HOUR)
-    monkeypatch.setattr(desk.handoff.cases, "due", lambda _condition, _limit=500: [stale])
-    desk.handoff._release(stale, NOW + 3 * DAY)
+    desk.workflow.answer(case, True, NOW + HOUR)
+    monkeypatch.setattr(desk.workflow.cases, "due", lambda _condition, _limit=500: [stale])
+    desk.workflow._release(stale, NOW + 3 * DAY)
     assert desk.again(case).state == "closed" and "ticket_created" not in desk.log.names
 
 
 def test_an_automatic_reply_does_not_move_the_promise(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(), NOW, [Quoted("返品", "https://x", "30日")])
-    desk.handoff.answer(desk.again(case), False, NOW + HOUR)
+    case = desk.workflow.open(new(), NOW, [Quoted("返品", "https://x", "30日")])
+    desk.workflow.answer(desk.again(case), False, NOW + HOUR)
     assert desk.again(case).due_at == case.due_at == case.promised_at
 
 
 def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(), NOW)
+    case = desk.workflow.open(new(), NOW)
     for number, place in enumerate(("away", "away", "inbox", "away")):
-        desk.handoff.transfer(desk.again(case), place, "佐藤", NOW + number)
+        desk.workflow.transfer(desk.again(case), place, "佐藤", NOW + number)
     table = schema.outbox
     with desk.engine.connect() as connection:
         states = [
@@ -409,25 +409,25 @@ def test_a_case_handed_back_and_forth_is_handed_over_each_time(desk: SupportFixt
 
 
 def test_another_desks_late_number_is_not_taken_for_this_ones(desk: SupportFixture) -> None:
-    case = desk.handoff.open(new(), NOW)
-    desk.handoff.transfer(case, "away", "佐藤", NOW)
-    desk.handoff.set_external_id(Delivery("d", case.case_id, "elsewhere", "create", "k"), "33")
+    case = desk.workflow.open(new(), NOW)
+    desk.workflow.transfer(case, "away", "佐藤", NOW)
+    desk.workflow.set_external_id(Delivery("d", case.case_id, "elsewhere", "create", "k"), "33")
     assert desk.again(case).external_id == ""
-    desk.handoff.set_external_id(Delivery("d", case.case_id, "away", "create", "k"), "900")
+    desk.workflow.set_external_id(Delivery("d", case.case_id, "away", "create", "k"), "900")
     assert desk.again(case).external_id == "900"
 
 
 def test_a_step_without_an_address_tells_those_who_lead(desk: SupportFixture) -> None:
-    desk.handoff.sending.house = replace(
-        desk.handoff.sending.house, leads=lambda: ["lead@example.com"]
+    desk.workflow.sending.house = replace(
+        desk.workflow.sending.house, leads=lambda: ["lead@example.com"]
     )
-    case = desk.handoff.open(new(), NOW)
-    desk.handoff.solve(case, "佐藤", NOW)
-    desk.handoff.answer(desk.again(case), False, NOW)
-    desk.handoff.escalate(desk.again(case), NOW)
-    desk.handoff.solve(desk.again(case), "佐藤", NOW)
-    desk.handoff.answer(desk.again(case), False, NOW + 1)
-    desk.handoff.escalate(desk.again(case), NOW + 1)
+    case = desk.workflow.open(new(), NOW)
+    desk.workflow.solve(case, "佐藤", NOW)
+    desk.workflow.answer(desk.again(case), False, NOW)
+    desk.workflow.escalate(desk.again(case), NOW)
+    desk.workflow.solve(desk.again(case), "佐藤", NOW)
+    desk.workflow.answer(desk.again(case), False, NOW + 1)
+    desk.workflow.escalate(desk.again(case), NOW + 1)
     assert [
         mail["to"] for mail in desk.mails() if "boss" in mail["to"] or "lead" in mail["to"]
     ] == ["boss@example.com", "lead@example.com"]
@@ -435,13 +435,13 @@ def test_a_step_without_an_address_tells_those_who_lead(desk: SupportFixture) ->
 
 def test_spam_praise_and_answers_nobody_came_back_to_are_forgotten(desk: SupportFixture) -> None:
     spam, praise, waiting = (
-        desk.handoff.open(new("s", spam="links"), NOW),
-        desk.handoff.open(new("p", kind="praise"), NOW),
-        desk.handoff.open(new("w"), NOW),
+        desk.workflow.open(new("s", spam="links"), NOW),
+        desk.workflow.open(new("p", kind="praise"), NOW),
+        desk.workflow.open(new("w"), NOW),
     )
-    desk.handoff.reply(waiting, "佐藤", "s@example.com", "はい", NOW)
-    desk.handoff.cases.purge(NOW + DAY)
-    assert [desk.handoff.cases.case(one.case_id) for one in (spam, praise, waiting)] == [None] * 3
+    desk.workflow.reply(waiting, "佐藤", "s@example.com", "はい", NOW)
+    desk.workflow.cases.purge(NOW + DAY)
+    assert [desk.workflow.cases.case(one.case_id) for one in (spam, praise, waiting)] == [None] * 3
 
 
 def sent_to(desk: SupportFixture, sink: str) -> list[str]:
@@ -467,11 +467,11 @@ def test_a_case_that_an_article_did_not_solve_is_handed_over_whole_before_anythi
         parse_support("support.yml", SUPPORT + "routes: [{to: away}]\n", ZoneInfo("UTC")),
         mails=True,
     )
-    case = desk.handoff.open(new(), NOW, [Quoted("返品", "https://x", "30日")])
+    case = desk.workflow.open(new(), NOW, [Quoted("返品", "https://x", "30日")])
     assert sent_to(desk, "away") == []
     if comes_back == "says no":
-        desk.handoff.answer(desk.again(case), False, NOW + HOUR, text="箱がありません")
+        desk.workflow.answer(desk.again(case), False, NOW + HOUR, text="箱がありません")
     else:
-        desk.handoff.customer_says(desk.again(case), "箱がありません", NOW + HOUR)
-    desk.handoff.customer_says(desk.again(case), "もう一つ", NOW + 2 * HOUR)
+        desk.workflow.customer_says(desk.again(case), "箱がありません", NOW + HOUR)
+    desk.workflow.customer_says(desk.again(case), "もう一つ", NOW + 2 * HOUR)
     assert sent_to(desk, "away") == ["create", "comment"]

@@ -53,7 +53,7 @@ def own(articles: Path, tmp_path: Path) -> Services:
         questions=["返品の送料はいくらですか"],
     )
     services = make_services(folder, tmp_path / "var", DisabledEmbedder(), desk_secrets="crm=hush")
-    services.publish_build(services.rebuild())
+    services.indexing.publish_build(services.indexing.rebuild())
     for role in ("agent", "lead", "writer"):
         services.users.add(f"{role}@example.com", role, role.title(), PASSWORD)
     return services
@@ -90,8 +90,8 @@ def write(
 
 
 def only(own: Services) -> Case:
-    (case,) = own.people.cases.inbox(Filter(state="all"), AT).cases
-    found = own.people.cases.case(case.case_id)
+    (case,) = own.support.cases.inbox(Filter(state="all"), AT).cases
+    found = own.support.cases.case(case.case_id)
     assert found is not None
     return found
 
@@ -153,7 +153,7 @@ def test_send_it_anyway_sends_it(own: Services, visitor: FlaskClient) -> None:
     write(visitor, "返品の送料はいくらですか", form_id=form_id, do="", files=[("写真.png", PNG)])
     answer = write(visitor, "返品の送料はいくらですか", form_id=form_id, do="anyway")
     assert "受け付けました" in visitor.get(answer.location).get_data(as_text=True)
-    assert [file.name for file in own.people.cases.attachments(only(own).case_id)] == [
+    assert [file.name for file in own.support.cases.attachments(only(own).case_id)] == [
         "写真.png"
     ] and done(own).count("ticket_created") == 1
 
@@ -242,7 +242,7 @@ def test_a_case_is_read_by_its_secret_link_alone(own: Services, visitor: FlaskCl
 
 
 def only_numbers(own: Services) -> list[str]:
-    return [case.number for case in own.people.cases.inbox(Filter(state="all"), AT).cases]
+    return [case.number for case in own.support.cases.inbox(Filter(state="all"), AT).cases]
 
 
 def test_files_are_checked_kept_apart_and_sent_as_downloads(
@@ -266,7 +266,7 @@ def test_files_are_checked_kept_apart_and_sent_as_downloads(
         and "ok.png" in html
     )
     location = write(visitor, files=[("写真 1.png", PNG)]).location
-    (file,) = own.people.cases.attachments(only(own).case_id)
+    (file,) = own.support.cases.attachments(only(own).case_id)
     for client, path in (
         (visitor, f"{location.split('?')[0]}/files"),
         (agent, f"/desk/cases/{only(own).number}/files"),
@@ -324,13 +324,13 @@ def test_spam_is_kept_apart_and_nobody_solves_a_puzzle(
 ) -> None:
     write(visitor, "http://a http://b http://c http://d")
     write(visitor, website="http://spam")
-    assert own.people.cases.inbox(
+    assert own.support.cases.inbox(
         Filter(state="all"), AT
     ).total == 0 and "ticket_created" not in done(own)
     page = agent.get("/desk/cases?spam=1&state=all").get_data(as_text=True)
     number = re.findall(r"/desk/cases/([2-9A-Z]{8})", page)[0]
     act(agent, number, do="not spam")
-    assert own.people.cases.inbox(Filter(), AT).total == 1
+    assert own.support.cases.inbox(Filter(), AT).total == 1
 
 
 def test_another_site_cannot_send_the_form(own: Services, visitor: FlaskClient) -> None:
@@ -402,7 +402,7 @@ def test_the_customer_adds_once_and_the_next_step_is_closed_until_it_is_open(
     form = {"form_id": str(uuid.uuid4()), "message": "つけたし"}
     for _ in range(2):
         assert visitor.post(location, data=form).status_code == 303
-    assert [one.text for one in own.people.cases.messages(only(own).case_id)] == ["つけたし"]
+    assert [one.text for one in own.support.cases.messages(only(own).case_id)] == ["つけたし"]
     assert (
         "まだ進めません"
         in visitor.get(visitor.post(f"{location}/step").location).get_data(as_text=True)
@@ -516,7 +516,7 @@ def test_a_notice_is_started_shown_where_it_belongs_and_ended(
     assert "配送の遅れ" not in visitor.get("/ja/search?q=返金").get_data(
         as_text=True
     ) and "Late" in visitor.get("/en/contact").get_data(as_text=True)
-    (notice,) = own.people.notices.active(AT)
+    (notice,) = own.support.notices.active(AT)
     lead.post(f"/desk/notices/{notice.notice_id}/end", data={"csrf_token": token})
     assert "配送の遅れ" not in visitor.get("/ja/contact").get_data(as_text=True)
 
@@ -535,7 +535,7 @@ def test_a_notice_that_cannot_be_is_refused(own: Services, form: dict[str, str],
     assert (
         said
         in lead.post("/desk/notices", data={"csrf_token": token, **form}).get_data(as_text=True)
-        and own.people.notices.all() == []
+        and own.support.notices.all() == []
     )
 
 
@@ -567,7 +567,7 @@ def test_a_wrong_support_file_keeps_the_one_before_and_the_desk_says_so_to_those
     assert "Mars/Phobos" in lead.get("/desk/").get_data(as_text=True) and "Mars" not in agent.get(
         "/desk/cases"
     ).get_data(as_text=True)
-    assert own.people.support.channel("phone") is not None
+    assert own.support.config.channel("phone") is not None
 
 
 def test_another_language_keeps_the_page_of_the_desk(agent: FlaskClient) -> None:

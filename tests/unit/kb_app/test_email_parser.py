@@ -142,7 +142,7 @@ def desk(tmp_path: Path) -> SupportFixture:
 
 @pytest.fixture
 def inbox(desk: SupportFixture, tmp_path: Path) -> MailIntake:
-    return MailIntake(desk.handoff, Uploads(tmp_path / "uploads"), read, ["help@example.com"])
+    return MailIntake(desk.workflow, Uploads(tmp_path / "uploads"), read, ["help@example.com"])
 
 
 def read(subject: str, text: str) -> MailAnswer:
@@ -150,7 +150,7 @@ def read(subject: str, text: str) -> MailAnswer:
 
 
 def only(desk: SupportFixture):  # type: ignore[no-untyped-def]
-    (case,) = desk.handoff.cases.inbox(Filter(state="all"), NOW).cases
+    (case,) = desk.workflow.cases.inbox(Filter(state="all"), NOW).cases
     return desk.again(case)
 
 
@@ -204,7 +204,7 @@ def test_a_reply_finds_its_case_by_references_and_reopens_it(
         inbox.take(mail("Re: 返品したい", text, message_id="<r1@x>", References=sent), NOW + HOUR)
         == "known"
     )
-    assert [one.text for one in desk.handoff.cases.messages(only(desk).case_id)] == [
+    assert [one.text for one in desk.workflow.cases.messages(only(desk).case_id)] == [
         "まだです。"
     ] and only(desk).state == "open"
     # And an answer to that answer, which names only the customer's own mail.
@@ -229,18 +229,18 @@ def test_a_number_in_the_subject_joins_only_the_cases_own_sender(
         )
         == "created"
     )
-    assert [one.text for one in desk.handoff.cases.messages(only_of(desk, number).case_id)] == [
+    assert [one.text for one in desk.workflow.cases.messages(only_of(desk, number).case_id)] == [
         "つづき"
     ]
 
 
 def only_of(desk: SupportFixture, number: str):  # type: ignore[no-untyped-def]
-    return desk.handoff.cases.by_number(number)
+    return desk.workflow.cases.by_number(number)
 
 
 def test_the_desk_that_has_a_case_answers_by_mail(desk: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
-    desk.handoff.transfer(only(desk), "branch", "佐藤", NOW)
+    desk.workflow.transfer(only(desk), "branch", "佐藤", NOW)
     import json
 
     from sqlalchemy import text
@@ -318,7 +318,7 @@ def test_a_storm_of_bounces_makes_no_case_and_no_mail(
             Return_Path="<>",
         )
         assert inbox.take(raw, NOW + number) == "ignored"
-    assert desk.mails() == [] and desk.handoff.cases.inbox(Filter(state="all"), NOW).total == 0
+    assert desk.mails() == [] and desk.workflow.cases.inbox(Filter(state="all"), NOW).total == 0
 
 
 def test_our_own_mails_are_not_answered(inbox: MailIntake) -> None:
@@ -375,8 +375,8 @@ def test_files_are_kept_and_what_is_not_taken_is_noted(
     )
     inbox.take(message.as_bytes(), NOW)
     case = only(desk)
-    assert [file.name for file in desk.handoff.cases.attachments(case.case_id)] == ["領収書.pdf"]
-    assert "写真.exe (type)" in desk.handoff.cases.messages(case.case_id, notes=True)[0].text
+    assert [file.name for file in desk.workflow.cases.attachments(case.case_id)] == ["領収書.pdf"]
+    assert "写真.exe (type)" in desk.workflow.cases.messages(case.case_id, notes=True)[0].text
 
 
 def test_a_long_mail_is_kept_whole(desk: SupportFixture, inbox: MailIntake) -> None:
@@ -385,7 +385,7 @@ def test_a_long_mail_is_kept_whole(desk: SupportFixture, inbox: MailIntake) -> N
     case = only(desk)
     assert (
         case.message
-        + "".join(one.text for one in desk.handoff.cases.messages(case.case_id, notes=True))
+        + "".join(one.text for one in desk.workflow.cases.messages(case.case_id, notes=True))
         == text
     )
 
@@ -454,7 +454,7 @@ def test_machines_are_not_even_told_that_it_came(desk: SupportFixture, inbox: Ma
         )
     assert desk.mails() == []
     # None is lost: what is too much waits apart.
-    cases = desk.handoff.cases
+    cases = desk.workflow.cases
     assert (
         cases.inbox(Filter(state="all"), NOW).total
         + cases.inbox(Filter(state="all", spam=True), NOW).total
@@ -466,7 +466,7 @@ def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(
     desk: SupportFixture, inbox: MailIntake
 ) -> None:
     inbox.take(mail("電気がつかない"), NOW)
-    desk.handoff.transfer(only(desk), "branch", "佐藤", NOW)
+    desk.workflow.transfer(only(desk), "branch", "佐藤", NOW)
     sent = desk.mails()[0]["message_id"]
     assert (
         inbox.take(
@@ -475,7 +475,7 @@ def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(
         == "added"
     )
     (said,) = [
-        one for one in desk.handoff.cases.messages(only(desk).case_id) if one.author == "customer"
+        one for one in desk.workflow.cases.messages(only(desk).case_id) if one.author == "customer"
     ]
     assert said.who == "branch@example.com" and only(desk).state == "open"
 
@@ -496,10 +496,10 @@ def test_a_long_reply_and_its_files_are_kept_whole_and_once(
     assert inbox.take(message.as_bytes(), NOW + HOUR) == "added"
     case = only(desk)
     assert (
-        sum(len(one.text) for one in desk.handoff.cases.messages(case.case_id, notes=True))
+        sum(len(one.text) for one in desk.workflow.cases.messages(case.case_id, notes=True))
         == 12_000
     )
-    assert len(desk.handoff.cases.attachments(case.case_id)) == 1
+    assert len(desk.workflow.cases.attachments(case.case_id)) == 1
 
 
 def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
@@ -516,7 +516,7 @@ def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
 
 def test_analytics_that_are_off_record_no_mail(desk: SupportFixture, tmp_path: Path) -> None:
     box = MailIntake(
-        desk.handoff,
+        desk.workflow,
         Uploads(tmp_path),
         lambda _subject, _text: MailAnswer(language="ja", recorded=False),
         [],

@@ -41,8 +41,8 @@ def own(articles: Path, tmp_path: Path) -> Services:
         [replace(query, at=query.at + AT) for query in queries],
         [replace(action, at=action.at + AT) for action in actions],
     )
-    services.update_episodes()
-    services.update_gaps()
+    services.analytics.update_episodes()
+    services.analytics.update_gaps()
     services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
     services.users.add("writer@example.com", "writer", password=PASSWORD)
     return services
@@ -131,7 +131,7 @@ def test_a_gap_of_three_people_becomes_an_article_with_their_words_as_tests(
         do="publish",
     )
     assert "status: published" in (own.settings.articles / name.group()).read_text(encoding="utf-8")
-    own.publish_build(own.rebuild())
+    own.indexing.publish_build(own.indexing.rebuild())
     assert (
         lead.get("/api/v1/search?q=学割はありますか&lang=ja").get_json()["hits"][0]["title"]
         == "学割はありますか"
@@ -233,8 +233,8 @@ def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -
         ],
         [],
     )
-    own.update_episodes()
-    own.update_gaps()
+    own.analytics.update_episodes()
+    own.analytics.update_gaps()
     for path in ("/desk/", "/desk/gaps", "/desk/rows?verdict=none", "/desk/inventory"):
         assert "<img src=x" not in text_of(lead, path)
 
@@ -298,8 +298,8 @@ def test_the_digest_says_the_week_in_words(own: Services) -> None:
         ],
         [],
     )
-    own.update_episodes(everything=True)
-    own.update_gaps()
+    own.analytics.update_episodes(everything=True)
+    own.analytics.update_gaps()
     shown = create_app(own).test_cli_runner().invoke(args=["kb", "digest", "--print"]).output
     assert (
         "0% confirmed, 1 problems" in shown

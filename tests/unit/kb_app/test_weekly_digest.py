@@ -35,7 +35,7 @@ def test_one_process_takes_its_turn_and_a_late_one_none(
     services = make_services(articles, data, database_url=f"sqlite:///{tmp_path}/kb.sqlite")
     from kb_app.analytics.gaps.gap_store import GapStore
 
-    gaps = GapStore(services.store, services.vectors())
+    gaps = GapStore(services.store, services.analytics.vectors())
     assert take_turn(gaps, MONDAY, MONDAY) and not take_turn(
         gaps, MONDAY, MONDAY + timedelta(minutes=5)
     )
@@ -43,4 +43,4 @@ def test_one_process_takes_its_turn_and_a_late_one_none(
 
 
 def test_without_a_time_nothing_is_mailed(services: Services) -> None:
-    assert not services.mail_digest()
+    assert not services.analytics.mail_digest()

@@ -1,0 +1,107 @@
+"""Builds the index, serves the new build, and keeps what the last build reported."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from indexer.atomic_write import replace_file
+from indexer.build import Paths, build
+from indexer.model import BuildReport
+from indexer.progress import Progress, quiet
+from indexer.query_tests import Trial, try_article
+from kb_app.services.live_index import LiveIndex
+from kb_app.settings import Settings
+from search.embedding.background import BackgroundEmbedder
+from search.ports import Embedder
+
+log = logging.getLogger("kb_app.services.indexing")
+PUBLIC = frozenset({"public"})
+# Test queries run for at most this many changed articles after a build.
+MAX_TRIED = 20
+
+
+@dataclass(frozen=True)
+class LastBuild:
+    """The report of the last build; ``trials`` are the test queries of the articles that changed."""
+
+    report: BuildReport
+    trials: tuple[Trial, ...]
+    at: datetime
+
+
+_LAST_BUILD: TypeAdapter[LastBuild] = TypeAdapter(LastBuild)
+
+
+class IndexingService:
+    """Builds in the background process; web processes read the last build's report from a file."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        embedder: Embedder,
+        live: LiveIndex,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._embedder = embedder
+        self._live = live
+        self._clock = clock
+
+    def rebuild(self, progress: Progress = quiet) -> BuildReport:
+        """Build the index with the embedder of this process, once it is loaded.
+
+        Raises IndexerError or SearchError where nothing can be built.
+        """
+        if isinstance(self._embedder, BackgroundEmbedder):
+            self._embedder.wait()
+        paths = Paths(self._settings.articles, self._settings.data)
+        return build(paths, self._embedder, self._settings.zone, progress)
+
+    def publish_build(self, report: BuildReport) -> None:
+        """Serve the build, run the test queries of changed articles, and store the report."""
+        self._live.refresh()
+        before = self.last_build()
+        unchanged = before.trials if before else ()
+        trials = tuple(self._try_changed(report)) if report.published else unchanged
+        stored = _LAST_BUILD.dump_json(LastBuild(report, trials, self._clock()))
+        replace_file(self._path, stored.decode())
+        for problem in report.problems:
+            log.warning("%s", problem)
+        counts = {
+            "index": report.version,
+            "articles": report.articles,
+            "embedded": report.embedded,
+            "seconds": report.seconds,
+            "problems": len(report.problems),
+        }
+        log.info("index built", extra=counts)
+
+    def last_build(self) -> LastBuild | None:
+        """The report of the last build of the background process; None before the first."""
+        try:
+            return _LAST_BUILD.validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    @property
+    def _path(self) -> Path:
+        return self._settings.data / "last-build.json"
+
+    def _try_changed(self, report: BuildReport) -> list[Trial]:
+        snapshot = self._live.snapshot()
+        if snapshot is None:
+            return []
+        now, summaries = self._clock(), snapshot.library.cards
+        changed = [summaries[name] for name in report.changed[:MAX_TRIED] if name in summaries]
+        return [
+            trial
+            for card in changed
+            if card.visible(now, PUBLIC)
+            for trial in try_article(snapshot.engine, card.id, card.lang, card.tests, now, PUBLIC)
+        ]
