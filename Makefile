@@ -24,23 +24,25 @@ help:
 	@sed -n '1,2s/^# //p' Makefile
 
 serve: $(VENV)/.installed
-	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)" exec $(BIN)/python -m kb_app serve
+	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)" exec $(BIN)/kb serve
 
 # The reports full: ninety days of simulated visits, in a database of their own.
 demo: $(VENV)/.installed
 	$(BIN)/python -m bench.demo --articles "$(ARTICLES)" --data "$(DATA)/demo"
-	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)/demo" exec $(BIN)/python -m kb_app serve
+	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)/demo" exec $(BIN)/kb serve
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install $(TORCH_INDEX) -r requirements.txt
+	$(BIN)/python -m pip install --no-deps -e .
 	@touch $@
 
-$(VENV)/.installed-dev: requirements.txt requirements-dev.txt requirements-bench.txt | $(VENV)/bin/python
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt requirements-bench.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install $(TORCH_INDEX) -r requirements-dev.txt
+	$(BIN)/python -m pip install --no-deps -e .
 	@touch $@ $(VENV)/.installed
 
 # Chromium and Japanese fonts, from Debian where that may be done; elsewhere the browser tests say what is missing.
@@ -51,7 +53,7 @@ browser:
 	  else echo "Browser tests need Chromium and Noto CJK fonts: sudo apt-get install chromium fonts-noto-cjk"; fi; fi
 
 test: $(VENV)/.installed-dev browser lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 test-unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/unit
@@ -61,6 +63,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs search indexer kb_app bench templates
 
 bench: $(VENV)/.installed-dev
 	@test -n "$(EVAL)" || { echo "make bench EVAL=DIR, a folder of collections in BEIR layout"; exit 2; }

@@ -1,1 +1,1 @@
-"""The engine: text in, ranked articles out. Knows nothing of Markdown, Flask, SQL or the environment."""
+"""The search engine: query in, ranked articles out. Independent of Markdown, Flask and SQL."""

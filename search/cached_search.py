@@ -1,4 +1,4 @@
-"""``Engine.search`` behind a small cache of results and a bound on the searches under way."""
+"""``Engine.search`` behind a results cache and a limit on concurrent searches."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cachetools import LRUCache
 from search.engine import Engine
 from search.model import Query, Results
 
-# The most asked questions are asked again and again.
+# Frequent queries repeat, so a small cache is enough.
 RESULTS_KEPT = 512
 
 
 class CachedSearch:
-    """Searches of one engine; threads may share it.
+    """Cached searches of one engine. Thread-safe.
 
-    ``admission`` runs the searches, as many at once as it has threads and in the order in which they were asked: a burst then
-    queues, and slows down neither the searches that run nor the pages that need none.
+    ``admission`` runs the searches in arrival order, at most one per thread of the executor. A
+    burst then queues and slows down neither running searches nor pages that need no search.
     """
 
     def __init__(self, engine: Engine, admission: Executor) -> None:
@@ -31,7 +31,10 @@ class CachedSearch:
         self._lock = threading.Lock()
 
     def search(self, query: Query) -> Results:
-        """The engine's results; an equal query is answered from the cache until an article begins or ends to be shown."""
+        """Return the engine's results, from the cache where possible.
+
+        A cached entry is valid until the visibility of any article changes.
+        """
         started = time.perf_counter()
         now = query.now or datetime.now(UTC)
         key = (replace(query, now=None), self._engine.visibility_epoch(now))

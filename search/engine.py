@@ -1,6 +1,6 @@
 """The engine: a query in, ranked articles and a quoted answer out.
 
-It has no thread, process or cache: the same query over the same parts always gives the same results.
+It holds no thread, process or cache: the same query over the same parts gives the same results.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from search.vectors.centering import ANY, centre_one
 from search.vectors.cosine_scale import QUESTION_SCALE
 
 log = logging.getLogger("search.engine")
-# A single letter may find articles, but is no question that could be known to be answered.
+# Upper bound of the probability for a one-letter query: it may match, but states no question.
 UNSURE = 0.3
-# Passages of one article that are looked at for the one to show.
+# Passages per article considered for the one to show.
 SHOWN_PASSAGES = 64
-# A question is suggested by meaning from this centred cosine on; unrelated ones are at 0.
+# Minimum centred cosine of a semantic suggestion; unrelated questions are at about 0.
 SUGGESTED_NEAR = 0.5
 MEANING_ARMS = frozenset({"passage", "question"})
-# Too few letters have no meaning yet.
+# Minimum length in characters of a query for semantic suggestions.
 SHORTEST_MEANT = 4
 
 
 @dataclass(frozen=True)
 class _Ranked:
-    """A query with its ranking. ``degraded`` says why search by meaning is out."""
+    """A query with its ranking. ``degraded`` is why semantic search is unavailable, or ""."""
 
     prepared: PreparedQuery
     ranking: Ranking
@@ -50,7 +50,7 @@ class _Ranked:
 
 
 class Engine:
-    """Searches one corpus. Threads may share it; what it finds never changes."""
+    """Searches one corpus. Immutable and thread-safe."""
 
     def __init__(
         self, corpus: Corpus, embedder: Embedder, calibration: Calibration | None = None
@@ -63,12 +63,15 @@ class Engine:
 
     @property
     def version(self) -> str:
-        """The build this engine serves."""
+        """Version of the index build that this engine serves."""
         return self.corpus.version
 
     @property
     def vector_strategies(self) -> dict[str, str]:
-        """How vectors are compared, which depends on how many there are: of passages and of questions; empty without any."""
+        """Comparison strategies of passage and question vectors; empty without a semantic index.
+
+        The strategy depends on the number of vectors.
+        """
         semantic = self.corpus.semantic
         return (
             {"passages": semantic.passages.strategy, "questions": semantic.questions.strategy}
@@ -76,29 +79,32 @@ class Engine:
             else {}
         )
 
-    # --- searching -----------------------------------------------------------------------------------------------
+    # --- searching ---------------------------------------------------------------------------
 
     def search(self, query: Query) -> Results:
-        """Rank the articles that answer a query. Never raises for what a visitor typed."""
+        """Rank the articles for a query. Never raises for user input."""
         started = time.perf_counter()
         results = self._search(replace(query, now=query.now or datetime.now(UTC)))
         return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
 
     def answer_features(self, query: Query) -> AnswerFeatures | None:
-        """What the verdict on a query rests on; None where nothing was found or asked."""
+        """Return the features behind the verdict; None for a bad query or without any hit."""
         parsed = parser.parse(query.text, query.filters)
         if query_problem(parsed.plain):
             return None
         ranked = self._rank(query, parsed)
-        found = len(ranked.ranking.order) > 0
+        has_hits = len(ranked.ranking.order) > 0
         return (
             answerability.answer_features(self.corpus, ranked.prepared, ranked.ranking)
-            if found
+            if has_hits
             else None
         )
 
     def visibility_epoch(self, now: datetime) -> int:
-        """How many times before ``now`` an article began or ended to be shown: results stay the same within one epoch."""
+        """Return the number of article visibility changes up to ``now``.
+
+        Results do not change within one epoch.
+        """
         return self._doc_values.visibility_epoch(now)
 
     def _search(self, query: Query) -> Results:
@@ -136,7 +142,10 @@ class Engine:
         return _Ranked(prepared, ranking, degraded)
 
     def _probability(self, ranked: _Ranked) -> float:
-        """How likely the first hit answers, 0 to 1; at most UNSURE where hardly anything was asked."""
+        """Return the probability (0 to 1) that the first hit answers the query.
+
+        At most UNSURE where the query is a single letter or kana.
+        """
         if not len(ranked.ranking.order):
             return 0.0
         probability = self.calibration.probability(
@@ -145,7 +154,7 @@ class Engine:
         return probability if ranked.prepared.says_something else min(probability, UNSURE)
 
     def _hits(self, ranked: _Ranked) -> tuple[Hit, ...]:
-        """The hits of the page that was asked for."""
+        """Return the hits of the requested page."""
         query, ranking = ranked.prepared.query, ranked.ranking
         places = ranking.order[query.offset : query.offset + query.limit]
         return tuple(
@@ -171,24 +180,28 @@ class Engine:
     def _best_passage(
         self, row: int, shown: HighlightTerms, compared: Comparison | None
     ) -> Passage | None:
-        """The passage of a document to show; None where it has none."""
+        """Return the passage of a document to show; None where it has none."""
         rows = self._ranker.passages_of(row)[:SHOWN_PASSAGES]
-        passages = [self.corpus.passage(own) for own in rows.tolist()]
+        passages = [self.corpus.passage(passage_row) for passage_row in rows.tolist()]
         if len(passages) < 2:
             return passages[0] if passages else None
         cosines = compared.scores_for(rows) if compared is not None else None
         return passages[best_passage(passages, cosines, shown, fusion.COVERAGE_WEIGHT)]
 
-    # --- other questions to the index --------------------------------------------------------------------------------
+    # --- other lookups -----------------------------------------------------------------------
 
     def document(self, article_id: str) -> Document:
-        """What is known of an article of the index."""
+        """Return the metadata of an indexed article."""
         return self.corpus.documents[self._doc_values.rows[article_id]]
 
     def related(
         self, article_id: str, limit: int, now: datetime, audiences: frozenset[str]
     ) -> list[Document]:
-        """Articles of the same language nearest by meaning, else sharing tags and section; never its translations."""
+        """Return related articles of the same language, never translations of the article.
+
+        They are ranked by passage similarity plus shared metadata, or by metadata alone without a
+        semantic index.
+        """
         row = self._doc_values.rows.get(article_id)
         if row is None:
             return []
@@ -206,17 +219,23 @@ class Engine:
     def suggest(
         self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
     ) -> list[tuple[str, Document]]:
-        """(title or question, its article) that complete what was typed; nothing the asker may not read."""
+        """Complete the typed text; returns pairs (title or question, its article).
+
+        Only articles visible to the audiences are included.
+        """
         allowed = self.visible(now, audiences, Filters())
-        found = self.corpus.suggest.find(
+        completions = self.corpus.suggest.find(
             typed[:100], allowed, self._doc_values.in_language(lang), limit
         )
-        return [(text, self.corpus.documents[document]) for document, text in found]
+        return [(text, self.corpus.documents[document]) for document, text in completions]
 
     def suggest_by_meaning(
         self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
     ) -> list[tuple[str, Document]]:
-        """(title, its article) of articles that one of whose questions means what was typed; none while there is no model."""
+        """Return pairs (title, its article) of articles with a question similar to the typed text.
+
+        Empty while no embedding is available.
+        """
         parsed = parser.parse(typed[:100])
         vector, _ = (
             self._vector(parsed.plain)
@@ -244,11 +263,14 @@ class Engine:
         ]
 
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
-        """Which documents one of the audiences may see at that time and the filters admit, shape (documents,)."""
+        """Return the mask of documents that the audiences may see at ``now`` and the filters admit.
+
+        Shape (documents,).
+        """
         return self._doc_values.visible(now, audiences, filters)
 
     def _allowed(self, query: Query, parsed: parser.Parsed) -> Mask:
-        """Which documents may be found: visible to the asker, admitted by the filters, and matching phrases and exclusions."""
+        """Return the mask of documents that are visible and match filters, phrases and exclusions."""
         allowed = self.visible(query.now or datetime.now(UTC), query.audiences, parsed.filters)
         return allowed & self._matching(parsed) if parsed.phrases or parsed.excluded else allowed
 
@@ -261,7 +283,7 @@ class Engine:
         return mask
 
     def _vector(self, plain: str) -> tuple[Vector | None, str]:
-        """The query's vector, or None and why there is none."""
+        """Return the query embedding, or None with the reason why there is none."""
         semantic = self.corpus.semantic
         try:
             vector = self._embedder.encode([plain], "query")[0]
@@ -282,13 +304,13 @@ class Engine:
 
     def _nearness(self, row: int, candidates: Rows) -> Vector:
         semantic = self.corpus.semantic
-        own = self._ranker.passages_of(row)
+        passage_rows = self._ranker.passages_of(row)
         document = self.corpus.documents[row]
         metadata_similarity = self._doc_values.metadata_similarity(document)[candidates]
-        if semantic is None or not len(own):
+        if semantic is None or not len(passage_rows):
             return metadata_similarity
-        middle = np.ascontiguousarray(semantic.passages.vectors[own].mean(axis=0))
+        centroid = np.ascontiguousarray(semantic.passages.vectors[passage_rows].mean(axis=0))
         return (
-            self._ranker.passage_scores(semantic.passages.compare(middle), candidates)
+            self._ranker.passage_scores(semantic.passages.compare(centroid), candidates)
             + metadata_similarity
         )

@@ -1,32 +1,32 @@
-"""The error tree of the engine: what a caller cannot go on from.
+"""Exception hierarchy of the engine.
 
-A visitor's bad input is never one of these; it comes back as ``Results.problem``.
+Bad user input never raises one of these; it is reported as ``Results.problem``.
 """
 
 
 class SearchError(Exception):
-    """Anything the engine raises on purpose; the message says what to do."""
+    """Base class of all engine errors; the message says what to do."""
 
 
 class ModelError(SearchError):
-    """The embedding model cannot be fetched, unpacked, loaded or trusted."""
+    """The embedding model cannot be downloaded, unpacked, loaded or verified."""
 
 
 class EmbedderUnavailableError(SearchError):
-    """No vector can be had now. ``reason`` is "off", "warming" or "failed"."""
+    """No embedding is available now. ``reason`` is "off", "warming" or "failed"."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(detail or f"search by meaning is {reason}")
+        super().__init__(detail or f"semantic search is {reason}")
         self.reason = reason
 
 
 class BundleError(SearchError):
-    """A bundle on disk is missing, damaged, or written by another version."""
+    """A bundle on disk is missing, damaged or from an incompatible version."""
 
 
 class BuildInProgressError(SearchError):
-    """Another process is building into the same data folder."""
+    """Another process is already building into the same data folder."""
 
 
 class CalibrationError(SearchError):
-    """A calibration file cannot be used: damaged, or of another model or version."""
+    """A calibration file is damaged, or belongs to another model or version."""

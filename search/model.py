@@ -1,4 +1,4 @@
-"""The values that go in and come out of the engine."""
+"""Input and output value objects of the search engine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Span = tuple[int, int]
 ARMS = ("keyword", "passage", "question")
 
 
-# In a set of audiences: articles that are still being written may be seen too.
+# As a member of an audience set, admits draft articles too.
 DRAFTS = "draft"
 
 
 @dataclass(frozen=True)
 class Document:
-    """What the engine knows of an article."""
+    """The indexed metadata of an article."""
 
     id: str
     lang: str
@@ -39,12 +39,15 @@ class Document:
 
     @property
     def group(self) -> str:
-        """Shared by an article and its translations."""
+        """Group id shared by an article and its translations."""
         return self.translation_of or self.id
 
     @property
     def open_to_all(self) -> bool:
-        """Whether everybody may read it at any time, so that its words may be offered as spellings."""
+        """Whether the article is published, public and has no time limit.
+
+        Only the words of such articles may be offered as spelling corrections.
+        """
         return (
             self.status == "published"
             and self.audience == "public"
@@ -55,7 +58,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of an article under one heading, short enough for the model. ``heading`` is the trail of headings."""
+    """A section of an article under one heading, short enough for the embedding model.
+
+    ``heading`` is the heading path.
+    """
 
     id: str
     article_id: str
@@ -67,13 +73,16 @@ class Passage:
 
     @property
     def embedded_text(self) -> str:
-        """What the model is given: the passage under its title and headings."""
+        """The text to embed: title, headings and passage text, one per line."""
         return "\n".join(part for part in (self.title, self.heading, self.text) if part)
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a result must be; empty means anything. ``lang`` excludes other languages, unlike ``Query.lang``."""
+    """Filters on the results; an empty field matches anything.
+
+    ``lang`` excludes other languages, unlike ``Query.lang``.
+    """
 
     lang: str = ""
     section: str = ""
@@ -86,21 +95,22 @@ class Filters:
 
 _NO_FILTERS = Filters()
 FILTER_NAMES = tuple(each.name for each in fields(Filters))
-# The field of a document that a filter compares, where it has another name.
+# Filter name -> document field, where the names differ.
 _FILTERED_FIELD = {"tag": "tags"}
 
 
 def filter_values(document: Document, name: str) -> tuple[str, ...]:
-    """The values of a document that the filter of that name may ask for."""
+    """Return the values of a document that the named filter is compared with."""
     value = getattr(document, _FILTERED_FIELD.get(name, name))
     return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)
 class Query:
-    """A question put to the engine. ``lang`` is the asker's language and is preferred; "" when unknown.
+    """A search request.
 
-    ``highlight`` asks for the best passage and the snippet of each hit; without it only the ranking is made.
+    ``lang`` is the user's preferred language; "" when unknown. With ``highlight`` each hit gets its
+    best passage and snippet; without it the engine only ranks.
     """
 
     text: str
@@ -116,7 +126,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Hit:
-    """A ranked article with its best passage. ``arms`` says for each arm that found it (rank from 1, score)."""
+    """A ranked article with its best passage.
+
+    ``arms`` maps each retrieval arm that returned the article to (rank from 1, score).
+    """
 
     article_id: str
     document: Document
@@ -130,7 +143,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is quoted as the answer: ``text`` stands so in the passage; ``spans`` are to be marked in it."""
+    """A quoted answer: ``text`` is verbatim from the passage; ``spans`` are its highlights."""
 
     article_id: str
     passage: Passage
@@ -140,11 +153,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Results:
-    """The answer to a query. ``degraded`` names why search by meaning is out ("off", "warming", "failed", "stale").
+    """The response to a query.
 
-    ``probability`` (0 to 1) is how sure the verdict is that the first hit answers; ``problem`` names what is wrong with
-    the query ("empty", "unsearchable") instead of an exception. ``answer`` is quoted where the verdict is strict.
-    ``relevant`` are the ids of all ``total`` articles in order.
+    ``degraded`` is why semantic search is unavailable: "off", "warming", "failed" or "stale".
+    ``probability`` (0 to 1) is the estimated probability that the first hit answers the query.
+    ``problem`` reports an invalid query ("empty", "unsearchable") instead of an exception.
+    ``answer`` is set only where the verdict is strict.
+    ``relevant`` holds the ids of all ``total`` articles, in rank order.
     """
 
     hits: tuple[Hit, ...] = ()

@@ -1,4 +1,4 @@
-"""What the engine needs of its parts. search/memory.py has all of them in memory, for tests."""
+"""Protocols of the engine's parts. search/testing.py has in-memory implementations for tests."""
 
 from __future__ import annotations
 
@@ -18,79 +18,88 @@ Encode = Callable[[Sequence[str], Kind], Vector]
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of unit length."""
+    """Turns texts into unit-length embeddings."""
 
     @property
     def calibrated(self) -> bool:
-        """Whether its cosines are on the scale that fusion.py was fitted on; else a build measures their scale."""
+        """Whether its cosines are on the scale that fusion.py was fitted on.
+
+        If False, the index build measures their scale.
+        """
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the same text would give another vector."""
+        """Identifier that changes whenever the same text would give another vector."""
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Vectors of shape (len(texts), dimension), float32. Raises EmbedderUnavailable when there is no model now."""
+        """Return embeddings, shape (len(texts), dimension), float32.
+
+        Raises EmbedderUnavailableError when the model is not available.
+        """
 
 
 @runtime_checkable
 class BulkEmbedder(Protocol):
-    """An embedder that has a faster way for many texts."""
+    """An embedder with a faster method for many texts."""
 
     def bulk(self, count: int) -> AbstractContextManager[Encode]:
-        """An ``encode`` for about ``count`` texts in several calls; what it takes besides is given back at the end."""
+        """Context manager that yields an ``encode`` for about ``count`` texts in several calls.
+
+        Extra resources are released on exit.
+        """
 
 
 def in_bulk(embedder: Embedder, count: int) -> AbstractContextManager[Encode]:
-    """The embedder's way for many texts, or its ordinary one."""
+    """Return the embedder's bulk ``encode``, or its ordinary one if it has none."""
     return (
         embedder.bulk(count) if isinstance(embedder, BulkEmbedder) else nullcontext(embedder.encode)
     )
 
 
 class LexicalScorer(Protocol):
-    """Scores plain questions over one language's documents."""
+    """Scores plain queries over one language's documents."""
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
-        """One score (0 or more) a document, shape (documents,)."""
+        """Return one score (0 or more) per document, shape (documents,)."""
 
     def weight(self, token: Token) -> float:
-        """Inverse document frequency of the token; 0 when no document has it."""
+        """Return the inverse document frequency of the token; 0 when no document has it."""
 
     def unknown_weight(self) -> float:
-        """The idf of a word that no document has."""
+        """Return the idf of a word that no document has."""
 
     def total_weight(self, tokens: Sequence[Token]) -> float:
-        """The sum of the tokens' idf, words that no document has among them."""
+        """Return the sum of the tokens' idf, including words that no document has."""
 
 
 class KeywordIndex(Protocol):
-    """The inverted index behind quoted phrases, field syntax, spelling and prefixes."""
+    """The inverted index behind quoted phrases, exclusions and spelling correction."""
 
     def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
-        """Ids of the documents that hold every phrase and none of the excluded words or phrases."""
+        """Return ids of documents with every phrase and none of the excluded words or phrases."""
 
     def correct(self, lang: str, word: str) -> str | None:
-        """The nearest word of the index where this one is in none of its documents."""
+        """Return the nearest indexed word for a word that no document has; else None."""
 
 
 class Comparison(Protocol):
-    """One vector compared with the rows of an index by inner product."""
+    """The comparison of one vector with the rows of an index by inner product."""
 
     def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
-        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+        """Return rows and scores of the ``count`` nearest allowed rows, best first."""
 
     def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
-        """The rows alone, in any order, and all that are as near as the last of them."""
+        """Return the ``count`` nearest rows in any order, with all ties of the last one."""
 
     def scores_for(self, rows: Rows) -> Vector:
-        """The scores of the given rows."""
+        """Return the scores of the given rows."""
 
 
 class VectorIndex(Protocol):
-    """Rows to compare vectors with."""
+    """A searchable set of vectors, one per row."""
 
     def compare(self, vector: Vector) -> Comparison:
-        """Compare one vector, (dimension,), with the rows."""
+        """Compare one vector, shape (dimension,), with the rows."""
 
     @property
     def vectors(self) -> Vector:
@@ -98,6 +107,6 @@ class VectorIndex(Protocol):
 
     @property
     def strategy(self) -> str:
-        """How vectors are compared with the rows: "exact", or nearly so and by what."""
+        """Comparison strategy: "exact", or the name of an approximate method."""
 
     def __len__(self) -> int: ...

@@ -1,4 +1,4 @@
-"""The parts of the engine in memory, with no library behind them: for tests, and to read what each part must do."""
+"""In-memory reference implementations of the engine's parts, for tests and as documentation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from search.ports import Kind, Rows, Vector
 
 
 class HashEmbedder:
-    """Vectors from hashed character trigrams: texts that share spelling are near. Knows no meaning; needs no model."""
+    """Vectors of hashed character trigrams: similar spellings are near. Needs no model."""
 
     def __init__(self, dimension: int = 256, salt: str = "") -> None:
         self.dimension = dimension
@@ -28,7 +28,7 @@ class HashEmbedder:
         self.calibrated = False
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Unit vectors, shape (len(texts), dimension)."""
+        """Return unit vectors, shape (len(texts), dimension)."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             padded = f"  {sound_key(text)} "
@@ -43,7 +43,7 @@ class HashEmbedder:
 
 
 class MemoryLexicalScorer:
-    """BM25 as impacts.py has it, counted at query time."""
+    """BM25 as in index/bm25.py, computed at query time."""
 
     def __init__(self, documents: Sequence[Sequence[str]]) -> None:
         self._counts = [Counter(tokens) for tokens in documents]
@@ -52,22 +52,22 @@ class MemoryLexicalScorer:
         self._having = Counter(token for counts in self._counts for token in counts)
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
-        """BM25 of each document, Lucene's variant."""
+        """Return the BM25 score of each document, Lucene's variant."""
         return np.array(
             [self._score(row, tokens) for row in range(len(self._counts))], dtype=np.float32
         )
 
     def weight(self, token: Token) -> float:
-        """Lucene's idf."""
-        having = max((self._having[word] for word in self._meant(token)), default=0)
-        return self._idf(having) if having else 0.0
+        """Return Lucene's idf of the token; 0 when no document has it."""
+        doc_count = max((self._having[word] for word in self._meant(token)), default=0)
+        return self._idf(doc_count) if doc_count else 0.0
 
     def unknown_weight(self) -> float:
-        """The idf of a word that no document has."""
+        """Return the idf of a word that no document has."""
         return self._idf(0)
 
     def total_weight(self, tokens: Sequence[Token]) -> float:
-        """The sum of the tokens' idf, words that no document has among them."""
+        """Return the sum of the tokens' idf, including words that no document has."""
         return sum(self.weight(token) or self.unknown_weight() for token in tokens)
 
     def _meant(self, token: Token) -> list[str]:
@@ -97,19 +97,19 @@ class MemoryKeywordIndex:
         self._surfaces = {
             lang: Counter(
                 word
-                for _n, own, text in documents
-                if own == lang
+                for _n, document_lang, text in documents
+                if document_lang == lang
                 for word in analyser(lang).analyse(text).surfaces
             )
             for lang in {lang for _name, lang, _text in documents}
         }
 
     def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
-        """Ids of the language's documents that hold every phrase and none of the excluded ones."""
+        """Return ids of the language's documents with every phrase and no excluded one."""
         return {
             name
-            for name, own, analysed in self._documents
-            if own == lang
+            for name, document_lang, analysed in self._documents
+            if document_lang == lang
             and all(_holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in phrases)
             and not any(
                 _holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in excluded
@@ -117,26 +117,32 @@ class MemoryKeywordIndex:
         }
 
     def correct(self, lang: str, word: str) -> str | None:
-        """The word read alike, else the nearest with the same first letter, one or two letters away."""
+        """Return the indexed word with the same spelling key, else the nearest one, or None.
+
+        The nearest word starts with the same letter and is at most ``allowed_distance`` edits away.
+        """
         folded, words = fold(word), self._surfaces.get(lang, Counter())
         key = spelling_key(folded)
         distance = allowed_distance(key)
-        written = {known.partition("|")[2] for known in words if known.partition("|")[0] == key}
-        if not distance or folded in written:
+        spellings = {known.partition("|")[2] for known in words if known.partition("|")[0] == key}
+        if not distance or folded in spellings:
             return None
-        top_rows = [
+        candidates = [
             (edit_distance(key, known.partition("|")[0]), -words[known], known.partition("|")[2])
             for known in words
             if known[0] == key[0]
         ]
         return min(
-            (entry for entry in top_rows if entry[0] <= (0 if written else distance)),
+            (entry for entry in candidates if entry[0] <= (0 if spellings else distance)),
             default=(0, 0, None),
         )[2]
 
 
 def edit_distance(left: str, right: str) -> int:
-    """Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment)."""
+    """Return the optimal string alignment distance of two words.
+
+    It counts insertions, deletions, substitutions and transpositions of adjacent characters.
+    """
     rows = [list(range(len(right) + 1))]
     for i, a in enumerate(left, 1):
         row = [i]
@@ -150,13 +156,13 @@ def edit_distance(left: str, right: str) -> int:
 
 
 def _holds(words: Sequence[str], bigrams: Sequence[str], lang: str, phrase: str) -> bool:
-    wanted = analyser(lang).analyse(phrase)
-    pairs = tuple(bigram for bigram in wanted.bigrams if len(bigram) > 1)
+    analysed = analyser(lang).analyse(phrase)
+    pairs = tuple(bigram for bigram in analysed.bigrams if len(bigram) > 1)
     if pairs:
         return _stands_in(pairs, bigrams)
-    if wanted.bigrams:
-        return any(bigram.startswith(wanted.bigrams[0]) for bigram in bigrams)
-    return bool(wanted.words) and _stands_in(wanted.words, words)
+    if analysed.bigrams:
+        return any(bigram.startswith(analysed.bigrams[0]) for bigram in bigrams)
+    return bool(analysed.words) and _stands_in(analysed.words, words)
 
 
 def _stands_in(part: Sequence[str], whole: Sequence[str]) -> bool:
@@ -166,25 +172,25 @@ def _stands_in(part: Sequence[str], whole: Sequence[str]) -> bool:
 
 
 class MemoryComparison:
-    """Implements ports.Comparison over the scores of all rows."""
+    """Implements ports.Comparison over precomputed scores of all rows."""
 
     def __init__(self, scores: Vector) -> None:
         self._scores = scores
 
     def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
-        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+        """Return rows and scores of the ``count`` nearest allowed rows, best first."""
         rows = np.arange(len(self._scores)) if allowed is None else np.flatnonzero(allowed)
         order = rows[np.argsort(-self._scores[rows], kind="stable")][:count]
         return order.astype(np.int64), self._scores[order]
 
     def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
-        """The rows alone, in any order, and all that are as near as the last of them."""
+        """Return the ``count`` nearest rows in any order, with all ties of the last one."""
         rows, scores = self.top_k(count, allowed)
-        worth = self._scores >= scores.min(initial=np.inf)
-        return np.flatnonzero(worth if allowed is None else worth & allowed) if len(rows) else rows
+        mask = self._scores >= scores.min(initial=np.inf)
+        return np.flatnonzero(mask if allowed is None else mask & allowed) if len(rows) else rows
 
     def scores_for(self, rows: Rows) -> Vector:
-        """The scores of the given rows."""
+        """Return the scores of the given rows."""
         return self._scores[rows]
 
 
@@ -198,7 +204,7 @@ class MemoryVectors:
 
     @property
     def vectors(self) -> Vector:
-        """All rows."""
+        """All rows, shape (rows, dimension)."""
         return self._vectors
 
     def compare(self, vector: Vector) -> MemoryComparison:

@@ -12,7 +12,8 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from kb_app.cli import accounts, analytics, database, support
 
-kb = AppGroup("kb", help="Run and look after the knowledge base.")
+kb = AppGroup("kb", help="Run and maintain the knowledge base.")
+click.version_option(package_name="kb-app", prog_name="kb", message="%(prog)s %(version)s")(kb)
 for command in (*accounts.COMMANDS, *analytics.COMMANDS, *database.COMMANDS, *support.COMMANDS):
     kb.add_command(command)
 

@@ -43,7 +43,11 @@ class InterfaceLanguage(BaseConverter):
     regex = "[a-z]{2,3}"
 
 
-ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[1]
+# Inside an installed package; in a checkout the templates are beside it.
+TEMPLATES = next(
+    path for path in (PACKAGE / "templates", PACKAGE.parent / "templates") if path.is_dir()
+)
 
 
 def make_application(services: Services | None = None, processes: int = 1) -> Flask:
@@ -52,8 +56,8 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
     settings = services.settings
     app = Flask(
         "kb_app",
-        root_path=str(ROOT / "kb_app"),
-        template_folder=str(ROOT / "templates"),
+        root_path=str(PACKAGE),
+        template_folder=str(TEMPLATES),
         static_url_path="/static",
     )
     app.config.update(

@@ -1,8 +1,8 @@
-"""One tokenisation per language, for index and query alike. This module alone decides what a word is.
+"""Tokenisation per language, shared by indexing and querying.
 
-Two streams come out of every text. *Words* are dictionary forms or stems. *Grams* are character bigrams of scripts
-written without spaces, kana made one, so that a spelling no dictionary knows still meets its article. Both are indexed
-and both are scored.
+Every text gives two streams; both are indexed and scored. *Words* are dictionary forms or stems.
+*Bigrams* are character pairs of scripts written without spaces, with kana normalised to katakana;
+they match spellings that no dictionary knows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from search.analysis.spelling import surfaces
 from search.analysis.tokens import Token, Tokens, in_original
 
 VERSION = "7"
-"""Changes whenever the same text would give other tokens; a bundle of another version is not opened."""
+"""Increase whenever the same text would give other tokens; other versions' bundles are rejected."""
 
 
 @dataclass(frozen=True)
 class Analysed:
-    """The two streams of one text, and what misspelt words are compared with (spelling.surfaces)."""
+    """The two token streams of a text, and its surfaces for spelling correction."""
 
     words: tuple[str, ...]
     bigrams: tuple[str, ...]
@@ -33,14 +33,14 @@ class Analysed:
 
 
 class Analyser:
-    """Tokenises texts of one language (an ISO 639-1 code). Threads may share it."""
+    """Tokenises texts of one language (an ISO 639-1 code). Thread-safe."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang
         self._function_words = _function_words(lang)
 
     def analyse(self, text: str) -> Analysed:
-        """Everything of a text that is indexed."""
+        """Return everything of a text that is indexed."""
         folded = fold_with_offsets(text)
         spoken: set[tuple[str, str]] = set()
         words = list(
@@ -54,24 +54,27 @@ class Analyser:
         )
 
     def analyse_query(self, text: str) -> Tokens:
-        """Words and bigrams of a query, function words left out where anything else is asked for."""
+        """Return the words and bigrams of a query.
+
+        Function words are dropped unless the query has nothing else.
+        """
         folded, bigrams = _asked(text)
         words = list(self._find(folded))
-        telling = [token for token in words if token.text not in self._function_words]
+        content_words = [token for token in words if token.text not in self._function_words]
         kept = (
-            telling_grams(folded.text, bigrams, telling)
-            if telling and self.lang == "ja"
+            telling_grams(folded.text, bigrams, content_words)
+            if content_words and self.lang == "ja"
             else bigrams
         )
-        return Tokens(in_original(folded, telling or words), in_original(folded, kept))
+        return Tokens(in_original(folded, content_words or words), in_original(folded, kept))
 
     def words(self, text: str) -> list[Token]:
-        """Every word of a text, function words among them."""
+        """Return every word of a text, including function words."""
         folded = fold_with_offsets(text)
         return in_original(folded, self._find(folded))
 
     def _find(self, folded: Folded) -> Iterator[Token]:
-        """The words of a folded text, with their stretches in it."""
+        """Yield the words of a folded text with their spans in it."""
         if self.lang == "ja":
             return japanese_words(folded.text)
         return _spaced_words(folded.text, stemmer(self.lang))
@@ -79,13 +82,13 @@ class Analyser:
 
 @lru_cache(maxsize=64)
 def analyser(lang: str) -> Analyser:
-    """The analyser of a language; any code is fine, unknown ones split at what is not a letter."""
+    """Return the analyser of a language; unknown codes get words without stemming."""
     return Analyser(lang)
 
 
 @lru_cache(maxsize=64)
 def _asked(text: str) -> tuple[Folded, list[Token]]:
-    """A question folded, and its grams: the same in every language, and each language of an index asks for them."""
+    """Return the folded query and its bigrams; cached, since all languages share them."""
     folded = fold_with_offsets(text)
     return folded, list(bigrams_of(folded.text, tail=False))
 

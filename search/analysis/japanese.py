@@ -1,4 +1,4 @@
-"""Japanese words and how they are read, by Sudachi. The only file that imports sudachipy."""
+"""Japanese words and readings by Sudachi. The only module that imports sudachipy."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from sudachipy import Tokenizer
 
 _FUNCTION_WORDS = Path(__file__).resolve().parents[1] / "data" / "japanese_function_words.txt"
-# Sudachi takes 49,149 bytes at a time; lines are cut well below that.
+# Sudachi accepts at most 49,149 bytes per call.
 _SUDACHI_CHARS = 8_000
 _CONTENT_FREE = ("助詞", "助動詞", "補助記号", "空白", "記号")
 
 
 def japanese_words(folded: str, spoken: set[tuple[str, str]] | None = None) -> Iterator[Token]:
-    """Codes and Latin names whole; for the rest dictionary forms of long units and of the short units in them.
+    """Yield the words of a folded Japanese text.
 
-    ``spoken`` gathers (surface, reading in katakana) of the words written with ideographs.
+    Codes and Latin names stay whole. The rest gives the dictionary forms of long units and of the
+    short units in them. ``spoken`` collects (surface, reading in katakana) of the words written
+    with ideographs.
     """
     covered = bytearray(len(folded))
     for match in latin_runs(folded):
@@ -42,34 +44,34 @@ def japanese_words(folded: str, spoken: set[tuple[str, str]] | None = None) -> I
 
 
 def morphemes_with_reading(folded: str) -> Iterator[tuple[str, str]]:
-    """(surface, reading in katakana) of each morpheme of a folded text."""
+    """Yield (surface, reading in katakana) of each morpheme of a folded text."""
     for _start, _end, morpheme in _morphemes(folded):
         surface = morpheme.surface()
-        spoken = morpheme.reading_form() if RUN.search(surface) else surface
-        yield surface, fold_kana(spoken)
+        pronounced = morpheme.reading_form() if RUN.search(surface) else surface
+        yield surface, fold_kana(pronounced)
 
 
 def reading(text: str) -> str:
-    """The text in katakana, kanji read aloud by the dictionary; other scripts as they are."""
+    """Return the text in katakana, with dictionary readings of kanji; other scripts unchanged."""
     return "".join(fold_sounds(part) for _surface, part in morphemes_with_reading(fold(text)))
 
 
 def japanese_function_words() -> frozenset[str]:
-    """Words that tell nothing of what a Japanese text is about; the English ones among them, which stand in Japanese texts too."""
+    """Return Japanese function words, and the English ones, which occur in Japanese texts too."""
     lines = _FUNCTION_WORDS.read_text(encoding="utf-8").splitlines()
     forms = (line.strip() for line in lines if line and not line.startswith("#"))
     return frozenset(_one_spelling(form) for form in forms) | ENGLISH_FUNCTION_WORDS
 
 
 def _morphemes(folded: str) -> Iterator[tuple[int, int, Any]]:
-    """(start, end, long unit) of the stretches that hold Japanese."""
+    """Yield (start, end, long unit) of the parts that contain Japanese."""
     for at, line in _lines(folded):
         for morpheme in _sudachi().tokenize(line):
             yield at + morpheme.begin(), at + morpheme.end(), morpheme
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Stretches holding Japanese, short enough for Sudachi, with where they start."""
+    """Yield (start, text) of the parts that contain Japanese, each short enough for Sudachi."""
     for at, line in lines(text):
         if RUN.search(line):
             for offset in range(0, len(line), _SUDACHI_CHARS):
@@ -88,7 +90,7 @@ def _units(morpheme: Any, start: int, end: int) -> Iterator[Token]:
 
 @lru_cache(maxsize=50_000)
 def _one_spelling(form: str) -> str:
-    """The dictionary's form, one spelling for one sound: サーバ and サーバー, ビーガン and ヴィーガン."""
+    """Return one spelling for variants of a word: サーバ and サーバー, ビーガン and ヴィーガン."""
     folded = fold(form)
     return folded if IDEOGRAPH.search(folded) else fold_sounds(fold_kana(folded))
 
@@ -102,18 +104,18 @@ _free_of_content: dict[int, bool] = {}
 
 
 def _tells_nothing(morpheme: Any) -> bool:
-    """Particles, auxiliaries, signs and spaces, remembered by the dictionary's number of the part of speech."""
-    number = morpheme.part_of_speech_id()
-    if number not in _free_of_content:
-        _free_of_content[number] = morpheme.part_of_speech()[0] in _CONTENT_FREE
-    return _free_of_content[number]
+    """Return whether it is a particle, auxiliary, symbol or space; cached per part-of-speech id."""
+    pos_id = morpheme.part_of_speech_id()
+    if pos_id not in _free_of_content:
+        _free_of_content[pos_id] = morpheme.part_of_speech()[0] in _CONTENT_FREE
+    return _free_of_content[pos_id]
 
 
 _thread = local()
 
 
 def _sudachi() -> Tokenizer:
-    """This thread's tokeniser over the shared dictionary."""
+    """Return this thread's tokeniser over the shared dictionary."""
     if not hasattr(_thread, "tokenizer"):
         _thread.tokenizer = _dictionary().tokenizer(_long_units())
     tokenizer: Tokenizer = _thread.tokenizer

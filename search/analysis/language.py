@@ -1,7 +1,7 @@
-"""Which language a text is written in, judged among the languages that can be meant.
+"""Language detection among candidate languages.
 
-Scripts decide wherever they can: a text with kana is Japanese however much kanji surrounds it, and kanji alone are
-Japanese wherever Japanese is among the candidates. Only texts in the same script are left to a trained classifier.
+Scripts decide first: any kana means Japanese, and kanji alone mean Japanese where Japanese is a
+candidate. A trained classifier decides only between languages of the same script.
 """
 
 from __future__ import annotations
@@ -38,16 +38,18 @@ LATIN = tuple(
     lang for lang in STEMMERS if lang not in ("ar", "el", "hi", "hy", "ne", "ru", "sr", "ta", "yi")
 )
 
-# Where no candidate is written in Latin letters, a text has to be this long and this sure to be taken for anything but
-# English, or a short answer full of names ends up as Danish, alone in its own index.
+# Without a Latin-script candidate, a text that is shorter or less certain counts as English:
+# short texts full of names would otherwise be detected as, for example, Danish.
 _LONG_ENOUGH = 60
 _SURE_ENOUGH = 0.98
 
 
 def detect(text: str, candidates: Sequence[str], fallback: str | None = None) -> str:
-    """The language of ``text``: one of ``candidates`` in order of preference, or another that its script leaves no doubt of.
+    """Return the language of ``text`` as an ISO 639-1 code.
 
-    ``fallback`` (else the first candidate) is the answer where nothing tells: digits, signs, an empty text.
+    It is one of ``candidates`` (in order of preference), or another language that the script
+    determines. Texts without letters (digits, symbols, empty) give ``fallback``, or the first
+    candidate.
     """
     by_script = _by_script(text, candidates)
     if by_script:
@@ -89,7 +91,7 @@ def _by_words(text: str, known: Sequence[str]) -> str:
 
 @lru_cache(maxsize=1)
 def _classifier() -> Any:
-    """py3langid over the Latin-script languages that can be stemmed, with probabilities."""
+    """Return py3langid with probabilities, limited to Latin-script languages with a stemmer."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,4 +1,7 @@
-"""Words of scripts that are written with spaces: cut at what is no letter, compounds whole and in parts, stemmed by Snowball."""
+"""Words of scripts written with spaces, stemmed by Snowball.
+
+A compound gives the joined form and its parts.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,47 @@ from threading import local
 from search.analysis.scripts import SPACELESS, latin_runs
 from search.analysis.tokens import Token
 
-# Languages whose words Snowball can stem, by their code.
+# ISO 639-1 code -> Snowball algorithm.
 STEMMERS = {
-    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
-    "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
-    "id": "indonesian", "it": "italian", "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian",
-    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil",
-    "tr": "turkish", "yi": "yiddish",
-}  # fmt: skip
+    "ar": "arabic",
+    "ca": "catalan",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "eu": "basque",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "yi": "yiddish",
+}
 
 ENGLISH_FUNCTION_WORDS = frozenset(
     """
-    a about above after again all am an and any are as at be because been before being between both but by can cannot could
-    did do does doing done down during each few for from further get got had has have having he her here hers him his how i
-    id if im in into is it its ive just let like me more most my myself no nor not now of off on once only or other our out
-    over own please same she should so some such tell than thanks that the their them then there these they this those
-    through to too under until up us very want was we were what when where which while who whom why will with would you your
-    yours
+    a about above after again all am an and any are as at be because been before being between both
+    but by can cannot could did do does doing done down during each few for from further get got had
+    has have having he her here hers him his how i id if im in into is it its ive just let like me
+    more most my myself no nor not now of off on once only or other our out over own please same she
+    should so some such tell than thanks that the their them then there these they this those
+    through to too under until up us very want was we were what when where which while who whom why
+    will with would you your yours
     """.split()  # noqa: SIM905, a list of words reads best as words
 )
 
@@ -39,7 +66,7 @@ Stem = Callable[[str], str]
 
 
 def latin_words(folded: str, stem: Stem) -> Iterator[Token]:
-    """Words of a folded text; of a compound it, joined, and its parts."""
+    """Yield the words of a folded text; a compound gives the joined form and then its parts."""
     for match in latin_runs(folded):
         run, start = match.group(), match.start()
         if run.isalpha():
@@ -54,24 +81,33 @@ def latin_words(folded: str, stem: Stem) -> Iterator[Token]:
 
 
 def _parts(run: str) -> list[tuple[str, int]]:
-    """Letters and digits of a compound apart: e-502 -> 502 (single letters tell nothing), iphone15 -> iphone, 15."""
-    found = [
+    """Split a compound into letters and digits, without single letters.
+
+    Examples: e-502 -> 502; iphone15 -> iphone, 15.
+    """
+    parts = [
         (match.group(), match.start())
         for match in (_ALPHANUMERIC_ASCII if run.isascii() else _ALPHANUMERIC).finditer(run)
     ]
-    kept = [(part, at) for part, at in found if len(part) > 1 or part.isdigit()]
-    return kept if len(found) > 1 and kept else []
+    kept = [(part, at) for part, at in parts if len(part) > 1 or part.isdigit()]
+    return kept if len(parts) > 1 and kept else []
 
 
 @lru_cache(maxsize=4096)
 def may_hold(word: str) -> re.Pattern[str]:
-    """What matches in every folded text of which ``word`` is one of the words, stems aside: its letters, with signs between them or none."""
+    """Return a pattern that matches every folded text containing the word, stemming aside.
+
+    It matches the word's letters with optional compound separators between them.
+    """
     return re.compile(r"(?:'s|[-'._/&@])*".join(map(re.escape, word)))
 
 
 @lru_cache(maxsize=64)
 def stemmer(lang: str) -> Stem:
-    """Snowball's stemmer of the language, or none. PyStemmer's objects may not be shared by threads."""
+    """Return a thread-safe Snowball stemmer of the language; the identity without one.
+
+    PyStemmer objects are not thread-safe, so each thread has its own.
+    """
     if lang not in STEMMERS:
         return lambda word: word
     import Stemmer
@@ -89,6 +125,6 @@ def stemmer(lang: str) -> Stem:
 
 
 def english_function_words() -> frozenset[str]:
-    """Words that tell nothing of what an English text is about, as written and as stems."""
+    """Return English function words, as written and as stems."""
     stem = stemmer("en")
     return ENGLISH_FUNCTION_WORDS | {stem(word) for word in ENGLISH_FUNCTION_WORDS}

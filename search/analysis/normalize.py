@@ -1,6 +1,6 @@
-"""Folding of text: what must be equal becomes equal, and every folded character knows where it came from.
+"""Text folding (normalisation) with offsets into the original text.
 
-One folding serves index, query and highlighting, so that a match can always be marked in the writer's own text.
+Indexing, querying and highlighting share one folding, so that matches can be marked in the original.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from pathlib import Path
 
 _VARIANTS_FILE = Path(__file__).resolve().parents[1] / "data" / "kanji_variants.txt"
 
-# Spacing voiced marks are what some keyboards send; the combining ones compose under NFKC.
+# Some keyboards send spacing voiced marks; only the combining ones compose under NFKC.
 _MARKS = str.maketrans(
     {"\u309b": "\u3099", "\u309c": "\u309a", "\uff9e": "\u3099", "\uff9f": "\u309a"}
 )
-# Follow their base: combining marks, voiced marks, conjoining Hangul vowels and finals.
+# Characters that attach to a base: combining and voiced marks, conjoining Hangul vowels and finals.
 _FOLLOWS = re.compile(
-    r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1160-\u11ff\u20d0-\u20ff\u3099-\u309c\ufe20-\ufe2f\uff9e\uff9f]"
+    r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1160-\u11ff\u20d0-\u20ff"
+    r"\u3099-\u309c\ufe20-\ufe2f\uff9e\uff9f]"
 )
 _CLUSTER = re.compile(rf"(?s).{_FOLLOWS.pattern}*")
 
 
 @dataclass(frozen=True)
 class Folded:
-    """Folded text; character i came from ``original[starts[i]:ends[i]]``."""
+    """Folded text; character i comes from ``original[starts[i]:ends[i]]``."""
 
     text: str
     starts: Sequence[int]
@@ -35,17 +36,17 @@ class Folded:
 
     @property
     def in_place(self) -> bool:
-        """Whether each character stands where it stood."""
+        """Whether every character keeps its offset."""
         return isinstance(self.starts, range)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The stretch of the original that the folded stretch [start, end) came from."""
+        """Return the span of the original that the folded span [start, end) comes from."""
         return self.starts[start], self.ends[end - 1]
 
 
 @lru_cache(maxsize=1)
 def kanji_variants() -> dict[int, str]:
-    """Translation table from a variant character to the form that is indexed."""
+    """Return the translation table from variant characters to the indexed form."""
     table: dict[int, str] = {}
     for line in _VARIANTS_FILE.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
@@ -55,8 +56,9 @@ def kanji_variants() -> dict[int, str]:
 
 
 def fold(text: str) -> str:
-    """NFKC, lower case, one form for variant characters; controls, zero-width characters and lone surrogates go.
+    """Fold a text: NFKC, lower case, one form for variant characters.
 
+    Drops controls, zero-width characters and lone surrogates.
     ``fold("Ｗｉ－Ｆｉ ｶﾞ ㈱") == "wi-fi ガ (株)"``
     """
     if _FOLLOWS.search(text):
@@ -65,13 +67,16 @@ def fold(text: str) -> str:
 
 
 def fold_ascii(text: str) -> str | None:
-    """The same for a text in ASCII, in a tenth of the time: half of what is shown; None for other texts, and for controls but line ends."""
+    """Fold a printable ASCII text (line feeds allowed); None for any other text.
+
+    A fast path of ``fold`` with the same result.
+    """
     lines = text.replace("\n", " ")
     return lines.lower() if lines.isascii() and lines.isprintable() else None
 
 
 class _Table(dict[int, str]):
-    """What each character folds to, worked out when it is first met: str.translate then runs without Python."""
+    """Character foldings, computed on first use so that str.translate stays fast."""
 
     def __missing__(self, code: int) -> str:
         self[code] = _fold_char(chr(code))
@@ -82,7 +87,7 @@ _TABLE = _Table()
 
 
 class _KanaTable(dict[int, str]):
-    """The same with katakana for all kana."""
+    """Character foldings with katakana for all kana, computed on first use."""
 
     def __missing__(self, code: int) -> str:
         self[code] = fold_kana(_TABLE[code])
@@ -93,31 +98,31 @@ _KANA_TABLE = _KanaTable()
 
 
 def fold_to_kana(text: str) -> str:
-    """``fold_kana(fold(text))`` at once, as texts are compared while they are shown."""
+    """Return ``fold_kana(fold(text))`` in one pass."""
     return fold_kana(fold(text)) if _FOLLOWS.search(text) else text.translate(_KANA_TABLE)
 
 
-# Characters met so far that fold to one each and follow none.
+# Characters seen so far that fold to exactly one character and attach to no base.
 _STEADY: set[str] = set()
 
 
 def keeps_places(text: str) -> bool:
-    """Whether each character folds to one, as in almost every text, so that all stand where they stood."""
+    """Return whether every character folds to one character, so that offsets do not change."""
     if _STEADY.issuperset(text):
         return True
-    met = set(text) - _STEADY
-    steady = {char for char in met if len(_TABLE[ord(char)]) == 1 and not _FOLLOWS.match(char)}
+    new = set(text) - _STEADY
+    steady = {char for char in new if len(_TABLE[ord(char)]) == 1 and not _FOLLOWS.match(char)}
     _STEADY.update(steady)
-    return len(steady) == len(met)
+    return len(steady) == len(new)
 
 
 def clean(text: str) -> str:
-    """The text as a person sees it: no controls, zero-width characters or lone surrogates, marks joined to their letters."""
+    """Return the visible text in NFC, without controls, zero-width characters or lone surrogates."""
     return unicodedata.normalize("NFC", text.translate(_SEEN))
 
 
 class _Seen(dict[int, str]):
-    """What is seen of each character, worked out when it is first met."""
+    """Visible form of each character, computed on first use."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code).translate(_MARKS)
@@ -129,7 +134,7 @@ _SEEN = _Seen()
 
 
 def fold_with_offsets(text: str) -> Folded:
-    """The same as ``fold`` with the way back into the original."""
+    """Fold a text like ``fold``, with offsets into the original."""
     plain = fold_ascii(text)
     if plain is not None:
         return Folded(plain, range(len(text)), range(1, len(text) + 1))
@@ -165,7 +170,10 @@ def _fold_char(char: str) -> str:
 
 
 def _visible(char: str) -> bool:
-    """Not a control, a format character, half a surrogate pair, or a sign that only picks a variant."""
+    """Return False for controls, format characters, surrogates and variation selectors.
+
+    Private-use and unassigned characters are not visible either.
+    """
     return (
         unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
         and not "\ufe00" <= char <= "\ufe0f"
@@ -189,12 +197,12 @@ _LONG_END = re.compile(r"(?<=[\u30a1-\u30fa\u30fc][\u30a1-\u30fa])ー(?![\u30a1-
 
 
 def fold_kana(folded: str) -> str:
-    """Katakana for all kana, one character for one, so that offsets stay: ぱすわーど -> パスワード."""
+    """Convert hiragana to katakana, keeping offsets: ぱすわーど -> パスワード."""
     return folded.translate(_HIRAGANA)
 
 
 def fold_sounds(kana: str) -> str:
-    """Spellings of one sound made one: ヴィーガン -> ビーガン, サーバー -> サーバ. Changes the length."""
+    """Unify spellings of one sound: ヴィーガン -> ビーガン, サーバー -> サーバ. Changes the length."""
     if "ヴ" in kana:
         for written, kept in _SMALL_V:
             kana = kana.replace(written, kept)

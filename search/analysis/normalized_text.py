@@ -1,4 +1,4 @@
-"""Texts as the words of a question are looked for in them while they are ranked, cut and marked."""
+"""Cached normalised texts, as ranking, snippets and highlighting search them for query terms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from search.analysis.normalize import fold_ascii, fold_to_kana, keeps_places
 from search.analysis.sentences import sentence_bounds
 from search.model import Span
 
-# Texts that are remembered as they are looked in, the last that were found: all of ten thousand passages, and the titles.
+# LRU cache size: enough for the passages and titles of a large knowledge base.
 TEXTS_KEPT = 32_768
 
 
 class NormalizedText(NamedTuple):
-    """A folded text with katakana for all kana; ``in_place`` says whether each character stands where it stood."""
+    """A folded text with katakana for all kana; ``in_place`` if every offset is unchanged."""
 
     text: str
     in_place: bool
@@ -23,7 +23,7 @@ class NormalizedText(NamedTuple):
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def normalized(text: str) -> NormalizedText:
-    """The text to look in. Remembered: the same articles are found again and again."""
+    """Return the normalised text. Cached, since the same articles are found repeatedly."""
     plain = fold_ascii(text)
     return (
         NormalizedText(fold_to_kana(text), keeps_places(text))
@@ -34,7 +34,7 @@ def normalized(text: str) -> NormalizedText:
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def normalized_sentences(text: str) -> tuple[str, ...]:
-    """The text's sentences, as pieces are looked for in them."""
+    """Return the normalised sentences of a text."""
     whole = normalized(text)
     return tuple(
         whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end])

@@ -1,4 +1,4 @@
-"""How a misspelt word is compared with those that articles have."""
+"""Keys and limits for comparing misspelt words with indexed words."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections.abc import Iterable, Iterator
 from search.analysis.normalize import fold, fold_kana, fold_sounds
 from search.analysis.scripts import HIRAGANA, KANA
 
-# Written by sound: Latin, Greek, Cyrillic ... and katakana
+# Words in phonetic scripts: Latin, Greek, Cyrillic and others, and katakana.
 _SPELT = re.compile(f"[^\\W\\d_{HIRAGANA}\u3400-\u9fff]+")
-# A shorter word has too many neighbours: mars is no misspelt mark.
+# Shorter words have too many neighbours: "mars" is not a misspelt "mark".
 SHORTEST_CORRECTED = 5
-# A kana says as much as two letters.
+# One kana carries about as much information as two letters.
 SHORTEST_KANA = 4
 _SIGNS = " '\"-_.,"
 
 
 def surfaces(words: Iterable[str], spoken: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """What a misspelt word is compared with: words three letters and longer, as ``key|written``.
+    """Yield the entries ``key|written`` that misspelt words are compared with.
 
-    ``words`` are folded words as written, ``spoken`` (surface, reading) of those written with ideographs. The key of a word in kana
-    or kanji is how it is read, in katakana; of any other the word itself.
+    ``words`` are folded words as written; only those of three letters or more count. ``spoken`` are
+    pairs (surface, reading) of words written with ideographs. The key of a word in kana or kanji is
+    its reading in katakana; of any other word it is the word itself.
     """
     for word in {word.strip(_SIGNS) for word in words}:
         if len(word) > 2 and _SPELT.fullmatch(word):
@@ -32,22 +33,22 @@ def surfaces(words: Iterable[str], spoken: Iterable[tuple[str, str]]) -> Iterato
 
 
 def allowed_distance(key: str) -> int:
-    """How many letters a misspelt word may be away from the one that was meant; none where it is too short to say."""
+    """Return the maximum edit distance for correcting a word; 0 where it is too short."""
     if KANA.fullmatch(key):
         return 0 if len(key) < SHORTEST_KANA else 1
     return 0 if len(key) < SHORTEST_CORRECTED else 1 if len(key) < 8 else 2
 
 
 def spelling_key(word: str) -> str:
-    """A folded word as misspelt ones are compared: kana by sound, anything else as it is."""
+    """Return the spelling key of a folded word: kana by sound, anything else unchanged."""
     return fold_sounds(fold_kana(word)) if KANA.fullmatch(word) else word
 
 
 def folded_word(text: str) -> str:
-    """One word folded, without the signs around it."""
+    """Return one word folded, without surrounding punctuation."""
     return fold(text).strip(_SIGNS)
 
 
 def sound_key(text: str) -> str:
-    """What two spellings of one word share: folded, kana as katakana, one spelling for one sound."""
+    """Return the key shared by spellings that sound alike: folded, in katakana, sounds unified."""
     return fold_sounds(fold_kana(fold(text)))

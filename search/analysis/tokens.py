@@ -1,4 +1,4 @@
-"""A token: an indexed form with the stretch of text that it came from."""
+"""Tokens: indexed forms with their spans in a text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from search.analysis.normalize import Folded
 
 
 class Token(NamedTuple):
-    """An indexed form and the stretch of a text that it came from. ``prefix`` asks for all that start so."""
+    """An indexed form and its span in a text. ``prefix`` matches all forms that start with it."""
 
     text: str
     start: int
@@ -18,14 +18,14 @@ class Token(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """The words of a text and its bigrams."""
+    """The words and the bigrams of a text."""
 
     words: list[Token]
     bigrams: list[Token]
 
 
 def in_original(folded: Folded, tokens: Iterable[Token]) -> list[Token]:
-    """Tokens of a folded text with their stretches in the text as it was written."""
+    """Map the tokens of a folded text to their spans in the original text."""
     if folded.in_place:
         return list(tokens)
     return [
