@@ -1,10 +1,11 @@
-"""How far each input column of the bundled model's matrices reaches: what search/onnx_export.py evens out.
+"""Measures the input range of each matrix column in the bundled model.
 
     python -m bench.activation_ranges [--model-dir DIR] [--write]
 
-Runs the model of sentence-transformers over sequences of words drawn by lot and prints, a layer a line, how much further the furthest column
-reaches than the middle one; with --write stores search/data/input_reach.npz. Real questions and paragraphs gave the same vectors
-(docs/decisions/0006), so that no text need be shipped for it.
+Runs the sentence-transformers model on sequences of random words. Prints, per layer, the ratio of
+the largest column range to the median one. With --write it stores search/data/input_reach.npz,
+which search/embedding/onnx_export.py uses to equalise the columns. Real questions and paragraphs
+give the same vectors (ADR 0006), so no text has to be shipped.
 """
 
 from __future__ import annotations
@@ -19,27 +20,30 @@ from numpy.typing import NDArray
 
 TARGET = Path("search/data/input_reach.npz")
 SEQUENCES, WORDS = 32, 30
-# The part of the model's own layer -> the name of its product in the graph.
+# Submodule of a model layer -> name of its matrix product in the ONNX graph.
 PARTS = {"attention.self.query": "qkv", "intermediate.dense": "wide"}
 
 
 def reach_of(model: Any) -> dict[str, NDArray[np.float32]]:
-    """Of each matrix the middle, over the sequences, of the largest absolute input a column, (inputs,)."""
+    """Return, per matrix, the median over sequences of the largest absolute input per column.
+
+    Each array has shape (inputs,).
+    """
     import torch
 
     seen: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
 
-    def look(name: str) -> Any:
+    def record_inputs(name: str) -> Any:
         return lambda _module, given: seen[name].append(given[0][0].abs().amax(dim=0).numpy())
 
     for number, layer in enumerate(model.encoder.layer):
         for part, name in PARTS.items():
-            layer.get_submodule(part).register_forward_pre_hook(look(f"l{number}.{name}"))
-    chance = np.random.default_rng(0)
+            layer.get_submodule(part).register_forward_pre_hook(record_inputs(f"l{number}.{name}"))
+    generator = np.random.default_rng(0)
     bos, eos = 0, 2
     with torch.inference_mode():
         for _ in range(SEQUENCES):
-            words = chance.integers(eos + 1, model.config.vocab_size, WORDS).tolist()
+            words = generator.integers(eos + 1, model.config.vocab_size, WORDS).tolist()
             model(input_ids=torch.tensor([[bos, *words, eos]]))
     return {
         name: np.median(np.stack(rows), axis=0).astype(np.float16) for name, rows in seen.items()
@@ -47,7 +51,7 @@ def reach_of(model: Any) -> dict[str, NDArray[np.float32]]:
 
 
 def main() -> None:
-    """Parse flags, look, print."""
+    """Parse the flags, measure and print."""
     from transformers import AutoModel
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -57,7 +61,7 @@ def main() -> None:
     folder = next(flags.model_dir.glob("*/modules.json")).parent
     reach = reach_of(AutoModel.from_pretrained(str(folder), add_pooling_layer=False).eval())
     for name, values in reach.items():
-        print(f"{name:10s} furthest / middle {float(values.max() / np.median(values)):8.1f}")
+        print(f"{name:10s} maximum / median {float(values.max() / np.median(values)):8.1f}")
     if flags.write:
         np.savez_compressed(TARGET, **reach)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""An inbox of ten thousand cases: how long its list, a search and one case take, as an agent's pages; and what the foot of a page costs.
+"""Measures the desk's pages with a large inbox: case list, search, one case and the contact page.
 
 python -m bench.cases [--cases 10000] [--database URL|postgresql] [--json]
 """
@@ -23,43 +23,71 @@ from kb_app.settings import load_settings
 from kb_app.support.model import NewCase
 
 WORDS = [
-    "返品", "送料", "箱", "届かない", "壊れた", "交換", "領収書", "注文", "取り消し", "住所", "変更", "支払い", "カード", "保証", "修理", "ポイント", "会員",
-    "解約",    "ギフト", "包装", "order", "parcel", "refund", "late", "broken", "address", "invoice", "cancel", "warranty", "points",
-]  # fmt: skip
+    "返品",
+    "送料",
+    "箱",
+    "届かない",
+    "壊れた",
+    "交換",
+    "領収書",
+    "注文",
+    "取り消し",
+    "住所",
+    "変更",
+    "支払い",
+    "カード",
+    "保証",
+    "修理",
+    "ポイント",
+    "会員",
+    "解約",
+    "ギフト",
+    "包装",
+    "order",
+    "parcel",
+    "refund",
+    "late",
+    "broken",
+    "address",
+    "invoice",
+    "cancel",
+    "warranty",
+    "points",
+]
 PASSWORD = "correct horse battery"  # noqa: S105
 TIMES = 30
 CLOCK = int(time.time() * 1000)
 
 
 def fill(services: Services, count: int, chance: random.Random) -> float:
-    """Cases of four weeks in every state, a third with a reply; returns the seconds it took."""
+    """Create cases of four weeks in every state, a third with a reply; return the seconds it took."""
     started = time.perf_counter()
-    handoff = services.support.workflow
+    workflow = services.support.workflow
     for number in range(count):
-        at = CLOCK - chance.randrange(28 * 24 * 3_600_000)
+        opened_at = CLOCK - chance.randrange(28 * 24 * 3_600_000)
         text = " ".join(chance.choices(WORDS, k=chance.randrange(8, 60)))
         kind = chance.choice(("question", "question", "problem", "complaint"))
-        case = handoff.open(
+        case = workflow.open(
             NewCase(f"bench-{number}", kind, text, f"客 {number}", f"c{number}@example.com", "ja"),
-            at,
+            opened_at,
         )
         if chance.random() < 0.34:
-            handoff.reply(
+            workflow.reply(
                 case,
                 "佐藤",
                 "agent@example.com",
                 " ".join(chance.choices(WORDS, k=30)),
-                at + 3_600_000,
+                opened_at + 3_600_000,
             )
         if chance.random() < 0.5:
-            found = handoff.cases.case(case.case_id)
-            assert found is not None
-            handoff.solve(found, "佐藤", at + 7_200_000)
+            stored = workflow.cases.case(case.case_id)
+            assert stored is not None
+            workflow.solve(stored, "佐藤", opened_at + 7_200_000)
     return time.perf_counter() - started
 
 
 def signed_in(services: Services) -> FlaskClient:
-    """A client of somebody at the desk."""
+    """Return a test client that is signed in at the desk."""
     services.users.add("agent@example.com", "lead", "佐藤", PASSWORD)
     client = create_app(services).test_client()
     page = client.get("/account/sign-in").get_data(as_text=True)
@@ -76,7 +104,7 @@ def signed_in(services: Services) -> FlaskClient:
 
 
 def timed(call: Callable[[], object]) -> dict[str, float]:
-    """Median and 95th percentile of TIMES calls, in milliseconds."""
+    """Return median and 95th percentile of TIMES calls, in ms."""
     call()
     taken = []
     for _ in range(TIMES):
@@ -90,28 +118,28 @@ def timed(call: Callable[[], object]) -> dict[str, float]:
 
 
 def small_site(folder: Path, database: str) -> Services:
-    """A site of one article."""
+    """Return the services of a site with one article."""
     path = folder / "articles" / "ja" / "orders" / "return.md"
     path.parent.mkdir(parents=True)
     path.write_text(ARTICLE, encoding="utf-8")
-    given = {
+    settings = {
         "articles": folder / "articles",
         "data": folder / "var",
         "rate_limit": "off",
         "embedding_model": "off",
         "database_url": database,
     }
-    services = build_services(load_settings(**given))
+    services = build_services(load_settings(**settings))
     services.indexing.publish_build(services.indexing.rebuild())
     return services
 
 
 def measure(count: int, database: str) -> dict[str, object]:
-    """Fill an inbox and read it."""
+    """Fill an inbox and measure the pages."""
     with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url:
         services = small_site(Path(name), url)
-        chance = random.Random(1)
-        seconds = fill(services, count, chance)
+        rng = random.Random(1)
+        seconds = fill(services, count, rng)
         client = signed_in(services)
 
         def page(path: str) -> Callable[[], object]:
@@ -122,33 +150,38 @@ def measure(count: int, database: str) -> dict[str, object]:
 
             return get
 
-        found: dict[str, object] = {
+        figures: dict[str, object] = {
             "cases": count,
             "database": database or "sqlite",
             "filled_s": round(seconds, 1),
         }
-        number = services.support.cases.by_form("bench-7")
-        assert number is not None
+        case = services.support.cases.by_form("bench-7")
+        assert case is not None
         paths = {
-            "list": "/desk/cases", "list, all, page 100": "/desk/cases?state=all&page=100", "overdue": "/desk/cases?state=late",
-            "search, one word": "/desk/cases?state=all&words=領収書", "search, two words": "/desk/cases?state=all&words=返品 warranty",
-            "search, nothing found": "/desk/cases?state=all&words=存在しない", "one case": f"/desk/cases/{number.number}", "contact page": "/ja/contact",
-        }  # fmt: skip
-        return found | {label: timed(page(path)) for label, path in paths.items()}
+            "list": "/desk/cases",
+            "list, all, page 100": "/desk/cases?state=all&page=100",
+            "overdue": "/desk/cases?state=late",
+            "search, one word": "/desk/cases?state=all&words=領収書",
+            "search, two words": "/desk/cases?state=all&words=返品 warranty",
+            "search, nothing found": "/desk/cases?state=all&words=存在しない",
+            "one case": f"/desk/cases/{case.number}",
+            "contact page": "/ja/contact",
+        }
+        return figures | {label: timed(page(path)) for label, path in paths.items()}
 
 
 def main() -> None:
-    """Print how long each page takes."""
+    """Parse the flags, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--database", default="")
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
-    found = measure(flags.cases, flags.database)
+    figures = measure(flags.cases, flags.database)
     print(
-        json.dumps(found, ensure_ascii=False)
+        json.dumps(figures, ensure_ascii=False)
         if flags.json
-        else "\n".join(f"{name:24} {value}" for name, value in found.items())
+        else "\n".join(f"{name:24} {value}" for name, value in figures.items())
     )
 
 

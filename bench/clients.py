@@ -1,7 +1,11 @@
-"""Clients that ask over HTTP: {"address", "asked": [[text, lang]], "clients"} in, {"times": [seconds], "per_s"} out, as JSON.
+"""HTTP load generator in its own process.
 
-Each client keeps its connection and asks its next question when the last is answered. They share the processors with what is measured,
-so that they do as little as they can: requests are written beforehand, and of an answer only its status and length are read.
+    python -m bench.clients < requests.json
+
+Reads {"address", "asked": [[text, lang]], "clients"} from stdin and writes {"times": [seconds],
+"per_s"} to stdout. Each client keeps its connection and sends its next query when the last one is
+answered. It shares the CPU with the server under test and therefore does little work: requests are
+built in advance, and of a response only status and length are parsed.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ _LENGTH = b"\r\ncontent-length:"
 
 
 class Client(asyncio.Protocol):
-    """Asks one question after another over one connection; takes them off the common list."""
+    """Sends one query after another over one connection, from a list shared by all clients."""
 
     def __init__(
         self, requests: list[bytes], times: list[float], done: asyncio.Future[None]
@@ -27,13 +31,13 @@ class Client(asyncio.Protocol):
         self._whole = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask the first."""
+        """Send the first query."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._ask()
 
     def data_received(self, data: bytes) -> None:
-        """A part of an answer."""
+        """Collect a part of a response; send the next query when it is complete."""
         self._answer += data
         if not self._whole:
             self._whole = self._length()
@@ -42,7 +46,7 @@ class Client(asyncio.Protocol):
             self._ask()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Ended by the other side while something was asked, or by us."""
+        """Fail if the server closes the connection while queries are left."""
         if not self._done.done():
             self._done.set_exception(SystemExit(f"The connection was lost: {error}"))
 
@@ -57,18 +61,18 @@ class Client(asyncio.Protocol):
         self._transport.write(request)
 
     def _length(self) -> int:
-        """Of head and body; 0 while the head is not whole."""
-        end = self._answer.find(b"\r\n\r\n")
-        if end < 0:
+        """Return the total length of head and body in bytes; 0 until the head is complete."""
+        head_end = self._answer.find(b"\r\n\r\n")
+        if head_end < 0:
             return 0
-        head = self._answer[:end].lower()
+        head = self._answer[:head_end].lower()
         if b" 200 " not in head[:16] or _LENGTH not in head:
             raise SystemExit(self._answer.decode())
-        return end + 4 + int(head.split(_LENGTH, 1)[1].split(b"\r\n", 1)[0])
+        return head_end + 4 + int(head.split(_LENGTH, 1)[1].split(b"\r\n", 1)[0])
 
 
 async def ask_all(address: str, asked: list[tuple[str, str]], clients: int) -> dict[str, object]:
-    """All questions from so many clients at once."""
+    """Send all queries with this number of concurrent clients."""
     host = urlsplit(address).netloc
     requests = [
         f"GET /api/v1/search?q={quote(text)}&lang={lang} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
@@ -76,7 +80,7 @@ async def ask_all(address: str, asked: list[tuple[str, str]], clients: int) -> d
     ]
     times: list[float] = []
     loop = asyncio.get_running_loop()
-    ends: list[asyncio.Future[None]] = [loop.create_future() for _ in range(clients)]
+    finished: list[asyncio.Future[None]] = [loop.create_future() for _ in range(clients)]
     name, _, port = host.partition(":")
     started = time.perf_counter()
     await asyncio.gather(
@@ -84,10 +88,10 @@ async def ask_all(address: str, asked: list[tuple[str, str]], clients: int) -> d
             loop.create_connection(
                 lambda end=end: Client(requests, times, end), name, int(port or 80)
             )
-            for end in ends
+            for end in finished
         )
     )  # type: ignore[misc]
-    await asyncio.gather(*ends)
+    await asyncio.gather(*finished)
     return {"times": times, "per_s": len(times) / (time.perf_counter() - started)}
 
 

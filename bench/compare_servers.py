@@ -1,10 +1,13 @@
-"""Servers of several checkouts side by side: requests per second, latency, memory and start, in turns on the same index.
+"""Compares servers of several checkouts on the same index.
 
-    python -m bench.compare_servers --passages 10000 --server old=/path/to/checkout --server new=. [--web-processes 1,2] [--rounds 5]
+    python -m bench.compare_servers --server old=/path/to/checkout --server new=.
+        [--web-processes 1,2] [--passages N] [--rounds N] [--articles DIR] [--model-dir DIR]
+        [--cache FILE] [--json]
 
-Builds one index, gives each server a copy, keeps all of them running, and asks each in turn questions that nobody asked before, so that
-a slow minute of the machine meets all alike. With --web-processes each number is a server of its own. Prints a row per server and the
-ratios to the first.
+Measures requests per second, latency, memory and start-up time. Builds one index, gives each
+server a copy and keeps all of them running. Each round sends new queries to the servers in turn,
+so that variations of the machine affect all servers alike. Each number of --web-processes is a
+separate server. Prints one row per server with the ratios to the first one.
 """
 
 from __future__ import annotations
@@ -31,13 +34,13 @@ from indexer.bundling.build_cache import BuildCache
 from search.embedding.loader import load_embedder
 
 CLIENTS = (1, 8)
-# Questions that each client asks in a round.
+# Queries per client and round.
 ASKED_EACH = 40
 
 
 @dataclass
 class Server:
-    """One server under test and what was measured of it."""
+    """A server under test and its measurements."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -45,16 +48,19 @@ class Server:
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def record(self, name: str, value: float) -> None:
-        """Keep one round's figure."""
+        """Add a measurement of one round."""
         self.figures.setdefault(name, []).append(value)
 
     def middle(self, name: str) -> float:
-        """The median of all rounds."""
+        """Return the median of all rounds."""
         return float(np.median(self.figures[name]))
 
 
 def start(name: str, checkout: Path, data: Path, web_processes: int | None) -> Server:
-    """Start a checkout's ``kb serve`` on a copy of the index; records seconds until pages and until meaning."""
+    """Start a checkout's server on a copy of the index.
+
+    Records the seconds until pages are served and until semantic search is ready.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -89,7 +95,7 @@ def start(name: str, checkout: Path, data: Path, web_processes: int | None) -> S
 
 
 def measure(server: Server, questions: list[tuple[str, str]], clients: int) -> None:
-    """One round with so many clients."""
+    """Measure one round with this number of clients."""
     load = run_clients(server.address, questions, clients)
     times = np.array(load["times"]) * 1000
     server.record(f"{clients}_per_s", load["per_s"])
@@ -98,7 +104,7 @@ def measure(server: Server, questions: list[tuple[str, str]], clients: int) -> N
 
 
 def run(flags: argparse.Namespace, folder: Path) -> list[Server]:
-    """Build, start all, ask in turns, stop all."""
+    """Build the index, start all servers, measure in rounds, stop all servers."""
     source = material(flags.articles)
     _build(flags, source, folder / "built")
     servers: list[Server] = []
@@ -134,7 +140,7 @@ def _build(flags: argparse.Namespace, source: dict[str, Material], data: Path) -
 
 
 def _wanted(flags: argparse.Namespace) -> Iterator[tuple[str, Path, int | None]]:
-    """(name, checkout, web processes) of each server; the first one as it is."""
+    """Yield (name, checkout, web processes) of each server; the first one keeps its default."""
     for place, pair in enumerate(flags.server):
         name, _, checkout = pair.partition("=")
         for count in (
@@ -144,7 +150,7 @@ def _wanted(flags: argparse.Namespace) -> Iterator[tuple[str, Path, int | None]]
 
 
 def _round(servers: list[Server], source: dict[str, Material], number: int) -> None:
-    """Ask each server in turn; the round with number 0 is not counted."""
+    """Query each server in turn. Round 0 is a warm-up and is not recorded."""
     for clients in CLIENTS:
         for place, server in enumerate(servers):
             questions = list(
@@ -161,7 +167,7 @@ def _round(servers: list[Server], source: dict[str, Material], number: int) -> N
 
 
 def table(servers: list[Server]) -> str:
-    """A row a server: medians, and the ratio to the first in brackets."""
+    """Return a Markdown table of the medians, with the ratio to the first server in brackets."""
     first, names = servers[0], list(servers[0].figures)
     lines = [" | ".join(["server", *names]), " | ".join(["---"] * (len(names) + 1))]
     for server in servers:
@@ -174,18 +180,18 @@ def table(servers: list[Server]) -> str:
 
 
 def main() -> None:
-    """Parse flags, run, print."""
+    """Parse the flags, run and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
         "--server",
         action="append",
         required=True,
-        help="NAME=CHECKOUT; the first is what the others are compared with",
+        help="NAME=CHECKOUT; the first one is the baseline",
     )
     parser.add_argument(
         "--web-processes",
         default="",
-        help="numbers of web processes for all but the first server, e.g. 1,2,4",
+        help="numbers of web processes to compare, except for the first server, e.g. 1,2,4",
     )
     parser.add_argument("--passages", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -193,14 +199,14 @@ def main() -> None:
         "--articles",
         type=Path,
         default=Path("articles"),
-        help="real articles that the passages are made of",
+        help="real articles to generate the passages from",
     )
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     parser.add_argument(
         "--cache",
         type=Path,
         default=Path("var/bench/speed.sqlite"),
-        help="vectors of the real texts",
+        help="cache of the vectors of the real texts",
     )
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()

@@ -1,9 +1,11 @@
-"""Fifty visitors writing at once: no event lost, none doubled.
+"""Checks that concurrent writers lose no event and duplicate none.
 
-    python -m bench.concurrent_writers [--clients 50] [--seconds 60] [--database URL|postgresql] [--json]
+    python -m bench.concurrent_writers [--clients 50] [--seconds 60]
+        [--database URL|postgresql] [--json]
 
-Runs the site's own server over real HTTP. Each client votes and sends what its browser saw, every message twice, as a browser that heard
-no answer does; at the end the log must hold each event that was accepted exactly once. ``--database postgresql`` starts one for the run.
+Runs the site's own server over HTTP. Each client votes and sends browser events, every message
+twice, like a browser that retries. In the end the log must contain each accepted event exactly
+once. ``--database postgresql`` starts a PostgreSQL server for the run.
 """
 
 from __future__ import annotations
@@ -29,13 +31,16 @@ from bench.footprint import serve, wait
 from kb_app.db import schema
 from kb_app.db.engine import open_database
 
-AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36"
+)
 ARTICLE = "---\nid: return\ntitle: 返品の方法\n---\n\n返品は30日以内です。\n"
 
 
 @dataclass
 class Client:
-    """One visitor: what was accepted, how long each answer took, and what was refused."""
+    """One visitor, with its accepted event ids, response times in seconds and rejected requests."""
 
     url: str
     accepted: set[str] = field(default_factory=set)
@@ -43,7 +48,7 @@ class Client:
     refused: int = 0
 
     def run(self, until: float) -> None:
-        """Write until the time is up."""
+        """Write events until this time (time.monotonic)."""
         with requests.Session() as session:
             session.headers["User-Agent"] = AGENT
             while time.monotonic() < until:
@@ -81,7 +86,7 @@ class Client:
 
 @contextmanager
 def served(folder: Path, database: str) -> Iterator[str]:
-    """A small site over HTTP, with no limit on how often one address may write."""
+    """Serve a small site over HTTP without a rate limit; yield its address."""
     articles = folder / "articles" / "ja" / "orders"
     articles.mkdir(parents=True)
     (articles / "return.md").write_text(ARTICLE, encoding="utf-8")
@@ -97,7 +102,7 @@ def served(folder: Path, database: str) -> Iterator[str]:
 
 @contextmanager
 def database_of(name: str, folder: Path) -> Iterator[str]:
-    """The address given, or that of a PostgreSQL started for the run."""
+    """Yield the given database URL, or that of a PostgreSQL server started for the run."""
     if name != "postgresql":
         yield name
         return
@@ -113,13 +118,13 @@ def database_of(name: str, folder: Path) -> Iterator[str]:
 
 
 def measure(clients: int, seconds: float, database: str) -> dict[str, object]:
-    """Write for so long and count what the log holds."""
+    """Write for this many seconds and count the events in the log."""
     with tempfile.TemporaryDirectory() as name, database_of(database, Path(name)) as url:
         folder = Path(name)
         with served(folder, url) as address:
-            people = [Client(address) for _ in range(clients)]
+            visitors = [Client(address) for _ in range(clients)]
             until = time.monotonic() + seconds
-            threads = [threading.Thread(target=person.run, args=(until,)) for person in people]
+            threads = [threading.Thread(target=visitor.run, args=(until,)) for visitor in visitors]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -130,35 +135,35 @@ def measure(clients: int, seconds: float, database: str) -> dict[str, object]:
             stored = [
                 event_id for (event_id,) in connection.execute(select(schema.actions.c.event_id))
             ]
-        accepted = set().union(*(person.accepted for person in people))
-        taken = np.array([value for person in people for value in person.seconds])
+        accepted = set().union(*(visitor.accepted for visitor in visitors))
+        times = np.array([value for visitor in visitors for value in visitor.seconds])
         return {
             "database": re.sub(r":.*", "", url) or "sqlite",
             "clients": clients,
             "seconds": seconds,
-            "requests": len(taken),
-            "refused": sum(person.refused for person in people),
+            "requests": len(times),
+            "refused": sum(visitor.refused for visitor in visitors),
             "accepted": len(accepted),
             "lost": len(accepted - set(stored)),
             "doubled": len(stored) - len(set(stored)) + len(set(stored) - accepted),
-            "p50_ms": round(float(np.quantile(taken, 0.5)) * 1000, 1),
-            "p95_ms": round(float(np.quantile(taken, 0.95)) * 1000, 1),
+            "p50_ms": round(float(np.quantile(times, 0.5)) * 1000, 1),
+            "p95_ms": round(float(np.quantile(times, 0.95)) * 1000, 1),
         }
 
 
 def main() -> None:
-    """Print what was lost and doubled."""
+    """Parse the flags, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--database", default="")
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
-    found = measure(flags.clients, flags.seconds, flags.database)
+    figures = measure(flags.clients, flags.seconds, flags.database)
     print(
-        json.dumps(found)
+        json.dumps(figures)
         if flags.json
-        else "\n".join(f"{name:10} {value}" for name, value in found.items())
+        else "\n".join(f"{name:10} {value}" for name, value in figures.items())
     )
 
 

@@ -1,6 +1,7 @@
-"""Makes a knowledge base of any size out of real articles: their sections dealt anew, under their own questions.
+"""Generates a knowledge base of any size from real articles, for the other benchmarks.
 
-The same seed gives the same articles. Every article names a product code of its own, so that no two are equal.
+Sections of real articles are recombined under real questions. The same seed gives the same
+articles. Each article contains its own product code, so that no two are equal.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.build import collect
 from indexer.bundling.build_cache import BuildCache, vector_key
 from indexer.bundling.passages import to_passages
+from indexer.collect import collect
 from indexer.model import Article, Section
 from search.ports import Embedder, Kind, Vector
 
-# Of made-up vectors: how far from the real text they were made of. Nearest neighbours of e5-small lie about as far apart.
+# Distance of a generated vector from its real one, like that of nearest neighbours of e5-small.
 NOISE = 0.35
 
 
 @dataclass(frozen=True)
 class Material:
-    """Sections and questions of real articles of one language."""
+    """Sections and questions of real articles in one language."""
 
     sections: list[Section]
     questions: list[str]
 
 
 def material(folder: Path) -> dict[str, Material]:
-    """What articles can be made of, by language."""
+    """Return the material to generate articles from, by language."""
     with tempfile.TemporaryDirectory() as temporary:
         cache = BuildCache(Path(temporary) / "cache.sqlite")
         articles, _, _ = collect(folder, cache, UTC)
@@ -49,32 +50,37 @@ def material(folder: Path) -> dict[str, Material]:
 
 
 def made_articles(source: dict[str, Material], passages: int, seed: int = 7) -> list[Article]:
-    """Articles with ``passages`` passages together, half of them in each language of the material."""
-    chance = random.Random(seed)
+    """Generate articles with ``passages`` passages in total.
+
+    The articles are in the languages of the material in turn.
+    """
+    rng = random.Random(seed)
     articles: list[Article] = []
-    left = passages
-    while left > 0:
+    remaining = passages
+    while remaining > 0:
         lang = sorted(source)[len(articles) % len(source)]
-        article = _article(source[lang], lang, len(articles), chance)
-        pieces = len(to_passages(article))
-        if pieces > left:
-            article = replace(article, sections=(Section("", "", 0, source[lang].questions[left]),))
-            pieces = 1
+        article = _article(source[lang], lang, len(articles), rng)
+        count = len(to_passages(article))
+        if count > remaining:
+            article = replace(
+                article, sections=(Section("", "", 0, source[lang].questions[remaining]),)
+            )
+            count = 1
         articles.append(article)
-        left -= pieces
+        remaining -= count
     return articles
 
 
 def _article(source: Material, lang: str, number: int, chance: random.Random) -> Article:
     code = f"TB-{number:05d}"
-    dealt = chance.sample(source.sections, chance.randint(1, 4))
+    chosen_sections = chance.sample(source.sections, chance.randint(1, 4))
     sections = tuple(
         Section(section.heading or "-", f"s{place}", 2, f"{section.text}\n{code}-{place}")
-        for place, section in enumerate(dealt)
+        for place, section in enumerate(chosen_sections)
     )
-    asked = chance.sample(source.questions, 2)
+    questions = chance.sample(source.questions, 2)
     name = f"made-{number}"
-    title = f"{asked[0]} ({code})"
+    title = f"{questions[0]} ({code})"
     return Article(
         name,
         lang,
@@ -82,29 +88,28 @@ def _article(source: Material, lang: str, number: int, chance: random.Random) ->
         "bench",
         slug=name,
         path=name,
-        questions=(f"{asked[1]} {code}",),
+        questions=(f"{questions[1]} {code}",),
         sections=sections,
     )
 
 
 def new_queries(source: dict[str, Material], count: int, seed: int) -> list[tuple[str, str]]:
-    """(text, language) of questions that nobody asked before; another seed gives others."""
-    chance = random.Random(seed)
-    found: dict[str, str] = {}
-    while len(found) < count:
-        lang = chance.choice(sorted(source))
-        question = chance.choice(source[lang].questions)
-        word = chance.choice(source[lang].sections).text.split("。" if lang == "ja" else " ")[0][
-            :12
-        ]
-        found[f"{question} {word} {chance.randint(1, 999_999)}"] = lang
-    return list(found.items())
+    """Return (text, language) of generated queries; another seed gives other queries."""
+    rng = random.Random(seed)
+    queries: dict[str, str] = {}
+    while len(queries) < count:
+        lang = rng.choice(sorted(source))
+        question = rng.choice(source[lang].questions)
+        word = rng.choice(source[lang].sections).text.split("。" if lang == "ja" else " ")[0][:12]
+        queries[f"{question} {word} {rng.randint(1, 999_999)}"] = lang
+    return list(queries.items())
 
 
 class ReadyVectors:
-    """An embedder for made articles: the vector of the real text each was made of, moved a little. Embedding takes no time.
+    """An embedder for generated articles that takes no time.
 
-    Implements ports.Embedder; ``fingerprint`` is that of the real one, which embeds the questions that are asked.
+    A vector is that of the real text plus noise. Implements ports.Embedder; ``fingerprint`` is that
+    of the real embedder, which embeds the queries.
     """
 
     calibrated = True
@@ -125,21 +130,27 @@ class ReadyVectors:
             self._known[kind] = dict(zip(unique, vectors, strict=True))
 
     def vectors(self, kind: Kind) -> Vector:
-        """Those of the real texts, shape (texts, dimension)."""
+        """Return the vectors of the real texts, shape (texts, dimension)."""
         return np.stack(list(self._known[kind].values()))
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Unit vectors, shape (len(texts), dimension); the same text always gives the same one."""
+        """Return unit vectors, shape (len(texts), dimension).
+
+        The same text always gives the same vector.
+        """
         known = self._known[kind]
-        some = next(iter(known.values()))
+        fallback = next(iter(known.values()))
         moved = np.stack(
-            [known.get(_base(text, kind), some) + _noise(text, len(some)) for text in texts]
+            [known.get(_base(text, kind), fallback) + _noise(text, len(fallback)) for text in texts]
         )
         return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _base(text: str, kind: Kind) -> str:
-    """The real text: passages have the title and the heading before it and a code behind, questions a code behind."""
+    """Return the real text of a generated one.
+
+    Passages start with title and heading and end with a code; questions end with a code.
+    """
     if kind == "query":
         return text.rsplit(" ", 1)[0]
     body = text.rsplit("\n", 1)[0].split("\n")

@@ -1,9 +1,10 @@
-"""Ninety days of simulated visits for the sample shop, so that a newcomer sees the reports full. Marked as such on every report.
+"""Generates ninety days of simulated visits for the sample shop, to fill the reports of a demo.
 
-    python -m bench.demo [--data DIR] [--visits N] [--seed N] [--now YYYY-MM-DD]
+    python -m bench.demo [--articles DIR] [--data DIR] [--visits N] [--seed N]
 
-Asks the site's own index, so that verdicts and articles are real; what the visitors do is drawn (see bench/episodes.py). Writes into
-DIR/kb.sqlite, which must not hold anything yet.
+Queries run on the site's own index, so that verdicts and articles are real. The visitors' actions
+are simulated (bench/visit_simulator.py). Writes to DIR/kb.sqlite, which must not contain visits
+yet. Every report marks the data as simulated.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ CHANNELS = ("site", "site", "site", "site", "site", "api", "suggest")
 
 
 def count_rows(engine: Engine, table: Table) -> int:
-    """Rows of a table."""
+    """Return the number of rows of a table."""
     with engine.connect() as connection:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def main() -> None:
-    """Make the visits, work the figures out, add somebody who may look."""
+    """Simulate the visits and compute the reports."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--articles", type=Path, default=Path("articles"))
     parser.add_argument("--data", type=Path, default=Path("var/demo"))
@@ -51,7 +52,7 @@ def main() -> None:
     _share_model(flags.data)
     services = build_services(load_settings(articles=flags.articles, data=flags.data))
     if count_rows(services.store.engine, schema.queries):
-        print(f"{flags.data} holds visits already; they are served as they are.", file=sys.stderr)
+        print(f"{flags.data} already contains visits and is left as it is.", file=sys.stderr)
         return
     if isinstance(services.embedder, BackgroundEmbedder):
         services.embedder.start()
@@ -64,22 +65,21 @@ def main() -> None:
     services.analytics.update_gaps()
     with services.store.engine.begin() as connection:
         upsert(connection, schema.job_state, {"name": "demo", "value": "1"})
-    print(
-        f"{count_rows(services.store.engine, schema.queries)} searches, {count_rows(services.store.engine, schema.episodes)} problems",
-        file=sys.stderr,
-    )
+    searches = count_rows(services.store.engine, schema.queries)
+    episodes = count_rows(services.store.engine, schema.episodes)
+    print(f"{searches} searches, {episodes} episodes", file=sys.stderr)
 
 
 def _share_model(data: Path) -> None:
-    """The model that the site beside it has, not fetched again."""
-    beside = data.parent / "model"
-    if beside.is_dir() and not (data / "model").exists():
+    """Link to the model of the site in the parent folder instead of downloading it again."""
+    shared = data.parent / "model"
+    if shared.is_dir() and not (data / "model").exists():
         data.mkdir(parents=True, exist_ok=True)
-        (data / "model").symlink_to(beside.resolve())
+        (data / "model").symlink_to(shared.resolve())
 
 
 def _write(services: Services, visits: int, chance: random.Random) -> None:
-    """Three simulated months, moved so that the last ends now; each question answered by the real index."""
+    """Store three simulated months that end now; each query is answered by the real index."""
     intents = intents_of(Path(__file__).parent / "data" / "rewordings.jsonl")
     shift = int(datetime.now(UTC).timestamp() * 1000) - DAYS * DAY - BEGIN
     answers: dict[tuple[str, str], Results] = {}
@@ -90,10 +90,10 @@ def _write(services: Services, visits: int, chance: random.Random) -> None:
             for query in log.queries
             if not query.bot
         ]
-        first = {query.query_id: query.hit_ids[:1] for query in queries}
+        first_hits = {query.query_id: query.hit_ids[:1] for query in queries}
         names = {action.event_id for action in log.actions}
         actions = [
-            _moved(action, month, shift, first)
+            _moved(action, month, shift, first_hits)
             for action in log.actions
             if action.event_id in names
         ]
@@ -103,7 +103,7 @@ def _write(services: Services, visits: int, chance: random.Random) -> None:
 
 
 def _growing(intents: Sequence[Intent], month: int) -> list[Intent]:
-    """Some problems are asked more in the last month: a trend to see."""
+    """Return the intents, with some asked more often each month to give the reports a trend."""
     rising = [
         intent
         for intent in intents
@@ -123,19 +123,19 @@ def _answered(
     key = query.user_query, query.language
     if key not in answers:
         answers[key] = services.live.current().engine.search(Query(*key, highlight=False))  # type: ignore[union-attr]
-    found = answers[key]
+    results = answers[key]
     return replace(
         query,
         query_id=_id(query.query_id, month),
         client_id=_id(query.client_id or "", month).replace("-", ""),
         at=query.at + month * SPAN + shift,
         channel=chance.choice(CHANNELS),
-        verdict=found.verdict,
-        probability=found.probability,
-        index_version=found.index_version,
-        elapsed_ms=found.elapsed_ms,
-        hit_ids=tuple(hit.article_id for hit in found.hits),
-        section=found.hits[0].document.section if found.hits else "",
+        verdict=results.verdict,
+        probability=results.probability,
+        index_version=results.index_version,
+        elapsed_ms=results.elapsed_ms,
+        hit_ids=tuple(hit.article_id for hit in results.hits),
+        section=results.hits[0].document.section if results.hits else "",
     )
 
 

@@ -1,9 +1,10 @@
-"""A million events: how long they take to write, to be made into figures, and to be shown; what recording adds to a search.
+"""Measures analytics with a million events: writing, computing episodes, reading the reports.
 
-    python -m bench.events [--events N] [--database URL] [--json]
+    python -m bench.events [--events N] [--database URL] [--seed N] [--model-dir DIR] [--json]
 
-Simulated visits (bench/episodes.py) over ninety days, written as the site writes them, worked out as the job does, and the reports
-read as the desk reads them.
+Also measures what recording adds to a search. The visits are simulated (bench/visit_simulator.py)
+over ninety days, written like the site writes them, processed by the analytics job and read like
+the desk reads them.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ RECORDED = 2_000
 def months(
     events: int, chance: random.Random
 ) -> Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]:
-    """Parts of a log until it has so many events."""
+    """Yield parts of a log until it has this many events."""
     intents = intents_of(Path(__file__).parent / "data" / "rewordings.jsonl")
     made = part = 0
     while made < events:
@@ -62,7 +63,7 @@ def months(
 
 
 def _moved(action: m.ActionEvent, part: int) -> m.ActionEvent:
-    """The action with the names of its part of the log."""
+    """Return the action with ids and time of its part of the log."""
     query_id, client_id = (
         action.query_id and f"{part}{action.query_id}",
         action.client_id and f"{part}{action.client_id}",
@@ -77,19 +78,19 @@ def _moved(action: m.ActionEvent, part: int) -> m.ActionEvent:
 
 
 def timed(call: Callable[[], Any], times: int = 1) -> float:
-    """Median seconds of a call."""
-    taken = []
+    """Return the median seconds of a call."""
+    durations = []
     for _ in range(times):
         started = time.perf_counter()
         call()
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken))
+        durations.append(time.perf_counter() - started)
+    return float(np.median(durations))
 
 
 def load(
     store: EventStore, parts: Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]
 ) -> tuple[int, float]:
-    """(events, seconds) of writing them in the batches of the background writer."""
+    """Write events in the background writer's batches; return (events, seconds)."""
     count, seconds = 0, 0.0
     for queries, actions in parts:
         started = time.perf_counter()
@@ -101,7 +102,7 @@ def load(
 
 
 def recording_adds(store: EventStore) -> tuple[float, float]:
-    """(p50, p95) in milliseconds that handing one search to the writer takes."""
+    """Return (p50, p95) of the ms that queueing one search takes."""
     writer = BackgroundWriter(store)
     queries = [
         m.QueryEvent(f"r{n}", BEGIN, "返品したい", "c", hit_ids=tuple("abcdefghij"))
@@ -118,7 +119,7 @@ def recording_adds(store: EventStore) -> tuple[float, float]:
 
 
 def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
-    """All figures of one run."""
+    """Return all figures of one run."""
     url = flags.database or f"sqlite:///{folder / 'kb.sqlite'}"
     engine = open_database(url)
     migrate(engine)
@@ -150,20 +151,25 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 def dashboard(reports: Reports, period: Period) -> Sequence[object]:
-    """All that the overview reads."""
+    """Read everything that the overview shows."""
     return [
-        reports.figures(period), reports.figures(period.before), reports.by_day(period, [*m.OUTCOMES, "queries_none", "queries"]),
-        reports.top_questions(period), reports.without_click(period), reports.articles(period, 15), reports.unseen(period),
+        reports.figures(period),
+        reports.figures(period.before),
+        reports.by_day(period, [*m.OUTCOMES, "queries_none", "queries"]),
+        reports.top_questions(period),
+        reports.without_click(period),
+        reports.articles(period, 15),
+        reports.unseen(period),
         [reports.values(name) for name in ("channel", "language", "section", "audience")],
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:
-    """Parse flags, run, print."""
+    """Parse the flags, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument(
-        "--database", default="", help="an empty database; a SQLite file of its own when left out"
+        "--database", default="", help="URL of an empty database (default: a temporary SQLite file)"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))

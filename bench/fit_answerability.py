@@ -1,10 +1,12 @@
-"""Fits the verdict that is shipped, and says how well it does on queries it was not fitted to.
+"""Fits the shipped answerability verdict and evaluates it by cross-validation.
 
-    python -m bench.fit_answerability --data DIR [--articles DIR] [--write]
+    python -m bench.fit_answerability --data DIR [--articles DIR] [--model-dir DIR] [--cache FILE]
+        [--write]
 
-Queries known to be answered or not: of every collection in DIR that has unanswerable.txt, and of the sample articles: their own
-tests, and in bench/data short everyday questions
-that they answer and do not answer. --write stores the fit in search/data/calibration.json, its data sheet with it.
+The samples are queries known to be answered or not: those of every collection in DIR that has an
+unanswerable.txt, the tests of the sample articles, and short everyday questions in bench/data that
+these articles answer or do not answer. --write stores the fit and its data sheet in
+search/data/calibration.json.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from pathlib import Path
 from sklearn.metrics import roc_auc_score
 
 from bench.retrieval import collections, load, make_engine
-from indexer.build import Paths, build, collect
+from indexer.build import Paths, build
 from indexer.bundling.build_cache import BuildCache
+from indexer.collect import collect
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
 from search.engine import Engine
@@ -35,7 +38,7 @@ from search.ranking.calibration import Sample
 
 DATA, KNOWN = Path(__file__).parent / "data", ("answered.jsonl", "unanswered.jsonl")
 SHIPPED = Path(answerability.__file__).parent / "data" / "calibration.json"
-# Chosen on the fit: nearly every answered query is at least weak, and few unanswered ones are strict.
+# Nearly all answered queries must be at least weak, and few unanswered ones strict.
 STRICT, WEAK = 0.75, 0.25
 KEYWORD = frozenset({"keyword"})
 
@@ -43,7 +46,10 @@ KEYWORD = frozenset({"keyword"})
 def of_collections(
     folder: Path, embedder: Embedder, cache: Path
 ) -> Iterator[tuple[str, list[tuple[Query, bool]], Engine]]:
-    """(name, queries and whether they are answered, engine) of every collection with unanswerable queries."""
+    """Yield (name, queries, engine) for every collection with unanswerable queries.
+
+    Queries are (query, whether it is answered).
+    """
     for path in collections(folder):
         collection = load(path)
         if collection.unanswerable:
@@ -60,16 +66,16 @@ def of_collections(
 
 
 def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bool]], Engine]:
-    """The sample articles' tests, and short questions that they answer and do not answer."""
+    """Return the sample articles' tests and the questions of bench/data, and their engine."""
     with tempfile.TemporaryDirectory() as folder:
         build(Paths(articles, Path(folder)), embedder)
         engine = Engine(open_corpus(Builds(Path(folder) / "index").open_current()), embedder)
         cache = BuildCache(Path(folder) / "again.sqlite")
-        known, _, _ = collect(articles, cache, UTC)
+        read_articles, _, _ = collect(articles, cache, UTC)
         cache.close()
-        asked = [
+        tests = [
             (Query(test, lang=article.lang, highlight=False), True)
-            for article in known
+            for article in read_articles
             if article.audience == "public"
             for test in article.tests
         ]
@@ -79,7 +85,7 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bo
             for line in (DATA / name).read_text(encoding="utf-8").splitlines()
         ]
         return [
-            *asked,
+            *tests,
             *(
                 (Query(record["query"], lang=record["lang"], highlight=False), record["answered"])
                 for record in records
@@ -90,16 +96,16 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bo
 def answer_features(
     engine: Engine, queries: Sequence[tuple[Query, bool]], arms: frozenset[str] | None = None
 ) -> list[Sample]:
-    """The signs of each query that found anything."""
-    found = [
+    """Return the features of each query that has results, and whether it is answered."""
+    samples = [
         (engine.answer_features(replace(query, arms=arms) if arms else query), answered)
         for query, answered in queries
     ]
-    return [(one, answered) for one, answered in found if one is not None]
+    return [(features, answered) for features, answered in samples if features is not None]
 
 
 def main() -> None:
-    """Parse flags, fit, print, write."""
+    """Parse the flags, fit, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--articles", type=Path, default=Path("articles"))
@@ -136,18 +142,23 @@ def main() -> None:
 
 
 def report(name: str, fitted: answerability.Calibration, samples: Sequence[Sample]) -> str:
-    """How the fit does on one source: AUROC, false-answer@95, and how many of each kind get which verdict."""
-    chances = [fitted.probability(one) for one, _ in samples]
+    """Return the quality of the fit on one source.
+
+    That is AUROC, false-answer@95 and the number of verdicts for answered and unanswered queries.
+    """
+    chances = [fitted.probability(features) for features, _ in samples]
     known = [answered for _, answered in samples]
     counts = {
         kind: Counter(
             fitted.verdict(chance)
-            for chance, own in zip(chances, known, strict=True)
-            if own is kind
+            for chance, is_answered in zip(chances, known, strict=True)
+            if is_answered is kind
         )
         for kind in (True, False)
     }
-    figures = f"AUROC {roc_auc_score(known, chances):.3f} false-answer@95 {calibration.false_answers(chances, known):.3f}"
+    auroc = roc_auc_score(known, chances)
+    false_answers = calibration.false_answers(chances, known)
+    figures = f"AUROC {auroc:.3f} false-answer@95 {false_answers:.3f}"
     return f"{name:36s} {figures} answered {dict(counts[True])} unanswered {dict(counts[False])}"
 
 

@@ -1,10 +1,12 @@
-"""Time and memory of the whole thing, used as an operator and a writer would.
+"""Measures time and memory of builds and of the running site, end to end.
 
-    python -m bench.footprint [--beir DIR] [--texts DIR] [--dealt N] [--articles N] [--model-dir DIR] [--json]
+    python -m bench.footprint [--beir DIR] [--texts DIR] [--dealt N] [--articles N] [--model NAME]
+        [--model-dir DIR] [--json]
 
-Writes Markdown articles (the documents of a BEIR collection, plain texts, the sample articles dealt anew, one sentence each), builds them in a process
-of its own, serves them, edits one article while it is being served, and asks questions over HTTP. Prints seconds, requests, and
-memory: the peak of the build, and the proportional set size (PSS) of all processes that serve.
+Writes Markdown articles from a BEIR collection, plain texts, recombined sample articles and
+articles of one sentence. Builds them in a separate process, serves them, edits one article while
+it is served, and searches over HTTP. Prints seconds, ms per search and MB: the peak memory of the
+build, and the proportional set size (PSS) of all serving processes.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from indexer.reading.front_matter import slugify
 
 
 def write_articles(folder: Path, flags: argparse.Namespace) -> int:
-    """Write the articles as a writer would keep them; returns how many."""
+    """Write the articles as Markdown files; return their number."""
     written, count = 0, flags.articles
     for title, body in (*_documents(flags.beir, flags.texts), *_dealt(flags.dealt)):
         _write(folder, written, title, body)
@@ -58,7 +60,7 @@ def _documents(beir: Path | None, texts: Path | None) -> Iterator[tuple[str, str
 
 
 def _dealt(count: int) -> Iterator[tuple[str, str]]:
-    """Articles of the length of real ones: sections of the sample articles dealt anew (bench.corpus)."""
+    """Yield articles of realistic length, recombined from the sample articles (bench/corpus.py)."""
     if count:
         source = material(Path("articles"))
         for article in made_articles(source, 3 * count)[:count]:
@@ -81,7 +83,7 @@ def _write(folder: Path, number: int, title: str, body: str) -> None:
 
 
 def build(articles: Path, data: Path, model: str) -> tuple[float, float]:
-    """(seconds, peak MB) of ``python -m indexer build`` in a process of its own."""
+    """Run ``python -m indexer build`` in a separate process; return (seconds, peak MB)."""
     started = time.perf_counter()
     command = [
         sys.executable,
@@ -95,7 +97,7 @@ def build(articles: Path, data: Path, model: str) -> tuple[float, float]:
         "--model",
         model,
     ]
-    # Exit status 1 means that some article has a problem, which texts from elsewhere may have.
+    # Exit status 1 only means that some article has errors, which is expected of foreign texts.
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return time.perf_counter() - started, resource.getrusage(
         resource.RUSAGE_CHILDREN
@@ -105,11 +107,11 @@ def build(articles: Path, data: Path, model: str) -> tuple[float, float]:
 def serve(
     articles: Path, data: Path, settings: dict[str, str]
 ) -> tuple[subprocess.Popen[bytes], str]:
-    """Start the site; returns the process and its address."""
+    """Start the site; return the process and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # The child gets this process's own environment besides; nothing is read from it here.
+    # "env" adds to the inherited environment, so that this module need not read it.
     arguments = [
         f"KB_ARTICLES={articles}",
         f"KB_DATA={data}",
@@ -124,7 +126,7 @@ def serve(
 
 
 def get(url: str) -> Any:
-    """An answer of the API; None while there is none."""
+    """Return the JSON response of an API URL; None if the server does not answer."""
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310, an address of ours
             return json.loads(answer.read())
@@ -133,7 +135,10 @@ def get(url: str) -> Any:
 
 
 def wait(url: str, holds: Any, seconds: float = 600) -> float:
-    """Seconds until an answer holds."""
+    """Return the seconds until ``holds(response)`` is true.
+
+    Raises TimeoutError after ``seconds``.
+    """
     started = time.perf_counter()
     while time.perf_counter() - started < seconds:
         answer = get(url)
@@ -144,7 +149,7 @@ def wait(url: str, holds: Any, seconds: float = 600) -> float:
 
 
 def pss(root: int) -> float:
-    """MB of proportional set size of a process and all below it (Linux)."""
+    """Return the proportional set size in MB of a process and its descendants (Linux)."""
     total = 0.0
     for process in [root, *_children(root)]:
         text = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
@@ -153,15 +158,15 @@ def pss(root: int) -> float:
 
 
 def _children(root: int) -> list[int]:
-    found: list[int] = []
+    children: list[int] = []
     for task in Path(f"/proc/{root}/task").iterdir():
         for child in (task / "children").read_text(encoding="ascii").split():
-            found += [int(child), *_children(int(child))]
-    return found
+            children += [int(child), *_children(int(child))]
+    return children
 
 
 def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
-    """Build, serve, edit, ask."""
+    """Build, serve, edit and search; return the figures."""
     articles, data = folder / "articles", folder / "var"
     data.mkdir()
     (data / "model").symlink_to(flags.model_dir.resolve())
@@ -183,7 +188,7 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 def _ask(address: str, articles: Path, figures: dict[str, float]) -> None:
-    """Edits until searchable, and how long new questions take."""
+    """Measure the seconds from an edit until it is searchable, and the latency of new queries."""
     time.sleep(2)
     edited = next(iter(sorted(articles.rglob("*.md"))))
     edits: list[float] = []
@@ -207,29 +212,29 @@ def _ask(address: str, articles: Path, figures: dict[str, float]) -> None:
 
 
 def main() -> None:
-    """Parse flags, measure, print."""
+    """Parse the flags, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--beir", type=Path, help="a collection in BEIR layout whose documents become articles"
+        "--beir", type=Path, help="collection in BEIR format whose documents become articles"
     )
     parser.add_argument(
         "--texts",
         type=Path,
-        help="a folder of .txt files that become articles, the first line the title",
+        help="folder of .txt files that become articles; the first line is the title",
     )
     parser.add_argument(
         "--dealt",
         type=int,
         default=0,
-        help="this many articles of the sample articles' sections, dealt anew",
+        help="number of articles recombined from sections of the sample articles",
     )
     parser.add_argument(
         "--articles",
         type=int,
         default=0,
-        help="made-up articles of one sentence are added up to this many",
+        help="add generated articles of one sentence up to this total",
     )
-    parser.add_argument("--model", default="", help="as KB_EMBEDDING_MODEL")
+    parser.add_argument("--model", default="", help="like KB_EMBEDDING_MODEL")
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()

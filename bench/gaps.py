@@ -1,9 +1,9 @@
-"""How far questions are grouped as people group them: the queries of one thread are one gap.
+"""Measures how well questions are grouped into gaps: the queries of one thread should be one gap.
 
     python -m bench.gaps --data DIR [--model-dir DIR]
 
-DIR is a collection in BEIR layout in which several queries ask for one document. Prints pairwise F1 with the threshold that the gap
-report uses, and with others beside it.
+DIR is a collection in BEIR format in which several queries have the same document. Prints pairwise
+F1 for the threshold of the gap report and for others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BESIDE = (0.15, 0.2, 0.3, 0.34, 0.4, 0.45, 0.5)
 
 
 def main() -> None:
-    """Embed the queries, group them, compare."""
+    """Embed the queries, group them and print F1 per threshold."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
@@ -32,23 +32,24 @@ def main() -> None:
     threads = {
         query: sorted(documents)[0] for query, documents in collection.relevant.items() if documents
     }
-    asked = [(name, text) for name, text in collection.queries if name in threads]
-    names, texts = [name for name, _ in asked], [text for _, text in asked]
+    queries = [(name, text) for name, text in collection.queries if name in threads]
+    names, texts = [name for name, _ in queries], [text for _, text in queries]
     encode = CentredQuestions(load_embedder("", flags.model_dir))
     langs = [detect(text, ("ja", "en")) for text in texts]
     vectors = encode(texts, langs)
-    own = without_common(vectors)
+    corrected = without_common(vectors)
     print(f"{len(names)} queries, {len(set(threads.values()))} threads")
     for threshold in sorted({SAME_GAP, *BESIDE}):
         used = "  <- used" if threshold == SAME_GAP else ""
-        shipped = pairwise_f1(
+        plain_f1 = pairwise_f1(
             average_linkage(vectors, threshold, langs), [threads[name] for name in names]
         )
-        common = pairwise_f1(
-            average_linkage(own, threshold, langs), [threads[name] for name in names]
+        f1 = pairwise_f1(
+            average_linkage(corrected, threshold, langs), [threads[name] for name in names]
         )
         print(
-            f"{threshold:.2f}  F1 {common:.3f}, {shipped:.3f} without taking away what they have in common{used}"
+            f"{threshold:.2f}  F1 {f1:.3f}, "
+            f"{plain_f1:.3f} without subtracting the common component{used}"
         )
 
 

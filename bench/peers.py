@@ -1,4 +1,4 @@
-"""The peers that bench/speed.py measures beside us, each used as its own documentation does."""
+"""Adapters for the search engines that bench/speed.py compares with, used as they document it."""
 
 from __future__ import annotations
 
@@ -16,33 +16,38 @@ K = 10
 
 
 def txtai_index(model: Path, passages: Sequence[Passage], ready: Encode | None = None) -> Any:
-    """A txtai hybrid index (BM25 and vectors of the same model, fp32). ``ready`` makes the passages' vectors where given."""
+    """Return a txtai hybrid index: BM25, and vectors of the same model (fp32).
+
+    ``ready`` supplies the passage vectors if given.
+    """
     from txtai import Embeddings
 
-    own = Embeddings(
+    embeddings = Embeddings(
         path=str(model), hybrid=True, instructions={"query": "query: ", "data": "passage: "}
     )
     rows = [(number, passage.embedded_text) for number, passage in enumerate(passages)]
     if ready is None:
-        own.index(rows)
-        return own
-    # The model is loaded by indexing something; questions are then embedded by txtai's own way.
-    own.index(rows[:2])
+        embeddings.index(rows)
+        return embeddings
+    # Indexing something loads the model; queries are then embedded by txtai itself.
+    embeddings.index(rows[:2])
     building = True
 
     def transform(texts: Sequence[str]) -> Vector:
         return (
-            ready(list(texts), "passage") if building else own.batchtransform(list(texts), "query")
+            ready(list(texts), "passage")
+            if building
+            else embeddings.batchtransform(list(texts), "query")
         )
 
-    fed = Embeddings(method="external", transform=transform, hybrid=True)
-    fed.index(rows)
+    external = Embeddings(method="external", transform=transform, hybrid=True)
+    external.index(rows)
     building = False
-    return fed
+    return external
 
 
 def tantivy_search(passages: Sequence[Passage]) -> Search:
-    """tantivy over the words and bigrams that our own analysis gives (its own has none for Japanese)."""
+    """Return a tantivy search over our words and bigrams; tantivy has no Japanese tokenizer."""
     import tantivy
 
     schema = (
@@ -64,7 +69,7 @@ def tantivy_search(passages: Sequence[Passage]) -> Search:
 
 
 def tantivy_query(text: str, lang: str) -> str:
-    """A question as tantivy is asked it: analysed outside of what is timed."""
+    """Return a query for tantivy, tokenized in advance so that this is not timed."""
     return _tokens(text, lang)
 
 
@@ -76,7 +81,7 @@ def _tokens(text: str, lang: str) -> str:
 
 
 def whoosh_search(passages: Sequence[Passage], folder: Path | None = None) -> Search:
-    """Plain Whoosh: stemming for English, bigrams for Japanese, any of the words, the best ten."""
+    """Return a plain Whoosh search: English stems, Japanese bigrams, OR of all terms, top K."""
     from whoosh import fields, index, qparser
     from whoosh.analysis import NgramWordAnalyzer, StemmingAnalyzer
 
@@ -85,13 +90,13 @@ def whoosh_search(passages: Sequence[Passage], folder: Path | None = None) -> Se
         en=fields.TEXT(StemmingAnalyzer()),
         ja=fields.TEXT(NgramWordAnalyzer(2, 2)),
     )
-    made = index.create_in(str(folder or tempfile.mkdtemp()), schema)
-    writer = made.writer(limitmb=256)
+    whoosh_index = index.create_in(str(folder or tempfile.mkdtemp()), schema)
+    writer = whoosh_index.writer(limitmb=256)
     for row, passage in enumerate(passages):
         writer.add_document(
             row=row, **{passage.lang if passage.lang == "ja" else "en": passage.embedded_text}
         )
     writer.commit()
-    searcher = made.searcher()
+    searcher = whoosh_index.searcher()
     parser = qparser.MultifieldParser(["en", "ja"], schema, group=qparser.OrGroup)
     return lambda text: searcher.search(parser.parse(text), limit=K)

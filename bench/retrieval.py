@@ -1,10 +1,11 @@
-"""Retrieval quality on any collection in BEIR layout, through the real pipeline.
+"""Measures retrieval quality on collections in BEIR format, through the real pipeline.
 
-    python -m bench.retrieval --data DIR [--json]
+    python -m bench.retrieval --data DIR [--model NAME] [--model-dir DIR] [--cache FILE] [--json]
 
-DIR holds corpus.jsonl (_id, title, text, and questions where there are any), queries.jsonl, qrels/test.tsv, and may hold
-learned.jsonl (questions confirmed as answered by an article) and unanswerable.txt (ids of queries without an answer). A
-folder of such folders is measured one after another. No language is given, so that detection is measured too.
+DIR contains corpus.jsonl (_id, title, text, optional questions), queries.jsonl and qrels/test.tsv.
+It may contain learned.jsonl (questions confirmed as answered by an article) and unanswerable.txt
+(ids of queries without an answer). If DIR is a folder of collections, each is measured. Queries
+have no language, so that language detection is measured too.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ import numpy as np
 from ir_measures import AP, RR, R, Success, nDCG
 from sklearn.metrics import roc_auc_score
 
-from indexer.build import publish
 from indexer.bundling.build_cache import BuildCache
 from indexer.model import Article, Section
+from indexer.publish import BuildContext, Source, publish
 from search.analysis.language import detect
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
@@ -48,7 +49,7 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Collection:
-    """A test collection. ``relevant`` maps a query id to the ids of its articles."""
+    """A test collection. ``relevant`` maps query id -> article id -> grade."""
 
     name: str
     articles: list[Article]
@@ -58,7 +59,7 @@ class Collection:
 
 
 def load(folder: Path) -> Collection:
-    """Read a collection; every document becomes an article of one section."""
+    """Read a collection; each document becomes an article with one section."""
     learned = defaultdict(list)
     for record in _records(folder / "learned.jsonl"):
         for article_id in record["corpus-ids"]:
@@ -111,13 +112,14 @@ def _qrels(path: Path) -> dict[str, dict[str, int]]:
 
 
 def make_engine(collection: Collection, embedder: Embedder, data: Path, cache_file: Path) -> Engine:
-    """Build and open the collection's bundle."""
+    """Build the collection's bundle and open it."""
     builds = Builds(data / collection.name)
     cache = BuildCache(cache_file)
     try:
         with builds.building() as work:
             publish(
-                builds, work, collection.articles, data, {}, embedder, cache, progress=_progress
+                BuildContext(builds, work, embedder, cache, _progress),
+                Source(collection.articles, data, {}),
             )
     finally:
         cache.close()
@@ -125,7 +127,7 @@ def make_engine(collection: Collection, embedder: Embedder, data: Path, cache_fi
 
 
 def measure(collection: Collection, engine: Engine) -> dict[str, Any]:
-    """Figures of every arm and, where there are unanswerable queries, of the verdict."""
+    """Return the figures of each arm and, with unanswerable queries, of the verdict."""
     arms = {arm: _run(collection, engine, frozenset({arm})) for arm in ARMS}
     hybrid, chances = _hybrid(collection, engine)
     arms["hybrid"] = hybrid
@@ -141,10 +143,10 @@ def measure(collection: Collection, engine: Engine) -> dict[str, Any]:
 
 
 def _figures(run: Sequence[Any], answered: Mapping[str, dict[str, int]]) -> dict[str, float]:
-    found = ir_measures.calc_aggregate(
+    aggregated = ir_measures.calc_aggregate(
         list(MEASURES.values()), answered, [row for row in run if row.query_id in answered]
     )
-    return {name: round(float(found[measure]), 4) for name, measure in MEASURES.items()}
+    return {name: round(float(aggregated[measure]), 4) for name, measure in MEASURES.items()}
 
 
 def _run(collection: Collection, engine: Engine, arms: frozenset[str]) -> list[Any]:
@@ -173,7 +175,10 @@ def _hybrid(collection: Collection, engine: Engine) -> tuple[list[Any], dict[str
 
 
 def answerability(chances: Mapping[str, float], unanswerable: frozenset[str]) -> dict[str, float]:
-    """AUROC, and the share of unanswerable queries still answered at the threshold that keeps 95 % of the answerable ones."""
+    """Return AUROC, and the share of unanswerable queries that are still answered.
+
+    The threshold keeps 95 % of the answerable queries.
+    """
     names = list(chances)
     answerable = np.array([name not in unanswerable for name in names])
     scores = np.array([chances[name] for name in names])
@@ -185,7 +190,7 @@ def answerability(chances: Mapping[str, float], unanswerable: frozenset[str]) ->
 
 
 def highlight(name: str, report: Mapping[str, Any]) -> str:
-    """The report as a table."""
+    """Format the report as a table."""
     lines = [f"{name:24s}" + "".join(f"{measure:>11s}" for measure in MEASURES)]
     lines += [
         f"  {arm:22s}" + "".join(f"{figures[measure]:11.3f}" for measure in MEASURES)
@@ -210,52 +215,52 @@ def _progress(label: str, done: int, total: int) -> None:
 
 
 def collections(folder: Path) -> list[Path]:
-    """The collection in a folder, or those in its subfolders."""
+    """Return the collection in a folder, or those in its subfolders."""
     if (folder / "corpus.jsonl").is_file():
         return [folder]
     return sorted(path.parent for path in folder.glob("*/corpus.jsonl"))
 
 
 def main() -> None:
-    """Parse flags, measure, print."""
+    """Parse the flags, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--data", type=Path, required=True, help="a collection in BEIR layout, or a folder of them"
+        "--data", type=Path, required=True, help="collection in BEIR format, or a folder of them"
     )
     parser.add_argument(
-        "--model", default="", help="as KB_EMBEDDING_MODEL; the bundled model by default"
+        "--model", default="", help="like KB_EMBEDDING_MODEL (default: the bundled model)"
     )
     parser.add_argument(
         "--model-dir",
         type=Path,
         default=Path("var/model"),
-        help="where the bundled model is unpacked",
+        help="folder of the unpacked bundled model",
     )
     parser.add_argument(
         "--cache",
         type=Path,
         default=Path("var/bench/cache.sqlite"),
-        help="vectors already embedded",
+        help="cache of the vectors",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print one JSON object (by collection, if there are several)",
+        help="print one JSON object (keyed by collection if there are several)",
     )
     flags = parser.parse_args()
-    # It remembers query vectors, so that four arms embed each query once.
+    # BackgroundEmbedder caches query vectors, so that each query is embedded once for all arms.
     embedder = BackgroundEmbedder(
         lambda: load_embedder(flags.model, flags.model_dir, progress=_progress)
     )
     embedder.start()
     if not embedder.wait():
         parser.error(embedder.failure)
-    found = collections(flags.data)
-    if not found:
-        parser.error(f"{flags.data} holds no corpus.jsonl, nor does a folder in it")
+    folders = collections(flags.data)
+    if not folders:
+        parser.error(f"{flags.data} and its subfolders contain no corpus.jsonl; check --data")
     reports: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as data:
-        for folder in found:
+        for folder in folders:
             collection = load(folder)
             reports[folder.name] = measure(
                 collection, make_engine(collection, embedder, Path(data), flags.cache)
@@ -263,7 +268,7 @@ def main() -> None:
             if not flags.json:
                 print(highlight(folder.name, reports[folder.name]), flush=True)
     if flags.json:
-        print(json.dumps(next(iter(reports.values())) if len(found) == 1 else reports))
+        print(json.dumps(next(iter(reports.values())) if len(folders) == 1 else reports))
 
 
 if __name__ == "__main__":

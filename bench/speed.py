@@ -1,10 +1,12 @@
-"""Speed and memory beside txtai, tantivy and plain Whoosh, on the same passages and the same questions in one run.
+"""Compares speed and memory with txtai, tantivy and plain Whoosh in one run.
 
-    python -m bench.speed --passages N [--articles DIR] [--model-dir DIR] [--no-peers] [--json]
+    python -m bench.speed [--passages N] [--articles DIR] [--model-dir DIR] [--cache FILE]
+        [--no-peers] [--json]
 
-Makes N passages out of real articles, builds them, and asks questions that nobody asked before: in process by word, by meaning and
-by both, and over HTTP with 1, 8 and 32 clients. Build rates are taken on at most 1,000 passages with embedding; above that all
-sides are fed ready vectors. With --json one flat object.
+All engines get the same passages and the same new queries. Generates N passages from real
+articles, builds them, and measures keyword, vector and hybrid search in process, and search over
+HTTP with 1, 8 and 32 clients. Build rates with embedding are measured on at most 1,000 passages;
+larger indexes are built with ready vectors. With --json it prints one flat object.
 """
 
 from __future__ import annotations
@@ -31,10 +33,10 @@ import numpy as np
 from bench import peers
 from bench.corpus import Material, ReadyVectors, made_articles, material, new_queries
 from bench.footprint import pss, serve, wait
-from indexer.build import publish
 from indexer.bundling.build_cache import BuildCache
 from indexer.bundling.passages import to_passages
 from indexer.model import Article, SectionInfo
+from indexer.publish import BuildContext, Source, publish
 from kb_app.services.live_index import LiveIndex
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
@@ -46,12 +48,12 @@ from search.ports import Embedder
 
 RATED_PASSAGES = 1_000
 ASKED = 300
-# Slow peers are asked fewer.
+# Slow peers get fewer queries.
 ASKED_SLOWLY = 60
-# Times that a newer bundle is swapped in; the middle one counts.
+# Number of bundle swaps; the median is reported.
 SWAPS = 5
 SLOW = ("whoosh", "txtai")
-# Each search is timed in so many turns, after so many searches that are not counted.
+# Rounds per search, and untimed warm-up queries per round.
 TURNS, WARMING = 5, 20
 Questions = Sequence[tuple[str, str]]
 Search = Callable[[str, str], Any]
@@ -59,7 +61,7 @@ Search = Callable[[str, str], Any]
 
 @dataclass
 class Bench:
-    """What one run works with."""
+    """The state of one run."""
 
     source: dict[str, Material]
     articles: list[Article]
@@ -71,26 +73,26 @@ class Bench:
 
     @property
     def passages(self) -> list[Passage]:
-        """All passages that are searched."""
+        """All passages in the index."""
         return [passage for article in self.articles for passage in to_passages(article)]
 
     @property
     def model(self) -> Path:
-        """The unpacked bundled model."""
+        """Path of the unpacked bundled model."""
         return next(self.model_dir.glob("*/modules.json")).parent
 
     def questions(self, count: int, seed: int) -> Questions:
-        """Questions that no other seed gives."""
+        """Return queries that no other seed gives."""
         return new_queries(self.source, count, seed)
 
 
 def percentiles(times: Sequence[float]) -> tuple[float, float]:
-    """(p50, p95) in milliseconds of seconds."""
+    """Return (p50, p95) in ms of times in seconds."""
     return float(np.percentile(times, 50)) * 1000, float(np.percentile(times, 95)) * 1000
 
 
 def timed(calls: Sequence[Callable[[], Any]]) -> list[float]:
-    """Seconds that each call took."""
+    """Return the seconds that each call takes."""
     times: list[float] = []
     for call in calls:
         started = time.perf_counter()
@@ -100,23 +102,26 @@ def timed(calls: Sequence[Callable[[], Any]]) -> list[float]:
 
 
 def build(articles: Sequence[Article], data: Path, embedder: Embedder) -> float:
-    """Build a bundle into ``data``; returns seconds."""
+    """Build a bundle in ``data``; return the seconds."""
     started = time.perf_counter()
     builds = Builds(data / "index")
     cache = BuildCache(data / "cache" / "build.sqlite")
     try:
         with builds.building() as work:
-            publish(builds, work, articles, data, {"bench": SectionInfo("bench")}, embedder, cache)
+            publish(
+                BuildContext(builds, work, embedder, cache),
+                Source(articles, data, {"bench": SectionInfo("bench")}),
+            )
     finally:
         cache.close()
     return time.perf_counter() - started
 
 
-# --- parts of the run ---------------------------------------------------------------------------------------------------
+# --- measurements ---------------------------------------------------------------------------------
 
 
 def measure_build_rate(bench: Bench, with_peers: bool) -> None:
-    """Passages a second from articles to an index that is served, embedding included."""
+    """Measure passages per second from articles to a published index, with embedding."""
     articles = made_articles(bench.source, RATED_PASSAGES, seed=11)
     passages = [passage for article in articles for passage in to_passages(article)]
     with tempfile.TemporaryDirectory() as folder:
@@ -128,27 +133,28 @@ def measure_build_rate(bench: Bench, with_peers: bool) -> None:
 
 
 def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
-    """Searches and suggestions by calling the engine, ranked articles with scores as the peers give; in turns with the peers.
+    """Measure searches and suggestions by direct calls, in rounds with the peers.
 
-    In turns, since a shared machine is faster in one minute than in the next. Each turn begins with searches that are not counted.
+    Rounds spread variations of the machine over all engines. Each starts with untimed queries. The
+    results are ranked articles with scores, as the peers return them.
     """
     now = datetime.now(UTC)
 
-    def ask(arms: Sequence[str] = ARMS, highlight: bool = False) -> Search:
+    def search_with(arms: Sequence[str] = ARMS, highlight: bool = False) -> Search:
         return lambda text, lang: engine.search(
             Query(text, lang=lang, now=now, arms=frozenset(arms), highlight=highlight)
         )
 
     searches: dict[str, Search] = {
-        "keyword": ask(("keyword",)),
-        "vector": ask(("passage", "question")),
-        "hybrid_new": ask(),
-        "page_new": ask(highlight=True),
+        "keyword": search_with(("keyword",)),
+        "vector": search_with(("passage", "question")),
+        "hybrid_new": search_with(),
+        "page_new": search_with(highlight=True),
     }
     folder = tempfile.TemporaryDirectory()
     searches |= _peers(bench, Path(folder.name)) if with_peers else {}
     times: dict[str, list[float]] = {name: [] for name in searches}
-    # As in a process that serves: what is there is not gone through for garbage again and again, the peers' things least of all.
+    # Like a server process: exclude the long-lived objects from garbage collection.
     gc.collect()
     gc.freeze()
     for turn in range(TURNS):
@@ -161,14 +167,14 @@ def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
             timed(calls[: WARMING // 4 if slow else WARMING])
             times[name] += timed(calls[WARMING:][: ASKED_SLOWLY // TURNS if slow else None])
     folder.cleanup()
-    for name, found in times.items():
-        record(bench, name, found)
-    again = [
-        lambda text=text, lang=lang: ask()(text, lang)
+    for name, seconds in times.items():
+        record(bench, name, seconds)
+    repeated = [
+        lambda text=text, lang=lang: search_with()(text, lang)
         for text, lang in bench.questions(ASKED, seed=5)
     ]
-    timed(again)
-    record(bench, "hybrid_repeat", timed(again))
+    timed(repeated)
+    record(bench, "hybrid_repeat", timed(repeated))
     typed = list(_typed(bench.questions(100, seed=6)))
     record(
         bench,
@@ -185,14 +191,17 @@ def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
 
 
 def _typed(questions: Questions) -> Iterator[tuple[str, str]]:
-    """What is in the box after each of the first letters."""
+    """Yield the contents of the search box after some of the first letters."""
     for text, lang in questions:
         for length in (1, 2, 3, 5, 8, 12):
             yield text[:length], lang
 
 
 def _peers(bench: Bench, folder: Path) -> dict[str, Search]:
-    """The same passages in the peers. tantivy's questions are cut beforehand, its time is that of its search alone."""
+    """Index the same passages in the peers.
+
+    Queries for tantivy are tokenized in advance; only its search is timed.
+    """
     passages = bench.passages
     tantivy, whoosh = peers.tantivy_search(passages), peers.whoosh_search(passages, folder)
     txtai = peers.txtai_index(bench.model, passages, bench.ready.encode)
@@ -208,15 +217,15 @@ def _peers(bench: Bench, folder: Path) -> dict[str, Search]:
 
 
 def measure_swap(bench: Bench) -> None:
-    """What a search takes at worst while nothing happens, and while a newer bundle is opened and swapped in."""
+    """Measure the slowest search without changes, and while a newer bundle is swapped in."""
     builds = Builds(bench.data / "index")
     live = LiveIndex(builds, bench.embedder)
     live.refresh()
-    asked = iter(bench.questions(20_000, seed=9))
+    queries = iter(bench.questions(20_000, seed=9))
 
     def ask_until(done: threading.Event, times: list[float]) -> None:
         while not done.is_set():
-            text, lang = next(asked)
+            text, lang = next(queries)
             started = time.perf_counter()
             snapshot = live.current()
             assert snapshot is not None
@@ -251,7 +260,7 @@ def measure_swap(bench: Bench) -> None:
 
 
 def measure_http(bench: Bench) -> None:
-    """New questions over HTTP, start-up and memory of all processes that serve."""
+    """Measure new queries over HTTP, start-up time and the memory of all serving processes."""
     empty = bench.data / "articles"
     empty.mkdir()
     if not (bench.data / "model").exists():
@@ -262,11 +271,11 @@ def measure_http(bench: Bench) -> None:
         wait(f"{address}/readyz", lambda answer: answer["meaning"] == "ready")
         bench.figures["meaning_after_s"] = time.perf_counter() - started
         for clients in (1, 8, 32):
-            asked = [
+            queries = [
                 (text, lang)
                 for text, lang in bench.questions(max(200, 40 * clients), seed=100 + clients)
             ]
-            load = run_clients(address, asked, clients)
+            load = run_clients(address, queries, clients)
             record(bench, f"http_{clients}", load["times"])
             bench.figures[f"http_{clients}_new_per_s"] = load["per_s"]
         load = run_clients(address, mixed(bench.questions(1_200, seed=300)), 8)
@@ -279,38 +288,36 @@ def measure_http(bench: Bench) -> None:
 
 
 def mixed(questions: Questions) -> Questions:
-    """What a day brings: half of the searches repeat one of the fifty most asked, the rest were never asked before."""
-    chance = random.Random(1)
-    often = questions[:50]
-    return [
-        chance.choice(often) if chance.random() < 0.5 else question for question in questions[50:]
-    ]
+    """Return a realistic mix: half repeat one of the fifty most frequent queries, half are new."""
+    rng = random.Random(1)
+    frequent = questions[:50]
+    return [rng.choice(frequent) if rng.random() < 0.5 else question for question in questions[50:]]
 
 
 def run_clients(address: str, asked: Questions, clients: int) -> dict[str, Any]:
-    """Ask over HTTP from a process of its own, so that asking does not hold up this one."""
-    given = json.dumps({"address": address, "asked": list(asked), "clients": clients})
-    done = subprocess.run(
+    """Run bench.clients in a separate process, so that it does not block this one."""
+    request = json.dumps({"address": address, "asked": list(asked), "clients": clients})
+    process = subprocess.run(
         [sys.executable, "-m", "bench.clients"],
-        input=given,
+        input=request,
         capture_output=True,
         text=True,
         check=True,
     )
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(process.stdout)
     return answer
 
 
 def record(bench: Bench, name: str, times: Sequence[float]) -> None:
-    """Keep p50 and p95 under a name."""
+    """Store p50 and p95 under a name."""
     bench.figures[f"{name}_p50_ms"], bench.figures[f"{name}_p95_ms"] = percentiles(times)
 
 
-# --- the run ------------------------------------------------------------------------------------------------------------
+# --- command line ---------------------------------------------------------------------------------
 
 
 def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
-    """Everything, in order; progress goes to standard error."""
+    """Run all measurements in order. Progress goes to stderr."""
     source = material(flags.articles)
     embedder = BackgroundEmbedder(lambda: load_embedder("", flags.model_dir))
     embedder.start()
@@ -331,15 +338,15 @@ def run(flags: argparse.Namespace, data: Path) -> dict[str, float]:
     bench.figures["articles"] = len(bench.articles)
     _say("building")
     bench.figures["build_s"] = build(bench.articles, data, bench.ready)
-    _say("swapping")
+    _say("measuring swaps")
     measure_swap(bench)
-    _say("asking over HTTP")
+    _say("searching over HTTP")
     measure_http(bench)
-    _say("asking in process, in turns with the peers" if flags.peers else "asking in process")
+    _say("searching in process, with the peers" if flags.peers else "searching in process")
     measure_in_process(
         bench, Engine(open_corpus(Builds(data / "index").open_current()), embedder), flags.peers
     )
-    _say("build rates")
+    _say("measuring build rates")
     measure_build_rate(bench, flags.peers)
     return {name: round(value, 3) for name, value in bench.figures.items()}
 
@@ -358,7 +365,7 @@ RATIOS = {
 
 
 def show(figures: dict[str, float]) -> str:
-    """The figures and the ratios to the peers as lines."""
+    """Format the figures and the ratios to the peers."""
     lines = [f"{name:26s}{value:12,.2f}" for name, value in figures.items()]
     known = {name: pair for name, pair in RATIOS.items() if all(part in figures for part in pair)}
     return "\n".join(
@@ -373,24 +380,27 @@ def show(figures: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """Parse flags, run, print."""
+    """Parse the flags, run and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--passages", type=int, default=10_000)
     parser.add_argument(
         "--articles",
         type=Path,
         default=Path("articles"),
-        help="real articles that the passages are made of",
+        help="real articles to generate the passages from",
     )
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))
     parser.add_argument(
         "--cache",
         type=Path,
         default=Path("var/bench/speed.sqlite"),
-        help="vectors of the real texts",
+        help="cache of the vectors of the real texts",
     )
     parser.add_argument(
-        "--no-peers", dest="peers", action="store_false", help="leave txtai, tantivy and Whoosh out"
+        "--no-peers",
+        dest="peers",
+        action="store_false",
+        help="do not run txtai, tantivy and Whoosh",
     )
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()

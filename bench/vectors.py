@@ -1,9 +1,9 @@
-"""Ways of comparing a question with all vectors, beside each other: milliseconds and what they find of the nearest ten.
+"""Compares vector index strategies: ms per query and recall@10 against exact search.
 
-    python -m bench.vectors [--rows N ...] [--articles DIR] [--model-dir DIR]
+    python -m bench.vectors [--rows N ...] [--articles DIR] [--model-dir DIR] [--cache FILE]
 
-The rows are the vectors of the sample articles' sections, moved a little until there are enough; the questions are those of the same
-articles. Timed as a search does it: the best 200 rows, then the scores of a thousand.
+The rows are section vectors of the sample articles plus noise; the queries are their questions.
+Each query does what a search does: the top 200 rows, then the scores of 1,000 given rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ASKED = 60
 
 
 def crowd(bases: Vector, rows: int, chance: np.random.Generator) -> Vector:
-    """Unit vectors near some given ones, shape (rows, dimension)."""
+    """Return unit vectors near the given ones, shape (rows, dimension)."""
     moved = bases[chance.integers(0, len(bases), rows)] + chance.normal(
         0, 0.004, (rows, bases.shape[1])
     )
@@ -37,34 +37,34 @@ def crowd(bases: Vector, rows: int, chance: np.random.Generator) -> Vector:
 def measure(
     rows: Vector, questions: Vector, strategy: Strategy, folder: Path, chance: np.random.Generator
 ) -> tuple[float, float]:
-    """(milliseconds, recall@10 against the exact nearest) of one way."""
+    """Return (ms, recall@10 against exact search) of one strategy."""
     path = folder / f"{strategy.replace(' ', '-')}-{len(rows)}.npy"
     save_vectors(path, rows, strategy)
-    opened = FileVectors(path, len(rows))
-    given = np.sort(chance.choice(len(rows), min(GIVEN, len(rows)), replace=False))
+    index = FileVectors(path, len(rows))
+    given_rows = np.sort(chance.choice(len(rows), min(GIVEN, len(rows)), replace=False))
 
     def ask(question: Vector) -> None:
-        compared = opened.compare(question)
-        compared.top_k(NEAREST)
-        compared.scores_for(given)
+        comparison = index.compare(question)
+        comparison.top_k(NEAREST)
+        comparison.scores_for(given_rows)
 
     ask(questions[0])
-    took, _ = percentiles(
+    milliseconds, _ = percentiles(
         timed([lambda question=question: ask(question) for question in questions])
     )  # type: ignore[misc]
-    shared = [
+    recalls = [
         len(
-            set(opened.compare(question).top_k(10)[0])
+            set(index.compare(question).top_k(10)[0])
             & set(np.argsort(-(rows @ question))[:10].tolist())
         )
         / 10
         for question in questions
     ]
-    return took, float(np.mean(shared))
+    return milliseconds, float(np.mean(recalls))
 
 
 def main() -> None:
-    """Parse flags, run, print."""
+    """Parse the flags, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[2_000, 10_000, 50_000, 100_000, 200_000]
@@ -75,7 +75,7 @@ def main() -> None:
         "--cache",
         type=Path,
         default=Path("var/bench/speed.sqlite"),
-        help="vectors of the real texts",
+        help="cache of the vectors of the real texts",
     )
     flags = parser.parse_args()
     embedder, source = load_embedder("", flags.model_dir), material(flags.articles)
@@ -90,13 +90,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for count in flags.rows:
             rows = crowd(bases, count, chance)
-            found = [
+            results = [
                 measure(rows, questions, strategy, Path(folder), chance)
                 for strategy in get_args(Strategy)
             ]
             print(
                 f"{count:9,d}"
-                + "".join(f"{took:14.2f} ms {recall:7.3f}" for took, recall in found),
+                + "".join(f"{took:14.2f} ms {recall:7.3f}" for took, recall in results),
                 flush=True,
             )
 

@@ -1,9 +1,8 @@
-"""The truth of the figures: visits whose true outcome is known, written as a log and read back by the analytics.
+"""Simulates visits with a known true outcome and writes them as an event log.
 
-    python -m bench.episode_accuracy [--seed N] [--episodes N] [--runs N] [--rewordings FILE] [--model-dir DIR] [--json]
-
-Visitors word a few dozen problems each in their own way, in two languages; what each truly wanted and how it ended is kept beside the
-log. One visit in seven is about a problem that has no article. The seed is taken from the clock where none is given. With --json one flat object.
+Used by bench.episode_accuracy, bench.events and bench.demo; it has no command line. Visitors word a
+few dozen problems in their own way, in two languages. What each visitor wanted and how the visit
+ended is kept next to the log. One visit in UNANSWERABLE is about a problem without an article.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from kb_app.durations import DAY, HOUR, MINUTE, SECOND
 
 BEGIN = 1_780_000_000_000
 SPAN = 30 * DAY
-# Long after the last visit: nothing is provisional any more.
+# Long after the last visit, so that no outcome is provisional.
 LATER = BEGIN + SPAN + 60 * DAY
 SURVEYED, ANSWERED = 0.3, 0.7
 UNANSWERABLE = 7
@@ -27,7 +26,7 @@ WRONG_FIRST = 0.15
 
 @dataclass(frozen=True)
 class Intent:
-    """One problem with the ways in which it is asked, by language."""
+    """A problem with its wordings as (text, language)."""
 
     name: str
     asked: tuple[tuple[str, str], ...]
@@ -36,7 +35,11 @@ class Intent:
 
 @dataclass
 class Visit:
-    """What really happened: the searches of one problem, how it ended, and the outcome that an honest log can show."""
+    """The truth about a visit.
+
+    Contains the searches of one problem, how it ended (``truth``) and the outcome that a correct
+    analysis of the log gives (``shown``).
+    """
 
     problem: str
     intent: str
@@ -56,20 +59,20 @@ class Log:
 
     @property
     def queries(self) -> list[m.QueryEvent]:
-        """All searches, bots' among them."""
+        """All searches, including those of bots."""
         return [query for visit in self.visits for query in visit.queries] + self.bots
 
     @property
     def actions(self) -> list[m.ActionEvent]:
-        """All that was done."""
+        """All actions."""
         return [action for visit in self.visits for action in visit.actions]
 
 
-# --- how visitors behave -----------------------------------------------------------------------------------------------------
+# --- visitor behaviour -----------------------------------------------------------------------------
 
 
 class Visitor:
-    """Writes the trail of one visit."""
+    """Writes the events of one visit."""
 
     def __init__(
         self, chance: random.Random, intent: Intent, client: str, at: int, number: int
@@ -81,17 +84,17 @@ class Visitor:
 
     def _language(self) -> tuple[str, list[str]]:
         lang = self.chance.choice(sorted({lang for _, lang in self.intent.asked}))
-        return lang, [text for text, own in self.intent.asked if own == lang]
+        return lang, [text for text, wording_lang in self.intent.asked if wording_lang == lang]
 
     def ask(self, verdict: str = "") -> m.QueryEvent:
-        """One search, in the visitor's next words."""
+        """Add one search with the visitor's next wording."""
         text = (
             self.wordings[len(self.visit.queries) % len(self.wordings)]
             if self.visit.queries
             else self.chance.choice(self.wordings)
         )
-        found = verdict or ("strict" if self.intent.answered else "none")
-        # A search is not always right about what comes first.
+        result_verdict = verdict or ("strict" if self.intent.answered else "none")
+        # The first result is not always the right one.
         first = (
             self.intent.name
             if self.chance.random() > WRONG_FIRST
@@ -104,7 +107,7 @@ class Visitor:
             self.client,
             "s",
             self.lang,
-            verdict=found,
+            verdict=result_verdict,
             hit_ids=(first, "other"),
             section="s",
         )
@@ -113,9 +116,12 @@ class Visitor:
         return query
 
     def do(self, name: str, joined: str = "both", **attributes: Any) -> None:
-        """One action on the last answer; ``joined`` says what a ticket can be known by."""
-        last = self.visit.queries[-1]
-        query_id = last.query_id if joined in ("both", "token") else None
+        """Add one action on the last results.
+
+        ``joined`` is what identifies a ticket: "token", "client", "both" or "words".
+        """
+        last_query = self.visit.queries[-1]
+        query_id = last_query.query_id if joined in ("both", "token") else None
         client = self.client if joined in ("both", "client") else None
         event = f"{self.visit.problem}-a{len(self.visit.actions)}"
         self.visit.actions.append(
@@ -141,21 +147,21 @@ class Visitor:
         self.do(m.ENGAGED, seconds=self.chance.uniform(15, 120))
 
     def wait(self, least: float, most: float) -> None:
-        """Let seconds pass."""
+        """Let a random number of seconds pass."""
         self.at += int(self.chance.uniform(least, most) * SECOND)
 
     def later(self, least_days: float, most_days: float) -> None:
-        """Let days pass."""
+        """Let a random number of days pass."""
         self.wait(least_days * 86_400, most_days * 86_400)
 
     def ticket(self) -> None:
-        """Reach an agent; the ticket is known by its token, its client, or its words alone."""
+        """Contact an agent; the ticket is identified by its token, its client or only its words."""
         joined = self.chance.choice(("token", "client", "words"))
         words = {"text": self.chance.choice(self.wordings)} if joined != "token" else {}
         self.do(m.TICKET_CREATED, joined, **words)
 
     def survey(self, solved: bool) -> bool:
-        """The question to a random share; True where it was answered."""
+        """Show the survey to a random share of visitors; return whether this visitor answers."""
         if self.chance.random() >= SURVEYED:
             return False
         self.do(m.SURVEY_SHOWN)
@@ -247,7 +253,7 @@ def votes_and_comes_back(visitor: Visitor) -> tuple[str, m.Outcome]:
 
 
 def refreshes(visitor: Visitor) -> tuple[str, m.Outcome]:
-    """Every page is loaded again, so every event comes twice."""
+    """Reload every page, so that every event comes twice."""
     visitor.ask()
     visitor.read()
     visitor.do(m.VOTE_YES)
@@ -289,7 +295,10 @@ PERSONAS: dict[Persona, float] = {
 def simulate(
     intents: Sequence[Intent], mix: Mapping[Persona, float], count: int, chance: random.Random
 ) -> Log:
-    """``count`` visits over a month. Some visitors share a computer: two problems of one client on the same day."""
+    """Simulate ``count`` visits over a month.
+
+    Some visitors share a computer: two problems of one client on the same day.
+    """
     visits: list[Visit] = []
     answered = [intent for intent in intents if intent.answered]
     unanswered = [intent for intent in intents if not intent.answered]
@@ -313,20 +322,26 @@ def simulate(
 
 
 def drawn_mix(chance: random.Random) -> dict[Persona, float]:
-    """The personas with the shares of one run, drawn anew for each."""
+    """Draw random shares of the personas for one run."""
     weights = {persona: chance.gammavariate(share * 60, 1) for persona, share in PERSONAS.items()}
     total = sum(weights.values())
     return {persona: weight / total for persona, weight in weights.items()}
 
 
 def expected(mix: Mapping[Persona, float]) -> dict[str, float]:
-    """The probability of each outcome, and that a probable one gave up, by which the visits were drawn."""
-    with_article, told = 1 - 1 / UNANSWERABLE, SURVEYED * ANSWERED
+    """Return the true probability of each outcome.
+
+    "probable_gave_up" is the probability that a probable success is a visitor who gave up.
+    """
+    with_article, surveyed = 1 - 1 / UNANSWERABLE, SURVEYED * ANSWERED
     happy, gave_up = mix[reads_and_leaves_happy], mix[reads_and_gives_up]
     shares = {
-        "confirmed": mix[reads_and_votes] + mix[rewords_and_votes] + mix[refreshes] + happy * told,
-        "probable": (happy + gave_up) * (1 - told),
-        "unanswered": mix[votes_no] + mix[opens_form_and_leaves] + gave_up * told,
+        "confirmed": mix[reads_and_votes]
+        + mix[rewords_and_votes]
+        + mix[refreshes]
+        + happy * surveyed,
+        "probable": (happy + gave_up) * (1 - surveyed),
+        "unanswered": mix[votes_no] + mix[opens_form_and_leaves] + gave_up * surveyed,
         "escalated": mix[asks_an_agent] + mix[votes_and_phones_later],
         "unknown": mix[gives_up_at_once] + mix[glances] + mix[votes_and_comes_back],
     }

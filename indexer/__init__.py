@@ -1,1 +1,1 @@
-"""Articles in, bundle out. Knows Markdown and front matter; knows nothing of Flask or SQL."""
+"""Turns a folder of Markdown articles into a bundle that the search engine and the site read."""

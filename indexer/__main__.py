@@ -1,4 +1,7 @@
-"""``python -m indexer new|build|check|watch``: flags in, one call each, problems as lines an editor can jump to."""
+"""Command line: ``python -m indexer new|build|check|watch``.
+
+Problems are printed as ``path:line: severity: message``, which editors can jump to.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ from search.ports import Embedder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 all well, 1 something to mend, 2 nothing could be done."""
+    """Run one command and return its exit status.
+
+    0: no problems. 1: the articles have errors. 2: the command could not run. 130: interrupted.
+    """
     flags = _parser().parse_args(arguments)
     try:
         status: int = flags.run(flags)
@@ -33,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m indexer", description="Makes, checks and indexes articles."
+        prog="python -m indexer", description="Create, check and index articles."
     )
     commands = parser.add_subparsers(required=True, metavar="new|build|check|watch")
     common = argparse.ArgumentParser(add_help=False)
@@ -41,57 +47,57 @@ def _parser() -> argparse.ArgumentParser:
         "--articles",
         type=Path,
         default=Path("articles"),
-        help="the articles folder (default: articles)",
+        help="articles folder (default: articles)",
     )
     common.add_argument(
         "--timezone",
         type=_zone,
         default=UTC,
-        help="of times without one in front matter (default: UTC)",
+        help="time zone of front matter times that have none (default: UTC)",
     )
     indexing = argparse.ArgumentParser(add_help=False)
     indexing.add_argument(
         "--data",
         type=Path,
         default=Path("var"),
-        help="where index, cache and model lie (default: var)",
+        help="folder of the index, the cache and the model (default: var)",
     )
     indexing.add_argument(
         "--model",
         default="",
-        help="a sentence-transformers id or path, or off (default: the bundled model)",
+        help="sentence-transformers id or path, or off (default: the bundled model)",
     )
-    new = commands.add_parser("new", parents=[common], help="make an article with its front matter")
+    new = commands.add_parser("new", parents=[common], help="create an article with front matter")
     new.add_argument("title")
-    new.add_argument("--lang", help="ja, en ... (default: the title's)")
+    new.add_argument("--lang", help="ja, en ... (default: detected in the title)")
     new.add_argument("--section", default="general")
     new.add_argument("--type", default="faq", choices=("faq", "guide", "paper", "case", "notice"))
     new.add_argument(
         "--translation-of",
         default="",
         metavar="ID",
-        help="the id of the article that this one translates",
+        help="id of the article that this one translates",
     )
     new.set_defaults(run=_new)
     check = commands.add_parser(
-        "check", parents=[common, indexing], help="find what is wrong with the articles"
+        "check", parents=[common, indexing], help="report problems in the articles"
     )
     check.add_argument(
         "--fix",
         action="store_true",
-        help="mend what is safe to mend: missing ids, links to moved articles",
+        help="fix what can be fixed safely: missing ids, links to moved articles",
     )
-    check.add_argument("--strict", action="store_true", help="warnings count too")
+    check.add_argument("--strict", action="store_true", help="fail on warnings too")
     check.add_argument(
         "--search",
         action="store_true",
-        help="index the articles aside and run every article's tests: queries",
+        help="index the articles in a temporary folder and run their tests: queries",
     )
     check.set_defaults(run=_check)
     build = commands.add_parser("build", parents=[common, indexing], help="index the articles")
     build.set_defaults(run=_build)
     watching = commands.add_parser(
-        "watch", parents=[common, indexing], help="index again at every save"
+        "watch", parents=[common, indexing], help="rebuild the index on every save"
     )
     watching.set_defaults(run=_watch)
     return parser
@@ -102,7 +108,7 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise argparse.ArgumentTypeError(
-            f"{name} is no time zone; for example Asia/Tokyo"
+            f"{name} is not a time zone; use a name like Asia/Tokyo"
         ) from error
 
 
@@ -120,7 +126,7 @@ def _new(flags: argparse.Namespace) -> int:
     path = flags.articles / lang / flags.section / f"{slugify(flags.title)}.md"
     if path.exists():
         print(
-            f"{path} is there already; give the article another title, or edit that one.",
+            f"{path} already exists. Use another title, or edit that file.",
             file=sys.stderr,
         )
         return 2
@@ -131,11 +137,11 @@ def _new(flags: argparse.Namespace) -> int:
 
 
 def _wrong_flags(flags: argparse.Namespace, lang: str) -> str:
-    """What is wrong with the flags of ``new``; "" where nothing is."""
+    """Return what is wrong with the flags of ``new``, or "" if they are valid."""
     if not flags.articles.is_dir():
-        return f"There is no articles folder {flags.articles}. Make it, or give --articles."
+        return f"There is no articles folder {flags.articles}. Create it, or set --articles."
     if not flags.title.strip():
-        return "An article needs a title."
+        return "The title is empty. Give the article a title."
     if not re.fullmatch(r"[\w-]+", flags.section):
         return f"--section {flags.section}: use letters, digits, dashes and underscores."
     return (
@@ -158,7 +164,7 @@ def _template(name: str, title: str, kind: str, original: str) -> str:
     lines += [
         "tags: []",
         "questions: []   # other ways customers ask it, in their own words",
-        "keywords: []    # found, not shown",
+        "keywords: []    # searchable, not shown",
     ]
     lines += [
         "tests: []       # queries that must find this article first",
@@ -169,9 +175,9 @@ def _template(name: str, title: str, kind: str, original: str) -> str:
 
 
 def _check(flags: argparse.Namespace) -> int:
-    from indexer.build import collect
     from indexer.bundling.build_cache import BuildCache
     from indexer.checking.autofix import fix
+    from indexer.collect import collect
 
     with tempfile.TemporaryDirectory() as folder:
         cache = BuildCache(Path(folder) / "check.sqlite")
@@ -189,7 +195,7 @@ def _check(flags: argparse.Namespace) -> int:
 
 
 def _search_tests(flags: argparse.Namespace) -> list[Problem]:
-    """Articles that their own tests do not find first."""
+    """Return a problem for each test query that does not rank its own article first."""
     from indexer.progress import Bar
     from indexer.query_tests import failed_tests
 
@@ -216,7 +222,7 @@ def _watch(flags: argparse.Namespace) -> int:
         return build(paths, embedder, flags.timezone, Bar())
 
     require_folder(flags.articles)
-    print(f"Watching {flags.articles}; Ctrl-C ends it.")
+    print(f"Watching {flags.articles}. Press Ctrl-C to stop.")
     stop = threading.Event()
     try:
         watch(flags.articles, rebuild, _print_report, stop)
@@ -233,7 +239,10 @@ def _run_build(flags: argparse.Namespace) -> BuildReport:
 
 
 def _embedder(flags: argparse.Namespace) -> Embedder:
-    """The model that the flags name; none where it cannot be had, which is said."""
+    """Return the model that the flags name.
+
+    If it cannot be loaded, print the error and return a disabled embedder.
+    """
     from indexer.progress import Bar
     from search.embedding.background import DisabledEmbedder
     from search.embedding.loader import load_embedder
@@ -242,19 +251,20 @@ def _embedder(flags: argparse.Namespace) -> Embedder:
     try:
         return load_embedder(flags.model, flags.data / "model", progress=Bar())
     except ModelError as error:
-        print(f"{error}\nIndexing for keyword search alone.", file=sys.stderr)
+        print(f"{error}\nIndexing for keyword search only.", file=sys.stderr)
         return DisabledEmbedder()
 
 
 def _print_report(report: BuildReport) -> None:
     _show(report.problems)
-    done = "published" if report.published else "unchanged, still"
-    at = f"{datetime.now():%H:%M:%S}"
+    state = "published" if report.published else "unchanged, still"
+    time = f"{datetime.now():%H:%M:%S}"
     print(
-        f"{at} {done} {report.version}: {report.articles} articles, {report.passages} passages, {report.embedded} texts embedded, {report.seconds} s"
+        f"{time} {state} {report.version}: {report.articles} articles, {report.passages} passages, "
+        f"{report.embedded} texts embedded, {report.seconds} s"
     )
     if report.degraded:
-        print(f"Search by meaning is out in this index: {report.degraded}.")
+        print(f"This index has no vectors (keyword search only): {report.degraded}.")
 
 
 def _show(problems: Sequence[Problem]) -> None:

@@ -1,4 +1,7 @@
-"""The read side: articles, sections and images out of a bundle. A bundle has them in shards, so that an edit rewrites one."""
+"""Reads and writes the articles, sections and images of a bundle.
+
+Articles are split into shards, so that an edit rewrites one shard only.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,12 @@ _CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.js
 
 
 class ArticleStore:
-    """The articles of one bundle. Threads may share it; it never changes."""
+    """The articles of one bundle. Immutable, and safe to share between threads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         with (folder / _CARDS).open("rb") as file:
-            # One by one: all at once would hold up every request for as long.
+            # Decoding line by line lets other threads take the GIL in between.
             self.cards = {card.id: card for card in map(_card, file)}
         self.sections = {
             value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)
@@ -57,11 +60,11 @@ class ArticleStore:
 
     @classmethod
     def open(cls, bundle: Bundle) -> ArticleStore:
-        """The library of a bundle."""
+        """Open the articles of a bundle."""
         return cls(bundle.path)
 
     def article(self, article_id: str) -> Article | None:
-        """One article, whole, read from its shard."""
+        """Read one full article from its shard; None if there is none with this id."""
         path = self._folder / "articles" / f"{_shard(article_id)}.jsonl"
         head = orjson.dumps({"id": article_id})[:-1]
         if article_id not in self.cards:
@@ -73,28 +76,28 @@ class ArticleStore:
         return None
 
     def by_slug(self, lang: str, slug: str) -> ArticleSummary | None:
-        """The article of that language and slug."""
+        """Return the article with this language and slug."""
         return self._by_slug.get((lang, slug))
 
     def by_alias(self, lang: str, slug: str) -> ArticleSummary | None:
-        """The article that had that slug before."""
+        """Return the article that lists this slug as an alias."""
         return self._by_alias.get((lang, slug))
 
     def translations(self, card: ArticleSummary) -> list[ArticleSummary]:
-        """The article and its translations, by language."""
+        """Return the article and its translations, sorted by language."""
         return sorted(self._groups[card.group], key=lambda other: other.lang)
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> list[ArticleSummary]:
-        """All articles that may be seen."""
+        """Return all articles that these audiences may see at this time."""
         return [card for card in self.cards.values() if card.visible(now, audiences)]
 
     def image(self, name: str) -> Path | None:
-        """The file of an image by its name in the bundle."""
+        """Return the path of an image by its name in the bundle."""
         path = self._folder / "images" / name
         return path if "/" not in name and not name.startswith(".") and path.is_file() else None
 
     def image_owners(self, name: str) -> Sequence[ArticleSummary]:
-        """The articles that show an image."""
+        """Return the articles that show an image."""
         return self._image_owners.get(name, ())
 
 
@@ -105,16 +108,17 @@ def write_article_store(
     sections: Mapping[str, SectionInfo],
     previous: Bundle | None,
 ) -> set[str]:
-    """Write articles and sections into a bundle's folder; returns the names of shards taken over from the previous one.
+    """Write articles and sections into a bundle's folder.
 
-    ``hashes`` are the articles' own, by id.
+    ``hashes`` maps each article id to the article's digest. Returns the names of the shards that
+    were copied from the previous bundle.
     """
     (folder / "articles").mkdir()
-    before = _previous_hashes(previous)
-    gone = before.keys() - hashes.keys()
-    changed = {_shard(name) for name, digest in hashes.items() if before.get(name) != digest} | set(
-        map(_shard, gone)
-    )
+    previous_hashes = _previous_hashes(previous)
+    deleted = previous_hashes.keys() - hashes.keys()
+    changed = {
+        _shard(name) for name, digest in hashes.items() if previous_hashes.get(name) != digest
+    } | set(map(_shard, deleted))
     shards: dict[str, list[Article]] = {_shard(article.id): [] for article in articles}
     reused: set[str] = set()
     for name in shards.keys() - changed:
@@ -154,11 +158,12 @@ def _images_of(article: Article) -> tuple[str, ...]:
 
 @lru_cache(maxsize=20_000)
 def _shard(article_id: str) -> str:
-    return f"{int(hashlib.sha256(article_id.encode('utf-8', 'replace')).hexdigest()[:4], 16) % SHARDS:02x}"
+    digest = hashlib.sha256(article_id.encode("utf-8", "replace")).hexdigest()
+    return f"{int(digest[:4], 16) % SHARDS:02x}"
 
 
 def _previous_hashes(previous: Bundle | None) -> dict[str, str]:
-    """The articles' hashes by id in the bundle before; nothing where there is none."""
+    """Return the article digests of the previous bundle by id; {} if there are none."""
     if previous is None:
         return {}
     try:
@@ -174,7 +179,7 @@ def _card_line(article: Article) -> bytes:
 
 @lru_cache(maxsize=50_000)
 def _card(line: bytes) -> ArticleSummary:
-    """Remembered: of a newer index only what was saved is made anew."""
+    """Decode a summary. Cached, so that a newer index decodes only the changed articles."""
     return SUMMARY_CODEC.decode(line)
 
 

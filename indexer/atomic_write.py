@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all, with the rights it had."""
+    """Write a file atomically. An existing file keeps its permissions."""
     staged = path.with_name(f".{path.name}.tmp")
     staged.write_bytes(text.encode("utf-8"))
     if path.exists():

@@ -1,7 +1,7 @@
-"""Changes articles from outside an editor: drafts, questions, synonyms, learned questions. Only ever one file at a time.
+"""Edits articles, synonyms and confirmed questions on behalf of the desk, one file at a time.
 
-Front matter keeps its comments and order. A file that changed since it was read is refused, and what was changed is committed alone
-where the folder is a git repository.
+Front matter keeps its comments and key order. A file that changed since it was read is not
+overwritten. In a git repository, each change is committed on its own.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _NAME = re.compile(r"^[\w-]+(/[\w.-]+)*$")
 
 
 class EditConflictError(IndexerError):
-    """Nothing was changed; the message says why and what to do."""
+    """The edit was refused and nothing changed. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A file as it was read. ``digest`` is given back with the change."""
+    """A file as it was read. ``digest`` detects changes made before the save."""
 
     name: str
     text: str
@@ -44,7 +44,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Author:
-    """In whose name a change is committed."""
+    """Name and address for the git commit."""
 
     name: str
     mail: str
@@ -57,23 +57,33 @@ class Editor:
         self._folder = folder
 
     def open(self, name: str) -> Opened:
-        """A file of the folder; raises EditRefused where there is none of that name inside it."""
+        """Read a file of the folder.
+
+        Raises EditConflictError if the name is not inside the folder or the file cannot be read.
+        """
         path = self._inside(name)
         try:
             text = path.read_bytes().decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise EditConflictError(f"{name} cannot be read.") from error
+            raise EditConflictError(
+                f"{name} cannot be read. Check that it exists and is UTF-8."
+            ) from error
         return Opened(name, text, _digest(text))
 
     def save(self, opened: Opened, text: str, author: Author, message: str) -> None:
-        """Put a new text in the place of what was opened; raises EditRefused where it changed meanwhile or would not be an article."""
+        """Replace the text of an opened file and commit it.
+
+        Raises EditConflictError if the file changed since it was opened, or if the new text is not
+        a valid article.
+        """
         if opened.name.endswith(".md"):
             parsed = parse(opened.name, text.replace("\r\n", "\n"))
             if isinstance(parsed, list):
                 raise EditConflictError(str(parsed[0]))
         if self.open(opened.name).digest != opened.digest:
             raise EditConflictError(
-                f"{opened.name} was changed by somebody else meanwhile. Open it again and repeat your change."
+                f"{opened.name} was changed by somebody else since you opened it. "
+                "Open it again and repeat your change."
             )
         replace_file(self._inside(opened.name), text)
         self._commit(opened.name, author, message)
@@ -81,10 +91,11 @@ class Editor:
     def draft(
         self, lang: str, section: str, title: str, tests: Sequence[str], author: Author
     ) -> tuple[str, str]:
-        """A new draft that carries questions as its tests; returns (its name in the folder, its id)."""
+        """Create a draft with ``tests`` as its test queries; return (name in the folder, id)."""
         if not re.fullmatch(r"[a-z]{2,3}", lang) or not re.fullmatch(r"[\w-]+", section):
             raise EditConflictError(
-                "A draft needs a language and a section of letters, digits and dashes."
+                "A draft needs a language code (like ja) and a section. "
+                "Use letters, digits and dashes in the section."
             )
         slug = slugify(title)
         names = (f"{lang}/{section}/{slug}{f'-{n}' if n > 1 else ''}.md" for n in range(1, 1000))
@@ -111,20 +122,20 @@ class Editor:
     def add_questions(
         self, opened: Opened, questions: Sequence[str], author: Author, key: str = "questions"
     ) -> int:
-        """Add ways of asking to an article's front matter; returns how many were new."""
+        """Add questions to an article's front matter; return how many were new."""
 
         def change(front: Any) -> int:
-            have = list(front.get(key) or [])
-            new = [text for text in dict.fromkeys(questions) if text not in have]
+            existing = list(front.get(key) or [])
+            new = [text for text in dict.fromkeys(questions) if text not in existing]
             if key in front and hasattr(front[key], "extend"):
                 front[key].extend(new)
             else:
-                front[key] = [*have, *new]
+                front[key] = [*existing, *new]
             return len(new)
 
         added, text = self._with_front(opened, change)
         if added:
-            self.save(opened, text, author, f"Asked in other words: {opened.name}")
+            self.save(opened, text, author, f"Add questions: {opened.name}")
         return added
 
     def publish(self, opened: Opened, author: Author) -> None:
@@ -134,13 +145,13 @@ class Editor:
             front["status"], front["updated"] = "published", date.today()
             return 1
 
-        self.save(opened, self._with_front(opened, change)[1], author, f"Published: {opened.name}")
+        self.save(opened, self._with_front(opened, change)[1], author, f"Publish: {opened.name}")
 
     def add_synonym(self, lang: str, words: Sequence[str], author: Author) -> None:
-        """Add a group of words that mean the same to synonyms.yml."""
+        """Add a group of synonyms to synonyms.yml."""
         group = [word.strip() for word in dict.fromkeys(words) if word.strip()]
         if len(group) < 2:
-            raise EditConflictError("A group of synonyms needs two words or more.")
+            raise EditConflictError("A synonym group needs at least two words.")
 
         def change(values: Any) -> int:
             groups = values.setdefault(lang, [])
@@ -153,14 +164,14 @@ class Editor:
         """Add confirmed questions of an article to learned.yml."""
 
         def change(values: Any) -> int:
-            have = values.setdefault(article_id, [])
-            new = [text for text in dict.fromkeys(questions) if text not in have]
-            have.extend(new)
+            existing = values.setdefault(article_id, [])
+            new = [text for text in dict.fromkeys(questions) if text not in existing]
+            existing.extend(new)
             return len(new)
 
         self._change_yaml(LEARNED, change, author, "Learned questions")
 
-    # --- parts -----------------------------------------------------------------------------------------------------------
+    # --- helpers ------------------------------------------------------------------------------
 
     def _inside(self, name: str) -> Path:
         path = self._folder / name
@@ -170,22 +181,25 @@ class Editor:
             or not path.resolve().is_relative_to(self._folder.resolve())
             or path.is_symlink()
         ):
-            raise EditConflictError(f"{name!r} is no file of the articles folder.")
+            raise EditConflictError(f"{name!r} is not a file of the articles folder.")
         return path
 
     def _with_front(self, opened: Opened, change: Callable[[Any], int]) -> tuple[int, str]:
-        """(what ``change`` gave, the text with the front matter changed); comments and order stay."""
+        """Apply ``change`` to the front matter; return (its result, the new text).
+
+        Comments and key order are kept.
+        """
         match = _FRONT.match(opened.text)
         if match is None:
             raise EditConflictError(
-                f"{opened.name} has no front matter between --- lines; add it in an editor."
+                f"{opened.name} has no front matter between --- lines. Add it in an editor."
             )
         yaml = _yaml()
         front = yaml.load(match.group(1)) or {}
-        given = change(front)
+        result = change(front)
         written = io.StringIO()
         yaml.dump(front, written)
-        return given, f"---\n{written.getvalue()}---\n{opened.text[match.end() :]}"
+        return result, f"---\n{written.getvalue()}---\n{opened.text[match.end() :]}"
 
     def _change_yaml(
         self, name: str, change: Callable[[Any], int], author: Author, message: str
@@ -195,7 +209,7 @@ class Editor:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         values = yaml.load(text) if text.strip() else {}
         if not isinstance(values, dict):
-            raise EditConflictError(f"{name} is not a list of keys; mend it in an editor first.")
+            raise EditConflictError(f"{name} is not a YAML mapping. Fix it in an editor first.")
         if not change(values):
             return
         written = io.StringIO()
@@ -205,15 +219,15 @@ class Editor:
         self._commit(name, author, message)
 
     def _commit(self, name: str, author: Author, message: str) -> None:
-        """Commit one file alone; what else is changed in the repository is left as it is."""
+        """Commit one file only. Other changes in the repository are left alone."""
         if not self._git("rev-parse", "--is-inside-work-tree"):
             return
-        who = {"user.name": author.name, "user.email": author.mail}
-        settings = [part for key, value in who.items() for part in ("-c", f"{key}={value}")]
+        identity = {"user.name": author.name, "user.email": author.mail}
+        settings = [part for key, value in identity.items() for part in ("-c", f"{key}={value}")]
         if not self._git("add", "--", name) or not self._git(
             *settings, "commit", "--quiet", "--only", "-m", message, "--", name
         ):
-            log.warning("%s was changed but not committed to git", name)
+            log.warning("%s was saved but could not be committed to git", name)
 
     def _git(self, *arguments: str) -> bool:
         try:
@@ -232,7 +246,7 @@ def _dump(front: Mapping[str, Any]) -> str:
 
 
 def _flow(words: Sequence[str]) -> Any:
-    """A list on one line, as synonyms.yml has them."""
+    """Format a list on one line, as in synonyms.yml."""
     from ruamel.yaml.comments import CommentedSeq
 
     group = CommentedSeq(words)

@@ -1,8 +1,8 @@
-"""What the indexer cannot go on from. A bad article is not among them: it becomes a Problem."""
+"""Errors that stop the indexer. A faulty article does not: it becomes a Problem."""
 
 
 class IndexerError(Exception):
-    """Anything the indexer raises on purpose; the message says what to do."""
+    """Base class of the indexer's errors. The message says what to do."""
 
 
 class ArticlesFolderError(IndexerError):
@@ -10,4 +10,4 @@ class ArticlesFolderError(IndexerError):
 
 
 class BuildFailedError(IndexerError):
-    """A build could not be finished; what was served before goes on being served."""
+    """A build could not finish. The previous bundle is still served."""

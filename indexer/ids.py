@@ -1,4 +1,4 @@
-"""Ids of articles."""
+"""Article ids."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def new_id() -> str:
-    """A random id: ten characters without look-alikes."""
+    """Return a random id of ten characters, without characters that look alike."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(10))

@@ -1,4 +1,4 @@
-"""The values of the indexer: an article, what is wrong with it, and what a build did."""
+"""Value types of the indexer: articles, problems and build reports."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something a writer should mend. ``line`` counts from 1 in the file, 0 where no line is to blame.
+    """A problem in a source file that its author should fix.
 
-    An error keeps the article (or this version of it) out; a warning does not. ``code`` is stable, for tests and tools.
+    ``line`` counts from 1; 0 means the whole file. An error keeps the article (or this version
+    of it) out of the index, a warning does not. ``code`` is stable, for tests and tools.
     """
 
     path: str
@@ -37,7 +38,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch of an article under one heading. ``heading`` is the trail, e.g. "By card > What happens next"."""
+    """The text under one heading.
+
+    ``heading`` is the full heading path, e.g. "By card > What happens next".
+    """
 
     heading: str
     anchor: str
@@ -47,7 +51,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Link:
-    """A link or image from one article to a file of the articles folder, as written, with its line."""
+    """A link or image from an article to a file of the articles folder, with its line."""
 
     target: str
     anchor: str
@@ -57,7 +61,7 @@ class Link:
 
 @dataclass(frozen=True)
 class TocEntry:
-    """A heading of the table of contents."""
+    """A heading in the table of contents."""
 
     anchor: str
     title: str
@@ -66,7 +70,10 @@ class TocEntry:
 
 @dataclass(frozen=True)
 class ArticleSummary(Document):
-    """What lists and links need of an article, held in memory for all of them; ``path`` is that of its file in the articles folder."""
+    """The fields that lists and links need, kept in memory for all articles.
+
+    ``path`` is the path of the source file inside the articles folder.
+    """
 
     slug: str = ""
     path: str = ""
@@ -76,7 +83,7 @@ class ArticleSummary(Document):
     tests: tuple[str, ...] = ()
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
-        """Whether somebody of one of the audiences may see it at that time."""
+        """Return whether a reader in ``audiences`` may see the article at ``now``."""
         if self.audience not in audiences:
             return False
         if self.status != "published":
@@ -88,7 +95,10 @@ class ArticleSummary(Document):
 
 @dataclass(frozen=True)
 class Article(ArticleSummary):
-    """One article, whole. ``html`` is sanitised; links to articles are ``kb:<id>#anchor``, images ``kb-image:<name>``."""
+    """A full article. ``html`` is sanitised.
+
+    In a bundle, links to articles are ``kb:<id>#anchor`` and images are ``kb-image:<name>``.
+    """
 
     review_by: date | None = None
     owner: str = ""
@@ -102,7 +112,7 @@ class Article(ArticleSummary):
 
     @cached_property
     def digest(self) -> str:
-        """Changes with anything of the article. Kept: at every save it is asked of all of them."""
+        """Hash of all fields. Cached, because every build reads it for every article."""
         return hashlib.sha256(ARTICLE_CODEC.encode(self)).hexdigest()[:20]
 
 
@@ -110,18 +120,22 @@ Made = TypeVar("Made")
 
 
 def memoized_on_article(make: Callable[[Article], Made]) -> Callable[[Article], Made]:
-    """Keep what is made of an article alone with it: a site that builds at every save makes it again only of what was saved."""
+    """Cache the result of ``make`` on the article object.
+
+    Unchanged articles are the same objects in the next build, so only changed articles are
+    computed again (ADR 0016).
+    """
     name = f"_{make.__module__}.{make.__qualname__}"
 
     @wraps(make)
-    def kept(article: Article) -> Made:
-        known = vars(article)
-        if name not in known:
-            known[name] = make(article)
-        made: Made = known[name]
-        return made
+    def wrapper(article: Article) -> Made:
+        cache = vars(article)
+        if name not in cache:
+            cache[name] = make(article)
+        result: Made = cache[name]
+        return result
 
-    return kept
+    return wrapper
 
 
 ARTICLE_CODEC, SUMMARY_CODEC = RecordCodec(Article), RecordCodec(ArticleSummary)
@@ -133,18 +147,21 @@ _SUMMARY_FIELDS, _DOCUMENT_FIELDS = (
 
 @memoized_on_article
 def to_document(article: Article) -> Document:
-    """The article as the engine sees it."""
+    """Return the part of the article that the search engine indexes."""
     return Document(**{name: getattr(article, name) for name in _DOCUMENT_FIELDS})
 
 
 def to_summary(article: Article) -> ArticleSummary:
-    """The article without what only its own page needs."""
+    """Return the article without the fields that only its own page needs."""
     return ArticleSummary(**{name: getattr(article, name) for name in _SUMMARY_FIELDS})
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did. ``version`` is the bundle that is served after it; "" when nothing could be published."""
+    """The result of a build.
+
+    ``version`` is the bundle served after the build; "" if nothing could be published.
+    """
 
     version: str
     articles: int = 0
@@ -158,13 +175,13 @@ class BuildReport:
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The problems that keep something out."""
+        """The problems that keep an article out of the index."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
 @dataclass(frozen=True)
 class SectionInfo:
-    """A section of the site, from sections.yml: titles and descriptions by language."""
+    """A section of the site from sections.yml. Titles and descriptions are keyed by language."""
 
     key: str
     title: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A progress bar on the terminal, and plain lines where there is none."""
+"""Progress bars on the terminal."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done so far, total)."""
+"""Callback that gets (label, number done, total)."""
 
 
 def quiet(_label: str, _done: int, _total: int) -> None:
-    """A Progress that shows nothing."""
+    """Ignore progress."""
 
 
 class Bar:
-    """A Progress that shows one bar a step of the work, several where steps go on beside each other; silent for work that is over at once."""
+    """Show one tqdm bar per label. Bars of parallel steps are shown below each other."""
 
     def __init__(self) -> None:
         self._bars: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` are done."""
+        """Show that ``done`` of ``total`` steps are done."""
         from tqdm import tqdm
 
         with self._lock:

@@ -1,4 +1,4 @@
-"""Tries an article's own ``tests:`` against an engine: is it found, at which rank, and what stands above it."""
+"""Runs the ``tests:`` queries of articles against an engine and reports their ranks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from indexer.build import Paths, collect, publish
+from indexer.build import Paths
 from indexer.bundling.build_cache import BuildCache
+from indexer.collect import collect
 from indexer.model import Article, Problem
 from indexer.progress import Progress, quiet
+from indexer.publish import BuildContext, Source, publish
 from indexer.reading.synonyms_file import read_synonyms
 from search.engine import Engine
 from search.index.bundle import Builds
@@ -24,7 +26,11 @@ DEPTH = 50
 
 @dataclass(frozen=True)
 class Trial:
-    """One test query. ``rank`` counts from 1, 0 where the article is not among the first DEPTH; ``above`` are titles."""
+    """The result of one test query.
+
+    ``rank`` counts from 1; 0 means that the article is not among the first DEPTH results.
+    ``above`` holds the titles of up to three results ranked above it.
+    """
 
     article_id: str
     query: str
@@ -33,7 +39,7 @@ class Trial:
 
     @property
     def passed(self) -> bool:
-        """Whether the article came first."""
+        """Whether the article ranked first."""
         return self.rank == 1
 
 
@@ -45,7 +51,7 @@ def try_article(
     now: datetime,
     audiences: frozenset[str],
 ) -> list[Trial]:
-    """Run each test as a visitor of the article's language would."""
+    """Run each test query with the filters of a visitor who reads the article's language."""
     return [_try(engine, article_id, lang, test, now, audiences) for test in tests]
 
 
@@ -64,20 +70,20 @@ def _try(
 def failed_tests(
     folder: Path, data: Path, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet
 ) -> list[Problem]:
-    """Index the articles aside, run every test, and say of each that did not find its article first what stood above it.
+    """Index the articles in a temporary folder, run every test query and report the failures.
 
-    Nothing that is served is touched; texts embedded before are taken from the build cache in ``data``.
+    The served bundle is not touched. Texts that are already embedded come from the build cache
+    in ``data``.
     """
-    with tempfile.TemporaryDirectory() as aside:
+    with tempfile.TemporaryDirectory() as temporary:
         cache = BuildCache(Paths(folder, data).cache)
-        builds = Builds(Path(aside))
+        builds = Builds(Path(temporary))
         try:
             articles, _, sections = collect(folder, cache, zone)
             synonyms, _ = read_synonyms(folder)
             with builds.building() as work:
-                publish(
-                    builds, work, articles, folder, sections, embedder, cache, progress, synonyms
-                )
+                context = BuildContext(builds, work, embedder, cache, progress)
+                publish(context, Source(articles, folder, sections, synonyms))
         finally:
             cache.close()
         engine = Engine(open_corpus(builds.open_current()), embedder)
@@ -85,7 +91,7 @@ def failed_tests(
 
 
 def _failures(engine: Engine, article: Article) -> list[Problem]:
-    """What is wrong with an article's tests; drafts and articles for other times are not tried."""
+    """Return the failed tests of an article. Articles that are not visible now are skipped."""
     now, audiences = datetime.now(UTC), frozenset({article.audience, "public"})
     if (
         article.status != "published"
@@ -104,7 +110,10 @@ def _problem(article: Article, trial: Trial) -> Problem:
         else f"does not find it among the first {DEPTH}"
     )
     above = f"; above it: {', '.join(trial.above)}" if trial.above else ""
-    hint = "Add the customer's words to questions: or keywords:, or take the test out if the article above answers it better."
+    hint = (
+        "Add the customer's words to questions: or keywords:, "
+        "or remove the test if the article above answers it better."
+    )
     return Problem(
         article.path, 1, "error", "search-test", f"the test {trial.query!r} {place}{above}.", hint
     )

@@ -1,4 +1,4 @@
-"""Rebuilds whenever something in the articles folder is saved."""
+"""Rebuilds the index when a file in the articles folder changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from indexer.model import BuildReport
 from search.errors import BuildInProgressError, SearchError
 
 log = logging.getLogger("indexer.watch")
-# Editors write a file in several steps; this long a silence (milliseconds) means that they are done.
+# Editors save in several steps; changes closer together than this (ms) are one save.
 DEBOUNCE_MS = 200
 STEP_MS = 50
 RETRY_SECONDS = 1.0
@@ -24,9 +24,10 @@ def watch(
     report: Callable[[BuildReport], None],
     stop: threading.Event,
 ) -> None:
-    """Build at once and at every change until ``stop`` is set; a build that fails is logged and the next change tries again.
+    """Build at once and after every change until ``stop`` is set.
 
-    A folder that is taken away and put back, or replaced by another, is watched again.
+    A failed build is logged; the next change triggers a new one. If the folder is deleted and
+    created again, or replaced, the watch continues on the new one.
     """
     while not stop.is_set():
         if folder.is_dir():
@@ -41,7 +42,7 @@ def _watch_one(
     report: Callable[[BuildReport], None],
     stop: threading.Event,
 ) -> None:
-    """Build at every change for as long as the folder is the same one."""
+    """Build on every change until the folder is deleted or replaced."""
     from watchfiles import watch as changes
 
     watched = folder.stat().st_ino
@@ -54,20 +55,20 @@ def _watch_one(
         rust_timeout=500,
         yield_on_timeout=True,
     )
-    begun = False
+    first_build_started = False
     for changed in stream:
         if not folder.is_dir() or folder.stat().st_ino != watched:
             return
-        # The first build runs when changes are noticed already: what is saved during it is not lost.
-        if not begun or any(_matters(path) for _kind, path in changed):
-            begun = True
+        # The first build starts after the watch does, so that no save is missed.
+        if not first_build_started or any(_matters(path) for _kind, path in changed):
+            first_build_started = True
             attempt(rebuild, report, stop)
 
 
 def attempt(
     rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event
 ) -> None:
-    """Build once; waits where another builder is at work."""
+    """Build once. Waits while another build is running."""
     while not stop.is_set():
         try:
             report(rebuild())
@@ -77,8 +78,8 @@ def attempt(
         except (IndexerError, SearchError) as error:
             log.error("%s", error)
             return
-        except Exception:  # the watcher outlives whatever a build did
-            log.exception("the build failed; the next save tries again")
+        except Exception:  # the watcher must survive any failed build
+            log.exception("the build failed; it is tried again on the next save")
             return
 
 

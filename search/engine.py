@@ -270,7 +270,7 @@ class Engine:
         return self._doc_values.visible(now, audiences, filters)
 
     def _allowed(self, query: Query, parsed: parser.Parsed) -> Mask:
-        """Return the mask of documents that are visible and match filters, phrases and exclusions."""
+        """Return the mask of visible documents that match filters, phrases and exclusions."""
         allowed = self.visible(query.now or datetime.now(UTC), query.audiences, parsed.filters)
         return allowed & self._matching(parsed) if parsed.phrases or parsed.excluded else allowed
 

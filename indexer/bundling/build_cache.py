@@ -1,7 +1,7 @@
-"""What a build need not do twice, in one SQLite file: rendered articles, their tokens, and vectors.
+"""SQLite cache of a build: rendered articles, their tokens and vectors.
 
-Vectors are keyed by the model's fingerprint and the text, apart from ids, so that an unchanged passage is never embedded
-twice, wherever it moves. The file may be deleted at any time; the next build is slow once.
+Vectors are keyed by model fingerprint and text, not by article, so that a text is never embedded
+twice. The file can be deleted at any time; the next build is then slow once.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from search.index.contents import DocumentTokens
 from search.ports import Embedder, Kind, Vector, in_bulk
 
 log = logging.getLogger("indexer.bundling.build_cache")
-# Texts between two saves, so that a build that is killed has lost little.
+# Texts per commit; a killed build loses at most this many vectors.
 CHUNK = 64
 _TABLES = """
-create table if not exists articles (path text primary key, stamp text not null, record text, problems text not null);
+create table if not exists articles (
+    path text primary key, stamp text not null, record text, problems text not null
+);
 create table if not exists tokens (key text primary key, tokens text not null) without rowid;
 create table if not exists vectors (key text primary key, vector blob not null);
 """
@@ -38,36 +40,36 @@ create table if not exists vectors (key text primary key, vector blob not null);
 
 @dataclass(frozen=True)
 class CachedArticle:
-    """A file as it was last read. ``article`` is the last good version."""
+    """A file as it was last read. ``article`` is the last valid version."""
 
     article: Article | None
     problems: tuple[Problem, ...]
 
 
-# (cache file, article's path) -> (stamp, what was kept under it).
+# (cache file, article path) -> (stamp, cached article).
 _kept: dict[tuple[str, str], tuple[str, CachedArticle]] = {}
 MOST_KEPT = 100_000
 _FIELDS_HASH = hashlib.sha256(" ".join(ARTICLE_FIELDS).encode()).hexdigest()[:8]
 
 
 class CacheCorruptError(Exception):
-    """The file holds what no build wrote; it may be deleted."""
+    """The cache file has unexpected content. It can be deleted."""
 
 
 class BuildCache:
-    """One builder at a time uses it, under the lock of the builds; its threads may share it."""
+    """One build at a time uses the cache, under the build lock; its threads may share it."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        # sqlite3 keeps a connection whole when threads share it, but not what it is in the middle of.
+        # sqlite3 serialises calls on a shared connection, but not whole transactions.
         self._lock = threading.Lock()
         try:
             self._db = self._open(path)
-        except sqlite3.OperationalError:  # a full disk, not a damaged file: what is in it is kept
+        except sqlite3.OperationalError:  # e.g. a full disk; the file itself is intact
             raise
         except sqlite3.DatabaseError as error:
-            log.warning("%s was damaged (%s) and is made anew", path, error)
+            log.warning("%s is damaged (%s) and is created again", path, error)
             path.unlink()
             self._db = self._open(path)
 
@@ -83,30 +85,34 @@ class BuildCache:
         """Close the file."""
         self._db.close()
 
-    # --- articles ------------------------------------------------------------------------------------------------
+    # --- articles ------------------------------------------------------------------------------
 
     def articles(self) -> dict[str, str]:
-        """path -> stamp of every file read before."""
+        """Return path -> stamp of every cached file."""
         return dict(self._rows("select path, stamp from articles"))
 
     @staticmethod
     def stamp(file: SourceFile, zone: str) -> str:
-        """Changes with the file, the renderer, the fields of an article and the time zone that dates without one are read in."""
+        """Return a key that changes with everything that affects the parsed article.
+
+        That is the file, the renderer, the article's fields and the time zone of dates without one.
+        """
         return f"{file.size}:{file.mtime_ns}:{RENDER_VERSION}:{_FIELDS_HASH}:{zone}"
 
     def read(self, path: str, stamp: str) -> CachedArticle:
-        """What was kept of a file under that stamp.
+        """Return the cached article of a file with this stamp.
 
-        Remembered while the process lives: a site that builds at every save reads again only what was saved.
+        Cached in memory for the life of the process, so that a rebuild after a save reads only the
+        changed files (ADR 0016).
         """
-        place = (str(self._path), path)
-        before = _kept.get(place)
-        if before is None or before[0] != stamp:
-            before = (stamp, self._stored(path))
-            _kept[place] = before
+        key = (str(self._path), path)
+        cached = _kept.get(key)
+        if cached is None or cached[0] != stamp:
+            cached = (stamp, self._stored(path))
+            _kept[key] = cached
             if len(_kept) > MOST_KEPT:
                 del _kept[next(iter(_kept))]
-        return before[1]
+        return cached[1]
 
     def _stored(self, path: str) -> CachedArticle:
         [(record, problems)] = self._rows(
@@ -123,24 +129,27 @@ class BuildCache:
     def store_article(
         self, path: str, stamp: str, article: Article | None, problems: Sequence[Problem]
     ) -> None:
-        """Remember a file as it is now; without an article the last good version stays."""
-        found = orjson.dumps([vars(problem) for problem in problems]).decode()
+        """Cache a file as it is now. Without an article, the last valid version stays."""
+        encoded = orjson.dumps([vars(problem) for problem in problems]).decode()
         if article is None:
-            statement = "insert into articles values (?, ?, null, ?) on conflict (path) do update set stamp = ?2, problems = ?3"
-            self._write(statement, [(path, stamp, found)])
+            statement = (
+                "insert into articles values (?, ?, null, ?) "
+                "on conflict (path) do update set stamp = ?2, problems = ?3"
+            )
+            self._write(statement, [(path, stamp, encoded)])
         else:
             record = ARTICLE_CODEC.encode(article).decode()
             self._write(
                 "insert or replace into articles values (?, ?, ?, ?)",
-                [(path, stamp, record, found)],
+                [(path, stamp, record, encoded)],
             )
 
     def forget_articles(self, paths: Iterable[str]) -> None:
-        """Files that are gone."""
+        """Delete the entries of files that no longer exist."""
         self._write("delete from articles where path = ?", [(path,) for path in paths])
 
     def commit(self) -> None:
-        """Make what was stored last."""
+        """Commit the transaction."""
         with self._lock:
             self._db.commit()
 
@@ -152,28 +161,28 @@ class BuildCache:
         with self._lock:
             self._db.executemany(statement, rows)
 
-    # --- tokens --------------------------------------------------------------------------------------------------
+    # --- tokens --------------------------------------------------------------------------------
 
     def tokens(self, keys: Sequence[str]) -> dict[str, DocumentTokens]:
-        """The tokens known under some of the keys."""
-        found: dict[str, DocumentTokens] = {}
+        """Return the cached tokens by key."""
+        tokens: dict[str, DocumentTokens] = {}
         for start in range(0, len(keys), 500):
             part = keys[start : start + 500]
-            marks = ",".join("?" * len(part))
+            placeholders = ",".join("?" * len(part))
             for key, stored in self._rows(
-                f"select key, tokens from tokens where key in ({marks})", part
+                f"select key, tokens from tokens where key in ({placeholders})", part
             ):
-                found[key] = DocumentTokens(key, *orjson.loads(stored))
-        return found
+                tokens[key] = DocumentTokens(key, *orjson.loads(stored))
+        return tokens
 
     def store_tokens(self, tokens: DocumentTokens) -> None:
-        """Remember the tokens of a text."""
+        """Cache the tokens of an article."""
         stored = orjson.dumps(
             [tokens.words, tokens.bigrams, tokens.surfaces, tokens.named]
         ).decode()
         self._write("insert or replace into tokens values (?, ?)", [(tokens.key, stored)])
 
-    # --- vectors -------------------------------------------------------------------------------------------------
+    # --- vectors -------------------------------------------------------------------------------
 
     def vectors(
         self,
@@ -183,27 +192,33 @@ class BuildCache:
         kind: Kind,
         progress: Callable[[int, int], None],
     ) -> tuple[Vector, int]:
-        """(the vectors of these keys, how many had to be embedded); ``text`` gives the text of a place, progress gets (done, to do)."""
+        """Return (vectors of the keys, number of texts that had to be embedded).
+
+        The vectors have shape (len(keys), dimension), float32. ``text`` maps a position in ``keys``
+        to its text; ``progress`` gets (done, total). Raises ModelError if the model returns values
+        that are not numbers.
+        """
         if not keys:
             return np.zeros((0, 0), np.float32), 0
         known = self._known_vectors(keys)
-        missing = {key: text(place) for place, key in enumerate(keys) if key not in known}
+        missing = {key: text(position) for position, key in enumerate(keys) if key not in known}
         todo = sorted(missing.items(), key=lambda item: len(item[1]))
         with in_bulk(embedder, len(todo)) as encode:
             for start in range(0, len(todo), CHUNK):
                 part = todo[start : start + CHUNK]
-                made = encode([text for _, text in part], kind)
-                if not np.isfinite(made).all():
+                encoded = encode([text for _, text in part], kind)
+                if not np.isfinite(encoded).all():
                     raise ModelError(
-                        "The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL."
+                        "The embedding model returned values that are not numbers. "
+                        "Set KB_EMBEDDING_MODEL to another model."
                     )
                 rows = [
                     (key, vector.astype("<f4").tobytes())
-                    for (key, _), vector in zip(part, made, strict=True)
+                    for (key, _), vector in zip(part, encoded, strict=True)
                 ]
                 self._write("insert or replace into vectors values (?, ?)", rows)
                 self.commit()
-                known.update({key: vector for (key, _), vector in zip(part, made, strict=True)})
+                known.update({key: vector for (key, _), vector in zip(part, encoded, strict=True)})
                 progress(min(start + CHUNK, len(todo)), len(todo))
         return np.stack([known[key] for key in keys]).astype(np.float32), len(todo)
 
@@ -212,19 +227,19 @@ class BuildCache:
         unique = list(dict.fromkeys(keys))
         for start in range(0, len(unique), 500):
             part = unique[start : start + 500]
-            marks = ",".join("?" * len(part))
+            placeholders = ",".join("?" * len(part))
             for key, blob in self._rows(
-                f"select key, vector from vectors where key in ({marks})", part
+                f"select key, vector from vectors where key in ({placeholders})", part
             ):
                 known[key] = np.frombuffer(blob, "<f4")
         return known
 
     def prune_tokens(self, used: set[str]) -> None:
-        """Drop tokens that no article uses any more, once they are most of the table."""
+        """Delete unused tokens once they are most of the table."""
         self._prune("tokens", used)
 
     def prune_vectors(self, used: set[str]) -> None:
-        """The same for vectors."""
+        """Delete unused vectors once they are most of the table."""
         self._prune("vectors", used)
 
     def _prune(self, table: str, used: set[str]) -> None:
@@ -238,24 +253,27 @@ class BuildCache:
 
 
 def vector_key(fingerprint: str, kind: Kind, text: str) -> str:
-    """Key of a text's vector under one model."""
+    """Return the key of a text's vector under one model."""
     return hashlib.sha256(
         f"{fingerprint}\x00{kind}\x00{text}".encode("utf-8", "replace")
     ).hexdigest()[:40]
 
 
 def in_language(lang: str, key: str) -> str:
-    """The key of a centred question: the same text is centred otherwise in another language."""
+    """Return the key of a centered question vector; centering depends on the language."""
     return f"{lang}:{key}"
 
 
 def text_key(key: str) -> str:
-    """The key of the text's own vector, whatever language it is centred in."""
+    """Return the key of the uncentered vector of the same text, for any language."""
     return key.rpartition(":")[2]
 
 
 def token_key(lang: str, texts: Sequence[tuple[str, int]], open_to_all: bool) -> str:
-    """Key of a document's tokens; whether they may feed spelling is part of it, since the index depends on it."""
+    """Return the key of a document's tokens.
+
+    ``open_to_all`` is part of it, because only documents open to all feed the spelling index.
+    """
     return hashlib.sha256(orjson.dumps([ANALYSER_VERSION, lang, open_to_all, texts])).hexdigest()[
         :40
     ]

@@ -1,4 +1,4 @@
-"""Links between articles turned to ids, and their images to names in the bundle."""
+"""Replaces links between articles by ids, and image paths by names in the bundle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SRC = re.compile(r'(<img\s[^>]*?)src="([^"]*)"')
 
 
 def link(articles: Sequence[Article], folder: Path) -> tuple[list[Article], dict[str, Path]]:
-    """Articles with their links turned to ids and their images to names in the bundle, and those images' files."""
+    """Return the articles with links and images replaced, and the image files by bundle name."""
     ids = {article.path: article.id for article in articles}
     names: dict[str, str] = {}
     images: dict[str, Path] = {}
@@ -62,14 +62,14 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
         )
 
     cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
-    before, text = _last_linked(article), _SRC.sub(src, _HREF.sub(href, article.html))
-    if not before or (before[-1].html, before[-1].cover) != (text, cover):
-        # The same object as at the last build where nothing became of its links: what was made of it is kept with it.
-        before[:] = [replace(article, html=text, cover=cover)]
-    return before[-1]
+    cached, text = _last_linked(article), _SRC.sub(src, _HREF.sub(href, article.html))
+    if not cached or (cached[-1].html, cached[-1].cover) != (text, cover):
+        # Keep the object of the last build if nothing changed: results are cached on it.
+        cached[:] = [replace(article, html=text, cover=cover)]
+    return cached[-1]
 
 
 @memoized_on_article
 def _last_linked(article: Article) -> list[Article]:
-    """Room for the article with its links turned, as the last build had it."""
+    """Storage for the linked article of the last build."""
     return []

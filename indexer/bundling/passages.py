@@ -1,4 +1,4 @@
-"""Cuts an article into passages sized for the model, and says what the engine should know of it. Pure functions."""
+"""Splits articles into passages that fit the model, and selects the texts that each arm indexes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from search.analysis.scripts import is_wide
 from search.analysis.sentences import sentence_bounds
 from search.model import Passage
 
-# Characters that carry about as much as 256 tokens: half of what the model takes, which finds single facts better.
+# About 256 tokens, half of the model's input; shorter passages find single facts better.
 MAX_CHARS = 1_000
 MAX_CHARS_WIDE = 420
 
 
 @memoized_on_article
 def to_passages(article: Article) -> tuple[Passage, ...]:
-    """Passages in reading order; an article without text has one, of its title and summary alone."""
+    """Return the passages in reading order.
+
+    An article without text has one passage, from its title and summary.
+    """
     pieces = [(section, text) for section in article.sections for text in cut(section)]
     if not pieces:
         pieces = [(Section("", "", 0, ""), article.summary)]
@@ -36,15 +39,15 @@ def to_passages(article: Article) -> tuple[Passage, ...]:
 
 
 def cut(section: Section) -> Iterator[str]:
-    """The section's text in pieces of whole lines, or of whole sentences where a line is too long."""
-    held = ""
+    """Split a section's text at line breaks, or at sentence ends if a line is too long."""
+    piece = ""
     for line in _lines(section.text, _room(section.text)):
-        if held and len(held) + len(line) + 1 > _room(held + line):
-            yield held
-            held = ""
-        held = f"{held}\n{line}" if held else line
-    if held:
-        yield held
+        if piece and len(piece) + len(line) + 1 > _room(piece + line):
+            yield piece
+            piece = ""
+        piece = f"{piece}\n{line}" if piece else line
+    if piece:
+        yield piece
 
 
 def _room(text: str) -> int:
@@ -56,36 +59,36 @@ def _lines(text: str, room: int) -> Iterator[str]:
         if len(line) <= room:
             yield line
             continue
-        held = ""
+        piece = ""
         for start, end in pairwise(sentence_bounds(line)):
             sentence = line[start:end].rstrip()
-            if held and len(held) + len(sentence) > room:
-                yield held
-                held = ""
-            held = f"{held} {sentence}".strip() if sentence.isascii() else held + sentence
-            while len(held) > room:
-                yield held[:room]
-                held = held[room:]
-        if held:
-            yield held
+            if piece and len(piece) + len(sentence) > room:
+                yield piece
+                piece = ""
+            piece = f"{piece} {sentence}".strip() if sentence.isascii() else piece + sentence
+            while len(piece) > room:
+                yield piece[:room]
+                piece = piece[room:]
+        if piece:
+            yield piece
 
 
 @memoized_on_article
 def keyword_text(article: Article) -> tuple[tuple[str, int], ...]:
-    """What the keyword arm reads: (text, how many times it counts). The title counts twice."""
+    """Return the texts of the keyword arm as (text, weight). The title has weight 2."""
     body = [
         part
         for section in article.sections
         for part in (section.heading.split(" > ")[-1], section.text)
         if part
     ]
-    asked = [*article.questions, *article.confirmed_questions, *article.keywords]
+    questions = [*article.questions, *article.confirmed_questions, *article.keywords]
     return (article.title, 2), *(
-        (text, 1) for text in (*asked, article.summary, *article.tags, *body) if text
+        (text, 1) for text in (*questions, article.summary, *article.tags, *body) if text
     )
 
 
 @memoized_on_article
 def question_texts(article: Article) -> tuple[str, ...]:
-    """What the question arm embeds one by one: the title, its other wordings and the confirmed questions."""
+    """Return the texts that the question arm embeds: title, questions and confirmed questions."""
     return tuple(dict.fromkeys([article.title, *article.questions, *article.confirmed_questions]))

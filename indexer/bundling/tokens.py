@@ -1,4 +1,7 @@
-"""What the keyword arm reads of the articles, made only where the build before and the cache do not know it."""
+"""Tokenizes articles for the keyword arm.
+
+Known tokens come from the previous bundle or the build cache.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from indexer.progress import Progress, quiet
 from search.analysis.analyzer import analyser
 from search.index.contents import DocumentTokens
 
-# An article's title and questions that a query is held against, word by word.
+# Maximum number of titles and questions per article that are compared with a query.
 NAMED_TEXTS = 100
 
 
@@ -21,42 +24,45 @@ def analyse(
     cache: BuildCache,
     progress: Progress = quiet,
 ) -> dict[str, DocumentTokens]:
-    """The tokens, by key, of the articles whose key is not the one of ``before`` (by id); from the cache where the text was met before."""
+    """Return, by key, the tokens of the articles whose key is not in ``before``.
+
+    ``before`` maps article ids to the token keys of the previous bundle. Cached tokens are reused.
+    """
     keyed = {
         key_of(article): article
         for article in articles
         if before.get(article.id) != key_of(article)
     }
-    wanted = list(keyed)
-    found = cache.tokens(wanted)
-    missing = [key for key in wanted if key not in found]
+    keys = list(keyed)
+    tokens = cache.tokens(keys)
+    missing = [key for key in keys if key not in tokens]
     for number, key in enumerate(missing, 1):
-        found[key] = tokenise(keyed[key], key)
-        cache.store_tokens(found[key])
+        tokens[key] = tokenise(keyed[key], key)
+        cache.store_tokens(tokens[key])
         if number % 20 == 0 or number == len(missing):
             progress("analysing", number, len(missing))
     cache.commit()
-    return found
+    return tokens
 
 
 @memoized_on_article
 def key_of(article: Article) -> str:
-    """The key of an article's tokens."""
+    """Return the key of an article's tokens."""
     return token_key(article.lang, keyword_text(article), article.open_to_all)
 
 
 def tokenise(article: Article, key: str) -> DocumentTokens:
-    """What the keyword arm reads of an article, and what its title and questions name."""
+    """Tokenize an article for the keyword arm, its title and questions also separately."""
     reader = analyser(article.lang)
     words: list[str] = []
     bigrams: list[str] = []
     surfaces: set[str] = set()
-    of_text: dict[str, tuple[str, ...]] = {}
+    words_of: dict[str, tuple[str, ...]] = {}
     for text, times in keyword_text(article):
         analysed = reader.analyse(text)
         words += analysed.words * times
-        of_text[text] = analysed.words
+        words_of[text] = analysed.words
         bigrams += analysed.bigrams * times
         surfaces.update(analysed.surfaces)
-    named = [sorted(set(of_text[text])) for text in question_texts(article)[:NAMED_TEXTS] if text]
+    named = [sorted(set(words_of[text])) for text in question_texts(article)[:NAMED_TEXTS] if text]
     return DocumentTokens(key, words, bigrams, sorted(surfaces), named)

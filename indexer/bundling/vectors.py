@@ -1,4 +1,7 @@
-"""The vectors of the articles' passages and questions, embedded only where neither the bundle before nor the cache knows them."""
+"""Embeds passages and questions.
+
+Known vectors come from the previous bundle or the build cache.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,17 @@ from search.vectors.centering import centre, centres_of
 from search.vectors.cosine_scale import Scale
 
 log = logging.getLogger("indexer.bundling.vectors")
-# Centres are worked out anew when more than this share of the questions came or went: one in a hundred moves a centre by less than
-# a hundredth of what a question lies from it.
+# Means are recomputed when more than this share of the questions was added or removed.
 MOVED_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """What embedding gave: vectors and the stamp of their model, how many texts had to be embedded, or why there are no vectors."""
+    """The result of embedding.
+
+    ``texts`` is the number of texts that had to be embedded. ``degraded`` says why there are no
+    vectors.
+    """
 
     vectors: Vectors | None = None
     model: ModelStamp | None = None
@@ -45,7 +51,11 @@ def embed(
     progress: Progress = quiet,
     previous: Bundle | None = None,
 ) -> Embedded:
-    """The vectors of all articles; those of unchanged texts from the bundle before, else from the cache."""
+    """Return the vectors of all articles.
+
+    Vectors of unchanged texts come from the previous bundle or from the cache. If the model is
+    disabled or fails, the result has no vectors and ``degraded`` is set.
+    """
     if not articles:
         return Embedded(degraded="empty")
     if isinstance(embedder, DisabledEmbedder):
@@ -55,7 +65,7 @@ def embed(
     except EmbedderUnavailableError as unavailable:
         return Embedded(degraded=unavailable.reason)
     except ModelError as error:
-        log.error("indexing for keyword search alone: %s", error)
+        log.error("indexing for keyword search only: %s", error)
         return Embedded(degraded="failed")
 
 
@@ -70,7 +80,7 @@ def _embed(
     known, stamp = known_vectors(previous, embedder.fingerprint) or (None, None)
     source = _Source(embedder, cache, progress)
     texts = [passage for article in articles for passage in to_passages(article)]
-    passages, first = source.taken_over(
+    passages, embedded_passages = source.taken_over(
         passage_keys,
         (known.passage_keys, known.passages) if known else None,
         lambda place: texts[place].embedded_text,
@@ -89,7 +99,7 @@ def _embed(
     moved = _moved(question_keys, known) if known else 0
     if known is not None and stamp is not None and _still_centred(known, moved, langs):
         if list(question_keys) == list(known.question_keys):
-            same = Vectors(
+            unchanged = Vectors(
                 passages,
                 known.questions,
                 owners,
@@ -99,48 +109,48 @@ def _embed(
                 moved,
                 same_questions=True,
             )
-            return Embedded(same, stamp, first)
+            return Embedded(unchanged, stamp, embedded_passages)
 
         def centred_of(vectors: Vector, places: Sequence[int]) -> Vector:
             return centre(vectors, [langs[place] for place in places], known.centres)
 
-        centred, second = source.taken_over(
+        centred, embedded_questions = source.taken_over(
             question_keys, (known.question_keys, known.questions), question, "query", centred_of
         )
         return Embedded(
             Vectors(passages, centred, owners, known.centres, passage_keys, question_keys, moved),
             stamp,
-            first + second,
+            embedded_passages + embedded_questions,
         )
-    asked, second = source.taken_over(question_keys, None, question, "query")
-    centres = centres_of(asked, langs, embedder.calibrated)
-    centred = centre(asked, langs, centres)
+    uncentred, embedded_questions = source.taken_over(question_keys, None, question, "query")
+    centres = centres_of(uncentred, langs, embedder.calibrated)
+    centred = centre(uncentred, langs, centres)
     scales = (
         (None, None)
         if embedder.calibrated
-        else (measure_scale(passages, asked), measure_scale(centred, centred))
+        else (measure_scale(passages, uncentred), measure_scale(centred, centred))
     )
     stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
     return Embedded(
         Vectors(passages, centred, owners, centres, passage_keys, question_keys),
         stamp,
-        first + second,
+        embedded_passages + embedded_questions,
     )
 
 
 def _moved(keys: Sequence[str], known: Vectors) -> int:
-    """How many questions came or went since the centres of the bundle before were worked out."""
+    """Return how many questions were added or removed since the means were computed."""
     return known.moved + len(set(keys).symmetric_difference(known.question_keys))
 
 
 def _still_centred(known: Vectors, moved: int, langs: Sequence[str]) -> bool:
-    """Whether the centres of the bundle before still stand in the middle, as near as makes no difference."""
+    """Return whether the means of the previous bundle can be reused (ADR 0007)."""
     return moved <= MOVED_SHARE * len(known.questions) and set(langs) <= set(known.centres)
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Where vectors come from, beside a bundle."""
+    """Vectors from the cache or the embedder."""
 
     embedder: Embedder
     cache: BuildCache
@@ -154,65 +164,72 @@ class _Source:
         kind: Kind = "passage",
         made: Callable[[Vector, Sequence[int]], Vector] = lambda vectors, _places: vectors,
     ) -> tuple[Vector, int]:
-        """(the vectors of these keys, how many had to be embedded): those ``known`` as they are, ``made`` of the others.
+        """Return (vectors of the keys, number of texts that had to be embedded).
 
-        ``text`` gives the text of a place; ``made`` gets vectors and their places.
+        ``known`` holds keys and vectors to copy. Other vectors are read or embedded and passed to
+        ``made`` with their positions. ``text`` maps a position in ``keys`` to its text.
         """
         rows = dict(zip(known[0], range(len(known[0])), strict=True)) if known else {}
-        taken = np.array([rows.get(key, -1) for key in keys], dtype=np.int64)
-        missing = np.flatnonzero(taken < 0).tolist()
+        known_rows = np.array([rows.get(key, -1) for key in keys], dtype=np.int64)
+        missing = np.flatnonzero(known_rows < 0).tolist()
         step = partial(
             self.progress, "embedding passages" if kind == "passage" else "embedding questions"
         )
-        found, count = self.cache.vectors(
+        missing_vectors, count = self.cache.vectors(
             self.embedder,
-            [text_key(keys[place]) for place in missing],
-            lambda place: text(missing[place]),
+            [text_key(keys[position]) for position in missing],
+            lambda position: text(missing[position]),
             kind,
             step,
         )
         if known is None:
-            return made(found, missing), count
-        vectors = np.empty((len(taken), known[1].shape[1]), dtype=np.float32)
-        np.take(known[1], np.maximum(taken, 0), axis=0, out=vectors, mode="clip")
+            return made(missing_vectors, missing), count
+        vectors = np.empty((len(known_rows), known[1].shape[1]), dtype=np.float32)
+        np.take(known[1], np.maximum(known_rows, 0), axis=0, out=vectors, mode="clip")
         if missing:
-            vectors[missing] = made(found, missing)
+            vectors[missing] = made(missing_vectors, missing)
         return vectors, count
 
 
 def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
-    """Mean and spread of the cosines between samples of two sets of texts; almost all of them are unrelated."""
-    chance = np.random.default_rng(0)
-    some = left[chance.permutation(len(left))[:sample]]
-    others = right[chance.permutation(len(right))[:sample]]
-    cosines = some @ others.T
+    """Return mean and standard deviation of the cosines between samples of two sets of texts.
+
+    Almost all sampled pairs are unrelated.
+    """
+    generator = np.random.default_rng(0)
+    left_sample = left[generator.permutation(len(left))[:sample]]
+    right_sample = right[generator.permutation(len(right))[:sample]]
+    cosines = left_sample @ right_sample.T
     return Scale(float(cosines.mean()), max(float(cosines.std()), 1e-3))
 
 
 def vector_keys(articles: Sequence[Article], embedder: Embedder) -> tuple[list[str], list[str]]:
-    """The keys of all passages' vectors and of all questions', the latter with the language that they are centred in."""
+    """Return (keys of all passage vectors, keys of all question vectors).
+
+    Question keys include the language, because question vectors are centered per language.
+    """
     fingerprint = embedder.fingerprint
-    each = [_keys_of(article, fingerprint) for article in articles]
-    return [key for passages, _ in each for key in passages], [
-        key for _, questions in each for key in questions
+    keys = [_keys_of(article, fingerprint) for article in articles]
+    return [key for passages, _ in keys for key in passages], [
+        key for _, questions in keys for key in questions
     ]
 
 
 def _keys_of(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
-    """The keys of an article's passages' and questions' vectors under a model."""
-    known = _known_keys(article)
-    if fingerprint not in known:
-        known.clear()
+    """Return the keys of an article's passage and question vectors under a model."""
+    cached = _known_keys(article)
+    if fingerprint not in cached:
+        cached.clear()
         passages = [
             vector_key(fingerprint, "passage", passage.embedded_text)
             for passage in to_passages(article)
         ]
         questions = [vector_key(fingerprint, "query", text) for text in question_texts(article)]
-        known[fingerprint] = passages, [in_language(article.lang, key) for key in questions]
-    return known[fingerprint]
+        cached[fingerprint] = passages, [in_language(article.lang, key) for key in questions]
+    return cached[fingerprint]
 
 
 @memoized_on_article
 def _known_keys(article: Article) -> dict[str, tuple[list[str], list[str]]]:
-    """Room for an article's keys under the model that is at work."""
+    """Storage for the article's keys under the current model."""
     return {}

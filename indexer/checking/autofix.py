@@ -1,4 +1,4 @@
-"""Mends what can be mended without a doubt: a missing id, a link to an article that moved. Changes nothing else in a file."""
+"""Fixes problems that have one safe fix: missing ids and links to moved articles."""
 
 from __future__ import annotations
 
@@ -19,45 +19,50 @@ _LINK = re.compile(r"(\]\(<?)([^)\s>#]+)")
 
 
 def fix(folder: Path, articles: Sequence[Article], problems: Sequence[Problem]) -> list[str]:
-    """Mend the fixable problems; returns a line for each mend."""
+    """Fix the fixable problems in place; return one line of text per fix."""
     by_path = {article.path: article for article in articles}
-    mended: list[str] = []
+    fixes: list[str] = []
     for problem in problems:
         if problem.fixable and problem.code == "no-id":
-            mended.append(_add_id(folder / problem.path, problem.path))
+            fixes.append(_add_id(folder / problem.path, problem.path))
     for path in dict.fromkeys(
         problem.path for problem in problems if problem.fixable and problem.code == "link"
     ):
-        mended += _mend_links(folder / path, by_path[path], by_path)
-    return mended
+        fixes += _mend_links(folder / path, by_path[path], by_path)
+    return fixes
 
 
 def _add_id(path: Path, shown: str) -> str:
-    """Add an id where that gives an article with this id and changes nothing else; leave the file alone where it does not."""
+    """Add an id to the front matter.
+
+    The file is left alone unless the result parses to an article with this id.
+    """
     text = path.read_bytes().decode("utf-8-sig")
     name = new_id()
-    begun = re.match(r"---[ \t]*\r?\n", text)
-    mended = (
-        f"{begun.group()}id: {name}\n{text[begun.end() :]}"
-        if begun
+    fence = re.match(r"---[ \t]*\r?\n", text)
+    changed = (
+        f"{fence.group()}id: {name}\n{text[fence.end() :]}"
+        if fence
         else f"---\nid: {name}\n---\n{text}"
     )
-    parsed = parse(shown, mended.replace("\r\n", "\n"))
+    parsed = parse(shown, changed.replace("\r\n", "\n"))
     if path.is_symlink() or isinstance(parsed, list) or parsed.article.id != name:
-        return f"{shown}: an id cannot be added safely; add a line to the front matter: id: {name}"
-    replace_file(path, mended)
+        return (
+            f"{shown}: an id cannot be added safely. Add this line to the front matter: id: {name}"
+        )
+    replace_file(path, changed)
     return f"{shown}: added id: {name}"
 
 
 def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -> list[str]:
-    """Rewrite the links that mean a file which moved, and no others."""
+    """Rewrite the links to files that moved, and no others."""
     moved = {
         link.target: moved_to(link, articles)
         for link in article.links
         if not link.image and link.target and link.target not in articles
     }
     text = path.read_bytes().decode("utf-8-sig")
-    mended: list[str] = []
+    fixes: list[str] = []
 
     def rewrite(match: re.Match[str]) -> str:
         target = (
@@ -67,12 +72,12 @@ def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -
         )
         if target is None:
             return match.group()
-        mended.append(f"{article.path}: {match.group(2)} is now {target}")
+        fixes.append(f"{article.path}: {match.group(2)} is now {target}")
         return match.group(1) + os.path.relpath(
             target, PurePosixPath(article.path).parent.as_posix()
         )
 
     changed = _LINK.sub(rewrite, text)
-    if mended and not path.is_symlink():
+    if fixes and not path.is_symlink():
         replace_file(path, changed)
-    return mended
+    return fixes

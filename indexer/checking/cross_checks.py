@@ -1,4 +1,4 @@
-"""What is wrong across articles: duplicate ids and slugs, broken links and anchors, missing images, idle tests."""
+"""Checks across articles: duplicates, broken links and references, missing images, idle tests."""
 
 from __future__ import annotations
 
@@ -16,43 +16,48 @@ _SIGNS = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True)
 class Collection:
-    """All articles that could be read, and the folder that their links and images lie in."""
+    """All readable articles, and the folder that contains their links and images."""
 
     articles: Sequence[Article]
     folder: Path
     sections: Mapping[str, SectionInfo]
 
     def by_path(self) -> dict[str, Article]:
-        """Articles by their path in the folder."""
+        """Return the articles by path."""
         return {article.path: article for article in self.articles}
 
 
 def without_duplicates(articles: Sequence[Article]) -> tuple[list[Article], list[Problem]]:
-    """The articles that may be served, first come first kept where two share an id or a slug of one language."""
+    """Return the articles to serve, and a problem for each duplicate.
+
+    If two articles share an id, or a slug in one language, the first one is kept.
+    """
     kept: list[Article] = []
     problems: list[Problem] = []
-    # A draft copied from an article must not push it aside.
+    # A draft copied from a published article must not replace it.
     articles = sorted(articles, key=lambda article: article.status != "published")
     ids: dict[str, Article] = {}
     slugs: dict[tuple[str, str], Article] = {}
     for article in articles:
-        twin = ids.get(article.id) or slugs.get((article.lang, article.slug))
-        if twin is None:
+        original = ids.get(article.id) or slugs.get((article.lang, article.slug))
+        if original is None:
             kept.append(article)
             ids[article.id] = article
             slugs[article.lang, article.slug] = article
             continue
-        what = f"id {article.id!r}" if article.id == twin.id else f"slug {article.slug!r}"
-        code = "duplicate-id" if article.id == twin.id else "duplicate-slug"
-        hint = f"Give one of them another {code[10:]}; until then only {twin.path} is served."
+        what = f"id {article.id!r}" if article.id == original.id else f"slug {article.slug!r}"
+        code = "duplicate-id" if article.id == original.id else "duplicate-slug"
+        hint = f"Change one {code[10:]}. Until then only {original.path} is served."
         problems.append(
-            Problem(article.path, 1, "error", code, f"has the same {what} as {twin.path}.", hint)
+            Problem(
+                article.path, 1, "error", code, f"has the same {what} as {original.path}.", hint
+            )
         )
     return kept, problems
 
 
 def check(collection: Collection) -> list[Problem]:
-    """Every problem between articles, by path and line."""
+    """Return all problems across articles, sorted by path and line."""
     problems = [
         *_broken_links(collection),
         *_references(collection),
@@ -87,7 +92,7 @@ def _image(article: Article, link: Link, folder: Path) -> Problem | None:
             "error",
             "image-outside",
             f"the image {shown} is outside the articles folder.",
-            "Copy it beside the article.",
+            "Copy it into the folder of the article.",
         )
     if Path(link.target).suffix.lower() not in IMAGE_TYPES:
         return Problem(
@@ -95,7 +100,7 @@ def _image(article: Article, link: Link, folder: Path) -> Problem | None:
             link.line,
             "error",
             "image-type",
-            f"{shown} is no image that browsers show.",
+            f"{shown} is not an image that browsers can show.",
             f"Use one of: {' '.join(IMAGE_TYPES)}",
         )
     parent = (folder / link.target).parent
@@ -105,7 +110,12 @@ def _image(article: Article, link: Link, folder: Path) -> Problem | None:
         else ""
     )
     return Problem(
-        article.path, link.line, "error", "image-missing", f"the image {shown} is not there.", hint
+        article.path,
+        link.line,
+        "error",
+        "image-missing",
+        f"the image {shown} does not exist.",
+        hint,
     )
 
 
@@ -119,7 +129,7 @@ def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Pr
             link.line,
             "error",
             "link",
-            f"links to {link.target}, which is not there.",
+            f"links to {link.target}, which does not exist.",
             hint,
             fixable=bool(moved),
         )
@@ -137,15 +147,18 @@ def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Pr
 
 
 def moved_to(link: Link, articles: Mapping[str, Article]) -> str | None:
-    """The one article of the same language folder with the target's file name, if there is just one."""
+    """Return the new path of a moved link target, or None if it is not unique.
+
+    The candidates are the articles in the same language folder with the same file name.
+    """
     target = PurePosixPath(link.target)
-    top = target.parts[:1]
-    same = [
+    language = target.parts[:1]
+    candidates = [
         path
         for path in articles
-        if PurePosixPath(path).name == target.name and PurePosixPath(path).parts[:1] == top
+        if PurePosixPath(path).name == target.name and PurePosixPath(path).parts[:1] == language
     ]
-    return same[0] if len(same) == 1 else None
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _near(name: str, names: Iterable[str]) -> str:
@@ -166,7 +179,7 @@ def _references(collection: Collection) -> Iterator[Problem]:
                     1,
                     "warning",
                     "related",
-                    f"related names {name}, which is no article's id.",
+                    f"related contains {name}, which is not the id of an article.",
                     _near(name, ids),
                 )
         original = article.translation_of
@@ -176,7 +189,7 @@ def _references(collection: Collection) -> Iterator[Problem]:
                 1,
                 "warning",
                 "translation",
-                f"translation_of names {original}, which is no article's id.",
+                f"translation_of is {original}, which is not the id of an article.",
                 _near(original, ids),
             )
         elif original and originals[original].lang == article.lang:
@@ -201,7 +214,7 @@ def _aliases(articles: Sequence[Article]) -> Iterator[Problem]:
                     1,
                     "warning",
                     "alias",
-                    f"the alias {alias} is the slug of {owner.path}, which is shown instead.",
+                    f"the alias {alias} is also the slug of {owner.path}, which has precedence.",
                     "Remove the alias.",
                 )
 
@@ -210,14 +223,14 @@ def _idle_tests(articles: Sequence[Article]) -> Iterator[Problem]:
     tested = {(article.lang, _same(test)) for article in articles for test in article.tests}
     if not tested:
         return
-    asked = {
+    questions = {
         (article.lang, _same(text))
         for article in articles
         for text in (article.title, *article.questions)
     }
     for article in articles:
         for test in article.tests:
-            if (article.lang, _same(test)) in asked:
+            if (article.lang, _same(test)) in questions:
                 message = f"the test {test!r} repeats a title or question, so it cannot fail."
                 yield Problem(
                     article.path,
@@ -225,7 +238,7 @@ def _idle_tests(articles: Sequence[Article]) -> Iterator[Problem]:
                     "warning",
                     "idle-test",
                     message,
-                    "Write it as a customer would who has never seen the article.",
+                    "Use the words of a customer who has not read the article.",
                 )
 
 
@@ -241,7 +254,7 @@ def _unnamed_sections(collection: Collection) -> Iterator[Problem]:
         first.setdefault(article.section, article)
     for section, article in first.items():
         if section not in collection.sections:
-            hint = f"Add {section} to sections.yml, or correct the folder or key section."
+            hint = f"Add {section} to sections.yml, or correct the folder or the section key."
             yield Problem(
                 article.path, 1, "warning", "section", f"the section {section} has no name.", hint
             )

@@ -1,4 +1,4 @@
-"""What is wrong with the body of an article."""
+"""Checks the body of an article: unsafe links and HTML, missing text, images."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SCRIPT = re.compile(r"(?i)<\s*(script|iframe|object|embed|style|form)\b")
 
 
 def line_of(needle: str, parsed: Parsed) -> int:
-    """The line of the file on which a piece of the body stands; the body's first line when it is not found as it is."""
+    """Return the line of the file that contains ``needle``; the first body line if none does."""
     for candidate in (needle, unquote(needle)):
-        place = parsed.body.find(candidate)
-        if place >= 0:
-            return parsed.body_line + parsed.body[:place].count("\n")
+        position = parsed.body.find(candidate)
+        if position >= 0:
+            return parsed.body_line + parsed.body[:position].count("\n")
     return parsed.body_line
 
 
@@ -34,7 +34,7 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
     outside_code = _without_code(parsed.body)
     for match in _UNSAFE_SCHEME.finditer(outside_code):
         line = parsed.body_line + outside_code[: match.start()].count("\n")
-        message = f"the link {match.group(1)[:40]!r} was removed: it could run code."
+        message = f"the link {match.group(1)[:40]!r} was removed, because it could run code."
         problems.append(
             Problem(
                 article.path,
@@ -47,7 +47,7 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
         )
     for match in _SCRIPT.finditer(outside_code):
         line = parsed.body_line + outside_code[: match.start()].count("\n")
-        message = f"<{match.group(1)}> was removed: articles may not run or style anything."
+        message = f"<{match.group(1)}> was removed: scripts, styles and forms are not allowed."
         problems.append(
             Problem(
                 article.path,
@@ -65,26 +65,26 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
                 parsed.body_line,
                 "warning",
                 "empty",
-                "has no text; only its title and questions can be found.",
+                "has no text; only its title and questions are searchable.",
             )
         )
     for match in _IMAGE.finditer(article.html):
         if 'alt=""' in match.group() or " alt=" not in match.group():
             line = line_of(html.unescape(match.group(1)), parsed)
-            hint = "Write what it shows: ![The pairing button](pairing.svg)"
+            hint = "Describe it: ![The pairing button](pairing.svg)"
             problems.append(
                 Problem(
                     article.path,
                     line,
                     "warning",
                     "alt",
-                    f"the image {match.group(1)} has no description.",
+                    f"the image {match.group(1)} has no alternative text.",
                     hint,
                 )
             )
         if match.group(1).startswith(("http:", "https:", "//")):
             line = line_of(html.unescape(match.group(1)), parsed)
-            message = f"the image {match.group(1)} of another site is not shown."
+            message = f"the image {match.group(1)} is on another site and is not shown."
             problems.append(
                 Problem(
                     article.path,
@@ -92,14 +92,14 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
                     "warning",
                     "remote-image",
                     message,
-                    "Save it beside the article.",
+                    "Save it in the folder of the article.",
                 )
             )
     return problems
 
 
 def _without_code(body: str) -> str:
-    """The body with code blanked out, line breaks kept."""
+    """Return the body with code replaced by spaces; line breaks are kept."""
     blank = lambda match: re.sub(r"[^\n]", " ", match.group())  # noqa: E731
     fenced = re.sub(r"(?ms)^\s*(```|~~~).*?^\s*\1", blank, body)
     return re.sub(r"`[^`\n]+`", blank, fenced)

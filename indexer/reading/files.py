@@ -16,7 +16,7 @@ MAX_BYTES = 512 * 1024
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A Markdown file of the articles folder. ``name`` is its path inside the folder, with slashes."""
+    """A Markdown file. ``name`` is its path inside the articles folder, with slashes."""
 
     name: str
     root: str
@@ -25,22 +25,24 @@ class SourceFile:
 
     @property
     def path(self) -> Path:
-        """The file; made when it is asked for, since most of ten thousand files are not read again."""
+        """The file's path. Created on demand, because most files are not read again."""
         return Path(self.root, self.name)
 
 
 def require_folder(folder: Path) -> None:
-    """Raises ArticlesFolderError when the folder is missing or is not a folder."""
+    """Raise ArticlesFolderError if the folder is missing or is not a folder."""
     if not folder.is_dir():
         raise ArticlesFolderError(
-            f"There is no articles folder {folder}. Make it, or set KB_ARTICLES (make serve ARTICLES=...)."
+            f"There is no articles folder {folder}. "
+            "Create it, or set KB_ARTICLES (make serve ARTICLES=...)."
         )
 
 
 def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
-    """All Markdown files inside the folder in order of name; links that lead out of it are refused.
+    """Return all Markdown files in the folder, sorted by name, and the problems found.
 
-    Raises ArticlesFolderError when the folder is missing or is not a folder.
+    Links to files outside the folder are refused. Raises ArticlesFolderError if the folder is
+    missing or is not a folder.
     """
     require_folder(folder)
     root = folder.resolve()
@@ -55,16 +57,16 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
                 0,
                 "outside",
                 "is a linked folder and is not read.",
-                "Copy it.",
+                "Copy the folder instead.",
             )
             for path in linked
         ]
-        within = Path(base).relative_to(root)
-        beneath = f"{within.as_posix()}/" if within.parts else ""
+        subfolder = Path(base).relative_to(root)
+        prefix = f"{subfolder.as_posix()}/" if subfolder.parts else ""
         for name in sorted(name for name in names if name.endswith(".md") and name[0] not in "._"):
-            path = os.path.join(base, name)  # noqa: PTH118, a Path for each of ten thousand files takes longer than all else here
-            shown = f"{beneath}{name}"
-            # Half a surrogate pair stands for a byte that is no UTF-8, and is not printable.
+            path = os.path.join(base, name)  # noqa: PTH118, creating a Path per file is slow
+            shown = f"{prefix}{name}"
+            # os.walk decodes invalid UTF-8 bytes to lone surrogates, which are not printable.
             if not shown.isprintable():
                 problems.append(
                     error_in(
@@ -77,7 +79,7 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
                 )
                 continue
             try:
-                # One look at an ordinary file: there may be ten thousand.
+                # Regular files need a single stat call.
                 state = os.lstat(path)
                 if stat.S_ISLNK(state.st_mode):
                     if not _inside(Path(path), root):
@@ -99,19 +101,19 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
                         0,
                         "unreadable",
                         f"cannot be read: {error.strerror}.",
-                        "Check that the link or the rights are right.",
+                        "Check the link and the file permissions.",
                     )
                 )
                 continue
             if not stat.S_ISREG(state.st_mode):
-                problems.append(error_in(shown, 0, "unreadable", "is not an ordinary file."))
+                problems.append(error_in(shown, 0, "unreadable", "is not a regular file."))
                 continue
             files.append(SourceFile(shown, str(root), state.st_size, state.st_mtime_ns))
     return files, problems
 
 
 def _inside(path: Path, root: Path) -> bool:
-    """Whether a link stays in the folder; a link to itself does not."""
+    """Return whether a link points into the folder. False for a link to itself."""
     try:
         return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):
@@ -119,7 +121,10 @@ def _inside(path: Path, root: Path) -> bool:
 
 
 def resolve(path: str, target: str) -> str:
-    """The path inside the folder that a relative target means; it starts with ".." when it leads out of the folder."""
+    """Return the path inside the folder that a relative link target means.
+
+    It starts with ".." if it leads out of the folder.
+    """
     parts: list[str] = []
     for part in (PurePosixPath(path).parent / target).parts:
         if part == ".." and parts and parts[-1] != "..":

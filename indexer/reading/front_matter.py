@@ -1,4 +1,4 @@
-"""Finds the articles and reads their front matter: files in, articles without a body out."""
+"""Reads article files and validates their front matter."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Texts = list[Text]
 
 
 class FrontMatter(BaseModel):
-    """The keys an article may have (docs/writing.md), strictly typed."""
+    """The front matter keys of an article (docs/writing.md), strictly typed."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -65,9 +65,9 @@ class FrontMatter(BaseModel):
 KNOWN_KEYS = tuple("schema" if name == "schema_" else name for name in FrontMatter.model_fields)
 _EXPECTED: dict[str, Callable[[Any], str]] = {
     "literal_error": lambda error: f"one of {error['ctx']['expected']}",
-    "list_type": lambda _error: "a list, one entry a line, each after a dash",
+    "list_type": lambda _error: "a list: one entry per line, each after a dash",
     "string_type": lambda _error: "text; put it in quotes",
-    "string_too_short": lambda _error: "text, not an empty entry",
+    "string_too_short": lambda _error: "text that is not empty",
     "bool_type": lambda _error: "true or false",
     "float_type": lambda _error: "a number",
     "int_type": lambda _error: "a whole number",
@@ -82,7 +82,7 @@ _EXPECTED: dict[str, Callable[[Any], str]] = {
 
 @dataclass(frozen=True)
 class Parsed:
-    """An article without its body's HTML, the body, and the file's line at which the body begins."""
+    """An article without HTML, its Markdown body, and the line where the body starts."""
 
     article: Article
     body: str
@@ -91,7 +91,7 @@ class Parsed:
 
 
 def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
-    """Read one file; the problems alone when it cannot become an article."""
+    """Read and parse a file. Returns only problems if it is not a valid article."""
     if file.size > MAX_BYTES:
         size = f"{file.size / 1024 / 1024:.1f} MB"
         return [
@@ -99,7 +99,7 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
                 file.name,
                 0,
                 "too-large",
-                f"is {size}; an article may have {MAX_BYTES // 1024} KB.",
+                f"is {size}; the maximum is {MAX_BYTES // 1024} KB.",
                 "Split it into several articles.",
             )
         ]
@@ -113,7 +113,7 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
                 line,
                 "encoding",
                 "is not UTF-8.",
-                "Save it as UTF-8 (in most editors: Save with encoding).",
+                'Save it as UTF-8 (in most editors: "Save with encoding").',
             )
         ]
     except OSError as error:
@@ -122,7 +122,7 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
 
 
 def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
-    """Take front matter and body apart and check the front matter."""
+    """Split the text into front matter and body, and validate the front matter."""
     header, body, body_line = split_front_matter(text)
     if body_line < 0:
         return [
@@ -131,44 +131,47 @@ def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
                 1,
                 "front-matter",
                 "the front matter is not closed.",
-                "Add a line of --- after its last key.",
+                "Add a line with --- after its last key.",
             )
         ]
     values, lines, problem = load_yaml(name, header)
     if problem:
         return [problem]
-    found = Lines(name, lines)
+    positions = Lines(name, lines)
     schema = values.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
         return [
-            found.error(
+            positions.error(
                 "schema",
                 "schema",
-                f"schema {schema} is of a newer version; this one reads {SCHEMA}.",
+                f"schema {schema} is newer than the supported schema {SCHEMA}.",
                 "Update the software, or remove the key.",
             )
         ]
     try:
         front = FrontMatter.model_validate(values)
     except ValidationError as error:
-        wrong = {str(entry["loc"][0]): entry for entry in reversed(error.errors())}
-        return [_type_problem(found, entry) for entry in reversed(wrong.values())]
-    problems = [_unknown_key(found, key) for key in values if key not in KNOWN_KEYS]
+        errors_by_key = {str(entry["loc"][0]): entry for entry in reversed(error.errors())}
+        return [_type_problem(positions, entry) for entry in reversed(errors_by_key.values())]
+    problems = [_unknown_key(positions, key) for key in values if key not in KNOWN_KEYS]
     try:
-        return _to_article(name, front, body, body_line, found, problems, zone)
+        return _to_article(name, front, body, body_line, positions, problems, zone)
     except (OverflowError, ValueError) as error:
         return [
-            found.error(
+            positions.error(
                 "publish_at",
                 "dates",
-                f"a date cannot be used: {error}.",
-                "Write years between 1900 and 9000.",
+                f"a date is out of range: {error}.",
+                "Use years between 1900 and 9000.",
             )
         ]
 
 
 def split_front_matter(text: str) -> tuple[str, str, int]:
-    """(YAML, body, line of the file at which the body begins); the line is -1 where the front matter never ends."""
+    """Return (YAML, body, line where the body starts).
+
+    The line is -1 if the front matter is not closed.
+    """
     lines = text.split("\n")
     if not _FENCE.match(lines[0]):
         return "", text, 1
@@ -179,20 +182,23 @@ def split_front_matter(text: str) -> tuple[str, str, int]:
 
 
 def slugify(title: str) -> str:
-    """A usable piece of a URL from any title, Japanese kept: "パスワードを忘れた？" -> "パスワードを忘れた"."""
+    """Return a URL slug for any title; Japanese is kept.
+
+    For example "パスワードを忘れた？" gives "パスワードを忘れた".
+    """
     slug = _NOT_IN_SLUG.sub("-", unicodedata.normalize("NFKC", title).lower()).strip("-")
-    kept = "".join(
+    allowed = "".join(
         char
         for char in slug
         if char in "-_・" or char.isalnum() or unicodedata.category(char) in ("Mn", "Mc")
     )
-    return re.sub(r"-{2,}", "-", kept).strip("-")[:80] or "article"
+    return re.sub(r"-{2,}", "-", allowed).strip("-")[:80] or "article"
 
 
 def _type_problem(found: Lines, error: Any) -> Problem:
     key = str(error["loc"][0])
-    explain = _EXPECTED.get(error["type"])
-    expected = explain(error) if explain else str(error["msg"])
+    describe = _EXPECTED.get(error["type"])
+    expected = describe(error) if describe else str(error["msg"])
     return found.error(
         key,
         "type",
@@ -237,7 +243,7 @@ def _to_article(
         hint = "Run: python -m indexer check --fix"
         problems.append(
             found.warning(
-                "id", "no-id", "has no id; a rename will lose its history.", hint, fixable=True
+                "id", "no-id", "has no id; a rename loses its history.", hint, fixable=True
             )
         )
     slug = slugify(front.slug or Path(name).stem)
@@ -246,7 +252,7 @@ def _to_article(
             found.warning(
                 "slug",
                 "slug",
-                f"slug {front.slug!r} cannot stand in a URL; {slug!r} is used.",
+                f"slug {front.slug!r} is not valid in a URL; {slug!r} is used.",
                 f"Write: slug: {slug}",
             )
         )
@@ -256,17 +262,30 @@ def _to_article(
         if key in ARTICLE_FIELDS
     }
     article = Article(
-        **given | {
-            "id": identity, "lang": lang.lower(), "section": section, "slug": slug, "title": title, "path": name,
-            "summary": front.summary.strip(), "tags": tuple(tag.strip() for tag in front.tags), "aliases": tuple(map(slugify, front.aliases)),
-            "translation_of": front.translation_of or "", "publish_at": _moment(front.publish_at, zone), "expire_at": _moment(front.expire_at, zone),
-            "updated": _day(front.updated), "review_by": _day(front.review_by),
+        **given
+        | {
+            "id": identity,
+            "lang": lang.lower(),
+            "section": section,
+            "slug": slug,
+            "title": title,
+            "path": name,
+            "summary": front.summary.strip(),
+            "tags": tuple(tag.strip() for tag in front.tags),
+            "aliases": tuple(map(slugify, front.aliases)),
+            "translation_of": front.translation_of or "",
+            "publish_at": _moment(front.publish_at, zone),
+            "expire_at": _moment(front.expire_at, zone),
+            "updated": _day(front.updated),
+            "review_by": _day(front.review_by),
         }
-    )  # fmt: skip
+    )
     if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
         problems.append(
             found.warning(
-                "expire_at", "dates", "expire_at is not after publish_at; it will never be shown."
+                "expire_at",
+                "dates",
+                "expire_at is not after publish_at; the article is never shown.",
             )
         )
     return Parsed(article, body, body_line, tuple(problems))
@@ -275,7 +294,7 @@ def _to_article(
 def _wrong_value(
     found: Lines, front: FrontMatter, title: str, lang: str, section: str
 ) -> Problem | None:
-    """What no article can be made of."""
+    """Return the first value that makes the article invalid."""
     if not fold(title).strip():
         return found.error(
             "title", "title", "has no title.", "Add a line to the front matter: title: ..."
@@ -288,7 +307,7 @@ def _wrong_value(
         return found.error(
             "section",
             "section",
-            f"section {section!r} cannot stand in a URL.",
+            f"section {section!r} is not valid in a URL.",
             "Use letters, digits, dashes and underscores.",
         )
     if front.id is not None and not ID.match(front.id):
@@ -301,16 +320,19 @@ def _wrong_value(
 
 
 def _title_from_body(body: str, title: str | None) -> tuple[str, str | None]:
-    """A first-level heading at the start of the body is the title, where the front matter has none or the same."""
+    """Remove a level-1 heading at the start of the body and return it as the title.
+
+    Only if the front matter has no title or the same one.
+    """
     match = re.match(r"\s*# +(.+?)[ #]*(?:\n|$)", body)
     if not match or (title and match.group(1).strip() != title.strip()):
         return body, None
-    blank = "\n" * match.group(0).count("\n")
-    return blank + body[match.end() :], match.group(1).strip()
+    blank_lines = "\n" * match.group(0).count("\n")
+    return blank_lines + body[match.end() :], match.group(1).strip()
 
 
 def _from_folder(name: str) -> tuple[str, str]:
-    """(lang, section) from <lang>/<section>/<slug>.md; "" where the folders do not say."""
+    """Return (lang, section) from <lang>/<section>/<slug>.md; "" for a missing part."""
     folders = name.split("/")[:-1]
     lang = folders[0] if folders and _LANG.match(folders[0]) else ""
     rest = folders[1:] if lang else folders

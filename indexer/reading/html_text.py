@@ -1,4 +1,4 @@
-"""Reads the text of sections out of HTML."""
+"""Extracts the text of sections from HTML."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ _VOID = ("img", "br", "hr", "input", "col", "wbr")
 
 
 class _Table:
-    """A table's rows as lines of text: each cell after the heading of its column, so that a row says by itself what it means."""
+    """Collects table rows as lines of text.
+
+    Each cell is prefixed with its column heading, so that a row is understood on its own.
+    """
 
     def __init__(self) -> None:
         self._headings: list[str] = []
@@ -48,26 +51,26 @@ class _Table:
         self._row: list[tuple[str, list[str]]] = []
 
     def begin_cell(self, tag: str) -> None:
-        """What is written from now on stands in this cell, a ``td`` or ``th``."""
+        """Start a cell; ``tag`` is ``td`` or ``th``."""
         self._row.append((tag, []))
 
     def write(self, text: str) -> bool:
-        """Add to the cell; False where none has begun."""
+        """Add text to the current cell; return False if there is none."""
         if self._row:
             self._row[-1][1].append(text)
         return bool(self._row)
 
     def end_row(self) -> str:
-        """The row as a line; a row of headings is said with those below it."""
+        """Return the row as a line. A heading row is returned with the rows below it."""
         if not self._row:
             return ""
         cells = [" ".join("".join(parts).split()) for _tag, parts in self._row]
         is_heading = all(tag == "th" for tag, _parts in self._row)
         self._row = []
         if is_heading:
-            unsaid = self.end()
+            pending = self.end()
             self._headings, self._headings_said = cells, not any(cells)
-            return unsaid
+            return pending
         headings = self._headings if len(self._headings) == len(cells) else [""] * len(cells)
         self._headings_said |= headings is self._headings and any(cells)
         return " / ".join(
@@ -77,12 +80,12 @@ class _Table:
         )
 
     def end(self) -> str:
-        """Headings that no row came to."""
+        """Return column headings that no row has used."""
         return "" if self._headings_said else " / ".join(filter(None, self._headings))
 
 
 class _SectionReader(HTMLParser):
-    """Cuts sanitised HTML into the text under each heading."""
+    """Splits sanitised HTML into the text under each heading."""
 
     def __init__(self, title: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -94,7 +97,7 @@ class _SectionReader(HTMLParser):
         self._heading_text: list[str] | None = None
         self._silent = 0
         self._pre = 0
-        # A table in a cell of another is text of that cell.
+        # A nested table is text of the outer cell.
         self._tables: list[_Table] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -168,6 +171,9 @@ class _SectionReader(HTMLParser):
         self._text = []
 
     def finish(self) -> list[Section]:
-        """All sections; headings without text of their own are left to their subsections' trails."""
+        """Return all sections with text.
+
+        A heading without text remains in the heading paths of its subsections.
+        """
         self._close()
         return [section for section in self._sections if section.text]

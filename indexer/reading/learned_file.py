@@ -1,4 +1,4 @@
-"""The file of confirmed questions: read by a build, written by the desk."""
+"""Confirmed questions (learned.yml), read by builds and written by the desk."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LEARNED = "learned.yml"
 
 
 def read_learned(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Article id -> questions that people confirmed it answers, from learned.yml; {} where it is missing or broken."""
+    """Return confirmed questions by article id; {} if learned.yml is missing or broken."""
     path = folder / LEARNED
     try:
         values = _yaml().load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except Exception as error:  # a broken file takes its own lines away and nothing else
-        log.warning("%s cannot be read: %s", LEARNED, str(error).splitlines()[0])
+    except Exception as error:  # a broken file must not stop the build
+        log.warning("%s cannot be read and is ignored: %s", LEARNED, str(error).splitlines()[0])
         return {}
     if not isinstance(values, Mapping):
         return {}

@@ -1,4 +1,4 @@
-"""Markdown in, sanitised HTML, table of contents, sections and links out. Knows no other article."""
+"""Converts the Markdown of one article to sanitised HTML, table of contents, sections and links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from indexer.reading.front_matter import Parsed
 from indexer.reading.html_text import _SectionReader
 
 VERSION = "4"
-"""Changes whenever the same file would give other HTML; cached articles of another version are made anew."""
+"""Increase when the same file would give different HTML; cached articles are rendered again."""
 
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u30ff"
 _BREAK_IN_CJK = re.compile(rf"(?<=[{_CJK}])[ \t]*\n[ \t]*(?=[{_CJK}])")
@@ -31,8 +31,9 @@ _TASK = {"ja": ("済み", "まだ"), "en": ("done", "to do")}
 _LINK = re.compile(r'<a\s[^>]*?href="([^"]*)"[^>]*>')
 
 _TAGS = (
-    "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins "
-    "kbd label li mark ol p pre q rp rt ruby s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul var wbr"
+    "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em "
+    "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd label li mark ol p pre q rp rt "
+    "ruby s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul var wbr"
 )
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"class", "id", "title", "lang", "dir"},
@@ -50,10 +51,10 @@ _ATTRIBUTES: dict[str, set[str]] = {
 
 
 class JoinJapaneseLines(Treeprocessor):
-    """A line break inside a Japanese sentence is no space."""
+    """Removes line breaks between Japanese characters, where they are not spaces."""
 
     def run(self, root: Element) -> None:
-        """Join lines between two Japanese characters, outside code."""
+        """Join lines between two Japanese characters, except in code."""
         for element in root.iter():
             if element.tag in ("pre", "code"):
                 continue
@@ -65,15 +66,15 @@ class JoinJapaneseLines(Treeprocessor):
 
 
 class JapaneseLines(Extension):
-    """Registers JoinJapaneseLines after inline patterns have run."""
+    """Registers JoinJapaneseLines to run after the inline patterns."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802, the library's name
-        """Called by Python-Markdown."""
+        """Register the tree processor. Called by Python-Markdown."""
         md.treeprocessors.register(JoinJapaneseLines(md), "japanese-lines", 5)
 
 
 def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
-    """The article with its HTML, and what in its body should be mended."""
+    """Return the article with its HTML, and the problems found in its body."""
     article = parsed.article
     markdown = converter()
     markdown.reset()
@@ -97,7 +98,7 @@ def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
 
 @lru_cache(maxsize=1)
 def converter() -> Markdown:
-    """Python-Markdown with the extensions that writers expect. One at a time: builds have one thread."""
+    """Return Python-Markdown with the supported extensions. Not safe to share between threads."""
     import pymdownx.slugs
 
     options: dict[str, dict[str, Any]] = {
@@ -119,17 +120,31 @@ def converter() -> Markdown:
     }
     return Markdown(
         extensions=[
-            "tables", "footnotes", "def_list", "admonition", "attr_list", "md_in_html", "abbr", "sane_lists", "toc",
-            "pymdownx.superfences", "pymdownx.highlight", "pymdownx.inlinehilite", "pymdownx.tabbed", "pymdownx.tasklist",
-            "pymdownx.magiclink", "pymdownx.tilde", JapaneseLines(),
+            "tables",
+            "footnotes",
+            "def_list",
+            "admonition",
+            "attr_list",
+            "md_in_html",
+            "abbr",
+            "sane_lists",
+            "toc",
+            "pymdownx.superfences",
+            "pymdownx.highlight",
+            "pymdownx.inlinehilite",
+            "pymdownx.tabbed",
+            "pymdownx.tasklist",
+            "pymdownx.magiclink",
+            "pymdownx.tilde",
+            JapaneseLines(),
         ],
         extension_configs=options,
         output_format="html",
-    )  # fmt: skip
+    )
 
 
 def sanitise(raw: str) -> str:
-    """HTML with nothing that runs, nothing that styles itself, and no scheme but web, mail and phone."""
+    """Return HTML without scripts and styles; URL schemes are web, mail and phone only."""
     return nh3.clean(
         raw,
         tags=set(_TAGS.split()),
@@ -142,7 +157,7 @@ def sanitise(raw: str) -> str:
 
 
 def _task_boxes(raw: str, lang: str) -> str:
-    """Check boxes of task lists as pictures with a name: they cannot be ticked, so they are no inputs."""
+    """Replace the check boxes of task lists by labelled images, because readers cannot tick them."""
     done, todo = _TASK.get(lang, _TASK["en"])
 
     def box(match: re.Match[str]) -> str:
@@ -154,7 +169,7 @@ def _task_boxes(raw: str, lang: str) -> str:
 
 
 def _scroll_tables(clean: str) -> str:
-    """Wide tables scroll by themselves, not the page."""
+    """Wrap each table in a scroll container, so that wide tables do not scroll the page."""
     return re.sub(
         r"<table\b[^>]*>", lambda match: f'<div class="table-scroll">{match.group()}', clean
     ).replace("</table>", "</table></div>")
@@ -179,11 +194,11 @@ def _links(clean: str, parsed: Parsed) -> list[Link]:
 
 
 def _link(raw: str, parsed: Parsed, image: bool) -> Link | None:
-    """A link to a file of the folder or an anchor of this article; None for links to elsewhere."""
+    """Return a link to a file of the folder or an anchor of this article; None for other links."""
     href = html.unescape(raw)
     try:
         parts = urlsplit(href)
-    except ValueError:  # no address at all, e.g. //[
+    except ValueError:  # not a URL, e.g. //[
         return None
     if parts.scheme or parts.netloc or href.startswith("/") or not href:
         return None

@@ -1,4 +1,4 @@
-"""Names, descriptions and order of the site's sections, from sections.yml."""
+"""Reads sections.yml: names, descriptions and order of the site's sections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.reading.yaml_loader import Lines, load_yaml
 
 
 def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
-    """Names and order of sections from sections.yml; an empty mapping where there is none."""
+    """Return the sections by key and the problems found; no sections if there is no file."""
     path = folder / "sections.yml"
     if not path.is_file():
         return {}, []
@@ -32,7 +32,10 @@ def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
                 str(value.get("icon", "info")),
             )
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
-            message = f"section {key} needs a title by language, and may have description, order and icon."
+            message = (
+                f"section {key} needs a title for each language; "
+                "description, order and icon are optional."
+            )
             problems.append(
                 Lines("sections.yml", lines).error(
                     str(key), "sections", message, "For example: title: {ja: ご注文, en: Orders}"
@@ -42,5 +45,5 @@ def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
 
 
 def _said(texts: Any) -> dict[str, str]:
-    """Texts by language."""
+    """Return texts by language."""
     return {str(lang): str(text) for lang, text in dict(texts).items()}

@@ -1,8 +1,8 @@
-"""The words of the house, from synonyms.yml: read, checked, and turned into rules for the engine.
+"""Reads and checks synonyms.yml and converts it to synonym rules for the engine.
 
 ja:
-  - [キャンセル, 取り消し, 解約]          # a group: each stands for the others
-  - スマホ: [スマートフォン, 携帯電話]      # one way: who says スマホ may mean these, not the other way round
+  - [キャンセル, 取り消し, 解約]          # a group: each word matches the others
+  - スマホ: [スマートフォン, 携帯電話]  # one way: スマホ also matches these, not the reverse
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EXAMPLE = "For example: ja: [[キャンセル, 取り消し], {スマホ: [ス�
 
 @dataclass(frozen=True)
 class _Entry:
-    """One line of the file: a group (``phrase`` empty) or a word and what it may mean."""
+    """One entry of the file: a group (``phrase`` is empty) or a phrase with its synonyms."""
 
     lang: str
     phrase: str
@@ -32,40 +32,43 @@ class _Entry:
 
 
 def read_synonyms(folder: Path) -> tuple[tuple[Rule, ...], list[Problem]]:
-    """The rules of synonyms.yml, without those that are wrong; none where there is no file."""
+    """Return the valid rules of synonyms.yml and the problems found."""
     path = folder / NAME
     if not path.is_file():
         return (), []
     values, lines, problem = load_yaml(NAME, path.read_text(encoding="utf-8", errors="replace"))
     if problem:
         return (), [problem]
-    where = Lines(NAME, lines)
+    positions = Lines(NAME, lines)
     entries: list[_Entry] = []
     problems: list[Problem] = []
-    for lang, listed in values.items():
-        if not isinstance(listed, list):
+    for lang, groups in values.items():
+        if not isinstance(groups, list):
             problems.append(
-                where.error(lang, "synonyms", f"{lang} needs a list of groups.", _EXAMPLE)
+                positions.error(lang, "synonyms", f"{lang} needs a list of groups.", _EXAMPLE)
             )
             continue
-        for number, value in enumerate(listed, 1):
+        for number, value in enumerate(groups, 1):
             entry = _entry(lang, value)
             if isinstance(entry, str):
                 problems.append(
-                    where.error(lang, "synonyms", f"{lang}, entry {number} {entry}", _EXAMPLE)
+                    positions.error(lang, "synonyms", f"{lang}, entry {number} {entry}", _EXAMPLE)
                 )
             else:
                 entries.append(entry)
-    kept, found = _without_contradictions(entries, where)
-    return tuple(rule for entry in kept for rule in _rules(entry)), [*problems, *found]
+    consistent, contradictions = _without_contradictions(entries, positions)
+    return tuple(rule for entry in consistent for rule in _rules(entry)), [
+        *problems,
+        *contradictions,
+    ]
 
 
 def _entry(lang: str, value: Any) -> _Entry | str:
-    """The entry, or what is wrong with it."""
+    """Return the entry, or a description of what is wrong with it."""
     phrase, words = "", value
     if isinstance(value, dict):
         if len(value) != 1:
-            return "has several words that mean something; one a line."
+            return "has several one-way synonyms; write one per line."
         ((phrase, words),) = value.items()
     if not isinstance(words, list) or not all(
         isinstance(word, str | int | float) for word in words
@@ -80,7 +83,10 @@ def _entry(lang: str, value: Any) -> _Entry | str:
         {phrase_key(lang, phrase)} if phrase else set()
     )
     if len(keys) < 2:
-        return "holds one word only, or the same one twice: spelling and width are made one by themselves."
+        return (
+            "holds one word only, or the same one twice: "
+            "case and width variants already match each other."
+        )
     return (
         f"has more than {MAX_WORDS} words."
         if len(texts) > MAX_WORDS
@@ -99,26 +105,26 @@ def _rules(entry: _Entry) -> Iterator[Rule]:
 def _without_contradictions(
     entries: Sequence[_Entry], where: Lines
 ) -> tuple[list[_Entry], list[Problem]]:
-    """The entries that agree with each other: no word explained twice, and no word that leads back to itself."""
+    """Return the consistent entries: no word is explained twice and no one-way entry loops."""
     problems: list[Problem] = []
     kept: list[_Entry] = []
     explained: dict[tuple[str, str], str] = {}
     for entry in entries:
         phrase = [entry.phrase] if entry.phrase else list(entry.words)
-        own = [(entry.lang, phrase_key(entry.lang, word)) for word in phrase]
-        twice = next((key for key in own if key in explained), None)
-        if twice is not None:
-            message = f"{entry.lang}: {explained[twice]} is explained twice."
+        keys = [(entry.lang, phrase_key(entry.lang, word)) for word in phrase]
+        duplicate = next((key for key in keys if key in explained), None)
+        if duplicate is not None:
+            message = f"{entry.lang}: {explained[duplicate]} is explained twice."
             problems.append(
                 where.error(
                     entry.lang,
                     "synonyms",
                     message,
-                    "Put all its words into one group; the first entry is used.",
+                    "Put all its words into one group. Until then only the first entry is used.",
                 )
             )
             continue
-        explained.update(zip(own, phrase, strict=True))
+        explained.update(zip(keys, phrase, strict=True))
         kept.append(entry)
     looping = _loops(kept)
     for entry in looping:
@@ -128,14 +134,15 @@ def _without_contradictions(
                 entry.lang,
                 "synonyms-loop",
                 message,
-                f"Make it a group: [{', '.join([entry.phrase, *entry.words])}]. It is left out.",
+                f"Make it a group: [{', '.join([entry.phrase, *entry.words])}]. "
+                "Until then it is ignored.",
             )
         )
     return [entry for entry in kept if entry not in looping], problems
 
 
 def _loops(entries: Sequence[_Entry]) -> list[_Entry]:
-    """One-way entries from whose words a way leads back to the word that they explain."""
+    """Return the one-way entries whose synonyms lead back to their own phrase."""
     leads: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
         for rule in _rules(entry):

@@ -1,4 +1,4 @@
-"""YAML with the line of each key, within bounds that no alias or nesting can break."""
+"""Loads YAML with the line of each key. Size, nesting and aliases are limited."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ _DATES = ("publish_at", "expire_at", "updated", "review_by")
 
 
 def printable(text: str) -> str:
-    """The text without lone surrogates, which no file and no database takes."""
+    """Replace lone surrogates, which cannot be encoded as UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 
 def error_in(name: str, line: int, code: str, message: str, hint: str = "") -> Problem:
-    """An error of a file, at a line or at none (0)."""
+    """Return an error in a file; line 0 means the whole file."""
     return Problem(name, line, "error", code, message, hint)
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Where each key of a YAML mapping stands in its file."""
+    """The line of each key in a YAML file."""
 
     name: str
     lines: dict[str, int]
 
     def error(self, key: str, code: str, message: str, hint: str = "") -> Problem:
-        """An error at the line of a key."""
+        """Return an error at the line of a key."""
         return Problem(self.name, self.lines.get(key, 1), "error", code, message, hint)
 
     def warning(
         self, key: str, code: str, message: str, hint: str = "", fixable: bool = False
     ) -> Problem:
-        """A warning at the line of a key."""
+        """Return a warning at the line of a key."""
         return Problem(self.name, self.lines.get(key, 1), "warning", code, message, hint, fixable)
 
 
 class BrokenYamlError(Exception):
-    """A text is no YAML. ``line`` counts from 0; ``hint`` says what usually mends it."""
+    """The text is not valid YAML. ``line`` counts from 0; ``hint`` names the usual fix."""
 
     def __init__(self, message: str, line: int = 0, hint: str = "") -> None:
         super().__init__(message)
@@ -53,9 +53,9 @@ class BrokenYamlError(Exception):
 
 
 def read_yaml(text: str) -> Any:
-    """The values of a YAML text with their lines (ruamel's ``lc``); an empty mapping of an empty text. Raises BrokenYamlError.
+    """Parse YAML and keep line numbers (ruamel's ``lc``); an empty text gives {}.
 
-    The caller bounds the size, the nesting and the aliases of the text first.
+    The caller must limit size, nesting and aliases first. Raises BrokenYamlError.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -65,7 +65,10 @@ def read_yaml(text: str) -> Any:
         return (loader.load(text) if text.strip() else None) or {}
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        hint = "Quote values that hold a colon or begin with a sign, and indent lists alike."
+        hint = (
+            "Quote values that contain a colon or start with a special character, "
+            "and indent list entries equally."
+        )
         raise BrokenYamlError(
             str(error.problem or error.context), mark.line if mark else 0, hint
         ) from error
@@ -74,7 +77,10 @@ def read_yaml(text: str) -> Any:
 
 
 def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
-    """(values, line of each key, what is wrong). Front matter starts on line 2 of its file."""
+    """Return (values, line of each key, problem or None).
+
+    In a .yml file the first line is 1. Front matter starts on line 2 of its file.
+    """
     first = 1 if name.endswith(".yml") else 2
     if (
         len(text) > MAX_HEADER_CHARS
@@ -89,7 +95,7 @@ def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pro
                 first,
                 "yaml",
                 "is too large or too deeply nested.",
-                "Keys have a value or a list, no more.",
+                "Give each key one value or one list.",
             ),
         )
     try:
@@ -126,7 +132,7 @@ def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pro
 
 
 def _as_date(value: Any) -> Any:
-    """A date or time that YAML took for text: in quotes, or without seconds."""
+    """Convert a date or time that YAML read as text: quoted, or without seconds."""
     if not isinstance(value, str):
         return value
     try:
@@ -140,7 +146,7 @@ def _as_date(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Ruamel's annotated values as ordinary ones."""
+    """Convert ruamel's annotated values to plain Python values."""
     if isinstance(value, dict):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list):

@@ -1,11 +1,11 @@
-"""Roles, and what each may do. Pure."""
+"""User accounts, roles and permissions. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ROLES = ("agent", "writer", "lead", "admin")
-# What may be done, by role; a role not named in a line may not.
+# Roles that have each right.
 RIGHTS: dict[str, frozenset[str]] = {
     "internal": frozenset({"agent", "writer", "lead", "admin"}),
     "drafts": frozenset({"writer", "lead", "admin"}),
@@ -26,7 +26,7 @@ SHORTEST_PASSWORD = 10
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who may sign in. ``stamp`` changes with the password: sessions of before then end."""
+    """An account. A new ``stamp`` (set with the password, for example) ends older sessions."""
 
     user_id: int
     mail: str
@@ -36,37 +36,37 @@ class User:
     active: bool = True
 
     def may(self, right: str) -> bool:
-        """Whether the role has a right of RIGHTS."""
+        """Whether the account is active and its role has this right of RIGHTS."""
         return self.active and self.role in RIGHTS[right]
 
     @property
     def shown(self) -> str:
-        """The name, else the mail address."""
+        """Display name: the name, or the mail address without a name."""
         return self.name or self.mail
 
     @property
     def audiences(self) -> frozenset[str]:
-        """Whose articles they may see."""
-        found = {"public"}
-        found |= {"internal"} if self.may("internal") else set()
-        return frozenset(found | ({"draft"} if self.may("drafts") else set()))
+        """The audiences whose articles the user may read."""
+        audiences = {"public"}
+        audiences |= {"internal"} if self.may("internal") else set()
+        return frozenset(audiences | ({"draft"} if self.may("drafts") else set()))
 
-    # What Flask-Login asks.
+    # The interface of Flask-Login.
     is_authenticated = True
     is_anonymous = False
 
     @property
     def is_active(self) -> bool:
-        """Whether the account is in use."""
+        """Whether the account may sign in."""
         return self.active
 
     def get_id(self) -> str:
-        """What the session keeps."""
+        """Session id: user id and stamp."""
         return f"{self.user_id}:{self.stamp}"
 
 
 def password_problem(password: str, mail: str) -> str:
-    """Why a password is not taken: "short", "mail", or ""."""
+    """Why a password is rejected: "short", "mail" (contains the address), or "" if accepted."""
     if len(password) < SHORTEST_PASSWORD:
         return "short"
     return (

@@ -1,4 +1,4 @@
-"""Accounts, tokens and the audit log in the database."""
+"""Accounts, API tokens and the audit log in the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kb_app.db import schema
 
 _MAIL = re.compile(r"^[^@\s<>\"]+@[^@\s<>\"]+$")
 _HASHER = PasswordHasher()
-# Compared with when nobody has the address, so that the time tells nothing.
+# Verified for an unknown address, so that timing does not reveal which accounts exist.
 _NOBODY = (
     "$argon2id$v=19$m=65536,t=3,p=4$"
     + "c29tZXNhbHRzb21lc2FsdA$"
@@ -28,23 +28,27 @@ _NOBODY = (
 
 
 class AccountError(ValueError):
-    """An account cannot be made or changed so; the message says why."""
+    """Invalid data for an account or token; the message says why."""
 
 
 class UserStore:
-    """Threads may share it."""
+    """Reads and writes accounts, API tokens and the audit log. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    # --- accounts ----------------------------------------------------------------------------------------------------
+    # --- accounts --------------------------------------------------------------------
 
     def add(self, mail: str, role: str, name: str = "", password: str = "") -> User:
-        """Add an account; without a password it can sign in by OpenID Connect or after a reset. Raises AccountError."""
+        """Add an account.
+
+        Without a password the user signs in with OpenID Connect or after a password reset. Raises
+        AccountError for an invalid address, an unknown role or an existing account.
+        """
         if not _MAIL.match(mail) or len(mail) > 200:
-            raise AccountError(f"{mail!r} is no mail address.")
+            raise AccountError(f"{mail!r} is no mail address. Write it as name@example.com.")
         if role not in ROLES:
-            raise AccountError(f"{role!r} is no role; there are {', '.join(ROLES)}.")
+            raise AccountError(f"{role!r} is no role. Use one of: {', '.join(ROLES)}.")
         row = {
             "mail": mail.casefold(),
             "name": name[:200],
@@ -58,13 +62,18 @@ class UserStore:
             with self._engine.begin() as connection:
                 connection.execute(insert(schema.users).values(**row))
         except IntegrityError as error:
-            raise AccountError(f"{mail} has an account already.") from error
-        found = self.by_mail(mail)
-        assert found is not None  # noqa: S101, it was just stored
-        return found
+            raise AccountError(
+                f"{mail} already has an account. Use another address or change that account."
+            ) from error
+        user = self.by_mail(mail)
+        assert user is not None  # noqa: S101, the row was just stored
+        return user
 
     def check(self, mail: str, password: str) -> User | None:
-        """The active user of that address and password; takes as long for a wrong address as for a wrong password."""
+        """The active user with this address and password, or None.
+
+        Takes the same time for an unknown address as for a wrong password.
+        """
         with self._engine.connect() as connection:
             row = (
                 connection.execute(
@@ -86,24 +95,27 @@ class UserStore:
         return _user(row)
 
     def set_password(self, user_id: int, password: str) -> None:
-        """Set a new password; all sessions end."""
+        """Set a new password and end all sessions of the user."""
         self._update(user_id, password_hash=_HASHER.hash(password), stamp=str(uuid.uuid4()))
 
     def change(self, user_id: int, role: str | None = None, active: bool | None = None) -> None:
-        """Change a role, or switch an account off or on; all its sessions end. Raises AccountError."""
+        """Change the role or the active flag of an account and end its sessions.
+
+        Raises AccountError for an unknown role.
+        """
         if role is not None and role not in ROLES:
-            raise AccountError(f"{role!r} is no role; there are {', '.join(ROLES)}.")
+            raise AccountError(f"{role!r} is no role. Use one of: {', '.join(ROLES)}.")
         values: dict[str, Any] = {"stamp": str(uuid.uuid4())}
         values |= {"role": role} if role is not None else {}
         values |= {"active": active} if active is not None else {}
         self._update(user_id, **values)
 
     def rename(self, user_id: int, name: str) -> None:
-        """Set the name that customers read below answers."""
+        """Set the name that customers see below answers, at most 200 characters."""
         self._update(user_id, name=name[:200])
 
     def by_id(self, user_id: int) -> User | None:
-        """One user."""
+        """The user with this id, or None."""
         with self._engine.connect() as connection:
             row = (
                 connection.execute(select(schema.users).where(schema.users.c.user_id == user_id))
@@ -113,7 +125,7 @@ class UserStore:
         return _user(row) if row else None
 
     def by_mail(self, mail: str) -> User | None:
-        """The user of an address."""
+        """The user with this mail address (case-insensitive), or None."""
         with self._engine.connect() as connection:
             row = (
                 connection.execute(
@@ -125,7 +137,7 @@ class UserStore:
         return _user(row) if row else None
 
     def by_session(self, session_id: str) -> User | None:
-        """The user that a session names, where its stamp is still the account's."""
+        """The active user of a session id, or None if its stamp is outdated."""
         number, _, stamp = session_id.partition(":")
         user = (
             self.by_id(int(number))
@@ -135,7 +147,7 @@ class UserStore:
         return user if user and user.active and secrets.compare_digest(user.stamp, stamp) else None
 
     def all(self) -> list[User]:
-        """Everybody, by address."""
+        """All users, sorted by mail address."""
         with self._engine.connect() as connection:
             return [
                 _user(row)
@@ -145,7 +157,7 @@ class UserStore:
             ]
 
     def empty(self) -> bool:
-        """Whether there is no account yet."""
+        """Whether there are no accounts yet."""
         with self._engine.connect() as connection:
             return not connection.execute(
                 select(func.count()).select_from(schema.users)
@@ -157,15 +169,21 @@ class UserStore:
                 update(schema.users).where(schema.users.c.user_id == user_id).values(**values)
             )
 
-    # --- tokens ------------------------------------------------------------------------------------------------------
+    # --- tokens ----------------------------------------------------------------------
 
     def add_token(
         self, name: str, scopes: tuple[str, ...], user_id: int, days: int | None = None
     ) -> str:
-        """A new API token, shown once; only its hash is kept. Raises AccountError for an unknown scope."""
+        """Create an API token; returns it in plain text, since only its hash is stored.
+
+        ``days`` is the lifetime; None means unlimited. Raises AccountError for an unknown scope or
+        without scopes.
+        """
         unknown = [scope for scope in scopes if scope not in SCOPES]
         if unknown or not scopes:
-            raise AccountError(f"Scopes are {', '.join(SCOPES)}.")
+            raise AccountError(
+                f"A token needs one or more known scopes. Scopes are {', '.join(SCOPES)}."
+            )
         token = f"kb_{secrets.token_urlsafe(32)}"
         expires = _now() + days * 86_400_000 if days else None
         with self._engine.begin() as connection:
@@ -182,7 +200,7 @@ class UserStore:
         return token
 
     def by_token(self, token: str, scope: str) -> User | None:
-        """Whose token it is, where it has the scope and has not expired."""
+        """The active user of a token, or None if it is unknown, expired or lacks the scope."""
         table = schema.api_tokens
         with self._engine.connect() as connection:
             row = (
@@ -199,10 +217,10 @@ class UserStore:
         user = self.by_id(row["user_id"])
         return user if user and user.active else None
 
-    # --- who did what ------------------------------------------------------------------------------------------------
+    # --- audit log ----------------------------------------------------------------
 
     def note(self, who: str, did: str, to_what: str = "") -> None:
-        """Add a line to the audit log."""
+        """Add an entry to the audit log: the user, the action and its object."""
         with self._engine.begin() as connection:
             connection.execute(
                 insert(schema.audit).values(
@@ -211,7 +229,7 @@ class UserStore:
             )
 
     def notes(self, limit: int = 200) -> list[dict[str, Any]]:
-        """The newest lines of the audit log."""
+        """The newest entries of the audit log, newest first."""
         with self._engine.connect() as connection:
             return [
                 dict(row)

@@ -1,4 +1,7 @@
-"""The log in the database: appended to, read by time, purged and erased. The only writer of queries, actions and losses."""
+"""The event log in the database: append, read by time, purge and erase.
+
+Only this module writes the tables queries, actions and losses.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,26 @@ FETCHED = 2_000
 
 
 class EventStore:
-    """Implements ports.EventSink; threads may share it."""
+    """Event log on SQLAlchemy; implements ports.EventSink. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    # --- writing -----------------------------------------------------------------------------------------------------
+    # --- writing ---------------------------------------------------------------------
 
     def append(self, queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> None:
-        """Store events in one transaction; one whose id is there already stays as it is."""
-        asked, done = (
+        """Store events in one transaction; an event whose id is already stored stays unchanged."""
+        query_rows, action_rows = (
             [_query_row(event) for event in queries],
             [_action_row(event) for event in actions],
         )
-        if asked or done:
+        if query_rows or action_rows:
             with self.engine.begin() as connection:
-                insert_new(connection, schema.queries, asked)
-                insert_new(connection, schema.actions, done)
+                insert_new(connection, schema.queries, query_rows)
+                insert_new(connection, schema.actions, action_rows)
 
     def lost(self, counts: Mapping[str, int], at: int) -> None:
-        """Add to the losses of a day."""
+        """Add counts of lost events, by reason, to the UTC day of ``at`` (ms)."""
         day = datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
         table = schema.losses
         with self.engine.begin() as connection:
@@ -50,32 +53,32 @@ class EventStore:
                     )
                 )
 
-    # --- reading -----------------------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------
 
     def queries(
         self, start: int, end: int, clients: Sequence[str] | None = None, bots: bool = False
     ) -> list[QueryEvent]:
-        """Searches in [start, end), oldest first; of some clients where given."""
+        """Searches in [start, end), oldest first; limited to ``clients`` if given."""
         return [
             _query(row)
             for row in self._rows(schema.queries, _queries_within(start, end, bots), clients)
         ]
 
     def each_query(self, start: int, end: int, bots: bool = False) -> Iterator[QueryEvent]:
-        """Searches in [start, end), oldest first, read as they are asked for: a busy day's would fill the memory."""
+        """Searches in [start, end), oldest first, streamed: a busy day does not fit in memory."""
         return map(_query, self._rows(schema.queries, _queries_within(start, end, bots)))
 
     def actions(
         self, start: int, end: int, clients: Sequence[str] | None = None
     ) -> list[ActionEvent]:
-        """Actions in [start, end), oldest first; of some clients where given."""
+        """Actions in [start, end), oldest first; limited to ``clients`` if given."""
         return [
             to_action(row)
             for row in self._rows(schema.actions, _within(schema.actions, start, end), clients)
         ]
 
     def query(self, query_id: str) -> QueryEvent | None:
-        """One search."""
+        """The search with this id, or None."""
         with self.engine.connect() as connection:
             row = (
                 connection.execute(
@@ -87,7 +90,7 @@ class EventStore:
         return _query(row) if row else None
 
     def action(self, event_id: str) -> ActionEvent | None:
-        """One action."""
+        """The action with this id, or None."""
         with self.engine.connect() as connection:
             row = (
                 connection.execute(
@@ -99,7 +102,7 @@ class EventStore:
         return to_action(row) if row else None
 
     def is_demo(self) -> bool:
-        """Whether what is in the log was simulated."""
+        """Whether the log holds simulated demo data."""
         with self.engine.connect() as connection:
             return (
                 connection.execute(
@@ -109,33 +112,35 @@ class EventStore:
             )
 
     def queries_of(self, query_ids: Sequence[str]) -> list[QueryEvent]:
-        """Some searches, oldest first."""
-        found: list[QueryEvent] = []
+        """The searches with these ids, oldest first."""
+        events: list[QueryEvent] = []
         table = schema.queries
         with self.engine.connect() as connection:
             for start in range(0, len(query_ids), ROWS):
-                part = query_ids[start : start + ROWS]
-                found += [
+                chunk = query_ids[start : start + ROWS]
+                events += [
                     _query(row)
                     for row in connection.execute(
-                        select(table).where(table.c.query_id.in_(part))
+                        select(table).where(table.c.query_id.in_(chunk))
                     ).mappings()
                 ]
-        return sorted(found, key=lambda event: (event.at, event.query_id))
+        return sorted(events, key=lambda event: (event.at, event.query_id))
 
     def active_clients(self, since: int) -> list[str]:
-        """Clients of whom something was recorded since then."""
+        """Ids of clients with a search or an action since ``since`` (ms), sorted."""
         with self.engine.connect() as connection:
-            asked = select(schema.queries.c.client_id).where(
+            query_clients = select(schema.queries.c.client_id).where(
                 schema.queries.c.at >= since, schema.queries.c.client_id.is_not(None)
             )
-            done = select(schema.actions.c.client_id).where(
+            action_clients = select(schema.actions.c.client_id).where(
                 schema.actions.c.at >= since, schema.actions.c.client_id.is_not(None)
             )
-            return sorted({str(name) for (name,) in connection.execute(asked.union(done))})
+            return sorted(
+                {str(name) for (name,) in connection.execute(query_clients.union(action_clients))}
+            )
 
     def losses(self, start_day: str, end_day: str) -> dict[str, int]:
-        """What was lost between two days, both included, by reason."""
+        """Lost events between two days, both included, by reason."""
         table = schema.losses
         with self.engine.connect() as connection:
             rows = connection.execute(
@@ -145,41 +150,46 @@ class EventStore:
             )
             return {str(reason): int(count) for reason, count in rows}
 
-    # --- forgetting ----------------------------------------------------------------------------------------------------
+    # --- deletion ------------------------------------------------------------------
 
     def purge(self, before: int) -> int:
-        """Remove what is older; returns how many events went."""
-        gone = 0
+        """Delete events older than ``before`` (ms); returns the number of deleted events."""
+        deleted = 0
         with self.engine.begin() as connection:
             for table in (schema.queries, schema.actions):
-                gone += connection.execute(delete(table).where(table.c.at < before)).rowcount
-        return gone
+                deleted += connection.execute(delete(table).where(table.c.at < before)).rowcount
+        return deleted
 
     def erase(self, client_id: str) -> int:
-        """Remove one visitor's events and what was made of them; returns how many events went."""
-        gone = 0
+        """Delete a visitor's events and episodes; returns the number of deleted events."""
+        deleted = 0
         with self.engine.begin() as connection:
-            asked = select(schema.queries.c.query_id).where(schema.queries.c.client_id == client_id)
-            connection.execute(
-                delete(schema.episode_queries).where(schema.episode_queries.c.query_id.in_(asked))
+            query_ids = select(schema.queries.c.query_id).where(
+                schema.queries.c.client_id == client_id
             )
-            gone += connection.execute(
+            connection.execute(
+                delete(schema.episode_queries).where(
+                    schema.episode_queries.c.query_id.in_(query_ids)
+                )
+            )
+            deleted += connection.execute(
                 delete(schema.actions).where(
-                    (schema.actions.c.client_id == client_id) | schema.actions.c.query_id.in_(asked)
+                    (schema.actions.c.client_id == client_id)
+                    | schema.actions.c.query_id.in_(query_ids)
                 )
             ).rowcount
-            gone += connection.execute(
+            deleted += connection.execute(
                 delete(schema.queries).where(schema.queries.c.client_id == client_id)
             ).rowcount
             connection.execute(
                 delete(schema.episodes).where(schema.episodes.c.client_id == client_id)
             )
-        return gone
+        return deleted
 
     def _rows(
         self, table: Table, condition: Any, clients: Sequence[str] | None = None
     ) -> Iterable[Any]:
-        """Rows by time; of some clients where given."""
+        """Rows by time; limited to ``clients`` if given."""
         return (
             self._every_row(table, condition)
             if clients is None
@@ -187,7 +197,7 @@ class EventStore:
         )
 
     def _every_row(self, table: Table, condition: Any) -> Iterator[Any]:
-        """Rows by time, some thousand at once in memory."""
+        """Rows by time, fetched in batches of FETCHED."""
         key = next(iter(table.primary_key))
         with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
             yield from connection.execute(
@@ -195,14 +205,17 @@ class EventStore:
             ).mappings()
 
     def _rows_of(self, clients: Sequence[str], table: Table, condition: Any) -> list[Any]:
-        """Rows of some clients by time, sorted here: asked to, SQLite would walk through the whole log by time."""
+        """Rows of some clients by time.
+
+        Sorted in Python: with ORDER BY, SQLite scans the whole log by its time index.
+        """
         key = next(iter(table.primary_key))
-        found: list[Any] = []
+        rows: list[Any] = []
         with self.engine.connect().execution_options(yield_per=FETCHED) as connection:
             for start in range(0, len(clients), ROWS):
-                wanted = condition & table.c.client_id.in_(clients[start : start + ROWS])
-                found += connection.execute(select(table).where(wanted)).mappings()
-        return sorted(found, key=lambda row: (row["at"], row[key.name]))
+                chunk_condition = condition & table.c.client_id.in_(clients[start : start + ROWS])
+                rows += connection.execute(select(table).where(chunk_condition)).mappings()
+        return sorted(rows, key=lambda row: (row["at"], row[key.name]))
 
 
 def _within(table: Table, start: int, end: int) -> Any:
@@ -239,6 +252,6 @@ def _query(row: Any) -> QueryEvent:
 
 
 def to_action(row: Any) -> ActionEvent:
-    """The action of a row."""
+    """Convert a row of the table actions to an event."""
     values = dict(row)
     return ActionEvent(**values | {"attributes": orjson.loads(values["attributes"])})

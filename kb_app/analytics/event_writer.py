@@ -1,4 +1,7 @@
-"""Writes events behind the response: a bounded queue and one thread. What counts goes past it, straight to the store."""
+"""Writes events in the background: a bounded queue and one thread.
+
+Actions in model.COUNTED bypass it and go directly to the store.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,15 @@ log = logging.getLogger("kb_app.analytics")
 LONGEST_QUEUE = 10_000
 BATCH = 500
 PAUSE_S = 0.25
-# A locked or full database is tried again so often; then the events are counted as lost.
+# Write attempts per batch before its events count as lost.
 ATTEMPTS = 5
 
 
 class BackgroundWriter:
-    """Never slows or fails a request; what it has to drop is counted."""
+    """Queues events and writes them in batches; never blocks or fails a request.
+
+    Dropped events are counted by reason.
+    """
 
     def __init__(
         self,
@@ -43,7 +49,7 @@ class BackgroundWriter:
         self._starting = threading.Lock()
 
     def put(self, event: QueryEvent | ActionEvent) -> None:
-        """Take an event; where the queue is full it is counted as dropped."""
+        """Queue an event; if the queue is full, count it as lost."""
         self._start()
         try:
             with self._written:
@@ -58,7 +64,7 @@ class BackgroundWriter:
             self._losses[reason] += count
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until everything taken so far is written; False when that took too long."""
+        """Wait until all queued events are written; False after ``timeout`` seconds."""
         if self._thread is None:
             self._write_losses()
             return True
@@ -68,7 +74,7 @@ class BackgroundWriter:
             return self._written.wait_for(lambda: self._done >= last, timeout)
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write what is left and stop."""
+        """Write the remaining events and stop the thread; waits at most ``timeout`` seconds."""
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
@@ -113,9 +119,9 @@ class BackgroundWriter:
         for attempt in range(ATTEMPTS):
             try:
                 self._sink.append(queries, actions)
-            except Exception as error:  # a database in any trouble must not stop the site
+            except Exception as error:  # no database error may stop the site
                 log.warning(
-                    "events could not be written (%s), attempt %d",
+                    "Writing events failed (%s), attempt %d",
                     type(error).__name__,
                     attempt + 1,
                 )
@@ -132,7 +138,7 @@ class BackgroundWriter:
             return
         try:
             self._sink.lost(counts, int(time.time() * 1000))
-        except Exception as error:  # counted again at the next attempt
-            log.warning("lost events could not be counted (%s)", type(error).__name__)
+        except Exception as error:  # the counts are kept for the next attempt
+            log.warning("Recording the count of lost events failed (%s)", type(error).__name__)
             with self._losing:
                 self._losses.update(counts)

@@ -1,4 +1,4 @@
-"""What is recorded and what is made of it: frozen values. Times are milliseconds since 1970 in UTC."""
+"""Value objects of the event log and of its analysis. Times are Unix milliseconds (UTC)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Literal
 Verdict = Literal["strict", "weak", "none"]
 CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone")
 
-# Names of actions. What counts is committed before the response, the rest is written behind it.
+# Action names. Actions in COUNTED are committed before the response, others in the background.
 CLICK, VIEW, ENGAGED, COPY = "click", "view", "engaged", "copy"
 VOTE_YES, VOTE_NO, SOLVED_YES, SOLVED_NO = "vote_yes", "vote_no", "solved_yes", "solved_no"
 REFINE, CONTACT_OPEN, CONTACT_LEAVE = "refine", "contact_open", "contact_leave"
 CONTACT_SUGGESTION_CLICK, CHANNEL_OPENED = "contact_suggestion_click", "channel_opened"
 TICKET_CREATED, TICKET_RESOLVED, SURVEY_SHOWN = "ticket_created", "ticket_resolved", "survey_shown"
-# Why somebody said no, sent after the no itself.
+# The reason for a negative vote, sent after the vote.
 VOTE_REASON = "vote_reason"
 COUNTED = frozenset(
     {
@@ -29,7 +29,7 @@ COUNTED = frozenset(
         TICKET_RESOLVED,
     }
 )
-# An explicit yes, an explicit no, and what reaches a person.
+# Explicit positive feedback, explicit negative feedback, and contacts with an agent.
 YES, NO = frozenset({VOTE_YES, SOLVED_YES}), frozenset({VOTE_NO, SOLVED_NO})
 CONTACTS = frozenset({TICKET_CREATED, CHANNEL_OPENED})
 
@@ -39,7 +39,7 @@ OUTCOMES: tuple[Outcome, ...] = ("confirmed", "probable", "unknown", "unanswered
 
 @dataclass(frozen=True)
 class QueryEvent:
-    """A search as it was answered. ``client_id`` is None for visitors who are not to be recognised."""
+    """A search and its result. ``client_id`` is None for anonymous visitors."""
 
     query_id: str
     at: int
@@ -63,7 +63,10 @@ class QueryEvent:
 
 @dataclass(frozen=True)
 class ActionEvent:
-    """Something done with an answer. ``event_id`` makes sending it twice the same as once; ``position`` counts from 1."""
+    """A user action on a search result or article.
+
+    ``event_id`` makes repeated delivery idempotent; ``position`` counts from 1.
+    """
 
     event_id: str
     action_name: str
@@ -78,7 +81,7 @@ class ActionEvent:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def number(self, name: str) -> float:
-        """A numeric attribute; 0 where it is missing or is no number."""
+        """A numeric attribute; 0 if it is missing or not a number."""
         value = self.attributes.get(name, 0)
         return (
             float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
@@ -87,7 +90,7 @@ class ActionEvent:
 
 @dataclass(frozen=True)
 class Episode:
-    """One visitor's one problem, and how it ended. ``reason`` names the rule that decided."""
+    """One problem of one visitor and its outcome. ``reason`` names the rule that decided."""
 
     episode_id: str
     client_id: str

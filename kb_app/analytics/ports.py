@@ -1,4 +1,4 @@
-"""What analytics needs of others; services.py supplies it."""
+"""Interfaces that analytics needs from other packages; kb_app.services implements them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Clock = Callable[[], datetime]
 
 
 class Encode(Protocol):
-    """Turns questions into vectors whose cosine says how near they are in meaning, across languages."""
+    """Encodes queries as embeddings; their cosine is the similarity of meaning across languages."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the model."""
+        """Identifies the embedding model."""
         ...
 
     def __call__(self, texts: Sequence[str], langs: Sequence[str]) -> Vectors:
-        """Unit vectors with what all questions have in common taken away, shape (texts, dimension)."""
+        """Centred unit vectors (the common mean is removed), shape (texts, dimension)."""
         ...
 
 
 @dataclass(frozen=True)
 class NearestArticle:
-    """The article nearest to a question."""
+    """The best matching article for a query. ``rank`` counts from 1."""
 
     article_id: str
     title: str
@@ -42,28 +42,28 @@ class NearestArticle:
 
 
 class FindArticle(Protocol):
-    """Asks the index that is served now."""
+    """Looks up articles in the index that is served now."""
 
     def nearest(self, text: str, lang: str) -> NearestArticle | None:
-        """The first hit, or None where nothing is near."""
+        """The first hit, or None without a hit."""
         ...
 
     def place_of(self, article_id: str, text: str, lang: str) -> NearestArticle | None:
-        """Where an article stands among the first ten for a question."""
+        """The article's entry among the first ten hits for a query, or None."""
         ...
 
     def title(self, article_id: str) -> str:
-        """An article's title, its id where it is gone."""
+        """An article's title, or its id if the article no longer exists."""
         ...
 
 
 class EventSink(Protocol):
-    """Takes events; ``append`` commits before it returns."""
+    """Stores events; ``append`` commits before it returns."""
 
     def append(self, queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]) -> None:
-        """Store events; one that is there already stays as it is."""
+        """Store events; an event that is already stored stays unchanged."""
         ...
 
     def lost(self, counts: Mapping[str, int], at: int) -> None:
-        """Remember how many were lost, by reason."""
+        """Record the number of lost events by reason; ``at`` is in ms."""
         ...

@@ -1,4 +1,4 @@
-"""Vectors of recorded questions, kept in the database so that each is made once for a model."""
+"""Embeddings of logged queries, cached in the database: each is computed once per model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Asked = tuple[str, str]
 
 
 class QuestionVectors:
-    """Looks vectors up, and makes those that are missing."""
+    """Reads embeddings from the cache and computes the missing ones."""
 
     def __init__(self, engine: Engine, encode: Encode | None) -> None:
         self._engine = engine
@@ -28,11 +28,11 @@ class QuestionVectors:
 
     @property
     def fingerprint(self) -> str:
-        """Of the model; "" without one."""
+        """Identifies the embedding model; "" without a model."""
         return self._encode.fingerprint if self._encode else ""
 
     def of(self, asked: Sequence[Asked]) -> dict[Asked, Vectors]:
-        """The vector of each question; empty without a model."""
+        """The embedding of each (text, language); empty without a model."""
         if self._encode is None:
             return {}
         keys = {
@@ -47,15 +47,15 @@ class QuestionVectors:
     def of_events(
         self, queries: Sequence[QueryEvent], actions: Sequence[ActionEvent] = ()
     ) -> Mapping[str, Vectors]:
-        """Vectors by the id of a search, or of an action that has a text of its own."""
+        """Embeddings by query id, and by event id for actions with the attribute ``text``."""
         pairs = {query.query_id: (query.user_query, query.language) for query in queries}
         pairs |= {
             action.event_id: (str(action.attributes["text"]), action.language)
             for action in actions
             if action.attributes.get("text")
         }
-        found = self.of(list(pairs.values()))
-        return {name: found[pair] for name, pair in pairs.items() if pair in found}
+        vectors = self.of(list(pairs.values()))
+        return {name: vectors[pair] for name, pair in pairs.items() if pair in vectors}
 
     def _read(self, keys: Sequence[str]) -> None:
         table = schema.query_vectors
@@ -67,15 +67,19 @@ class QuestionVectors:
                 self._memory.update({key: np.frombuffer(blob, "<f4") for key, blob in rows})
 
     def _make(self, missing: Mapping[str, Asked]) -> None:
-        assert self._encode is not None  # noqa: S101, of() looks first
-        todo = list(missing.items())
-        for start in range(0, len(todo), CHUNK):
-            part = todo[start : start + CHUNK]
-            made = self._encode([text for _, (text, _) in part], [lang for _, (_, lang) in part])
+        assert self._encode is not None  # noqa: S101, of() checks this first
+        pending = list(missing.items())
+        for start in range(0, len(pending), CHUNK):
+            chunk = pending[start : start + CHUNK]
+            encoded = self._encode(
+                [text for _, (text, _) in chunk], [lang for _, (_, lang) in chunk]
+            )
             rows = [
                 {"key": key, "vector": vector.astype("<f4").tobytes()}
-                for (key, _), vector in zip(part, made, strict=True)
+                for (key, _), vector in zip(chunk, encoded, strict=True)
             ]
             with self._engine.begin() as connection:
                 insert_new(connection, schema.query_vectors, rows)
-            self._memory.update({key: vector for (key, _), vector in zip(part, made, strict=True)})
+            self._memory.update(
+                {key: vector for (key, _), vector in zip(chunk, encoded, strict=True)}
+            )

@@ -1,4 +1,4 @@
-"""One key for one question, however it is written; texts that pages translate. Pure."""
+"""Normalised keys of queries, and the marker for translatable texts. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 
 
 def text_key(text: str, lang: str = "", fingerprint: str = "") -> str:
-    """Key of a question: the same for the same words, whatever their case and spaces."""
+    """Key of a query, 40 hex digits; ignores case and whitespace."""
     plain = " ".join(text.casefold().split())
     return hashlib.sha256(
         f"{fingerprint}\x00{lang}\x00{plain}".encode("utf-8", "ignore")
     ).hexdigest()[:40]
 
 
-def N_(text: str) -> str:  # noqa: N802, the name that gettext's tools look for
-    """Marks a text that the page translates when it shows it."""
+def N_(text: str) -> str:  # noqa: N802, the name that gettext tools expect
+    """Mark a text for translation at display time."""
     return text

@@ -47,7 +47,7 @@ def _with_places(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@kb.command("serve")
+@kb.command("serve", with_appcontext=False)
 @_with_places
 def serve(**given: object) -> None:
     """Fetch the model, index the articles, watch them, and serve the site."""
@@ -56,7 +56,7 @@ def serve(**given: object) -> None:
     _run(given, ROLES)
 
 
-@kb.command("web")
+@kb.command("web", with_appcontext=False)
 @_with_places
 def web(**given: object) -> None:
     """Run web processes alone, beside a background process elsewhere (kb serve --processes 0)."""

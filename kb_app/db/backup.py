@@ -1,4 +1,7 @@
-"""The whole database in one file, whatever holds it: tables as JSON lines in a zip. Restored into SQLite or PostgreSQL alike."""
+"""Backup of the whole database in a ZIP file with one JSON Lines file per table.
+
+A backup can be restored into SQLite or PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,16 @@ from sqlalchemy import Engine, Table, func, insert, select
 from kb_app.db import schema
 from kb_app.db.engine import HEAD, DatabaseError
 
-# Made anew from the log and the model.
+# Recomputed from the log and the embedding model.
 LEFT_OUT = frozenset({"query_vectors", "job_state"})
 ROWS = 500
 
 
 def backup(engine: Engine, target: Path) -> dict[str, int]:
-    """Write all tables as they are at one moment; returns rows by table. The file appears whole or not at all."""
+    """Write a consistent snapshot of all tables to ``target``; returns row counts by table.
+
+    The file is written atomically, readable by its owner only.
+    """
     staged = target.with_name(f".{target.name}.tmp")
     counts: dict[str, int] = {}
     with (
@@ -27,7 +33,9 @@ def backup(engine: Engine, target: Path) -> dict[str, int]:
         zipfile.ZipFile(staged, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         if engine.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
+            connection = connection.execution_options(  # noqa: PLW2901
+                isolation_level="REPEATABLE READ"
+            )
         with connection.begin():
             for table in _tables():
                 with archive.open(f"{table.name}.jsonl", "w") as file:
@@ -48,29 +56,36 @@ def backup(engine: Engine, target: Path) -> dict[str, int]:
 
 
 def restore(engine: Engine, source: Path) -> dict[str, int]:
-    """Fill an empty database in one transaction; raises DatabaseError where it is not empty or the file is none of ours."""
+    """Load a backup into an empty database in one transaction; returns row counts by table.
+
+    Raises DatabaseError if the database is not empty, or if the file is damaged, no backup of this
+    program, or from a newer version.
+    """
     try:
         with zipfile.ZipFile(source) as archive:
             manifest = orjson.loads(archive.read("manifest.json"))
             if manifest["schema"] > HEAD:
                 raise DatabaseError(
-                    f"{source} is a backup of a newer version of this program. Update the program first."
+                    f"{source} is a backup of a newer version of this program. "
+                    "Update the program first."
                 )
             with engine.begin() as connection:
-                full = [
+                non_empty = [
                     table.name
                     for table in _tables()
                     if connection.execute(select(func.count()).select_from(table)).scalar_one()
                 ]
-                if full:
+                if non_empty:
                     raise DatabaseError(
-                        f"The database is not empty ({', '.join(full)}). Point KB_DATABASE_URL or KB_DATA at a new one."
+                        f"The database is not empty ({', '.join(non_empty)}). "
+                        "Set KB_DATABASE_URL or KB_DATA to a new database."
                     )
                 for table in _tables():
                     _fill(connection, table, archive)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DatabaseError(
-            f"{source} is no backup made by kb backup, or it is damaged ({type(error).__name__}). Nothing was changed."
+            f"{source} is no backup made by kb backup, or it is damaged "
+            f"({type(error).__name__}). The database is unchanged; choose another file."
         ) from error
     return dict(manifest["rows"])
 

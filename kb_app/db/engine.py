@@ -1,4 +1,4 @@
-"""Opens the database and brings its schema up to date."""
+"""Opens the database and migrates its schema."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 log = logging.getLogger("kb_app.db")
 MIGRATIONS = Path(__file__).parent / "migrations"
-# The newest migration; a test compares it with the files.
+# The newest revision in MIGRATIONS.
 HEAD = "0002"
-# How long a write waits for another one to end.
+# Time a write waits for a lock.
 BUSY_MS = 10_000
-# The number of PostgreSQL's lock around a change of the schema: any that nobody else uses.
+# Key of the PostgreSQL advisory lock for migrations: an arbitrary unique number.
 _UPGRADING = 0x6B625F6462
 
 
 class DatabaseError(Exception):
-    """The database cannot be used; the message says why and what to do."""
+    """The database is not usable; the message says why and what to do."""
 
 
 def open_database(url: str) -> Engine:
-    """An engine for an SQLAlchemy URL; raises DatabaseError for one that cannot be understood. Connects at first use."""
+    """Create an engine for an SQLAlchemy URL; it connects at first use.
+
+    Raises DatabaseError for an invalid URL.
+    """
     try:
         engine = create_engine(
             _with_driver(url),
@@ -34,7 +37,8 @@ def open_database(url: str) -> Engine:
         )
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
         raise DatabaseError(
-            f"KB_DATABASE_URL={_hidden(url)}: cannot be used ({type(error).__name__}). Write sqlite:///path or postgresql://..."
+            f"KB_DATABASE_URL={_hidden(url)} cannot be used ({type(error).__name__}). "
+            "Write sqlite:///path or postgresql://..."
         ) from error
     if engine.dialect.name == "sqlite":
         if engine.url.database and engine.url.database != ":memory:":
@@ -44,14 +48,18 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to this version; raises DatabaseError where the database is newer, damaged or cannot be reached."""
+    """Migrate the schema to HEAD.
+
+    Raises DatabaseError if the database is newer, damaged or unreachable.
+    """
     try:
         if _version(engine) == HEAD:
             return
         _upgrade(engine)
     except SQLAlchemyError as error:
         raise DatabaseError(
-            f"The database {_hidden(str(engine.url))} cannot be used: {_reason(error)}."
+            f"The database {_hidden(str(engine.url))} cannot be used: {_reason(error)}. "
+            "Check KB_DATABASE_URL and KB_DATA."
         ) from error
 
 
@@ -64,7 +72,7 @@ def _upgrade(engine: Engine) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
         with engine.begin() as connection:
-            # Of processes that start together one does it; the others wait, and find it done.
+            # Only one of several starting processes migrates; the others wait.
             connection.exec_driver_sql(
                 "begin immediate"
                 if engine.dialect.name == "sqlite"
@@ -74,12 +82,13 @@ def _upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
     except CommandError as error:
         raise DatabaseError(
-            "The database is of a newer version of this program. Update the program, or restore a backup: kb restore."
+            "The database is of a newer version of this program. "
+            "Update the program, or restore a backup: kb restore."
         ) from error
 
 
 def _version(engine: Engine) -> str | None:
-    """The revision that the schema is at; None for an empty database."""
+    """The current revision of the schema; None for an empty database."""
     from sqlalchemy import text
 
     with engine.connect() as connection:
@@ -104,7 +113,7 @@ def _arguments(url: str) -> dict[str, Any]:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Readers beside one writer, and no commit lost but to a power cut in the last moment."""
+    """Allow reads during a write; only a power failure can lose the last commits."""
     for pragma in (
         "journal_mode=wal",
         "synchronous=normal",
@@ -115,7 +124,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _hidden(url: str) -> str:
-    """The URL without its password."""
+    """The URL with its password masked."""
     from sqlalchemy import make_url
 
     try:

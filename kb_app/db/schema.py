@@ -1,4 +1,7 @@
-"""The tables, for SQLAlchemy Core. Times are milliseconds since 1970 in UTC. Every change needs a migration in migrations/versions."""
+"""Table definitions for SQLAlchemy Core. Times are Unix milliseconds (UTC).
+
+Every change needs a migration in migrations/versions.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
-# SQLite numbers rows by itself only in a column that is plainly INTEGER.
+# SQLite auto-increments only columns of type INTEGER.
 Number = BigInteger().with_variant(Integer, "sqlite")
 
-# --- the log: appended to, never changed --------------------------------------------------------------------------------
+# --- event log: append-only ---------------------------------------------
 
 queries = Table(
     "queries",
@@ -64,7 +67,7 @@ actions = Table(
 )
 Index("actions_object", actions.c.object_id, actions.c.action_name)
 
-# What could not be kept, by day and reason: reports say what they cannot see.
+# Lost events by day and reason; reports show them as missing.
 losses = Table(
     "losses",
     metadata,
@@ -73,7 +76,7 @@ losses = Table(
     Column("count", Integer, nullable=False, default=0),
 )
 
-# --- what jobs make of it: may be thrown away and made anew ----------------------------------------------------------------
+# --- derived data: can be recomputed from the log --------------------------
 
 query_vectors = Table(
     "query_vectors",
@@ -113,7 +116,7 @@ episode_queries = Table(
     Column("episode_id", String(36), nullable=False, index=True),
 )
 
-# A ticket that came with neither client nor query, and the search that it is about.
+# Tickets without a client and a query id, matched to a search.
 ticket_links = Table(
     "ticket_links",
     metadata,
@@ -164,7 +167,7 @@ job_state = Table(
     Column("value", Text, nullable=False),
 )
 
-# --- what people decide ----------------------------------------------------------------------------------------------------
+# --- editorial and support data --------------------------------------------------------------
 
 gaps = Table(
     "gaps",
@@ -226,21 +229,21 @@ cases = Table(
     Column("recorded", Boolean, nullable=False, default=True, server_default=true()),
     Column("spam", String(32), nullable=False, default="", server_default=""),
     Column("due_at", BigInteger),
-    # Until when the first answer was promised, kept for the figures.
+    # Deadline promised for the first reply; kept for reports.
     Column("promised_at", BigInteger),
-    # Since when it is our turn; when we first answered; when it was said to be solved; when we asked whether it was.
+    # Waiting for the team since; first reply; marked as solved; customer asked to confirm.
     Column("turn_at", BigInteger),
     Column("first_reply_at", BigInteger),
     Column("solved_at", BigInteger),
     Column("solved_by", String(200), nullable=False, default="", server_default=""),
     Column("asked_at", BigInteger),
     Column("changed_at", BigInteger, nullable=False, default=0, server_default="0"),
-    # When the log was told that it reached an agent.
+    # When the contact was recorded in the event log.
     Column("counted_at", BigInteger),
     Column("said", String(16), nullable=False, default="", server_default=""),
     Column("satisfaction", Integer),
     Column("effort", Integer),
-    # All that was said, folded, for the inbox's search.
+    # Case-folded text of the case, for the search in the inbox.
     Column("haystack", Text, nullable=False, default="", server_default=""),
 )
 Index("cases_inbox", cases.c.spam, cases.c.state, cases.c.changed_at)
@@ -254,7 +257,7 @@ case_messages = Table(
     Column("author", String(16), nullable=False),
     Column("who", String(200), nullable=False, default=""),
     Column("text", Text, nullable=False),
-    # The Message-ID of the mail that it came or went by: answers name it in References.
+    # Message-ID of the mail; replies reference it.
     Column("mail_message_id", String(250), nullable=False, default="", index=True),
 )
 
@@ -270,7 +273,7 @@ attachments = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-# What is still to be handed over or mailed: written together with what it is about, so that nothing is lost between the two.
+# Transactional outbox: a delivery is committed together with the change that causes it.
 outbox = Table(
     "outbox",
     metadata,
@@ -285,13 +288,13 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("created_at", BigInteger, nullable=False),
     Column("next_at", BigInteger, nullable=False),
-    # Sent, and no answer heard: it may have arrived.
+    # Sent without a response: it may have arrived.
     Column("doubtful", Boolean, nullable=False, default=False),
     Column("error", Text, nullable=False, default=""),
 )
 Index("outbox_due", outbox.c.state, outbox.c.next_at)
 
-# What other systems sent, so that what is sent twice counts once.
+# Events received from other systems, to ignore duplicates.
 received = Table(
     "received",
     metadata,
@@ -309,7 +312,7 @@ notices = Table(
     Column("text", Text, nullable=False),
     Column("languages", String(100), nullable=False, default=""),
     Column("sections", Text, nullable=False, default=""),
-    # Questions, one a line: a search near one of them shows the notice.
+    # Queries, one per line; a similar search shows the notice.
     Column("questions", Text, nullable=False, default=""),
     Column("starts_at", BigInteger, nullable=False),
     Column("ends_at", BigInteger, index=True),
@@ -326,7 +329,7 @@ subscribers = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-# --- accounts ----------------------------------------------------------------------------------------------------------------
+# --- accounts ------------------------------------------------------------------------
 
 users = Table(
     "users",

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL are given alike: inserts that say nothing of what is there already, and texts that both take."""
+"""Inserts with conflict handling, and text clean-up, for both SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-# Rows a statement; SQLite takes 32,766 values.
+# Rows per statement: SQLite limits the number of bound values.
 ROWS = 500
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows whose key is not there yet."""
+    """Insert rows; skip those whose key already exists."""
     for start in range(0, len(rows), ROWS):
         connection.execute(
             inserting(connection, table).on_conflict_do_nothing(), list(rows[start : start + ROWS])
@@ -21,7 +21,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 
 def insert_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Insert a row where none of its keys is there yet; whether it was."""
+    """Insert a row unless one of its unique keys exists; returns whether it was inserted."""
     return bool(
         connection.execute(
             inserting(connection, table).on_conflict_do_nothing().values(**row)
@@ -30,19 +30,19 @@ def insert_once(connection: Connection, table: Table, row: Mapping[str, Any]) ->
 
 
 def upsert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    """Insert a row, or replace the one with its key."""
+    """Insert a row, or update the row with the same primary key."""
     keys = [column.name for column in table.primary_key]
     statement = inserting(connection, table).values(**row)
-    changed = {name: statement.excluded[name] for name in row if name not in keys}
+    updates = {name: statement.excluded[name] for name in row if name not in keys}
     connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=changed)
-        if changed
+        statement.on_conflict_do_update(index_elements=keys, set_=updates)
+        if updates
         else statement.on_conflict_do_nothing()
     )
 
 
 def inserting(connection: Connection, table: Table) -> Any:
-    """The dialect's own insert, which knows of conflicts."""
+    """The insert of the dialect, which supports ``on_conflict_*``."""
     return (
         postgresql.insert(table)
         if connection.dialect.name == "postgresql"
@@ -51,5 +51,5 @@ def inserting(connection: Connection, table: Table) -> Any:
 
 
 def storable(text: str) -> str:
-    """The text without NUL and lone surrogates, which no database takes."""
+    """Remove NUL and lone surrogates, which databases reject."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()

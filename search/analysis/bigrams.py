@@ -32,7 +32,7 @@ def cells_of(folded: str) -> Iterator[list[Cell]]:
 def _cells(run: str, at: int) -> list[Cell]:
     """Return the cells of a run.
 
-    Kana become katakana, ヴァ becomes バ, and a long-vowel mark at the end of a kana word is dropped.
+    Kana become katakana, ヴァ becomes バ, and a long-vowel mark that ends a kana word is dropped.
     """
     kana = fold_kana(run)
     if "ヴ" not in kana and "ー" not in kana:

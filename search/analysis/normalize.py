@@ -1,6 +1,6 @@
 """Text folding (normalisation) with offsets into the original text.
 
-Indexing, querying and highlighting share one folding, so that matches can be marked in the original.
+Indexing, querying and highlighting share one folding, so matches can be marked in the original.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def keeps_places(text: str) -> bool:
 
 
 def clean(text: str) -> str:
-    """Return the visible text in NFC, without controls, zero-width characters or lone surrogates."""
+    """Return the visible text in NFC: no controls, zero-width characters or lone surrogates."""
     return unicodedata.normalize("NFC", text.translate(_SEEN))
 
 
@@ -202,7 +202,10 @@ def fold_kana(folded: str) -> str:
 
 
 def fold_sounds(kana: str) -> str:
-    """Unify spellings of one sound: ヴィーガン -> ビーガン, サーバー -> サーバ. Changes the length."""
+    """Unify spellings of one sound: ヴィーガン -> ビーガン, サーバー -> サーバ.
+
+    Changes the length.
+    """
     if "ヴ" in kana:
         for written, kept in _SMALL_V:
             kana = kana.replace(written, kept)

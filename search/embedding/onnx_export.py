@@ -1,11 +1,12 @@
-"""Writes the bundled model as an ONNX graph for serving, and products with a matrix. The only file that imports onnx.
+"""Exports the bundled model as an 8-bit ONNX graph for serving (ADR 0006).
 
-The graph is written node by node from the weights: it then needs no torch to be made, and uses onnxruntime's fused attention and
-normalisation. Matrices are whole numbers up to 80 with a scale a column, multiplied by 8-bit inputs that are scaled while it runs
-(DynamicQuantizeMatMul); no more than 80, since processors without VNNI add two products in 16 bits. Word embeddings are in 8 bits with a scale a row.
-One scale for a whole input would waste most of the 8 bits where one column or one row reaches much further than the others, so
-those are evened out before: columns by how far they reached when the model was looked at (data/input_reach.npz, bench/reach.py), rows
-while it runs. The arrays lie in a file of their own, which onnxruntime maps into memory. docs/decisions/0006 has the figures.
+The graph is built node by node from the weights, without torch, and uses onnxruntime's fused
+attention and normalisation. Weights are integers up to onnx_graph.LARGEST with one scale per
+column; inputs are quantised to 8 bits at run time (DynamicQuantizeMatMul). Word embeddings have 8
+bits and one scale per row. A single scale per input would lose precision where one column or row
+has a much larger range, so ranges are balanced first: columns by the ranges measured in
+data/input_reach.npz (by bench/reach.py), rows at run time. The arrays are in a separate file that
+onnxruntime maps into memory.
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ FOLDER = "onnx"
 GRAPH = "encoder.onnx"
 ARRAYS = "arrays.bin"
 STAMP = "kb-export.json"
-# Changes with the graph, so that one written by an older version is made anew.
+# Increase when the graph changes, so that exports of older versions are rebuilt.
 VERSION = 3
 _REACH = Path(__file__).resolve().parents[1] / "data" / "input_reach.npz"
 
 
 def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
-    """The graph of the unpacked bundled model in ``folder``, written beside it when it is not there or damaged.
+    """Return the export folder of the unpacked model in ``folder``; writes it if missing or damaged.
 
-    Raises ModelError when that cannot be done.
+    Raises ModelError when the export fails.
     """
     target = folder / FOLDER
     if is_whole(target, folder):
@@ -59,7 +60,8 @@ def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
         os.replace(work, target)
     except (OSError, ImportError, KeyError, ValueError) as error:
         raise ModelError(
-            f"The model in {folder} could not be made ready for serving: {error}. Remove {folder} and start again."
+            f"The model in {folder} could not be prepared for serving: {error}. "
+            f"Remove {folder} and start again."
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -68,7 +70,7 @@ def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
 
 
 def is_whole(target: Path, folder: Path) -> bool:
-    """Whether the graph in ``target`` is of this version, of the weights in ``folder``, and undamaged."""
+    """Return whether ``target`` has an undamaged export, of this version and these weights."""
     try:
         stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
         same = stamp["version"] == VERSION and stamp["weights_sha256"] == _sealed(folder)
@@ -84,7 +86,7 @@ def _write(folder: Path, work: Path) -> None:
     from safetensors.numpy import load_file
 
     if sha256_of(folder / "model.safetensors") != _sealed(folder):
-        raise ValueError("model.safetensors is damaged, its checksum differs")
+        raise ValueError("model.safetensors is damaged: its checksum differs")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     model = _model(_encoder(load_file(folder / "model.safetensors"), config, _reach()), config)
     work.mkdir()
@@ -114,7 +116,7 @@ def _reach() -> Weights:
         return {name: stored[name].astype(np.float32) for name in stored.files}
 
 
-# --- the graph ----------------------------------------------------------------------------------------------------------
+# --- graph construction ---------------------------------------------------------------------------
 
 
 def _encoder(weights: Weights, config: dict[str, Any], reach: Weights) -> _Graph:
@@ -123,7 +125,7 @@ def _encoder(weights: Weights, config: dict[str, Any], reach: Weights) -> _Graph
     hidden = "embedded"
     for layer in range(config["num_hidden_layers"]):
         hidden = _layer(graph, weights, config, reach, layer, hidden)
-    # Mean pooling: one text at a time, so that every token counts and none is padding.
+    # Mean pooling over all tokens: with one text per call there is no padding.
     graph.node("ReduceMean", [hidden, graph.array("axis1", np.array([1]))], "pooled", keepdims=0)
     return graph
 
@@ -134,12 +136,12 @@ def _embeddings(graph: _Graph, weights: Weights, config: dict[str, Any]) -> None
     graph.node("Cast", ["words.picked"], "words.float", to=_FLOAT)
     graph.node("Gather", [graph.array("words.s", scales), "input_ids"], "words.scale")
     graph.node("Mul", ["words.float", "words.scale"], "words.embedded")
-    # There is one token type, so its row belongs to every position.
-    places = (
+    # There is only one token type, so its embedding is added to every position.
+    positions = (
         weights["embeddings.position_embeddings.weight"]
         + weights["embeddings.token_type_embeddings.weight"][0]
     )
-    graph.array("places", places.astype(np.float32))
+    graph.array("places", positions.astype(np.float32))
     graph.node("Shape", ["input_ids"], "length", start=1, end=2)
     graph.node(
         "Slice",
@@ -170,7 +172,7 @@ def _layer(
         return weights[f"encoder.layer.{layer}.{name}.{kind}"].astype(np.float32)
 
     def normalised(part: str, added: str, skip: str, output: str) -> str:
-        """Layer normalisation of ``added`` and what it was made from. onnxruntime's one node for all of it is slower than these."""
+        """Add a residual layer normalisation; two nodes are faster than onnxruntime's fused one."""
         summed = graph.node("Add", [added, skip], f"{output}.summed")
         scale, shift = (
             graph.array(f"{output}.g", of(f"{part}.LayerNorm")),
@@ -184,36 +186,42 @@ def _layer(
             axis=-1,
         )
 
-    own, parts = f"l{layer}", ("attention.self.query", "attention.self.key", "attention.self.value")
-    joined, bias = (
+    prefix = f"l{layer}"
+    parts = ("attention.self.query", "attention.self.key", "attention.self.value")
+    qkv_weights, qkv_bias = (
         np.concatenate([of(part) for part in parts]),
         np.concatenate([of(part, "bias") for part in parts]),
     )
-    qkv = graph.product_by_columns(source, joined, f"{own}.qkv", bias, reach[f"{own}.qkv"])
-    thirds = graph.split(qkv, [f"{own}.query", f"{own}.key", f"{own}.value"])
-    seen = graph.node(
+    qkv = graph.product_by_columns(
+        source, qkv_weights, f"{prefix}.qkv", qkv_bias, reach[f"{prefix}.qkv"]
+    )
+    thirds = graph.split(qkv, [f"{prefix}.query", f"{prefix}.key", f"{prefix}.value"])
+    attended = graph.node(
         "MultiHeadAttention",
         thirds,
-        f"{own}.seen",
+        f"{prefix}.seen",
         _MICROSOFT,
         num_heads=config["num_attention_heads"],
     )
-    told = graph.product(
-        seen, of("attention.output.dense"), f"{own}.told", of("attention.output.dense", "bias")
+    projected = graph.product(
+        attended,
+        of("attention.output.dense"),
+        f"{prefix}.told",
+        of("attention.output.dense", "bias"),
     )
-    middle = normalised("attention.output", told, source, f"{own}.middle")
-    wide = graph.product_by_columns(
+    middle = normalised("attention.output", projected, source, f"{prefix}.middle")
+    intermediate = graph.product_by_columns(
         middle,
         of("intermediate.dense"),
-        f"{own}.wide",
+        f"{prefix}.wide",
         of("intermediate.dense", "bias"),
-        reach[f"{own}.wide"],
+        reach[f"{prefix}.wide"],
     )
-    bent = graph.node("Gelu", [wide], f"{own}.bent", _MICROSOFT)
+    activated = graph.node("Gelu", [intermediate], f"{prefix}.bent", _MICROSOFT)
     narrow = graph.product_by_rows(
-        bent, of("output.dense"), f"{own}.narrow", of("output.dense", "bias")
+        activated, of("output.dense"), f"{prefix}.narrow", of("output.dense", "bias")
     )
-    return normalised("output", narrow, middle, f"{own}.out")
+    return normalised("output", narrow, middle, f"{prefix}.out")
 
 
 def _model(graph: _Graph, config: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Writes ONNX graphs whose matrices are 8-bit integers."""
+"""Writes ONNX graphs with 8-bit integer matrices."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 _MICROSOFT = "com.microsoft"
 
 
-# The largest whole number of a matrix. Two products with inputs of up to 204 still fit into 16 bits; more than that is reached by two
-# inputs side by side so seldom that 63, which always fits, loses more by its rounding.
+# Largest weight integer. Processors without VNNI add two products in 16 bits, which saturates only
+# for two adjacent inputs above 204. That is rare: the always-safe 63 loses more by rounding.
 LARGEST = 80
 
 
-# How far below 0 Gelu reaches (at -0.7518).
+# Magnitude of Gelu's minimum (at -0.7518).
 GELU_LOWEST = 0.17
 
 
 _ROWS_AT_ONCE = 256
 
 
-_FLOAT, _INT64 = 1, 7  # onnx.TensorProto's numbers
+_FLOAT, _INT64 = 1, 7  # onnx.TensorProto data types
 
 
 Array = NDArray[Any]
@@ -36,7 +36,7 @@ Weights = Mapping[str, Array]
 
 @dataclass
 class _Graph:
-    """Nodes and arrays while the graph is being written."""
+    """Nodes and constants of a graph under construction."""
 
     nodes: list[Any] = field(default_factory=list)
     arrays: dict[str, Array] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class _Graph:
         return output
 
     def split(self, source: str, outputs: list[str]) -> list[str]:
-        """Add a node that cuts the last axis into equal parts; returns their names."""
+        """Add a node that splits the last axis into equal parts; returns their names."""
         from onnx import helper
 
         self.nodes.append(
@@ -74,11 +74,11 @@ class _Graph:
         return name
 
     def product(self, source: str, weights: Array, output: str, bias: Array | None = None) -> str:
-        """source x weights^T + bias in whole numbers, the weights of shape (outputs, inputs)."""
-        whole, scales = quantise(weights)
+        """Add source x weights^T + bias in 8-bit integers; weights have shape (outputs, inputs)."""
+        integers, scales = quantise(weights)
         inputs = [
             source,
-            self.array(f"{output}.q", whole.T),
+            self.array(f"{output}.q", integers.T),
             self.array(f"{output}.s", scales[:, 0]),
         ]
         inputs += [] if bias is None else ["", self.array(f"{output}.b", bias)]
@@ -87,39 +87,48 @@ class _Graph:
     def product_by_columns(
         self, source: str, weights: Array, output: str, bias: Array, reach: Array
     ) -> str:
-        """The same for an input some of whose columns reach further than others: ``reach`` says how far, (inputs,)."""
+        """Add a product for an input whose columns differ in range.
+
+        ``reach`` is the largest magnitude of each input column, shape (inputs,).
+        """
         factors = smoothquant_factors(reach, weights)
-        evened = self.node(
+        balanced = self.node(
             "Mul", [source, self.array(f"{output}.even", 1 / factors)], f"{output}.evened"
         )
-        return self.product(evened, weights * factors, output, bias)
+        return self.product(balanced, weights * factors, output, bias)
 
     def product_by_rows(self, source: str, weights: Array, output: str, bias: Array) -> str:
-        """The same for what comes out of Gelu, some of whose rows reach further than others: each is brought to 1 and back."""
+        """Add a product for a Gelu output whose rows differ in range.
+
+        Each row is scaled to a maximum of 1, and back after the product.
+        """
         highest = self.node(
             "ReduceMax",
             [source, self.array("last", np.array([-1]))],
             f"{output}.highest",
             keepdims=1,
         )
-        # Gelu is nowhere below this, so that sizes need not be taken of all values.
+        # Gelu has a known minimum, so the row maximum suffices and no absolute values are needed.
         largest = self.node(
             "Max",
             [highest, self.array("gelu.lowest", np.array(GELU_LOWEST, dtype=np.float32))],
             f"{output}.largest",
         )
-        brought = self.product(
+        scaled = self.product(
             self.node("Div", [source, largest], f"{output}.unit"), weights, f"{output}.brought"
         )
-        back = self.node("Mul", [brought, largest], f"{output}.back")
-        return self.node("Add", [back, self.array(f"{output}.b", bias)], output)
+        rescaled = self.node("Mul", [scaled, largest], f"{output}.back")
+        return self.node("Add", [rescaled, self.array(f"{output}.b", bias)], output)
 
 
 PRODUCT_IN, PRODUCT_OUT = "vector", "products"
 
 
 def write_product(path: Path, rows: Array) -> None:
-    """Write a graph that multiplies one vector with each of the rows, shape (rows, dimension), in whole numbers."""
+    """Write a graph for the 8-bit inner products of one vector with all rows.
+
+    ``rows`` has shape (rows, dimension).
+    """
     graph = _Graph()
     graph.product(PRODUCT_IN, rows, PRODUCT_OUT)
     path.write_bytes(
@@ -130,36 +139,38 @@ def write_product(path: Path, rows: Array) -> None:
 
 
 def quantise(weights: Array, largest: int = LARGEST) -> tuple[Array, Array]:
-    """Whole numbers up to ``largest`` either way as int8, with one scale a row, (rows, 1)."""
+    """Quantise to int8 in [-largest, largest]; returns the integers and row scales, (rows, 1)."""
     reach = np.maximum(weights.max(axis=1, keepdims=True), -weights.min(axis=1, keepdims=True))
     scales = np.maximum(reach / largest, 1e-12).astype(np.float32)
-    whole = np.empty(weights.shape, dtype=np.int8)
-    # Some rows at a time: what lies between fits into the processor's cache.
+    integers = np.empty(weights.shape, dtype=np.int8)
+    # Blocks of rows keep intermediates in the processor's cache.
     for start in range(0, len(weights), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        whole[rows] = np.rint(weights[rows] / scales[rows])
-    return whole, scales
+        integers[rows] = np.rint(weights[rows] / scales[rows])
+    return integers, scales
 
 
 def smoothquant_factors(reach: Array, weights: Array) -> Array:
-    """What to divide each input column by, and to multiply its weights by, so that neither needs many bits for a few, (inputs,).
+    """Return the factors that balance the ranges of inputs and weights, shape (inputs,).
 
-    sqrt(reach / largest weight), as SmoothQuant has it (Xiao et al. 2023, alpha 0.5).
+    Input columns are divided by them and the weights multiplied. The formula is
+    sqrt(reach / largest weight), SmoothQuant with alpha 0.5 (Xiao et al. 2023), normalised to a
+    geometric mean of 1.
     """
     largest = np.maximum(np.abs(weights).max(axis=0), 1e-4)
     factors = np.sqrt((reach + 1e-4) / largest)
-    evened: Array = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
-    return evened
+    normalised: Array = (factors / np.exp(np.log(factors).mean())).astype(np.float32)
+    return normalised
 
 
 def _whole(
     graph: _Graph, given: tuple[str, int, list[Any]], wanted: tuple[str, int, list[Any]]
 ) -> Any:
-    """The graph with its input and output, each a name, type and shape."""
+    """Return the ONNX model; its input and output are each (name, type, shape)."""
     from onnx import helper, numpy_helper
 
     constants = [numpy_helper.from_array(values, name) for name, values in graph.arrays.items()]
-    made = helper.make_graph(
+    onnx_graph = helper.make_graph(
         graph.nodes,
         "encoder",
         [helper.make_tensor_value_info(*given)],
@@ -168,5 +179,8 @@ def _whole(
     )
     operators = [helper.make_opsetid("", 18), helper.make_opsetid(_MICROSOFT, 1)]
     return helper.make_model(
-        made, opset_imports=operators, ir_version=9, producer_name="search.embedding.onnx_export"
+        onnx_graph,
+        opset_imports=operators,
+        ir_version=9,
+        producer_name="search.embedding.onnx_export",
     )

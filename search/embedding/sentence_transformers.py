@@ -1,4 +1,4 @@
-"""Embeds with sentence-transformers, imported when first needed: bulk embedding, any model, on the processor."""
+"""Embeds with any sentence-transformers model on the CPU; the library is imported lazily."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from search.embedding.bundled_model import SEAL
 from search.errors import ModelError
 from search.ports import Kind, Vector
 
-# Texts a call: small, so that a visitor's question gets between two batches of a build.
+# Texts per call: small, so that a live query can run between two batches of a build.
 BATCH = 16
 
 
 class SentenceTransformerEmbedder:
     """A sentence-transformers model; implements ports.Embedder.
 
-    ``dtype`` is "auto" (bfloat16 where the processor computes in it, else float32), "float32" or "bfloat16".
-    Prefixes are the model's own prompts named query, passage or document, unless given.
+    ``dtype`` is "auto" (bfloat16 where the processor supports it, else float32), "float32" or
+    "bfloat16". ``prefixes`` override the model's prompts named query, passage or document.
     """
 
     def __init__(
@@ -49,11 +49,14 @@ class SentenceTransformerEmbedder:
 
     @property
     def fingerprint(self) -> str:
-        """Hash over the weights, the number format, the prefixes, the pooling and the length."""
+        """Hash of weights, dtype, prefixes, pooling and maximum length."""
         return self._fingerprint
 
     def encode(self, texts: Sequence[str], kind: Kind) -> Vector:
-        """Unit vectors, shape (len(texts), dimension), float32; longest texts first, so that batches pad little."""
+        """Return unit vectors, shape (len(texts), dimension), float32.
+
+        Texts are batched by length, longest first, to reduce padding.
+        """
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(order), BATCH):
@@ -77,7 +80,8 @@ class SentenceTransformerEmbedder:
                 != json.loads((Path(model) / SEAL).read_text(encoding="utf-8"))["weights_sha256"]
             ):
                 raise ModelError(
-                    f"{weights[0]} is damaged: its checksum differs. Remove {model} and start again."
+                    f"{weights[0]} is damaged: its checksum differs. "
+                    f"Remove {model} and start again."
                 )
             return bundled_fingerprint(Path(model))
         pooling = [str(module) for module in self._model][1:]
@@ -93,15 +97,19 @@ class SentenceTransformerEmbedder:
 
 
 def bundled_fingerprint(folder: Path) -> str:
-    """The bundled model's, whatever computes it: its vectors from torch and from onnxruntime are alike (cosine 0.9999)."""
+    """Return the bundled model's fingerprint, the same for torch and onnxruntime.
+
+    Their vectors are practically equal (cosine 0.9999).
+    """
     return hashlib.sha256((folder / SEAL).read_bytes()).hexdigest()[:16]
 
 
 def unit(vectors: Vector) -> Vector:
-    """Scaled to length 1. Raises ModelError where a model returned NaN or infinity."""
+    """Scale vectors to unit length. Raises ModelError for NaN or infinite values."""
     if not np.isfinite(vectors).all():
         raise ModelError(
-            "The embedding model returned values that are not numbers; choose another KB_EMBEDDING_MODEL."
+            "The embedding model returned values that are not numbers; "
+            "choose another KB_EMBEDDING_MODEL."
         )
     norms: Vector = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     scaled: Vector = vectors / norms
@@ -109,7 +117,7 @@ def unit(vectors: Vector) -> Vector:
 
 
 def _load(model: str, dtype: str, threads: int) -> tuple[Any, str]:
-    """The model, and the number format that it computes in."""
+    """Return the loaded model and its dtype."""
     import torch
     import transformers
     from sentence_transformers import SentenceTransformer
@@ -119,12 +127,13 @@ def _load(model: str, dtype: str, threads: int) -> tuple[Any, str]:
     if threads:
         torch.set_num_threads(threads)
     if dtype == "auto":
-        able = torch.cpu.get_capabilities()
-        dtype = "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
+        cpu = torch.cpu.get_capabilities()
+        dtype = "bfloat16" if cpu.get("avx512_bf16") or cpu.get("amx_bf16") else "float32"
     local = Path(model).is_dir()
     if local and not (Path(model) / "modules.json").is_file():
         raise ModelError(
-            f"KB_EMBEDDING_MODEL={model} is a folder without modules.json: not a sentence-transformers model."
+            f"KB_EMBEDDING_MODEL={model} is a folder without modules.json: "
+            "not a sentence-transformers model. Set it to a sentence-transformers folder."
         )
     settings: dict[str, Any] = {"dtype": dtype}
     if local and (Path(model) / SEAL).is_file():

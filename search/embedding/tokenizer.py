@@ -1,7 +1,7 @@
-"""Cuts texts into the bundled model's word pieces. The only file that imports sentencepiece.
+"""Tokenises texts for the bundled model. The only module that imports sentencepiece.
 
-The pieces are those of the model's own tokenizer.json, which sentence-transformers reads: the same texts give the same numbers. Of a
-vocabulary of 250,000 sentencepiece keeps a fifth of the memory, and opens it in half of the time.
+It gives the same token ids as the model's tokenizer.json, which sentence-transformers reads.
+sentencepiece needs less memory for the large vocabulary and opens it faster.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from pathlib import Path
 from search.errors import ModelError
 
 PIECES = "pieces.model"
-# sentencepiece's numbers: a unigram model; an ordinary piece, the unknown one, and those that no text contains.
+# sentencepiece's enum values: the unigram model type; normal, unknown and control pieces.
 _UNIGRAM, _NORMAL, _UNKNOWN, _CONTROL = 1, 1, 2, 3
 _SPACE = "▁"
 _SPACES = re.compile(" {2,}")
 
 
 def write_pieces(folder: Path, target: Path) -> None:
-    """Write the vocabulary of ``folder``/tokenizer.json as a sentencepiece model; texts come to it normalised."""
+    """Write the vocabulary of ``folder``/tokenizer.json as a sentencepiece model.
+
+    The model does not normalise, so its input texts must be normalised.
+    """
     from sentencepiece import sentencepiece_model_pb2
 
     vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"][
@@ -38,11 +41,11 @@ def write_pieces(folder: Path, target: Path) -> None:
             else _CONTROL
         )
         model.pieces.add(piece=text, score=score, type=kind)
-    places = {special[text]: place for place, (text, _) in enumerate(vocabulary) if text in special}
+    ids = {special[text]: index for index, (text, _) in enumerate(vocabulary) if text in special}
     trained = model.trainer_spec
     trained.model_type, trained.vocab_size = _UNIGRAM, len(vocabulary)
     trained.unk_id, trained.bos_id, trained.eos_id, trained.pad_id = (
-        places[f"{name}_token"] for name in ("unk", "bos", "eos", "pad")
+        ids[f"{name}_token"] for name in ("unk", "bos", "eos", "pad")
     )
     normal = model.normalizer_spec
     (
@@ -55,13 +58,13 @@ def write_pieces(folder: Path, target: Path) -> None:
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:
-    """Text -> what it is for."""
+    """Return special token -> its role, for example "unk_token"."""
     stored = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     return {stored[name]: name for name in ("unk_token", "bos_token", "eos_token", "pad_token")}
 
 
 class SentencePieceTokenizer:
-    """An opened vocabulary. Threads may share it. Raises ModelError when it cannot be read."""
+    """An opened vocabulary. Thread-safe. Raises ModelError when the file cannot be read."""
 
     def __init__(self, path: Path, longest: int) -> None:
         from sentencepiece import SentencePieceProcessor
@@ -76,7 +79,7 @@ class SentencePieceTokenizer:
         self._most = longest - 2
 
     def ids(self, text: str) -> list[int]:
-        """The numbers of a text's pieces between those of its beginning and its end, at most ``longest`` together."""
+        """Return the token ids of a text with begin and end tokens, at most ``longest`` in all."""
         normal = _SPACES.sub(" ", unicodedata.normalize("NFKC", text))
         begun = normal if not normal or normal.startswith((" ", _SPACE)) else f" {normal}"
         return [self._begin, *self._processor.encode(begun)[: self._most], self._end]

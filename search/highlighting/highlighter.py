@@ -1,4 +1,4 @@
-"""Where a text holds the words of a question: the stretches to mark when it is shown."""
+"""Finds the spans of a text to highlight for the words of a query."""
 
 from __future__ import annotations
 
@@ -20,58 +20,60 @@ from search.model import Span
 def spans(
     lang: str, text: str, words: set[str], bigrams: set[str], part: Span | None = None
 ) -> list[Span]:
-    """Stretches of a text that hold one of the words, or grams in a row: one bigram alone marks half of other words.
+    """Return the spans of a text that contain one of the words, or consecutive bigrams.
 
-    Of ``part`` of the text alone, if given, counted from its start.
+    A single bigram is ignored, because it would mark parts of other words. If ``part`` is given,
+    only that span of the text is searched, and offsets count from its start.
     """
     start, end = part or (0, len(text))
-    whole, looked_in = normalized(text), text[start:end]
+    whole, searched = normalized(text), text[start:end]
     if not whole.in_place:
-        return _spans_moved(lang, looked_in, words, bigrams)
+        return _spans_moved(lang, searched, words, bigrams)
     kana = whole.text[start:end]
-    found = (
-        list(_japanese(looked_in, kana, words)) if lang == "ja" else _spaced(lang, looked_in, words)
+    results = (
+        list(_japanese(searched, kana, words)) if lang == "ja" else _spaced(lang, searched, words)
     )
-    return merge_spans(found + _bigram_runs(looked_in, kana, bigrams))
+    return merge_spans(results + _bigram_runs(searched, kana, bigrams))
 
 
 def _spans_moved(lang: str, text: str, words: set[str], bigrams: set[str]) -> list[Span]:
-    """The same where signs that fold to several, or to none, move what follows them."""
+    """Same as ``spans`` for texts in which folding changes offsets."""
     folded = fold_with_offsets(text)
     kana = fold_kana(folded.text)
     japanese = _japanese(folded.text, kana, words) if lang == "ja" else ()
-    found = [
+    results = [
         folded.span(start, end)
         for start, end in (*japanese, *_bigram_runs(folded.text, kana, bigrams))
     ]
-    return merge_spans(found if lang == "ja" else found + _spaced(lang, text, words))
+    return merge_spans(results if lang == "ja" else results + _spaced(lang, text, words))
 
 
 def _bigram_runs(text: str, kana: str, bigrams: set[str]) -> list[Span]:
-    """Where grams stand in a row."""
+    """Spans of consecutive bigrams."""
     if not bigrams:
         return []
-    # Only where vowels are drawn out does it matter which kana were written.
+    # The written kana matter only with long-vowel marks or ヴ.
     places = bigram_places(fold(text) if "ー" in kana or "ヴ" in kana else kana, kana, bigrams)
     return [(start, end) for start, end in merge_spans(places) if end - start > 2]
 
 
 def _spaced(lang: str, text: str, words: set[str]) -> list[Span]:
-    """Where words of a script with spaces stand."""
-    found: list[Span] = []
-    for at, sentence in lines(text):
-        found += [
-            (at + token.start, at + token.end)
+    """Spans of the words in a text with spaces between words."""
+    results: list[Span] = []
+    for offset, sentence in lines(text):
+        results += [
+            (offset + token.start, offset + token.end)
             for token in _words_in(lang, sentence)
             if token.text in words
         ]
-    return found
+    return results
 
 
 def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
-    """Where Japanese words stand: as they are written if they do, else in another form, and only sentences that may hold one are analysed.
+    """Yield spans of Japanese words: as written, or else in another inflected form.
 
-    ``kana`` is the text folded, each character where it stands in the text.
+    Only sentences that may contain another form are analyzed. ``kana`` is the folded text with
+    unchanged offsets.
     """
     codes: set[str] = set()
     forms: dict[str, re.Pattern[str]] = {}
@@ -83,9 +85,9 @@ def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
             if may_hold(key).search(kana):
                 codes.add(word)
             continue
-        stands = list(_places(key, kana) if len(key) > 1 else _isolated_character(key, kana))
-        yield from stands
-        if not stands and (len(key) > 1 or not IDEOGRAPH.match(key)):
+        exact = list(_places(key, kana) if len(key) > 1 else _isolated_character(key, kana))
+        yield from exact
+        if not exact and (len(key) > 1 or not IDEOGRAPH.match(key)):
             forms[word] = _other_forms(key)
     if codes:
         yield from (
@@ -96,15 +98,15 @@ def _japanese(text: str, kana: str, words: set[str]) -> Iterator[Span]:
 
 
 def _in_other_forms(text: str, kana: str, forms: Mapping[str, re.Pattern[str]]) -> Iterator[Span]:
-    """Where words stand in another form."""
-    for at, sentence in lines(text):
-        own = kana[at : at + len(sentence)]
-        meant = {word for word, pattern in forms.items() if pattern.search(own)}
-        if meant:
+    """Yield spans of words that occur in another form."""
+    for offset, sentence in lines(text):
+        sentence_kana = kana[offset : offset + len(sentence)]
+        candidates = {word for word, pattern in forms.items() if pattern.search(sentence_kana)}
+        if candidates:
             yield from (
-                (at + token.start, at + token.end)
+                (offset + token.start, offset + token.end)
                 for token in _words_in("ja", sentence)
-                if token.text in meant
+                if token.text in candidates
             )
 
 
@@ -116,7 +118,7 @@ def _places(key: str, text: str) -> Iterator[Span]:
 
 
 def _isolated_character(char: str, text: str) -> Iterator[Span]:
-    """Where a word of one character stands by itself: an ideograph between others is part of another word."""
+    """Yield spans of a one-ideograph word, except next to ideographs, as part of another word."""
     if IDEOGRAPH.match(char):
         for at, end in _places(char, text):
             if not IDEOGRAPH.match(text[end : end + 1]) and not IDEOGRAPH.match(
@@ -127,7 +129,11 @@ def _isolated_character(char: str, text: str) -> Iterator[Span]:
 
 @lru_cache(maxsize=4096)
 def _other_forms(key: str) -> re.Pattern[str]:
-    """How a word's other forms begin: with its first two kana, or its first ideograph and after it kana or its next one (申し込み, 申込)."""
+    """A pattern for the start of a word's other forms.
+
+    It matches the first two kana, or the first ideograph followed by kana, the end of the text or
+    the word's next ideograph (申し込み, 申込).
+    """
     if not IDEOGRAPH.match(key):
         return re.compile(re.escape(key[:2]))
     following = "|".join([f"[{HIRAGANA}{KATAKANA}\u30fc]", "$", *IDEOGRAPH.findall(key[1:])[:1]])
@@ -136,18 +142,18 @@ def _other_forms(key: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def _kana_key(word: str) -> str:
-    """A folded word in katakana. Remembered: each word of a question is looked for in all that is shown."""
+    """A folded word in katakana. Cached: each query word is searched in every text shown."""
     return fold_kana(word)
 
 
-# Remembered: the same titles and sentences are shown again and again, in ever other stretches.
+# Cached: the same titles and sentences are shown often, in different windows.
 @lru_cache(maxsize=16_384)
 def _words_in(lang: str, sentence: str) -> Sequence[Token]:
     return analyser(lang).words(sentence)
 
 
 def merge_spans(spans: list[Span]) -> list[Span]:
-    """Sorted, overlapping and touching ones joined."""
+    """Sort spans and merge overlapping and adjacent ones."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:

@@ -1,4 +1,7 @@
-"""Why a hit was found: its best passage, the stretch of it to show or to quote, and the words to mark. Pure functions."""
+"""Builds hits and answers: best passage, snippet or quote, and highlights.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,21 @@ from search.model import Answer, Document, Hit, Passage, Span
 from search.ports import Vector
 from search.query.terms import HighlightTerms
 
-# Writers put the answer first: among equal passages of an article the first one is shown.
+# Writers put the answer first, so the first of equal passages is shown.
 FIRST_PASSAGE = 0.02
-# An answer may be this much longer than a snippet.
+# Maximum length of an answer relative to a snippet.
 ANSWER_SHARE = 1.6
 
 
 def best_passage(
     passages: Sequence[Passage], cosines: Vector | None, shown: HighlightTerms, words_weight: float
 ) -> int:
-    """Which of an article's passages (at least one) to show; ``cosines`` has one value a passage, or is None.
+    """Return the index of the passage of an article to show; there must be at least one.
 
-    ``words_weight``: what holding all words counts beside a cosine.
+    ``cosines`` has one value per passage, or is None. ``words_weight`` is the weight of containing
+    all query words, relative to a cosine.
     """
-    # Words that stand in the title do not say which passage of the article is meant.
+    # Words in the title do not tell the article's passages apart.
     pieces = snippets.missing_terms(shown.texts, passages[0].title)
     each = words_weight / max(1, len(pieces))
     scores = [each * snippets.count_terms(passage.text, pieces) for passage in passages]
@@ -34,10 +38,11 @@ def best_passage(
 
 
 def answer_window(passage: Passage, shown: HighlightTerms) -> Span:
-    """The stretch of a passage to quote as the answer.
+    """Return the span of a passage to quote as the answer.
 
-    The sentence or step that says most of what was asked, beyond what the title says already, and what follows it as far as it fits:
-    writers answer first and explain then. Where no sentence stands out the passage's first one.
+    It starts at the sentence or step with most query terms that the title and heading lack, or
+    else at the first sentence, and includes the following sentences that fit: writers answer
+    first, then explain.
     """
     return snippets.snippet_window(
         passage.text,
@@ -47,7 +52,7 @@ def answer_window(passage: Passage, shown: HighlightTerms) -> Span:
 
 
 def snippet_of(passage: Passage, shown: HighlightTerms) -> tuple[Span, tuple[Span, ...]]:
-    """The stretch of a passage to show, and the spans in it to mark, counted from its start."""
+    """Return the snippet's span in the passage, and highlights with offsets from its start."""
     start, end = snippets.snippet_window(passage.text, shown.texts)
     return (start, end), tuple(
         spans(passage.lang, passage.text, shown.words, shown.bigrams, (start, end))
@@ -61,7 +66,7 @@ def make_hit(
     arms: Mapping[str, tuple[int, float]],
     shown: HighlightTerms,
 ) -> Hit:
-    """A hit with its snippet, and the words marked in it and in the title."""
+    """Build a hit with its snippet, and highlights in the snippet and the title."""
     title_spans = tuple(spans(document.lang, document.title, shown.words, shown.bigrams))
     if passage is None:
         return Hit(document.id, document, None, score, arms, title_spans=title_spans)
@@ -79,7 +84,7 @@ def make_hit(
 
 
 def make_answer(hit: Hit, shown: HighlightTerms) -> Answer | None:
-    """The sentence or step of a hit that answers, as the writer wrote it; None where there is none to quote."""
+    """Quote the sentences of a hit that answer the query; None if there is nothing to quote."""
     passage = hit.passage
     if passage is None:
         return None

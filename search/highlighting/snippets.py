@@ -1,4 +1,4 @@
-"""The stretch of a passage that shows why it was found. Pure functions over text and spans; no HTML."""
+"""Selects the snippet of a passage. Pure functions over text and spans; no HTML."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from search.analysis.normalized_text import (
 from search.analysis.scripts import is_wide
 from search.model import Span
 
+# Snippet widths in characters; a Japanese character is about twice as wide as a Latin one.
 WIDTH = 160
-# The same width on the page: a Japanese character is about twice as wide as a Latin one.
 WIDTH_WIDE = 90
-# So much of a passage tells of what characters it is.
+# Characters sampled to detect wide text.
 SAMPLED = 200
 
 
 def count_terms(text: str, pieces: Sequence[str]) -> int:
-    """How many of the pieces (folded, kana as katakana, each once) the text holds."""
+    """Number of terms (folded, kana as katakana) that occur in the text; each counts once."""
     return len(_held(normalized(text).text, pieces))
 
 
 def missing_terms(pieces: Sequence[str], text: str) -> list[str]:
-    """The pieces that the text does not hold."""
+    """The terms that do not occur in the text."""
     folded = normalized(text).text
     return [piece for piece in pieces if piece not in folded]
 
@@ -39,7 +39,11 @@ def _held(folded: str, pieces: Sequence[str]) -> list[str]:
 
 
 def snippet_window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span:
-    """The stretch to show: whole sentences from the one with most pieces on, as many as fit ``share`` times the usual width."""
+    """Return the span to show; (0, 0) for a text without sentences.
+
+    It has whole sentences, from the one with most terms on, that fit ``share`` times the usual
+    width; a longer sentence is cut.
+    """
     sentences = _sentences(text)
     if not sentences:
         return 0, 0
@@ -59,15 +63,15 @@ def _is_wide(text: str) -> bool:
 
 
 def _best_sentence(text: str, pieces: Sequence[str]) -> int:
-    """Which sentence holds most pieces; the first of equals."""
-    # Only what stands in the text at all is looked for in each sentence.
-    there = _held(normalized(text).text, pieces)
-    counts = [len(_held(sentence, there)) for sentence in normalized_sentences(text)]
+    """Index of the sentence with most terms; the first of equals."""
+    # Search sentences only for terms that occur in the text.
+    present = _held(normalized(text).text, pieces)
+    counts = [len(_held(sentence, present)) for sentence in normalized_sentences(text)]
     return counts.index(max(counts))
 
 
 def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Span:
-    """Part of a long sentence: from a little before its first piece, cut between words."""
+    """A window of a long sentence, from a little before its first term, cut between words."""
     start, end = sentence
     folded = fold_with_offsets(text[start:end])
     kana = fold_kana(folded.text)
@@ -80,7 +84,7 @@ def _around(text: str, sentence: Span, pieces: Sequence[str], width: int) -> Spa
 
 
 def _word_start(text: str, at: int, lowest: int) -> int:
-    """The nearest start of a word at or before ``at``, where the script has spaces."""
+    """The nearest word start at or before ``at``; ``at`` itself in scripts without spaces."""
     place = at
     while (
         place > lowest

@@ -1,6 +1,7 @@
-"""Completions while typing: titles and questions, by prefix of any of their words, as written or as read aloud.
+"""Autocomplete over titles and questions, by prefix of any word, as written or as pronounced.
 
-All keys are made when the bundle is built; a look-up is a bisection over them. Typing ぱすわ, パスワ or pasuwa finds パスワード.
+All keys are computed when the bundle is built; a lookup is a binary search over them. Typing
+ぱすわ, パスワ or pasuwa finds パスワード.
 """
 
 from __future__ import annotations
@@ -23,23 +24,24 @@ from search.index.record_files import StringFile
 from search.ports import Rows
 
 KEY_CHARS = 24
-# Entries looked at for each one wanted: several may be of one document.
+# Entries read per suggestion: several may belong to one document.
 FEW = 16
-# From this share of new entries on all keys are made anew.
+# Above this share of new entries, all keys are rebuilt.
 FRESH_SHARE = 0.1
 _KANA_OR_KANJI = re.compile("[\u3041-\u30ff\u3400-\u9fff]")
 _LATIN_TAIL = re.compile("[a-z]{1,2}$")
 _CONSONANT_TAIL = re.compile("(?:[kgnhbpmr]y|sh?|ch?|ts?|[kgzdnhbpmyrwfvj])$(?<!n)")
-# Syllables of romaji as people type them, small tsu before a doubled consonant.
+# Romaji syllables as users type them; a doubled consonant stands for a small tsu.
 _ROMAJI = re.compile(
-    r"(?:(?:([kstpgdbzjfhmr])(?=\1)|t(?=ch)|c(?=ch))?(?:[kgnhbpmrsztdj]y|sh|ch|ts|[kgsztdnhbpmyrwfvj])?[aeiou]|n'?|-)+"
+    r"(?:(?:([kstpgdbzjfhmr])(?=\1)|t(?=ch)|c(?=ch))?"
+    r"(?:[kgnhbpmrsztdj]y|sh|ch|ts|[kgsztdnhbpmyrwfvj])?[aeiou]|n'?|-)+"
 )
 _WORD_START = re.compile(r"[^\W_]+")
 _PARTICLE_START = re.compile(f"[{HIRAGANA}]")
 
 
 class Entry(NamedTuple):
-    """One line that can be suggested. ``title`` ones come before questions."""
+    """One suggestion. Titles (``title``) rank before questions."""
 
     document: int
     text: str
@@ -48,10 +50,11 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class SuggestIndex:
-    """Entries by their keys.
+    """Suggestion entries and their sorted prefix keys.
 
-    Of key i, ``owners[i]`` is the entry it leads to and ``heads[i]`` whether it is the entry's own beginning; ``keys`` are sorted.
-    Of entry j, ``documents[j]`` is its document and ``ranks[j]`` its place among all: titles first, short ones first.
+    For key i, ``owners[i]`` is its entry and ``heads[i]`` is true if the key is the start of the
+    entry's text; ``keys`` are sorted. For entry j, ``documents[j]`` is its document and
+    ``ranks[j]`` its rank among all entries: titles first, then shorter texts first.
     """
 
     keys: Sequence[str]
@@ -64,44 +67,47 @@ class SuggestIndex:
     def find(
         self, typed: str, allowed: NDArray[np.bool_], preferred: NDArray[np.bool_], limit: int
     ) -> list[tuple[int, str]]:
-        """(document, text) that complete what was typed; ``allowed`` and ``preferred`` say so of each document.
+        """Return up to ``limit`` (document, text) pairs that complete the typed text.
 
-        Preferred documents come first, then entries that begin so, then titles; one entry a document.
+        ``allowed`` and ``preferred`` are masks over documents. Preferred documents come first,
+        then entries that start with the typed text, then titles; one entry per document.
         """
         parts = [forms for part in fold(typed).split() if (forms := typed_forms(part))]
         if not parts or not len(self.documents):
             return []
         hits, heads = self._entries(parts[-1])
         for forms in parts[:-1]:
-            also, also_heads = self._entries(forms)
-            hits, heads = hits & also, heads & also_heads
-        found = np.flatnonzero(hits & allowed[self.documents])
-        order = (~preferred[self.documents[found]] * 2 + ~heads[found]) * np.int64(
+            other_hits, other_heads = self._entries(forms)
+            hits, heads = hits & other_hits, heads & other_heads
+        matches = np.flatnonzero(hits & allowed[self.documents])
+        order = (~preferred[self.documents[matches]] * 2 + ~heads[matches]) * np.int64(
             len(self.documents)
-        ) + self.ranks[found]
-        return self._one_a_document(found[_smallest(order, FEW * limit)], limit)
+        ) + self.ranks[matches]
+        return self._one_a_document(matches[_smallest(order, FEW * limit)], limit)
 
     def _entries(self, forms: Iterable[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Of each entry whether one of the forms leads to it, and whether it begins so."""
+        """Two masks over entries: any key matches one of the forms, and the text starts with it."""
         hits, heads = np.zeros((2, len(self.documents)), dtype=np.bool_)
         for form in forms:
-            found = slice(bisect_left(self.keys, form), bisect_left(self.keys, form + "\U0010ffff"))
-            owners = self.owners[found]
+            key_range = slice(
+                bisect_left(self.keys, form), bisect_left(self.keys, form + "\U0010ffff")
+            )
+            owners = self.owners[key_range]
             hits[owners] = True
-            heads[owners[self.heads[found]]] = True
+            heads[owners[self.heads[key_range]]] = True
         return hits, heads
 
     def _one_a_document(self, entries: NDArray[np.int64], limit: int) -> list[tuple[int, str]]:
-        kept: dict[int, str] = {}
+        results: dict[int, str] = {}
         for entry in entries.tolist():
-            kept.setdefault(int(self.documents[entry]), self.texts[entry])
-            if len(kept) == limit:
+            results.setdefault(int(self.documents[entry]), self.texts[entry])
+            if len(results) == limit:
                 break
-        return list(kept.items())
+        return list(results.items())
 
 
 def _smallest(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Where the ``count`` smallest values are, in their order."""
+    """Indices of the ``count`` smallest values, in ascending order of value."""
     if len(order) > count:
         chosen = np.argpartition(order, count)[:count]
         return chosen[np.argsort(order[chosen])]
@@ -109,7 +115,7 @@ def _smallest(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def build_suggest(entries: Sequence[Entry], langs: Sequence[str]) -> SuggestIndex:
-    """Index entries; ``langs`` gives the language of each."""
+    """Build the index; ``langs[j]`` is the language of entry j."""
     rows = sorted(_rows(entries, langs, range(len(entries))))
     owners, heads = (
         np.array([row[1] for row in rows], dtype=np.int32),
@@ -122,9 +128,11 @@ def build_suggest(entries: Sequence[Entry], langs: Sequence[str]) -> SuggestInde
 def edited_suggest(
     before: SuggestIndex, places: Rows, entries: Sequence[Entry], langs: Sequence[str]
 ) -> SuggestIndex:
-    """The index of ``entries`` when entry j of the one before has become ``places[j]``, or is gone where that is -1.
+    """Update the index ``before`` to ``entries``.
 
-    Only the keys of the others are made. Where those are many, all are: to find a place for each takes longer.
+    Old entry j is now entry ``places[j]``, or is removed where ``places[j]`` is -1. Only the keys
+    of new entries are computed. With many new entries the index is rebuilt, which is faster than
+    inserting each key.
     """
     fresh = np.setdiff1d(np.arange(len(entries)), places)
     if len(fresh) > FRESH_SHARE * len(entries):
@@ -146,14 +154,14 @@ def edited_suggest(
 def _rows(
     entries: Sequence[Entry], langs: Sequence[str], numbers: Iterable[int]
 ) -> Iterator[tuple[str, int, bool]]:
-    """(key, entry, whether it is the entry's beginning) of all keys of some entries."""
+    """Yield (key, entry, key is the start of the entry's text) for the given entries."""
     for number in numbers:
         for key, head in entry_keys(entries[number].text, langs[number]):
             yield key, number, head
 
 
 def _rank_of(entries: Sequence[Entry], number: int) -> tuple[bool, int, str, int]:
-    """Titles first, then what is short."""
+    """Sort key: titles first, then shorter texts."""
     text, title = entries[number].text, entries[number].title
     return not title, len(text), text, number
 
@@ -165,7 +173,7 @@ def _index(
     entries: Sequence[Entry],
     order: Sequence[int],
 ) -> SuggestIndex:
-    """``order`` has the entries, the first to be suggested first."""
+    """Assemble the index; ``order`` lists entry numbers, best suggestion first."""
     ranks = np.zeros(len(entries), dtype=np.int32)
     ranks[order] = np.arange(len(entries))
     documents = np.array([entry.document for entry in entries], dtype=np.int32)
@@ -174,9 +182,9 @@ def _index(
 
 @lru_cache(maxsize=100_000)
 def entry_keys(text: str, lang: str) -> tuple[tuple[str, bool], ...]:
-    """(key, whether it is the beginning) of every word of a text, as written and, in Japanese, as read.
+    """(key, key is the start of the text) for every word, as written and, in Japanese, as read.
 
-    Remembered, so that a site that rebuilds at every save makes only the keys of what was saved.
+    Cached, so that a rebuild after each save computes only the keys of the saved texts.
     """
     return tuple(sorted(set(_keys(text, lang))))
 
@@ -202,13 +210,16 @@ def _is_minor(surface: str) -> bool:
 
 
 def typed_forms(part: str) -> list[str]:
-    """What a half-typed word can stand for: itself, its kana, the kana before unfinished romaji letters, romaji as kana."""
+    """Prefix forms of a partly typed word.
+
+    They are the word with folded kana, the kana before trailing romaji letters, and romaji as kana.
+    """
     key = fold_sounds(fold_kana(part))
     forms = [key]
     if _KANA_OR_KANJI.search(key):
-        begun = _LATIN_TAIL.sub("", key)
-        forms += [begun] if begun and begun != key else []
-        # A long-vowel mark at the end was folded away from whole words; while typing it may stand.
+        kana_part = _LATIN_TAIL.sub("", key)
+        forms += [kana_part] if kana_part and kana_part != key else []
+        # Keys have no trailing long-vowel mark, but a partly typed word may end in one.
         forms += [key[:-1]] if key.endswith("ー") and len(key) > 2 else []
     elif part.isascii() and len(part) > 1 and part.replace("-", "").isalpha():
         forms += [kana for kana in [romaji(part)] if kana]
@@ -216,11 +227,11 @@ def typed_forms(part: str) -> list[str]:
 
 
 def romaji(letters: str) -> str:
-    """Katakana for romaji; "" where the letters are not romaji. An unfinished last syllable is left out."""
+    """Convert romaji to katakana; "" if not romaji. An incomplete last syllable is dropped."""
     import jaconv
 
-    begun = _CONSONANT_TAIL.sub("", letters)
-    if not _ROMAJI.fullmatch(begun):
+    syllables = _CONSONANT_TAIL.sub("", letters)
+    if not _ROMAJI.fullmatch(syllables):
         return ""
-    kana = str(jaconv.hira2kata(jaconv.alphabet2kana(begun)))
+    kana = str(jaconv.hira2kata(jaconv.alphabet2kana(syllables)))
     return "" if re.search("[a-z']", kana) else fold_sounds(kana)

@@ -1,6 +1,7 @@
-"""Scores plain questions: what each word adds to each document, worked out once when the index is built, and added up when asked.
+"""BM25 scoring with precomputed term impacts: computed at build time, summed at query time.
 
-The layout is that of BM25S (Lù 2024, arXiv:2407.03618): one column a word, of the rows that have it and what it adds to each.
+The layout is that of BM25S (Lù 2024, arXiv:2407.03618): one column per word, with the rows that
+contain it and its contribution to each row's score.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from search.analysis.tokens import Token
 from search.index.postings import Postings
 from search.ports import Rows, Vector
 
-# docs/relevance.md. A low k1: that an answer speaks of a thing at all says more than how often it does.
+# See docs/relevance.md. Low k1: whether a word occurs matters more than how often.
 K1 = 0.7
 B = 0.75
 _VALUES = "values.npy"
 
 
 class Bm25Index:
-    """BM25 (Lucene's variant) over counted documents; implements ports.Impacts.
+    """BM25 (Lucene's variant) over postings; implements ports.LexicalScorer.
 
-    ``values`` has what each pair of word and document of the postings adds.
+    ``values`` holds the score contribution of each (word, document) pair of the postings.
     """
 
     def __init__(self, postings: Postings, values: Vector) -> None:
@@ -34,54 +35,55 @@ class Bm25Index:
         self._starts, self._rows, self._values = postings.starts, postings.rows, values
         documents = self._documents = len(postings.lengths)
         self._sorted: list[str] | None = None
-        having = np.diff(postings.starts)
-        # Lucene's idf of every column; see weight.
-        self._weights: list[float] = _idf(having, documents).tolist()
+        document_counts = np.diff(postings.starts)
+        self._weights: list[float] = _idf(document_counts, documents).tolist()
         self._unknown_weight = math.log(1 + (documents + 0.5) / 0.5)
 
     @classmethod
     def of(cls, postings: Postings) -> Bm25Index:
-        """The impacts of counted documents; at least one of them."""
+        """Compute the impacts of postings with at least one document."""
         return cls(postings, _values_of(postings))
 
     @staticmethod
     def write(folder: Path, postings: Postings) -> None:
-        """Write the impacts of counted documents, at least one of them, into a new folder."""
+        """Write postings with at least one document, and their impacts, into a new folder."""
         folder.mkdir(parents=True)
         postings.save(folder)
         np.save(folder / _VALUES, _values_of(postings))
 
     @classmethod
     def open(cls, folder: Path) -> Bm25Index:
-        """Open a saved index, its arrays mapped into memory; raises OSError or ValueError when it is damaged."""
+        """Open a saved index with memory-mapped arrays.
+
+        Raises OSError or ValueError if the index is damaged.
+        """
         return cls(Postings.open(folder), np.asarray(np.load(folder / _VALUES, mmap_mode="r")))
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
-        """BM25 of each document, shape (documents,)."""
+        """BM25 score of each document, shape (documents,)."""
         columns = self._columns(tokens)
         if not columns:
             return np.zeros(self._documents, dtype=np.float32)
-        stretches = [slice(self._starts[column], self._starts[column + 1]) for column in columns]
+        ranges = [slice(self._starts[column], self._starts[column + 1]) for column in columns]
         rows, values = (
-            np.concatenate([array[stretch] for stretch in stretches])
-            for array in (self._rows, self._values)
+            np.concatenate([array[part] for part in ranges]) for array in (self._rows, self._values)
         )
-        # One pass over all words' documents: half the time of adding up word by word.
+        # One pass over the postings of all words is faster than summing word by word.
         return np.bincount(rows, values, self._documents).astype(np.float32)
 
     def weight(self, token: Token) -> float:
-        """Lucene's idf; of the commonest one where a prefix stands for several."""
+        """Lucene's idf of the token; for a prefix, the idf of its most frequent word."""
         if token.prefix:
             return min((self._weights[column] for column in self._columns([token])), default=0.0)
         column = self._vocabulary.get(token.text)
         return 0.0 if column is None else self._weights[column]
 
     def unknown_weight(self) -> float:
-        """The idf of a word that no document has."""
+        """The idf of a word that occurs in no document."""
         return self._unknown_weight
 
     def total_weight(self, tokens: Sequence[Token]) -> float:
-        """The sum of the tokens' idf, words that no document has among them."""
+        """Sum of the tokens' idf, including words that occur in no document."""
         columns, total = self._vocabulary, 0.0
         for token in tokens:
             column = None if token.prefix else columns.get(token.text)
@@ -110,11 +112,13 @@ class Bm25Index:
 
 
 def _values_of(postings: Postings) -> Vector:
-    """BM25 of each pair of word and document."""
-    having, lengths, rows = np.diff(postings.starts), postings.lengths, postings.rows
+    """BM25 contribution of each (word, document) pair."""
+    document_counts, lengths, rows = np.diff(postings.starts), postings.lengths, postings.rows
     norm = K1 * (1 - B + B * lengths[rows] / max(1e-9, lengths.mean()))
     values: Vector = (
-        np.repeat(_idf(having, len(lengths)), having) * postings.counts / (postings.counts + norm)
+        np.repeat(_idf(document_counts, len(lengths)), document_counts)
+        * postings.counts
+        / (postings.counts + norm)
     ).astype(np.float32)
     return values
 

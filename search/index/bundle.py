@@ -1,7 +1,7 @@
-"""Layout of an index on disk: one folder a build, a manifest with checksums, a CURRENT file that names the one served.
+"""On-disk layout of the index: one folder per build, a manifest with checksums, a CURRENT file.
 
-A bundle is written whole beside the others, flushed, verified, renamed, and only then named in CURRENT with one atomic
-replacement. Killed at any point, a build leaves CURRENT as it was.
+A build writes a complete bundle next to the others, flushes, verifies and renames it, then names
+it in CURRENT with one atomic replace. A build killed at any point leaves CURRENT unchanged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SCHEMA = 7
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3
-# Files that are put on the disk at once, and read through for their checksums.
+# Threads that flush files to disk, and threads that compute checksums.
 SEALERS, READERS = 4, 2
 _UNFINISHED = ".building-"
 Checksum = tuple[int, str]
@@ -42,7 +42,7 @@ _REBUILD = "Run: python -m indexer build"
 
 @dataclass(frozen=True)
 class ModelStamp:
-    """Which model made the vectors, and how its cosines are spread."""
+    """The model that produced the vectors, and the scale of its cosines."""
 
     fingerprint: str
     dimension: int
@@ -52,7 +52,7 @@ class ModelStamp:
 
 @dataclass(frozen=True)
 class Bundle:
-    """One build on disk, verified. ``checksums`` has those of its files by name."""
+    """One verified build on disk. ``checksums`` maps file names to checksums."""
 
     path: Path
     model: ModelStamp | None
@@ -62,7 +62,7 @@ class Bundle:
 
     @property
     def version(self) -> str:
-        """The build id: sorts by time."""
+        """The build id; ids sort by build time."""
         return self.path.name
 
 
@@ -73,7 +73,7 @@ class Builds:
         self.root = root
 
     def current_name(self) -> str | None:
-        """The build named in CURRENT, whether or not it can be opened."""
+        """The build named in CURRENT, even if it cannot be opened; None if there is none."""
         try:
             return (self.root / CURRENT).read_text(encoding="utf-8").strip() or None
         except OSError:
@@ -93,7 +93,10 @@ class Builds:
         )
 
     def open_current(self) -> Bundle:
-        """The current build, else the newest before it that is whole; raises BundleError when there is none."""
+        """Open the current build, or else the newest other build that is intact.
+
+        Raises BundleError if there is none.
+        """
         current = self.current_name()
         names = ([current] if current else []) + [name for name in self.names() if name != current]
         problems: list[str] = []
@@ -101,7 +104,7 @@ class Builds:
             try:
                 bundle = open_bundle(self.root / name)
             except BundleError as error:
-                log.error("index %s is not served: %s", name, error)
+                log.error("index build %s is skipped: %s", name, error)
                 problems.append(str(error))
                 continue
             return bundle
@@ -111,9 +114,10 @@ class Builds:
 
     @contextmanager
     def building(self) -> Iterator[Path]:
-        """An empty folder to build into, under the lock that lets one builder work at a time.
+        """Yield an empty folder to build into, holding the lock that allows one build at a time.
 
-        Raises BuildInProgress when another one does. What is left of a killed build is removed first.
+        Raises BuildInProgressError if another build is running. Removes the remains of killed
+        builds first.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / ".lock")
@@ -121,11 +125,11 @@ class Builds:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise BuildInProgressError(
-                f"Another build is at work in {self.root}; wait for it to end, then try again."
+                f"Another build is at work in {self.root}. Wait until it ends, then try again."
             ) from error
         try:
-            for left in self.root.glob(f"{_UNFINISHED}*"):
-                shutil.rmtree(left, ignore_errors=True)
+            for unfinished in self.root.glob(f"{_UNFINISHED}*"):
+                shutil.rmtree(unfinished, ignore_errors=True)
             work = self.root / f"{_UNFINISHED}{os.getpid()}"
             work.mkdir()
             try:
@@ -142,7 +146,11 @@ class Builds:
         counts: Mapping[str, int],
         known: Mapping[str, Checksum],
     ) -> Bundle:
-        """Seal ``work`` with its manifest and make it the current build; ``known`` are the checksums of files taken over or sealed before."""
+        """Write the manifest of ``work`` and make it the current build.
+
+        ``known`` holds the checksums of files that were copied from the previous build or sealed
+        before. Raises BundleError if a file on disk has the wrong size.
+        """
         checksums = {
             **seal(work, [path for name, path in _files(work) if name not in known]),
             **known,
@@ -163,7 +171,7 @@ class Builds:
         _flush_folder(self.root)
         bundle = _read(target)
         _check_sizes(bundle)
-        # Its checksums were taken from what is there.
+        # Already verified: the checksums were computed from these files.
         _found_whole[target] = _state_of(bundle)
         staged = self.root / f".{CURRENT}.{os.getpid()}"
         _write_flushed(staged, target.name + "\n")
@@ -172,22 +180,28 @@ class Builds:
         return bundle
 
     def prune(self, keep: int = KEEP, used: str = "") -> None:
-        """Remove all but the newest ``keep`` builds; never the current one, nor the one that is ``used``."""
-        kept = {self.current_name(), used}
-        for name in [name for name in self.names() if name not in kept][keep - 1 :]:
+        """Remove all but the newest ``keep`` builds; never the current build or ``used``."""
+        keep_names = {self.current_name(), used}
+        for name in [name for name in self.names() if name not in keep_names][keep - 1 :]:
             shutil.rmtree(self.root / name, ignore_errors=True)
             _found_whole.pop(self.root / name, None)
 
 
 def open_bundle(path: Path) -> Bundle:
-    """Read a build's manifest and verify its files; raises BundleError naming the file and what to run."""
+    """Read a build's manifest and verify its files.
+
+    Raises BundleError that names the file and the command to run.
+    """
     bundle = _read(path)
     verify(bundle)
     return bundle
 
 
 def reopen(path: Path) -> Bundle:
-    """Read the manifest of a build that another process has opened, and so verified; raises BundleError."""
+    """Read the manifest of a build that another process has already verified.
+
+    Raises BundleError if the manifest cannot be used.
+    """
     return _read(path)
 
 
@@ -213,20 +227,21 @@ def _read(path: Path) -> Bundle:
         )
     if analyser != analyzer.VERSION:
         raise BundleError(
-            f"{path} was analysed by version {analyser}; this is version {analyzer.VERSION}. {_REBUILD}"
+            f"{path} was built with analyzer version {analyser}; "
+            f"this version uses {analyzer.VERSION}. {_REBUILD}"
         )
     return bundle
 
 
-# Builds that this process has written or verified, and how their files were then.
+# Builds that this process wrote or verified, with the state of their files at that time.
 _found_whole: dict[Path, list[tuple[int, ...]]] = {}
 
 
 def verify(bundle: Bundle) -> None:
     """Compare every file with the manifest; raises BundleError naming the first that differs.
 
-    Files that this process has compared before, and nobody has touched since, are not read through again: each edit would read
-    the whole build before it.
+    Files that this process verified before and that are unchanged since are not read again:
+    otherwise each edit would read the whole previous build.
     """
     state = _state_of(bundle)
     if state and _found_whole.get(bundle.path) == state:
@@ -234,29 +249,30 @@ def verify(bundle: Bundle) -> None:
 
     def differs(name: str) -> str:
         try:
-            found = checksum(bundle.path / name)
+            actual = checksum(bundle.path / name)
         except OSError as error:
             return f"{bundle.path / name} cannot be read ({error}). {_REBUILD}"
         return (
             ""
-            if found == bundle.checksums[name]
-            else f"{bundle.path / name} is damaged: its checksum differs from the manifest's. {_REBUILD}"
+            if actual == bundle.checksums[name]
+            else f"{bundle.path / name} is damaged: its checksum differs from the manifest. "
+            + _REBUILD
         )
 
     with ThreadPoolExecutor(READERS, "verifying") as pool:
-        problem = next((found for found in pool.map(differs, bundle.checksums) if found), "")
+        problem = next((text for text in pool.map(differs, bundle.checksums) if text), "")
     if problem:
         raise BundleError(problem)
     _found_whole[bundle.path] = state
 
 
 def _state_of(bundle: Bundle) -> list[tuple[int, ...]]:
-    """What changes when somebody touches one of the files; empty where one is missing."""
+    """(inode, bytes, mtime, ctime) of each file, times in ns; empty if a file is missing."""
     try:
-        found = [(bundle.path / name).stat() for name in bundle.checksums]
+        stats = [(bundle.path / name).stat() for name in bundle.checksums]
     except OSError:
         return []
-    return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found]
+    return [(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats]
 
 
 def checksum(path: Path) -> Checksum:
@@ -268,7 +284,7 @@ def _check_sizes(bundle: Bundle) -> None:
     for name, (size, _digest) in bundle.checksums.items():
         if (bundle.path / name).stat().st_size != size:
             raise BundleError(
-                f"{bundle.path / name} was written short; is the disk full? {_REBUILD}"
+                f"{bundle.path / name} is incomplete. Check the free disk space. {_REBUILD}"
             )
 
 
@@ -286,7 +302,7 @@ def _write_flushed(path: Path, content: str) -> None:
 
 
 def seal(work: Path, paths: Iterable[Path]) -> dict[str, Checksum]:
-    """The checksums of files below ``work`` by their names in it; they are on the disk then."""
+    """Flush files below ``work`` to disk; returns their checksums by name relative to it."""
 
     def sealed(path: Path) -> Checksum:
         descriptor = os.open(path, os.O_RDONLY)
@@ -297,7 +313,7 @@ def seal(work: Path, paths: Iterable[Path]) -> dict[str, Checksum]:
         return checksum(path)
 
     files = {path.relative_to(work).as_posix(): path for path in paths}
-    # The disk is waited for, and reading through does without Python's lock.
+    # Threads help: flushing waits for the disk, and hashing releases the GIL.
     with ThreadPoolExecutor(SEALERS, "sealing") as pool:
         return dict(zip(files, pool.map(sealed, files.values()), strict=True))
 

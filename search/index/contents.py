@@ -1,4 +1,4 @@
-"""What a build hands over to be written into a bundle."""
+"""The data that a build passes to the bundle writer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from search.vectors.centering import Centres
 
 @dataclass(frozen=True)
 class DocumentTokens:
-    """What the keyword arm reads of a document, and the words of its title and of each question (``named``).
+    """The tokens of a document for the keyword arm.
 
-    ``key`` changes with them; an equal key means equal tokens.
+    ``named`` holds the words of its title and of each of its questions. ``key`` identifies the
+    tokens: equal keys mean equal tokens.
     """
 
     key: str
@@ -30,11 +31,12 @@ class DocumentTokens:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors: one a passage, and a centred one a question with the row of its document.
+    """Unit vectors: one per passage, and one centered vector per question.
 
-    ``passage_keys`` and ``question_keys`` say what each was made of: an equal key means an equal vector. ``moved`` is
-    how many questions came or went since the centres were worked out; ``same_questions`` says that the bundle before has the very same
-    question vectors.
+    ``question_documents`` has the document row of each question. ``passage_keys`` and
+    ``question_keys`` identify the inputs: equal keys mean equal vectors. ``moved`` is the number
+    of questions added or removed since the centers were computed. ``same_questions`` is true if
+    the previous bundle has identical question vectors.
     """
 
     passages: Vector
@@ -49,10 +51,10 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a bundle is searched by, but for vectors.
+    """The searchable contents of a bundle, except vectors.
 
-    ``keys[i]`` is that of the tokens of ``documents[i]``; ``tokens`` has, by key, at least those that the previous bundle does not know
-    (``known_keys``).
+    ``keys[i]`` is the token key of ``documents[i]``. ``tokens`` maps keys to tokens; it has at
+    least those that the previous bundle lacks (``known_keys``).
     """
 
     documents: Sequence[Document]

@@ -1,4 +1,4 @@
-"""What an engine serves: documents, passages and the indexes over them, wherever they come from."""
+"""The data a search engine serves: documents, passages and their indexes, from any source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.vectors.cosine_scale import Scale
 
 @dataclass(frozen=True)
 class LexicalIndex:
-    """The keyword arm of one language: row i of both indexes is document ``documents[i]``."""
+    """The keyword arm for one language; row i of both indexes is document ``documents[i]``."""
 
     documents: Rows
     words: LexicalScorer
@@ -25,9 +25,10 @@ class LexicalIndex:
 
 @dataclass(frozen=True)
 class SemanticIndex:
-    """The vector arms. Row i of ``passages`` is passage i; row j of ``questions``, centred, belongs to ``question_documents[j]``.
+    """The vector arms.
 
-    The scales are those of a model other than the bundled one.
+    Row i of ``passages`` is passage i. Row j of ``questions`` is a centered vector of document
+    ``question_documents[j]``. The scales are set only for a model other than the bundled one.
     """
 
     passages: VectorIndex
@@ -41,10 +42,10 @@ class SemanticIndex:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Everything an engine serves.
+    """All data an engine serves.
 
-    ``passage_documents[i]`` is the document of passage i; passages of one stand together. ``named`` gives the words of a document's title
-    and of each of its questions.
+    ``passage_documents[i]`` is the document of passage i; passages of one document are adjacent.
+    ``named`` returns the words of a document's title and of each of its questions.
     """
 
     documents: Sequence[Document]
@@ -60,5 +61,5 @@ class Corpus:
 
     @cached_property
     def ids(self) -> Sequence[str]:
-        """The documents' ids by row: hundreds are asked for at once, and a document is spread over the memory."""
+        """Document ids by row. Cached: a query reads hundreds of ids, and documents are large."""
         return [document.id for document in self.documents]

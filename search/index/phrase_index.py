@@ -1,7 +1,8 @@
-"""The inverted index: phrases, excluded words, prefixes, spelling. Only this file and segments.py import whoosh.
+"""The inverted index for phrases, excluded words, prefixes and spelling correction.
 
-Plain questions are scored elsewhere (impacts.py). Fields hold tokens that search/text.py made, one field a language and
-stream, so that whoosh's own analysis and query parser, which turn a question into an AND of wildcards, are never asked.
+Only this file and whoosh_storage.py import whoosh. bm25.py scores plain queries. Fields hold
+tokens from search/analysis, one field per language and stream. Whoosh's analyzer and query parser,
+which turn a query into an AND of wildcards, are not used.
 """
 
 from __future__ import annotations
@@ -21,20 +22,23 @@ from search.analysis.normalize import fold
 from search.analysis.spelling import allowed_distance, spelling_key
 from search.index.whoosh_storage import MappedStorage
 
-# Files of a folder that is still being written to; never carried over.
+# Files of a folder that is being written; never copied.
 _NOT_LINKED = ("WRITELOCK",)
-# More segments than this make every look-up slow (22 of them cost a third); then small ones are merged.
+# From this number on small segments are merged: many segments slow down every lookup.
 MAX_SEGMENTS = 12
-# A segment with this share of all documents is large; one of which more than this share is gone is written anew.
+# A segment with LARGE_SHARE of all documents is kept unless over GONE_SHARE of it is deleted.
 LARGE_SHARE = 0.05
 GONE_SHARE = 0.25
-# Words near a misspelt one: some may stand in no article any more.
+# Suggestions read per misspelled word: some may occur only in deleted documents.
 NEAREST_LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
 class KeywordEntry:
-    """The tokens of one document. ``surfaces`` feed spelling and are empty where not everybody may see the document."""
+    """The tokens of one document.
+
+    ``surfaces`` feed spelling correction; they are empty for documents that are not public.
+    """
 
     document_id: str
     lang: str
@@ -44,32 +48,37 @@ class KeywordEntry:
 
 
 class WhooshIndex:
-    """Implements ports.KeywordIndex on a folder."""
+    """Implements ports.KeywordIndex over a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._index = MappedStorage(folder).open_index()
         self._searcher = self._index.searcher()
-        # Whoosh reads its file anew whenever it is asked for the schema.
+        # Cached: whoosh reads its file on every access to the schema.
         self._fields = frozenset(self._index.schema.names())
 
     def close(self) -> None:
-        """Release the files."""
+        """Close the index files."""
         self._searcher.close()
         self._index.close()
 
     def matching(self, lang: str, phrases: Sequence[str], excluded: Sequence[str]) -> set[str]:
-        """Ids of the language's documents that hold every phrase and none of the excluded ones."""
-        wanted = [_phrase(lang, phrase) for phrase in phrases]
-        unwanted = [_phrase(lang, phrase) for phrase in excluded]
-        positive = query.And([query.Term("lang", lang), *wanted])
-        asked = query.AndNot(positive, query.Or(unwanted)) if unwanted else positive
+        """Ids of documents in the language that contain every phrase and no excluded phrase."""
+        required_queries = [_phrase(lang, phrase) for phrase in phrases]
+        excluded_queries = [_phrase(lang, phrase) for phrase in excluded]
+        required = query.And([query.Term("lang", lang), *required_queries])
+        matched = (
+            query.AndNot(required, query.Or(excluded_queries)) if excluded_queries else required
+        )
         return {
             str(self._searcher.stored_fields(number)["id"])
-            for number in self._searcher.docs_for_query(asked)
+            for number in self._searcher.docs_for_query(matched)
         }
 
     def correct(self, lang: str, word: str) -> str | None:
-        """The word that was probably meant: read alike, else one or two letters away; None when this one is there or nothing is near."""
+        """Suggest a correction: a word with the same reading, or else one or two letters away.
+
+        Returns None if the word is in the index or no similar word is.
+        """
         folded, field = fold(word), f"spelling_{lang}"
         key = spelling_key(folded)
         distance = allowed_distance(key)
@@ -81,21 +90,21 @@ class WhooshIndex:
         if written:
             return None if folded in written else written[0]
         corrector = self._searcher.corrector(field)
-        # The nearest one nearly always stands in some article; to look for more of them takes many times as long.
+        # The nearest word is nearly always in a live document, and fetching more is slow.
         for count in (1, NEAREST_LOOKED_AT):
             nearest = [
                 self._written(lang, str(near))
                 for near in corrector.suggest(key, limit=count, maxdist=distance, prefix=1)
             ]
-            found = next((words[0] for words in nearest if words), None)
-            if found or not nearest:
-                return found
+            correction = next((words[0] for words in nearest if words), None)
+            if correction or not nearest:
+                return correction
         return None
 
     def _written(self, lang: str, key: str) -> list[str]:
-        """How articles write what has this key, the commonest first."""
+        """Written forms with this key in the articles, most frequent first."""
         reader, field = self._searcher.reader(), f"written_{lang}"
-        found = [
+        entries = [
             entry.decode()
             for entry in reader.expand_prefix(field, f"{key}|")
             if self._stands(field, entry)
@@ -103,12 +112,15 @@ class WhooshIndex:
         return [
             entry.partition("|")[2]
             for entry in sorted(
-                found, key=lambda entry: (-reader.doc_frequency(field, entry), entry)
+                entries, key=lambda entry: (-reader.doc_frequency(field, entry), entry)
             )
         ]
 
     def _stands(self, field: str, entry: bytes) -> bool:
-        """Whether a word stands in a document that is still there: whoosh keeps words of deleted ones until it merges their segment."""
+        """Whether a term occurs in a live document.
+
+        Whoosh keeps the terms of deleted documents until it merges their segment.
+        """
         return bool(self._searcher.reader().postings(field, entry).is_active())
 
 
@@ -118,23 +130,24 @@ def write_index(
     gone: Iterable[str] = (),
     previous: Path | None = None,
 ) -> None:
-    """Write an index into the new ``folder``: the previous one with some documents replaced, or a new one.
+    """Write an index into the new ``folder``: the previous index with changes, or a new one.
 
-    Files of the previous index are copied, so that no two builds share one; whoosh adds segments beside them.
+    ``entries`` are added and the documents with the ids ``gone`` are deleted. The files of the
+    previous index are copied, so that builds share no files; whoosh adds new segments.
     """
     folder.mkdir(parents=True)
     if previous is not None:
         _copy(previous, folder)
-        whole = MappedStorage(folder).open_index()
+        index = MappedStorage(folder).open_index()
     else:
-        whole = MappedStorage(folder).create_index(
+        index = MappedStorage(folder).create_index(
             fields.Schema(id=fields.ID(stored=True, unique=True), lang=fields.ID())
         )
-    _write(whole, list(entries), list(gone))
-    whole.close()
+    _write(index, list(entries), list(gone))
+    index.close()
     for name in _NOT_LINKED:
-        for left in folder.glob(f"*{name}*"):
-            left.unlink()
+        for path in folder.glob(f"*{name}*"):
+            path.unlink()
 
 
 def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
@@ -168,27 +181,27 @@ def _write(whole: Any, entries: list[KeywordEntry], gone: list[str]) -> None:
 
 def _field(phrases: bool) -> fields.TEXT:
     field = fields.TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=phrases)
-    # Nothing is ranked here: else whoosh keeps each text's length and looks it up for every posting it writes.
+    # This index does not rank, so whoosh need not store and look up field lengths.
     field.scorable = False
     return field
 
 
 def _gathered(writer: Any, segments: list[Any]) -> list[Any]:
-    """Whoosh's merge policy: gives the segments that stay, and adds the others to the one being written.
+    """Whoosh merge policy: return the segments to keep and merge the others into the new one.
 
-    To merge all of 10,000 documents took five seconds. So only small segments are gathered, which edits leave behind one each, and
-    large ones of which much is gone.
+    Merging everything is slow. So only small segments, one of which each edit adds, and large
+    segments with many deleted documents are merged.
     """
     if len(segments) < MAX_SEGMENTS:
         return segments
     total = sum(segment.doc_count_all() for segment in segments)
-    kept = [segment for segment in segments if _worth_keeping(segment, total)]
+    keep = [segment for segment in segments if _worth_keeping(segment, total)]
     for segment in segments:
-        if segment not in kept:
+        if segment not in keep:
             reader = SegmentReader(writer.storage, writer.schema, segment)
             writer.add_reader(reader)
             reader.close()
-    return kept
+    return keep
 
 
 def _worth_keeping(segment: Any, total: int) -> bool:
@@ -207,7 +220,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _phrase(lang: str, text: str) -> query.Query:
-    """Adjacent words, or adjacent grams where the script has no spaces."""
+    """A query for adjacent words, or adjacent bigrams in scripts without spaces."""
     analysed = analyser(lang).analyse(text)
     bigrams = [bigram for bigram in analysed.bigrams if len(bigram) > 1]
     parts: list[query.Query] = []

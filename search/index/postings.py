@@ -1,4 +1,4 @@
-"""How often each word stands in each document: counted once, and after an edit only anew in what was edited."""
+"""Term frequencies per document, updated incrementally: an edit recounts only edited documents."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ _WORDS, _STARTS, _ROWS, _COUNTS, _LENGTHS = (
 
 @dataclass(frozen=True)
 class Postings:
-    """Column c is that of ``words[c]``: documents ``rows[starts[c]:starts[c + 1]]``, rising, have it ``counts`` times.
+    """Postings in column layout, one column per word.
 
-    ``lengths`` has the number of tokens of each document.
+    The documents of ``words[c]`` are ``rows[starts[c]:starts[c + 1]]``, in ascending order;
+    ``counts`` at the same positions has its frequency in each. ``lengths`` has the number of
+    tokens of each document.
     """
 
     words: Sequence[str]
@@ -47,12 +49,16 @@ class Postings:
         )
         lengths = np.array([len(tokens) for tokens in documents], dtype=np.int64)
         owners = np.repeat(np.arange(len(documents)), lengths)
-        # Of each word and document once, by word and then by document, with how often.
+        # Each pair encodes (word, document), so sorted pairs are ordered by word, then document.
         pairs, counts = np.unique(columns * max(1, len(documents)) + owners, return_counts=True)
         return _laid_out(list(vocabulary), pairs, counts, lengths)
 
     def edited(self, places: Rows, added: Mapping[int, Sequence[str]]) -> Postings:
-        """The postings when document r has become ``places[r]``, or is gone where that is -1, and ``added`` has the others by their rows."""
+        """Return the postings after an edit.
+
+        Document r is now document ``places[r]``, or is removed where ``places[r]`` is -1.
+        ``added`` maps the rows of new documents to their tokens.
+        """
         documents = int(np.count_nonzero(places >= 0)) + len(added)
         new, new_rows = Postings.of(list(added.values())), np.fromiter(added, np.int64, len(added))
         vocabulary = dict(zip(self.words, range(len(self.words)), strict=True))
@@ -67,7 +73,7 @@ class Postings:
             ]
         )
         counts = np.concatenate([self.counts[stay], new.counts])
-        # Nearly sorted already, which this way of sorting makes use of.
+        # The stable sort is fast on nearly sorted input.
         order = np.argsort(pairs, kind="stable")
         lengths = np.zeros(documents, dtype=np.int64)
         lengths[places[places >= 0]] = self.lengths[places >= 0]
@@ -78,14 +84,21 @@ class Postings:
         """Write the postings into an existing folder."""
         (folder / _WORDS).write_bytes(orjson.dumps(self.words))
         for name, array, kind in (
-            (_STARTS, self.starts, np.int64), (_ROWS, self.rows, np.int32), (_COUNTS, self.counts, np.int32), (_LENGTHS, self.lengths, np.int64)
-        ):  # fmt: skip
+            (_STARTS, self.starts, np.int64),
+            (_ROWS, self.rows, np.int32),
+            (_COUNTS, self.counts, np.int32),
+            (_LENGTHS, self.lengths, np.int64),
+        ):
             np.save(folder / name, array.astype(kind))
 
     @classmethod
     def open(cls, folder: Path, mapped: bool = True) -> Postings:
-        """Open saved postings, what is large ``mapped`` into memory or read; raises OSError or ValueError when they are damaged."""
-        # Plain views of what is mapped: numpy's own kind of mapped array is slow to slice.
+        """Open saved postings.
+
+        If ``mapped``, the large arrays are memory-mapped, otherwise read. Raises OSError or
+        ValueError if the files are damaged.
+        """
+        # Plain array views: slicing a numpy memmap object is slow.
         rows, counts = (
             np.asarray(np.load(folder / name, mmap_mode="r" if mapped else None))
             for name in (_ROWS, _COUNTS)
@@ -99,14 +112,17 @@ class Postings:
         )
 
     def _columns(self) -> Rows:
-        """The column of each pair of word and document."""
+        """The column of each (word, document) pair."""
         return np.repeat(np.arange(len(self.words)), np.diff(self.starts))
 
 
 def _laid_out(words: list[str], pairs: Rows, counts: Rows, lengths: Rows) -> Postings:
-    """Postings out of sorted pairs (column times the number of documents, plus row); words that no document has are left out."""
+    """Build postings from sorted pairs; drops words that occur in no document.
+
+    A pair is the column times the number of documents, plus the row.
+    """
     columns, rows = np.divmod(pairs, max(1, len(lengths)))
-    having = np.bincount(columns, minlength=len(words))
-    kept = np.flatnonzero(having)
-    starts = np.concatenate([[0], np.cumsum(having[kept])])
-    return Postings([words[column] for column in kept.tolist()], starts, rows, counts, lengths)
+    document_counts = np.bincount(columns, minlength=len(words))
+    used = np.flatnonzero(document_counts)
+    starts = np.concatenate([[0], np.cumsum(document_counts[used])])
+    return Postings([words[column] for column in used.tolist()], starts, rows, counts, lengths)

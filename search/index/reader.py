@@ -1,4 +1,4 @@
-"""Opens the corpus of a bundle, and reads what a build takes over from the bundle before."""
+"""Opens the corpus of a bundle, and reads what a build reuses from the previous one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
 _PASSAGE_KEYS, _QUESTION_KEYS, _MOVED = "passage-keys.txt", "question-keys.txt", "centres-moved.txt"
 
 
-# Passages that were shown last stay in memory.
+# Size of the LRU cache of decoded passages.
 PASSAGES_KEPT = 16_384
 
 
@@ -49,12 +49,16 @@ _SUGGEST, _SUGGEST_KEYS, _SUGGEST_TEXTS = "suggest.npz", "suggest-keys.bin", "su
 
 
 def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, ModelStamp] | None:
-    """The vectors of a bundle and their model's stamp, to be taken over where they are of this model; None where there are none."""
+    """Return the vectors of the previous bundle and the stamp of their model, for reuse.
+
+    Returns None if there is no bundle, it was built with another model, or its vectors cannot be
+    read.
+    """
     if previous is None or previous.model is None or previous.model.fingerprint != fingerprint:
         return None
     folder = previous.path
     try:
-        # Read, not mapped, as all that a build takes over: each page of a mapped file that is touched first is fetched on its own.
+        # Read, not mapped: a mapped file is fetched page by page, which is slower here.
         passages, questions = (
             np.load(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS)
         )
@@ -85,7 +89,7 @@ def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, M
 
 
 def open_corpus(bundle: Bundle) -> Corpus:
-    """Open a bundle's corpus for serving; raises BundleError when its parts do not fit together."""
+    """Open the corpus of a bundle for serving; raises BundleError if a part is unusable."""
     folder = bundle.path
     try:
         stored = RecordFile(folder / _DOCUMENTS)
@@ -137,11 +141,14 @@ def _open_suggest(folder: Path, mapped: bool = True) -> SuggestIndex:
 
 
 def known_keys(previous: Bundle | None) -> Mapping[str, str]:
-    """Id -> key of the tokens of the documents of a bundle, in their order; nothing where there is none."""
+    """Map the document ids of the previous bundle to their token keys, in document order.
+
+    The map is empty if there is no bundle or its keys cannot be read.
+    """
     return _keys_in(previous.path) if previous is not None else {}
 
 
-# Asked by every part of a build; a bundle never changes.
+# Cached: every part of a build reads the keys, and a bundle never changes.
 @lru_cache(maxsize=1)
 def _keys_in(folder: Path) -> dict[str, str]:
     try:
@@ -175,5 +182,5 @@ _DOCUMENT, _PASSAGE = RecordCodec(Document), RecordCodec(Passage)
 
 @lru_cache(maxsize=50_000)
 def _document(record: bytes) -> Document:
-    """Remembered: of a newer index only what was saved is made anew."""
+    """Decode a document. Cached: opening a newer index decodes only changed documents."""
     return _DOCUMENT.decode(record)

@@ -1,4 +1,7 @@
-"""Values to lines of JSON and back: the one codec of documents, passages and articles, made of their dataclasses by pydantic."""
+"""The JSON Lines codec for documents, passages and articles.
+
+pydantic derives it from their dataclasses.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,18 @@ T = TypeVar("T")
 
 
 class RecordCodec(Generic[T]):
-    """Writes and reads values of one dataclass. A field that a record lacks gets its default; one that is unknown is ignored."""
+    """Encodes and decodes values of one dataclass.
+
+    A missing field gets its default; an unknown field is ignored.
+    """
 
     def __init__(self, kind: type[T]) -> None:
         self._adapter: TypeAdapter[T] = TypeAdapter(kind)
 
     def encode(self, value: T) -> bytes:
-        """A line of JSON, fields in the order of the dataclass."""
+        """Encode a value as a line of JSON, with fields in dataclass order."""
         return self._adapter.dump_json(value) + b"\n"
 
     def decode(self, record: bytes) -> T:
-        """The value of a line. Raises ValueError where it is no such record."""
+        """Decode a line of JSON. Raises ValueError if it is not a valid record."""
         return self._adapter.validate_json(record)

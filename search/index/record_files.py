@@ -1,4 +1,4 @@
-"""Files of records and of strings, read one at a time and not held in memory."""
+"""Memory-mapped files of records and of strings, with random access to single items."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Bytes = NDArray[np.uint8]
 
 
 class RecordFile:
-    """JSON records read one at a time from a file that is not held in memory."""
+    """A memory-mapped file of JSON records, with random access by row."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -35,20 +35,20 @@ class RecordFile:
         return orjson.loads(self.raw(row))
 
     def raw(self, row: int) -> bytes:
-        """A record as it was written."""
-        written: bytes = self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()
-        return written
+        """The bytes of a record as written."""
+        record: bytes = self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()
+        return record
 
     def every_raw(self) -> list[bytes]:
-        """All records as they were written: a tenth of the time of one after another."""
-        written = self._path.read_bytes()
-        return [written[start:end] for start, end in pairwise(self._offsets.tolist())]
+        """The bytes of all records in one read; much faster than ``raw`` for each row."""
+        content = self._path.read_bytes()
+        return [content[start:end] for start, end in pairwise(self._offsets.tolist())]
 
     @staticmethod
     def write(path: Path, records: Iterable[bytes]) -> None:
-        """Write records, each a line of JSON, and where each begins."""
+        """Write records, each a line of JSON, and a file of their offsets."""
         lines = list(records)
-        # At once: ten thousand records line by line are a thousand calls of the operating system.
+        # One write call: writing record by record makes many system calls.
         path.write_bytes(b"".join(lines))
         np.save(
             path.with_suffix(".offsets.npy"),
@@ -57,14 +57,17 @@ class RecordFile:
 
 
 class StringFile(Sequence[str]):
-    """Strings read one at a time from a file that is mapped into memory. Sorted ones may be bisected."""
+    """Strings in a memory-mapped file. Sorted strings support ``bisect``."""
 
     def __init__(self, data: Bytes, offsets: Rows) -> None:
         self._data, self._offsets = data, offsets
 
     @classmethod
     def open(cls, path: Path, mapped: bool = True) -> StringFile:
-        """Open a written file, or read it as a whole where it is not to be ``mapped``; raises OSError or ValueError when it is damaged."""
+        """Open a saved file: memory-map it if ``mapped``, otherwise read it.
+
+        Raises OSError or ValueError if the file is damaged.
+        """
         offsets = np.asarray(
             np.load(path.with_suffix(".offsets.npy"), mmap_mode="r" if mapped else None)
         )
@@ -79,7 +82,7 @@ class StringFile(Sequence[str]):
 
     @classmethod
     def of(cls, strings: Sequence[str]) -> StringFile:
-        """Strings that are in no file yet."""
+        """Create from strings in memory."""
         if isinstance(strings, cls):
             return strings
         encoded = [text.encode("utf-8", "surrogatepass") for text in strings]
@@ -89,17 +92,17 @@ class StringFile(Sequence[str]):
         )
 
     def save(self, path: Path) -> None:
-        """Write the strings one after another, and where each begins."""
+        """Write the concatenated strings and a file of their offsets."""
         path.write_bytes(self._data.tobytes())
         np.save(path.with_suffix(".offsets.npy"), self._offsets)
 
     def kept(self, kept: NDArray[np.bool_]) -> StringFile:
-        """Only those that are marked, shape (strings,)."""
+        """Return only the strings selected by a mask, shape (strings,)."""
         sizes = np.diff(self._offsets)
         return StringFile(self._data[np.repeat(kept, sizes)], _offsets(sizes[kept]))
 
     def inserted(self, places: Rows, strings: Sequence[str]) -> StringFile:
-        """With further strings, each before the one that stands at its place now."""
+        """Insert strings, each before the string that is now at its index in ``places``."""
         new, sizes = StringFile.of(strings), np.diff(self._offsets)
         new_sizes = np.diff(new._offsets)
         data = np.insert(self._data, np.repeat(self._offsets[places], new_sizes), new._data)

@@ -1,4 +1,7 @@
-"""Words of the house: what else a phrase of a question may be called. Pure functions over the rules of articles/synonyms.yml."""
+"""Synonyms for phrases of a query.
+
+Pure functions over the rules of articles/synonyms.yml.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from search.model import Span
 
 @dataclass(frozen=True)
 class Rule:
-    """Where a question says ``phrase``, articles may say one of ``alternatives``."""
+    """A synonym rule: ``phrase`` in a query also matches any of ``alternatives`` in articles."""
 
     lang: str
     phrase: str
@@ -25,7 +28,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Match:
-    """A stretch [start, end) of a question that a rule speaks of, and its other words."""
+    """The span [start, end) of a query that a rule matches, and its synonyms."""
 
     start: int
     end: int
@@ -34,13 +37,13 @@ class Match:
 
 @dataclass(frozen=True)
 class Synonyms:
-    """Rules by language, the longest phrases first."""
+    """Synonym rules by language, longest phrases first."""
 
     rules: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: Sequence[Rule]) -> Synonyms:
-        """Ready to be looked up."""
+        """Group the rules by language and sort them for lookup."""
         langs = {rule.lang for rule in rules}
         return cls(
             {
@@ -53,53 +56,53 @@ class Synonyms:
         )
 
     def matches(self, lang: str, text: str) -> list[Match]:
-        """The stretches of a question that rules of a language speak of; none overlap."""
+        """Non-overlapping matches of the rules of a language in a query, in text order."""
         rules = self.rules.get(lang, ())
         if not rules:
             return []
         words = analyser(lang).words(text)
         sounds = sound_key(text)
-        found: list[Match] = []
+        matches: list[Match] = []
         for rule in rules:
-            places = (
+            spans = (
                 _in_sounds(text, sounds, rule.phrase)
                 if is_spaceless(rule.phrase)
                 else _in_words(words, lang, rule.phrase)
             )
-            for start, end in places:
-                if all(end <= other.start or other.end <= start for other in found):
-                    found.append(Match(start, end, rule.alternatives))
-        return sorted(found, key=lambda match: match.start)
+            for start, end in spans:
+                if all(end <= other.start or other.end <= start for other in matches):
+                    matches.append(Match(start, end, rule.alternatives))
+        return sorted(matches, key=lambda match: match.start)
 
 
 def phrase_key(lang: str, phrase: str) -> str:
-    """What two spellings of one phrase share: its sounds, or its stems."""
+    """Key shared by spellings of a phrase: its sounds in scripts without spaces, else stems."""
     return sound_key(phrase) if is_spaceless(phrase) else " ".join(_forms(lang, phrase))
 
 
 @lru_cache(maxsize=4096)
 def _forms(lang: str, phrase: str) -> tuple[str, ...]:
-    """The stems of a rule's phrase. Remembered: every question is held against every rule."""
+    """The stems of a rule's phrase. Cached: every query is compared with every rule."""
     return tuple(token.text for token in analyser(lang).words(phrase))
 
 
 def _in_words(words: Sequence[Token], lang: str, phrase: str) -> Iterator[Span]:
-    """Where the phrase's stems stand in a row."""
-    wanted = _forms(lang, phrase)
-    for at in range(len(words) - len(wanted) + 1) if wanted else ():
-        if tuple(token.text for token in words[at : at + len(wanted)]) == wanted:
-            yield words[at].start, words[at + len(wanted) - 1].end
+    """Spans where the phrase's stems are adjacent."""
+    stems = _forms(lang, phrase)
+    for at in range(len(words) - len(stems) + 1) if stems else ():
+        if tuple(token.text for token in words[at : at + len(stems)]) == stems:
+            yield words[at].start, words[at + len(stems) - 1].end
 
 
 def _in_sounds(text: str, sounds: str, phrase: str) -> Iterator[Span]:
-    """Where the phrase stands, however its kana are written."""
+    """Spans where the phrase occurs, in any kana spelling."""
     key = sound_key(phrase)
     if key not in sounds:
         return
     folded = fold_with_offsets(text)
     start = 0
     while start < len(folded.text):
-        # Folding of sounds may shorten a text: longer stretches are tried too, the longest that fits is meant.
+        # Folding sounds may shorten a text, so longer spans are tried too, longest first.
         stops = range(min(len(folded.text), start + len(key) + 2), start, -1)
         end = next((stop for stop in stops if sound_key(folded.text[start:stop]) == key), 0)
         if end:

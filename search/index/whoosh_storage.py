@@ -1,7 +1,7 @@
-"""Whoosh's segments read where they lie, by many threads at once.
+"""A whoosh storage that memory-maps segments and lets threads read them concurrently.
 
-Whoosh copies what it opens into memory, which held every request up for as long as 300 ms where the index is large; and its
-threads share one place in a file, so that two visitors who asked in quotes at once got an error instead of an answer.
+Whoosh copies each part it opens into memory, which blocks all requests if the index is large. Its
+threads also share one file position, so concurrent phrase queries fail. See ADR 0019.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import BufferFile, StructFile
 
 _SEGMENT = ".seg"
-# What a pickled head of a posting list may take; longer ones are read in further steps.
+# Bytes read ahead: enough for most pickled posting list headers; longer ones take more reads.
 PEEKED = 512
 
 
 class MappedStorage(FileStorage):  # type: ignore[misc]
-    """A folder whose segments are mapped into memory; what Whoosh writes goes through as ever."""
+    """A folder whose segments are memory-mapped; writes and other files use whoosh's own code."""
 
     def __init__(self, folder: Path) -> None:
-        # Whoosh's own mapping is left out, since it copies each part of the segment that it opens.
+        # Whoosh's own mmap support is off: it copies each part of the segment it opens.
         super().__init__(str(folder), supports_mmap=False)
 
     def open_file(self, name: str, **options: Any) -> StructFile:
-        """A file of the folder."""
+        """Open a file of the folder."""
         if not name.endswith(_SEGMENT):
             return super().open_file(name, **options)
         with Path(self.folder, name).open("rb") as file:
@@ -39,7 +39,7 @@ class MappedStorage(FileStorage):  # type: ignore[misc]
 
 
 class MappedFile(BufferFile):  # type: ignore[misc]
-    """A stretch of a mapped file."""
+    """A slice of a memory-mapped file."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class MappedFile(BufferFile):  # type: ignore[misc]
         self._buf = stretch
 
     def subset(self, position: int, length: int, name: str | None = None) -> MappedFile:
-        """A part of it as a file of its own."""
+        """A part of this slice as a separate file."""
         return MappedFile(self._buf[position : position + length], name or self._name)
 
 
 class _Reader(threading.local):
-    """Reads memory like a file; each thread has a place of its own."""
+    """A file-like reader over memory; each thread has its own position."""
 
     def __init__(self, stretch: memoryview) -> None:
         self._stretch = stretch
@@ -73,15 +73,15 @@ class _Reader(threading.local):
         return bytes(self._stretch[start:end])
 
     def peek(self, size: int) -> bytes:
-        """What comes next, some of it: unpickling then does not ask for every byte."""
+        """Up to PEEKED of the next bytes, so that unpickling does not read byte by byte."""
         return bytes(self._stretch[self._place : self._place + min(size, PEEKED)])
 
     def readline(self) -> bytes:
         line = b""
         while part := self.peek(PEEKED):
-            whole = part.find(b"\n") + 1
-            line += self.read(whole or len(part))
-            if whole:
+            line_end = part.find(b"\n") + 1
+            line += self.read(line_end or len(part))
+            if line_end:
                 break
         return line
 

@@ -1,4 +1,4 @@
-"""Writes a corpus into the folder of a bundle and opens it again: the one place that knows both sides of the format."""
+"""Writes the files of a corpus into a bundle folder, reusing parts of the previous bundle."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ from search.vectors.vector_index import save_vectors, vector_files
 
 
 def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None) -> set[str]:
-    """Write all files of a corpus but impacts and vectors; returns the names of those taken over from the previous bundle, unchanged."""
+    """Write all files of a corpus except the BM25 indexes and vectors.
+
+    Returns the names of the files copied unchanged from the previous bundle.
+    """
     documents = contents.documents
     rows = {document.id: row for row, document in enumerate(documents)}
     RecordFile.write(folder / _DOCUMENTS, map(_document_record, documents))
@@ -63,10 +66,13 @@ def write_texts(folder: Path, contents: Contents, previous: Bundle | None = None
 def write_vectors(
     folder: Path, vectors: Vectors, previous: Bundle | None = None
 ) -> tuple[list[Path], set[str]]:
-    """Write a corpus's vectors; returns the large files written, and the names of those taken over from the previous bundle."""
+    """Write the vectors of a corpus.
+
+    Returns the large files written, and the names of files copied from the previous bundle.
+    """
     large, taken = save_vectors(folder / _PASSAGE_VECTORS, vectors.passages), set[str]()
     if previous is not None and vectors.same_questions:
-        # An edit changes an article's text more often than what it answers.
+        # Edits change an article's text more often than its questions.
         taken = {path.name for path in vector_files(previous.path / _QUESTION_VECTORS)}
         for name in taken:
             shutil.copyfile(previous.path / name, folder / name)
@@ -84,7 +90,10 @@ def write_vectors(
 
 
 def write_lexical(into: Path, contents: Contents, previous: Bundle | None = None) -> list[Path]:
-    """Write what plain questions are scored by, most of it by numpy, which leaves Python's lock to others; returns the files."""
+    """Write the BM25 indexes that score plain queries; returns the files written.
+
+    Most of the work is in numpy, which releases the GIL.
+    """
     folder = into / _IMPACTS
     folder.mkdir()
     entries, langs = (
@@ -94,22 +103,29 @@ def write_lexical(into: Path, contents: Contents, previous: Bundle | None = None
     for lang in langs:
         rows = [row for row, document in enumerate(contents.documents) if document.lang == lang]
         np.save(folder / f"{lang}.npy", np.array(rows, dtype=np.int64))
-        wanted = {contents.documents[row].id: contents.keys[row] for row in rows}
-        old = previous.path / _IMPACTS if previous is not None and entries else None
+        keys_by_id = {contents.documents[row].id: contents.keys[row] for row in rows}
+        old_folder = previous.path / _IMPACTS if previous is not None and entries else None
         for stream in ("words", "grams"):
             read = partial(_tokens_of, contents.tokens, stream)
             name = f"{lang}-{stream}"
-            if old is None or not (old / name).is_dir():
-                Bm25Index.write(folder / name, Postings.of([read(key) for key in wanted.values()]))
+            if old_folder is None or not (old_folder / name).is_dir():
+                Bm25Index.write(
+                    folder / name, Postings.of([read(key) for key in keys_by_id.values()])
+                )
                 continue
-            had = [entries[row] for row in np.load(old / f"{lang}.npy").tolist()]
-            if had == list(wanted.items()):
-                # An edit touches one language as a rule.
-                shutil.copytree(old / name, folder / name)
+            old_entries = [entries[row] for row in np.load(old_folder / f"{lang}.npy").tolist()]
+            if old_entries == list(keys_by_id.items()):
+                # An edit usually changes one language, so the others are copied.
+                shutil.copytree(old_folder / name, folder / name)
             else:
                 Bm25Index.write(
                     folder / name,
-                    _edited(Postings.open(old / name, mapped=False), had, wanted, read),
+                    _edited(
+                        Postings.open(old_folder / name, mapped=False),
+                        old_entries,
+                        keys_by_id,
+                        read,
+                    ),
                 )
     return [path for path in folder.rglob("*") if path.is_file()]
 
@@ -124,14 +140,18 @@ def _edited(
     wanted: Mapping[str, str],
     read: Callable[[str], Sequence[str]],
 ) -> Postings:
-    """The postings of a bundle brought up to date: ``had`` are the ids and keys of its documents in order, ``wanted`` the keys by id now."""
-    place = {name: row for row, name in enumerate(wanted)}
+    """Update the postings of the previous bundle.
+
+    ``had`` lists the ids and token keys of its documents in row order; ``wanted`` maps the current
+    ids to keys. ``read`` returns the tokens of a key.
+    """
+    new_row = {name: row for row, name in enumerate(wanted)}
     places = np.array(
-        [place[name] if wanted.get(name) == key else -1 for name, key in had], dtype=np.int64
+        [new_row[name] if wanted.get(name) == key else -1 for name, key in had], dtype=np.int64
     )
-    kept = {name for (name, _), at in zip(had, places.tolist(), strict=True) if at >= 0}
+    unchanged = {name for (name, _), row in zip(had, places.tolist(), strict=True) if row >= 0}
     return postings.edited(
-        places, {place[name]: read(key) for name, key in wanted.items() if name not in kept}
+        places, {new_row[name]: read(key) for name, key in wanted.items() if name not in unchanged}
     )
 
 
@@ -182,10 +202,10 @@ def _write_suggest(folder: Path, contents: Contents, previous: Bundle | None) ->
 def _entry_places(
     old: SuggestIndex, before: Mapping[str, str], contents: Contents, entries: Sequence[Entry]
 ) -> Rows:
-    """Which entry each of the bundle before has become; -1 where its document was edited or is gone.
+    """The new row of each entry of the previous bundle; -1 if its document changed or is gone.
 
-    ``before`` are the ids and token keys of that bundle's documents, in their order. A document's entries stand together, and an
-    unchanged one has the same.
+    ``before`` maps the ids of that bundle's documents to token keys, in document order. Entries
+    of one document are adjacent, and an unchanged document has the same entries.
     """
     rows = {
         document.id: row
@@ -201,7 +221,7 @@ def _entry_places(
 
 
 def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) -> set[str]:
-    """The whoosh index: only documents whose tokens changed are written anew."""
+    """Write the whoosh index, adding only documents whose tokens changed; returns reused files."""
     keys = {
         document.id: key for document, key in zip(contents.documents, contents.keys, strict=True)
     }
@@ -235,13 +255,13 @@ def _write_keyword(folder: Path, contents: Contents, previous: Bundle | None) ->
 
 
 def _same(path: Path, before: Path) -> bool:
-    """Whether whoosh left a file as it was: it writes segments once and never again."""
+    """Whether whoosh left a file unchanged; it never modifies a segment after writing it."""
     return (
         before.is_file() and path.suffix == ".seg" and path.stat().st_size == before.stat().st_size
     )
 
 
-# Remembered: at every save all are written.
+# Cached: every save writes all records.
 @lru_cache(maxsize=50_000)
 def _document_record(document: Document) -> bytes:
     return _DOCUMENT.encode(document)

@@ -1,6 +1,6 @@
-"""What in a query is meant as syntax: "a phrase", -word, section: tag: type: lang:. Anything else is a plain question.
+"""Query syntax: "a phrase", -word, section: tag: type: lang:. Anything else is plain text.
 
-There is no such thing as a syntax error: a lone quote, a dash in a sentence or a colon in a question are just text.
+There are no syntax errors: an unmatched quote, a dash or a colon in a sentence is plain text.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _FIELD = re.compile(rf"(?<!\S)({'|'.join(FILTER_NAMES)}):(\S+)", re.IGNORECASE)
 _EXCLUDED = re.compile(r"(?<!\S)-([^\W\d_][^\s]*)")
 
 
-# More than this beside a quoted phrase makes a sentence.
+# More words, or more spaceless characters, than this outside the quotes make a sentence.
 FEW_WORDS, FEW_CHARS = 4, 10
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A query taken apart. ``plain`` is what is scored, phrases included."""
+    """A parsed query. ``plain`` is the text to score, including phrases."""
 
     plain: str
     phrases: tuple[str, ...] = ()
@@ -32,12 +32,15 @@ class Parsed:
     filters: Filters = field(default_factory=Filters)
 
 
-# Remembered: it is needed before a question's meaning is known, and after.
+# Cached: a query is parsed both before and after it is embedded.
 @lru_cache(maxsize=64)
 def parse(text: str, filters: Filters | None = None) -> Parsed:
-    """Take a query apart; of a very long one only the first MAX_CHARS characters count."""
+    """Parse a query; text after the first MAX_CHARS characters is ignored.
+
+    Explicit ``filters`` override filters in the text.
+    """
     rest = clean(text[:MAX_CHARS])
-    found = {
+    fields = {
         match.group(1).lower(): match.group(2)
         if match.group(1).lower() == "tag"
         else match.group(2).lower()
@@ -55,12 +58,15 @@ def parse(text: str, filters: Filters | None = None) -> Parsed:
     if without.strip():
         excluded += [match.group(1) for match in _EXCLUDED.finditer(rest)]
         rest = without
-    given = filters or Filters()
-    wanted = {name: value for name, value in found.items() if not getattr(given, name)}
-    return Parsed(" ".join(rest.split()), phrases, tuple(excluded), replace(given, **wanted))
+    base = filters or Filters()
+    added = {name: value for name, value in fields.items() if not getattr(base, name)}
+    return Parsed(" ".join(rest.split()), phrases, tuple(excluded), replace(base, **added))
 
 
 def _is_sentence(outside: str) -> bool:
-    """Whether what stands outside the quotes is a sentence: there quotes only set a word off, and demand nothing."""
+    """Return whether the text outside the quotes is a sentence.
+
+    In a sentence quotes only emphasise a word, so they are not a required phrase.
+    """
     spaceless = sum(char > "\u2e80" for char in outside)
     return len(outside.split()) > FEW_WORDS or spaceless > FEW_CHARS

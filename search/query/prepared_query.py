@@ -1,4 +1,4 @@
-"""A query made ready for ranking: its language, its terms in every language of the index, and who may see what."""
+"""A query prepared for ranking: language, terms per index language, and the allowed documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from search.query.parser import Parsed
 
 @dataclass(frozen=True)
 class PreparedQuery:
-    """``tokens`` and ``expanded`` have an entry for each language of the index; ``allowed``, shape (documents,), is who may be found."""
+    """A query prepared for ranking.
+
+    ``tokens`` and ``expanded`` have an entry for each language of the index. ``allowed`` is the
+    mask of documents that may be returned, shape (documents,).
+    """
 
     query: Query
     plain: str
@@ -32,20 +36,20 @@ class PreparedQuery:
 
     @property
     def langs(self) -> tuple[str, ...]:
-        """The languages to answer in: of the query, then of the asker."""
+        """The preferred languages: of the query text, then of the user."""
         return tuple(dict.fromkeys(lang for lang in (self.lang, self.query.lang) if lang))
 
     @property
     def says_something(self) -> bool:
-        """Whether more than one letter or kana was asked; a single ideograph is a word."""
+        """Whether the query is more than one letter or kana; a single ideograph is a word."""
         letters = [char for char in fold(self.plain) if char.isalnum()]
         return len(letters) > 1 or any(
-            token.prefix for own in self.tokens.values() for token in own.bigrams
+            token.prefix for tokens in self.tokens.values() for token in tokens.bigrams
         )
 
     @property
     def spelling(self) -> tuple[str, ...]:
-        """The query with words that no article has replaced by the nearest that some has; empty where all are known."""
+        """The query with unknown words replaced by the nearest indexed ones; empty without any."""
         corrections = self.expanded[self.lang].corrections if self.lang in self.expanded else ()
         return (corrected(self.plain, corrections),) if corrections else ()
 
@@ -53,23 +57,23 @@ class PreparedQuery:
 def prepare(
     corpus: Corpus, query: Query, parsed: Parsed, allowed: NDArray[np.bool_]
 ) -> PreparedQuery:
-    """Analyse and expand a query once for every language of the index."""
+    """Detect the language of a query, then analyse and expand it for every index language."""
     langs = sorted(corpus.lexical)
     lang = detect(
         parsed.plain, [lang for lang in (query.lang, *langs) if lang] or ["en"], query.lang or None
     )
-    tokens = {own: analyser(own).analyse_query(parsed.plain) for own in langs}
+    tokens = {code: analyser(code).analyse_query(parsed.plain) for code in langs}
     if lang != query.lang and _knows(corpus, query.lang, tokens):
         lang = query.lang
     expanded = {
-        own: expand(corpus, own, parsed.plain, tokens[own], correct_spelling=own == lang)
-        for own in langs
+        code: expand(corpus, code, parsed.plain, tokens[code], correct_spelling=code == lang)
+        for code in langs
     }
     return PreparedQuery(query, parsed.plain, lang, tokens, expanded, allowed)
 
 
 def query_problem(plain: str) -> str:
-    """What is wrong with a query: "empty", "unsearchable", or "" where nothing is."""
+    """Return the problem of a query: "empty", "unsearchable", or "" for none."""
     folded = fold(plain)
     if not folded.strip():
         return "empty"
@@ -77,7 +81,10 @@ def query_problem(plain: str) -> str:
 
 
 def _knows(corpus: Corpus, lang: str, tokens: Mapping[str, Tokens]) -> bool:
-    """Whether every word is one of the language's articles: Wi-Fi and E-502 are asked in the asker's own language."""
+    """Return whether the language's articles have every word of the query.
+
+    Language-neutral queries such as Wi-Fi and E-502 then keep the user's language.
+    """
     if lang not in tokens or not tokens[lang].words:
         return False
     return all(corpus.lexical[lang].words.weight(token) for token in tokens[lang].words)

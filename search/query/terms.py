@@ -1,4 +1,4 @@
-"""A question in tokens, and how much of it something says: by the words' idf, so that telling words count."""
+"""Query terms for ranking and highlighting, weighted by idf."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from search.index.corpus import LexicalIndex
 
 @dataclass(frozen=True)
 class Alternatives:
-    """Words of which any one will do: ``others`` may stand for what was asked, but count only ``share`` as much."""
+    """Alternatives of query tokens, any of which matches.
+
+    ``asked`` are tokens of the query; ``others`` replace them with ``share`` of the weight.
+    """
 
     asked: Tokens
     others: Sequence[Tokens]
@@ -21,7 +24,10 @@ class Alternatives:
 
 @dataclass(frozen=True)
 class QueryTerms:
-    """A question in one language's tokens: those that are meant as they stand, and choices. Tokens are stretches of ``text``."""
+    """A query as tokens of one language: ``plain`` tokens and ``choices`` with alternatives.
+
+    Token offsets refer to ``text``.
+    """
 
     text: str
     plain: Tokens
@@ -30,14 +36,14 @@ class QueryTerms:
 
 @dataclass(frozen=True)
 class WeightedTerm:
-    """A word of a question as it may stand in a text (folded, kana as katakana), any one of ``forms``, and its idf."""
+    """A query word with its idf; any of ``forms`` (folded, kana as katakana) matches it."""
 
     forms: tuple[str, ...]
     weight: float
 
 
 def weighted_terms(lexical: LexicalIndex, asked: QueryTerms) -> Iterator[WeightedTerm]:
-    """The words of a question, to be looked for in texts as they stand."""
+    """Yield the query words in the form in which texts are searched for them."""
 
     def written(token: Token) -> str:
         return fold_kana(fold(asked.text[token.start : token.end]))
@@ -53,7 +59,7 @@ def weighted_terms(lexical: LexicalIndex, asked: QueryTerms) -> Iterator[Weighte
 
 @dataclass(frozen=True)
 class HighlightTerms:
-    """What of a question is looked for in the articles that are shown: ``texts`` as they stand, words and grams to mark."""
+    """Terms to find in displayed articles: ``texts`` verbatim, and words and bigrams to mark."""
 
     texts: Sequence[str]
     words: set[str]
@@ -61,7 +67,10 @@ class HighlightTerms:
 
 
 def highlight_terms(plain: str, tokens: Tokens) -> HighlightTerms:
-    """The pieces of a question, and what to mark: of the grams those inside a word, or all where the words are guesses of kana."""
+    """Return the terms of a query to search for and to mark.
+
+    Only bigrams inside a word are marked, or all of them where none is inside a word.
+    """
     words, bigrams = tokens
     inside = [
         bigram

@@ -1,7 +1,8 @@
-"""Do we have an answer at all? A probability over both arms' evidence for the first hit, and the verdict it gives.
+"""Answerability: the probability that the first hit answers the query, and the verdict.
 
-Logistic regression over a few signs. The one that is shipped, with its data sheet, is data/calibration.json; an operator may fit
-another to queries known to be answered or not (search/calibration.py). docs/relevance.md has the figures.
+A logistic regression over features of both arms' evidence for the first hit. The shipped model and
+its data sheet are in data/calibration.json; operators can fit their own to labeled queries
+(search/ranking/calibration.py). See docs/relevance.md for the figures.
 """
 
 from __future__ import annotations
@@ -26,18 +27,22 @@ from search.ranking.ranker import Ranking
 
 BUNDLED = "bundled"
 _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "calibration.json"
-# Changes with what the signs mean: a file fitted to others is refused.
+# Changes when a feature changes; files fitted to another version are rejected.
 FEATURES_VERSION = 1
 
 
 @dataclass(frozen=True)
 class AnswerFeatures:
-    """What is known of the first hit of a query.
+    """Features of the first hit of a query.
 
-    ``coverage``: how much of the query its words cover (0 to 1). ``passage``, ``question``: the cosine of its nearest passage, and how
-    far its nearest questions are above the floor; None where search by meaning is out. ``lead``: how far it is ahead of the second hit
-    (of fused scores, or of coverages). ``information``: the logarithm of 1 + the sum of idf of the words, in words as rare as can be.
-    ``title_coverage``: the part of the words that stand in one title or question of the article (0 to 1).
+    ``coverage``: share of the query, weighted by idf, that its words cover (0 to 1).
+    ``passage``: cosine of its nearest passage; None without semantic search.
+    ``question``: how far its question score is above the floor; None without semantic search.
+    ``lead``: margin over the second hit, of fused scores or of coverages (0 or more).
+    ``information``: ln(1 + s), where s is the sum of the query words' idf divided by the idf of a
+    word that occurs in no document.
+    ``title_coverage``: share of the query, weighted by idf, in one title or question of the
+    article (0 to 1).
     """
 
     coverage: float
@@ -49,34 +54,42 @@ class AnswerFeatures:
 
     @property
     def has_vectors(self) -> bool:
-        """Whether search by meaning had its say."""
+        """Whether the vector arms contributed."""
         return self.passage is not None and self.question is not None
 
     def values(self) -> tuple[float, ...]:
-        """The signs as the regression takes them, with the product of coverage and weight.
+        """The feature vector of the regression, with the product of coverage and information.
 
-        To cover all of two common words says less than to cover half of ten telling ones.
+        Covering all of two common words is weaker evidence than covering half of ten rare ones.
         """
-        said = self.coverage * self.information
+        covered_information = self.coverage * self.information
         if self.passage is None or self.question is None:
-            return (self.coverage, self.lead, self.information, said, self.title_coverage)
+            return (
+                self.coverage,
+                self.lead,
+                self.information,
+                covered_information,
+                self.title_coverage,
+            )
         return (
             self.coverage,
             self.passage,
             self.question,
             self.lead,
             self.information,
-            said,
+            covered_information,
             self.title_coverage,
         )
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Intercept and weights for both arms and for the keyword arm alone, and from which probability on a verdict is given.
+    """Intercept and weights of the regression, and the thresholds of the verdicts.
 
-    ``model`` is the fingerprint of the model whose cosines they were fitted to, BUNDLED for the bundled one and any that is read on
-    its scale. ``sheet`` says what they were fitted to, and how well they did.
+    ``both`` is for both arms, ``keyword`` for the keyword arm alone. ``strict`` and ``weak`` are
+    the lowest probabilities (0 to 1) of these verdicts. ``model`` is the fingerprint of the
+    embedding model that the weights were fitted to; it is BUNDLED for the bundled model and any
+    model rescaled to it. ``sheet`` describes the training data and the measured quality.
     """
 
     model: str
@@ -87,18 +100,18 @@ class Calibration:
     sheet: Mapping[str, Any] = field(default_factory=dict)
 
     def probability(self, answer_features: AnswerFeatures) -> float:
-        """How likely (0 to 1) the first hit answers."""
+        """Probability (0 to 1) that the first hit answers the query."""
         intercept, *weights = self.both if answer_features.has_vectors else self.keyword
         return logistic(
             intercept
             + sum(
-                weight * sign
-                for weight, sign in zip(weights, answer_features.values(), strict=True)
+                weight * value
+                for weight, value in zip(weights, answer_features.values(), strict=True)
             )
         )
 
     def verdict(self, chance: float) -> Verdict:
-        """strict: we have it; weak: perhaps; none: we do not."""
+        """Verdict for a probability: "strict" (answered), "weak" (perhaps) or "none"."""
         if chance >= self.strict:
             return "strict"
         return "weak" if chance >= self.weak else "none"
@@ -106,13 +119,16 @@ class Calibration:
 
 @lru_cache(maxsize=1)
 def shipped() -> Calibration:
-    """The calibration that comes with the package."""
+    """The calibration that ships with the package. Cached."""
     return read(_SHIPPED)
 
 
 def read(path: Path) -> Calibration:
-    """A calibration from its file. Raises CalibrationError where the file cannot be used, saying why and what to do."""
-    hint = f"Fit it again (kb calibrate), or remove {path} to use the one that is shipped."
+    """Read a calibration file.
+
+    Raises CalibrationError, with the reason and what to do, if the file cannot be used.
+    """
+    hint = f"Fit it again (kb calibrate), or remove {path} to use the shipped calibration."
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["signs"] != FEATURES_VERSION:
@@ -126,13 +142,14 @@ def read(path: Path) -> Calibration:
         ) from error
     if not 0 <= weak <= strict <= 1:
         raise CalibrationError(
-            f"{path}: weak ({weak}) must not be above strict ({strict}), both between 0 and 1. {hint}"
+            f"{path}: weak ({weak}) must not be above strict ({strict}), "
+            f"and both must be between 0 and 1. {hint}"
         )
     return Calibration(model, both, keyword, strict, weak, sheet)
 
 
 def write(path: Path, calibration: Calibration) -> None:
-    """Store a calibration with its data sheet."""
+    """Write a calibration and its data sheet to a file."""
     stored = {"signs": FEATURES_VERSION, **vars(calibration)}
     path.write_text(
         json.dumps(stored, ensure_ascii=False, indent=1, default=list) + "\n", encoding="utf-8"
@@ -140,7 +157,7 @@ def write(path: Path, calibration: Calibration) -> None:
 
 
 def answer_features(corpus: Corpus, prepared: PreparedQuery, ranking: Ranking) -> AnswerFeatures:
-    """The features of the first hit; there must be one."""
+    """Compute the features of the first hit; the ranking must not be empty."""
     first, rest = ranking.order[0], ranking.order[1:]
     evidence = ranking.evidence
     coverage = float(evidence.coverage[first])
@@ -149,20 +166,22 @@ def answer_features(corpus: Corpus, prepared: PreparedQuery, ranking: Ranking) -
         (query_information(corpus.lexical[lang], prepared.expanded[lang].terms) for lang in langs),
         default=0.0,
     )
-    own = (
+    query_features = (
         math.log1p(information),
         _best_title_coverage(corpus, prepared, int(ranking.documents[first])),
     )
     if evidence.passage is None or evidence.question is None:
         lead = coverage - float(np.max(evidence.coverage[rest], initial=0.0))
-        return AnswerFeatures(coverage, None, None, max(0.0, lead), *own)
+        return AnswerFeatures(coverage, None, None, max(0.0, lead), *query_features)
     lead = float(ranking.scores[first]) - float(np.max(ranking.scores[rest], initial=0.0))
     question = float(fusion.soft_threshold(evidence.question[[first]])[0])
-    return AnswerFeatures(coverage, float(evidence.passage[first]), question, max(0.0, lead), *own)
+    return AnswerFeatures(
+        coverage, float(evidence.passage[first]), question, max(0.0, lead), *query_features
+    )
 
 
 def _best_title_coverage(corpus: Corpus, prepared: PreparedQuery, row: int) -> float:
-    """How much of the query one title or question of a document names, 0 to 1."""
+    """The best coverage of the query by one title or question of a document, 0 to 1."""
     lang = corpus.documents[row].lang
     terms = prepared.expanded[lang].terms
     return max(
@@ -172,7 +191,7 @@ def _best_title_coverage(corpus: Corpus, prepared: PreparedQuery, row: int) -> f
 
 
 def logistic(value: float) -> float:
-    """1 / (1 + e^-value), safe for large values."""
+    """Logistic function 1 / (1 + e^-value), without overflow for large values."""
     return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))
 
 

@@ -1,4 +1,4 @@
-"""What is asked of every document at once, as arrays with one value a document: who may see it and when, filters, language."""
+"""Document columns for visibility, filters, language and boost; one array value per document."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from search.ports import Rows, Vector
 from search.ranking import fusion
 
 Mask = NDArray[np.bool_]
-# Beside a cosine between passages.
+# Added to the cosine between passages.
 SAME_SECTION, SAME_TAG = 0.01, 0.02
-# Answers to who may see what, and what counts more, that are remembered; there are few audiences, filters and languages.
+# Cached visibility masks and boosts; there are few audiences, filters and languages.
 REMEMBERED = 256
 
 
 class DocValues:
-    """The documents' columns; made once when an index is opened."""
+    """The columns of all documents; computed once when an index is opened."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self.rows = {document.id: row for row, document in enumerate(documents)}
@@ -56,65 +56,73 @@ class DocValues:
         self._preferred: dict[tuple[str, ...], Vector] = {}
 
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
-        """Which documents one of the audiences may see at that time and the filters admit, shape (documents,); read only."""
-        # It changes only when an article begins or ends to be shown.
+        """Mask of documents that the audiences may see at ``now`` and that pass the filters.
+
+        Shape (documents,); read-only, cached.
+        """
+        # The mask changes only when an article is published or expires.
         key = (self.visibility_epoch(now), audiences, filters)
-        known = self._visible.get(key)
-        if known is None:
-            known = self._work_out(now, audiences, filters)
-            known.flags.writeable = False
+        mask = self._visible.get(key)
+        if mask is None:
+            mask = self._work_out(now, audiences, filters)
+            mask.flags.writeable = False
             if len(self._visible) >= REMEMBERED:
                 self._visible.clear()
-            self._visible[key] = known
-        return known
+            self._visible[key] = mask
+        return mask
 
     def _work_out(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         stamp = now.timestamp()
         allowed: Mask = (self._begin <= stamp) & (stamp < self._end)
         if DRAFTS in audiences:
             allowed |= self._drafts
-        seen = np.zeros(self._count, dtype=np.bool_)
+        visible = np.zeros(self._count, dtype=np.bool_)
         for audience in audiences:
-            seen |= self._mask(self._audience, audience)
-        allowed &= seen
+            visible |= self._mask(self._audience, audience)
+        allowed &= visible
         for name, value in vars(filters).items():
             if value:
                 allowed &= self._mask(self._rows[name], value)
         return allowed
 
     def visibility_epoch(self, now: datetime) -> int:
-        """How many times before ``now`` what may be seen has changed by itself."""
+        """Number of publish and expiry times up to ``now``."""
         return int(np.searchsorted(self._changes, now.timestamp(), side="right"))
 
     def in_language(self, *langs: str) -> Mask:
-        """Which documents are written in one of the languages."""
+        """Mask of documents in one of the languages, shape (documents,)."""
         mask = np.zeros(self._count, dtype=np.bool_)
         for lang in langs:
             mask |= self._mask(self._rows["lang"], lang)
         return mask
 
     def boosts(self, langs: Sequence[str]) -> Vector:
-        """What is added to each document's score: for its boost, and against it in a language that was not asked for; read only."""
-        asked = tuple(langs)
-        known = self._preferred.get(asked)
-        if known is None:
-            other = (
-                np.where(self.in_language(*asked), 0, fusion.OTHER_LANGUAGE) if any(asked) else 0
+        """Score adjustment per document: its boost, and a penalty for other languages.
+
+        Shape (documents,); read-only, cached. Without ``langs`` there is no penalty.
+        """
+        preferred = tuple(langs)
+        boosts = self._preferred.get(preferred)
+        if boosts is None:
+            penalty = (
+                np.where(self.in_language(*preferred), 0, fusion.OTHER_LANGUAGE)
+                if any(preferred)
+                else 0
             )
-            known = (self._boost + other).astype(np.float32)
-            known.flags.writeable = False
+            boosts = (self._boost + penalty).astype(np.float32)
+            boosts.flags.writeable = False
             if len(self._preferred) >= REMEMBERED:
                 self._preferred.clear()
-            self._preferred[asked] = known
-        return known
+            self._preferred[preferred] = boosts
+        return boosts
 
     def metadata_similarity(self, document: Document) -> Vector:
-        """How much each document shares with one: a little for the section, more for each tag."""
-        metadata_similarity = np.zeros(self._count, dtype=np.float32)
-        metadata_similarity[self._rows["section"].get(document.section, _NOBODY)] += SAME_SECTION
+        """Similarity of each document to ``document`` by shared section and tags."""
+        similarity = np.zeros(self._count, dtype=np.float32)
+        similarity[self._rows["section"].get(document.section, _NOBODY)] += SAME_SECTION
         for tag in set(document.tags):
-            metadata_similarity[self._rows["tag"].get(tag, _NOBODY)] += SAME_TAG
-        return metadata_similarity
+            similarity[self._rows["tag"].get(tag, _NOBODY)] += SAME_TAG
+        return similarity
 
     def _mask(self, column: Mapping[str, Rows], value: str) -> Mask:
         mask = np.zeros(self._count, dtype=np.bool_)
@@ -126,7 +134,7 @@ _NOBODY = np.zeros(0, dtype=np.int64)
 
 
 def _begin(document: Document) -> float:
-    """When a document begins to be shown (seconds since 1970); never, where it is not published."""
+    """Publish time of a document (seconds since 1970); infinity if it is not published."""
     if document.status != "published":
         return np.inf
     return document.publish_at.timestamp() if document.publish_at else -np.inf
@@ -141,8 +149,8 @@ def _rows_by(values: Sequence[str]) -> dict[str, Rows]:
 
 
 def _rows_by_each(values: Sequence[Sequence[str]]) -> dict[str, Rows]:
-    found: dict[str, list[int]] = defaultdict(list)
-    for row, own in enumerate(values):
-        for value in own:
-            found[value].append(row)
-    return {value: np.array(rows, dtype=np.int64) for value, rows in found.items()}
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, row_values in enumerate(values):
+        for value in row_values:
+            rows_of[value].append(row)
+    return {value: np.array(rows, dtype=np.int64) for value, rows in rows_of.items()}

@@ -1,4 +1,4 @@
-"""Each arm's evidence for the documents worth looking at, and their order. Arrays in, arrays out."""
+"""Collects candidates and each arm's evidence for them, and ranks them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ from search.ranking.rows_by_document import RowsByDocument, segment_starts
 from search.vectors.centering import ANY, centre_one
 from search.vectors.cosine_scale import PASSAGE_SCALE, QUESTION_SCALE
 
-# How many documents or rows each arm may propose. MAP over 100 needs more than a page.
+# Documents or rows each arm may propose; MAP@100 needs more than one page of results.
 CANDIDATES = 200
-# Hits below this share of the first one's score are not counted among the results that a page offers.
+# Hits below this share of the top score are not listed as results.
 RELEVANT_SHARE = 0.35
-# More than two cosines can lie apart, on any model's scale.
+# Larger than any difference of two cosines, on any model's scale.
 DOCUMENT_OFFSET = 1000.0
 
 
 @dataclass(frozen=True)
 class RankRequest:
-    """What is ranked for: the tokens by language, the vector if there is one, who may be found, languages preferred."""
+    """The input of a ranking.
+
+    ``tokens`` are the query terms by language, ``vector`` is the query embedding or None,
+    ``allowed`` is a mask over documents, ``langs`` are the preferred languages and ``arms`` the
+    arms to use.
+    """
 
     tokens: Mapping[str, QueryTerms]
     vector: Vector | None
@@ -41,9 +46,10 @@ class RankRequest:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Candidates with their scores and each arm's evidence; ``order`` has their places, best first, one a group.
+    """Candidates with their scores and each arm's evidence.
 
-    ``passages`` are compared with the question where search by meaning is at work.
+    ``order`` has indices of candidates, best first, one per group of translations. ``passages`` is
+    the comparison of the query with all passages, or None without semantic search.
     """
 
     documents: Rows
@@ -53,34 +59,41 @@ class Ranking:
     passages: Comparison | None = None
 
     def relevant(self) -> Rows:
-        """The places worth paging through: those near enough to the first."""
+        """The part of ``order`` to list as results: scores close enough to the top score."""
         scores = self.scores[self.order]
         if not len(scores) or scores[0] <= 0:
             return self.order
-        kept: Rows = self.order[scores >= RELEVANT_SHARE * scores[0]]
-        return kept
+        relevant: Rows = self.order[scores >= RELEVANT_SHARE * scores[0]]
+        return relevant
 
     def arms(self, places: Rows) -> list[dict[str, tuple[int, float]]]:
-        """For each place, arm -> (rank from 1 among the documents shown, score); the keyword arm only where it found something."""
-        named = {
+        """For each candidate index, map arms to (rank from 1 in ``order``, score).
+
+        The keyword arm is left out if its score is 0.
+        """
+        scores_by_arm = {
             "keyword": self.evidence.coverage,
             "passage": self.evidence.passage,
             "question": self.evidence.question,
         }
-        found: list[dict[str, tuple[int, float]]] = [{} for _ in places]
-        for arm, scores in named.items():
+        results: list[dict[str, tuple[int, float]]] = [{} for _ in places]
+        for arm, scores in scores_by_arm.items():
             if scores is None:
                 continue
-            own = scores[places]
-            ranks = np.count_nonzero(scores[self.order] > own[:, np.newaxis], axis=1) + 1
-            for arms, rank, score in zip(found, ranks.tolist(), own.tolist(), strict=True):
+            candidate_scores = scores[places]
+            ranks = (
+                np.count_nonzero(scores[self.order] > candidate_scores[:, np.newaxis], axis=1) + 1
+            )
+            for arms, rank, score in zip(
+                results, ranks.tolist(), candidate_scores.tolist(), strict=True
+            ):
                 if arm != "keyword" or score > 0:
                     arms[arm] = (rank, round(score, 4))
-        return found
+        return results
 
 
 class Ranker:
-    """Ranks one corpus. Threads may share it."""
+    """Ranks the documents of one corpus. Thread-safe."""
 
     def __init__(self, corpus: Corpus, columns: DocValues) -> None:
         self._corpus = corpus
@@ -99,20 +112,20 @@ class Ranker:
         )
 
     def passages_of(self, row: int) -> Rows:
-        """The passages of a document."""
+        """The passage rows of a document."""
         return self._passages.rows_of(row)
 
     def rank(self, question: RankRequest) -> Ranking:
-        """Candidates of all arms asked for, by fused score."""
+        """Rank the candidates of all requested arms by fused score."""
         coverage = (
             self._coverage(question)
             if "keyword" in question.arms
             else np.zeros(self._documents, np.float32)
         )
         passages, questions = self._compared(question)
-        worth = self._nearest_documents(question.allowed, passages, questions)
-        worth[_best(coverage, CANDIDATES)] = True
-        chosen = np.flatnonzero(worth)
+        candidates = self._nearest_documents(question.allowed, passages, questions)
+        candidates[_best(coverage, CANDIDATES)] = True
+        chosen = np.flatnonzero(candidates)
         passage = self.passage_scores(passages, chosen) if passages else None
         nearest = self._question_scores(questions, chosen) if questions else None
         evidence = Evidence(coverage[chosen], passage, nearest)
@@ -126,7 +139,7 @@ class Ranker:
     def _together(
         self, question: RankRequest, chosen: Rows, evidence: Evidence, passages: Comparison | None
     ) -> Vector:
-        """One score out of all arms' evidence, and of a second look at the best where search by meaning is at work."""
+        """Fused scores with boosts and, with semantic search, the reranker's adjustments."""
         scores: Vector = fusion.fuse(evidence) + self._doc_values.boosts(question.langs)[chosen]
         if (
             self._second_look is None
@@ -140,7 +153,10 @@ class Ranker:
         )
 
     def _compared(self, question: RankRequest) -> tuple[Comparison | None, Comparison | None]:
-        """The question compared with all passages, and centred with all questions; None for an arm that is not asked or not there."""
+        """Compare the query with all passages and, centered, with all questions.
+
+        None for an arm that is not requested or not available.
+        """
         semantic = self._corpus.semantic
         if question.vector is None or semantic is None:
             return None, None
@@ -155,7 +171,7 @@ class Ranker:
         ) if "question" in question.arms else None
 
     def passage_scores(self, passages: Comparison, documents: Rows) -> Vector:
-        """Cosine of each document's nearest passage."""
+        """Cosine of each document's nearest passage, shape (documents,)."""
         sizes = self._passages.sizes(documents)
         best = np.full(len(sizes), fusion.BACKGROUND, dtype=np.float32)
         if sizes.sum():
@@ -167,7 +183,7 @@ class Ranker:
         return scale.rescale(PASSAGE_SCALE, best) if scale else best
 
     def _question_scores(self, questions: Comparison, documents: Rows) -> Vector:
-        """Each document's nearest titles, questions and confirmed questions."""
+        """Question score of each document from its nearest questions, shape (documents,)."""
         sizes = (
             self._questions.sizes(documents)
             if self._questions
@@ -180,21 +196,21 @@ class Ranker:
         scale = self._corpus.semantic.question_scale if self._corpus.semantic else None
         if scale:
             cosines = scale.rescale(QUESTION_SCALE, cosines)
-        # One sort for all: documents far apart, in each the nearest first.
+        # One sort for all documents: offsets keep them apart, nearest question first.
         apart = DOCUMENT_OFFSET * np.repeat(np.arange(len(documents)), sizes)
         ranked = (apart - np.sort(apart - cosines)).astype(np.float32)
         starts = segment_starts(sizes)
         for place in range(fusion.NEAREST):
-            # An article with fewer questions counts its last one again.
+            # An article with fewer questions repeats its last one.
             picked = starts + np.minimum(place, np.maximum(sizes - 1, 0))
             best[sizes > 0, place] = ranked[picked[sizes > 0]]
         return fusion.blend_top3(best)
 
     def _coverage(self, question: RankRequest) -> Vector:
         coverage = np.zeros(self._documents, dtype=np.float32)
-        for lang, asked in question.tokens.items():
+        for lang, terms in question.tokens.items():
             coverage[self._corpus.lexical[lang].documents] = query_coverage(
-                self._corpus.lexical[lang], asked
+                self._corpus.lexical[lang], terms
             )
         coverage[~question.allowed] = 0
         return coverage
@@ -202,22 +218,25 @@ class Ranker:
     def _nearest_documents(
         self, allowed: Mask, passages: Comparison | None, questions: Comparison | None
     ) -> Mask:
-        """Which documents have one of the nearest rows of either; allowed ones only."""
+        """Mask of allowed documents that own one of the nearest passages or questions."""
         semantic = self._corpus.semantic
         near = np.zeros(self._documents, dtype=np.bool_)
-        some = None if allowed.all() else allowed
+        mask = None if allowed.all() else allowed
         for compared, owners, count in (
             (passages, self._corpus.passage_documents, CANDIDATES),
             (questions, semantic.question_documents if semantic else None, 2 * CANDIDATES),
         ):
             if compared is not None and owners is not None and len(owners):
-                near[owners[compared.top_rows(count, None if some is None else some[owners])]] = (
+                near[owners[compared.top_rows(count, None if mask is None else mask[owners])]] = (
                     True
                 )
         return near
 
     def _order(self, question: RankRequest, documents: Rows, scores: Vector) -> Rows:
-        """Places by score; of an article and its translations only the one in the asker's language, at the best one's place."""
+        """Candidate indices by score, one per article and its translations.
+
+        The version in the most preferred language takes the position of the best one.
+        """
         order = np.argsort(-scores, kind="stable")
         groups = self._doc_values.groups[documents[order]]
         if len(set(groups.tolist())) == len(order):
@@ -233,18 +252,18 @@ class Ranker:
 
 
 def _best(values: Vector, count: int) -> Rows:
-    """Where the ``count`` highest values above 0 are, in any order."""
+    """Indices of the ``count`` highest nonzero values, in any order."""
     above = np.flatnonzero(values)
     if len(above) <= count:
         return above
-    # Equal values at the edge: the earlier document, so that the same question always gives the same answer.
+    # Ties at the edge go to the earlier document, so that results are deterministic.
     edge = np.partition(values[above], len(above) - count)[len(above) - count]
     over, at_edge = above[values[above] > edge], above[values[above] == edge]
     return np.concatenate([over, at_edge[: count - len(over)]])
 
 
 def _single(evidence: Evidence, arms: frozenset[str]) -> Vector:
-    """One arm alone, for measuring."""
+    """Scores of a single arm, for evaluation."""
     if "passage" in arms and evidence.passage is not None:
         return evidence.passage
     if "question" in arms and evidence.question is not None:

@@ -1,8 +1,8 @@
-"""A second look at the candidates that stand first, beyond what the arms know of each alone.
+"""Reranks the top candidates with evidence that the arms lack.
 
-Articles of which a question means the same as one of the best articles' questions move up beside them (the cluster hypothesis; Diaz 2005,
-"Regularizing ad hoc retrieval scores"). Where no question is near, articles that say many of the asked words in one sentence go
-before those that have them scattered. docs/relevance.md has the figures.
+Articles whose questions are similar to those of the top articles move up (the cluster hypothesis;
+Diaz 2005, "Regularizing ad hoc retrieval scores"). If no question is near, articles with many query
+words in one sentence rank above articles with scattered words. See docs/relevance.md for figures.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from search.ranking import fusion
 from search.ranking.rows_by_document import RowsByDocument, segment_starts
 from search.vectors.cosine_scale import QUESTION_SCALE
 
-# Candidates that may move, and those of them whose texts are read.
+# Candidates that clustering may move, and those whose texts are read for proximity.
 RERANK_DEPTH = 60
 PROXIMITY_DEPTH = 5
 
 
 class Reranker:
-    """Adds to the scores of one corpus's first candidates. Threads may share it."""
+    """Adjusts the scores of the top candidates of one corpus. Thread-safe."""
 
     def __init__(self, corpus: Corpus, passages: RowsByDocument, questions: RowsByDocument) -> None:
         self._corpus = corpus
@@ -41,7 +41,11 @@ class Reranker:
         passages: Comparison,
         asked: Mapping[str, QueryTerms],
     ) -> Vector:
-        """What is added to each candidate's score; ``question`` has each one's question score, ``passages`` compares with the passages."""
+        """Return the amount to add to each candidate's score, shape (candidates,).
+
+        ``question`` has the question score of each candidate, ``passages`` compares the query with
+        all passages, and ``asked`` has the query terms by language.
+        """
         first = _first(scores, RERANK_DEPTH)
         added = np.zeros(len(scores), dtype=np.float32)
         added[first] = fusion.cluster_gate(question) * self._cluster_similarity(
@@ -49,52 +53,62 @@ class Reranker:
         )
         proximity_gate = fusion.proximity_gate(question)
         if proximity_gate > 0:
-            told = _first(scores + added, PROXIMITY_DEPTH)
-            # The question's words are made ready once a language.
-            wanted = lru_cache(
+            top = _first(scores + added, PROXIMITY_DEPTH)
+            # Compute the terms once per language.
+            terms_of = lru_cache(
                 lambda lang: tuple(weighted_terms(self._corpus.lexical[lang], asked[lang]))
             )
-            added[told] += proximity_gate * np.array(
-                [self._proximity(int(row), passages, wanted) for row in documents[told]],
+            added[top] += proximity_gate * np.array(
+                [self._proximity(int(row), passages, terms_of) for row in documents[top]],
                 dtype=np.float32,
             )
         return added
 
     def _cluster_similarity(self, documents: Rows, scores: Vector) -> Vector:
-        """How near each document's questions are to those of the best ones, the nearest pair, 0 to 1; of several the mean by their scores."""
+        """Similarity of each document to the top documents, 0 to 1.
+
+        It is the similarity of the nearest pair of questions, averaged over the top documents with
+        their softmax weights.
+        """
         semantic, sizes = self._corpus.semantic, self._questions.sizes(documents)
-        kin = np.zeros(len(documents), dtype=np.float32)
+        similarity = np.zeros(len(documents), dtype=np.float32)
         if semantic is None or not sizes.sum():
-            return kin
+            return similarity
         vectors = semantic.questions.vectors[self._questions.rows(documents)]
-        has, starts = sizes > 0, segment_starts(sizes)
-        best = _first(scores, fusion.TOP_CLUSTER_DOCS)
-        best, shares = best[has[best]], fusion.softmax_weights(scores[best])[has[best]]
-        if not len(best):
-            return kin
-        # Of all leaders at once: a row a leader's question, a column a document's nearest.
-        own = vectors[
+        has_questions, starts = sizes > 0, segment_starts(sizes)
+        leaders = _first(scores, fusion.TOP_CLUSTER_DOCS)
+        leaders, shares = (
+            leaders[has_questions[leaders]],
+            fusion.softmax_weights(scores[leaders])[has_questions[leaders]],
+        )
+        if not len(leaders):
+            return similarity
+        # All leaders at once: rows are leader questions, columns the nearest of each document.
+        leader_vectors = vectors[
             np.concatenate(
                 [
                     np.arange(starts[leader], starts[leader] + sizes[leader])
-                    for leader in best.tolist()
+                    for leader in leaders.tolist()
                 ]
             )
         ]
-        pairs = np.maximum.reduceat(own @ vectors.T, starts[has], axis=1)
-        nearest = np.maximum.reduceat(pairs, segment_starts(sizes[best]), axis=0)
-        read = (
+        pairs = np.maximum.reduceat(leader_vectors @ vectors.T, starts[has_questions], axis=1)
+        nearest = np.maximum.reduceat(pairs, segment_starts(sizes[leaders]), axis=0)
+        cosines = (
             semantic.question_scale.rescale(QUESTION_SCALE, nearest)
             if semantic.question_scale
             else nearest
         )
-        kin[has] = shares @ fusion.cluster_similarity(read)
-        return kin
+        similarity[has_questions] = shares @ fusion.cluster_similarity(cosines)
+        return similarity
 
     def _proximity(
         self, row: int, passages: Comparison, wanted: Callable[[str], Sequence[WeightedTerm]]
     ) -> float:
-        """The part of the question, by idf, that stands in one sentence of a document's nearest passage or in its title, 0 to 1."""
+        """Sentence coverage of the query by a document, 0 to 1.
+
+        It reads the nearest passage and the title.
+        """
         document, places = self._corpus.documents[row], self._passages.rows_of(row)
         if not len(places):
             return 0.0
@@ -109,38 +123,38 @@ class Reranker:
 
 
 def sentence_coverage(wanted: Sequence[WeightedTerm], title: str, text: str) -> float:
-    """The part of the pieces, by weight, that stand in one sentence of the text or in the title, 0 to 1."""
-    total = sum(piece.weight for piece in wanted)
+    """Share of the terms, by weight, in the title or in one sentence of the text, 0 to 1."""
+    total = sum(term.weight for term in wanted)
     if not total:
         return 0.0
-    named = normalized(title).text
-    left = [piece for piece in wanted if not _stands(piece, named)]
-    # Only what stands in the text at all is looked for in each sentence.
-    whole = normalized(text).text
-    there = [piece for piece in left if _stands(piece, whole)]
+    folded_title = normalized(title).text
+    missing = [term for term in wanted if not _stands(term, folded_title)]
+    # Search sentences only for terms that occur in the text.
+    folded_text = normalized(text).text
+    present = [term for term in missing if _stands(term, folded_text)]
     best = (
-        max((_weight_in(sentence, there) for sentence in normalized_sentences(text)), default=0.0)
-        if there
+        max((_weight_in(sentence, present) for sentence in normalized_sentences(text)), default=0.0)
+        if present
         else 0.0
     )
-    return (total - sum(piece.weight for piece in left) + best) / total
+    return (total - sum(term.weight for term in missing) + best) / total
 
 
 def _weight_in(sentence: str, wanted: Sequence[WeightedTerm]) -> float:
     total = 0.0
-    for piece in wanted:
-        if _stands(piece, sentence):
-            total += piece.weight
+    for term in wanted:
+        if _stands(term, sentence):
+            total += term.weight
     return total
 
 
 def _stands(piece: WeightedTerm, text: str) -> bool:
-    for form in piece.forms:  # noqa: SIM110, a hundred times a question: any() takes three times as long
+    for form in piece.forms:  # noqa: SIM110, any() is slower and this is a hot path
         if form in text:
             return True
     return False
 
 
 def _first(scores: Vector, count: int) -> Rows:
-    """Where the ``count`` highest values are, in any order; equal ones at the edge in their order."""
+    """Indices of the ``count`` highest values, highest first; ties in their original order."""
     return np.argsort(-scores, kind="stable")[:count]

@@ -1,4 +1,4 @@
-"""Which rows of an index belong to which document."""
+"""Maps documents to the index rows that they own."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from search.ports import Rows
 
 
 class RowsByDocument:
-    """Rows by the document that owns them; made once when an index is opened."""
+    """Index rows by owning document; computed once when an index is opened."""
 
     def __init__(self, owners: Rows, documents: int) -> None:
         self._order = np.argsort(owners, kind="stable")
         self._first = np.searchsorted(owners[self._order], np.arange(documents + 1))
 
     def sizes(self, documents: Rows) -> Rows:
-        """How many rows each of the documents has."""
+        """Number of rows of each document, shape (documents,)."""
         sizes: Rows = self._first[documents + 1] - self._first[documents]
         return sizes
 
     def rows(self, documents: Rows) -> Rows:
-        """The rows of one document after another."""
+        """The rows of the documents, concatenated in the given order."""
         sizes = self.sizes(documents)
         if not sizes.sum():
             return np.zeros(0, dtype=np.int64)
@@ -35,7 +35,7 @@ class RowsByDocument:
 
 
 def segment_starts(sizes: Rows) -> Rows:
-    """Where each of several stretches of these sizes, one after another, begins."""
+    """Start offsets of consecutive segments with the given sizes."""
     starts: Rows = (
         np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.zeros(0, dtype=np.int64)
     )

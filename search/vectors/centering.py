@@ -1,8 +1,8 @@
-"""Centring: what all questions of a language have in common is taken away, so that what sets them apart is compared.
+"""Centring: subtracts the mean embedding of a language, so that only differences are compared.
 
-Sentence vectors share a large part (of e5-small's, cosines between unrelated questions are about 0.8). Taken away per language, a
-question in one language is also as near to its like in another. A young knowledge base has few questions to take the mean of, so
-it starts from the mean of a sample that is shipped for the bundled model.
+Sentence embeddings share a large common component. Subtracting it per language also brings
+questions with the same meaning in different languages closer. Small knowledge bases have too few
+questions for a reliable mean, so a shipped sample of the bundled model's vectors is mixed in.
 """
 
 from __future__ import annotations
@@ -16,40 +16,43 @@ import numpy as np
 from search.ports import Vector
 
 _SAMPLE = Path(__file__).resolve().parents[1] / "data" / "question_means.npz"
-# The sample counts like this many questions of the knowledge base's own.
+# Weight of the shipped sample, in questions of the knowledge base.
 SAMPLE_WEIGHT = 50.0
-# Centre for languages with no questions of their own.
+# Key of the centre for languages without questions.
 ANY = "*"
 
 Centres = Mapping[str, Vector]
 
 
 def centres_of(vectors: Vector, langs: Sequence[str], bundled_model: bool) -> dict[str, Vector]:
-    """The centre of each language's vectors, (dimension,), and of all under ANY."""
+    """Return the centre of each language's vectors, shape (dimension,), and of all under ANY.
+
+    With ``bundled_model`` the shipped sample is mixed in.
+    """
     sample = sample_means() if bundled_model else {}
-    own = np.array(langs, dtype=np.str_)
-    found = {
-        lang: _centre(vectors[own == lang], sample.get(lang, sample.get(ANY)))
+    row_langs = np.array(langs, dtype=np.str_)
+    centres = {
+        lang: _centre(vectors[row_langs == lang], sample.get(lang, sample.get(ANY)))
         for lang in sorted(set(langs))
     }
-    return found | {ANY: _centre(vectors, sample.get(ANY))}
+    return centres | {ANY: _centre(vectors, sample.get(ANY))}
 
 
 def centre(vectors: Vector, langs: Sequence[str], centres: Centres) -> Vector:
-    """Unit vectors, shape (rows, dimension), with the centre of each row's language taken away."""
-    away = (
+    """Subtract the centre of each row's language; returns unit vectors, shape (rows, dimension)."""
+    offsets = (
         np.stack([centres.get(lang, centres[ANY]) for lang in langs])
         if len(langs)
         else np.zeros_like(vectors)
     )
-    moved = vectors - away
+    moved = vectors - offsets
     norms = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-6)
     centred: Vector = (moved / norms).astype(np.float32)
     return centred
 
 
 def centre_one(vector: Vector, lang: str, centres: Centres) -> Vector:
-    """The same for one vector, (dimension,)."""
+    """Subtract the language's centre from one vector; returns a unit vector, shape (dimension,)."""
     moved = vector - centres.get(lang, centres[ANY])
     centred: Vector = (moved / max(float(np.sqrt(moved @ moved)), 1e-6)).astype(np.float32)
     return centred
@@ -57,7 +60,7 @@ def centre_one(vector: Vector, lang: str, centres: Centres) -> Vector:
 
 @lru_cache(maxsize=1)
 def sample_means() -> dict[str, Vector]:
-    """Means of the bundled model's vectors of everyday questions to shops and offices, by language."""
+    """Return the bundled model's mean vectors of everyday customer questions, by language."""
     with np.load(_SAMPLE) as stored:
         return {
             name if name != "any" else ANY: stored[name].astype(np.float32) for name in stored.files

@@ -1,7 +1,7 @@
-"""Compares one vector with every row of an index in 8-bit whole numbers: about a sixth of the time of float32, half a thousandth off.
+"""Brute-force comparison of one vector with all rows in 8-bit integers (ADR 0018).
 
-The rows are the matrix of a graph with one node, the same product of whole numbers that the model is made of (onnx_export.py);
-onnxruntime brings them into the order in which the processor reads them when the graph is opened.
+The rows are the matrix of an ONNX graph with a single integer matrix product, the operator that the
+bundled model also uses (onnx_export.py). onnxruntime packs the matrix when it opens the graph.
 """
 
 from __future__ import annotations
@@ -17,22 +17,25 @@ from search.ports import Vector
 
 
 class Int8Scan:
-    """A saved comparison. Threads may share it."""
+    """A saved 8-bit comparison matrix. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Open what ``save`` wrote; raises onnx_session.GraphError when it is damaged."""
+        """Open a file written by ``save``; raises onnx_session.GraphError when it is damaged."""
         self._session = open_graph(path)
         self._rows = int(self._session.get_outputs()[0].shape[1])
 
     @staticmethod
     def save(path: Path, rows: Vector) -> None:
-        """Write the comparison with ``rows``, shape (rows, dimension); raises OSError when that fails."""
+        """Write the matrix of ``rows``, shape (rows, dimension); raises OSError on failure."""
         write_product(path, rows)
 
     def scores(self, vector: Vector) -> Vector:
-        """Inner product with every row, shape (rows,), float32; at most about 0.01 off where vectors have unit length."""
-        given: Any = np.ascontiguousarray(vector, dtype=np.float32)[np.newaxis]
-        scores: Vector = self._session.run(None, {PRODUCT_IN: given})[0][0]
+        """Return the inner product with every row, shape (rows,), float32.
+
+        The error is at most about 0.01 for unit vectors.
+        """
+        batch: Any = np.ascontiguousarray(vector, dtype=np.float32)[np.newaxis]
+        scores: Vector = self._session.run(None, {PRODUCT_IN: batch})[0][0]
         return scores
 
     def __len__(self) -> int:

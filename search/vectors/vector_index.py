@@ -1,9 +1,9 @@
-"""Nearest vectors by inner product, in one of three ways by size; the best are always compared as they are. The only file that imports faiss.
+"""Nearest-neighbour search by inner product. The only module that imports faiss.
 
-Up to EXACT_ROWS all rows are compared as they are, by one matrix product. Up to SCANNED_ROWS all are compared in whole numbers
-(scan.py), and the best EXACT_BEST of them as they are. Above that nothing but the candidates is read into memory: 8-bit copies stay on
-disk, faiss proposes the best of them, and those are compared as they are. faiss's graph index (HNSW) was not needed up to 200,000
-rows: docs/relevance.md.
+The strategy depends on the number of rows (ADR 0018); the best rows always get exact scores:
+up to EXACT_ROWS, one float32 matrix product; up to SCANNED_ROWS, an 8-bit scan of all rows
+(int8_scan.py) that rescores the best EXACT_BEST exactly; above, a memory-mapped 8-bit faiss index
+whose candidates are rescored exactly. docs/relevance.md says why no HNSW graph index is used.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from search.vectors.int8_scan import Int8Scan
 
 EXACT_ROWS = 2_000
 SCANNED_ROWS = 100_000
-# How many of the best that whole numbers give are compared as they are: more than a page shows.
+# Best rows of the 8-bit scan to rescore exactly: more than a page shows.
 EXACT_BEST = 100
-# So many scores are one group where only the highest are looked for.
+# Scores per group in the search for the highest ones.
 GROUP = 16
-# Candidates of faiss's 8-bit index that are compared anew, at least, and for each row that is wanted.
+# faiss candidates to rescore exactly: the minimum, and the number per requested row.
 RESCORED, RESCORED_EACH = 400, 2
 _SCAN, _COARSE = ".scan", ".8bit"
 Strategy = Literal["exact", "whole numbers", "8 bit"]
 
 
 def strategy_for(rows: int) -> Strategy:
-    """How so many rows are compared."""
+    """Return the comparison strategy for a number of rows."""
     if rows <= EXACT_ROWS:
         return "exact"
     return "whole numbers" if rows <= SCANNED_ROWS else "8 bit"
 
 
 def save_vectors(path: Path, vectors: Vector, strategy: Strategy | None = None) -> list[Path]:
-    """Write unit vectors, shape (rows, dimension), into ``path`` (.npy), and beside it what they are compared by; returns the files.
+    """Write unit vectors, shape (rows, dimension), to ``path`` (.npy), with their index files.
 
-    Raises OSError when that fails.
+    Returns all written files. Raises OSError on failure.
     """
     strategy = strategy or strategy_for(len(vectors))
     np.save(path, np.ascontiguousarray(vectors, dtype=np.float32))
@@ -54,22 +54,25 @@ def save_vectors(path: Path, vectors: Vector, strategy: Strategy | None = None) 
 
 
 def vector_files(path: Path) -> list[Path]:
-    """The files that ``save_vectors`` wrote for ``path``."""
+    """Return the files that ``save_vectors`` wrote for ``path``."""
     return [
         path,
         *(
-            beside
-            for beside in (path.with_suffix(_SCAN), path.with_suffix(_COARSE))
-            if beside.is_file()
+            index_file
+            for index_file in (path.with_suffix(_SCAN), path.with_suffix(_COARSE))
+            if index_file.is_file()
         ),
     ]
 
 
 class FileVectors:
-    """Saved vectors, mapped into memory; implements ports.VectorIndex. Row numbers are the caller's."""
+    """Memory-mapped saved vectors; implements ports.VectorIndex. The caller defines row numbers."""
 
     def __init__(self, path: Path, rows: int) -> None:
-        """Raises BundleError when a file is damaged or holds another number of vectors than ``rows``."""
+        """Open the files of ``path``.
+
+        Raises BundleError when a file is damaged or does not hold ``rows`` vectors.
+        """
         try:
             self._vectors: Vector = np.asarray(np.load(path, mmap_mode="r"))
             self._scan = (
@@ -89,12 +92,13 @@ class FileVectors:
         ):
             if count != rows:
                 raise BundleError(
-                    f"{path.name} holds {count} vectors where {rows} were written. Run: python -m indexer build"
+                    f"{path.name} holds {count} vectors instead of {rows}. "
+                    "Run: python -m indexer build"
                 )
 
     @property
     def strategy(self) -> Strategy:
-        """How it compares."""
+        """The comparison strategy of the opened files."""
         return (
             "whole numbers"
             if self._scan is not None
@@ -105,11 +109,11 @@ class FileVectors:
 
     @property
     def vectors(self) -> Vector:
-        """All vectors, shape (rows, dimension), float32; read only."""
+        """All vectors, shape (rows, dimension), float32, read-only."""
         return self._vectors
 
     def compare(self, vector: Vector) -> Comparison:
-        """Compare one vector with all rows, or with those that the 8-bit copies propose."""
+        """Compare one vector with all rows, or with the candidates of the 8-bit index."""
         if self._scan is not None:
             return Int8Scores(self._scan.scores(vector), self._vectors, vector)
         return (
@@ -124,35 +128,41 @@ class FileVectors:
 
 @dataclass(frozen=True)
 class ExactScores:
-    """The scores of all rows; implements ports.Comparison."""
+    """Exact scores of all rows; implements ports.Comparison."""
 
     scores: Vector
 
     def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
-        """Rows and scores of the ``count`` nearest among the allowed ones, best first; equal ones in their order."""
+        """Return rows and scores of the ``count`` nearest allowed rows, best first.
+
+        Ties are in row order.
+        """
         rows = self.top_rows(count, allowed)
-        own = self.scores[rows]
-        order = np.lexsort((rows, -own))[:count]
-        return rows[order], own[order]
+        row_scores = self.scores[rows]
+        order = np.lexsort((rows, -row_scores))[:count]
+        return rows[order], row_scores[order]
 
     def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
-        """The rows alone, in any order, and all that are as near as the last of them."""
+        """Return the ``count`` nearest rows in any order, with all ties of the last one."""
         return _highest(self.scores, count, allowed)
 
     def scores_for(self, rows: Rows) -> Vector:
-        """The scores of the given rows."""
+        """Return the scores of the given rows."""
         return self.scores[rows]
 
 
 @dataclass(frozen=True)
 class Int8Scores(ExactScores):
-    """The scores of all rows in whole numbers; the best EXACT_BEST of those asked for become exact. Belongs to one question."""
+    """8-bit scores of all rows; ``top_rows`` makes the best EXACT_BEST of them exact.
+
+    Mutable, so one instance serves one query.
+    """
 
     vectors: Vector
     vector: Vector
 
     def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
-        """The rows alone, in any order, and all that are as near as the last of them."""
+        """Return the ``count`` nearest rows in any order, with all ties of the last one."""
         rows = _highest(self.scores, max(count, EXACT_BEST), allowed)
         best = rows[_highest(self.scores[rows], EXACT_BEST, None)]
         self.scores[best] = self.vectors[best] @ self.vector
@@ -161,63 +171,66 @@ class Int8Scores(ExactScores):
 
 @dataclass(frozen=True)
 class RescoredCandidates:
-    """Rows proposed by an 8-bit index and compared as they are; implements ports.Comparison."""
+    """Candidates of the 8-bit faiss index, rescored exactly; implements ports.Comparison."""
 
     coarse: Any
     vectors: Vector
     vector: Vector
 
     def top_k(self, count: int, allowed: NDArray[np.bool_] | None = None) -> tuple[Rows, Vector]:
-        """Rows and scores of the ``count`` nearest among the allowed ones, best first."""
+        """Return rows and scores of the ``count`` nearest allowed rows, best first."""
         import faiss
 
         params = None
         if allowed is not None:
-            # faiss's Python layer takes an array and keyword arguments that its type stubs do not know.
+            # faiss accepts an array and keyword arguments that its type stubs lack.
             library: Any = faiss
             params = library.SearchParameters(
                 sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
             )
-        wanted = min(len(self.vectors), max(RESCORED, RESCORED_EACH * count))
-        _, proposed = self.coarse.search(_steps(self.vector).reshape(1, -1), wanted, params=params)
-        rows = proposed[0][proposed[0] >= 0]
+        depth = min(len(self.vectors), max(RESCORED, RESCORED_EACH * count))
+        _, candidates = self.coarse.search(_steps(self.vector).reshape(1, -1), depth, params=params)
+        rows = candidates[0][candidates[0] >= 0]
         scores = self.scores_for(rows)
         order = np.argsort(-scores, kind="stable")[:count]
         return rows[order], scores[order]
 
     def top_rows(self, count: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
-        """The rows alone."""
+        """Return the ``count`` nearest rows, best first."""
         return self.top_k(count, allowed)[0]
 
     def scores_for(self, rows: Rows) -> Vector:
-        """The scores of the given rows."""
+        """Return the scores of the given rows."""
         scores: Vector = self.vectors[rows] @ self.vector
         return scores
 
 
 def _highest(scores: Vector, count: int, allowed: NDArray[np.bool_] | None) -> Rows:
-    """Where the ``count`` highest of the allowed scores are, in their order, and all that equal the last of them."""
-    own = scores if allowed is None else scores[allowed]
-    if len(own) <= count:
-        chosen: Rows = np.arange(len(own))
+    """Return the rows of the ``count`` highest allowed scores and all ties, in row order."""
+    allowed_scores = scores if allowed is None else scores[allowed]
+    if len(allowed_scores) <= count:
+        chosen: Rows = np.arange(len(allowed_scores))
     else:
-        worth = np.flatnonzero(own >= _bound(own, count))
-        kept = own[worth]
-        chosen = worth[kept >= np.partition(kept, len(kept) - count)[len(kept) - count]]
+        candidates = np.flatnonzero(allowed_scores >= _bound(allowed_scores, count))
+        kept = allowed_scores[candidates]
+        chosen = candidates[kept >= np.partition(kept, len(kept) - count)[len(kept) - count]]
     return chosen if allowed is None else np.flatnonzero(allowed)[chosen]
 
 
 def _bound(scores: Vector, count: int) -> float:
-    """What at least ``count`` of the scores reach, and few more: found among the highest of each of some groups, in a fraction of the time."""
+    """Return a lower bound that at least ``count`` scores reach, and few more.
+
+    It partitions group maxima only, which is faster than partitioning all scores.
+    """
     groups = len(scores) // GROUP
     if groups <= count:
         return -np.inf
-    highest = scores[: groups * GROUP].reshape(GROUP, groups).max(axis=0)
-    return float(np.partition(highest, groups - count)[groups - count])
+    maxima = scores[: groups * GROUP].reshape(GROUP, groups).max(axis=0)
+    return float(np.partition(maxima, groups - count)[groups - count])
 
 
 def _coarse_of(vectors: Vector) -> Any:
-    """8-bit copies of the vectors, to search in."""
+    """Return an 8-bit faiss index of the vectors."""
     import faiss
 
     coarse = faiss.IndexScalarQuantizer(
@@ -232,8 +245,8 @@ def _write(path: Path, coarse: Any) -> None:
 
     try:
         faiss.write_index(coarse, str(path))
-    except RuntimeError as error:  # faiss's word for a full disk
-        raise OSError(f"{path.name} could not be written; is the disk full?") from error
+    except RuntimeError as error:  # faiss raises this for a full disk
+        raise OSError(f"{path.name} could not be written; check the free disk space.") from error
 
 
 def _read(path: Path) -> Any:
@@ -241,21 +254,22 @@ def _read(path: Path) -> Any:
 
     try:
         return faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-    except RuntimeError as error:  # faiss's word for a file that it cannot read
+    except RuntimeError as error:  # faiss raises this for an unreadable file
         raise BundleError(
             f"{path.name} is damaged or cut short. Run: python -m indexer build"
         ) from error
 
 
 def _steps(vectors: Vector) -> Vector:
-    """Values as whole steps of -127 to 127, which is what an 8-bit index holds.
+    """Quantise unit vectors to integers from -127 to 127, as floats, for the 8-bit index.
 
-    Components of unit vectors in hundreds of dimensions are small; those beyond the range are cut, and rescoring makes up for it.
+    Components of high-dimensional unit vectors are small. Values beyond SPREAD standard deviations
+    are clipped; exact rescoring compensates for that.
     """
     width = 127 * np.sqrt(vectors.shape[-1]) / SPREAD
     steps: Vector = np.clip(np.rint(vectors * width), -127, 127).astype(np.float32)
     return steps
 
 
-# How many standard deviations of a component the 8 bits span, each way.
+# Standard deviations of a component that the 8-bit range covers in each direction.
 SPREAD = 6.0

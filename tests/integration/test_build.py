@@ -287,7 +287,7 @@ def test_a_file_that_breaks_the_renderer_is_that_files_problem(
     def broken(*_arguments: object) -> None:
         raise ValueError("unforeseen")
 
-    monkeypatch.setattr("indexer.build.render", broken)
+    monkeypatch.setattr("indexer.collect.render", broken)
     report = build_folder(folder, data)
     assert report.articles == 0 and {problem.code for problem in report.errors} == {"unreadable"}
 

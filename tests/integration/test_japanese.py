@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import publish
 from indexer.bundling.build_cache import BuildCache
 from indexer.model import Article
+from indexer.publish import BuildContext, Source, publish
 from search.embedding.background import DisabledEmbedder
 from search.engine import Engine
 from search.index.bundle import Builds
@@ -135,7 +135,9 @@ def real_engine(folder: Path, embedder: Embedder) -> Engine:
     builds = Builds(folder / "index")
     cache = BuildCache(folder / "cache.sqlite")
     with builds.building() as work:
-        publish(builds, work, ARTICLES, folder, {}, embedder, cache, synonyms=HOUSE)
+        publish(
+            BuildContext(builds, work, embedder, cache), Source(ARTICLES, folder, {}, HOUSE)
+        )
     cache.close()
     return Engine(open_corpus(builds.open_current()), embedder)
 

@@ -1,4 +1,7 @@
-"""The job that turns the log into episodes and daily counts. May be run again at any time: the same log gives the same episodes."""
+"""The job that computes episodes and daily counts from the event log.
+
+It is repeatable: the same log gives the same episodes.
+"""
 
 from __future__ import annotations
 
@@ -29,19 +32,19 @@ from kb_app.durations import HOUR
 log = logging.getLogger("kb_app.analytics")
 CLIENTS = 400
 FAR_FUTURE = 2**62
-# What is written behind the response may arrive late.
+# Events written in the background may arrive late.
 OVERLAP = HOUR
-# A run that says nothing for so long was killed.
+# An older lock belongs to a killed run.
 STALE_LOCK = HOUR
 
 
 class JobAlreadyRunningError(Exception):
-    """Another process is at it."""
+    """Another process runs the job."""
 
 
 @dataclass(frozen=True)
 class JobReport:
-    """What a run did."""
+    """Counts of one run: clients, episodes and days processed, and its duration in seconds."""
 
     clients: int
     episodes: int
@@ -52,7 +55,11 @@ class JobReport:
 def run(
     store: EventStore, vectors: QuestionVectors, now: int, zone: tzinfo, everything: bool = False
 ) -> JobReport:
-    """Bring episodes and daily counts up to the moment ``now``. Raises JobRunning while another run is at it."""
+    """Update episodes and daily counts up to ``now`` (ms).
+
+    Processes the clients with changes since the last run, or all clients with ``everything``. Days
+    are calendar days in ``zone``. Raises JobAlreadyRunningError if another process runs the job.
+    """
     started = time.perf_counter()
     with _locked(store, now):
         since = 0 if everything else max(0, _state(store, "episodes_until") - OVERLAP)
@@ -61,21 +68,21 @@ def run(
         days = {rollup.day_of(at, zone) for at in _touched(store, since)}
         count = 0
         for start in range(0, len(clients), CLIENTS):
-            part = clients[start : start + CLIENTS]
-            made = _episodes_of(store, vectors, part, now)
-            days |= _replace(store, part, made, zone)
-            count += len(made)
+            chunk = clients[start : start + CLIENTS]
+            episodes = _episodes_of(store, vectors, chunk, now)
+            days |= _replace(store, chunk, episodes, zone)
+            count += len(episodes)
         for day in sorted(days):
             roll_up(store, day, zone)
         _remember(store, "episodes_until", now)
     return JobReport(len(clients), count, len(days), round(time.perf_counter() - started, 2))
 
 
-# --- episodes ----------------------------------------------------------------------------------------------------------------
+# --- episodes -----------------------------------------------------------------------
 
 
 def _clients(store: EventStore, since: int, now: int) -> list[str]:
-    """Clients with anything new, and those whose episodes may still change with time alone."""
+    """Clients with new events, and clients with provisional episodes."""
     queries, actions, links, episodes = (
         schema.queries,
         schema.actions,
@@ -91,19 +98,19 @@ def _clients(store: EventStore, since: int, now: int) -> list[str]:
         .where(actions.c.at >= since)
     )
     with store.engine.connect() as connection:
-        found = set(store.active_clients(since))
+        clients = set(store.active_clients(since))
         for ids in (recent, linked):
-            found |= {
+            clients |= {
                 str(name)
                 for (name,) in connection.execute(
                     select(queries.c.client_id).where(queries.c.query_id.in_(ids))
                 )
                 if name
             }
-        # Of bots and of clients that asked nothing there are no episodes; they cost one look.
+        # Bots and clients without searches are included but yield no episodes.
         open_ones = select(episodes.c.client_id).where(episodes.c.provisional.is_(True))
-        found |= {str(name) for (name,) in connection.execute(open_ones)}
-    return sorted(found)
+        clients |= {str(name) for (name,) in connection.execute(open_ones)}
+    return sorted(clients)
 
 
 def _episodes_of(
@@ -117,99 +124,108 @@ def _episodes_of(
             *_of_queries(store, [query.query_id for query in queries]),
         ]
     }
-    known = [action for action in actions.values() if action.at <= now]
-    meaning = vectors.of_events(queries, [action for action in known if not action.query_id])
-    made: list[Episode] = []
-    for _client, asked, done in by_client(queries, known):
-        made += [
+    past_actions = [action for action in actions.values() if action.at <= now]
+    vectors_by_id = vectors.of_events(
+        queries, [action for action in past_actions if not action.query_id]
+    )
+    episodes: list[Episode] = []
+    for _client, client_queries, client_actions in by_client(queries, past_actions):
+        episodes += [
             classify_outcome(trail, now, fingerprint=vectors.fingerprint)
-            for trail in group(asked, done, meaning)
+            for trail in group(client_queries, client_actions, vectors_by_id)
         ]
-    return made
+    return episodes
 
 
 def _of_queries(store: EventStore, query_ids: Sequence[str]) -> list[ActionEvent]:
-    """Actions that name these searches, whoever sent them: a ticket's token joins it, by whatever channel it came."""
+    """Actions on these searches from any client and channel, including linked tickets."""
     actions, links = schema.actions, schema.ticket_links
-    found: list[ActionEvent] = []
+    results: list[ActionEvent] = []
     with store.engine.connect() as connection:
         for start in range(0, len(query_ids), ROWS):
-            part = query_ids[start : start + ROWS]
-            found += [
+            chunk = query_ids[start : start + ROWS]
+            results += [
                 to_action(row)
                 for row in connection.execute(
-                    select(actions).where(actions.c.query_id.in_(part))
+                    select(actions).where(actions.c.query_id.in_(chunk))
                 ).mappings()
             ]
             joined = (
                 select(actions, links.c.query_id.label("linked"))
                 .join(links, links.c.event_id == actions.c.event_id)
-                .where(links.c.query_id.in_(part))
+                .where(links.c.query_id.in_(chunk))
             )
             for row in connection.execute(joined).mappings():
                 values = dict(row)
                 linked = values.pop("linked")
-                found.append(to_action(values | {"query_id": linked}))
-    return found
+                results.append(to_action(values | {"query_id": linked}))
+    return results
 
 
 def _replace(
-    store: EventStore, clients: Sequence[str], made: Sequence[Episode], zone: tzinfo
+    store: EventStore, clients: Sequence[str], new_episodes: Sequence[Episode], zone: tzinfo
 ) -> set[str]:
-    """Put the episodes of some clients in the place of what was there, at once; returns the days that changed."""
+    """Replace the episodes of some clients in one transaction; returns the affected days."""
     table, members = schema.episodes, schema.episode_queries
     with store.engine.begin() as connection:
-        before = list(
+        previous = list(
             connection.execute(
                 select(table.c.episode_id, table.c.first_at).where(table.c.client_id.in_(clients))
             )
         )
-        for start in range(0, len(before), ROWS):
+        for start in range(0, len(previous), ROWS):
             connection.execute(
                 delete(members).where(
-                    members.c.episode_id.in_([name for name, _ in before[start : start + ROWS]])
+                    members.c.episode_id.in_([name for name, _ in previous[start : start + ROWS]])
                 )
             )
         connection.execute(delete(table).where(table.c.client_id.in_(clients)))
-        _insert(connection, table, [dict(to_row(episode)) for episode in made])
+        _insert(connection, table, [dict(to_row(episode)) for episode in new_episodes])
         rows = [
             {"query_id": query_id, "episode_id": episode.episode_id}
-            for episode in made
+            for episode in new_episodes
             for query_id in episode.query_ids
         ]
         insert_new(connection, members, rows)
-    return {rollup.day_of(at, zone) for _, at in before} | {
-        rollup.day_of(episode.first_at, zone) for episode in made
+    return {rollup.day_of(at, zone) for _, at in previous} | {
+        rollup.day_of(episode.first_at, zone) for episode in new_episodes
     }
 
 
 def _link_tickets(store: EventStore, vectors: QuestionVectors, since: int, now: int) -> None:
-    """Join tickets that came with neither client nor query to the search that they are about."""
+    """Link tickets without a client and a query id to the most likely search."""
     links = schema.ticket_links
     with store.engine.connect() as connection:
-        known = {
+        linked = {
             str(name): str(query_id)
             for name, query_id in connection.execute(select(links.c.event_id, links.c.query_id))
         }
     begin = max(0, since - EPISODE)
     actions = store.actions(begin, now + 1)
-    orphans = [action for action in actions if _is_orphan(action) and action.event_id not in known]
+    orphans = [action for action in actions if _is_orphan(action) and action.event_id not in linked]
     if not orphans:
         return
-    asked = store.queries(min(ticket.at for ticket in orphans) - EPISODE, now + 1)
-    found = searches_of_tickets(
-        orphans, asked, actions, vectors.of_events(asked, orphans), taken=frozenset(known.values())
+    searches = store.queries(min(ticket.at for ticket in orphans) - EPISODE, now + 1)
+    matches = searches_of_tickets(
+        orphans,
+        searches,
+        actions,
+        vectors.of_events(searches, orphans),
+        taken=frozenset(linked.values()),
     )
     with store.engine.begin() as connection:
         insert_new(
             connection,
             links,
-            [{"event_id": event_id, "query_id": query_id} for event_id, query_id in found.items()],
+            [
+                {"event_id": event_id, "query_id": query_id}
+                for event_id, query_id in matches.items()
+            ],
         )
 
 
 def _is_orphan(action: ActionEvent) -> bool:
-    """A contact of which only the words are known."""
+    """Whether the action is a contact with a text but without a client and a query id."""
     return (
         action.action_name in CONTACTS
         and not action.query_id
@@ -218,11 +234,11 @@ def _is_orphan(action: ActionEvent) -> bool:
     )
 
 
-# --- daily counts -----------------------------------------------------------------------------------------------------------
+# --- daily counts -------------------------------------------------------------------
 
 
 def _touched(store: EventStore, since: int) -> Iterator[int]:
-    """The moments of searches recorded since then, one an hour: the days to count anew."""
+    """Start times (ms) of the hours with searches since ``since``: their days need a recount."""
     table = schema.queries
     hour = (
         (table.c.at / HOUR).label("hour")
@@ -236,35 +252,44 @@ def _touched(store: EventStore, since: int) -> Iterator[int]:
 
 def _insert(connection: Connection, table: object, rows: Sequence[dict[str, object]]) -> None:
     for start in range(0, len(rows), ROWS):
-        connection.execute(insert(table), list(rows[start : start + ROWS]))  # type: ignore[arg-type]
+        chunk = list(rows[start : start + ROWS])
+        connection.execute(insert(table), chunk)  # type: ignore[arg-type]
 
 
-# --- one run at a time --------------------------------------------------------------------------------------------------------
+# --- one run at a time --------------------------------------------------------------
 
 
 @contextmanager
 def _locked(store: EventStore, now: int) -> Iterator[None]:
-    """Raises JobRunning while another process holds the lock; one left behind by a killed run is taken over."""
+    """Hold the job lock; a stale lock is replaced.
+
+    Raises JobAlreadyRunningError if another process holds the lock.
+    """
     table = schema.job_state
     clock = int(time.time() * 1000)
-    mine = f"{clock} {socket.gethostname()} {os.getpid()} {uuid.uuid4()}"
+    own_value = f"{clock} {socket.gethostname()} {os.getpid()} {uuid.uuid4()}"
     try:
         with store.engine.begin() as connection:
-            held = connection.execute(select(table.c.value).where(table.c.name == "lock")).scalar()
-            if held and clock - int(held.split()[0]) > STALE_LOCK:
+            lock_value = connection.execute(
+                select(table.c.value).where(table.c.name == "lock")
+            ).scalar()
+            if lock_value and clock - int(lock_value.split()[0]) > STALE_LOCK:
                 connection.execute(
-                    delete(table).where(table.c.name == "lock", table.c.value == held)
+                    delete(table).where(table.c.name == "lock", table.c.value == lock_value)
                 )
-            connection.execute(insert(table).values(name="lock", value=mine))
+            connection.execute(insert(table).values(name="lock", value=own_value))
     except IntegrityError as error:
         raise JobAlreadyRunningError(
-            "The figures are being worked out by another process; try again when it has ended."
+            "The analytics job is already running in another process. "
+            "Try again when it has finished."
         ) from error
     try:
         yield
     finally:
         with store.engine.begin() as connection:
-            connection.execute(delete(table).where(table.c.name == "lock", table.c.value == mine))
+            connection.execute(
+                delete(table).where(table.c.name == "lock", table.c.value == own_value)
+            )
 
 
 def _state(store: EventStore, name: str) -> int:

@@ -1,4 +1,7 @@
-"""How an episode ended: the first rule that fits. Pure functions; leaving without a sign is never a success."""
+"""Classifies the outcome of an episode: the first matching rule decides. Pure functions.
+
+Leaving the site without feedback never counts as a success.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,11 @@ from kb_app.analytics.model import (
 )
 from kb_app.durations import DAY, SECOND
 
-# Seconds that an article must have been visible to count as read.
+# Seconds of visibility after which an article counts as read.
 ENGAGED_S = 10.0
-# So long a yes may be taken back.
+# Positive feedback can be revoked within this time.
 REVOCABLE = 7 * DAY
-# A contact form that nothing came of within so long was left.
+# An opened contact form counts as abandoned after this time.
 FORM_LEFT = 3_600 * SECOND
 FRUSTRATED_REFINEMENTS = 3
 FRUSTRATED_NOES = 2
@@ -44,34 +47,40 @@ _EPISODES = uuid.UUID("6b5cf64e-4a0c-5f6b-9d43-0d8f35b1a6c1")
 def classify_outcome(
     trail: SearchTask, now: int, tickets: Sequence[ActionEvent] = (), fingerprint: str = ""
 ) -> Episode:
-    """The episode of a trail as it stands at ``now``; ``tickets`` are contacts joined to it by intent alone."""
+    """The episode of a search task as of ``now`` (ms).
+
+    ``tickets`` are contacts linked to the task by intent only. ``fingerprint`` identifies the
+    embedding model that grouped the searches.
+    """
     actions = sorted([*trail.actions, *tickets], key=lambda action: (action.at, action.event_id))
-    known = [action for action in actions if action.at <= now]
-    outcome, reason, provisional = _outcome(trail.queries, known, now)
-    read = _read(known)
-    article = read.object_id if read else _voted(known) or _viewed(known)
-    shown = trail.queries[-1]
-    first = trail.queries[0]
-    last = max([shown.at, *(action.at for action in known)])
+    past_actions = [action for action in actions if action.at <= now]
+    outcome, reason, provisional = _outcome(trail.queries, past_actions, now)
+    read_action = _read(past_actions)
+    article = (
+        read_action.object_id if read_action else _voted(past_actions) or _viewed(past_actions)
+    )
+    last_query = trail.queries[-1]
+    first_query = trail.queries[0]
+    last_at = max([last_query.at, *(action.at for action in past_actions)])
     return Episode(
-        episode_id=str(uuid.uuid5(_EPISODES, first.query_id)),
-        client_id=first.client_id or "",
-        first_at=first.at,
-        last_at=last,
+        episode_id=str(uuid.uuid5(_EPISODES, first_query.query_id)),
+        client_id=first_query.client_id or "",
+        first_at=first_query.at,
+        last_at=last_at,
         query_ids=tuple(query.query_id for query in trail.queries),
         outcome=outcome,
         reason=reason,
         provisional=provisional,
         article_id=article,
         section=next((query.section for query in trail.queries if query.section), ""),
-        language=first.language,
-        channel=first.channel,
-        audience=first.audience,
+        language=first_query.language,
+        channel=first_query.channel,
+        audience=first_query.audience,
         verdict=best_verdict(trail.queries),
         refinements=len(trail.queries) - 1,
-        frustrated=_frustrated(trail, known),
-        seconds_to_answer=(read.at - first.at) / SECOND if read else None,
-        surveyed=_surveyed(trail.queries, known, now),
+        frustrated=_frustrated(trail, past_actions),
+        seconds_to_answer=(read_action.at - first_query.at) / SECOND if read_action else None,
+        surveyed=_surveyed(trail.queries, past_actions, now),
         fingerprint=fingerprint,
     )
 
@@ -79,7 +88,7 @@ def classify_outcome(
 def _outcome(
     queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now: int
 ) -> tuple[Outcome, str, bool]:
-    """(outcome, the rule that fitted, whether it may still change)."""
+    """(outcome, name of the matching rule, whether the outcome may still change)."""
     contact = next((action for action in actions if action.action_name in CONTACTS), None)
     open_until = (
         max([query.at for query in queries] + [action.at for action in actions]) + REVOCABLE
@@ -87,10 +96,10 @@ def _outcome(
     provisional = now < open_until
     if contact is not None:
         return "escalated", _how_contact_ended(contact, actions), False
-    said = _last_word(actions)
-    if said is not None and said.action_name in YES and not _returned(queries, said):
-        return "confirmed", said.action_name, now < said.at + REVOCABLE
-    unanswered = _unanswered(queries, actions, said, now)
+    last_vote = _last_word(actions)
+    if last_vote is not None and last_vote.action_name in YES and not _returned(queries, last_vote):
+        return "confirmed", last_vote.action_name, now < last_vote.at + REVOCABLE
+    unanswered = _unanswered(queries, actions, last_vote, now)
     if unanswered:
         return "unanswered", unanswered, provisional
     if _read(actions) is not None and not _searched_after(queries, actions):
@@ -99,10 +108,10 @@ def _outcome(
 
 
 def _how_contact_ended(contact: ActionEvent, actions: Sequence[ActionEvent]) -> str:
-    """By which way an agent was reached, and what the customer said of it afterwards."""
+    """How the customer reached an agent, and the feedback on the case."""
     if contact.action_name != TICKET_CREATED:
         return "channel opened"
-    said = next(
+    last_vote = next(
         (
             action
             for action in reversed(actions)
@@ -112,9 +121,9 @@ def _how_contact_ended(contact: ActionEvent, actions: Sequence[ActionEvent]) -> 
     )
     return (
         "ticket"
-        if said is None
+        if last_vote is None
         else "ticket, solved"
-        if said.action_name in YES
+        if last_vote.action_name in YES
         else "ticket, not solved"
     )
 
@@ -122,11 +131,11 @@ def _how_contact_ended(contact: ActionEvent, actions: Sequence[ActionEvent]) -> 
 def _unanswered(
     queries: Sequence[QueryEvent],
     actions: Sequence[ActionEvent],
-    said: ActionEvent | None,
+    last_vote: ActionEvent | None,
     now: int,
 ) -> str:
-    """Which rule says that there was no answer; "" where none does."""
-    if said is not None and said.action_name in NO:
+    """The rule by which the episode is unanswered; "" if none matches."""
+    if last_vote is not None and last_vote.action_name in NO:
         return "no"
     if _form_left(actions, now):
         return "contact form left"
@@ -137,7 +146,7 @@ def _unanswered(
 
 
 def best_verdict(queries: Sequence[QueryEvent]) -> str:
-    """The best of the verdicts."""
+    """The best verdict of the searches, in the order strict, weak, none."""
     return max((query.verdict for query in queries), key=lambda verdict: _BEST.get(verdict, 0))
 
 
@@ -145,9 +154,9 @@ def _last_word(actions: Sequence[ActionEvent]) -> ActionEvent | None:
     return next((action for action in reversed(actions) if action.action_name in YES | NO), None)
 
 
-def _returned(queries: Sequence[QueryEvent], said: ActionEvent) -> bool:
-    """Whether the same was asked again after the yes, within the time in which it may be taken back."""
-    return any(said.at < query.at <= said.at + REVOCABLE for query in queries)
+def _returned(queries: Sequence[QueryEvent], vote: ActionEvent) -> bool:
+    """Whether a search follows the positive feedback within REVOCABLE."""
+    return any(vote.at < query.at <= vote.at + REVOCABLE for query in queries)
 
 
 def _form_left(actions: Sequence[ActionEvent], now: int) -> bool:
@@ -162,7 +171,7 @@ def _touched(actions: Sequence[ActionEvent]) -> bool:
 
 
 def _read(actions: Sequence[ActionEvent]) -> ActionEvent | None:
-    """The first action that shows that an article was read."""
+    """The first action that proves that an article was read."""
     for action in actions:
         if action.action_name == COPY or (
             action.action_name == ENGAGED and action.number("seconds") >= ENGAGED_S
@@ -172,7 +181,7 @@ def _read(actions: Sequence[ActionEvent]) -> ActionEvent | None:
 
 
 def _searched_after(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> bool:
-    """Whether somebody who had read asked again."""
+    """Whether the last search comes after the last article read."""
     reads = [
         action.at
         for action in actions
@@ -200,18 +209,19 @@ def _viewed(actions: Sequence[ActionEvent]) -> str:
 
 
 def _surveyed(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now: int) -> str:
-    """What the random micro-survey gave in an episode that would be probable without it: "yes", "no", "asked" without an answer.
+    """The result of the random micro-survey in an episode that is probable without the survey.
 
-    "" where it was not shown, or where something else says how the episode ended.
+    Returns "yes", "no", or "asked" without an answer; "" if the survey was not shown or if other
+    actions decide the outcome.
     """
     if not any(action.action_name == SURVEY_SHOWN for action in actions):
         return ""
-    besides = [
+    other_actions = [
         action
         for action in actions
         if action.action_name not in (SOLVED_YES, SOLVED_NO, SURVEY_SHOWN)
     ]
-    if _outcome(queries, besides, now)[0] != "probable":
+    if _outcome(queries, other_actions, now)[0] != "probable":
         return ""
     for action in reversed(actions):
         if action.action_name == SOLVED_YES:
@@ -222,15 +232,21 @@ def _surveyed(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent], now
 
 
 def _frustrated(trail: SearchTask, actions: Sequence[ActionEvent]) -> bool:
-    """Three refinements, a no said twice, or clicks in anger."""
-    refined = max(len(trail.queries) - 1, sum(action.action_name == REFINE for action in actions))
-    noes = sum(action.action_name in NO for action in actions)
+    """Whether refinements, negative votes or rage clicks reach their FRUSTRATED_* limit."""
+    refinements = max(
+        len(trail.queries) - 1, sum(action.action_name == REFINE for action in actions)
+    )
+    negative_votes = sum(action.action_name in NO for action in actions)
     rage = sum(int(action.number("rage")) for action in actions)
-    return refined >= FRUSTRATED_REFINEMENTS or noes >= FRUSTRATED_NOES or rage >= FRUSTRATED_RAGE
+    return (
+        refinements >= FRUSTRATED_REFINEMENTS
+        or negative_votes >= FRUSTRATED_NOES
+        or rage >= FRUSTRATED_RAGE
+    )
 
 
 def to_row(episode: Episode) -> Mapping[str, Any]:
-    """The columns of an episode."""
+    """Convert an episode to a row of the table episodes."""
     row = dict(vars(episode))
     row["queries"] = len(row.pop("query_ids"))
     return row

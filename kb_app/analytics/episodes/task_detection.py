@@ -1,4 +1,7 @@
-"""Which searches are one problem. Pure functions: the same log and the same vectors always give the same groups."""
+"""Groups the searches of one client into tasks (one problem each).
+
+Pure functions: the same log and embeddings always give the same groups.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +29,19 @@ from kb_app.analytics.model import (
 from kb_app.analytics.ports import Vectors
 from kb_app.durations import DAY, HOUR, SECOND
 
-# Cosine of two centred question vectors from which on they mean the same; docs/analytics.md has the table.
+# Minimum cosine of two centred query embeddings with the same intent; see docs/analytics.md.
 SAME_INTENT = 0.3
-# Less is wanted where the same article came first, or where a question follows right after one without a sure answer; more where
-# both had a sure answer and not the same one.
+# Threshold adjustments: lower for the same top hit or a quick retry without a strict verdict,
+# higher for two strict verdicts on different articles.
 EASIER, HARDER = 0.1, 0.15
-# Cosines that differ by less say the same of two searches.
+# Cosines that differ by less count as equal.
 ALIKE = 0.15
-# What is typed on within so long, beginning with what was there, is one question being written.
+# A longer query with the previous one as prefix, within this time, is still being typed.
 TYPING = 5 * SECOND
 EPISODE = 7 * DAY
-# A reworded question follows soon.
+# Maximum pause before a reworded query.
 REWORDED = 3 * 60 * SECOND
-# One reworded within so long is the same visitor's: nobody else sits down at the computer in that time.
+# Within this pause, another visitor on a shared computer is ruled out.
 AT_ONCE = 60 * SECOND
 _SHARED = frozenset({CLICK, VIEW, ENGAGED, CONTACT_SUGGESTION_CLICK})
 _WORD = re.compile(r"\w{2,}")
@@ -46,14 +49,14 @@ _WORD = re.compile(r"\w{2,}")
 
 @dataclass(frozen=True)
 class SearchTask:
-    """The searches of one problem and all that was done with their answers, oldest first."""
+    """The searches of one problem and the actions on their results, oldest first."""
 
     queries: tuple[QueryEvent, ...]
     actions: tuple[ActionEvent, ...] = ()
 
 
 def fold_prefixes(queries: Sequence[QueryEvent]) -> list[QueryEvent]:
-    """One client's searches, oldest first, without those that were only a question being typed."""
+    """Drop partially typed queries from one client's searches; input and output oldest first."""
     kept: list[QueryEvent] = []
     for query in queries:
         while kept and _typed_on(kept[-1], query):
@@ -63,7 +66,7 @@ def fold_prefixes(queries: Sequence[QueryEvent]) -> list[QueryEvent]:
 
 
 def _typed_on(before: QueryEvent, after: QueryEvent) -> bool:
-    """Whether a search became the next one; the same one again within the time is a page shown twice."""
+    """Whether ``before`` is a typed prefix of ``after`` or the same query loaded twice."""
     old, new = _plain(before.user_query), _plain(after.user_query)
     return after.at - before.at <= TYPING and new.startswith(old)
 
@@ -78,13 +81,14 @@ def group(
     vectors: Mapping[str, Vectors],
     threshold: float = SAME_INTENT,
 ) -> list[SearchTask]:
-    """The problems of one client. ``vectors`` maps a query's id to its centred unit vector, where there is one.
+    """The search tasks of one client.
 
-    Searches of one problem are linked by meaning, by an article opened from both, or by one being the other reworded, within
-    seven days of each other; a problem in between does not part them.
+    ``vectors`` maps query ids to centred unit embeddings and may be incomplete. Searches at most
+    EPISODE apart belong together if their meaning is similar, if the same article was opened from
+    both, or if one rewords the other. Other tasks may lie between them.
     """
-    asked = fold_prefixes(sorted(queries, key=lambda query: (query.at, query.query_id)))
-    if not asked:
+    searches = fold_prefixes(sorted(queries, key=lambda query: (query.at, query.query_id)))
+    if not searches:
         return []
     opened = _opened(actions)
     refined = {
@@ -92,32 +96,39 @@ def group(
         for action in actions
         if action.action_name == REFINE
     }
-    said = frozenset(
+    solved_ids = frozenset(
         action.query_id for action in actions if action.action_name in YES and action.query_id
     )
-    problems = TaskUnion(
-        len(asked), {place for place, query in enumerate(asked) if query.query_id in said}
+    tasks = TaskUnion(
+        len(searches),
+        {index for index, query in enumerate(searches) if query.query_id in solved_ids},
     )
-    # What is surely one comes first: only then is it known which problem a yes belongs to.
-    for earlier, later in _pairs(asked):
+    # Certain links first: they decide which task a positive vote belongs to.
+    for earlier, later in _pairs(searches):
         if _certainly_same(
-            asked[earlier], asked[later], later - earlier == 1, opened, refined, vectors, threshold
+            searches[earlier],
+            searches[later],
+            later - earlier == 1,
+            opened,
+            refined,
+            vectors,
+            threshold,
         ):
-            problems.join(earlier, later)
-    for earlier, later in _pairs(asked):
-        if not problems.would_absorb(earlier, later) and _probably_same(
-            asked[earlier], asked[later], later - earlier == 1, said, vectors, threshold
+            tasks.join(earlier, later)
+    for earlier, later in _pairs(searches):
+        if not tasks.would_absorb(earlier, later) and _probably_same(
+            searches[earlier], searches[later], later - earlier == 1, solved_ids, vectors, threshold
         ):
-            problems.join(earlier, later)
-    root = problems.root
+            tasks.join(earlier, later)
+    root = tasks.root
     members: dict[int, list[QueryEvent]] = defaultdict(list)
-    for place, query in enumerate(asked):
-        members[root(place)].append(query)
-    return _with_actions(list(members.values()), queries, asked, actions, vectors)
+    for index, query in enumerate(searches):
+        members[root(index)].append(query)
+    return _with_actions(list(members.values()), queries, searches, actions, vectors)
 
 
 def _pairs(asked: Sequence[QueryEvent]) -> Iterator[tuple[int, int]]:
-    """(earlier, later) places of searches within EPISODE of each other, nearest first."""
+    """Index pairs (earlier, later) of searches at most EPISODE apart; nearest first."""
     for later in range(len(asked)):
         for earlier in range(later - 1, -1, -1):
             if asked[later].at - asked[earlier].at > EPISODE:
@@ -126,28 +137,31 @@ def _pairs(asked: Sequence[QueryEvent]) -> Iterator[tuple[int, int]]:
 
 
 class TaskUnion:
-    """Which searches belong together so far, by their places; ``said`` are those that were said to be solved."""
+    """Union-find over search indices; ``said`` holds the indices with positive feedback."""
 
     def __init__(self, count: int, said: Collection[int]) -> None:
         self._parents = list(range(count))
         self._solved = set(said)
 
     def root(self, place: int) -> int:
-        """The place that names a problem."""
+        """The index that represents a task."""
         while self._parents[place] != place:
             self._parents[place] = self._parents[self._parents[place]]
             place = self._parents[place]
         return place
 
     def join(self, earlier: int, later: int) -> None:
-        """Make two problems one."""
+        """Merge two tasks."""
         into, gone = self.root(earlier), self.root(later)
         if into != gone:
             self._parents[gone] = into
             self._solved |= {into} if gone in self._solved else set()
 
     def would_absorb(self, earlier: int, later: int) -> bool:
-        """Whether the later one's yes would cover an earlier problem that has none: that may be one that was given up."""
+        """Whether to skip a merge: same task, or only the later task has positive feedback.
+
+        The earlier task may be abandoned; a merge would count it as solved.
+        """
         into, gone = self.root(earlier), self.root(later)
         return into == gone or (gone in self._solved and into not in self._solved)
 
@@ -161,10 +175,10 @@ def _certainly_same(
     vectors: Mapping[str, Vectors],
     threshold: float,
 ) -> bool:
-    """Whether two searches of one client are about the same thing beyond doubt.
+    """Whether two searches of one client certainly have the same intent.
 
-    By their words, by being reworded, by an article opened from both, by the same article found first and a near meaning, or by being
-    reworded at once.
+    True for the same words, a refinement, an article opened from both, the same top hit with a
+    similar meaning, or a similar query within AT_ONCE.
     """
     if (
         _plain(earlier.user_query) == _plain(later.user_query)
@@ -188,17 +202,20 @@ def _probably_same(
     vectors: Mapping[str, Vectors],
     threshold: float,
 ) -> bool:
-    """Whether two searches of one client are likely to be about the same thing."""
+    """Whether two searches of one client probably have the same intent."""
     soon = neighbours and later.at - earlier.at <= REWORDED
     if earlier.query_id not in vectors or later.query_id not in vectors:
         return soon and _share_words(earlier.user_query, later.user_query)
-    # One asked after a yes rather takes the yes back.
+    # A search after positive feedback revokes it, so it needs no margin.
     margin = 0.0 if earlier.query_id in said else _margin(earlier, later, soon)
     return _near(earlier, later, vectors) >= threshold + margin
 
 
 def _margin(earlier: QueryEvent, later: QueryEvent, soon: bool) -> float:
-    """What is added to the threshold: more where two answers were sure or the language is another (a shared computer), less soon after."""
+    """Threshold adjustment.
+
+    Higher for two strict verdicts or two languages (shared computer), lower for a quick retry.
+    """
     if earlier.verdict == later.verdict == "strict" or earlier.language != later.language:
         return HARDER
     if soon and earlier.verdict == later.verdict == "none":
@@ -207,23 +224,23 @@ def _margin(earlier: QueryEvent, later: QueryEvent, soon: bool) -> float:
 
 
 def _same_first(one: QueryEvent, other: QueryEvent) -> bool:
-    """Whether both found the same article first, and it may answer."""
+    """Whether both searches have the same top hit and no verdict is none."""
     return one.hit_ids[:1] == other.hit_ids[:1] != () and "none" not in (one.verdict, other.verdict)
 
 
 def _share_words(one: str, other: str) -> bool:
-    """Where there are no vectors: half of the words of the shorter question stand in the other."""
+    """Whether half of the words of the shorter query occur in the other; without embeddings."""
     left, right = set(_WORD.findall(one.casefold())), set(_WORD.findall(other.casefold()))
     return bool(left and right) and len(left & right) * 2 >= min(len(left), len(right))
 
 
 def _opened(actions: Sequence[ActionEvent]) -> dict[str, frozenset[str]]:
-    """Query id -> articles opened from it."""
-    found: dict[str, set[str]] = defaultdict(set)
+    """Articles opened from each search, by query id."""
+    articles_by_query: dict[str, set[str]] = defaultdict(set)
     for action in actions:
         if action.query_id and action.object_id and action.action_name in _SHARED:
-            found[action.query_id].add(action.object_id)
-    return {name: frozenset(articles) for name, articles in found.items()}
+            articles_by_query[action.query_id].add(action.object_id)
+    return {name: frozenset(articles) for name, articles in articles_by_query.items()}
 
 
 def _with_actions(
@@ -233,25 +250,35 @@ def _with_actions(
     actions: Sequence[ActionEvent],
     vectors: Mapping[str, Vectors],
 ) -> list[SearchTask]:
-    """Each action goes to the problem of its search.
+    """Assign each action to the task of its search.
 
-    One without a search goes to the problem of the same intent begun before it, where it has a text of its own, else to the last one.
+    An action without a search goes to the earlier task with the most similar intent if it has a
+    text, else to the latest task.
     """
     place_of = {query.query_id: place for place, group in enumerate(groups) for query in group}
     place_of |= _folded(everything, kept, place_of)
     starts = sorted((query.at, place) for place, group in enumerate(groups) for query in group)
-    done: dict[int, list[ActionEvent]] = defaultdict(list)
+    actions_by_task: dict[int, list[ActionEvent]] = defaultdict(list)
     for action in sorted(actions, key=lambda action: (action.at, action.event_id)):
         place = place_of.get(action.query_id or "")
         if place is None:
-            begun = [owner for at, owner in reversed(starts) if at <= action.at <= at + EPISODE]
-            said = frozenset(
-                owner for owner in begun if any(other.action_name in YES for other in done[owner])
+            candidates = [
+                owner for at, owner in reversed(starts) if at <= action.at <= at + EPISODE
+            ]
+            solved = frozenset(
+                owner
+                for owner in candidates
+                if any(other.action_name in YES for other in actions_by_task[owner])
             )
-            place = _same_intent(action, begun, groups, vectors, said) if begun else None
+            place = (
+                _same_intent(action, candidates, groups, vectors, solved) if candidates else None
+            )
         if place is not None:
-            done[place].append(action)
-    trails = [SearchTask(tuple(group), tuple(done[place])) for place, group in enumerate(groups)]
+            actions_by_task[place].append(action)
+    trails = [
+        SearchTask(tuple(group), tuple(actions_by_task[place]))
+        for place, group in enumerate(groups)
+    ]
     return sorted(trails, key=lambda trail: (trail.queries[0].at, trail.queries[0].query_id))
 
 
@@ -262,43 +289,47 @@ def _same_intent(
     vectors: Mapping[str, Vectors],
     said: frozenset[int],
 ) -> int:
-    """Of the problems begun, last first, the one nearest to an action's words; the last begun where it has none.
+    """The task most similar to the text of an action; the latest one without an embedding.
 
-    Of those about as near one that was ``said`` to be solved: a success is rather taken back than kept.
+    ``begun`` lists the open tasks, latest first. Among about equally similar tasks, one with
+    positive feedback (``said``) wins, so that doubtful successes are revoked.
     """
-    own = vectors.get(action.event_id)
-    if own is None:
+    action_vector = vectors.get(action.event_id)
+    if action_vector is None:
         return begun[0]
 
     def nearness(place: int) -> float:
         return max(
             (
-                float(np.dot(own, vectors[query.query_id]))
+                float(np.dot(action_vector, vectors[query.query_id]))
                 for query in groups[place]
                 if query.query_id in vectors
             ),
             default=-1.0,
         )
 
-    near = {place: nearness(place) for place in begun}
-    best = max(near.values())
-    return max(near, key=lambda place: (near[place] >= best - ALIKE, place in said, near[place]))
+    similarity = {place: nearness(place) for place in begun}
+    best = max(similarity.values())
+    return max(
+        similarity,
+        key=lambda place: (similarity[place] >= best - ALIKE, place in said, similarity[place]),
+    )
 
 
 def _folded(
     everything: Sequence[QueryEvent], kept: Sequence[QueryEvent], place_of: Mapping[str, int]
 ) -> dict[str, int]:
-    """Where what was only typed on went: to the next search that was kept."""
+    """Task index of each dropped prefix search: that of the next search that was kept."""
     order = sorted(everything, key=lambda query: (query.at, query.query_id))
     remaining = {query.query_id for query in kept}
-    found: dict[str, int] = {}
+    places: dict[str, int] = {}
     waiting: list[str] = []
     for query in order:
         waiting.append(query.query_id)
         if query.query_id in remaining:
-            found.update(dict.fromkeys(waiting, place_of[query.query_id]))
+            places.update(dict.fromkeys(waiting, place_of[query.query_id]))
             waiting = []
-    return found
+    return places
 
 
 def searches_of_tickets(
@@ -309,12 +340,14 @@ def searches_of_tickets(
     threshold: float = SAME_INTENT,
     taken: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
-    """Ticket -> search, for tickets that came with their words alone: a search of the same intent in the seven days before.
+    """Match tickets that have only a text to searches; returns query id by event id.
 
-    Of those about as near as the nearest, one whose visitor opened the contact form in the hour before, else one that was said to be
-    solved (a success is rather taken back than kept), else the nearest. Each search is taken once.
+    Candidates are searches with the same intent in the EPISODE before the ticket. Among about
+    equally similar ones, prefer a visitor who opened the contact form in the previous hour, then a
+    search with positive feedback (doubtful successes are revoked), then the highest cosine. Each
+    search is matched once; ``taken`` holds searches that are already matched.
     """
-    said = _standing(
+    solved_ids = _standing(
         {action.query_id for action in actions if action.action_name in YES},
         queries,
         vectors,
@@ -325,43 +358,45 @@ def searches_of_tickets(
         for action in actions
         if action.action_name == CONTACT_OPEN
     )
-    # Whoever has written under a name already is not looked for again.
+    # Clients with a ticket of their own are no candidates.
     own_tickets = [action for action in actions if action.action_name in CONTACTS]
     used = set(taken) | {action.query_id for action in own_tickets}
     named = {action.client_id for action in own_tickets if action.client_id}
-    found: dict[str, str] = {}
-    recognised = [
+    matches: dict[str, str] = {}
+    identified = [
         query
         for query in queries
         if query.client_id and query.client_id not in named and query.query_id in vectors
     ]
-    recognised.sort(key=lambda query: query.at)
-    moments = [query.at for query in recognised]
-    meanings, which = _distinct([vectors[query.query_id] for query in recognised])
+    identified.sort(key=lambda query: query.at)
+    moments = [query.at for query in identified]
+    meanings, which = _distinct([vectors[query.query_id] for query in identified])
     for ticket in sorted(tickets, key=lambda ticket: (ticket.at, ticket.event_id)):
-        own = vectors.get(ticket.event_id)
+        ticket_vector = vectors.get(ticket.event_id)
         first, last = bisect_left(moments, ticket.at - EPISODE), bisect_left(moments, ticket.at)
-        if own is None or first == last:
+        if ticket_vector is None or first == last:
             continue
-        near = (meanings @ own)[which[first:last]]
-        floor = max(threshold - EASIER, min(threshold, float(near.max()) - ALIKE))
-        just = {
+        cosines = (meanings @ ticket_vector)[which[first:last]]
+        floor = max(threshold - EASIER, min(threshold, float(cosines.max()) - ALIKE))
+        just_opened = {
             name
             for at, name in opened[
                 bisect_left(opened, (ticket.at - HOUR, "")) : bisect_left(opened, (ticket.at, ""))
             ]
         }
-        alike = [
-            (recognised[first + int(place)].query_id, float(near[place]))
-            for place in np.flatnonzero(near >= floor)
+        candidates = [
+            (identified[first + int(place)].query_id, float(cosines[place]))
+            for place in np.flatnonzero(cosines >= floor)
         ]
         ranked = [
-            (name in just, name in said, cosine, name) for name, cosine in alike if name not in used
+            (name in just_opened, name in solved_ids, cosine, name)
+            for name, cosine in candidates
+            if name not in used
         ]
         if ranked:
-            found[ticket.event_id] = max(ranked)[3]
-            used.add(found[ticket.event_id])
-    return found
+            matches[ticket.event_id] = max(ranked)[3]
+            used.add(matches[ticket.event_id])
+    return matches
 
 
 def _standing(
@@ -370,23 +405,23 @@ def _standing(
     vectors: Mapping[str, Vectors],
     threshold: float,
 ) -> set[str]:
-    """The searches whose yes was not taken back already by the same visitor's asking the same again within the time."""
-    later: dict[str, list[QueryEvent]] = defaultdict(list)
+    """The searches whose positive feedback was not revoked by a repeated search within EPISODE."""
+    by_client_id: dict[str, list[QueryEvent]] = defaultdict(list)
     for query in queries:
         if query.client_id:
-            later[query.client_id].append(query)
+            by_client_id[query.client_id].append(query)
 
-    def again(query: QueryEvent) -> bool:
+    def repeated(query: QueryEvent) -> bool:
         return any(
             query.at < other.at <= query.at + EPISODE and _near(query, other, vectors) >= threshold
-            for other in later.get(query.client_id or "", ())
+            for other in by_client_id.get(query.client_id or "", ())
         )
 
-    return {query.query_id for query in queries if query.query_id in said and not again(query)}
+    return {query.query_id for query in queries if query.query_id in said and not repeated(query)}
 
 
 def _near(one: QueryEvent, other: QueryEvent, vectors: Mapping[str, Vectors]) -> float:
-    """The cosine of two searches; 1 for the same words, -1 where there is no vector."""
+    """The cosine of two searches; 1 for the same words, -1 without an embedding."""
     if _plain(one.user_query) == _plain(other.user_query):
         return 1.0
     if one.query_id not in vectors or other.query_id not in vectors:
@@ -395,7 +430,10 @@ def _near(one: QueryEvent, other: QueryEvent, vectors: Mapping[str, Vectors]) ->
 
 
 def _distinct(vectors: Sequence[Vectors]) -> tuple[Vectors, NDArray[np.int64]]:
-    """(different vectors, which of them each one is): the same words share one, and a long log has few different ones."""
+    """(distinct vectors, index of each input vector among them).
+
+    Equal texts share one vector object, so a long log has few distinct vectors.
+    """
     places: dict[int, int] = {}
     which = np.array(
         [places.setdefault(id(vector), len(places)) for vector in vectors], dtype=np.int64
@@ -408,16 +446,19 @@ def _distinct(vectors: Sequence[Vectors]) -> tuple[Vectors, NDArray[np.int64]]:
 def by_client(
     queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]
 ) -> list[tuple[str, list[QueryEvent], list[ActionEvent]]]:
-    """(client, its searches, its actions) of every client that may be recognised; bots are left out."""
-    asked: dict[str, list[QueryEvent]] = defaultdict(list)
+    """(client id, searches, actions) of each identified client, without bots."""
+    queries_by_client: dict[str, list[QueryEvent]] = defaultdict(list)
     for query in queries:
         if query.client_id and not query.bot:
-            asked[query.client_id].append(query)
-    owner = {query.query_id: query.client_id for query in queries}
-    done: dict[str, list[ActionEvent]] = defaultdict(list)
+            queries_by_client[query.client_id].append(query)
+    client_of = {query.query_id: query.client_id for query in queries}
+    actions_by_client: dict[str, list[ActionEvent]] = defaultdict(list)
     for action in actions:
-        # An action that came by another channel belongs to whoever asked the question it names.
-        client = owner.get(action.query_id or "") or action.client_id
-        if client in asked:
-            done[str(client)].append(action)
-    return [(client, asked[client], done[client]) for client in sorted(asked)]
+        # An action from another channel belongs to the client of its search.
+        client = client_of.get(action.query_id or "") or action.client_id
+        if client in queries_by_client:
+            actions_by_client[str(client)].append(action)
+    return [
+        (client, queries_by_client[client], actions_by_client[client])
+        for client in sorted(queries_by_client)
+    ]

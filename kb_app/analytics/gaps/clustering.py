@@ -1,4 +1,4 @@
-"""Groups texts by meaning: average linkage over their vectors."""
+"""Clusters texts by meaning: average linkage over their embeddings."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ import numpy as np
 
 from kb_app.analytics.ports import Vectors
 
-# Rewordings in another language stand so much further apart; docs/analytics.md.
+# Cosine offset: rewordings in another language are less similar; see docs/analytics.md.
 OTHER_LANGUAGE = 0.14
 
 
-# The mean of questions that are grouped counts as if so many others stood at none.
+# Shrinks the mean towards zero, as if this many more queries had a zero vector.
 COMMON_WEIGHT = 150
 
 
 def average_linkage(vectors: Vectors, threshold: float, langs: Sequence[str] = ()) -> list[int]:
-    """Group number of each row: groups are joined while the mean cosine between their members is ``threshold`` or more.
+    """Cluster number of each row of ``vectors``, shape (texts, dimension), unit length.
 
-    Average linkage (UPGMA) by scipy; numbers follow the order in which groups first appear. Between questions of different
-    languages OTHER_LANGUAGE is added.
+    Average linkage (UPGMA, by scipy): clusters merge while the mean cosine between their members is
+    at least ``threshold``. Numbers follow the order of first appearance. If ``langs`` is given,
+    OTHER_LANGUAGE is added to the cosine of two texts in different languages.
     """
     if len(vectors) < 2:
         return list(range(len(vectors)))
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    near = vectors @ vectors.T
+    similarity = vectors @ vectors.T
     if langs:
-        own = np.array(langs)
-        near = near + OTHER_LANGUAGE * (own[:, np.newaxis] != own[np.newaxis, :])
-    distances = np.clip(1 - near, 0, 2).astype(np.float64)
+        languages = np.array(langs)
+        similarity = similarity + OTHER_LANGUAGE * (
+            languages[:, np.newaxis] != languages[np.newaxis, :]
+        )
+    distances = np.clip(1 - similarity, 0, 2).astype(np.float64)
     np.fill_diagonal(distances, 0)
     labels = fcluster(
         linkage(squareform(distances, checks=False), "average"),
@@ -43,7 +46,10 @@ def average_linkage(vectors: Vectors, threshold: float, langs: Sequence[str] = (
 
 
 def without_common(vectors: Vectors) -> Vectors:
-    """Unit vectors with what these questions have in common taken away; of few questions little, since their mean may be their meaning."""
-    moved = vectors - vectors.sum(axis=0) / (len(vectors) + COMMON_WEIGHT)
-    away: Vectors = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-6)
-    return away
+    """Subtract the shrunken mean of all vectors and normalise to unit length.
+
+    For few queries the mean is shrunk strongly, because it may be their shared meaning.
+    """
+    centred = vectors - vectors.sum(axis=0) / (len(vectors) + COMMON_WEIGHT)
+    normalised: Vectors = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+    return normalised

@@ -1,4 +1,4 @@
-"""Gaps and learned questions in the database: brought up to date from the log, and what people decide about them."""
+"""Gaps and learned queries in the database: refreshed from the log, edited by the team."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from kb_app.db import schema
 from kb_app.db.writing import insert_new, upsert
 from kb_app.durations import DAY, MINUTE
 
-# Questions older than this are not asked any more.
+# Older searches are ignored.
 WINDOW = 90 * DAY
-# A gap closes where so many of its questions find the article among the first three with a strict verdict.
+# Share of queries that must find the article with a strict verdict at rank AMONG or better.
 CLOSES_AT, AMONG = 0.9, 3
 MOST_REPLAYED = 200
-# So long what was read from the log serves pages; every run of the job reads it anew.
+# Lifetime of the cache; each run of the job also clears it.
 FRESH = 5 * MINUTE
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A group of questions with what was decided about it."""
+    """A group of unanswered queries and the decisions about it."""
 
     gap_id: str
     label: str
@@ -54,17 +54,17 @@ class Gap:
 
     @property
     def people(self) -> int:
-        """How many asked."""
+        """Number of people who searched."""
         return len(frozenset().union(*(question.people for question in self.questions)))
 
     @property
     def queries(self) -> int:
-        """How often it was asked."""
+        """Number of searches."""
         return sum(len(question.queries) for question in self.questions)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """In which languages."""
+        """Languages of the queries, sorted."""
         return tuple(
             sorted({question.language for question in self.questions if question.language})
         )
@@ -72,7 +72,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What found no answer, read from the log at a moment, and the searches after which somebody wrote."""
+    """Unanswered queries as of ``at`` (ms), and the ids of searches followed by a contact."""
 
     at: int
     questions: list[UnansweredQuestion]
@@ -80,14 +80,14 @@ class _Asked:
 
 
 class UnansweredCache:
-    """What the last look at the log gave: of a million events it takes seconds, and changes when the job runs."""
+    """Caches the unanswered queries: reading them from a large log takes seconds."""
 
     def __init__(self) -> None:
         self.asked: _Asked | None = None
 
 
 class GapStore:
-    """Threads may share it."""
+    """Reads and writes gaps and learned queries. Thread-safe."""
 
     def __init__(
         self, store: EventStore, vectors: QuestionVectors, cache: UnansweredCache | None = None
@@ -97,10 +97,14 @@ class GapStore:
         self._vectors = vectors
         self._engine: Engine = store.engine
 
-    # --- from the log ------------------------------------------------------------------------------------------------------
+    # --- from the log ----------------------------------------------------------------
 
     def refresh(self, now: int) -> int:
-        """Group what found no answer anew; states, owners and notes stay with their gaps. Returns how many gaps there are."""
+        """Regroup the unanswered queries; returns the number of gaps.
+
+        States, owners and notes stay with their gaps. An answered gap with newer unanswered
+        searches opens again.
+        """
         self._cache.asked = None
         groups = self._grouped(now)
         known = self._rows()
@@ -142,35 +146,38 @@ class GapStore:
         return len(groups)
 
     def gaps(self, now: int, states: Iterable[str] = STATES) -> list[Gap]:
-        """Gaps in some states, those of most people and rising trend first."""
-        wanted, rows = set(states), self._rows()
+        """Gaps in the given states, sorted by people, then by rising trend."""
+        selected, rows = set(states), self._rows()
         members = self._members()
         grouped: dict[str, list[UnansweredQuestion]] = defaultdict(list)
-        asked = self._asked(now)
-        for question in asked.questions:
+        unanswered = self._asked(now)
+        for question in unanswered.questions:
             if question.key in members:
                 grouped[members[question.key]].append(question)
         merged: dict[str, list[str]] = defaultdict(list)
         for row in rows.values():
             if row["merged_into"]:
                 merged[row["merged_into"]].append(row["label"])
-        found = [
-            _gap(rows[name], tuple(questions), now, asked.tickets, tuple(merged.get(name, ())))
+        results = [
+            _gap(rows[name], tuple(questions), now, unanswered.tickets, tuple(merged.get(name, ())))
             for name, questions in grouped.items()
-            if name in rows and rows[name]["state"] in wanted and not rows[name]["merged_into"]
+            if name in rows and rows[name]["state"] in selected and not rows[name]["merged_into"]
         ]
         return sorted(
-            found, key=lambda gap: (-gap.people, -(gap.trend[0] - gap.trend[1]), gap.gap_id)
+            results, key=lambda gap: (-gap.people, -(gap.trend[0] - gap.trend[1]), gap.gap_id)
         )
 
     def gap(self, gap_id: str, now: int) -> Gap | None:
-        """One gap."""
+        """The gap with this id, or None."""
         return next((gap for gap in self.gaps(now) if gap.gap_id == gap_id), None)
 
-    # --- decisions -----------------------------------------------------------------------------------------------------------
+    # --- decisions -------------------------------------------------------------------
 
     def change(self, gap_id: str, now: int, **values: str) -> bool:
-        """Set state, owner, reason, notes or article; False where there is no such gap or a value is none of ours."""
+        """Set state, owner, reason, notes, article_id or replay of a gap.
+
+        Returns False for an unknown gap, field or state.
+        """
         if values.get("state", "open") not in STATES or not set(values) <= {
             "state",
             "owner",
@@ -181,31 +188,32 @@ class GapStore:
         }:
             return False
         with self._engine.begin() as connection:
-            done = connection.execute(
+            result = connection.execute(
                 update(schema.gaps)
                 .where(schema.gaps.c.gap_id == gap_id)
                 .values(**values, changed_at=now)
             )
-        return bool(done.rowcount)
+        return bool(result.rowcount)
 
     def replay(self, now: int, find: FindArticle) -> list[tuple[str, str]]:
-        """Ask the logged questions of drafted gaps again: (gap, its state now). A gap closes where 90 % find its article.
+        """Repeat the logged queries of drafted and answered gaps; returns (gap id, new state).
 
-        An answered gap whose questions no longer find it opens again.
+        A gap closes when a share of CLOSES_AT finds its article. An answered gap opens again when
+        its queries no longer find the article.
         """
         changed: list[tuple[str, str]] = []
         for gap in self.gaps(now, ("drafted", "answered")):
             if not gap.article_id:
                 continue
-            found = [
+            places = [
                 find.place_of(gap.article_id, question.text, question.language)
                 for question in gap.questions[:MOST_REPLAYED]
             ]
-            good = sum(
+            hits = sum(
                 place is not None and place.verdict == "strict" and place.rank <= AMONG
-                for place in found
+                for place in places
             )
-            share = good / len(found) if found else 0.0
+            share = hits / len(places) if places else 0.0
             state = (
                 "answered"
                 if share >= CLOSES_AT
@@ -213,32 +221,35 @@ class GapStore:
                 if gap.state == "drafted"
                 else "open"
             )
-            self.change_quietly(gap.gap_id, replay=f"{good}/{len(found)}")
+            self.change_quietly(gap.gap_id, replay=f"{hits}/{len(places)}")
             if state != gap.state:
                 self.change(gap.gap_id, now, state=state)
                 changed.append((gap.gap_id, state))
         return changed
 
     def change_quietly(self, gap_id: str, **values: str) -> None:
-        """Set values without it counting as a change."""
+        """Set columns of a gap without updating ``changed_at``."""
         with self._engine.begin() as connection:
             connection.execute(
                 update(schema.gaps).where(schema.gaps.c.gap_id == gap_id).values(**values)
             )
 
     def advice(self, gap: Gap, find: FindArticle) -> tuple[NearestArticle | None, str]:
-        """(the nearest article, what to do)."""
-        found = find.nearest(gap.label, gap.questions[0].language if gap.questions else "")
-        return found, suggested_action(
-            found.verdict if found else "none",
-            found.probability if found else 0.0,
+        """(nearest article or None, suggested action)."""
+        nearest = find.nearest(gap.label, gap.questions[0].language if gap.questions else "")
+        return nearest, suggested_action(
+            nearest.verdict if nearest else "none",
+            nearest.probability if nearest else 0.0,
             len(gap.questions) - 1,
         )
 
-    # --- learned questions ---------------------------------------------------------------------------------------------------
+    # --- learned queries -------------------------------------------------------------
 
     def offer_learned(self, now: int, least_people: int = 1) -> int:
-        """Offer the questions of confirmed episodes to the articles that confirmed them; returns how many are new."""
+        """Offer queries of confirmed episodes to their articles.
+
+        A query needs ``least_people`` different clients. Returns the number of new offers.
+        """
         episodes, members, queries = schema.episodes, schema.episode_queries, schema.queries
         people = func.count(func.distinct(queries.c.client_id))
         joined = (
@@ -277,7 +288,7 @@ class GapStore:
             )
 
     def learned(self, state: str = "offered", limit: int = 200) -> list[dict[str, Any]]:
-        """Learned questions in a state."""
+        """Learned queries in a state, sorted by article and text."""
         table = schema.learned
         with self._engine.connect() as connection:
             query = (
@@ -291,7 +302,7 @@ class GapStore:
     def decide_learned(
         self, keys: Sequence[tuple[str, str]], state: str, by: str, now: int
     ) -> None:
-        """Approve or refuse learned questions, by (text key, article)."""
+        """Approve or refuse learned queries, by (text key, article id)."""
         table = schema.learned
         with self._engine.begin() as connection:
             for key, article in keys:
@@ -301,35 +312,35 @@ class GapStore:
                     .values(state=state, by=by, at=now)
                 )
 
-    # --- parts ---------------------------------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------
 
     def _grouped(self, now: int) -> list[Group]:
         questions = self._asked(now).questions
-        meaning = self._vectors.of([(question.text, question.language) for question in questions])
+        by_text = self._vectors.of([(question.text, question.language) for question in questions])
         vectors = {
-            question.key: meaning[question.text, question.language]
+            question.key: by_text[question.text, question.language]
             for question in questions
-            if (question.text, question.language) in meaning
+            if (question.text, question.language) in by_text
         }
         return group_gaps(questions, vectors, self._members())
 
     def _asked(self, now: int) -> _Asked:
-        """The questions without an answer, from the last look at the log where that is fresh."""
-        known = self._cache.asked
-        if known is None or not 0 <= now - known.at <= FRESH:
-            known = _Asked(now, questions_of(self._unanswered(now)), self._tickets(now))
-            self._cache.asked = known
-        return known
+        """The unanswered queries, from the cache if it is fresh."""
+        cached = self._cache.asked
+        if cached is None or not 0 <= now - cached.at <= FRESH:
+            cached = _Asked(now, questions_of(self._unanswered(now)), self._tickets(now))
+            self._cache.asked = cached
+        return cached
 
     def _unanswered(self, now: int) -> list[QueryEvent]:
-        """Searches without an answer, and weak ones of which nothing came; those of confirmed episodes are answered."""
+        """Searches without a strict verdict or in unanswered episodes, except confirmed ones."""
         table, episodes, members = schema.queries, schema.episodes, schema.episode_queries
-        good = (
+        confirmed = (
             select(members.c.query_id)
             .join(episodes, episodes.c.episode_id == members.c.episode_id)
             .where(episodes.c.outcome == "confirmed")
         )
-        bad = (
+        unanswered = (
             select(members.c.query_id)
             .join(episodes, episodes.c.episode_id == members.c.episode_id)
             .where(episodes.c.outcome == "unanswered", episodes.c.first_at >= now - WINDOW)
@@ -338,8 +349,8 @@ class GapStore:
             table.c.at >= now - WINDOW,
             table.c.at <= now,
             table.c.bot.is_(False),
-            (table.c.verdict != "strict") | table.c.query_id.in_(bad),
-            table.c.query_id.not_in(good),
+            (table.c.verdict != "strict") | table.c.query_id.in_(unanswered),
+            table.c.query_id.not_in(confirmed),
         )
         with self._engine.connect() as connection:
             ids = [str(name) for (name,) in connection.execute(query)]
@@ -362,7 +373,7 @@ class GapStore:
             }
 
     def _tickets(self, now: int) -> frozenset[str]:
-        """Searches after which somebody wrote or phoned."""
+        """Ids of searches in episodes that reached an agent."""
         table, episodes = schema.episode_queries, schema.episodes
         query = select(table.c.query_id).join(episodes, episodes.c.episode_id == table.c.episode_id)
         with self._engine.connect() as connection:
@@ -380,16 +391,16 @@ def _gap(
     merged: tuple[str, ...],
 ) -> Gap:
     group = Group(row["gap_id"], questions)
-    followed = sum(query.query_id in tickets for query in group.queries)
+    ticket_count = sum(query.query_id in tickets for query in group.queries)
     values = {
         name: row[name]
         for name in ("gap_id", "label", "state", "owner", "reason", "notes", "article_id", "replay")
     }
     return Gap(
-        **values, questions=questions, trend=group.trend(now), tickets=followed, merged=merged
+        **values, questions=questions, trend=group.trend(now), tickets=ticket_count, merged=merged
     )
 
 
 def _asked_since(group: Group, moment: int) -> bool:
-    """Whether the same is asked without an answer again after it was closed."""
+    """Whether the group has unanswered searches after ``moment`` (ms)."""
     return any(query.at > moment for query in group.queries)

@@ -1,4 +1,4 @@
-"""Questions that found no answer, grouped by meaning into gaps that keep their identity. Pure functions."""
+"""Groups unanswered queries by meaning into content gaps with stable ids. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kb_app.analytics.ports import Vectors
 from kb_app.analytics.text_key import text_key
 from kb_app.durations import DAY
 
-# Mean cosine between centred question vectors from which on two groups are one gap; docs/analytics.md has the table.
+# Minimum mean cosine between the centred embeddings of one gap; see docs/analytics.md.
 SAME_GAP = 0.38
-# Questions that are grouped at once; more would not fit into memory as pairs.
+# Queries clustered at once; memory grows with the square.
 MOST = 4_000
 TREND = 14 * DAY
 STATES = ("open", "assigned", "drafted", "answered", "dismissed")
@@ -24,7 +24,7 @@ _GAPS = uuid.UUID("0d6a4b35-2f1c-54f7-8f7a-5a3c7c1a9be2")
 
 @dataclass(frozen=True)
 class UnansweredQuestion:
-    """The same words asked once or more without an answer."""
+    """One query text without an answer, and all searches for it."""
 
     key: str
     text: str
@@ -33,13 +33,17 @@ class UnansweredQuestion:
 
     @property
     def people(self) -> frozenset[str]:
-        """Who asked; each unrecognised search counts as somebody."""
+        """Ids of the people who searched; each search without a client counts as a person."""
         return frozenset(query.client_id or query.query_id for query in self.queries)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Questions of one meaning. ``gap_id`` is kept from before where most of them stood in that gap; ``merged`` are gaps that went up in it."""
+    """Queries with one meaning.
+
+    ``gap_id`` is the previous gap of most of its queries, or a new id. ``merged`` lists the
+    previous gaps that this group absorbed, ``split_from`` the gap that it was part of before.
+    """
 
     gap_id: str
     questions: tuple[UnansweredQuestion, ...]
@@ -56,19 +60,19 @@ class Group:
 
     @property
     def people(self) -> int:
-        """How many asked."""
+        """Number of people who searched."""
         return len(frozenset().union(*(question.people for question in self.questions)))
 
     @property
     def label(self) -> str:
-        """The question asked by most, the shortest of equals."""
+        """The text that most people searched for; the shortest one on a tie."""
         return min(
             self.questions,
             key=lambda question: (-len(question.people), len(question.text), question.text),
         ).text
 
     def trend(self, now: int) -> tuple[int, int]:
-        """(searches in the last fortnight, in the one before)."""
+        """(searches in the last 14 days, searches in the 14 days before)."""
         moments = [query.at for query in self.queries]
         return sum(now - TREND < at <= now for at in moments), sum(
             now - 2 * TREND < at <= now - TREND for at in moments
@@ -76,17 +80,18 @@ class Group:
 
 
 def questions_of(queries: Sequence[QueryEvent]) -> list[UnansweredQuestion]:
-    """The different questions among searches, those asked by most first."""
-    same: dict[str, list[QueryEvent]] = defaultdict(list)
+    """The distinct query texts among searches, most people first."""
+    by_key: dict[str, list[QueryEvent]] = defaultdict(list)
     for query in queries:
         if any(char.isalnum() for char in query.user_query):
-            same[text_key(query.user_query)].append(query)
-    found = [
-        UnansweredQuestion(key, asked[0].user_query, asked[0].language, tuple(asked))
-        for key, asked in same.items()
+            by_key[text_key(query.user_query)].append(query)
+    questions = [
+        UnansweredQuestion(key, searches[0].user_query, searches[0].language, tuple(searches))
+        for key, searches in by_key.items()
     ]
     return sorted(
-        found, key=lambda question: (-len(question.people), -len(question.queries), question.key)
+        questions,
+        key=lambda question: (-len(question.people), -len(question.queries), question.key),
     )
 
 
@@ -96,67 +101,76 @@ def group_gaps(
     before: Mapping[str, str],
     threshold: float = SAME_GAP,
 ) -> list[Group]:
-    """Groups of questions by meaning; ``vectors`` and ``before`` (the gap that each stood in) are by a question's key.
+    """Group queries by meaning.
 
-    Without vectors each question is a gap of its own.
+    ``vectors`` (embeddings) and ``before`` (the previous gap of each query) are keyed by text key.
+    A query without an embedding forms its own gap.
     """
     import numpy as np
 
-    known = [question for question in questions if question.key in vectors][:MOST]
-    alone = [question for question in questions if question.key not in vectors]
-    meant = (
-        without_common(np.stack([vectors[question.key] for question in known]))
-        if known
+    embedded = [question for question in questions if question.key in vectors][:MOST]
+    not_embedded = [question for question in questions if question.key not in vectors]
+    centred = (
+        without_common(np.stack([vectors[question.key] for question in embedded]))
+        if embedded
         else np.zeros((0, 1), np.float32)
     )
-    labels = average_linkage(meant, threshold, [question.language for question in known])
+    labels = average_linkage(centred, threshold, [question.language for question in embedded])
     members: dict[int, list[UnansweredQuestion]] = defaultdict(list)
-    for label, question in zip(labels, known, strict=True):
+    for label, question in zip(labels, embedded, strict=True):
         members[label].append(question)
-    groups = [*members.values(), *([question] for question in alone)]
+    groups = [*members.values(), *([question] for question in not_embedded)]
     return _named(groups, before)
 
 
 def _named(
     groups: Sequence[Sequence[UnansweredQuestion]], before: Mapping[str, str]
 ) -> list[Group]:
-    """Give each group the gap that most of its questions stood in; a gap that fell apart stays with its largest part."""
-    stood = [
+    """Assign gap ids: each group keeps the previous gap of most of its queries.
+
+    If a gap was split, the largest part keeps its id.
+    """
+    previous = [
         Counter(before[question.key] for question in group if question.key in before)
         for group in groups
     ]
     claims = sorted(
         (
             (count, gap, -place)
-            for place, counter in enumerate(stood)
+            for place, counter in enumerate(previous)
             for gap, count in counter.items()
         ),
         reverse=True,
     )
-    given: dict[int, str] = {}
+    assigned: dict[int, str] = {}
     taken: set[str] = set()
     for _count, gap, negative in claims:
-        if -negative not in given and gap not in taken:
-            given[-negative] = gap
+        if -negative not in assigned and gap not in taken:
+            assigned[-negative] = gap
             taken.add(gap)
     named: list[Group] = []
     for place, group in enumerate(groups):
-        others = [gap for gap, _ in stood[place].most_common() if gap != given.get(place)]
+        others = [gap for gap, _ in previous[place].most_common() if gap != assigned.get(place)]
         merged = tuple(gap for gap in others if gap not in taken)
-        split = next((gap for gap in others if gap in taken), "") if place not in given else ""
+        split = next((gap for gap in others if gap in taken), "") if place not in assigned else ""
         first = min(group, key=lambda question: question.key)
         named.append(
             Group(
-                given.get(place) or str(uuid.uuid5(_GAPS, first.key)), tuple(group), merged, split
+                assigned.get(place) or str(uuid.uuid5(_GAPS, first.key)),
+                tuple(group),
+                merged,
+                split,
             )
         )
     return named
 
 
 def suggested_action(verdict: str, probability: float, others: int) -> str:
-    """What to do about a gap, from the nearest article's verdict and probability and the number of other wordings.
+    """The action to suggest for a gap.
 
-    A near miss wants the question added to the article; a little further the article wants extending; else it is to be written.
+    ``verdict`` and ``probability`` (0..1) are those of the nearest article; ``others`` is the
+    number of other wordings. The closer the article, the smaller the change: add the query or a
+    synonym, extend the article, or write a new one.
     """
     if verdict == "strict":
         return "add question"

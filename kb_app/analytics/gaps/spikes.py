@@ -1,7 +1,7 @@
-"""Questions that suddenly many people ask: what may be a problem of ours. Pure.
+"""Detects sudden increases in searches on one topic, which may indicate an incident. Pure.
 
-In the last hours' searches, grouped by meaning, a group is a spike where more people asked than its usual rate would bring in one window of
-a thousand (the upper tail of the Poisson distribution).
+The searches of the last hours are grouped by meaning. A group is a spike if the number of people is
+improbable at its usual rate (upper tail of the Poisson distribution, probability below CHANCE).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ WINDOW, BEFORE = 3 * HOUR, 14 * DAY
 LOOK_AGAIN = 5 * MINUTE
 LEAST_PEOPLE = 5
 CHANCE = 0.001
-# What was never asked before is taken to be asked so often in all the time before.
+# Pseudo-count of earlier searches, for topics without a history.
 PRIOR = 1.0
 
 
 @dataclass
 class Seen:
-    """The spikes found last, and when: they are looked for again after LOOK_AGAIN."""
+    """The latest spikes and their time in ms; they are recomputed after LOOK_AGAIN."""
 
     at: int = -LOOK_AGAIN
     found: tuple[Spike, ...] = ()
@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Spike:
-    """Questions of one meaning that ``people`` asked in the last WINDOW, where ``usual`` people would."""
+    """Queries with one meaning: ``people`` searched in the last WINDOW, ``usual`` are expected."""
 
     label: str
     questions: tuple[str, ...]
@@ -45,40 +45,46 @@ class Spike:
 
 
 def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: int) -> list[Spike]:
-    """Spikes among searches of the last WINDOW + BEFORE, those of most people first; ``vectors`` are by a question's key."""
-    asked = [
+    """Spikes among the searches of the last WINDOW + BEFORE, most people first.
+
+    ``vectors`` holds embeddings by text key; ``now`` is in ms.
+    """
+    searches = [
         query for query in queries if not query.bot and now - WINDOW - BEFORE < query.at <= now
     ]
-    questions = questions_of(asked)
+    questions = questions_of(searches)
     recent = {
         question.key
         for question in questions
         if any(query.at > now - WINDOW for query in question.queries)
     }
-    found: list[Spike] = []
+    results: list[Spike] = []
     for group in group_gaps(questions, vectors, {}):
         if not any(question.key in recent for question in group.questions):
             continue
         people = _people(group.questions, now - WINDOW, now)
-        usual = (_people(group.questions, 0, now - WINDOW) + PRIOR) * WINDOW / _span(asked, now)
+        usual = (_people(group.questions, 0, now - WINDOW) + PRIOR) * WINDOW / _span(searches, now)
         if people >= LEAST_PEOPLE and pdtrc(people - 1, usual) < CHANCE:
-            fresh = [question for question in group.questions if question.key in recent]
+            recent_questions = [question for question in group.questions if question.key in recent]
             sections = [
-                query.section for question in fresh for query in question.queries if query.section
+                query.section
+                for question in recent_questions
+                for query in question.queries
+                if query.section
             ]
-            found.append(
+            results.append(
                 Spike(
-                    label=fresh[0].text,
-                    questions=tuple(question.text for question in fresh),
+                    label=recent_questions[0].text,
+                    questions=tuple(question.text for question in recent_questions),
                     people=people,
                     usual=usual,
-                    languages=tuple(sorted({question.language for question in fresh})),
+                    languages=tuple(sorted({question.language for question in recent_questions})),
                     section=max(set(sections), key=lambda name: (sections.count(name), name))
                     if sections
                     else "",
                 )
             )
-    return sorted(found, key=lambda spike: (-spike.people, spike.label))
+    return sorted(results, key=lambda spike: (-spike.people, spike.label))
 
 
 def _people(questions: Sequence[UnansweredQuestion], after: int, until: int) -> int:
@@ -92,6 +98,6 @@ def _people(questions: Sequence[UnansweredQuestion], after: int, until: int) -> 
     )
 
 
-def _span(asked: Sequence[QueryEvent], now: int) -> int:
-    """Milliseconds of the time before that the log covers, one window at least: a young log knows less."""
-    return max(WINDOW, now - WINDOW - min(query.at for query in asked)) if asked else WINDOW
+def _span(searches: Sequence[QueryEvent], now: int) -> int:
+    """Length in ms of the history before the last WINDOW; at least WINDOW."""
+    return max(WINDOW, now - WINDOW - min(query.at for query in searches)) if searches else WINDOW

@@ -1,4 +1,4 @@
-"""The week in a mail: what changed, what is missing, what to decide. Plain text; pure."""
+"""Text of the weekly digest mail: figures, gaps and open decisions. Plain text; pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def digest(
     offered: int,
     link: str,
 ) -> tuple[str, str]:
-    """(subject, body) of the weekly mail."""
+    """(subject, body) of the weekly mail; ``earlier`` holds the figures of the previous period."""
     before = {figure.name: figure for figure in earlier}
     lines = [f"{site}: {days}", ""]
     lines += [_line(figure, before[figure.name]) for figure in figures if figure.name in NAMES]
@@ -52,13 +52,16 @@ def _line(figure: Figure, earlier: Figure) -> str:
         else f", {100 * (figure.value - earlier.value):+.1f} points against the time before"
     )
     counted = f"{figure.part:g} of {figure.whole:g}"
-    return f"{NAMES[figure.name]}: {figure.value:.1%} ({counted}; 95 % interval {figure.low:.1%} to {figure.high:.1%}{change})"
+    return (
+        f"{NAMES[figure.name]}: {figure.value:.1%} "
+        f"({counted}; 95 % interval {figure.low:.1%} to {figure.high:.1%}{change})"
+    )
 
 
 def _short(figures: Sequence[Figure]) -> str:
-    found = next((figure for figure in figures if figure.name == "confirmed_rate"), None)
+    confirmed = next((figure for figure in figures if figure.name == "confirmed_rate"), None)
     return (
         "nothing was asked"
-        if found is None or found.value is None
-        else f"{found.value:.0%} confirmed, {found.whole:g} problems"
+        if confirmed is None or confirmed.value is None
+        else f"{confirmed.value:.0%} confirmed, {confirmed.whole:g} problems"
     )

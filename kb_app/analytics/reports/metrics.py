@@ -1,4 +1,4 @@
-"""Figures with their formula, n and a 95 % interval. Pure functions over counts; nothing is rounded in anybody's favour."""
+"""Figures with formula, sample size and 95% confidence interval. Pure functions over counts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Two-sided 95 % of the normal distribution.
+# Two-sided 95% quantile of the normal distribution.
 Z = 1.959963984540054
 Counts = Mapping[str, float]
-# Upper bounds of the classes of seconds to the first engaged article.
 SEASON_LEAST, SEASON_FACTOR = 24, 1.8
+# Upper bounds of the classes of seconds to the first article read.
 SECONDS = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 86_400)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """``value`` is ``part / whole`` for a share, else a mean, and None where nothing was counted. ``rows`` names the rows behind it."""
+    """A figure with its formula and confidence interval.
+
+    ``value`` is ``part / whole`` for a share, else a mean or median; None without data. ``low`` and
+    ``high`` bound the 95% interval. ``rows`` is the filter that selects the underlying rows.
+    """
 
     name: str
     formula: str
@@ -30,19 +34,19 @@ class Figure:
 
 
 def wilson(part: float, whole: float, z: float = Z) -> tuple[float, float]:
-    """Wilson's score interval of a share, both in 0..1 (E. B. Wilson, 1927, Probable inference, JASA 22).
+    """Wilson score interval of a share; returns (low, high), both in 0..1.
 
-    ``whole`` must be above 0.
+    ``whole`` must be above 0. Source: E. B. Wilson, 1927, Probable inference, JASA 22.
     """
     share = part / whole
-    middle = share + z * z / (2 * whole)
+    centre = share + z * z / (2 * whole)
     spread = z * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
     scale = 1 + z * z / whole
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def share(name: str, formula: str, part: float, whole: float, rows: str = "") -> Figure:
-    """A share with its interval; no value where nothing was counted."""
+    """A share with its Wilson interval; value None if ``whole`` is 0."""
     if whole <= 0:
         return Figure(name, formula, part, whole, None, rows=rows)
     low, high = wilson(part, whole)
@@ -50,7 +54,7 @@ def share(name: str, formula: str, part: float, whole: float, rows: str = "") ->
 
 
 def episode_figures(counts: Counts) -> list[Figure]:
-    """Shares of the episodes; success is confirmed and nothing else."""
+    """Shares of the episodes by outcome; only confirmed counts as success."""
     n = counts.get("episodes", 0)
     confirmed, probable = counts.get("confirmed", 0), counts.get("probable", 0)
     return [
@@ -97,7 +101,7 @@ def episode_figures(counts: Counts) -> list[Figure]:
 
 
 def query_figures(counts: Counts) -> list[Figure]:
-    """Figures of searches and of clicks."""
+    """Figures of searches and clicks."""
     n, clicked = counts.get("queries", 0), counts.get("queries_clicked", 0)
     return [
         share(
@@ -137,7 +141,7 @@ def query_figures(counts: Counts) -> list[Figure]:
 
 
 def reciprocal_rank(counts: Counts) -> Figure:
-    """Mean reciprocal rank of the first clicks."""
+    """Mean reciprocal rank of the first clicked result, over searches with a click."""
     total, clicked = counts.get("reciprocal_rank", 0), counts.get("queries_clicked", 0)
     formula = "mean of 1 / first clicked position, over queries with a click"
     return Figure(
@@ -152,7 +156,10 @@ def reciprocal_rank(counts: Counts) -> Figure:
 
 
 def seconds_to_answer(counts: Counts) -> Figure:
-    """The median of seconds to the first engaged article, within the class it falls in (linear, as for grouped data)."""
+    """Median seconds to the first article read, interpolated linearly within its class.
+
+    This is the usual median of grouped data.
+    """
     sizes = [counts.get(f"seconds_{bound}", 0) for bound in SECONDS]
     total = sum(sizes)
     formula = (
@@ -174,7 +181,7 @@ def seconds_to_answer(counts: Counts) -> Figure:
 
 
 def probable_calibration(counts: Counts) -> Figure:
-    """Of the probable episodes that the random micro-survey reached and that answered, the share that says no."""
+    """Share of negative answers to the random micro-survey in probable episodes."""
     yes, no = counts.get("surveyed_yes", 0), counts.get("surveyed_no", 0)
     return share(
         "probable_gave_up",
@@ -186,35 +193,39 @@ def probable_calibration(counts: Counts) -> Figure:
 
 
 def survey_response(counts: Counts) -> Figure:
-    """How many of those asked answered: those who do not may differ from those who do."""
+    """Response rate of the micro-survey; a low rate means a possible non-response bias."""
     answered = counts.get("surveyed_yes", 0) + counts.get("surveyed_no", 0)
     asked = answered + counts.get("surveyed_asked", 0)
     return share("survey_response", "answered / asked", answered, asked, "surveyed=asked")
 
 
 def season(by_month: Mapping[str, float], months: int) -> tuple[int, float] | None:
-    """(month of the year, how many times the mean of all months it is asked then), for a question asked in seasons.
+    """Peak season of a query: (month 1..12, factor relative to the mean month), or None.
 
-    ``by_month`` is YYYY-MM -> searches, ``months`` the months that the log spans. None where the log is shorter than a year, where fewer
-    than SEASON_LEAST searches tell, or where no month has SEASON_FACTOR times the mean (the ratio-to-mean seasonal index).
+    ``by_month`` maps YYYY-MM to searches; ``months`` is the number of months in the log. The factor
+    is the ratio-to-mean seasonal index. Returns None if the log is shorter than a year, if there
+    are fewer than SEASON_LEAST searches, or if no month reaches SEASON_FACTOR times the mean.
     """
     total = sum(by_month.values())
     if months < 12 or total < SEASON_LEAST:
         return None
     years = months / 12
-    of_year: dict[int, float] = {}
+    by_month_of_year: dict[int, float] = {}
     for month, searches in by_month.items():
-        of_year[int(month[5:7])] = of_year.get(int(month[5:7]), 0) + searches
-    best = max(sorted(of_year), key=lambda number: of_year[number])
-    factor = (of_year[best] / years) / (total / months)
-    return (best, factor) if factor >= SEASON_FACTOR else None
+        by_month_of_year[int(month[5:7])] = by_month_of_year.get(int(month[5:7]), 0) + searches
+    peak = max(sorted(by_month_of_year), key=lambda number: by_month_of_year[number])
+    factor = (by_month_of_year[peak] / years) / (total / months)
+    return (peak, factor) if factor >= SEASON_FACTOR else None
 
 
 def money_saved(confirmed: float, cost: tuple[float, float] | None) -> tuple[float, float] | None:
-    """What the confirmed episodes would have cost as contacts, from the lowest to the highest cost; None where none is set."""
+    """Cost of the confirmed episodes as contacts: (low, high); None if no cost is set.
+
+    ``cost`` is the (lowest, highest) cost per contact; the result has the same currency.
+    """
     return None if cost is None else (confirmed * cost[0], confirmed * cost[1])
 
 
 def class_of(seconds: float) -> int:
-    """The class of SECONDS that a time falls in."""
+    """The upper bound in SECONDS of the class of a duration."""
     return next((bound for bound in SECONDS if seconds <= bound), SECONDS[-1])

@@ -1,4 +1,4 @@
-"""KPMG's six pillars of experience, each tied to figures that are measured here and none invented. Pure."""
+"""KPMG's six pillars of customer experience, each mapped to measured figures. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kb_app.analytics.text_key import N_
 
 @dataclass(frozen=True)
 class Pillar:
-    """A pillar, the figures that speak of it, and what is not measured."""
+    """A pillar, its figures, and a note on what is not measured."""
 
     name: str
     figures: tuple[Figure, ...]
@@ -25,17 +25,20 @@ class Pillar:
 
 
 def scorecard(counts: Counts, of_cases: Sequence[Figure] = ()) -> list[Pillar]:
-    """The six pillars in KPMG's order; a pillar of which nothing is measured says so. ``of_cases`` are the hand-off's own figures."""
-    every = [
+    """The six pillars in KPMG's order; a pillar without figures has a note in ``missing``.
+
+    ``of_cases`` holds the figures of the support cases.
+    """
+    figures = [
         *episode_figures(counts),
         *query_figures(counts),
         probable_calibration(counts),
         *of_cases,
     ]
-    found = {figure.name: figure for figure in every}
+    by_name = {figure.name: figure for figure in figures}
 
     def of(*names: str) -> tuple[Figure, ...]:
-        return tuple(found[name] for name in names if name in found)
+        return tuple(by_name[name] for name in names if name in by_name)
 
     return [
         Pillar(

@@ -1,4 +1,4 @@
-"""Reads what the dashboard shows: sums of daily counts, lists, and the rows behind each figure."""
+"""Queries for the dashboard: sums of daily counts, lists, and the rows behind each figure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ TOP = 15
 
 @dataclass(frozen=True)
 class Period:
-    """Days from ``first`` to ``last``, both included, where the site is; and what they are narrowed to ("" for all)."""
+    """Calendar days from ``first`` to ``last``, both included, in ``zone``.
+
+    The other fields filter by dimension; "" means all.
+    """
 
     first: date
     last: date
@@ -42,29 +45,29 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many days."""
+        """Number of days."""
         return (self.last - self.first).days + 1
 
     @property
     def before(self) -> Period:
-        """As many days just before."""
+        """The preceding period of the same length."""
         return replace(
             self, first=self.first - timedelta(days=self.days), last=self.first - timedelta(days=1)
         )
 
     @property
     def start(self) -> int:
-        """The first millisecond."""
+        """Start of the first day, in ms."""
         return bounds(self.first.isoformat(), self.zone)[0]
 
     @property
     def end(self) -> int:
-        """The first millisecond after."""
+        """End of the last day (exclusive), in ms."""
         return bounds(self.last.isoformat(), self.zone)[1]
 
     @property
     def narrowed(self) -> dict[str, str]:
-        """The dimensions that are narrowed, by name."""
+        """The active dimension filters, by name."""
         values = {
             "channel": self.channel,
             "language": self.language,
@@ -76,7 +79,10 @@ class Period:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a list: what it is about, with its numbers."""
+    """A row of a list: a query text or article id and its numbers.
+
+    ``season`` is (month, factor relative to the mean month) for a seasonal query.
+    """
 
     text: str
     numbers: Mapping[str, float]
@@ -85,15 +91,15 @@ class Line:
 
 
 class Reports:
-    """Reads the database; threads may share it."""
+    """Reads the figures and lists from the database. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    # --- sums ----------------------------------------------------------------------------------------------------------
+    # --- sums ------------------------------------------------------------------------
 
     def counts(self, period: Period) -> Counts:
-        """All measures of a period."""
+        """Sums of all measures of a period."""
         table = schema.daily
         query = (
             select(table.c.measure, func.sum(table.c.value))
@@ -104,20 +110,20 @@ class Reports:
             return {str(measure): float(value) for measure, value in connection.execute(query)}
 
     def by_day(self, period: Period, measures: Sequence[str]) -> dict[str, Counter[str]]:
-        """Day -> measures, every day of the period among them."""
+        """Measures by day (YYYY-MM-DD); includes days without data."""
         table = schema.daily
         query = select(table.c.day, table.c.measure, func.sum(table.c.value)).where(
             *self._days(period), table.c.measure.in_(measures)
         )
-        found: dict[str, Counter[str]] = {
+        by_day: dict[str, Counter[str]] = {
             (period.first + timedelta(days=n)).isoformat(): Counter() for n in range(period.days)
         }
         with self._engine.connect() as connection:
             for day, measure, value in connection.execute(
                 query.group_by(table.c.day, table.c.measure)
             ):
-                found[day][measure] = int(value)
-        return found
+                by_day[day][measure] = int(value)
+        return by_day
 
     def figures(self, period: Period) -> list[Figure]:
         """All figures of a period."""
@@ -130,7 +136,7 @@ class Reports:
         ]
 
     def values(self, dimension: str) -> list[str]:
-        """What a dimension can be narrowed to."""
+        """The filter values of a dimension, sorted."""
         column = schema.daily.c[dimension]
         with self._engine.connect() as connection:
             return [
@@ -140,7 +146,7 @@ class Reports:
             ]
 
     def unseen(self, period: Period) -> dict[str, int]:
-        """Searches that the figures of people cannot see, by reason."""
+        """Searches and events missing from the figures, by reason."""
         counts = self.counts(period)
         table = schema.losses
         with self._engine.connect() as connection:
@@ -167,19 +173,19 @@ class Reports:
         ]
         return conditions + [table.c[name] == value for name, value in period.narrowed.items()]
 
-    # --- lists -----------------------------------------------------------------------------------------------------------
+    # --- lists -----------------------------------------------------------------------
 
     def top_questions(self, period: Period, limit: int = TOP) -> list[Line]:
-        """The questions asked most, with how many people asked and how often there was no answer."""
+        """The most frequent queries, with people and searches without an answer."""
         rows = self._questions(period, schema.daily_questions.c.searches, limit)
         people = self._people(period, [key for key, *_ in rows])
         return [
-            Line(text, {"searches": n, "people": people.get(key, 0), "no answer": nothing}, key)
-            for key, text, n, nothing, _ in rows
+            Line(text, {"searches": n, "people": people.get(key, 0), "no answer": unanswered}, key)
+            for key, text, n, unanswered, _ in rows
         ]
 
     def without_click(self, period: Period, limit: int = TOP) -> list[Line]:
-        """Questions that had answers of which none was opened."""
+        """Queries with results but without a click, most frequent first."""
         rows = self._questions(period, schema.daily_questions.c.unopened, limit)
         return [
             Line(text, {"searches": unopened}, key)
@@ -188,7 +194,7 @@ class Reports:
         ]
 
     def articles(self, period: Period, limit: int = 50) -> list[Line]:
-        """Articles with views, votes, and how many of their episodes reached an agent after it was read."""
+        """Articles with views, votes and contacts after reading; most contacts first."""
         table = schema.daily_articles
         numbers: dict[str, Counter[str]] = defaultdict(Counter)
         query = select(table.c.article_id, table.c.measure, func.sum(table.c.value)).where(
@@ -213,7 +219,7 @@ class Reports:
     def _questions(
         self, period: Period, by: ColumnElement[int], limit: int
     ) -> list[tuple[str, str, int, int, int]]:
-        """(key, text, searches, nothing, unopened) of the questions with most of a column."""
+        """(key, text, searches, unanswered, unopened) of the queries with the highest ``by``."""
         table = schema.daily_questions
         conditions: list[ColumnElement[bool]] = [
             table.c.day >= period.first.isoformat(),
@@ -233,12 +239,12 @@ class Reports:
                 query.order_by(func.sum(by).desc(), table.c.text_key).limit(limit)
             )
             return [
-                (str(key), str(text), int(n), int(nothing), int(unopened))
-                for key, text, n, nothing, unopened in rows
+                (str(key), str(text), int(n), int(unanswered), int(unopened))
+                for key, text, n, unanswered, unopened in rows
             ]
 
     def _people(self, period: Period, keys: Sequence[str]) -> dict[str, int]:
-        """How many different people asked each question; each unrecognised search counts as somebody."""
+        """Number of people per text key; each search without a client counts as a person."""
         table = schema.queries
         people = func.count(func.distinct(func.coalesce(table.c.client_id, table.c.query_id)))
         query = (
@@ -250,7 +256,7 @@ class Reports:
             return {str(key): int(count) for key, count in connection.execute(query)}
 
     def reasons(self, period: Period) -> list[dict[str, Any]]:
-        """What was said with a no, newest first."""
+        """Reasons given with negative votes, newest first."""
         table = schema.actions
         query = select(table.c.at, table.c.object_id, table.c.attributes).where(
             table.c.at >= period.start, table.c.at < period.end, table.c.action_name == VOTE_REASON
@@ -264,7 +270,7 @@ class Reports:
             ]
 
     def inventory(self, period: Period, limit: int = 100) -> list[Line]:
-        """The most frequent questions with what they were in the time before: what to announce before people ask."""
+        """The most frequent queries with their searches in the period before and their season."""
         now = {line.text.casefold(): line for line in self.top_questions(period, limit)}
         before = {
             line.text.casefold(): line.numbers["searches"]
@@ -282,7 +288,7 @@ class Reports:
         ]
 
     def seasons(self, keys: Sequence[str]) -> dict[str, tuple[int, float]]:
-        """Key of a question -> (month of the year, times the mean), of those that are asked in seasons."""
+        """Seasonal queries by text key: (month 1..12, factor relative to the mean month)."""
         table = schema.daily_questions
         month = func.substr(table.c.day, 1, 7)
         with self._engine.connect() as connection:
@@ -300,9 +306,9 @@ class Reports:
             for key, name, searches in rows:
                 by_key[key][name] = float(searches)
         months = (int(last[:4]) - int(first[:4])) * 12 + int(last[5:7]) - int(first[5:7]) + 1
-        return {key: found for key, counts in by_key.items() if (found := season(counts, months))}
+        return {key: peak for key, counts in by_key.items() if (peak := season(counts, months))}
 
-    # --- rows --------------------------------------------------------------------------------------------------------------
+    # --- rows ------------------------------------------------------------------------
 
     def episodes(
         self,
@@ -313,7 +319,10 @@ class Reports:
         read: bool = False,
         limit: int = MOST_ROWS,
     ) -> list[Episode]:
-        """Episodes that began in a period, newest first."""
+        """Episodes that began in a period, newest first, filtered by the given conditions.
+
+        ``read`` selects episodes with an article read.
+        """
         table = schema.episodes
         conditions: list[ColumnElement[bool]] = [
             table.c.first_at >= period.start,
@@ -335,12 +344,12 @@ class Reports:
                 .order_by(table.c.first_at.desc(), table.c.episode_id)
                 .limit(limit)
             ).mappings()
-            found = [to_episode(row) for row in rows]
-            ids = self._queries_of(connection, [episode.episode_id for episode in found])
-        return [replace(episode, query_ids=tuple(ids[episode.episode_id])) for episode in found]
+            episodes = [to_episode(row) for row in rows]
+            ids = self._queries_of(connection, [episode.episode_id for episode in episodes])
+        return [replace(episode, query_ids=tuple(ids[episode.episode_id])) for episode in episodes]
 
     def episode(self, episode_id: str) -> Episode | None:
-        """One episode with its searches."""
+        """The episode with this id and its query ids, or None."""
         table = schema.episodes
         with self._engine.connect() as connection:
             row = (
@@ -359,25 +368,30 @@ class Reports:
         reworded: bool = False,
         limit: int = MOST_ROWS,
     ) -> list[dict[str, Any]]:
-        """Searches of a period, newest first."""
+        """Searches of a period, newest first, filtered by the given conditions.
+
+        ``reworded`` selects searches of episodes with more than one search.
+        """
         table, actions = schema.queries, schema.actions
         conditions = self._asked(period)
         conditions += [table.c.verdict == verdict] if verdict else []
         if clicked is not None:
-            opened = select(actions.c.query_id).where(
+            clicked_ids = select(actions.c.query_id).where(
                 actions.c.action_name == CLICK, actions.c.query_id.is_not(None)
             )
             conditions.append(
-                table.c.query_id.in_(opened) if clicked else table.c.query_id.not_in(opened)
+                table.c.query_id.in_(clicked_ids)
+                if clicked
+                else table.c.query_id.not_in(clicked_ids)
             )
         if reworded:
             members = schema.episode_queries
-            blend_top3 = (
+            multi_query_episodes = (
                 select(members.c.episode_id).group_by(members.c.episode_id).having(func.count() > 1)
             )
             conditions.append(
                 table.c.query_id.in_(
-                    select(members.c.query_id).where(members.c.episode_id.in_(blend_top3))
+                    select(members.c.query_id).where(members.c.episode_id.in_(multi_query_episodes))
                 )
             )
         with self._engine.connect() as connection:
@@ -390,7 +404,10 @@ class Reports:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def known_queries(self) -> list[tuple[str, str, bool]]:
-        """(text, language, answered) of the questions of confirmed and of unanswered problems; those that were both are left out."""
+        """(text, language, answered) of queries in confirmed or unanswered final episodes.
+
+        Queries with both outcomes are left out.
+        """
         queries, members, episodes = schema.queries, schema.episode_queries, schema.episodes
         joined = (
             select(queries.c.user_query, queries.c.language, episodes.c.outcome)
@@ -425,12 +442,12 @@ class Reports:
     @staticmethod
     def _queries_of(connection: Any, episode_ids: Sequence[str]) -> dict[str, list[str]]:
         members, queries = schema.episode_queries, schema.queries
-        found: dict[str, list[str]] = defaultdict(list)
+        ids_by_episode: dict[str, list[str]] = defaultdict(list)
         query = select(members.c.episode_id, members.c.query_id).join(
             queries, queries.c.query_id == members.c.query_id
         )
         for episode_id, query_id in connection.execute(
             query.where(members.c.episode_id.in_(episode_ids)).order_by(queries.c.at)
         ):
-            found[episode_id].append(query_id)
-        return found
+            ids_by_episode[episode_id].append(query_id)
+        return ids_by_episode

@@ -1,4 +1,7 @@
-"""A day's counts, by channel, language, section and audience: what the dashboard adds up. Pure functions over rows."""
+"""Daily counts by channel, language, section and audience; the dashboard sums them up.
+
+Pure functions over rows.
+"""
 
 from __future__ import annotations
 
@@ -17,34 +20,38 @@ Key = tuple[str, str, str, str]
 
 
 def day_of(at: int, zone: tzinfo) -> str:
-    """The calendar day of a moment where the site is, as YYYY-MM-DD."""
+    """The calendar day of ``at`` (ms) in ``zone``, as YYYY-MM-DD."""
     return datetime.fromtimestamp(at / SECOND, zone).date().isoformat()
 
 
 def count_queries(
     queries: Iterable[QueryEvent], actions: Iterable[ActionEvent], reworded: frozenset[str]
 ) -> dict[Key, Counter[str]]:
-    """Counts of searches and of the clicks on what they found; ``reworded`` are the searches that were asked again in other words."""
-    places: dict[str, list[int]] = defaultdict(list)
+    """Counts of searches and of clicks on their results.
+
+    ``reworded`` holds the ids of searches that were repeated in other words. The measure
+    ``reciprocal_rank`` is the sum of 1 / first clicked position.
+    """
+    positions: dict[str, list[int]] = defaultdict(list)
     for action in actions:
         if action.action_name == CLICK and action.query_id:
-            places[action.query_id].append(action.position or 0)
+            positions[action.query_id].append(action.position or 0)
     counts: dict[Key, Counter[str]] = defaultdict(Counter)
     for query in queries:
         count = counts[query.channel, query.language, query.section, query.audience]
         if query.bot:
             count["bots"] += 1
             continue
-        clicked = places.get(query.query_id, [])
+        clicked_positions = positions.get(query.query_id, [])
         count["queries"] += 1
         count[f"queries_{query.verdict}"] += 1
         count["impressions"] += len(query.hit_ids)
-        count["clicks"] += len(clicked)
+        count["clicks"] += len(clicked_positions)
         count["queries_unrecognised"] += query.client_id is None
         count["refinements"] += query.query_id in reworded
-        if clicked:
+        if clicked_positions:
             count["queries_clicked"] += 1
-            first = min((place for place in clicked if place > 0), default=0)
+            first = min((place for place in clicked_positions if place > 0), default=0)
             count["reciprocal_rank"] += 1 / first if first else 0  # type: ignore[assignment]
         elif query.verdict != "none":
             count["queries_unclicked"] += 1
@@ -52,7 +59,7 @@ def count_queries(
 
 
 def count_episodes(episodes: Iterable[Episode]) -> dict[Key, Counter[str]]:
-    """Counts of the episodes that began on a day."""
+    """Counts of episodes by outcome, survey result and class of seconds to the answer."""
     counts: dict[Key, Counter[str]] = defaultdict(Counter)
     for episode in episodes:
         count = counts[episode.channel, episode.language, episode.section, episode.audience]
@@ -69,7 +76,7 @@ def count_episodes(episodes: Iterable[Episode]) -> dict[Key, Counter[str]]:
 
 @dataclass
 class QuestionCount:
-    """How often the same words were asked on a day, with nothing found, and with answers of which none was opened."""
+    """Searches for one text on a day: all, without an answer, and with results but no click."""
 
     text: str
     searches: int = 0
@@ -80,7 +87,7 @@ class QuestionCount:
 def count_questions(
     queries: Iterable[QueryEvent], actions: Iterable[ActionEvent]
 ) -> dict[tuple[str, Key], QuestionCount]:
-    """(text key, dimensions) -> counts."""
+    """Counts by (text key, dimensions); bots are left out."""
     clicked = {action.query_id for action in actions if action.action_name == CLICK}
     counts: dict[tuple[str, Key], QuestionCount] = {}
     for query in queries:
@@ -100,19 +107,19 @@ def count_questions(
 def count_articles(
     actions: Iterable[ActionEvent], episodes: Iterable[Episode]
 ) -> Counter[tuple[str, str]]:
-    """(article, measure) -> how often it was opened, helped, did not, and was read before somebody reached an agent."""
+    """Counts by (article id, measure): views, yes, no and contacts after reading."""
     counts: Counter[tuple[str, str]] = Counter()
-    last_words: dict[tuple[str, str], str] = {}
+    last_votes: dict[tuple[str, str], str] = {}
     for action in sorted(actions, key=lambda action: (action.at, action.event_id)):
         if action.action_name == VIEW and action.object_id:
             counts[action.object_id, "views"] += 1
         elif action.action_name in YES | NO and action.object_id:
-            # A visitor who votes again has thought again: one voice a day, the last.
-            last_words[action.object_id, action.client_id or action.event_id] = (
+            # Only the last vote of a visitor per day counts.
+            last_votes[action.object_id, action.client_id or action.event_id] = (
                 "yes" if action.action_name in YES else "no"
             )
-    for (article, _visitor), word in last_words.items():
-        counts[article, word] += 1
+    for (article, _visitor), vote in last_votes.items():
+        counts[article, vote] += 1
     for episode in episodes:
         if episode.outcome == "escalated" and episode.article_id:
             counts[episode.article_id, "contacts after reading"] += 1
@@ -120,5 +127,5 @@ def count_articles(
 
 
 def reworded_in(trails: Iterable[Sequence[str]]) -> frozenset[str]:
-    """The searches of each problem but its last."""
+    """The ids of all searches of each task except the last one."""
     return frozenset(query_id for trail in trails for query_id in trail[:-1])

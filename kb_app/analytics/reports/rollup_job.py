@@ -1,4 +1,4 @@
-"""Brings the daily figures up to date."""
+"""Recomputes the daily counts in the database."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kb_app.durations import DAY
 
 
 def bounds(day: str, zone: tzinfo) -> tuple[int, int]:
-    """The first millisecond of a day where the site is, and that of the next."""
+    """Start of a day (YYYY-MM-DD) in ``zone`` and of the next day, in ms."""
     first = datetime.fromisoformat(day).replace(tzinfo=zone)
     after = (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=zone)
     return int(first.timestamp() * 1000), int(after.timestamp() * 1000)
 
 
 def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
-    """Count one day anew."""
+    """Recompute and replace the counts of one day (YYYY-MM-DD) in ``zone``."""
     start, end = bounds(day, zone)
-    # A click may come a while after the search; it counts on the search's day.
+    # A click can follow later; it counts on the day of its search.
     clicks = store.actions(start, end + DAY)
     episodes, trails = _stored_episodes(store, start, end)
     by_query = rollup.count_queries(
@@ -67,41 +67,41 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
         for (article, measure), value in rollup.count_articles(that_day, episodes).items()
     ]
     with store.engine.begin() as connection:
-        for table, made in (
+        for table, new_rows in (
             (schema.daily, rows),
             (schema.daily_questions, questions),
             (schema.daily_articles, articles),
         ):
             connection.execute(delete(table).where(table.c.day == day))
-            insert_new(connection, table, made)
+            insert_new(connection, table, new_rows)
 
 
 def _stored_episodes(
     store: EventStore, start: int, end: int
 ) -> tuple[list[Episode], list[list[str]]]:
-    """The episodes that began in [start, end), and the searches of each in order."""
+    """Episodes that began in [start, end), and the query ids of each in order."""
     table, members, queries = schema.episodes, schema.episode_queries, schema.queries
-    within = (table.c.first_at >= start) & (table.c.first_at < end)
+    condition = (table.c.first_at >= start) & (table.c.first_at < end)
     trails: dict[str, list[str]] = defaultdict(list)
     with store.engine.connect() as connection:
         joined = (
             select(members.c.episode_id, members.c.query_id)
             .join(table, table.c.episode_id == members.c.episode_id)
             .join(queries, queries.c.query_id == members.c.query_id)
-            .where(within)
+            .where(condition)
             .order_by(queries.c.at, queries.c.query_id)
         )
         for episode_id, query_id in connection.execute(joined):
             trails[episode_id].append(query_id)
         episodes = [
             to_episode(row, tuple(trails[row["episode_id"]]))
-            for row in connection.execute(select(table).where(within)).mappings()
+            for row in connection.execute(select(table).where(condition)).mappings()
         ]
     return episodes, list(trails.values())
 
 
 def to_episode(row: object, query_ids: tuple[str, ...] = ()) -> Episode:
-    """The episode of a row."""
+    """Convert a row of the table episodes to an episode."""
     values = dict(row)  # type: ignore[call-overload]
     values.pop("queries")
     return Episode(query_ids=query_ids, **values)

@@ -1,4 +1,4 @@
-"""The log in the shape of User Behavior Insights 1.3 (https://o19s.github.io/ubi/), for other tools. Pure."""
+"""Converts the event log to User Behavior Insights 1.3 (https://o19s.github.io/ubi/). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECOND = 1_000
 
 
 def query_to_ubi(query: QueryEvent, application: str) -> dict[str, Any]:
-    """A search as UBI's query."""
+    """Convert a search to a UBI query record; ``application`` is cut to 100 characters."""
     attributes = {
         "verdict": query.verdict,
         "probability": query.probability,
@@ -40,7 +40,7 @@ def query_to_ubi(query: QueryEvent, application: str) -> dict[str, Any]:
 
 
 def action_to_ubi(action: ActionEvent, application: str) -> dict[str, Any]:
-    """An action as UBI's event."""
+    """Convert an action to a UBI event record; ``application`` is cut to 100 characters."""
     details: dict[str, Any] = {
         "position": {"ordinal": action.position or 0},
         "channel": action.channel,

@@ -1,4 +1,4 @@
-"""The same log under the definitions of other products, as each has published them. Pure functions over rows."""
+"""Metrics of the log by the published definitions of other products. Pure functions over rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ SESSION = 30 * MINUTE
 
 @dataclass(frozen=True)
 class Definition:
-    """One product's figure: ``part / whole``, or a count where there is no whole. ``hides`` says what it does not show."""
+    """A product's metric: ``part / whole``, or the count ``part`` if ``whole`` is None.
+
+    ``hides`` names what the metric does not show.
+    """
 
     product: str
     name: str
@@ -35,7 +38,7 @@ class Definition:
 
     @property
     def value(self) -> float | None:
-        """The ratio, or the count; None where the ratio is of nothing."""
+        """The ratio or the count; None if ``whole`` is 0."""
         if self.whole is None:
             return self.part
         return self.part / self.whole if self.whole else None
@@ -43,7 +46,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class _Session:
-    """Half an hour of one visitor, or of one who is not recognised."""
+    """One visit: events of one visitor with pauses of at most SESSION."""
 
     queries: tuple[QueryEvent, ...]
     actions: tuple[ActionEvent, ...]
@@ -67,14 +70,14 @@ class _Session:
 
 
 def definitions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> list[Definition]:
-    """Every product's figures over one log; bots are left out."""
-    asked = [query for query in queries if not query.bot]
-    sessions = _sessions(asked, actions)
-    clicks = _clicks(asked, actions)
+    """The metrics of all products over one log, without bots."""
+    searches = [query for query in queries if not query.bot]
+    sessions = _sessions(searches, actions)
+    clicks = _clicks(searches, actions)
     users = {
         name
         for name in [
-            *(query.client_id for query in asked),
+            *(query.client_id for query in searches),
             *(action.client_id for action in actions),
         ]
         if name
@@ -85,26 +88,26 @@ def definitions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -
         if action.action_name == TICKET_CREATED
     }
     return [
-        *_zendesk(asked, actions, clicks, users, ticket_users),
-        *_help_scout(sessions, asked),
+        *_zendesk(searches, actions, clicks, users, ticket_users),
+        *_help_scout(sessions, searches),
         *_intercom(sessions),
         *_salesforce(sessions),
-        *_algolia(asked, clicks),
-        *_document360(asked, clicks),
-        *_google(asked, sessions),
+        *_algolia(searches, clicks),
+        *_document360(searches, clicks),
+        *_google(searches, sessions),
     ]
 
 
 def _zendesk(
-    asked: Sequence[QueryEvent],
+    queries: Sequence[QueryEvent],
     actions: Sequence[ActionEvent],
     clicks: Mapping[str, list[int]],
     users: set[str],
     ticket_users: set[str],
 ) -> list[Definition]:
     hides = N_("Everybody who came and did not write counts as served; whoever gave up too.")
-    nothing = sum(not query.hit_ids for query in asked)
-    after = {
+    without_results = sum(not query.hit_ids for query in queries)
+    with_ticket = {
         action.query_id
         for action in actions
         if action.action_name == TICKET_CREATED and action.query_id
@@ -119,12 +122,14 @@ def _zendesk(
             len(ticket_users),
             hides,
         ),
-        Definition("Zendesk", N_("Total searches"), "number of searches", len(asked), None, listed),
+        Definition(
+            "Zendesk", N_("Total searches"), "number of searches", len(queries), None, listed
+        ),
         Definition(
             "Zendesk",
             N_("Searches with no results"),
             "searches with an empty list",
-            nothing,
+            without_results,
             None,
             N_("Results that do not answer count as results."),
         ),
@@ -132,7 +137,7 @@ def _zendesk(
             "Zendesk",
             N_("Searches with no clicks"),
             "searches with results of which none was clicked",
-            _unclicked(asked, clicks),
+            _unclicked(queries, clicks),
             None,
             listed,
         ),
@@ -140,21 +145,21 @@ def _zendesk(
             "Zendesk",
             N_("Tickets created"),
             "searches after which a ticket was created",
-            len(after),
+            len(with_ticket),
             None,
             N_("Tickets by phone or mail are not seen."),
         ),
     ]
 
 
-def _help_scout(sessions: Sequence[_Session], asked: Sequence[QueryEvent]) -> list[Definition]:
-    found = sum(session.viewed and not session.contacted for session in sessions)
+def _help_scout(sessions: Sequence[_Session], queries: Sequence[QueryEvent]) -> list[Definition]:
+    answered = sum(session.viewed and not session.contacted for session in sessions)
     return [
         Definition(
             "Help Scout",
             N_("Found an answer"),
             "visits that opened an article and sent no message / visits",
-            found,
+            answered,
             len(sessions),
             N_("Opening an article counts as an answer."),
         ),
@@ -162,8 +167,8 @@ def _help_scout(sessions: Sequence[_Session], asked: Sequence[QueryEvent]) -> li
             "Help Scout",
             N_("Failed searches"),
             "searches without a result / searches",
-            sum(not q.hit_ids for q in asked),
-            len(asked),
+            sum(not q.hit_ids for q in queries),
+            len(queries),
             N_("Results that do not answer."),
         ),
         Definition(
@@ -205,15 +210,15 @@ def _intercom(sessions: Sequence[_Session]) -> list[Definition]:
 
 def _salesforce(sessions: Sequence[_Session]) -> list[Definition]:
     read = [session for session in sessions if session.viewed]
-    good = sum(session.did(*YES) and not session.contacted for session in read)
+    successful = sum(session.did(*YES) and not session.contacted for session in read)
     failed = sum(session.contacted for session in read)
-    potential = len(read) - good - failed
+    potential = len(read) - successful - failed
     return [
         Definition(
             "Salesforce",
             N_("Successful deflections"),
             "visits with an article, a yes and no case / visits with an article",
-            good,
+            successful,
             len(read),
             N_("Cases opened another day."),
         ),
@@ -236,17 +241,17 @@ def _salesforce(sessions: Sequence[_Session]) -> list[Definition]:
     ]
 
 
-def _algolia(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> list[Definition]:
-    tracked = [query for query in asked if query.client_id]
+def _algolia(queries: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> list[Definition]:
+    tracked = [query for query in queries if query.client_id]
     clicked = [query for query in tracked if query.query_id in clicks]
-    places = [place for query in clicked for place in clicks[query.query_id] if place > 0]
+    positions = [place for query in clicked for place in clicks[query.query_id] if place > 0]
     return [
         Definition(
             "Algolia",
             N_("No results rate"),
             "searches without results / searches",
-            sum(not q.hit_ids for q in asked),
-            len(asked),
+            sum(not q.hit_ids for q in queries),
+            len(queries),
             N_("Wrong results."),
         ),
         Definition(
@@ -269,27 +274,29 @@ def _algolia(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> li
             "Algolia",
             N_("Mean click position"),
             "sum of clicked positions / clicks",
-            sum(places),
-            len(places),
+            sum(positions),
+            len(positions),
             N_("Searches without a click."),
         ),
     ]
 
 
-def _document360(asked: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> list[Definition]:
+def _document360(
+    queries: Sequence[QueryEvent], clicks: Mapping[str, list[int]]
+) -> list[Definition]:
     return [
         Definition(
             "Document360",
             N_("Bounced searches"),
             "searches with results and no click / searches",
-            _unclicked(asked, clicks),
-            len(asked),
+            _unclicked(queries, clicks),
+            len(queries),
             N_("Answers read in the list."),
         )
     ]
 
 
-def _google(asked: Sequence[QueryEvent], sessions: Sequence[_Session]) -> list[Definition]:
+def _google(queries: Sequence[QueryEvent], sessions: Sequence[_Session]) -> list[Definition]:
     searched = [session for session in sessions if session.queries]
     unique = sum(
         len({" ".join(query.user_query.casefold().split()) for query in session.queries})
@@ -303,7 +310,7 @@ def _google(asked: Sequence[QueryEvent], sessions: Sequence[_Session]) -> list[D
             N_("Search refinements"),
             "searches right after another one / searches",
             refined,
-            len(asked),
+            len(queries),
             N_("Why it was asked again."),
         ),
         Definition(
@@ -318,7 +325,10 @@ def _google(asked: Sequence[QueryEvent], sessions: Sequence[_Session]) -> list[D
 
 
 def _sessions(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> list[_Session]:
-    """Visits: what one visitor did with pauses under half an hour. Who is not recognised is a visit for each search."""
+    """Split events into visits at pauses longer than SESSION.
+
+    Without a client id, each search is a visit of its own.
+    """
     owner = {query.query_id: query.client_id or query.query_id for query in queries}
     trails: dict[str, list[QueryEvent | ActionEvent]] = defaultdict(list)
     for query in queries:
@@ -350,13 +360,13 @@ def _cut(trail: Sequence[QueryEvent | ActionEvent]) -> list[_Session]:
 
 
 def _clicks(queries: Sequence[QueryEvent], actions: Sequence[ActionEvent]) -> dict[str, list[int]]:
-    """Search -> positions clicked, in order."""
+    """Clicked positions in order of time, by query id."""
     known = {query.query_id for query in queries}
-    found: dict[str, list[int]] = defaultdict(list)
+    positions: dict[str, list[int]] = defaultdict(list)
     for action in sorted(actions, key=lambda action: action.at):
         if action.action_name == CLICK and action.query_id in known:
-            found[str(action.query_id)].append(action.position or 0)
-    return dict(found)
+            positions[str(action.query_id)].append(action.position or 0)
+    return dict(positions)
 
 
 def _unclicked(queries: Sequence[QueryEvent], clicks: Mapping[str, list[int]]) -> int:

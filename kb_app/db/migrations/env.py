@@ -1,4 +1,4 @@
-"""Alembic's entry: works on the connection that kb_app.db.engine gives."""
+"""Entry point of Alembic; uses the connection from kb_app.db.engine."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from indexer.build import collect
 from indexer.bundling.build_cache import BuildCache
 from indexer.checking.autofix import fix
+from indexer.collect import collect
 from indexer.model import Article, Problem
 from tests.support import write_article
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import collect
 from indexer.bundling.build_cache import BuildCache
+from indexer.collect import collect
 from indexer.editing import Author, EditConflictError, Editor
 from indexer.reading.learned_file import read_learned
 from tests.support import build_folder, open_engine

@@ -162,7 +162,8 @@ def upgrade() -> None:
     # ### end Alembic commands ###
     # Messages that came by the plain form wait in the inbox, and are found there.
     op.execute(
-        "update cases set changed_at = at, turn_at = at, counted_at = at, haystack = lower(number || ' ' || name || ' ' || mail || ' ' || message)"
+        "update cases set changed_at = at, turn_at = at, counted_at = at, "
+        "haystack = lower(number || ' ' || name || ' ' || mail || ' ' || message)"
     )
 
 
