@@ -3,9 +3,10 @@
     python -m bench.activation_ranges [--model-dir DIR] [--write]
 
 Runs the sentence-transformers model on sequences of random words. Prints, per layer, the ratio of
-the largest column range to the median one. With --write it stores search/data/input_reach.npz,
-which search/embedding/onnx_export.py uses to equalise the columns. Real questions and paragraphs
-give the same vectors (ADR 0006), so no text has to be shipped.
+the largest column range to the median one. With --write it stores the ranges in
+search/data/activation_ranges.npz, which search/embedding/onnx_export.py uses to equalise the
+columns. Real questions and paragraphs give the same vectors (ADR 0006), so no text has to be
+shipped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-TARGET = Path("search/data/input_reach.npz")
+TARGET = Path("search/data/activation_ranges.npz")
 SEQUENCES, WORDS = 32, 30
 # Submodule of a model layer -> name of its matrix product in the ONNX graph.
 PARTS = {"attention.self.query": "qkv", "intermediate.dense": "wide"}

@@ -60,7 +60,7 @@ CLOCK = int(time.time() * 1000)
 
 
 def fill(services: Services, count: int, chance: random.Random) -> float:
-    """Create cases of four weeks in every state, a third with a reply; return the seconds it took."""
+    """Create cases of four weeks in every state, a third with a reply; return the seconds."""
     started = time.perf_counter()
     workflow = services.support.workflow
     for number in range(count):

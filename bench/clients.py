@@ -86,11 +86,13 @@ async def ask_all(address: str, asked: list[tuple[str, str]], clients: int) -> d
     await asyncio.gather(
         *(
             loop.create_connection(
-                lambda end=end: Client(requests, times, end), name, int(port or 80)
+                lambda end=end: Client(requests, times, end),  # type: ignore[misc]
+                name,
+                int(port or 80),
             )
             for end in finished
         )
-    )  # type: ignore[misc]
+    )
     await asyncio.gather(*finished)
     return {"times": times, "per_s": len(times) / (time.perf_counter() - started)}
 

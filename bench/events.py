@@ -139,8 +139,9 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
     for days in (28, 90):
         period = Period(last - timedelta(days=days - 1), last, UTC)
         figures[f"dashboard_{days}_days_s"] = timed(
-            lambda period=period: dashboard(reports, period), 3
-        )  # type: ignore[misc]
+            lambda period=period: dashboard(reports, period),  # type: ignore[misc]
+            3,
+        )
     gaps = GapStore(store, QuestionVectors(engine, encode))
     figures["gaps_grouped_s"] = timed(lambda: gaps.refresh(now))
     figures["gaps_shown_s"] = timed(lambda: gaps.gaps(now), 3)

@@ -37,7 +37,7 @@ from search.ranking import answerability, calibration
 from search.ranking.calibration import Sample
 
 DATA, KNOWN = Path(__file__).parent / "data", ("answered.jsonl", "unanswered.jsonl")
-SHIPPED = Path(answerability.__file__).parent / "data" / "calibration.json"
+SHIPPED = Path(answerability.__file__).parents[1] / "data" / "calibration.json"
 # Nearly all answered queries must be at least weak, and few unanswered ones strict.
 STRICT, WEAK = 0.75, 0.25
 KEYWORD = frozenset({"keyword"})

@@ -181,13 +181,13 @@ def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
         "suggest",
         timed(
             [
-                lambda text=text, lang=lang: engine.suggest(
+                lambda text=text, lang=lang: engine.suggest(  # type: ignore[misc]
                     text, lang, 8, now, frozenset({"public"})
                 )
                 for text, lang in typed
             ]
         ),
-    )  # type: ignore[misc]
+    )
 
 
 def _typed(questions: Questions) -> Iterator[tuple[str, str]]:

@@ -50,8 +50,13 @@ def measure(
 
     ask(questions[0])
     milliseconds, _ = percentiles(
-        timed([lambda question=question: ask(question) for question in questions])
-    )  # type: ignore[misc]
+        timed(
+            [
+                lambda question=question: ask(question)  # type: ignore[misc]
+                for question in questions
+            ]
+        )
+    )
     recalls = [
         len(
             set(index.compare(question).top_k(10)[0])

@@ -68,7 +68,7 @@ class Log:
         return [action for visit in self.visits for action in visit.actions]
 
 
-# --- visitor behaviour -----------------------------------------------------------------------------
+# --- visitor behaviour ---------------------------------------------------------------------------
 
 
 class Visitor:

@@ -71,7 +71,7 @@ class _Prepared:
 
 @dataclass(frozen=True)
 class _Written:
-    """Files in ``work``: ``reused`` are copies from the previous bundle, ``sealed`` have checksums."""
+    """Files in ``work``: ``reused`` are copies from the previous bundle, ``sealed`` are new."""
 
     embedded: Embedded
     reused: set[str]
@@ -182,7 +182,7 @@ def _prune_cache(cache: BuildCache, prepared: _Prepared, embedded: Embedded) -> 
 
 
 def _store_inputs(work: Path, inputs: str, embedded: Embedded) -> None:
-    """Store the hash of the inputs, marked where the model failed, so that the next build retries."""
+    """Store the hash of the inputs, marked where the model failed: the next build retries."""
     marked = f"{inputs} {embedded.degraded}" if embedded.degraded == "failed" else inputs
     (work / "inputs.txt").write_text(marked, encoding="utf-8")
 

@@ -157,7 +157,7 @@ def sanitise(raw: str) -> str:
 
 
 def _task_boxes(raw: str, lang: str) -> str:
-    """Replace the check boxes of task lists by labelled images, because readers cannot tick them."""
+    """Replace check boxes of task lists by labelled images, because readers cannot tick them."""
     done, todo = _TASK.get(lang, _TASK["en"])
 
     def box(match: re.Match[str]) -> str:

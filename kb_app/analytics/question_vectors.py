@@ -14,7 +14,7 @@ from kb_app.db import schema
 from kb_app.db.writing import ROWS, insert_new
 
 CHUNK = 256
-Asked = tuple[str, str]
+TextInLanguage = tuple[str, str]
 """(text, language)"""
 
 
@@ -31,13 +31,13 @@ class QuestionVectors:
         """Identifies the embedding model; "" without a model."""
         return self._encode.fingerprint if self._encode else ""
 
-    def of(self, asked: Sequence[Asked]) -> dict[Asked, Vectors]:
+    def of(self, texts: Sequence[TextInLanguage]) -> dict[TextInLanguage, Vectors]:
         """The embedding of each (text, language); empty without a model."""
         if self._encode is None:
             return {}
         keys = {
             pair: text_key(pair[0], pair[1], self.fingerprint)
-            for pair in dict.fromkeys(asked)
+            for pair in dict.fromkeys(texts)
             if pair[0].strip()
         }
         self._read([key for key in keys.values() if key not in self._memory])
@@ -66,7 +66,7 @@ class QuestionVectors:
                 )
                 self._memory.update({key: np.frombuffer(blob, "<f4") for key, blob in rows})
 
-    def _make(self, missing: Mapping[str, Asked]) -> None:
+    def _make(self, missing: Mapping[str, TextInLanguage]) -> None:
         assert self._encode is not None  # noqa: S101, of() checks this first
         pending = list(missing.items())
         for start in range(0, len(pending), CHUNK):

@@ -4,9 +4,9 @@ The graph is built node by node from the weights, without torch, and uses onnxru
 attention and normalisation. Weights are integers up to onnx_graph.LARGEST with one scale per
 column; inputs are quantised to 8 bits at run time (DynamicQuantizeMatMul). Word embeddings have 8
 bits and one scale per row. A single scale per input would lose precision where one column or row
-has a much larger range, so ranges are balanced first: columns by the ranges measured in
-data/input_reach.npz (by bench/reach.py), rows at run time. The arrays are in a separate file that
-onnxruntime maps into memory.
+has a much larger range, so ranges are balanced first: columns by the ranges in
+data/activation_ranges.npz (measured by bench/activation_ranges.py), rows at run time. The arrays
+are in a separate file that onnxruntime maps into memory.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ ARRAYS = "arrays.bin"
 STAMP = "kb-export.json"
 # Increase when the graph changes, so that exports of older versions are rebuilt.
 VERSION = 3
-_REACH = Path(__file__).resolve().parents[1] / "data" / "input_reach.npz"
+_ACTIVATION_RANGES = Path(__file__).resolve().parents[1] / "data" / "activation_ranges.npz"
 
 
 def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
-    """Return the export folder of the unpacked model in ``folder``; writes it if missing or damaged.
+    """Return the export folder of the unpacked model in ``folder``.
 
-    Raises ModelError when the export fails.
+    The export is written if missing or damaged. Raises ModelError when that fails.
     """
     target = folder / FOLDER
     if is_whole(target, folder):
@@ -112,7 +112,7 @@ def _sealed(folder: Path) -> str:
 
 
 def _reach() -> Weights:
-    with np.load(_REACH) as stored:
+    with np.load(_ACTIVATION_RANGES) as stored:
         return {name: stored[name].astype(np.float32) for name in stored.files}
 
 

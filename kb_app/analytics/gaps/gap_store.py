@@ -71,7 +71,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Unanswered:
     """Unanswered queries as of ``at`` (ms), and the ids of searches followed by a contact."""
 
     at: int
@@ -83,7 +83,7 @@ class UnansweredCache:
     """Caches the unanswered queries: reading them from a large log takes seconds."""
 
     def __init__(self) -> None:
-        self.asked: _Asked | None = None
+        self.unanswered: _Unanswered | None = None
 
 
 class GapStore:
@@ -105,7 +105,7 @@ class GapStore:
         States, owners and notes stay with their gaps. An answered gap with newer unanswered
         searches opens again.
         """
-        self._cache.asked = None
+        self._cache.unanswered = None
         groups = self._grouped(now)
         known = self._rows()
         with self._engine.begin() as connection:
@@ -150,7 +150,7 @@ class GapStore:
         selected, rows = set(states), self._rows()
         members = self._members()
         grouped: dict[str, list[UnansweredQuestion]] = defaultdict(list)
-        unanswered = self._asked(now)
+        unanswered = self._read(now)
         for question in unanswered.questions:
             if question.key in members:
                 grouped[members[question.key]].append(question)
@@ -315,7 +315,7 @@ class GapStore:
     # --- helpers ---------------------------------------------------------------------
 
     def _grouped(self, now: int) -> list[Group]:
-        questions = self._asked(now).questions
+        questions = self._read(now).questions
         by_text = self._vectors.of([(question.text, question.language) for question in questions])
         vectors = {
             question.key: by_text[question.text, question.language]
@@ -324,12 +324,12 @@ class GapStore:
         }
         return group_gaps(questions, vectors, self._members())
 
-    def _asked(self, now: int) -> _Asked:
+    def _read(self, now: int) -> _Unanswered:
         """The unanswered queries, from the cache if it is fresh."""
-        cached = self._cache.asked
+        cached = self._cache.unanswered
         if cached is None or not 0 <= now - cached.at <= FRESH:
-            cached = _Asked(now, questions_of(self._unanswered(now)), self._tickets(now))
-            self._cache.asked = cached
+            cached = _Unanswered(now, questions_of(self._unanswered(now)), self._tickets(now))
+            self._cache.unanswered = cached
         return cached
 
     def _unanswered(self, now: int) -> list[QueryEvent]:
