@@ -27,13 +27,23 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.corpus import Material, ReadyVectors, made_articles, material, new_queries
+from bench.corpus import Material, material, new_queries
 from bench.footprint import pss, wait
-from bench.speed import build, run_clients
-from indexer.bundling.build_cache import BuildCache
-from search.embedding.loader import load_embedder
+from bench.speed import run_clients
 
 CLIENTS = (1, 8)
+# Runs in each checkout: index formats differ. bench.speed has had these names since 8309b4f.
+BUILD = """
+import sys
+from pathlib import Path
+from bench.speed import BuildCache, ReadyVectors, build, load_embedder, made_articles, material
+count = int(sys.argv[1])
+articles, model, cache, data = map(Path, sys.argv[2:])
+source, kept = material(articles), BuildCache(cache)
+ready = ReadyVectors(load_embedder("", model), source, kept)
+kept.close()
+build(made_articles(source, count), data, ready)
+"""
 # Queries per client and round.
 ASKED_EACH = 40
 
@@ -106,19 +116,19 @@ def measure(server: Server, questions: list[tuple[str, str]], clients: int) -> N
 def run(flags: argparse.Namespace, folder: Path) -> list[Server]:
     """Build the index, start all servers, measure in rounds, stop all servers."""
     source = material(flags.articles)
-    _build(flags, source, folder / "built")
     servers: list[Server] = []
     try:
         for name, checkout, count in _wanted(flags):
+            built = folder / f"built-{name}"
+            if not built.exists():
+                _build(flags, checkout, built)
             data = folder / f"{name}-{count}"
-            shutil.copytree(folder / "built", data, symlinks=True)
-            servers.append(
-                start(name if count is None else f"{name}, {count} web", checkout, data, count)
-            )
+            shutil.copytree(built, data, symlinks=True)
+            label = name if count is None else f"{name}, {count} web"
+            servers.append(start(label, checkout, data, count))
         for number in range(flags.rounds + 1):
-            _round(
-                servers[number % len(servers) :] + servers[: number % len(servers)], source, number
-            )
+            first = number % len(servers)
+            _round(servers[first:] + servers[:first], source, number)
         for server in servers:
             server.record("memory_mb", pss(server.process.pid))
     finally:
@@ -129,13 +139,15 @@ def run(flags: argparse.Namespace, folder: Path) -> list[Server]:
     return servers
 
 
-def _build(flags: argparse.Namespace, source: dict[str, Material], data: Path) -> None:
+def _build(flags: argparse.Namespace, checkout: Path, data: Path) -> None:
+    """Build the same articles with the program of a checkout."""
     flags.cache.parent.mkdir(parents=True, exist_ok=True)
-    cache = BuildCache(flags.cache)
-    ready = ReadyVectors(load_embedder("", flags.model_dir), source, cache)
-    cache.close()
     data.mkdir()
-    build(made_articles(source, flags.passages), data, ready)
+    places = [flags.articles, flags.model_dir, flags.cache, data]
+    arguments = [str(flags.passages), *(str(path.resolve()) for path in places)]
+    environment = ["env", f"PYTHONPATH={checkout}"]
+    command = [*environment, sys.executable, "-c", BUILD, *arguments]
+    subprocess.run(command, cwd=checkout, check=True, stderr=subprocess.DEVNULL)
     (data / "model").symlink_to(flags.model_dir.resolve())
 
 

@@ -1,4 +1,4 @@
-"""The site: pages, API, command line. ``create_app`` is all that others need."""
+"""The knowledge base site: pages, API and command line. The entry point is ``create_app``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def create_app(services: Services | None = None) -> Flask:
-    """The Flask application; settings come from the environment unless services are given."""
+    """Create the Flask application; settings come from the environment unless services are given.
+
+    Exits with status 2 where a setting of the environment is invalid.
+    """
     import sys
 
     from kb_app.cli.site import kb

@@ -1,4 +1,4 @@
-"""``python -m kb_app``: the command ``kb`` without an installation."""
+"""``python -m kb_app`` runs the command ``kb`` without an installation."""
 
 from kb_app.cli.site import main
 

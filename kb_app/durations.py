@@ -1,3 +1,3 @@
-"""Lengths of time in milliseconds, the unit of every time in the database."""
+"""Durations in ms, the unit of all times in the database."""
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000

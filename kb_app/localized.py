@@ -1,4 +1,4 @@
-"""Texts that writers and operators give by language."""
+"""Selects texts that are given per language."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from collections.abc import Mapping
 
 
 def localized(texts: Mapping[str, str], lang: str) -> str:
-    """The text in a language, else the first that is not empty; "" where there is none."""
+    """The text in ``lang``, else the first non-empty one; "" where there is none."""
     return texts.get(lang) or next((text for text in texts.values() if text), "")

@@ -1,4 +1,7 @@
-"""Structured logs. No line holds a query, an address or a name: requests are logged by route, not by path."""
+"""Structured logging.
+
+No line contains a query, an address or a name: requests are logged by route, not by path.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ OURS = ("kb_app", "indexer", "search")
 
 
 def set_up(level: str, form: str) -> None:
-    """Send all logs to standard error, as text or as one JSON object a line."""
+    """Send all logs to standard error, as text or as one JSON object per line."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _json()
@@ -26,26 +29,26 @@ def set_up(level: str, form: str) -> None:
 
 
 def name_process(name: str) -> None:
-    """The name that log lines and the system's process list show."""
+    """Set the process name for log lines and the system's process list."""
     multiprocessing.current_process().name = name
     setproctitle(f"kb {name}")
 
 
 class _Quiet(logging.Filter):
-    """Of libraries only warnings: some set their own level to DEBUG when they are imported."""
+    """Drops library records below WARNING: some libraries set their own level to DEBUG on import."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written."""
+        """Whether the record is logged."""
         return record.levelno >= logging.WARNING or record.name.startswith(OURS)
 
 
 class _Text(logging.Formatter):
-    """Plain lines with the extra fields at the end."""
+    """Formats plain lines with the extra fields at the end."""
 
     _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line with ``key=value`` for each extra field."""
+        """Format the record, with ``key=value`` for each extra field."""
         extra = [f"{key}={value}" for key, value in vars(record).items() if key not in self._KNOWN]
         return " ".join([super().format(record), *extra])
 

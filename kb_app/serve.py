@@ -1,4 +1,4 @@
-"""``kb serve``: a supervisor over the web server and the background process; it starts, replaces and stops them."""
+"""``kb serve``: a supervisor that starts, restarts and stops the web and background processes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from search.index.bundle import Builds
 log = logging.getLogger("kb_app.serve")
 WEB, BACKGROUND = "web", "background"
 ROLES = (WEB, BACKGROUND)
-# A child that dies is started again after this many seconds, twice as many each time, up to the longest.
+# Delay before a dead child is restarted; it doubles up to the longest.
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-# A child that ran for so long is well: the next pause is the shortest again.
+# A child that ran this long counts as healthy: the delay starts again at the shortest.
 WELL_AFTER_S = 60.0
-# Requests and mails under way get so long to finish.
+# Time that requests and mails in progress get to finish.
 STOP_S = 35.0
 CHECK_S = 0.2
 _PR_SET_PDEATHSIG = 1
@@ -41,7 +41,7 @@ _ANY_HOST = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only shown
 
 
 def run(settings: Settings, roles: Sequence[str] = ROLES) -> int:
-    """Serve until interrupted; returns the exit status, 2 where it cannot begin."""
+    """Serve until interrupted; returns the exit status, 2 where the site cannot start."""
     set_up(settings.log_level, settings.log_format)
     name_process("serve")
     for warning in settings_warnings():
@@ -61,7 +61,7 @@ def run(settings: Settings, roles: Sequence[str] = ROLES) -> int:
 
 @dataclass
 class _Child:
-    """A process that is replaced when it dies."""
+    """A child process that is restarted when it dies."""
 
     name: str
     target: Callable[[], None]
@@ -72,7 +72,10 @@ class _Child:
 
 
 class Supervisor:
-    """Runs the web server on ``listener`` (none where that is None) and, where wanted, the background process."""
+    """Runs the web server and, where wanted, the background process.
+
+    ``listener`` is the socket of the web server, which does not run where it is None.
+    """
 
     def __init__(
         self,
@@ -94,9 +97,9 @@ class Supervisor:
         self._announced = False
 
     def run(self) -> int:
-        """Until SIGINT or SIGTERM; 2 where the first index cannot be built."""
+        """Supervise until SIGINT or SIGTERM; returns the exit status, 2 without a first index."""
         signal.signal(signal.SIGTERM, _interrupt)
-        # What all children share is neither searched nor copied by their garbage collection.
+        # Exempts shared objects from garbage collection, so that forked pages stay shared.
         gc.freeze()
         try:
             return self._supervise()
@@ -121,13 +124,13 @@ class Supervisor:
             connection.wait(waiting, CHECK_S)
 
     def _may_serve(self) -> bool:
-        """Nothing is served before the first index; a web server alone waits for nobody."""
+        """Whether to serve: only after the first index, except where there is no background process."""
         return (
             self._announced or self._background is None or self._builds.current_name() is not None
         )
 
     def _cannot_begin(self) -> bool:
-        """Whether the background process gave up before anything could be served."""
+        """Whether the background process failed before there was an index to serve."""
         child = self._background
         gave_up = (
             child is not None
@@ -140,7 +143,7 @@ class Supervisor:
         return [child for child in (self._web, self._background) if child is not None]
 
     def _look_after(self, child: _Child) -> None:
-        """Start the child where it does not run; after a death only when its pause is over."""
+        """Start the child if it is not running; after a crash, only after its delay."""
         now = time.monotonic()
         if child.process is not None:
             if child.process.is_alive() or child.process.exitcode == background.CANNOT_BEGIN:
@@ -165,17 +168,19 @@ class Supervisor:
             child.started_at = now
 
     def _announce(self) -> None:
-        """Say once where the site is, and how to make the first account."""
+        """Print once the site's URL and the link for the first account."""
         if self._announced:
             return
         self._announced = True
         host = "localhost" if self._settings.host in _ANY_HOST else self._settings.host
         address = self._settings.base_url or f"http://{host}:{self._settings.port}"
-        print(f"\n  Listening on {address}/   (Ctrl-C stops it)\n", file=sys.stderr, flush=True)
+        print(f"\n  Listening on {address}/   (Ctrl-C to stop)\n", file=sys.stderr, flush=True)
         if self._link:
             link = f"{address.removesuffix(self._settings.path_prefix)}{self._link}"
             print(
-                f"  Make the first account, for the reports: {link}\n", file=sys.stderr, flush=True
+                f"  Create the first account, for the reports: {link}\n",
+                file=sys.stderr,
+                flush=True,
             )
 
     def _stop(self) -> None:
@@ -197,7 +202,10 @@ class Supervisor:
 
 
 def _prepare(settings: Settings) -> str:
-    """Check what every process needs and bring the database up to date; returns the link for the first account, "" where there is one.
+    """Check the settings and migrate the database; returns the link for the first account.
+
+    The link is "" where an account exists. Closes all connections, since they do not survive a
+    fork. Raises SettingsError.
 
     Raises SettingsError. Nothing is left open: connections do not survive a fork.
     """
@@ -205,7 +213,7 @@ def _prepare(settings: Settings) -> str:
     try:
         if not settings.has_contact:
             log.warning(
-                "no contact is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK"
+                "no contact channel is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK"
             )
         return first_link(services)
     finally:
@@ -224,13 +232,13 @@ def _in_child(target: Callable[[], None], parent: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """Have the kernel send SIGTERM when the supervisor is killed (Linux); elsewhere the operator has to."""
+    """Ask the kernel to send SIGTERM when the supervisor is killed (Linux only)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _listen(settings: Settings) -> socket.socket | None:
-    """A listening socket, taken before any long work, so that a port in use is known at once."""
+    """Open the listening socket before any long work, so that a port in use fails at once."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -239,7 +247,7 @@ def _listen(settings: Settings) -> socket.socket | None:
         listener.listen(1024)
     except OSError as error:
         advice = (
-            f"Choose another with PORT (make serve PORT={settings.port + 1}) or KB_PORT."
+            f"Choose another port with PORT (make serve PORT={settings.port + 1}) or KB_PORT."
             if settings.port < 65535
             else ""
         )

@@ -1,4 +1,7 @@
-"""All settings, read once from the environment. The only module that reads it; docs/operating.md explains each."""
+"""All settings, read once from the environment; no other module reads it.
+
+docs/operating.md explains each setting.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +24,29 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
 
 
-# Never shown, in no message and by no command.
+# Settings whose values never appear in messages or command output.
 SECRETS = frozenset(
     {"secret_key", "database_url", "smtp_url", "imap_url", "desk_secrets", "oidc_client_secret"}
 )
 
 
-# Old names that are read for one more version, and names that have no effect any more with what to use instead.
+# Old names that are still read in this version, and names without an effect with their replacement.
 RENAMED = {"threads": "http_threads", "jobs": "background_jobs"}
 REMOVED = {
     "workers": "set KB_WEB_PROCESSES instead",
-    "processors": "the system places the processes",
-    "embedding_dtype": "the bundled model embeds with 8-bit weights, other models with what the processor computes in",
+    "processors": "the operating system schedules the processes",
+    "embedding_dtype": (
+        "the bundled model uses 8-bit weights, other models the native type of the processor"
+    ),
 }
 
 
 class SettingsError(Exception):
-    """A setting has a value that cannot be used; the message names it and what it should be."""
+    """A setting has an invalid value; the message names the setting and the valid values."""
 
 
 class Settings(BaseSettings):
-    """The site's settings; each is read from KB_ and its name in capitals."""
+    """The site's settings; each is read from the variable KB_ plus its name in capitals."""
 
     model_config = SettingsConfigDict(
         env_prefix="KB_", extra="ignore", frozen=True, validate_default=True
@@ -49,7 +54,7 @@ class Settings(BaseSettings):
 
     articles: Path = Field(Path("articles"), description="The articles folder.")
     data: Path = Field(
-        Path("var"), description="Where the index, the model and the secret key are kept."
+        Path("var"), description="The data folder: index, model, database, secret key."
     )
     embedding_model: str = Field(
         "",
@@ -59,7 +64,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=256,
-        description="Threads that embed articles while an index is built; 0 is one a core, four at most.",
+        description="Threads that embed articles during a build; 0 is one per core, four at most.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
@@ -67,110 +72,141 @@ class Settings(BaseSettings):
         None,
         ge=0,
         le=64,
-        description="Web processes; empty is one a processor, 0 runs the background process alone.",
+        description="Web processes; empty is one per processor, 0 runs only the background process.",
     )
     http_threads: int = Field(
-        4, ge=1, le=256, description="Requests that each web process answers at the same time."
+        4, ge=1, le=256, description="Requests that each web process serves concurrently."
     )
     base_url: str = Field(
         "",
-        description="Public address of the site, with its path if it has one, e.g. https://example.com/help.",
+        description="Public URL of the site, with its path if any, e.g. https://example.com/help.",
     )
     proxies: int = Field(
         0,
         ge=0,
         le=10,
-        description="Reverse proxies in front whose X-Forwarded headers are trusted.",
+        description="Number of reverse proxies in front whose X-Forwarded headers are trusted.",
     )
     secret_key: str = Field(
-        "", description="Signs cookies; made and kept in the data folder when empty.", repr=False
+        "",
+        description=(
+            "Key that signs cookies and links; generated and kept in the data folder when empty."
+        ),
+        repr=False,
     )
     site_name: str = Field("Help Centre", min_length=1, description="Name of the site.")
-    site_name_ja: str = Field(
-        "", description="The name in Japanese; the same as the name when empty."
-    )
+    site_name_ja: str = Field("", description="The name in Japanese; KB_SITE_NAME when empty.")
     logo: Path | None = Field(
         None, description="An image file (SVG, PNG, WebP) shown beside the name."
     )
     colour: str = Field(
         "#0b6e66",
-        description="The site's colour as #rrggbb; shades for text and dark mode are derived to keep contrast.",
+        description=(
+            "The site's colour as #rrggbb; shades for text and dark mode are derived to keep contrast."
+        ),
     )
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
-        INTERFACE_LANGUAGES, description="Interface languages, the first one the default: ja,en."
+        INTERFACE_LANGUAGES,
+        description="Interface languages; the first one is the default: ja,en.",
     )
     timezone: str = Field(
         "UTC", description="Time zone of dates in front matter and on pages, e.g. Asia/Tokyo."
     )
-    contact_mail: str = Field("", description="Mail address of the people who help.")
-    contact_phone: str = Field("", description="Their phone number.")
+    contact_mail: str = Field("", description="Mail address of the support team.")
+    contact_phone: str = Field("", description="Phone number of the support team.")
     contact_link: str = Field(
-        "", description="A page where they can be reached, e.g. a contact form."
+        "", description="A page where the support team can be reached, e.g. a contact form."
     )
-    contact_hours: str = Field("", description="When they can be reached.")
+    contact_hours: str = Field("", description="When the support team can be reached.")
     contact_hours_ja: str = Field(
-        "", description="The same in Japanese; as contact_hours when empty."
+        "", description="The same in Japanese; KB_CONTACT_HOURS when empty."
     )
     rate_limit: str = Field(
         "600 per minute",
-        description="Searches and suggestions one address may make; `off` for no limit.",
+        description=(
+            "Searches and suggestions allowed per client address; `off` disables all rate limits."
+        ),
     )
     writer_panel: Literal["local", "off"] = Field(
         "local",
-        description="Show writers what is wrong with saved articles, to browsers on this machine only; or `off`.",
+        description=(
+            "`local` shows problems of saved articles to browsers on this machine only; or `off`."
+        ),
     )
     watch: bool = Field(True, description="Rebuild the index when an article is saved.")
     database_url: str = Field(
         "",
-        description="sqlite:///path or postgresql://user:password@host/name; a file in the data folder when empty.",
+        description=(
+            "sqlite:///path or postgresql://user:password@host/name; "
+            "a file in the data folder when empty."
+        ),
         repr=False,
     )
     analytics: Literal["on", "off"] = Field(
-        "on", description="Record searches and what became of them; or `off`."
+        "on", description="Record searches and their outcomes; or `off`."
     )
     consent: Literal["notice", "ask"] = Field(
         "notice",
-        description="`ask`: record nothing before a visitor says yes; `notice`: say on the privacy page what is kept.",
+        description=(
+            "`ask`: record nothing before a visitor agrees; "
+            "`notice`: state on the privacy page what is kept."
+        ),
     )
     retention_days: int = Field(
         400, ge=1, le=3650, description="Days after which searches and actions are removed."
     )
     redact: str = Field(
         "",
-        description="Regular expressions, one a line, of what is taken out of texts before they are stored, besides mail, phone and card numbers.",
+        description=(
+            "Regular expressions, one per line, to redact from texts before they are stored, in "
+            "addition to mail addresses, phone and card numbers."
+        ),
     )
     survey_share: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="Share of readers, drawn at random, who are asked whether an article solved it.",
+        description=(
+            "Share of readers, selected at random, who are asked whether an article solved their "
+            "problem."
+        ),
     )
     smallest_group: int = Field(
         5, ge=1, le=100, description="Exports leave out groups of fewer people than this."
     )
     contact_cost: str = Field(
         "",
-        description="What one contact costs you, as a range with its currency, e.g. 400-900 JPY; money saved is shown only where it is set.",
+        description=(
+            "Your cost of one contact, as a range with its currency, e.g. 400-900 JPY; money saved "
+            "is shown only if this is set."
+        ),
     )
     digest: str = Field(
         "",
-        description="When the weekly digest is mailed to the leads, e.g. mon 08:00; by command only when empty.",
+        description=(
+            "When the weekly digest is mailed to the leads, e.g. mon 08:00; only by command when empty."
+        ),
     )
     desk_secrets: str = Field(
         "",
-        description="Secrets of the desks in support.yml, as name=secret with spaces between: tokens, API keys, webhook secrets.",
+        description=(
+            "Secrets of the ticket systems in support.yml, as name=secret separated by spaces: "
+            "tokens, API keys, webhook secrets."
+        ),
         repr=False,
     )
     imap_url: str = Field(
         "",
-        description="The help address's mailbox, to make cases of mails: imaps://user:password@host/INBOX.",
+        description=(
+            "Mailbox of the help address, whose mails become cases: imaps://user:password@host/INBOX."
+        ),
         repr=False,
     )
     case_days: int = Field(
         730,
         ge=30,
         le=3650,
-        description="Days after which cases that are closed are removed, with all that was said.",
+        description="Days after which closed cases are removed, with all their messages.",
     )
     link_days: int = Field(
         180,
@@ -180,28 +216,33 @@ class Settings(BaseSettings):
     )
     background_jobs: bool = Field(
         True,
-        description="Work the figures out, and send and fetch mail, in the background process.",
+        description="Update figures, and send and fetch mail, in the background process.",
     )
     session_hours: int = Field(
         12,
         ge=1,
         le=720,
-        description="Hours after which somebody who is signed in must sign in again.",
+        description="Hours after which a signed-in person must sign in again.",
     )
     smtp_url: str = Field(
         "",
-        description="Mail server for digests and password resets: smtp://user:password@host:587 or smtps://...",
+        description=(
+            "Mail server for digests, replies and password resets: "
+            "smtp://user:password@host:587 or smtps://..."
+        ),
         repr=False,
     )
-    mail_from: str = Field("", description="Sender of mails; contact_mail when empty.")
+    mail_from: str = Field("", description="Sender of mails; KB_CONTACT_MAIL when empty.")
     oidc_issuer: str = Field(
-        "", description="OpenID Connect: the provider's address, e.g. https://login.example.com."
+        "", description="OpenID Connect: URL of the provider, e.g. https://login.example.com."
     )
-    oidc_client_id: str = Field("", description="OpenID Connect: this site's id at the provider.")
-    oidc_client_secret: str = Field("", description="OpenID Connect: its secret.", repr=False)
-    log_format: Literal["json", "text"] = Field("text", description="Form of the log lines.")
+    oidc_client_id: str = Field("", description="OpenID Connect: client id of this site.")
+    oidc_client_secret: str = Field("", description="OpenID Connect: client secret.", repr=False)
+    log_format: Literal["json", "text"] = Field(
+        "text", description="Format of the log: `text` or `json`."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least severe log lines to write."
+        "info", description="Least severe level to log: debug, info, warning or error."
     )
 
     @field_validator("web_processes", mode="before")
@@ -223,7 +264,7 @@ class Settings(BaseSettings):
     def _known_languages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [lang for lang in value if lang not in INTERFACE_LANGUAGES]
         if unknown or not value:
-            raise ValueError(f"the interface speaks {', '.join(INTERFACE_LANGUAGES)}")
+            raise ValueError(f"must be one or more of {', '.join(INTERFACE_LANGUAGES)}")
         return tuple(dict.fromkeys(value))
 
     @field_validator("colour")
@@ -255,7 +296,7 @@ class Settings(BaseSettings):
     def _is_cost(cls, value: str) -> str:
         match = _COST.match(value)
         if value and (not match or float(match[1]) > float(match[2])):
-            raise ValueError("must be like 400-900 JPY, the lower first")
+            raise ValueError("must be like 400-900 JPY, the lower cost first")
         return value
 
     @field_validator("digest")
@@ -283,7 +324,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_secrets(cls, value: str) -> str:
         if any("=" not in part for part in value.split()):
-            raise ValueError("must be like name=secret, with spaces between")
+            raise ValueError("must be like name=secret, separated by spaces")
         return value
 
     @field_validator("base_url")
@@ -330,7 +371,7 @@ class Settings(BaseSettings):
             value.suffix.lower() not in (".svg", ".png", ".webp", ".jpg", ".jpeg")
             or not value.is_file()
         ):
-            raise ValueError("must be an image file (.svg, .png, .webp or .jpg) that is there")
+            raise ValueError("must be an existing image file (.svg, .png, .webp or .jpg)")
         return value
 
     @field_validator("rate_limit")
@@ -344,7 +385,7 @@ class Settings(BaseSettings):
 
     @property
     def web_process_count(self) -> int:
-        """How many web processes there are: the number set, or one a processor."""
+        """The number of web processes: the one set, or one per processor."""
         return self.web_processes if self.web_processes is not None else os.cpu_count() or 1
 
     @property
@@ -354,43 +395,43 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database's URL: the one set, or a file in the data folder."""
+        """The database URL: the one set, or a SQLite file in the data folder."""
         return self.database_url or f"sqlite:///{(self.data / 'kb.sqlite').resolve()}"
 
     @property
     def cost(self) -> tuple[float, float] | None:
-        """The lowest and the highest cost of a contact; None where none is set."""
+        """The lowest and highest cost of a contact; None where it is not set."""
         match = _COST.match(self.contact_cost)
         return (float(match[1]), float(match[2])) if match else None
 
     def desk_secret(self, name: str) -> str:
-        """The secret of a desk; "" where none is set."""
+        """The secret of a ticket system; "" where it is not set."""
         return dict(part.split("=", 1) for part in self.desk_secrets.split()).get(name, "")
 
     @property
     def address(self) -> str:
-        """Where the site stands, for links in mails."""
+        """The site's URL, for links in mails."""
         return self.base_url or f"http://localhost:{self.port}"
 
     @property
     def currency(self) -> str:
-        """What the cost of a contact is counted in."""
+        """The currency of the contact cost; "" where it is not set."""
         match = _COST.match(self.contact_cost)
         return match[3] if match else ""
 
     @property
     def digest_time(self) -> tuple[int, int, int] | None:
-        """(weekday from Monday 0, hour, minute) of the digest; None where it is not mailed by itself."""
+        """(weekday from Monday 0, hour, minute) of the digest; None where it is not scheduled."""
         match = _WEEKLY.match(self.digest)
         return (WEEKDAYS.index(match[1]), int(match[2]), int(match[3])) if match else None
 
     @property
     def path_prefix(self) -> str:
-        """The path of the public address: "/help" or ""."""
+        """The path of the public URL: "/help" or ""."""
         return urlsplit(self.base_url).path.rstrip("/")
 
     def spoken(self, lang: str) -> str:
-        """A language if the interface speaks it, else the site's first."""
+        """``lang`` if it is an interface language of the site, else the site's first one."""
         return lang if lang in self.languages else self.languages[0]
 
     def name(self, lang: str) -> str:
@@ -398,19 +439,22 @@ class Settings(BaseSettings):
         return self.site_name_ja if lang == "ja" and self.site_name_ja else self.site_name
 
     def hours(self, lang: str) -> str:
-        """When people can be reached, in a language."""
+        """The contact hours in a language."""
         return (
             self.contact_hours_ja if lang == "ja" and self.contact_hours_ja else self.contact_hours
         )
 
     @property
     def has_contact(self) -> bool:
-        """Whether there is any way to a person."""
+        """Whether a contact mail address, phone number or link is set."""
         return bool(self.contact_mail or self.contact_phone or self.contact_link)
 
 
 def load_settings(**given: object) -> Settings:
-    """Settings from the environment, overridden by what is given; raises SettingsError naming each bad one."""
+    """Load the settings from the environment, overridden by ``given``.
+
+    Raises SettingsError, which names each invalid setting.
+    """
     for old, new in RENAMED.items():
         if old in _environment() and new not in _environment():
             given.setdefault(new, _environment()[old])
@@ -424,7 +468,7 @@ def load_settings(**given: object) -> Settings:
 
 
 def _environment() -> dict[str, str]:
-    """What is set, by the setting's name in small letters."""
+    """The KB_ variables that are set, by the setting's name in lower case."""
     return {
         name[len("KB_") :].lower(): value
         for name, value in os.environ.items()
@@ -433,7 +477,10 @@ def _environment() -> dict[str, str]:
 
 
 def settings_warnings() -> list[str]:
-    """What is wrong with the names that are set: old, without effect, or unknown; an unknown one with the nearest that is known."""
+    """Warnings about variables with old, ineffective or unknown names.
+
+    For an unknown name the warning suggests the nearest setting.
+    """
     return [warning for name in sorted(_environment()) if (warning := _warning(name))]
 
 
@@ -442,9 +489,12 @@ def _warning(name: str) -> str:
     if name in Settings.model_fields:
         return ""
     if name in RENAMED:
-        return f"{shown} is now KB_{RENAMED[name].upper()}; the old name is read in this version for the last time."
+        return (
+            f"{shown} is now KB_{RENAMED[name].upper()}; "
+            "this is the last version that reads the old name."
+        )
     if name in REMOVED:
-        return f"{shown} has no effect any more: {REMOVED[name]}."
+        return f"{shown} has no effect: {REMOVED[name]}."
     nearest = get_close_matches(name, Settings.model_fields, n=1)
     return f"{shown} is not a setting." + (
         f" Did you mean KB_{nearest[0].upper()}?"
@@ -460,7 +510,10 @@ def _explain(name: object, message: str, value: object) -> str:
 
 
 def secret_key(settings: Settings) -> str:
-    """The given key, or one made once and kept in the data folder, readable by its owner alone."""
+    """The secret key: the one set, or one generated once in the data folder, with mode 600.
+
+    Raises SettingsError where the data folder is not writable.
+    """
     if settings.secret_key:
         return settings.secret_key
     path = settings.data / "secret-key"
@@ -469,12 +522,12 @@ def secret_key(settings: Settings) -> str:
         return kept or _make_key(path)
     except OSError as error:
         raise SettingsError(
-            f"KB_DATA={str(settings.data)!r}: cannot be written to ({error.strerror})."
+            f"KB_DATA={str(settings.data)!r}: is not writable ({error.strerror})."
         ) from error
 
 
 def _make_key(path: Path) -> str:
-    """A new key, in place whole or not at all."""
+    """Generate a key and store it atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     staged.touch(mode=0o600)

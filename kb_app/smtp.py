@@ -1,4 +1,4 @@
-"""Sends plain-text mail by the server that the settings name."""
+"""Sends plain-text mail through the SMTP server of the settings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ TIMEOUT_S = 20
 
 
 class MailError(Exception):
-    """A mail was not sent; the message says why and which setting to look at.
+    """A mail was not sent; the message gives the reason and the setting to check.
 
-    ``lasting`` where trying again will not help, ``doubtful`` where it may have been taken all the same.
+    ``lasting`` is True if a retry will not help, ``doubtful`` if the server may have accepted it.
     """
 
     def __init__(self, message: str, lasting: bool = False, doubtful: bool = False) -> None:
@@ -29,7 +29,11 @@ class MailError(Exception):
 
 @dataclass(frozen=True)
 class Mail:
-    """A plain-text mail. ``automatic`` marks what no person wrote (RFC 3834), so that no other machine answers it."""
+    """A plain-text mail.
+
+    ``automatic`` is the Auto-Submitted header (RFC 3834), so that machines do not reply; "" for
+    mails that a person wrote.
+    """
 
     to: str
     subject: str
@@ -43,18 +47,18 @@ class Mail:
 
 
 def can_mail(settings: Settings) -> bool:
-    """Whether a server and a sender are set."""
+    """Whether an SMTP server and a sender are set."""
     return bool(settings.smtp_url and (settings.mail_from or settings.contact_mail))
 
 
 def new_message_id(settings: Settings) -> str:
-    """A Message-ID under the sender's domain."""
+    """A new Message-ID in the sender's domain."""
     sender = settings.mail_from or settings.contact_mail or "kb@localhost"
     return make_msgid(domain=sender.rpartition("@")[2].strip("<> ") or "localhost")
 
 
 def send_mail(settings: Settings, to: str, subject: str, body: str) -> None:
-    """Send one mail that no person wrote; raises MailError."""
+    """Send one automatic mail; raises MailError."""
     send(settings, Mail(to, subject, body))
 
 
@@ -66,21 +70,21 @@ def send(settings: Settings, mail: Mail) -> None:
         message = _message(settings, mail)
     except (UnicodeError, ValueError, AttributeError, IndexError) as error:
         raise MailError(
-            f"A mail cannot be written to this address ({type(error).__name__}).", lasting=True
+            f"A mail cannot be addressed to this recipient ({type(error).__name__}).", lasting=True
         ) from error
-    taken = False
+    accepted = False
     try:
         with _connected(settings) as server:
             server.send_message(message)
-            taken = True
+            accepted = True
     except (OSError, smtplib.SMTPException) as error:
-        # Taken, and then a bad word at parting: it is on its way.
-        if not taken:
+        # An error after acceptance, at QUIT, does not matter: the mail is on its way.
+        if not accepted:
             raise _meaning(error) from error
 
 
 def _meaning(error: Exception) -> MailError:
-    """What a failure of the server means for trying again."""
+    """Convert an error into a MailError that says whether a retry helps."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
         return MailError(
@@ -89,24 +93,24 @@ def _meaning(error: Exception) -> MailError:
         )
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return MailError(
-            "The mail server refused name and password: look at KB_SMTP_URL.",
+            "The mail server refused the user name or password: check KB_SMTP_URL.",
             lasting=error.smtp_code >= 500,
         )
     if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError):
         return MailError(
-            f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.", doubtful=True
+            f"A mail was not sent ({type(error).__name__}): check KB_SMTP_URL.", doubtful=True
         )
     if isinstance(error, smtplib.SMTPResponseException):
         return MailError(
-            f"The mail server answered {error.smtp_code}: look at KB_SMTP_URL.",
+            f"The mail server answered {error.smtp_code}: check KB_SMTP_URL.",
             lasting=error.smtp_code >= 550,
         )
-    return MailError(f"A mail was not sent ({type(error).__name__}): look at KB_SMTP_URL.")
+    return MailError(f"A mail was not sent ({type(error).__name__}): check KB_SMTP_URL.")
 
 
 def _message(settings: Settings, mail: Mail) -> EmailMessage:
-    """The mail with its headers, each on one line whatever was written into a name or a subject."""
-    # Lines as long as a mail may have: long Message-IDs must not be folded into encoded words.
+    """Build the message; line breaks in names and subjects are removed from its headers."""
+    # The RFC limit: shorter lines would fold long Message-IDs into encoded words.
     message = EmailMessage(policy=policy.SMTP.clone(max_line_length=998))
     name, address = parseaddr(settings.mail_from or settings.contact_mail)
     message["From"] = formataddr((name or settings.name(settings.languages[0]), address))

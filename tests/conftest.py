@@ -1,4 +1,7 @@
-"""Fixtures that need something from outside: the model and a browser. With CI=true their lack is a failure, not a skip."""
+"""Fixtures with external dependencies: the embedding model and a browser.
+
+A missing dependency skips the test, or fails it when CI=true.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from search.embedding.bundled_model import ensure_model
 from search.embedding.loader import load_embedder
 from search.errors import ModelError
 
-# Enough texts nobody thought of to find what breaks, few enough to run at every save.
+# Enough generated inputs to find failures, few enough to run on every save.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.load_profile("quick")
 
@@ -23,7 +26,7 @@ IN_CI = os.environ.get("CI") == "true"
 
 
 def missing(what: str) -> None:
-    """Skip, saying what is missing; in CI fail."""
+    """Skip the test and name the missing dependency; fail in CI."""
     if IN_CI:
         pytest.fail(f"CI must have it: {what}")
     pytest.skip(what)
@@ -31,7 +34,7 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
-    """The bundled model, fetched once into var/model."""
+    """The bundled model, downloaded once into var/model."""
     try:
         return ensure_model(ROOT / "var" / "model")
     except ModelError as error:
@@ -50,7 +53,7 @@ def real_embedder(model_folder: Path) -> BackgroundEmbedder:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of Debian's Chromium."""
+    """Path of the installed Chromium or Chrome."""
     found = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")

@@ -1,4 +1,8 @@
-"""Local desks that answer as the published APIs of Zendesk and Freshdesk do, a receiver of webhooks, and a mail server; each can be made to fail."""
+"""Fake ticket systems with the published APIs of Zendesk and Freshdesk, a webhook receiver and a
+mail server.
+
+Each can be made to fail.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 SLOW_S = 1.2
-"""Longer than the clients of tests wait."""
+"""Longer than the timeout of the clients in tests."""
 
 
 class LocalDesk(ThreadingHTTPServer):
-    """A desk on a port of its own. ``faults`` are what becomes of the next requests that change something: a status, or "slow" for
-    taking it and answering too late, "cut" for taking it and hanging up."""
+    """A ticket system on its own port.
+
+    ``faults`` are the outcomes of the next write requests: an HTTP status, "slow" to process the
+    request and answer after the client's timeout, or "cut" to process it and drop the connection.
+    """
 
     daemon_threads = True
     request_queue_size = 200
@@ -41,13 +48,13 @@ class LocalDesk(ThreadingHTTPServer):
 
 
 class DeskHandler(BaseHTTPRequestHandler):
-    """What all desks share: reading, failing as told, answering JSON."""
+    """Shared by all ticket systems: read the request, inject the fault, answer JSON."""
 
     server: LocalDesk
     auth = ""
 
     def log_message(self, *_args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
     def handle_one(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -105,11 +112,14 @@ class DeskHandler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(data)
         except OSError:
-            pass  # the client has gone
+            pass  # the client has disconnected
 
 
 class Zendesk(DeskHandler):
-    """Requests of the Ticketing API v2: https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-requests/"""
+    """Requests of the Ticketing API v2.
+
+    https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-requests/
+    """
 
     auth = "agent@example.com/token:zendesk-secret"
 
@@ -162,8 +172,15 @@ class Zendesk(DeskHandler):
         if not request.get("subject") or not request.get("comment", {}).get("body"):
             return 422, self.error(422), {}
         number = len(self.server.tickets) + 33
-        ticket = {"id": number, "url": f"{self.server.url}/api/v2/requests/{number}.json", "status": "new", "subject": request["subject"],
-                  "description": request["comment"]["body"], "requester": request.get("requester"), "comments": []}  # fmt: skip
+        ticket = {
+            "id": number,
+            "url": f"{self.server.url}/api/v2/requests/{number}.json",
+            "status": "new",
+            "subject": request["subject"],
+            "description": request["comment"]["body"],
+            "requester": request.get("requester"),
+            "comments": [],
+        }
         self.server.tickets[number] = ticket
         self.server.keys[key] = number
         return 201, {"request": ticket}, {"x-idempotency-lookup": "miss"}
@@ -270,7 +287,7 @@ class Freshdesk(DeskHandler):
 
 
 class Receiver(DeskHandler):
-    """Takes signed webhooks, each event once; what it took is in ``tickets`` by number."""
+    """Accept each webhook event once; ``tickets`` holds the accepted bodies by number."""
 
     def do(self, given: Any) -> tuple[int, Any, dict[str, str]]:
         key = self.headers.get("X-KB-Event-Id", "")
@@ -282,7 +299,7 @@ class Receiver(DeskHandler):
 
 @contextmanager
 def running(handler: type[DeskHandler], port: int = 0) -> Iterator[LocalDesk]:
-    """A desk that answers until the end of the block."""
+    """Run a ticket system until the end of the block."""
     desk = LocalDesk(handler, port)
     thread = threading.Thread(
         target=desk.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -297,7 +314,11 @@ def running(handler: type[DeskHandler], port: int = 0) -> Iterator[LocalDesk]:
 
 
 class Mails:
-    """A real SMTP server that keeps what it takes. ``faults``: replies for the next mails, e.g. "451 later"; "slow" takes it and is late."""
+    """A real SMTP server that keeps the mails it accepts.
+
+    ``faults``: replies to the next mails, e.g. "451 later"; "slow" accepts the mail and answers
+    after the client's timeout.
+    """
 
     def __init__(self) -> None:
         self.taken: list[Message] = []
@@ -321,13 +342,13 @@ class Mails:
         return "250 OK"
 
     def texts(self) -> list[str]:
-        """The words of all mails."""
+        """The texts of all mails."""
         return [message.get_payload(decode=True).decode() for message in self.taken]  # type: ignore[union-attr]
 
 
 @contextmanager
 def mail_server(port: int = 0) -> Iterator[tuple[Mails, str]]:
-    """(what it took, its address) of a running SMTP server."""
+    """Run an SMTP server; yield (accepted mails, its URL)."""
     from aiosmtpd.controller import Controller
 
     mails = Mails()

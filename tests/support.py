@@ -1,4 +1,4 @@
-"""Small articles and engines for tests, made of the package's own in-memory parts."""
+"""Small articles and engines for tests, built from the package's in-memory parts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PUBLIC = frozenset({"public"})
 
 
 def article(name: str, title: str, text: str = "", **values: Any) -> Article:
-    """An article of one section; the language is Japanese unless given."""
+    """An article with one section, in Japanese by default."""
     sections = (Section("", "", 0, text),) if text else ()
     defaults: dict[str, Any] = {
         "lang": "ja",
@@ -51,7 +51,7 @@ def article(name: str, title: str, text: str = "", **values: Any) -> Article:
 
 
 def memory_engine(articles: Sequence[Article], embedder: Embedder | None = None) -> Engine:
-    """An engine over the in-memory parts; by keyword alone unless an embedder is given."""
+    """An engine over the in-memory parts; keyword search only without an embedder."""
     documents = [to_document(one) for one in articles]
     passages = [passage for one in articles for passage in to_passages(one)]
     rows = {document.id: row for row, document in enumerate(documents)}
@@ -111,7 +111,7 @@ def _meaning(
 def write_article(
     folder: Path, name: str, title: str = "題名", body: str = "本文です。", **front: Any
 ) -> Path:
-    """A Markdown file with front matter, id included."""
+    """Write a Markdown file with front matter, including the id."""
     import json
 
     values = {"id": name.replace("/", "-").removesuffix(".md"), "title": title} | front
@@ -128,17 +128,17 @@ def write_article(
 
 
 def build_folder(folder: Path, data: Path, embedder: Embedder | None = None) -> BuildReport:
-    """Index a folder with the hash embedder, or the given one."""
+    """Index a folder with the given embedder, by default the hash embedder."""
     return build(Paths(folder, data), embedder or HashEmbedder())
 
 
 def open_engine(data: Path, embedder: Embedder | None = None) -> Engine:
-    """The engine over the current bundle of a data folder."""
+    """Open the engine over the current bundle of a data folder."""
     return Engine(open_corpus(Builds(data / "index").open_current()), embedder or HashEmbedder())
 
 
 def make_settings(folder: Path, data: Path, **given: Any) -> Settings:
-    """Settings for a test site; nothing of the environment but what a test gives."""
+    """Settings for a test site, with the overrides of a test."""
     defaults: dict[str, Any] = {
         "site_name": "Test Help",
         "contact_mail": "help@example.com",
@@ -150,21 +150,21 @@ def make_settings(folder: Path, data: Path, **given: Any) -> Settings:
 def make_services(
     folder: Path, data: Path, embedder: Embedder | None = None, **given: Any
 ) -> Services:
-    """Services over a folder that was built, with a fixed clock."""
+    """Services over a built folder, with a fixed clock."""
     return build_services(
         make_settings(folder, data, **given), embedder=embedder or HashEmbedder(), clock=lambda: NOW
     )
 
 
 def count_rows(engine: DatabaseEngine, table: Table) -> int:
-    """Rows of a table."""
+    """Count the rows of a table."""
     with engine.connect() as connection:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 @contextmanager
-def threads_take_turns() -> Iterator[None]:
-    """Threads change every 20 microseconds instead of 5 ms, so that what is not safe between them fails."""
+def fast_thread_switching() -> Iterator[None]:
+    """Switch threads every 0.02 ms instead of 5 ms, so that race conditions show up."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.00002)
     try:
@@ -174,5 +174,5 @@ def threads_take_turns() -> Iterator[None]:
 
 
 def with_synonyms(engine: Engine, rules: Sequence[Rule]) -> Engine:
-    """The same engine with words of the house."""
+    """The same engine with synonyms."""
     return Engine(replace(engine.corpus, synonyms=Synonyms.of(rules)), DisabledEmbedder())

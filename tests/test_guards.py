@@ -1,4 +1,4 @@
-"""What keeps the structure and the documents true."""
+"""Guards for the package structure, the documentation and the translations."""
 
 import ast
 import io
@@ -43,7 +43,10 @@ HEAVY = (
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    module = "search.model, search.engine, search.embedding.sentence_transformers, search.embedding.loader, indexer.build, kb_app, kb_app.web.app"
+    module = (
+        "search.model, search.engine, search.embedding.sentence_transformers, "
+        "search.embedding.loader, indexer.build, kb_app, kb_app.web.app"
+    )
     program = f"import sys, {module}; print([n for n in {HEAVY} if n in sys.modules])"
     found = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
@@ -131,7 +134,7 @@ def _texts(catalogue: Catalog) -> dict[object, object]:
     }
 
 
-def test_every_text_of_the_interface_is_translated() -> None:
+def test_every_interface_text_is_translated() -> None:
     folder = ROOT / "kb_app" / "translations" / "ja" / "LC_MESSAGES"
     methods = [("kb_app/**.py", "python"), ("templates/**.html", "jinja2")]
     used = set()

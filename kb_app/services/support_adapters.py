@@ -52,13 +52,19 @@ class CaseLog:
             [],
             [
                 ActionEvent(
-                    event_id=event_id, action_name=name, at=at, query_id=case.query_id or None, client_id=case.client_id,
+                    event_id=event_id,
+                    action_name=name,
+                    at=at,
+                    query_id=case.query_id or None,
+                    client_id=case.client_id,
                     # What a customer says of a case is no vote on an article.
                     object_id=case.number if name in (CREATED, RESOLVED) else "",
-                    channel=case.channel, language=case.language, attributes=redact_all(attributes, self._redactions),
+                    channel=case.channel,
+                    language=case.language,
+                    attributes=redact_all(attributes, self._redactions),
                 )
             ],
-        )  # fmt: skip
+        )
 
 
 class SiteMailer:
@@ -114,11 +120,21 @@ class MailReader:
         if recorded:
             self._events.put(
                 QueryEvent(
-                    query_id=query_id, at=int(self._clock().timestamp() * 1000), user_query=redact(asked, self._redactions), client_id=client_id,
-                    language=lang, channel="mail", origin="mail", verdict=results.verdict, probability=results.probability,
-                    index_version=results.index_version, elapsed_ms=results.elapsed_ms, hit_ids=tuple(hit.article_id for hit in results.hits), section=section,
+                    query_id=query_id,
+                    at=int(self._clock().timestamp() * 1000),
+                    user_query=redact(asked, self._redactions),
+                    client_id=client_id,
+                    language=lang,
+                    channel="mail",
+                    origin="mail",
+                    verdict=results.verdict,
+                    probability=results.probability,
+                    index_version=results.index_version,
+                    elapsed_ms=results.elapsed_ms,
+                    hit_ids=tuple(hit.article_id for hit in results.hits),
+                    section=section,
                 )
-            )  # fmt: skip
+            )
         answers: tuple[Quoted, ...] = ()
         if results.verdict == "strict" and results.answer:
             card = snapshot.library.cards[results.answer.article_id]

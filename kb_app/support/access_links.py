@@ -1,4 +1,4 @@
-"""Secret links to a case: signed, for one case and one purpose, and valid for a time. Nothing is stored."""
+"""Signed, expiring links, each for one subject and one purpose. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from kb_app.durations import DAY
 
 
 class InvalidLinkError(Exception):
-    """The link was not made here, or not for this."""
+    """The link was not issued by this site, or is for another purpose."""
 
 
 class ExpiredLinkError(InvalidLinkError):
-    """The link was made here, too long ago."""
+    """The link was issued by this site and has expired."""
 
 
 class Links:
-    """Makes and reads links; ``days`` is how long one is valid."""
+    """Creates and verifies links; ``days`` is their period of validity."""
 
     def __init__(self, secret: str, days: int) -> None:
         self._secret, self._days = secret, days
 
     def make(self, purpose: str, what: str, now: int) -> str:
-        """A token for one thing and one purpose."""
+        """A signed token for ``what`` (e.g. a case id) and one purpose."""
         token: str = self._signer(purpose).dumps([what, now // 1000])
         return token
 
     def read(self, purpose: str, token: str, now: int) -> str:
-        """What a token names. Raises ExpiredLink or BadLink."""
+        """The subject of a token. Raises ExpiredLinkError or InvalidLinkError."""
         try:
             what, made = self._signer(purpose).loads(token)
         except (BadData, ValueError, TypeError) as error:
-            raise InvalidLinkError("This link was not made here.") from error
+            raise InvalidLinkError("This link was not issued by this site.") from error
         if now - int(made) * 1000 > self._days * DAY:
             raise ExpiredLinkError("This link has expired.")
         return str(what)

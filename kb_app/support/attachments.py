@@ -1,4 +1,4 @@
-"""Files that customers send: checked by what is in them, kept outside the web root under names of ours."""
+"""Customer uploads: checked by content, stored outside the web root under generated names."""
 
 from __future__ import annotations
 
@@ -15,11 +15,19 @@ from typing import BinaryIO
 from kb_app.support.model import Attachment
 
 log = logging.getLogger("kb_app.workflow")
-# By ending: the types that a file of that ending may be found to be.
+# Allowed extensions and the content type that each must have.
 TYPES: Mapping[str, str] = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".heic": "image/heic",
-    ".pdf": "application/pdf", ".txt": "text/plain", ".log": "text/plain", ".csv": "text/csv",
-}  # fmt: skip
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".heic": "image/heic",
+    ".pdf": "application/pdf",
+    ".txt": "text/plain",
+    ".log": "text/plain",
+    ".csv": "text/csv",
+}
 TEXTS = frozenset({"text/plain", "text/csv"})
 _HEAD = 8_192
 _CHUNK = 64 * 1024
@@ -28,7 +36,10 @@ MEGABYTE = 1024 * 1024
 
 
 class UploadRejectedError(Exception):
-    """A file that is not taken; ``why`` is "type", "misnamed", "large", "many", "empty", or "disk" where the fault is ours."""
+    """A rejected file.
+
+    ``why`` is "type", "misnamed", "large", "many", "empty", or "disk" for a server-side fault.
+    """
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
@@ -36,7 +47,7 @@ class UploadRejectedError(Exception):
 
 
 class Uploads:
-    """The folder that files are kept in; nobody but this class makes paths in it."""
+    """The uploads folder; only this class builds paths in it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -44,7 +55,7 @@ class Uploads:
     def keep(
         self, stream: BinaryIO, name: str, form_id: str, most_bytes: int, at: int
     ) -> Attachment:
-        """Store a file whole or not at all. Raises FileRefused."""
+        """Store a file atomically. Raises UploadRejectedError."""
         shown = tidy(name)
         kind = TYPES.get(Path(shown).suffix.lower())
         if kind is None:
@@ -58,7 +69,7 @@ class Uploads:
                 raise UploadRejectedError(shown, "misnamed")
             os.replace(staged, self._folder / attachment_id)
         except OSError as error:
-            log.error("a file could not be kept (%s)", error.strerror)
+            log.error("cannot store an uploaded file: %s", error.strerror)
             raise UploadRejectedError(shown, "disk") from error
         finally:
             with contextlib.suppress(OSError):
@@ -66,17 +77,20 @@ class Uploads:
         return Attachment(attachment_id, form_id, "", shown, kind, size, at)
 
     def path(self, attachment: Attachment) -> Path:
-        """Where a file is; its name in the folder is an id of ours and nothing else."""
+        """The path of a file; its name is the attachment id, never the customer's file name."""
         return self._folder / str(uuid.UUID(attachment.attachment_id))
 
     def forget(self, attachment: Attachment) -> None:
-        """Remove a file."""
+        """Delete a file; does nothing if it does not exist."""
         with contextlib.suppress(FileNotFoundError):
             self.path(attachment).unlink()
 
 
 def tidy(name: str) -> str:
-    """A file's name without folders and signs that no system takes; its ending stays."""
+    """A file name without folders and without characters that file systems reject.
+
+    The stem is cut to 100 characters and the extension, which is kept, to 10.
+    """
     plain = (
         _ODD.sub(
             "_", unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
@@ -88,7 +102,7 @@ def tidy(name: str) -> str:
 
 
 def looks_like(path: Path, kind: str) -> bool:
-    """Whether a file's content is of the type that its name says."""
+    """Whether the content of a file has the type that its extension claims."""
     import puremagic
 
     with path.open("rb") as file:
@@ -96,10 +110,10 @@ def looks_like(path: Path, kind: str) -> bool:
     if kind in TEXTS:
         return _is_text(head)
     try:
-        found = {match.mime_type for match in puremagic.magic_string(head)}
+        types = {match.mime_type for match in puremagic.magic_string(head)}
     except (puremagic.PureError, ValueError):
         return False
-    return kind in found or (kind == "image/heic" and bool(found & {"image/heif", "image/heic"}))
+    return kind in types or (kind == "image/heic" and bool(types & {"image/heif", "image/heic"}))
 
 
 def _is_text(head: bytes) -> bool:

@@ -1,4 +1,7 @@
-"""How long cases take and what customers say of it: counts for the overview. Times are by the clock, in milliseconds."""
+"""Response times, solution times and customer feedback of cases, for the overview.
+
+Durations are elapsed time in milliseconds, not opening hours.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from kb_app.support.model import OPEN, SAID_NO, SAID_NO_BEFORE, SAID_YES
 
 @dataclass(frozen=True)
 class Clock:
-    """Of cases of some kinds: how many there were, answered and solved, and the median and the slowest tenth of each time."""
+    """Counts, and the median and 90th percentile of first-reply and solution times in ms."""
 
     cases: int
     answered: int
@@ -28,7 +31,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class CaseFigures:
-    """Everything the overview says of cases that came in a period."""
+    """The overview's figures for cases received in a period."""
 
     all: Clock
     complaints: Clock
@@ -52,7 +55,10 @@ def case_figures(
     language: str = "",
     section: str = "",
 ) -> CaseFigures:
-    """The figures of cases that came in [start, end); spam is left out, praise too, since nobody waits for an answer to it."""
+    """The figures for cases received in [start, end), optionally filtered.
+
+    Spam is excluded, and so is praise, which needs no reply.
+    """
     table = schema.cases
     conditions: list[ColumnElement[bool]] = [
         table.c.at >= start,
@@ -76,14 +82,14 @@ def case_figures(
         table.c.satisfaction,
         table.c.effort,
     )
-    ours = (table.c.state == OPEN) & (table.c.spam == "") & (table.c.kind != "praise")
+    is_open = (table.c.state == OPEN) & (table.c.spam == "") & (table.c.kind != "praise")
     with engine.connect() as connection:
         rows = connection.execute(select(*columns).where(*conditions)).all()
         open_now = connection.execute(
-            select(func.count()).select_from(table).where(ours)
+            select(func.count()).select_from(table).where(is_open)
         ).scalar_one()
         late_now = connection.execute(
-            select(func.count()).select_from(table).where(ours, table.c.due_at < now)
+            select(func.count()).select_from(table).where(is_open, table.c.due_at < now)
         ).scalar_one()
     return CaseFigures(
         all=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows]),
@@ -112,9 +118,9 @@ def case_figures(
 
 
 def clock(times: Sequence[tuple[int, int | None, int | None]]) -> Clock:
-    """The times of (came, first answered, solved). Pure."""
-    replies = sorted(first - came for came, first, _ in times if first is not None)
-    solutions = sorted(solved - came for came, _, solved in times if solved is not None)
+    """Aggregate tuples (received at, first reply at, solved at)."""
+    replies = sorted(first - received for received, first, _ in times if first is not None)
+    solutions = sorted(solved - received for received, _, solved in times if solved is not None)
     return Clock(
         len(times),
         len(replies),
@@ -127,5 +133,5 @@ def clock(times: Sequence[tuple[int, int | None, int | None]]) -> Clock:
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """The quantile by linear interpolation; None of nothing."""
+    """The quantile by linear interpolation; None if there are no values."""
     return float(np.quantile(values, share)) if values else None

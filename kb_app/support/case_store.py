@@ -1,4 +1,7 @@
-"""Cases in the database: written together with what is to be sent about them. The only writer of cases, messages and attachments."""
+"""Storage of cases, messages and attachments.
+
+Callers write a case and the deliveries about it in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,12 @@ from kb_app.db import schema
 from kb_app.db.writing import insert_once, storable
 from kb_app.support.model import CLOSED, OPEN, SOLVED, WAITING, Attachment, Case, Message, NewCase
 
-# Read aloud without mistakes: no 0 and O, 1 and I.
+# Without characters that are easily confused: 0 and O, 1 and I.
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 NUMBER_LENGTH = 8
 PAGE = 50
-# Mails that are remembered by their Message-ID: those of customers and to them, and those to desks and steps, which alone can answer as such.
+# Sources of stored Message-IDs. THREAD: mails from and to customers. TO_DESK: mails to ticket
+# systems and escalation steps; only a reply to one of these can count as a reply by staff.
 THREAD, TO_DESK = "thread", "desk thread"
 LONGEST_HAYSTACK = 50_000
 _CASES = uuid.UUID("a4a3c0a5-2f43-5bb0-8a2b-6f0f8a0f7f53")
@@ -30,7 +34,11 @@ _CASES = uuid.UUID("a4a3c0a5-2f43-5bb0-8a2b-6f0f8a0f7f53")
 
 @dataclass(frozen=True)
 class Filter:
-    """What the inbox is narrowed to; "" is no limit. ``state`` "active" is all that is not closed, "late" what is overdue."""
+    """Filter of the inbox; "" means no restriction.
+
+    ``state`` is a case state, "active" (neither solved nor closed), "late" (overdue) or "all".
+    ``owner`` "-" means without owner.
+    """
 
     state: str = "active"
     words: str = ""
@@ -43,47 +51,61 @@ class Filter:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the inbox and how many cases there are in all."""
+    """One page of the inbox and the total number of matching cases."""
 
     cases: tuple[Case, ...]
     total: int
 
 
 class CaseStore:
-    """Reads and writes cases; threads may share it."""
+    """Reads and writes cases; thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:
-        """One transaction: what is written in it is there whole or not at all."""
+        """A write transaction, committed at the end and rolled back on an error."""
         with self.engine.begin() as connection:
             yield connection
 
-    # --- new cases -----------------------------------------------------------------------------------------------------
+    # --- writing ---------------------------------------------------------------------------------
 
     def add(
         self, connection: Connection, new: NewCase, at: int, **values: Any
     ) -> tuple[Case, bool]:
-        """(the case, whether it is new): the same form sent again gives back the case it made."""
+        """Insert a case; returns (case, whether it is new). A known form id returns its case."""
         table = schema.cases
         case_id = str(uuid.uuid5(_CASES, new.form_id))
         row = {
-            "case_id": case_id, "number": new_number(), "form_id": str(uuid.uuid5(_CASES, f"form:{new.form_id}")),
-            "at": at, "kind": new.kind, "message": storable(new.message.strip()), "name": storable(new.name.strip()),
-            "mail": storable(new.mail.strip())[:200], "language": new.language, "section": new.section[:100], "subject": storable(new.subject)[:300],
-            "channel": new.channel, "query_id": new.query_id, "client_id": new.client_id, "trail": orjson.dumps(list(new.trail)).decode(),
-            "recorded": new.recorded, "spam": new.spam, "changed_at": at, "turn_at": at,
-        } | values  # fmt: skip
+            "case_id": case_id,
+            "number": new_number(),
+            "form_id": str(uuid.uuid5(_CASES, f"form:{new.form_id}")),
+            "at": at,
+            "kind": new.kind,
+            "message": storable(new.message.strip()),
+            "name": storable(new.name.strip()),
+            "mail": storable(new.mail.strip())[:200],
+            "language": new.language,
+            "section": new.section[:100],
+            "subject": storable(new.subject)[:300],
+            "channel": new.channel,
+            "query_id": new.query_id,
+            "client_id": new.client_id,
+            "trail": orjson.dumps(list(new.trail)).decode(),
+            "recorded": new.recorded,
+            "spam": new.spam,
+            "changed_at": at,
+            "turn_at": at,
+        } | values
         row["haystack"] = folded(
             " ".join(str(row[name]) for name in ("number", "name", "mail", "subject", "message"))
         )
         fresh = insert_once(connection, table, row)
-        while (found := self._one(connection, table.c.case_id == case_id)) is None:
-            # The number is another case's: as likely as being struck by lightning, twice.
+        while (stored := self._one(connection, table.c.case_id == case_id)) is None:
+            # The number belongs to another case: draw a new one.
             fresh = insert_once(connection, table, row | {"number": new_number()})
-        return found, fresh
+        return stored, fresh
 
     def add_message(
         self,
@@ -96,7 +118,7 @@ class CaseStore:
         mail_message_id: str = "",
         once: str = "",
     ) -> bool:
-        """Add what was said; False where the same (``once``) is there already."""
+        """Add a message; returns False if it exists already (same ``once``)."""
         table = schema.case_messages
         name = str(uuid.uuid5(_CASES, f"message:{once}")) if once else str(uuid.uuid4())
         row = {
@@ -109,17 +131,17 @@ class CaseStore:
         }
         if not insert_once(connection, table, row | {"mail_message_id": mail_message_id[:250]}):
             return False
-        hay = schema.cases.c.haystack
-        grown = func.substr(hay + " " + folded(text), 1, LONGEST_HAYSTACK)
+        current = schema.cases.c.haystack
+        haystack = func.substr(current + " " + folded(text), 1, LONGEST_HAYSTACK)
         connection.execute(
             update(schema.cases)
             .where(schema.cases.c.case_id == case.case_id)
-            .values(haystack=grown, changed_at=at)
+            .values(haystack=haystack, changed_at=at)
         )
         return True
 
     def change(self, connection: Connection, case_id: str, at: int, **values: Any) -> None:
-        """Set columns of a case."""
+        """Update columns of a case."""
         connection.execute(
             update(schema.cases)
             .where(schema.cases.c.case_id == case_id)
@@ -134,7 +156,10 @@ class CaseStore:
         condition: ColumnElement[bool],
         **values: Any,
     ) -> bool:
-        """The same where a condition still holds: somebody may have said something meanwhile. Whether it did."""
+        """Update columns if a condition still holds; returns whether it did.
+
+        The condition guards against a concurrent change.
+        """
         table = schema.cases
         return bool(
             connection.execute(
@@ -144,24 +169,24 @@ class CaseStore:
             ).rowcount
         )
 
-    # --- reading -------------------------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------
 
     def case(self, case_id: str) -> Case | None:
-        """One case."""
+        """The case with this id, or None."""
         with self.engine.connect() as connection:
             return self._one(connection, schema.cases.c.case_id == case_id)
 
     def by_number(self, number: str) -> Case | None:
-        """The case of a number, however it was typed."""
+        """The case with this number, ignoring case and surrounding spaces."""
         with self.engine.connect() as connection:
             return self._one(connection, schema.cases.c.number == number.strip().upper())
 
     def by_form(self, form_id: str) -> Case | None:
-        """The case that a form made."""
+        """The case that a form created."""
         return self.case(str(uuid.uuid5(_CASES, form_id)))
 
     def by_external(self, desk: str, external_id: str) -> Case | None:
-        """The case that another desk knows by its own number."""
+        """The case with this id in a ticket system."""
         with self.engine.connect() as connection:
             return self._one(
                 connection,
@@ -169,7 +194,7 @@ class CaseStore:
             )
 
     def by_mail(self, message_ids: Sequence[str]) -> Case | None:
-        """The case that one of these Message-IDs belongs to, the last named first: of mails that came, and of those we sent."""
+        """The case of the last Message-ID that belongs to one, among mails received and sent."""
         said, received = schema.case_messages, schema.received
         with self.engine.connect() as connection:
             of_messages = select(said.c.mail_message_id, said.c.case_id).where(
@@ -178,16 +203,18 @@ class CaseStore:
             of_threads = select(received.c.event_id, received.c.case_id).where(
                 received.c.source.in_([THREAD, TO_DESK]), received.c.event_id.in_(message_ids)
             )
-            found = {
-                str(name): str(case_id)
+            case_ids = {
+                str(message_id): str(owner_id)
                 for query in (of_messages, of_threads)
-                for name, case_id in connection.execute(query)
+                for message_id, owner_id in connection.execute(query)
             }
-            name = next((found[one] for one in reversed(message_ids) if one in found), None)
-            return self._one(connection, schema.cases.c.case_id == name) if name else None
+            case_id = next(
+                (case_ids[one] for one in reversed(message_ids) if one in case_ids), None
+            )
+            return self._one(connection, schema.cases.c.case_id == case_id) if case_id else None
 
     def sent_to_desk(self, message_ids: Sequence[str]) -> bool:
-        """Whether one of these mails was ours to a desk or a step: only they can answer it."""
+        """Whether one of these mails was sent to a ticket system or an escalation step."""
         table = schema.received
         with self.engine.connect() as connection:
             return (
@@ -200,7 +227,7 @@ class CaseStore:
             )
 
     def has(self, source: str, event_id: str) -> bool:
-        """Whether something was remembered."""
+        """Whether ``first_time`` has stored this event."""
         table = schema.received
         with self.engine.connect() as connection:
             return (
@@ -215,7 +242,10 @@ class CaseStore:
     def messages(
         self, case_id: str, notes: bool = False, within: Connection | None = None
     ) -> list[Message]:
-        """What was said after the first message, oldest first; notes of the desk only where asked for. ``within`` a transaction, or by itself."""
+        """Messages after the first one, oldest first; staff notes only if ``notes`` is set.
+
+        ``within`` is the transaction to read in, if any.
+        """
         table = schema.case_messages
         condition = table.c.case_id == case_id
         if not notes:
@@ -229,7 +259,10 @@ class CaseStore:
             ]
 
     def inbox(self, wanted: Filter, now: int, page: int = 1) -> Page:
-        """Cases of one page: what is overdue first, then those whose turn it is longest, then by the newest change."""
+        """One page of cases: open cases first, then by due time, then by last change, newest first.
+
+        With state "solved", "closed" or "all" the order is by last change only.
+        """
         table, conditions = schema.cases, _conditions(wanted, now)
         order = [
             (table.c.state != OPEN),
@@ -256,7 +289,7 @@ class CaseStore:
             return Page(tuple(to_case(row) for row in rows), int(total))
 
     def due(self, condition: ColumnElement[bool], limit: int = 500) -> list[Case]:
-        """Cases that a condition holds for, oldest first."""
+        """Cases that match a condition, oldest first, at most ``limit``."""
         with self.engine.connect() as connection:
             return [
                 to_case(row)
@@ -266,7 +299,7 @@ class CaseStore:
             ]
 
     def owners(self) -> list[str]:
-        """Who owns cases that are not closed."""
+        """Owners of cases that are not closed, sorted."""
         table = schema.cases
         with self.engine.connect() as connection:
             return sorted(
@@ -278,10 +311,10 @@ class CaseStore:
                 )
             )
 
-    # --- files -----------------------------------------------------------------------------------------------------------
+    # --- attachments -----------------------------------------------------------------------------
 
     def add_attachment(self, given: Attachment) -> None:
-        """Remember a file that was stored."""
+        """Insert the row of a stored file."""
         with self.engine.begin() as connection:
             connection.execute(
                 insert(schema.attachments).values(
@@ -290,7 +323,7 @@ class CaseStore:
             )
 
     def attach(self, connection: Connection, form_id: str, case_id: str) -> int:
-        """Give the files of a form to its case; returns how many."""
+        """Assign the files of a form to a case; returns the number of files."""
         table = schema.attachments
         return int(
             connection.execute(
@@ -303,7 +336,10 @@ class CaseStore:
     def attachments(
         self, case_id: str = "", form_id: str = "", within: Connection | None = None
     ) -> list[Attachment]:
-        """The files of a case, or those that a form has brought so far. ``within`` a transaction, or by itself."""
+        """The files of a case, or those uploaded with a form that is not submitted yet.
+
+        ``within`` is the transaction to read in, if any.
+        """
         table = schema.attachments
         condition = (
             table.c.case_id == case_id
@@ -319,7 +355,7 @@ class CaseStore:
             ]
 
     def abandoned_attachments(self, before: int) -> list[Attachment]:
-        """Files of forms that were never sent."""
+        """Files uploaded before a time with forms that were never submitted."""
         table = schema.attachments
         with self.engine.connect() as connection:
             return [
@@ -330,7 +366,7 @@ class CaseStore:
             ]
 
     def forget_attachment(self, attachment_id: str) -> None:
-        """Remove a file's line."""
+        """Delete the row of a file."""
         with self.engine.begin() as connection:
             connection.execute(
                 delete(schema.attachments).where(
@@ -338,12 +374,12 @@ class CaseStore:
                 )
             )
 
-    # --- what came from elsewhere ------------------------------------------------------------------------------------------
+    # --- received events -------------------------------------------------------------------------
 
     def first_time(
         self, connection: Connection, source: str, event_id: str, at: int, case_id: str = ""
     ) -> bool:
-        """Whether this came for the first time; remembered from now on."""
+        """Store an event; returns False if it is stored already."""
         return insert_once(
             connection,
             schema.received,
@@ -351,7 +387,7 @@ class CaseStore:
         )
 
     def seen(self, source: str, since: int) -> int:
-        """How often something came from a source since then."""
+        """The number of events from a source since a time."""
         table = schema.received
         with self.engine.connect() as connection:
             return int(
@@ -362,10 +398,10 @@ class CaseStore:
                 ).scalar_one()
             )
 
-    # --- forgetting ----------------------------------------------------------------------------------------------------------
+    # --- deletion --------------------------------------------------------------------------------
 
     def forget_client(self, client_id: str) -> None:
-        """Take a visitor's id, searches and trail off their cases, and remove what was sent about them."""
+        """Remove a visitor's id, query id and trail from their cases, and finished deliveries."""
         table, outbox = schema.cases, schema.outbox
         with self.engine.begin() as connection:
             theirs = select(table.c.case_id).where(table.c.client_id == client_id)
@@ -381,11 +417,15 @@ class CaseStore:
             )
 
     def purge(self, before: int) -> list[Attachment]:
-        """Remove cases that were closed or last touched before a moment, with all that was said; returns their files."""
+        """Delete cases last changed before a time, with messages and deliveries.
+
+        Only cases that need no action are deleted. Returns their attachments; the caller deletes
+        the files.
+        """
         table = schema.cases
         with self.engine.begin() as connection:
-            # Spam and praise wait for nobody; an answer that nobody came back to for so long is the end of it.
-            over = (
+            # Spam and praise need no reply; WAITING means that the customer never wrote back.
+            finished = (
                 table.c.state.in_([WAITING, SOLVED, CLOSED])
                 | (table.c.spam != "")
                 | (table.c.kind == "praise")
@@ -393,7 +433,7 @@ class CaseStore:
             old = [
                 name
                 for (name,) in connection.execute(
-                    select(table.c.case_id).where(table.c.changed_at < before, over)
+                    select(table.c.case_id).where(table.c.changed_at < before, finished)
                 )
             ]
             files: list[Attachment] = []
@@ -412,7 +452,7 @@ class CaseStore:
 
     @contextmanager
     def _reading(self, within: Connection | None) -> Iterator[Connection]:
-        """A transaction that reads what it has written itself; a second connection would wait for the first one's end."""
+        """``within`` if given: a second connection would wait for that transaction to end."""
         if within is not None:
             yield within
             return
@@ -425,44 +465,46 @@ class CaseStore:
         return to_case(row) if row else None
 
 
-def _conditions(wanted: Filter, now: int) -> list[ColumnElement[bool]]:
+def _conditions(criteria: Filter, now: int) -> list[ColumnElement[bool]]:
     table = schema.cases
-    found: list[ColumnElement[bool]] = [table.c.spam != "" if wanted.spam else table.c.spam == ""]
-    if wanted.state == "active":
-        found.append(table.c.state.not_in([SOLVED, CLOSED]))
-    elif wanted.state == "late":
-        found += [table.c.state == OPEN, table.c.due_at < now]
-    elif wanted.state and wanted.state != "all":
-        found.append(table.c.state == wanted.state)
-    for name in ("kind", "step", "desk"):
-        if getattr(wanted, name):
-            found.append(table.c[name] == getattr(wanted, name))
-    if wanted.owner:
-        found.append(table.c.owner == ("" if wanted.owner == "-" else wanted.owner))
-    found += [
-        table.c.haystack.contains(word, autoescape=True)
-        for word in folded(wanted.words).split()[:8]
+    conditions: list[ColumnElement[bool]] = [
+        table.c.spam != "" if criteria.spam else table.c.spam == ""
     ]
-    return found
+    if criteria.state == "active":
+        conditions.append(table.c.state.not_in([SOLVED, CLOSED]))
+    elif criteria.state == "late":
+        conditions += [table.c.state == OPEN, table.c.due_at < now]
+    elif criteria.state and criteria.state != "all":
+        conditions.append(table.c.state == criteria.state)
+    for name in ("kind", "step", "desk"):
+        if getattr(criteria, name):
+            conditions.append(table.c[name] == getattr(criteria, name))
+    if criteria.owner:
+        conditions.append(table.c.owner == ("" if criteria.owner == "-" else criteria.owner))
+    conditions += [
+        table.c.haystack.contains(word, autoescape=True)
+        for word in folded(criteria.words).split()[:8]
+    ]
+    return conditions
 
 
 def new_number() -> str:
-    """A case's number: short enough to say on the phone, too many to guess."""
+    """A random case number: short enough for the phone, and not guessable."""
     return "".join(secrets.choice(LETTERS) for _ in range(NUMBER_LENGTH))
 
 
 def to_case(row: Any) -> Case:
-    """The case of a row."""
+    """Convert a database row to a Case."""
     values = {name: value for name, value in row.items() if name not in ("form_id", "haystack")}
     values["trail"] = tuple(orjson.loads(values.get("trail") or "[]"))
     return Case(**values)
 
 
 def _files_of(form_id: str) -> str:
-    """What the files of a form are kept under: forms of mails have long names."""
+    """The key for the files of a form: hashed, because form ids of mails are long."""
     return str(uuid.uuid5(_CASES, f"files:{form_id}"))
 
 
 def folded(text: str) -> str:
-    """Text as the inbox's search compares it: full and half width, capitals and small letters alike."""
+    """Text normalised for the inbox search: NFKC and case folding."""
     return unicodedata.normalize("NFKC", storable(text)).casefold()

@@ -1,4 +1,4 @@
-"""The ladder: desk, supervisor, ombudsman. Each step opens when the last is exhausted, and never before. Pure."""
+"""Escalation rules: desk, supervisor, ombudsman; a step opens only when the one before fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from kb_app.support.model import CLOSED, SAID_NO, SOLVED, STEPS, Case
 
 @dataclass(frozen=True)
 class EscalationStep:
-    """The next step of a case: whether it may be taken now, why, and else when it opens by itself (None: not foreseeable)."""
+    """The next escalation step of a case: whether it is open, why, and when it opens.
+
+    ``opens_at`` is the time when a closed step opens by itself; None if that is not known.
+    """
 
     step: str
     open: bool
@@ -19,21 +22,21 @@ class EscalationStep:
 
 
 def next_step(case: Case, now: int, steps: Sequence[str] = STEPS) -> EscalationStep | None:
-    """The step after the case's own; None at the last.
+    """The step after the current one; None at the last step.
 
-    It opens when an answer is overdue ("late"), when the case was ended and the customer says that it is not solved ("unsolved"), or
-    ended again after having been opened anew ("reopened").
+    It is open if a reply is overdue ("late"), or if the customer said that a reply did not solve
+    the problem ("unsolved").
     """
     place = steps.index(case.step) if case.step in steps else 0
     if place + 1 >= len(steps):
         return None
-    wanted = steps[place + 1]
+    following = steps[place + 1]
     if case.said == SAID_NO and case.ours:
-        return EscalationStep(wanted, True, "unsolved")
+        return EscalationStep(following, True, "unsolved")
     if case.late(now):
-        return EscalationStep(wanted, True, "late")
+        return EscalationStep(following, True, "late")
     if case.state in (SOLVED, CLOSED):
-        return EscalationStep(wanted, False, "say whether it is solved")
+        return EscalationStep(following, False, "say whether it is solved")
     if case.ours:
-        return EscalationStep(wanted, False, "waiting", case.due_at)
-    return EscalationStep(wanted, False, "your turn")
+        return EscalationStep(following, False, "waiting", case.due_at)
+    return EscalationStep(following, False, "your turn")

@@ -1,4 +1,7 @@
-"""Cases, what is said in them, and where they go: frozen values. Times are milliseconds since 1970 in UTC."""
+"""Immutable values: cases, messages, attachments and deliveries.
+
+All times are milliseconds since 1970-01-01 UTC.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = ("question", "problem", "complaint", "praise")
-# The ladder, from the first step to the last resort.
+# Escalation steps, in order.
 STEPS = ("desk", "supervisor", "ombudsman")
-# It is our turn; an article was sent and nobody had to read it yet; the customer's turn; said to be solved; closed for good.
+# OPEN: waiting for an agent. ANSWERED: articles were sent automatically, no agent has read it yet.
+# WAITING: waiting for the customer. SOLVED: marked as solved. CLOSED: final.
 OPEN, ANSWERED, WAITING, SOLVED, CLOSED = "open", "answered", "waiting", "solved", "closed"
 STATES = (OPEN, ANSWERED, WAITING, SOLVED, CLOSED)
-# What the customer says of it: nothing, that it is solved, that it is not, and that it was not and went to the next step.
+# The customer's verdict ("" for none). SAID_NO_BEFORE: said no, and then escalated the case.
 SAID_YES, SAID_NO, SAID_NO_BEFORE = "yes", "no", "no before"
 CUSTOMER, AGENT, SYSTEM, NOTE = "customer", "agent", "system", "note"
 LONGEST_MESSAGE = 5_000
@@ -25,7 +29,10 @@ MAIL = re.compile(
 
 @dataclass(frozen=True)
 class NewCase:
-    """What came by the form, by mail or by the API. ``form_id`` makes sending it twice the same as once."""
+    """Input of a new case, from the form, by mail or from the API.
+
+    ``form_id`` makes it idempotent: the same id sent twice creates one case.
+    """
 
     form_id: str
     kind: str
@@ -44,26 +51,26 @@ class NewCase:
     mail_message_id: str = ""
 
     def problems(self) -> dict[str, str]:
-        """Field -> what is wrong with it: "empty", "long", "mail", "line" or "kind"."""
-        found: dict[str, str] = {}
+        """Validation errors by field: "empty", "long", "mail", "line" or "kind"."""
+        errors: dict[str, str] = {}
         if not self.message.strip():
-            found["message"] = "empty"
+            errors["message"] = "empty"
         elif len(self.message) > LONGEST_MESSAGE:
-            found["message"] = "long"
+            errors["message"] = "long"
         if self.mail.strip() and (not MAIL.match(self.mail.strip()) or len(self.mail) > 200):
-            found["mail"] = "mail"
+            errors["mail"] = "mail"
         if len(self.name) > 200:
-            found["name"] = "long"
+            errors["name"] = "long"
         elif any(ord(char) < 32 for char in self.name):
-            found["name"] = "line"
+            errors["name"] = "line"
         if self.kind not in KINDS:
-            found["kind"] = "kind"
-        return found
+            errors["kind"] = "kind"
+        return errors
 
 
 @dataclass(frozen=True)
 class Case:
-    """One customer's one matter, whatever channels it came by; ``owner`` is the mail address of whoever took it."""
+    """One request of one customer, across all channels; ``owner`` is the owner's mail address."""
 
     case_id: str
     number: str
@@ -101,22 +108,22 @@ class Case:
 
     @property
     def ours(self) -> bool:
-        """Whether the customer waits for us."""
+        """Whether the customer is waiting for an agent."""
         return self.state == OPEN
 
     def late(self, now: int) -> bool:
-        """Whether an answer is overdue."""
+        """Whether a reply is overdue at ``now``."""
         return self.ours and self.due_at is not None and now > self.due_at
 
     @property
     def title(self) -> str:
-        """The subject, else the first line of the message."""
+        """The subject, or the first line of the message; at most 120 characters."""
         return (self.subject or next(iter(self.message.strip().splitlines()), ""))[:120]
 
 
 @dataclass(frozen=True)
 class Message:
-    """Something said in a case; a note is for the desk alone."""
+    """A message of a case; notes are visible to staff only."""
 
     message_id: str
     case_id: str
@@ -129,7 +136,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file of a case; ``path`` is its name in the uploads folder, ``case_id`` "" until the form is sent."""
+    """A file of a case; ``case_id`` is "" until the form is submitted."""
 
     attachment_id: str
     form_id: str
@@ -142,7 +149,10 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Something to be handed to a desk or mailed; tried until it is done or dead. ``key`` makes doing it twice the same as once."""
+    """A mail or a request to a ticket system, retried until it is done or dead.
+
+    ``key`` is its idempotency key. ``doubtful`` means that an earlier attempt may have succeeded.
+    """
 
     delivery_id: str
     case_id: str
@@ -158,5 +168,5 @@ class Delivery:
     error: str = ""
 
 
-# Mails to steps of the ladder have a line of their own: one to the customer that is refused must not hold them up.
+# Mails to escalation steps have a separate queue: a failed customer mail must not block them.
 MAIL_SINK, STEP_SINK = "mail", "steps"

@@ -1,4 +1,4 @@
-"""Notices of known problems: shown while they last, where they belong; whoever asked is told when they are over."""
+"""Notices of known problems, and the subscribers who get a mail when a problem is over."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from kb_app.support.delivery.outbox import enqueue
 from kb_app.support.model import MAIL, MAIL_SINK
 
 MOST_QUESTIONS = 20
-# Milliseconds for which the active notices are remembered: every search asks for them.
+# Milliseconds for which active notices are cached: every search reads them.
 SEEN = 5_000
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A known problem. ``title`` and ``text`` are by language; no languages and no sections mean all; ``questions`` are what people ask of it."""
+    """A known problem.
+
+    ``title`` and ``text`` are by language. Empty ``languages`` or ``sections`` mean all of them.
+    ``questions`` are typical queries about the problem.
+    """
 
     notice_id: str
     title: Mapping[str, str]
@@ -37,7 +41,7 @@ class Notice:
     by: str = ""
 
     def active(self, now: int) -> bool:
-        """Whether it holds at a moment."""
+        """Whether the notice is active at ``now``."""
         return (
             self.over_at is None
             and self.starts_at <= now
@@ -45,39 +49,43 @@ class Notice:
         )
 
     def for_reader(self, lang: str, section: str = "") -> bool:
-        """Whether it is for readers of a language, in a section where one is known."""
+        """Whether the notice applies to a language and, if one is given, to a section."""
         return (not self.languages or lang in self.languages) and (
             not self.sections or not section or section in self.sections
         )
 
 
 def names_it(notice: Notice, query: str) -> bool:
-    """Whether a query and one of the notice's questions are the same words, or one is within the other (three letters at least). Pure."""
-    asked = "".join(folded(query).split())
-    if len(asked) < 3:
+    """Whether a query matches one of the notice's questions or titles.
+
+    They match if they are equal or one contains the other, ignoring case, width and whitespace.
+    Texts shorter than 3 characters never match.
+    """
+    text = "".join(folded(query).split())
+    if len(text) < 3:
         return False
     known = [
         "".join(folded(question).split())
         for question in (*notice.questions, *notice.title.values())
     ]
-    return any(asked == one or (len(one) >= 3 and (one in asked or asked in one)) for one in known)
+    return any(text == one or (len(one) >= 3 and (one in text or text in one)) for one in known)
 
 
 class NoticeStore:
-    """Reads and writes notices and those who want to hear of their end."""
+    """Reads and writes notices and their subscribers."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._seen: tuple[int, list[Notice]] | None = None
 
     def add(self, notice: Notice) -> None:
-        """Store a new one."""
+        """Insert a notice."""
         with self._engine.begin() as connection:
             connection.execute(insert(schema.notices).values(**_row(notice)))
         self._seen = None
 
     def change(self, notice: Notice) -> None:
-        """Store one anew."""
+        """Update a notice."""
         with self._engine.begin() as connection:
             connection.execute(
                 update(schema.notices)
@@ -87,7 +95,7 @@ class NoticeStore:
         self._seen = None
 
     def one(self, notice_id: str) -> Notice | None:
-        """One notice."""
+        """The notice with this id, or None."""
         with self._engine.connect() as connection:
             row = (
                 connection.execute(
@@ -99,16 +107,16 @@ class NoticeStore:
         return _notice(row) if row else None
 
     def active(self, now: int) -> list[Notice]:
-        """Those that hold now, newest first; what another process started is seen within SEEN."""
+        """Active notices, newest first; changes by other processes appear within SEEN ms."""
         if self._seen is not None and 0 <= now - self._seen[0] < SEEN:
             return [notice for notice in self._seen[1] if notice.active(now)]
-        found = self._active(now)
-        self._seen = (now, found)
-        return found
+        notices = self._active(now)
+        self._seen = (now, notices)
+        return notices
 
     def _active(self, now: int) -> list[Notice]:
         table = schema.notices
-        holds = (
+        is_active = (
             (table.c.starts_at <= now)
             & table.c.over_at.is_(None)
             & or_(table.c.ends_at.is_(None), table.c.ends_at > now)
@@ -117,12 +125,12 @@ class NoticeStore:
             return [
                 _notice(row)
                 for row in connection.execute(
-                    select(table).where(holds).order_by(table.c.starts_at.desc())
+                    select(table).where(is_active).order_by(table.c.starts_at.desc())
                 ).mappings()
             ]
 
     def all(self, limit: int = 200) -> list[Notice]:
-        """The newest, those that are over among them."""
+        """The newest notices, including those that are over."""
         table = schema.notices
         with self._engine.connect() as connection:
             return [
@@ -133,7 +141,7 @@ class NoticeStore:
             ]
 
     def subscribe(self, notice_id: str, mail: str, language: str, at: int) -> bool:
-        """Remember who wants to hear; False for what is no address. Asked twice they hear once."""
+        """Add a subscriber, once per address; returns False for an invalid address."""
         if not MAIL.match(mail) or len(mail) > 200:
             return False
         with self._engine.begin() as connection:
@@ -145,14 +153,14 @@ class NoticeStore:
         return True
 
     def waiting(self, notice_id: str) -> int:
-        """How many want to hear."""
+        """The number of subscribers."""
         table = schema.subscribers
         with self._engine.connect() as connection:
             query = select(func.count()).select_from(table).where(table.c.notice_id == notice_id)
             return int(connection.execute(query).scalar_one())
 
     def withdraw(self, notice_id: str, now: int) -> None:
-        """Show one no more, and tell nobody: it was a mistake."""
+        """End a notice that was a mistake: its subscribers are removed and get no mail."""
         with self._engine.begin() as connection:
             connection.execute(
                 update(schema.notices)
@@ -165,9 +173,10 @@ class NoticeStore:
         self._seen = None
 
     def end(self, now: int, mail_for: Any, notice_ids: Sequence[str] = ()) -> int:
-        """End the given ones and those whose time is up; keep a mail for everybody who wanted to hear. Returns how many mails.
+        """End the given notices and those past their end time; returns the number of mails queued.
 
-        ``mail_for(notice, address, language)`` is the mail to send, as a delivery's payload.
+        ``mail_for(notice, address, language)`` returns the mail to a subscriber as the payload of
+        a delivery.
         """
         table, people = schema.notices, schema.subscribers
         sent, self._seen = 0, None
@@ -186,7 +195,7 @@ class NoticeStore:
                     .all()
                 ):
                     key = uuid.uuid5(uuid.NAMESPACE_URL, f"{notice.notice_id}:{person['mail']}")
-                    # Each mail stands for itself: one that fails holds up no other.
+                    # A case id per mail: a failed mail must not block the others.
                     sent += enqueue(
                         connection,
                         str(key),
@@ -196,7 +205,7 @@ class NoticeStore:
                         mail_for(notice, person["mail"], person["language"]),
                         now,
                     )
-                # They wanted to hear of this and of nothing else.
+                # Addresses are kept for this notice only.
                 connection.execute(delete(people).where(people.c.notice_id == notice.notice_id))
         return sent
 
@@ -209,10 +218,17 @@ def _row(notice: Notice) -> dict[str, Any]:
         )
 
     return {
-        "notice_id": notice.notice_id, "title": packed(notice.title), "text": packed(notice.text), "languages": ",".join(notice.languages),
-        "sections": ",".join(notice.sections), "questions": storable("\n".join(notice.questions[:MOST_QUESTIONS])), "starts_at": notice.starts_at,
-        "ends_at": notice.ends_at, "over_at": notice.over_at, "by": notice.by,
-    }  # fmt: skip
+        "notice_id": notice.notice_id,
+        "title": packed(notice.title),
+        "text": packed(notice.text),
+        "languages": ",".join(notice.languages),
+        "sections": ",".join(notice.sections),
+        "questions": storable("\n".join(notice.questions[:MOST_QUESTIONS])),
+        "starts_at": notice.starts_at,
+        "ends_at": notice.ends_at,
+        "over_at": notice.over_at,
+        "by": notice.by,
+    }
 
 
 def _notice(row: Any) -> Notice:

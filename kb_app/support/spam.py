@@ -1,4 +1,7 @@
-"""What looks like spam goes to a list of its own, where a person may take it out again: nothing is thrown away, nobody solves a puzzle. Pure."""
+"""Spam detection for incoming messages.
+
+Suspected spam is kept in a separate list, where an agent can release it. There is no captcha.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ MOST_LINKS = 3
 
 
 def spam_reason(message: str, name: str, hidden: str) -> str:
-    """Why a message looks like spam: "hidden field", "links", "link in name", or "" where it does not."""
+    """Why a message looks like spam: "hidden field", "link in name", "links"; "" if it does not."""
     if hidden.strip():
         return "hidden field"
     if _LINK.search(name):

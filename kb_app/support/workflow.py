@@ -1,7 +1,7 @@
-"""What can happen to a case, each step one method: opened, answered, handed over, solved, taken up again, taken to the next step.
+"""The workflow of a case: open, reply, transfer, solve, reopen, escalate; one method each.
 
-What is stored and what is to be sent about it are written in one transaction; the log is told after it, and told again by ``run_due``
-where that failed.
+A change and the deliveries that it causes are written in one transaction. The event log is written
+after it; ``run_due`` repeats that for new cases where it failed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CREATED, RESOLVED, TOLD_YES, TOLD_NO = (
 
 
 class CaseTransitionError(Exception):
-    """A step that the case's state does not allow; ``why`` names the rule."""
+    """A transition that the state of the case does not allow; ``why`` is the reason."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -61,32 +61,33 @@ class CaseTransitionError(Exception):
 
 
 class Log(Protocol):
-    """Where the events of a case go; the same ``once`` counts once."""
+    """The event log for cases; ``once`` is an idempotency key."""
 
     def record(
         self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]
     ) -> None:
-        """Commit one event."""
+        """Write and commit one event."""
         ...
 
 
 class CaseWorkflow:
-    """The cases and everything that happens to them; threads may share it."""
+    """All transitions of cases; thread-safe."""
 
     def __init__(
         self, cases: CaseStore, support: Callable[[], Support], log: Log, sending: CaseNotifications
     ) -> None:
         self.cases, self.support, self._log, self.sending = cases, support, log, sending
 
-    # --- the customer ----------------------------------------------------------------------------------------------------
+    # --- customer --------------------------------------------------------------------------------
 
     def open(
         self, new: NewCase, now: int, answers: Sequence[Quoted] = (), quiet: bool = False
     ) -> Case:
-        """Keep a new case, send it where it belongs, and tell the customer; the same form sent twice is one case.
+        """Create a case, route it and acknowledge it; the same form id sent twice creates one case.
 
-        With ``answers`` the customer is sent them, and the case waits a while for whether they help before a person must read it.
-        ``quiet`` sends nothing to the customer: a machine wrote, or somebody who was written to often enough today.
+        With ``answers`` the customer gets these articles by mail, and the case reaches an agent
+        only if they do not help or the customer does not react in time. ``quiet`` sends nothing to
+        the customer: the mail was automatic, or the daily limit of replies is reached.
         """
         support = self.support()
         until = (
@@ -95,7 +96,7 @@ class CaseWorkflow:
             else self._due(support, new.kind, support.ladder[0].name, now)
         )
         desk = INBOX if new.spam else support.desk_for(new.kind, new.language, new.section)
-        held = bool(answers) and bool(new.mail) and self.sending.can_mail
+        auto_answered = bool(answers) and bool(new.mail) and self.sending.can_mail
         with self.cases.changing() as connection:
             case, fresh = self.cases.add(
                 connection,
@@ -104,20 +105,20 @@ class CaseWorkflow:
                 due_at=until,
                 promised_at=until if support.promised else None,
                 desk=desk,
-                state=ANSWERED if held else OPEN,
+                state=ANSWERED if auto_answered else OPEN,
             )
             if not fresh:
                 return case
             self.cases.attach(connection, new.form_id, case.case_id)
             if new.mail_message_id:
                 self.cases.first_time(connection, THREAD, new.mail_message_id, now, case.case_id)
-            if held:
+            if auto_answered:
                 self.sending.automatic(connection, case, answers, now, new.mail_message_id)
             elif not new.spam:
                 if not quiet:
                     self.sending.received(connection, case, now, new.mail_message_id)
                 self.sending.hand_over(connection, case, now)
-        if not held:
+        if not auto_answered:
             self._count(case, now)
         return case
 
@@ -131,9 +132,10 @@ class CaseWorkflow:
         files: str = "",
         who: str = "",
     ) -> bool:
-        """Add what the customer says; it is our turn again. A closed case is taken up again by the same owner. False where it was there.
+        """Add a message from the customer and open the case again; a closed case keeps its owner.
 
-        ``files`` is the form that brought files, ``who`` who writes where it is not the customer themselves.
+        ``files`` is the id of the form that the files were uploaded with. ``who`` is the author if
+        that is not the customer. Returns False if the message exists already (``once``).
         """
         with self.cases.changing() as connection:
             fresh = self.cases.add_message(
@@ -157,14 +159,17 @@ class CaseWorkflow:
         effort: int | None = None,
         text: str = "",
     ) -> None:
-        """The customer says whether it is solved, and what is not: a yes ends it, a no gives it back to the same owner.
+        """Record whether the customer considers the case solved.
 
-        Nothing is asked of spam; a no while it is our turn anyway opens no step of the ladder. Raises Refusal for spam.
+        Yes closes the case, no opens it again for the same owner; ``text`` says what is not solved.
+        A no to automatic articles, or while the case is open anyway, does not open an escalation
+        step. ``satisfaction`` and ``effort`` are survey ratings. Raises CaseTransitionError for
+        spam.
         """
         if case.spam:
             raise CaseTransitionError("spam")
         by_article = case.state == ANSWERED
-        # That an article did not help says nothing of the desk: nobody there has answered yet.
+        # A no to automatic articles is not a verdict on the agents: none has replied yet.
         said = SAID_YES if solved else case.said if by_article or case.state == OPEN else SAID_NO
         values: dict[str, Any] = {"said": said}
         values |= {"satisfaction": satisfaction} if satisfaction else {}
@@ -194,7 +199,7 @@ class CaseWorkflow:
             )
 
     def _not_solved(self, connection: Connection, case: Case, text: str, now: int) -> None:
-        """It is our turn again, and whoever has the case hears why; sent twice it is said once."""
+        """Open the case again and forward the reason to its ticket system; idempotent."""
         self._our_turn(connection, case, now)
         once = f"{case.case_id}:not solved:{case.changed_at}"
         if not self.cases.add_message(connection, case, now, SYSTEM, "", "not solved", once=once):
@@ -208,23 +213,26 @@ class CaseWorkflow:
         )
 
     def escalate(self, case: Case, now: int) -> Case:
-        """The customer takes it to the next step, with its number and all that was said. Raises Refusal where that is not open yet."""
-        rung = (
+        """Move the case to the next escalation step; number and conversation are kept.
+
+        Raises CaseTransitionError if that step is not open.
+        """
+        target = (
             None
             if case.spam
             else next_step(case, now, [step.name for step in self.support().ladder])
         )
-        if rung is None or not rung.open:
-            raise CaseTransitionError("last step" if rung is None else rung.why)
+        if target is None or not target.open:
+            raise CaseTransitionError("last step" if target is None else target.why)
         support = self.support()
-        until = self._due(support, case.kind, rung.step, now)
+        until = self._due(support, case.kind, target.step, now)
         said = SAID_NO_BEFORE if case.said == SAID_NO else case.said
         with self.cases.changing() as connection:
             self.cases.change(
                 connection,
                 case.case_id,
                 now,
-                step=rung.step,
+                step=target.step,
                 state=OPEN,
                 turn_at=now,
                 due_at=until,
@@ -232,20 +240,20 @@ class CaseWorkflow:
                 solved_at=None,
                 asked_at=None,
             )
-            self.cases.add_message(connection, case, now, SYSTEM, "", f"step {rung.step}")
-            moved = replace(case, step=rung.step, due_at=until)
+            self.cases.add_message(connection, case, now, SYSTEM, "", f"step {target.step}")
+            moved = replace(case, step=target.step, due_at=until)
             self.sending.step(connection, moved, now)
             self.sending.forward(
                 connection,
                 moved,
-                mail_templates.taken_to(rung.step, self.sending.house.language),
-                f"step:{rung.step}",
+                mail_templates.taken_to(target.step, self.sending.house.language),
+                f"step:{target.step}",
                 now,
             )
         self._count(case, now)
         return moved
 
-    # --- the desk ----------------------------------------------------------------------------------------------------------
+    # --- staff -----------------------------------------------------------------------------------
 
     def reply(
         self,
@@ -257,33 +265,46 @@ class CaseWorkflow:
         once: str = "",
         article_id: str = "",
     ) -> bool:
-        """Answer the customer; the first to answer becomes the owner. False where the same was sent already.
+        """Reply to the customer; the first agent to reply becomes the owner.
 
-        ``who`` is what the customer reads below the answer, "" for the desk as a whole.
+        ``who`` is the signature that the customer reads, "" for the team as a whole. Returns False
+        if the reply exists already (``once``).
         """
         with self.cases.changing() as connection:
             if not self.cases.add_message(connection, case, now, AGENT, who, text, once=once):
                 return False
             self.cases.change(
-                connection, case.case_id, now, state=WAITING, due_at=None, turn_at=None, solved_at=None, asked_at=None, owner=case.owner or owner,
-                first_reply_at=case.first_reply_at or now, solved_by=article_id or case.solved_by,
-            )  # fmt: skip
+                connection,
+                case.case_id,
+                now,
+                state=WAITING,
+                due_at=None,
+                turn_at=None,
+                solved_at=None,
+                asked_at=None,
+                owner=case.owner or owner,
+                first_reply_at=case.first_reply_at or now,
+                solved_by=article_id or case.solved_by,
+            )
             self.sending.reply(connection, case, text, who, now, once)
         self._count(case, now)
         return True
 
     def note(self, case: Case, who: str, text: str, now: int, once: str = "") -> None:
-        """A note that only the desk sees."""
+        """Add a note that only staff can see."""
         with self.cases.changing() as connection:
             self.cases.add_message(connection, case, now, NOTE, who, text, once=once)
 
     def take(self, case: Case, owner: str, now: int) -> None:
-        """Somebody takes the case, or gives it to somebody."""
+        """Set the owner of the case."""
         with self.cases.changing() as connection:
             self.cases.change(connection, case.case_id, now, owner=owner)
 
     def transfer(self, case: Case, desk: str, who: str, now: int) -> None:
-        """Hand the case to another desk; its owner stays. Raises Refusal for a desk that is not in the support file."""
+        """Hand the case to a ticket system or back to the inbox; the owner stays the same.
+
+        Raises CaseTransitionError for a ticket system that is not in the support file.
+        """
         if desk != INBOX and desk not in self.support().desks:
             raise CaseTransitionError("no such desk")
         if desk == case.desk:
@@ -296,16 +317,27 @@ class CaseWorkflow:
             self.sending.hand_over(connection, moved, now, once=str(now))
 
     def solve(self, case: Case, who: str, now: int, article_id: str = "") -> None:
-        """Say that it is solved, and by which article; the customer is asked a while later whether that is so. Said twice it is said once."""
+        """Mark the case as solved, optionally by an article; idempotent.
+
+        The customer gets a follow-up mail later.
+        """
         with self.cases.changing() as connection:
             open_still = schema.cases.c.state.not_in([SOLVED, CLOSED])
             fresh = self.cases.change_if(
-                connection, case.case_id, now, open_still, state=SOLVED, solved_at=now, asked_at=None, solved_by=article_id or case.solved_by,
-                due_at=None, turn_at=None,
-            )  # fmt: skip
+                connection,
+                case.case_id,
+                now,
+                open_still,
+                state=SOLVED,
+                solved_at=now,
+                asked_at=None,
+                solved_by=article_id or case.solved_by,
+                due_at=None,
+                turn_at=None,
+            )
             if not fresh:
                 return
-            # After the reply that may go with it.
+            # 1 ms later, so that it sorts after a reply sent with it.
             self.cases.add_message(connection, case, now + 1, SYSTEM, who, "solved")
         self._count(case, now)
         self._tell(
@@ -317,7 +349,7 @@ class CaseWorkflow:
         )
 
     def not_spam(self, case: Case, now: int) -> None:
-        """Take a case out of the spam: it goes its way as if it had just come."""
+        """Release a case from spam and treat it as just received."""
         with self.cases.changing() as connection:
             until = self._due(self.support(), case.kind, case.step, now)
             desk = self.support().desk_for(case.kind, case.language, case.section)
@@ -340,7 +372,7 @@ class CaseWorkflow:
     def apply_remote_state(
         self, source: str, event_id: str, case: Case, solved: bool, now: int
     ) -> bool:
-        """Another desk says that a case is solved, or open again. False where the same message came before."""
+        """Apply a state reported by a ticket system; returns False for a repeated ``event_id``."""
         with self.cases.changing() as connection:
             if event_id and not self.cases.first_time(
                 connection, source, event_id, now, case.case_id
@@ -369,7 +401,7 @@ class CaseWorkflow:
         return True
 
     def set_external_id(self, delivery: Delivery, name: str) -> None:
-        """Another desk has taken a case and calls it so."""
+        """Store the id that a ticket system gave to a case that it took over."""
         if delivery.action == "create" and name:
             with self.cases.changing() as connection:
                 here = (schema.cases.c.case_id == delivery.case_id) & (
@@ -377,10 +409,14 @@ class CaseWorkflow:
                 )
                 connection.execute(schema.cases.update().where(here).values(external_id=name[:100]))
 
-    # --- what time brings ----------------------------------------------------------------------------------------------------
+    # --- scheduled work --------------------------------------------------------------------------
 
     def run_due(self, now: int) -> None:
-        """Everything that falls due: follow-ups, cases that no answer helped, events that the log missed, cases nobody objected to."""
+        """Do everything that is due at ``now``.
+
+        That is: send follow-ups, close solved cases without objection, hand over cases that were
+        answered automatically without a reaction, and log events that failed before.
+        """
         table, support = schema.cases.c, self.support()
         for case in self.cases.due(
             (table.state == SOLVED)
@@ -414,7 +450,7 @@ class CaseWorkflow:
             self.sending.follow_up(connection, case, now)
 
     def _release(self, case: Case, now: int) -> None:
-        """No word came about what our articles say: a person reads it."""
+        """Hand an automatically answered case to the agents: the customer did not react."""
         with self.cases.changing() as connection:
             if not self.cases.change_if(
                 connection,
@@ -428,10 +464,10 @@ class CaseWorkflow:
             self.sending.hand_over(connection, case, now)
         self._count(case, now)
 
-    # --- parts -----------------------------------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------
 
     def due_for(self, kind: str, now: int) -> int | None:
-        """Until when somebody who writes now is answered; None where nothing is promised."""
+        """The promised reply time for a message sent now; None if nothing is promised."""
         support = self.support()
         return (
             self._due(support, kind, support.ladder[0].name, now)
@@ -455,7 +491,7 @@ class CaseWorkflow:
             if case.state in (OPEN, ANSWERED) and case.due_at
             else self._due(self.support(), case.kind, case.step, now)
         )
-        # Whoever comes back after a yes takes it back; a no stays said until there is another word.
+        # A new message withdraws a yes; a no stays until the next verdict.
         said = "" if case.said == SAID_YES else case.said
         since = case.turn_at if case.ours and case.turn_at else now
         self.cases.change(
@@ -471,7 +507,7 @@ class CaseWorkflow:
         )
 
     def _count(self, case: Case, now: int) -> None:
-        """Tell the log, once, that this reached an agent."""
+        """Log once that the case reached an agent."""
         if case.counted_at is not None or case.spam:
             return
         if self._tell(
@@ -487,11 +523,11 @@ class CaseWorkflow:
     def _tell(
         self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]
     ) -> bool:
-        """Whether the log knows now; the case itself is safe either way."""
+        """Write to the event log; returns whether it succeeded. The case is stored either way."""
         try:
             if case.recorded and not case.spam:
                 self._log.record(name, case, at, once, attributes)
         except SQLAlchemyError as error:
-            log.warning("the log could not be told of a case (%s)", type(error).__name__)
+            log.warning("cannot write a case to the event log (%s)", type(error).__name__)
             return False
         return True

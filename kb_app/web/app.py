@@ -1,4 +1,4 @@
-"""Assembles the Flask application from its blueprints."""
+"""Builds the Flask application from its blueprints."""
 
 from __future__ import annotations
 
@@ -38,20 +38,23 @@ from kb_app.web.site import (
 
 
 class InterfaceLanguage(BaseConverter):
-    """The language at the beginning of a page's address; anything else there is not found."""
+    """URL converter for the language at the beginning of a path; other values are a 404."""
 
     regex = "[a-z]{2,3}"
 
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# Inside an installed package; in a checkout the templates are beside it.
+# The templates are inside an installed package, or beside the package in a checkout.
 TEMPLATES = next(
     path for path in (PACKAGE / "templates", PACKAGE.parent / "templates") if path.is_dir()
 )
 
 
 def make_application(services: Services | None = None, processes: int = 1) -> Flask:
-    """Wire blueprints, languages, headers and limits together; ``processes`` like this one share the rate limits."""
+    """Register blueprints, languages, headers and rate limits.
+
+    ``processes`` is the number of web processes that share the rate limits.
+    """
     services = services or build_services(load_settings())
     settings = services.settings
     app = Flask(

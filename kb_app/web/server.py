@@ -1,4 +1,4 @@
-"""The web processes: gunicorn forks them, replaces those that die or hang, and stops them gracefully."""
+"""The web processes: gunicorn forks them, replaces failed ones, and stops them gracefully."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from kb_app.web.app import make_application
 from search.embedding.background import BackgroundEmbedder
 
 log = logging.getLogger("kb_app.web")
-# A process whose main loop stands still for so long is killed and replaced.
+# A process whose main loop blocks for this long is killed and replaced.
 HANG_S = 30
-# Requests under way when a process is told to stop get so long.
+# Time that requests in progress get to finish on shutdown.
 FINISH_S = 20
-# Longer than any browser waits between two clicks on results; idle connections cost a file descriptor each.
+# Idle connections cost one file descriptor each.
 KEEP_ALIVE_S = 15
 INDEX_S = 1.0
-# A query of 10,000 Japanese characters is 90,000 bytes in an address; gunicorn's own bound is 8,190.
+# A URL-encoded query of 10,000 Japanese characters is 90,000 bytes; gunicorn allows 8,190.
 REQUEST_LINE_BYTES = 128 * 1024
 
 
 def serve_web(settings: Settings, listener: socket.socket | None) -> None:
-    """Serve on a listening socket until told to stop."""
+    """Serve on a listening socket until stopped; return at once where it is None."""
     gunicorn.http.message.MAX_REQUEST_LINE = REQUEST_LINE_BYTES
     name_process("web server")
     if listener is not None:
@@ -41,7 +41,7 @@ def serve_web(settings: Settings, listener: socket.socket | None) -> None:
 
 
 class _WebServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn with this site's settings; its own environment variables and files are not read."""
+    """gunicorn with this site's settings; its own environment variables and files are ignored."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
@@ -51,7 +51,7 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """See gunicorn's documentation for each."""
+        """Set gunicorn's settings; see its documentation for each."""
         values: dict[str, Any] = {
             "bind": f"fd://{self._listener.fileno()}",
             "workers": self._settings.web_process_count,
@@ -61,7 +61,7 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": FINISH_S,
             "keepalive": KEEP_ALIVE_S,
             "limit_request_line": REQUEST_LINE_BYTES,
-            # X-Forwarded headers are read by KB_PROXIES alone.
+            # KB_PROXIES alone decides about X-Forwarded headers.
             "forwarded_allow_ips": "",
             "logger_class": _Logger,
             "control_socket_disable": True,
@@ -72,7 +72,7 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The application of one web process, made after the fork."""
+        """Build the application of one web process, after the fork."""
         services = self._services = build_services(self._settings, progress=quiet)
         if isinstance(services.embedder, BackgroundEmbedder):
             services.embedder.start(lambda: log.info("search by meaning is ready"))
@@ -90,22 +90,22 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
         name_process(f"web {worker.age}")
 
     def _close(self, _server: Arbiter, _worker: Any) -> None:
-        """What was taken for the log is written before the process ends."""
+        """Write buffered events before the process ends."""
         self._stop.set()
         if self._services is not None:
             self._services.close()
 
 
 class _Logger(Logger):  # type: ignore[misc]
-    """Leaves gunicorn's errors to the site's own log; there is no second access log."""
+    """Sends gunicorn's errors to the site's log; there is no second access log."""
 
     def setup(self, cfg: Any) -> None:
-        """Have errors handled by the handlers of logs.py."""
+        """Let the handlers of logs.py handle errors."""
         super().setup(cfg)
         for handler in list(self.error_log.handlers):
             self.error_log.removeHandler(handler)
         self.error_log.propagate = True
-        # Its warnings hold addresses of visitors, and one of its errors what they asked.
+        # Warnings contain client addresses, and the request error contains the URL.
         self.error_log.setLevel(logging.ERROR)
         self.error_log.addFilter(_without_request)
 

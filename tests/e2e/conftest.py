@@ -1,4 +1,7 @@
-"""The whole site as an operator starts it: a process of its own, the sample articles, the real model, a real browser."""
+"""The site as an operator starts it: a separate process, the sample articles, the real model.
+
+A real browser opens its pages.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,21 @@ from tests.e2e.shop import Shop, open_shop
 from tests.fake_desks import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-# Chromium without a window calls itself headless, and so would be taken for a bot.
-PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+# Headless Chromium names itself in its user agent and would be classified as a bot.
+PERSON = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36"
+)
 BROWSER_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
     f"--user-agent={PERSON}",
-]  # fmt: skip
+]
 
 
 @dataclass
@@ -45,7 +57,7 @@ class Site:
     _opened: list[Any] = field(default_factory=list)
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text of a page."""
+        """Return the status and the text of a page."""
         try:
             with urllib.request.urlopen(self.url + path, timeout=30) as answer:
                 return answer.status, answer.read().decode()
@@ -53,11 +65,11 @@ class Site:
             return error.code, error.read().decode()
 
     def api(self, path: str) -> Any:
-        """An answer of the API."""
+        """Return the JSON of an API response."""
         return json.loads(self.get(path)[1])
 
     def wait(self, holds: Callable[[], bool], seconds: float = 240) -> None:
-        """Wait until something holds; the log is shown when it never does."""
+        """Wait until the condition holds; fail with the end of the log at the timeout."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log.read_text(encoding="utf-8")[-3000:]
@@ -70,7 +82,7 @@ class Site:
         pytest.fail(self.log.read_text(encoding="utf-8")[-3000:])
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
-        """Stop it and return its exit status."""
+        """Stop the process and return its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         return self.process.wait(60)
@@ -79,7 +91,10 @@ class Site:
 def start_site(
     articles: Path, data: Path, program: Sequence[str] = ("-m", "kb_app"), **settings: str
 ) -> Site:
-    """Start ``kb serve``, or another program of Python that takes its arguments; the caller waits for what it needs."""
+    """Start ``kb serve``, or another Python program with the same arguments.
+
+    The caller waits until the site is ready.
+    """
     port = free_port()
     data.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
@@ -105,13 +120,13 @@ def start_site(
             stdout=file,
             stderr=file,
             text=True,
-            preexec_fn=_heed_interrupts,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509, no threads run here
         )
     return Site(f"http://127.0.0.1:{port}", process, log, articles, data)
 
 
 def _heed_interrupts() -> None:
-    """A test runner in the background may have Ctrl-C ignored; a site in a terminal has not."""
+    """Restore the SIGINT handler: a test runner in the background may ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -139,7 +154,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages that fail the test on any error of a script."""
+    """Open pages that fail the test on any script error."""
     contexts = []
     errors: list[str] = []
 
@@ -171,7 +186,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: BackgroundEmbedder) -> Path:
-    """The sample articles and their index, embedded once for all tests in this process."""
+    """The sample articles and their index, built once per test session."""
     folder = tmp_path_factory.mktemp("built")
     shutil.copytree(ROOT / "articles", folder / "articles")
     build(Paths(folder / "articles", folder / "var"), real_embedder)
@@ -180,6 +195,6 @@ def built(tmp_path_factory: pytest.TempPathFactory, real_embedder: BackgroundEmb
 
 @pytest.fixture
 def shop(tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder) -> Iterator[Shop]:
-    """The sample shop, its clock on 1 December 2026."""
+    """The sample shop with its clock set to 1 December 2026."""
     with open_shop(built, tmp_path, real_embedder) as opened:
         yield opened

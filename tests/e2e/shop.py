@@ -1,4 +1,4 @@
-"""The sample shop in this process, with people who ask and people who help."""
+"""The sample shop in the test process, with helpers for customers and agents."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BEGIN = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 
 @dataclass
 class Shop:
-    """The sample shop in this process, so that its clock can be moved."""
+    """The sample shop in the test process, so that tests can move its clock."""
 
     services: Services
     url: str
     moment: datetime
 
     def later(self, **by: float) -> None:
-        """Let time pass, and let the jobs do what they do every few minutes."""
+        """Advance the clock and run the periodic jobs."""
         self.services.events.flush()
         self.moment += timedelta(**by)
         self.services.analytics.update_episodes(everything=True)
@@ -43,17 +43,20 @@ class Shop:
 
     @property
     def now(self) -> int:
-        """The shop's clock, in milliseconds."""
+        """The shop's clock in ms."""
         return int(self.moment.timestamp() * 1000)
 
     def post(self, **by: float) -> None:
-        """Let time pass, and let everything that is due be sent and fetched."""
+        """Advance the clock, then send everything due and fetch mail."""
         self.services.events.flush()
         self.moment += timedelta(**by)
         self.services.support.run(self.now)
 
     def heard(self, *names: str, within_s: float = 10.0) -> None:
-        """Wait until actions of these names have come from a browser, whose messages outlive the page they are of."""
+        """Wait until the browser has sent actions of these names.
+
+        The browser may send them after the page is closed.
+        """
         until = time.monotonic() + within_s
         while True:
             self.services.events.flush()
@@ -66,7 +69,7 @@ class Shop:
             time.sleep(0.05)
 
     def publish(self) -> None:
-        """What the watcher does after a save."""
+        """Publish a new build, as the watcher does after a save."""
         self.services.indexing.publish_build(self.services.indexing.rebuild())
         self.later(minutes=5)
 
@@ -75,7 +78,7 @@ class Shop:
 def open_shop(
     built: Path, folder: Path, embedder: BackgroundEmbedder, begin: datetime = BEGIN, **given: Any
 ) -> Iterator[Shop]:
-    """The shop, served until the end of the block; ``built`` holds its articles and their index."""
+    """Serve the shop until the end of the block; ``built`` holds its articles and index."""
     shutil.copytree(built, folder, dirs_exist_ok=True)
     made = Shop(None, "", begin)  # type: ignore[arg-type]
     values = {
@@ -109,7 +112,7 @@ def open_shop(
 
 
 def ask(shop: Shop, open_page: Opener, text: str, lang: str = "ja") -> Page:
-    """Somebody of their own asks."""
+    """Ask a question as a new visitor."""
     page = open_page(f"{shop.url}/{lang}/", locale=f"{lang}-{lang.upper()}")
     page.get_by_role("combobox").fill(text)
     page.get_by_role("combobox").press("Enter")
@@ -119,7 +122,7 @@ def ask(shop: Shop, open_page: Opener, text: str, lang: str = "ja") -> Page:
 
 
 def as_lead(shop: Shop, open_page: Opener, path: str = "/desk/", who: str = "lead") -> Page:
-    """Somebody who works here, signed in."""
+    """Open a page signed in as a lead."""
     page = open_page(f"{shop.url}/account/sign-in?next={quote(path)}", locale="ja-JP")
     page.get_by_label("メールアドレス").fill(f"{who}@example.com")
     page.get_by_label("パスワード").fill(PASSWORD)

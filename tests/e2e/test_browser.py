@@ -1,4 +1,4 @@
-"""As visitors use it: mouse, keyboard, phone, no JavaScript, light and dark, checked with axe-core."""
+"""The site in a browser: mouse, keyboard, phone, no JavaScript, light and dark, axe-core."""
 
 from collections.abc import Callable
 from urllib.parse import quote
@@ -37,7 +37,7 @@ def test_search_to_answer(site: Site, open_page: Opener) -> None:
     expect(page.get_by_role("navigation", name="現在の位置")).to_be_visible()
 
 
-def test_suggestions_are_walked_with_the_keyboard_alone(site: Site, open_page: Opener) -> None:
+def test_suggestions_work_by_keyboard_alone(site: Site, open_page: Opener) -> None:
     page = open_page(site.url + "/ja/")
     page.keyboard.press("/")
     box = page.get_by_role("combobox")
@@ -59,13 +59,15 @@ def test_suggestions_are_walked_with_the_keyboard_alone(site: Site, open_page: O
     expect(page.get_by_role("heading", level=1)).to_contain_text("パスワード")
 
 
-def test_a_list_that_is_walked_does_not_change(site: Site, open_page: Opener) -> None:
+def test_suggestions_do_not_change_during_keyboard_navigation(
+    site: Site, open_page: Opener
+) -> None:
     page = open_page(site.url + "/ja/")
     page.get_by_role("combobox").click()
     page.keyboard.type("pasu")
     first = page.get_by_role("option").first
     expect(first).to_be_visible()
-    # One more letter, and at once into the list: what that letter would bring comes too late.
+    # Type one more letter and enter the list at once: the new suggestions arrive too late.
     page.keyboard.type("w")
     page.keyboard.press("ArrowDown")
     page.wait_for_timeout(800)
@@ -86,7 +88,7 @@ def test_a_whole_visit_by_keyboard(site: Site, open_page: Opener) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("parcel")
 
 
-def test_the_language_is_switched_and_remembered(site: Site, open_page: Opener) -> None:
+def test_the_language_switch_persists(site: Site, open_page: Opener) -> None:
     page = open_page(site.url + "/ja/articles/" + quote("パスワードを忘れた"))
     page.get_by_role("navigation", name="言語").get_by_role("link", name="English").click()
     expect(page).to_have_url(site.url + "/en/articles/reset-password")
@@ -97,14 +99,14 @@ def test_the_language_is_switched_and_remembered(site: Site, open_page: Opener) 
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("lang", ["ja", "en"])
-def test_nothing_scrolls_sideways_on_a_phone(
+def test_pages_do_not_scroll_horizontally_on_a_phone(
     site: Site, open_page: Opener, name: str, lang: str
 ) -> None:
     page = open_page(site.url + PAGES[name].format(lang=lang), width=360, height=740)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_at_twice_the_size_nothing_is_lost(site: Site, open_page: Opener) -> None:
+def test_home_fits_at_double_scale(site: Site, open_page: Opener) -> None:
     page = open_page(site.url + "/ja/", width=640, height=450, device_scale_factor=2)
     assert page.evaluate("document.documentElement.scrollWidth") <= 640
     expect(page.get_by_role("button", name="検索")).to_be_visible()
@@ -124,7 +126,7 @@ def test_everything_works_without_javascript(site: Site, open_page: Opener) -> N
     expect(blocks.nth(1)).to_be_visible()
 
 
-def test_a_heading_gives_its_link(site: Site, open_page: Opener) -> None:
+def test_a_heading_link_can_be_copied(site: Site, open_page: Opener) -> None:
     page = open_page(
         site.url + "/en/articles/refund-time", permissions=["clipboard-read", "clipboard-write"]
     )
@@ -138,7 +140,7 @@ def test_a_heading_gives_its_link(site: Site, open_page: Opener) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("lang", ["ja", "en"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_serious_fault(
+def test_axe_finds_no_serious_violation(
     site: Site, open_page: Opener, name: str, lang: str, scheme: str
 ) -> None:
     page = open_page(site.url + PAGES[name].format(lang=lang), scheme=scheme)

@@ -1,4 +1,4 @@
-"""The installed package serves another folder, from another folder, with all that it needs."""
+"""The installed package is complete: it serves any articles folder from any working directory."""
 
 import os
 import subprocess
@@ -14,15 +14,17 @@ from tests.support import write_article
 
 
 def test_an_installed_package_serves_any_folder(tmp_path: Path) -> None:
-    """Built and installed into an empty environment that borrows the dependencies of this one."""
+    """Build the package and install it into an empty environment that reuses our dependencies."""
     build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path / "dist"), str(ROOT)]
     subprocess.run([sys.executable, "-m", "pip", "-q", *build], check=True)
     venv.create(tmp_path / "env", with_pip=False)
     python = tmp_path / "env" / "bin" / "python"
     target = subprocess.run(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
     (wheel,) = (tmp_path / "dist").glob("kb_app-*.whl")
     install = ["install", "--no-deps", "--target", target, str(wheel)]
     subprocess.run([sys.executable, "-m", "pip", "-q", *install], check=True)
@@ -39,8 +41,12 @@ def test_an_installed_package_serves_any_folder(tmp_path: Path) -> None:
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
             [python, "-m", "kb_app", *arguments, "--port", str(port), "--processes", "1"],
-            cwd=elsewhere, env=environment, stdout=file, stderr=file, text=True,
-        )  # fmt: skip
+            cwd=elsewhere,
+            env=environment,
+            stdout=file,
+            stderr=file,
+            text=True,
+        )
     served = Site(f"http://127.0.0.1:{port}", process, log, tmp_path / "faq", tmp_path / "data")
     try:
         served.wait(lambda: served.get("/readyz")[0] == 200, 60)
@@ -53,7 +59,7 @@ def test_an_installed_package_serves_any_folder(tmp_path: Path) -> None:
         assert served.stop() == 0
 
 
-def test_the_command_kb_tells_its_version() -> None:
+def test_kb_prints_its_version() -> None:
     kb = Path(sys.executable).with_name("kb")
     shown = subprocess.run([kb, "--version"], capture_output=True, text=True, check=True).stdout
     assert shown.startswith("kb 0.")

@@ -1,4 +1,8 @@
-"""Reaching a person, in the browser: a question to its solution, an article beside the form, a complaint to the ombudsman, a public holiday."""
+"""Contacting a person, in the browser.
+
+Covers a question up to its solution, an article beside the form, a complaint up to the ombudsman
+and a public holiday.
+"""
 
 import base64
 import re
@@ -18,7 +22,7 @@ from tests.e2e.shop import Opener, Shop, as_lead, ask, open_shop
 from tests.fake_desks import Mails, free_port, mail_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
-# Tuesday, 1 December 2026, ten in the morning in Japan.
+# Tuesday, 1 December 2026, 10:00 in Japan.
 MORNING = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
 
 
@@ -32,7 +36,7 @@ def post() -> Iterator[tuple[Mails, str]]:
 def staffed(
     tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, post: tuple[Mails, str]
 ) -> Iterator[Shop]:
-    """The shop with a mail server, on a working day."""
+    """The shop with a mail server, during business hours."""
     port = free_port()
     given = {
         "smtp_url": post[1],
@@ -45,7 +49,7 @@ def staffed(
 
 
 def write(page: Page, message: str, kind: str = "質問", mail: str = "hanako@example.com") -> None:
-    """Fill the form in and send it."""
+    """Fill in the contact form and send it."""
     page.get_by_role("radio", name=re.compile(f"^{kind}")).check()
     page.get_by_label("内容").fill(message)
     page.get_by_label("お名前(任意)").fill("山田花子")
@@ -53,8 +57,8 @@ def write(page: Page, message: str, kind: str = "質問", mail: str = "hanako@ex
     page.get_by_role("button", name="送信する").click()
 
 
-def found_episodes(shop: Shop) -> list[Episode]:
-    """All problems so far."""
+def episodes_so_far(shop: Shop) -> list[Episode]:
+    """All episodes so far."""
     shop.later(minutes=1)
     day = shop.moment.date()
     return Reports(shop.services.store.engine).episodes(
@@ -63,8 +67,8 @@ def found_episodes(shop: Shop) -> list[Episode]:
 
 
 def outcomes(shop: Shop) -> dict[str, str]:
-    """Text of each problem's first search -> outcome and reason."""
-    found = found_episodes(shop)
+    """Map the text of each episode's first search to its outcome and reason."""
+    found = episodes_so_far(shop)
     texts = {query.query_id: query.user_query for query in shop.services.store.queries(0, 2**60)}
     return {
         texts[episode.query_ids[0]]: f"{episode.outcome}: {episode.reason}" for episode in found
@@ -72,7 +76,7 @@ def outcomes(shop: Shop) -> dict[str, str]:
 
 
 def link_in(text: str, words: str = "") -> str:
-    """The link that stands behind some words in a mail."""
+    """The link that follows the given words in a mail."""
     found = re.search(rf"{re.escape(words)}\s*(http\S+)", text)
     assert found, text
     return found[1]
@@ -82,7 +86,7 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(
     staffed: Shop, open_page: Opener, post: tuple[Mails, str]
 ) -> None:
     mails = post[0]
-    # Nothing answers; a person is one click away, who they are and until when they answer stands there.
+    # No article answers; the page offers a person, with the name and the promised time.
     page = ask(staffed, open_page, "傘の骨が折れたので骨だけ買えますか")
     page.get_by_role("link", name="お問い合わせ").first.click()
     expect(page.locator("main")).to_contain_text("今送信すると、12月2日(水) 18:00までに返信します")
@@ -95,7 +99,7 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(
     staffed.post(minutes=1)
     assert number in str(mails.taken[0]["Subject"]) and "12月2日(水) 18:00" in mails.texts()[0]
 
-    # The agent sees what was tried, replies by mail, and says that it is solved.
+    # The agent sees the customer's trail, replies by mail and marks the case as solved.
     desk = as_lead(staffed, open_page, "/desk/cases", "agent")
     desk.get_by_role("link", name="傘の骨が折れました").click()
     expect(desk.get_by_role("region", name="お客様が試したこと")).to_contain_text(
@@ -114,7 +118,7 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(
     )
     assert outcomes(staffed)["傘の骨が折れたので骨だけ買えますか"] == "escalated: ticket"
 
-    # A day later the customer is asked, and says yes, from the link in the mail.
+    # A day later the customer confirms the solution through the link in the mail.
     staffed.post(days=1, hours=1)
     assert "解決しましたか" in mails.texts()[2]
     page.goto(link_in(mails.texts()[2], "はい、解決しました:"))
@@ -127,7 +131,7 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(
     expect(lead.get_by_role("region", name="案件")).to_contain_text("100.0 %")
 
 
-def test_an_article_beside_the_form_solves_it_and_nobody_is_bothered(
+def test_an_article_beside_the_form_solves_it_without_an_agent(
     staffed: Shop, open_page: Opener
 ) -> None:
     page = ask(staffed, open_page, "返品の送料はだれが払いますか")
@@ -144,7 +148,7 @@ def test_an_article_beside_the_form_solves_it_and_nobody_is_bothered(
     assert staffed.services.support.outbox.counts() == {}
 
 
-def test_a_form_opened_and_left_is_unanswered_and_a_call_is_a_contact(
+def test_an_abandoned_form_is_unanswered_and_a_call_is_a_contact(
     staffed: Shop, open_page: Opener
 ) -> None:
     left = ask(staffed, open_page, "傘の骨が折れたので骨だけ買えますか")
@@ -153,7 +157,8 @@ def test_a_form_opened_and_left_is_unanswered_and_a_call_is_a_contact(
     left.goto(f"{staffed.url}/ja/")
     called = ask(staffed, open_page, "ギフト包装はできますか")
     called.evaluate(
-        "document.querySelector('a[data-channel=phone]').addEventListener('click', (event) => event.preventDefault())"
+        "document.querySelector('a[data-channel=phone]')"
+        ".addEventListener('click', (event) => event.preventDefault())"
     )
     called.locator("a[data-channel=phone]").first.click()
     staffed.heard(m.CONTACT_LEAVE, m.CHANNEL_OPENED)
@@ -162,11 +167,11 @@ def test_a_form_opened_and_left_is_unanswered_and_a_call_is_a_contact(
     assert found["ギフト包装はできますか"] == "escalated: channel opened"
 
 
-def test_a_complaint_goes_up_the_ladder_to_the_ombudsman(staffed: Shop, open_page: Opener) -> None:
+def test_a_complaint_is_escalated_to_the_ombudsman(staffed: Shop, open_page: Opener) -> None:
     page = open_page(f"{staffed.url}/ja/contact", locale="ja-JP")
     expect(page.locator(".ladder li")).to_have_count(3)
     write(page, "返品の送料を請求されました。納得できません。", "苦情")
-    # No article stands between a complaint and a person.
+    # A complaint skips the article suggestions.
     expect(page.locator("main").get_by_role("status")).to_contain_text("受け付けました")
     number = page.get_by_role("heading", level=1).inner_text()
     expect(page.locator("main")).to_contain_text("12月1日(火) 14:00")
@@ -190,10 +195,10 @@ def test_a_complaint_goes_up_the_ladder_to_the_ombudsman(staffed: Shop, open_pag
     expect(page.locator("main")).to_contain_text("社内ではここが最後の段階です")
 
 
-def test_on_a_public_holiday_nobody_is_there_and_the_page_says_when(
+def test_on_a_public_holiday_the_page_says_when_support_reopens(
     tmp_path: Path, built: Path, real_embedder: BackgroundEmbedder, open_page: Opener
 ) -> None:
-    # Monday, 23 November 2026, Labour Thanksgiving Day, noon in Japan.
+    # Monday, 23 November 2026, Labour Thanksgiving Day, 12:00 in Japan.
     with open_shop(
         built, tmp_path, real_embedder, datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     ) as shop:
@@ -208,7 +213,7 @@ def test_on_a_public_holiday_nobody_is_there_and_the_page_says_when(
         expect(page.locator("main")).to_contain_text("closed today: Labor Thanksgiving Day")
 
 
-def test_without_javascript_a_person_is_reached(staffed: Shop, open_page: Opener) -> None:
+def test_contact_works_without_javascript(staffed: Shop, open_page: Opener) -> None:
     page = open_page(f"{staffed.url}/ja/articles/return-item", java_script_enabled=False)
     page.get_by_role("link", name="お問い合わせ").first.click()
     write(page, "返品の送料はだれが払いますか")
@@ -217,7 +222,7 @@ def test_without_javascript_a_person_is_reached(staffed: Shop, open_page: Opener
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
-def test_the_pages_between_people_are_accessible(
+def test_the_contact_pages_are_accessible(
     staffed: Shop, open_page: Opener, width: int, scheme: str
 ) -> None:
     page = open_page(f"{staffed.url}/ja/contact", width=width, scheme=scheme, locale="ja-JP")
@@ -256,7 +261,7 @@ def test_the_pages_between_people_are_accessible(
 
 
 def mail_of(subject: str, text: str, name: str, **headers: str) -> bytes:
-    """A mail as a customer's program sends it, in ISO-2022-JP."""
+    """A mail as a customer's mail client sends it, in ISO-2022-JP."""
     head = "".join(
         f"{key}: {value}\r\n"
         for key, value in {
@@ -272,7 +277,7 @@ def mail_of(subject: str, text: str, name: str, **headers: str) -> bytes:
     )
 
 
-def test_a_mail_is_answered_by_an_article_and_its_link_says_solved(
+def test_a_mail_is_answered_by_an_article_and_solved_by_its_link(
     staffed: Shop, open_page: Opener, post: tuple[Mails, str]
 ) -> None:
     mails, desk = post[0], staffed.services.support.mail_intake
@@ -293,7 +298,8 @@ def test_a_mail_is_answered_by_an_article_and_its_link_says_solved(
     page.get_by_role("button", name="送信する").click()
     expect(page.locator("main").get_by_role("status")).to_contain_text("この件は終了しました")
     assert outcomes(staffed)["返品の送料はだれが払いますか"] == "confirmed: solved_yes"
-    # Another one says no, and then a person has it; our own machine's reply to its machine makes no second one.
+    # Another customer says no and the case goes to a person; an automatic reply to our automatic
+    # reply creates no second case.
     desk.take(mail_of("返品の送料はだれが払いますか", "よろしく。", "two"), staffed.now)
     staffed.post(minutes=1)
     page.goto(link_in(mails.texts()[1], "いいえ、担当者と話したい:"))
@@ -304,5 +310,5 @@ def test_a_mail_is_answered_by_an_article_and_its_link_says_solved(
     assert len(mails.taken) == 2
     inbox = as_lead(staffed, open_page, "/desk/cases", "agent")
     expect(inbox.locator(".case-line")).to_have_count(1)
-    reasons = [episode.reason for episode in found_episodes(staffed)]
+    reasons = [episode.reason for episode in episodes_so_far(staffed)]
     assert sorted(reasons) == ["solved_yes", "ticket, not solved"]

@@ -1,4 +1,4 @@
-"""The processes of ``kb serve``: what happens when one dies, hangs, or is there already."""
+"""The processes of ``kb serve``: one dies, hangs or is already running."""
 
 import json
 import os
@@ -16,16 +16,19 @@ import pytest
 from tests.e2e.conftest import ROOT, Site, start_site
 from tests.support import write_article
 
-# A web process that stands still is killed after 2 s instead of 30.
+# A hanging web process is killed after 2 s instead of 30 s.
 IMPATIENT = (
     "-c",
-    "import kb_app.web.server as server; server.HANG_S = 2; from kb_app.cli.site import main; main()",
+    (
+        "import kb_app.web.server as server; server.HANG_S = 2; "
+        "from kb_app.cli.site import main; main()"
+    ),
 )
 LOST = -1
 
 
 def named(site: Site, name: str) -> list[int]:
-    """The processes below the supervisor whose name in the process list begins so."""
+    """PIDs below the supervisor whose name in the process list starts with the given prefix."""
     found, waiting = [], [site.process.pid]
     while waiting:
         process = waiting.pop()
@@ -52,7 +55,7 @@ def web_servers(site: Site) -> list[int]:
 
 
 def ask(site: Site, number: int) -> int:
-    """Status of a search that nobody asked before; LOST where the connection broke."""
+    """Status of a search that is not cached; LOST if the connection broke."""
     try:
         status, text = site.get(f"/api/v1/search?q={quote(f'パスワードを忘れた {number}')}&lang=ja")
     except (OSError, HTTPException, URLError):
@@ -83,7 +86,7 @@ def small_site(tmp_path: Path) -> Iterator[Site]:
     running.stop(signal.SIGKILL)
 
 
-def test_a_web_process_killed_under_load_takes_only_its_own_requests_along(
+def test_a_web_process_killed_under_load_loses_only_its_own_requests(
     small_site: Site,
 ) -> None:
     victim, other = web_processes(small_site)
@@ -100,7 +103,7 @@ def test_a_web_process_killed_under_load_takes_only_its_own_requests_along(
     assert other in web_processes(small_site)
 
 
-def test_the_site_goes_on_without_the_background_process_and_it_comes_back(
+def test_the_site_works_without_the_background_process_until_it_restarts(
     small_site: Site,
 ) -> None:
     (victim,) = named(small_site, "kb background")
@@ -127,7 +130,9 @@ def test_the_site_goes_on_without_the_background_process_and_it_comes_back(
     assert "starting it again" in small_site.log.read_text(encoding="utf-8")
 
 
-def test_a_vote_is_kept_when_its_process_is_killed_right_after_the_answer(small_site: Site) -> None:
+def test_a_vote_is_kept_when_its_process_is_killed_right_after_the_response(
+    small_site: Site,
+) -> None:
     import requests
     from sqlalchemy import func, select
 
@@ -159,7 +164,7 @@ def test_a_vote_is_kept_when_its_process_is_killed_right_after_the_answer(small_
     assert kept == stored == 4
 
 
-def test_a_web_process_that_hangs_is_replaced_and_others_answer_meanwhile(small_site: Site) -> None:
+def test_a_hanging_web_process_is_replaced_while_others_answer(small_site: Site) -> None:
     victim, _ = web_processes(small_site)
     os.kill(victim, signal.SIGSTOP)
     with ThreadPoolExecutor(4) as visitors:
@@ -170,7 +175,7 @@ def test_a_web_process_that_hangs_is_replaced_and_others_answer_meanwhile(small_
     )
 
 
-def test_a_second_background_process_on_the_same_data_says_so_and_serves_only(
+def test_a_second_instance_on_the_same_data_says_so_and_only_serves(
     small_site: Site, tmp_path: Path
 ) -> None:
     second = start_site(
@@ -194,7 +199,7 @@ def test_a_second_background_process_on_the_same_data_says_so_and_serves_only(
         second.stop(signal.SIGTERM)
 
 
-def test_everything_ends_with_a_supervisor_that_is_killed(small_site: Site) -> None:
+def test_all_processes_end_when_the_supervisor_is_killed(small_site: Site) -> None:
     processes = [
         *web_processes(small_site),
         *named(small_site, "kb background"),
@@ -208,7 +213,7 @@ def test_everything_ends_with_a_supervisor_that_is_killed(small_site: Site) -> N
         time.sleep(0.1)
 
 
-def test_web_processes_and_the_background_process_run_apart(tmp_path: Path) -> None:
+def test_web_processes_and_the_background_process_run_separately(tmp_path: Path) -> None:
     (tmp_path / "articles").mkdir()
     write_article(
         tmp_path / "articles",
@@ -238,7 +243,7 @@ def test_web_processes_and_the_background_process_run_apart(tmp_path: Path) -> N
         assert background.stop(signal.SIGTERM) == 0
 
 
-def test_what_starts_says_what_is_wrong_with_the_settings(tmp_path: Path) -> None:
+def test_startup_reports_wrong_settings(tmp_path: Path) -> None:
     running = start_site(
         ROOT / "articles",
         tmp_path / "var",

@@ -1,4 +1,4 @@
-"""As operators and writers use it: start, save, stop, and what goes wrong."""
+"""The site as operators and writers use it: start, save, stop and errors."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def search(site: Site, text: str, lang: str) -> dict:  # type: ignore[type-arg]
 
 @pytest.mark.model
 @pytest.mark.parametrize(("text", "lang", "wanted"), SHOWN)
-def test_customers_words_find_the_article(site: Site, text: str, lang: str, wanted: str) -> None:
+def test_customer_wording_finds_the_article(site: Site, text: str, lang: str, wanted: str) -> None:
     answer = search(site, text, lang)
     assert (
         answer["hits"][0]["article_id"] == wanted
@@ -45,12 +45,12 @@ def test_customers_words_find_the_article(site: Site, text: str, lang: str, want
 @pytest.mark.parametrize(
     "text", ["宇宙旅行の予約", "今日の天気は?", "who won the world cup", "best pizza in rome"]
 )
-def test_what_nobody_wrote_about_is_not_claimed(site: Site, text: str) -> None:
+def test_unanswerable_queries_get_no_strict_verdict(site: Site, text: str) -> None:
     assert search(site, text, "ja")["verdict"] != "strict"
 
 
 @pytest.mark.model
-def test_thirty_two_clients_with_endless_questions_are_all_answered(site: Site) -> None:
+def test_32_clients_with_very_long_queries_are_all_answered(site: Site) -> None:
     asked = [
         f"/api/v1/search?q={quote('返品したい ' * 1_650 + str(number))}&lang=ja"
         for number in range(32)
@@ -72,7 +72,7 @@ def test_a_known_answer_is_quoted_from_its_article(site: Site, text: str) -> Non
 
 
 @pytest.mark.model
-def test_nearly_every_test_of_the_sample_articles_is_first(site: Site) -> None:
+def test_most_search_tests_of_the_sample_articles_rank_first(site: Site) -> None:
     from datetime import UTC, datetime
 
     from indexer.article_store import ArticleStore
@@ -89,14 +89,14 @@ def test_nearly_every_test_of_the_sample_articles_is_first(site: Site) -> None:
     assert count > 100 and len(missed) <= 0.08 * count, missed
 
 
-def test_the_sample_articles_have_no_problem(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_sample_articles_have_no_problems(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--strict", "--articles", str(ROOT / "articles")]) == 0, (
         capsys.readouterr().out
     )
 
 
 @pytest.mark.model
-def test_a_saved_article_is_searchable_a_moment_later(site: Site) -> None:
+def test_a_saved_article_becomes_searchable(site: Site) -> None:
     write_article(
         site.articles,
         "ja/orders/zebra.md",
@@ -122,7 +122,7 @@ def test_a_saved_article_is_searchable_a_moment_later(site: Site) -> None:
 
 
 @pytest.mark.model
-def test_no_log_line_holds_a_query_or_an_address(site: Site) -> None:
+def test_no_log_line_contains_a_query_or_an_address(site: Site) -> None:
     search(site, "秘密の言葉zyxw", "ja")
     site.get("/ja/articles/zyxw-name")
     log = site.log.read_text(encoding="utf-8")
@@ -142,7 +142,7 @@ def off_site(tmp_path: Path):  # type: ignore[no-untyped-def]
     running.stop(signal.SIGKILL)
 
 
-def test_with_the_model_off_words_still_find_it_and_it_is_said(off_site: Site) -> None:
+def test_with_the_model_off_keyword_search_works_and_pages_say_so(off_site: Site) -> None:
     for text, lang, wanted in SHOWN:
         answer = search(off_site, text, lang)
         assert answer["hits"][0]["article_id"] == wanted and answer["degraded"] == "off"
@@ -153,7 +153,7 @@ def test_with_the_model_off_words_still_find_it_and_it_is_said(off_site: Site) -
     assert "Stopped." in off_site.log.read_text(encoding="utf-8")
 
 
-def test_a_model_that_is_not_to_be_had_leaves_keyword_search(tmp_path: Path) -> None:
+def test_an_unavailable_model_leaves_keyword_search(tmp_path: Path) -> None:
     running = start_site(
         ROOT / "articles", tmp_path / "var", KB_EMBEDDING_MODEL=str(tmp_path), KB_WEB_PROCESSES="1"
     )
@@ -164,7 +164,7 @@ def test_a_model_that_is_not_to_be_had_leaves_keyword_search(tmp_path: Path) -> 
     assert running.stop(signal.SIGTERM) == 0
 
 
-def test_a_port_in_use_is_said_at_once(off_site: Site, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(off_site: Site, tmp_path: Path) -> None:
     port = off_site.url.rsplit(":", 1)[1]
     environment = os.environ | {
         "KB_PORT": port,
@@ -182,7 +182,7 @@ def test_a_port_in_use_is_said_at_once(off_site: Site, tmp_path: Path) -> None:
     )
 
 
-def test_a_missing_articles_folder_is_said(tmp_path: Path) -> None:
+def test_a_missing_articles_folder_is_reported(tmp_path: Path) -> None:
     environment = os.environ | {
         "KB_ARTICLES": str(tmp_path / "none"),
         "KB_DATA": str(tmp_path),
@@ -197,7 +197,7 @@ def test_a_missing_articles_folder_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [0.3, 0.8, 1.3, 1.8, 2.6])
-def test_a_build_killed_at_any_point_leaves_what_is_served(tmp_path: Path, after: float) -> None:
+def test_a_build_killed_at_any_point_keeps_the_served_index(tmp_path: Path, after: float) -> None:
     articles, data = tmp_path / "articles", tmp_path / "var"
     shutil.copytree(ROOT / "articles", articles)
     command = ["build", "--articles", str(articles), "--data", str(data), "--model", "off"]

@@ -1,4 +1,4 @@
-"""One question's life: asked and not answered, seen as a gap, written, found, confirmed, and taken back by a later message."""
+"""Lifecycle of a question: unanswered, gap, article, found, confirmed, reversed by a message."""
 
 import re
 from datetime import timedelta
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 
 def figure(page: Page, name: str) -> str:
-    """A figure's counts on the overview."""
+    """The counts of a metric on the overview."""
     return (
         page.get_by_role("row")
         .filter(has=page.get_by_role("rowheader", name=re.compile(re.escape(name))))
@@ -23,8 +23,9 @@ def figure(page: Page, name: str) -> str:
     )
 
 
-def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
-    # Four people ask the same in their own words; none is answered, and the page says so and offers a person.
+def test_lifecycle_of_a_question(shop: Shop, open_page: Opener) -> None:
+    # Four people ask the same question in different words; the page says that there is no answer
+    # and offers a person.
     first = ask(shop, open_page, "学割はありますか")
     expect(first.locator(".answer")).to_have_count(0)
     expect(first.get_by_role("link", name="お問い合わせ").first).to_be_visible()
@@ -33,7 +34,7 @@ def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
     ask(shop, open_page, "student discount", "en")
     shop.later(hours=1)
 
-    # The lead sees one gap of four people, and makes a draft of it.
+    # The lead sees one gap of four people and creates a draft from it.
     desk = as_lead(shop, open_page, "/desk/gaps")
     gap = desk.locator("[data-gap]").first
     expect(gap).to_contain_text("4人")
@@ -45,7 +46,10 @@ def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
     editor = desk.get_by_label("記事(Markdown、前付けの下に本文)")
     text = editor.input_value()
     assert "tests:" in text and "student discount" in text and "status: draft" in text
-    asked = "questions:\n  - 学生割引を使いたい\n  - is there a discount for students\n  - student discount\n"
+    asked = (
+        "questions:\n  - 学生割引を使いたい\n  - is there a discount for students\n"
+        "  - student discount\n"
+    )
     text = (
         re.sub(r"questions: \[\]\n", asked, text)
         + "\n学生割引(学割)はありません。学生の方も、会員ポイントは同じようにたまります。\n"
@@ -56,13 +60,13 @@ def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
     desk.get_by_role("button", name="保存して公開").click()
     expect(desk.get_by_role("status")).to_contain_text("公開しました")
 
-    # Publishing asks the logged questions again, and the gap closes.
+    # Publishing searches the logged questions again and the gap closes.
     shop.publish()
     desk.goto(f"{shop.url}/desk/gaps?state=answered")
     expect(desk.locator("[data-gap]").first).to_contain_text("学")
     expect(desk.locator("[data-gap]").first).to_contain_text("4/4")
 
-    # The next one who asks gets the answer, reads it and says yes.
+    # The next visitor gets the answer, reads it and votes yes.
     reader = ask(shop, open_page, "学割ってありますか")
     expect(reader.locator(".answer")).to_contain_text("ありません")
     reader.locator(".answer-source a").click()
@@ -77,7 +81,7 @@ def test_the_life_of_a_question(shop: Shop, open_page: Opener) -> None:
     assert figure(desk, "セルフサービスで解決(確認済み)") == "1 / 5"
     assert figure(desk, "未回答") == "4 / 5"
 
-    # Three days later the same person writes all the same: the success is taken back.
+    # Three days later the same person still sends a message: the success is reversed.
     shop.moment += timedelta(days=3)
     reader.get_by_role("link", name="お問い合わせ").first.click()
     reader.get_by_label("内容").fill("学割がないのは困ります。090-1234-5678 に電話をください。")
@@ -129,7 +133,7 @@ def test_a_decision_takes_one_key(shop: Shop, open_page: Opener) -> None:
     expect(desk.locator("[data-gap]")).to_have_count(0)
 
 
-def test_reading_is_noticed_and_a_left_form_too(shop: Shop, open_page: Opener) -> None:
+def test_reading_time_and_abandoned_forms_are_recorded(shop: Shop, open_page: Opener) -> None:
     page = ask(shop, open_page, "返品したい")
     page.locator(".hit a").first.click()
     page.wait_for_timeout(1_500)

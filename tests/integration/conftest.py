@@ -1,4 +1,4 @@
-"""Empty databases for the suites that run over both: SQLite, and a real PostgreSQL started for them."""
+"""Empty databases for the suites that run on both SQLite and a real PostgreSQL."""
 
 import tempfile
 import uuid
@@ -15,9 +15,10 @@ from tests.conftest import missing
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL started for these tests.
+    """URL of a PostgreSQL server started for these tests.
 
-    Its data stand outside pytest's own folders: another run of pytest closes those to the user that the server runs as.
+    Its data is outside pytest's temporary folders: another pytest run removes the access of the
+    user that the server runs as.
     """
     with tempfile.TemporaryDirectory(prefix="kb-postgres-", ignore_cleanup_errors=True) as folder:
         try:
@@ -40,7 +41,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 def fresh(request: pytest.FixtureRequest, kind: str, path: Path) -> Iterator[Engine]:
-    """An empty database of a kind, gone afterwards."""
+    """An empty database of the given kind, removed afterwards."""
     if kind == "sqlite":
         made = open_database(f"sqlite:///{path}")
         migrate(made)

@@ -1,4 +1,4 @@
-"""A build over the real parts: goes on past bad articles, never serves half, and does nothing twice."""
+"""A build with the real parts: it skips bad articles, publishes atomically and is incremental."""
 
 import json
 import os
@@ -25,7 +25,14 @@ from search.index.contents import DocumentTokens
 from search.model import Query
 from search.testing import HashEmbedder
 from search.vectors.centering import centre_one
-from tests.support import NOW, PUBLIC, build_folder, open_engine, threads_take_turns, write_article
+from tests.support import (
+    NOW,
+    PUBLIC,
+    build_folder,
+    fast_thread_switching,
+    open_engine,
+    write_article,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +67,7 @@ def first(engine: Engine, text: str) -> str:
     return engine.search(Query(text, lang="ja", now=NOW)).hits[0].article_id
 
 
-def test_what_is_built_is_found_and_read(folder: Path, data: Path) -> None:
+def test_a_built_article_is_found_and_read(folder: Path, data: Path) -> None:
     report = build_folder(folder, data)
     assert report.articles == 3 and report.problems == () and report.embedded > 0
     assert first(open_engine(data), "パスワード忘れ") == "ja-account-password"
@@ -100,13 +107,13 @@ def test_a_removed_article_is_gone(folder: Path, data: Path) -> None:
     assert engine.corpus.keyword.matching("ja", ["営業日"], []) == set()
 
 
-def test_a_bad_article_is_reported_and_the_rest_goes_on(folder: Path, data: Path) -> None:
+def test_a_bad_article_is_reported_and_the_others_are_built(folder: Path, data: Path) -> None:
     write_article(folder, "ja/bad.md", "一", tags=3)
     report = build_folder(folder, data)
     assert report.articles == 3 and [problem.path for problem in report.errors] == ["ja/bad.md"]
 
 
-def test_a_spoilt_article_is_served_as_it_was(folder: Path, data: Path) -> None:
+def test_the_last_valid_version_of_a_broken_article_is_served(folder: Path, data: Path) -> None:
     build_folder(folder, data)
     (folder / "ja/account/password.md").write_text("---\ntitle: 'open\n---\n", encoding="utf-8")
     report = build_folder(folder, data)
@@ -114,7 +121,7 @@ def test_a_spoilt_article_is_served_as_it_was(folder: Path, data: Path) -> None:
     assert first(open_engine(data), "パスワード") == "ja-account-password"
 
 
-def test_another_model_embeds_anew(folder: Path, data: Path) -> None:
+def test_another_model_embeds_everything_again(folder: Path, data: Path) -> None:
     build_folder(folder, data)
     report = build_folder(folder, data, HashEmbedder(salt="two"))
     assert report.embedded > 0 and report.published
@@ -127,7 +134,7 @@ def test_without_a_model_the_keyword_part_is_valid(folder: Path, data: Path) -> 
     assert results.hits[0].article_id == "ja-account-password" and results.degraded == "off"
 
 
-def test_a_missing_folder_leaves_what_is_served(folder: Path, data: Path) -> None:
+def test_a_missing_folder_keeps_the_served_index(folder: Path, data: Path) -> None:
     before = build_folder(folder, data).version
     with pytest.raises(ArticlesFolderError):
         build_folder(folder / "none", data)
@@ -151,8 +158,8 @@ def test_two_builds_at_once_are_refused(folder: Path, data: Path) -> None:
         build_folder(folder, data)
 
 
-def test_a_full_disk_leaves_what_is_served(folder: Path, data: Path) -> None:
-    """The operating system refuses to write beyond a size, as a full disk would, at one file after another."""
+def test_a_full_disk_keeps_the_served_index(folder: Path, data: Path) -> None:
+    """A file size limit simulates a full disk, at one file after another."""
     before = build_folder(folder, data).version
     write_article(folder, "ja/new.md", "新しい", "本文。" * 300)
     program = (
@@ -183,7 +190,7 @@ def test_a_full_disk_leaves_what_is_served(folder: Path, data: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["passages.jsonl", "impacts/ja-words/values.npy", "questions.npy", "library.json"]
 )
-def test_a_flipped_byte_is_refused_and_the_build_before_is_served(
+def test_a_flipped_byte_is_refused_and_the_previous_build_is_served(
     folder: Path, data: Path, name: str
 ) -> None:
     before = build_folder(folder, data).version
@@ -198,7 +205,7 @@ def test_a_flipped_byte_is_refused_and_the_build_before_is_served(
     assert bundle.version == before
 
 
-def test_what_was_found_whole_is_read_through_again_once_somebody_touched_it(
+def test_a_verified_file_is_verified_again_after_it_was_touched(
     folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version, read = build_folder(folder, data).version, list[Path]()
@@ -237,13 +244,13 @@ def test_old_builds_are_pruned_and_linked_files_untouched(folder: Path, data: Pa
         open_bundle(data / "index" / name)
 
 
-def test_tokens_and_vectors_are_remembered_at_the_same_time(tmp_path: Path) -> None:
+def test_tokens_and_vectors_are_cached_at_the_same_time(tmp_path: Path) -> None:
     cache, texts = (
         BuildCache(tmp_path / "cache.sqlite"),
         [f"配送の案内 {number}" for number in range(20_000)],
     )
     quick = SimpleNamespace(encode=lambda part, _kind: np.ones((len(part), 2), np.float32))
-    with threads_take_turns(), ThreadPoolExecutor(1) as beside:
+    with fast_thread_switching(), ThreadPoolExecutor(1) as beside:
         vectors = beside.submit(
             cache.vectors, quick, texts, texts.__getitem__, "passage", lambda _done, _all: None
         )
@@ -254,26 +261,26 @@ def test_tokens_and_vectors_are_remembered_at_the_same_time(tmp_path: Path) -> N
     cache.close()
 
 
-def test_a_damaged_cache_is_made_anew(folder: Path, data: Path) -> None:
+def test_a_damaged_cache_is_recreated(folder: Path, data: Path) -> None:
     paths = Paths(folder, data)
     paths.cache.parent.mkdir(parents=True)
     paths.cache.write_bytes(os.urandom(5_000))
     assert build(paths, HashEmbedder()).articles == 3
 
 
-def test_a_cache_that_cannot_be_opened_now_is_no_damaged_one(
+def test_a_cache_that_cannot_be_opened_is_not_treated_as_damaged(
     folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_folder(folder, data)
     kept = Paths(folder, data).cache.read_bytes()
-    # As on a full disk: sqlite cannot carry out what it is told, and nothing is wrong with the file.
+    # As on a full disk: SQLite cannot run the statement, but the file is not damaged.
     monkeypatch.setattr("indexer.bundling.build_cache._TABLES", "insert into nowhere values (1);")
     with pytest.raises(BuildFailedError, match="could not be written"):
         build_folder(folder, data)
     assert Paths(folder, data).cache.read_bytes() == kept
 
 
-def test_a_record_of_the_cache_that_no_build_wrote_is_made_anew(folder: Path, data: Path) -> None:
+def test_an_invalid_cache_record_is_recreated(folder: Path, data: Path) -> None:
     build_folder(folder, data)
     with sqlite3.connect(Paths(folder, data).cache) as damaged:
         damaged.execute("update articles set record = 'nonsense'")
@@ -281,7 +288,7 @@ def test_a_record_of_the_cache_that_no_build_wrote_is_made_anew(folder: Path, da
     assert build_folder(folder, data).articles == 3
 
 
-def test_a_file_that_breaks_the_renderer_is_that_files_problem(
+def test_a_file_that_breaks_the_renderer_is_reported(
     folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_arguments: object) -> None:
@@ -299,13 +306,13 @@ def test_builds_share_no_file(folder: Path, data: Path) -> None:
     assert {path.stat().st_nlink for path in (data / "index").rglob("*") if path.is_file()} == {1}
 
 
-def test_a_file_of_another_kind_is_no_image(folder: Path, data: Path) -> None:
+def test_a_file_of_another_type_is_not_an_image(folder: Path, data: Path) -> None:
     write_article(folder, "ja/new.md", "新しい", "![図](account/password.md)")
     build_folder(folder, data)
     assert not [path for path in (data / "index").rglob("images/*") if path.suffix == ".md"]
 
 
-def test_words_of_articles_that_end_are_not_offered_as_spellings(folder: Path, data: Path) -> None:
+def test_words_of_expired_articles_are_not_spelling_suggestions(folder: Path, data: Path) -> None:
     write_article(folder, "en/a.md", "Quazzledorf", "Quazzledorf is over.", expire_at="2020-01-01")
     write_article(folder, "en/b.md", "Grommelfix", "Grommelfix stays.")
     build_folder(folder, data)
@@ -322,7 +329,7 @@ def test_a_changed_image_is_a_new_bundle(folder: Path, data: Path) -> None:
     assert build_folder(folder, data).version != before
 
 
-def test_words_of_the_house_are_part_of_the_index(folder: Path, data: Path) -> None:
+def test_synonyms_are_part_of_the_index(folder: Path, data: Path) -> None:
     before = build_folder(folder, data)
     (folder / "synonyms.yml").write_text(
         "ja:\n  - [返品, おもどし]\n  - a: [b]\n  - b: [a]\n", encoding="utf-8"
@@ -338,7 +345,7 @@ def test_words_of_the_house_are_part_of_the_index(folder: Path, data: Path) -> N
     )
 
 
-def test_a_model_that_returns_no_numbers_leaves_keyword_search(folder: Path, data: Path) -> None:
+def test_a_model_that_returns_nan_leaves_keyword_search(folder: Path, data: Path) -> None:
     class Broken(HashEmbedder):
         def encode(self, texts, kind):  # type: ignore[no-untyped-def]
             return super().encode(texts, kind) * np.nan
@@ -351,7 +358,9 @@ def test_a_model_that_returns_no_numbers_leaves_keyword_search(folder: Path, dat
     assert results.degraded == "failed" and results.hits[0].article_id == "ja-returns-refund"
 
 
-def test_failing_search_tests_are_said_with_what_stood_above(folder: Path, data: Path) -> None:
+def test_failing_search_tests_are_reported_with_the_articles_ranked_above(
+    folder: Path, data: Path
+) -> None:
     write_article(
         folder,
         "ja/returns/idle.md",
@@ -401,7 +410,7 @@ def many_articles(folder: Path, count: int) -> None:
         )
 
 
-def test_an_edit_takes_unchanged_vectors_from_the_index_before(tmp_path: Path) -> None:
+def test_an_edit_reuses_unchanged_vectors_of_the_previous_index(tmp_path: Path) -> None:
     folder, data = tmp_path / "articles", tmp_path / "var"
     many_articles(folder, 300)
     build_folder(folder, data)
@@ -438,7 +447,7 @@ def test_an_edit_of_the_text_alone_copies_the_questions_vectors(tmp_path: Path) 
     )
 
 
-def test_many_edits_are_indexed_as_if_everything_were_new(tmp_path: Path) -> None:
+def test_many_edits_give_the_same_index_as_a_full_build(tmp_path: Path) -> None:
     folder, edited, fresh = tmp_path / "articles", tmp_path / "edited", tmp_path / "fresh"
     many_articles(folder, 300)
     build_folder(folder, edited)
@@ -454,7 +463,7 @@ def test_many_edits_are_indexed_as_if_everything_were_new(tmp_path: Path) -> Non
     )
 
 
-def test_a_question_that_stands_in_two_languages_is_centred_in_each(tmp_path: Path) -> None:
+def test_a_question_in_two_languages_is_centred_in_each(tmp_path: Path) -> None:
     folder, data = tmp_path / "articles", tmp_path / "var"
     many_articles(folder, 200)
     write_article(folder, "ja/orders/wifi.md", "Wi-Fi", "接続の手順です。")

@@ -1,4 +1,4 @@
-"""``kb calibrate``: an operator's own queries in, a verdict fitted to them out; what cannot be used is refused by line."""
+"""``kb calibrate``: fit the verdict to an operator's queries; errors name the line."""
 
 import json
 import logging
@@ -13,10 +13,12 @@ from search.ranking.answerability import read, shipped, write
 from search.testing import HashEmbedder
 from tests.support import build_folder, make_services, write_article
 
-WORDS = """
-返金 返品 送料 配送 解約 会員 領収書 保証 修理 予約 在庫 包装 割引 請求 住所 電話 店舗 色 寸法 説明書 電池 充電
-宇宙 恐竜 火山 数学 俳句 囲碁 登山 釣り 天気 野球 料理 星座 化石 遺跡 昆虫 音楽 映画 選挙 株価 為替 落語 相撲
-"""
+WORDS = (
+    "\n返金 返品 送料 配送 解約 会員 領収書 保証 修理 予約 在庫 "
+    "包装 割引 請求 住所 電話 店舗 色 寸法 説明書 電池 充電"
+    "\n宇宙 恐竜 火山 数学 俳句 囲碁 登山 釣り 天気 野球 料理 "
+    "星座 化石 遺跡 昆虫 音楽 映画 選挙 株価 為替 落語 相撲\n"
+)
 TOPICS, ELSEWHERE = (line.split() for line in WORDS.strip().splitlines())
 
 
@@ -77,7 +79,7 @@ def test_a_fit_is_stored_with_its_data_sheet_and_used(
         ("[]", "q.jsonl:1:"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_and_nothing_is_lost(
+def test_an_unusable_file_is_refused_and_the_calibration_is_kept(
     folder: Path, data: Path, tmp_path: Path, line: str, words: str
 ) -> None:
     write(data / CALIBRATION, shipped())
@@ -97,6 +99,6 @@ def test_a_calibration_of_another_model_is_refused_and_the_shipped_one_used(
     assert engine.calibration == shipped()
 
 
-def test_before_the_first_index_it_says_so(folder: Path, tmp_path: Path) -> None:
+def test_calibrate_before_the_first_index_is_an_error(folder: Path, tmp_path: Path) -> None:
     outcome = run(folder, tmp_path / "empty", "calibrate", str(queries(tmp_path / "q.jsonl")))
     assert outcome.exit_code == 1 and "kb build" in outcome.output

@@ -1,4 +1,4 @@
-"""Cases, outbox and notices over SQLite and PostgreSQL, and the help address's mailbox over a real IMAP server."""
+"""Cases, outbox and notices on SQLite and PostgreSQL; the mailbox on a real IMAP server."""
 
 import imaplib
 import subprocess
@@ -23,7 +23,7 @@ from kb_app.support.inbound.mail_to_case import MailAnswer, MailIntake
 from kb_app.support.model import Attachment, Delivery, NewCase
 from kb_app.support.notices import Notice, NoticeStore
 from tests.fake_desks import free_port
-from tests.unit.kb_app.casework import NOW, SupportFixture, house
+from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 from tests.unit.kb_app.test_email_parser import mail
 
 AWAY = (
@@ -32,8 +32,8 @@ AWAY = (
 
 
 @pytest.fixture
-def desk(engine: Engine) -> SupportFixture:
-    return house(engine, parse_support("support.yml", AWAY, ZoneInfo("UTC")), mails=True)
+def support(engine: Engine) -> SupportFixture:
+    return support_fixture(engine, parse_support("support.yml", AWAY, ZoneInfo("UTC")), mails=True)
 
 
 def count(engine: Engine, table) -> int:  # type: ignore[no-untyped-def]
@@ -41,10 +41,10 @@ def count(engine: Engine, table) -> int:  # type: ignore[no-untyped-def]
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def test_a_hundred_people_send_at_once_each_twice(desk: SupportFixture) -> None:
+def test_100_people_send_concurrently_each_twice(support: SupportFixture) -> None:
     def send(number: int) -> None:
         for _ in range(2):
-            desk.workflow.open(
+            support.workflow.open(
                 NewCase(f"form-{number}", "problem", f"件 {number}", mail="a@example.com"), NOW
             )
 
@@ -54,29 +54,29 @@ def test_a_hundred_people_send_at_once_each_twice(desk: SupportFixture) -> None:
     for thread in threads:
         thread.join()
     assert (
-        count(desk.engine, schema.cases) == 100
-        and count(desk.engine, schema.outbox) == 200
-        and len(desk.log.told) == 100
+        count(support.engine, schema.cases) == 100
+        and count(support.engine, schema.outbox) == 200
+        and len(support.log.told) == 100
     )
 
 
-def test_a_case_and_what_is_to_be_sent_of_it_are_written_together_or_not_at_all(
-    desk: SupportFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_case_and_its_outbox_entries_are_written_atomically(
+    support: SupportFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_args: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(desk.workflow.sending, "hand_over", crash)
+    monkeypatch.setattr(support.workflow.sending, "hand_over", crash)
     with pytest.raises(RuntimeError):
-        desk.workflow.open(NewCase("form", "problem", "件"), NOW)
-    assert count(desk.engine, schema.cases) == count(desk.engine, schema.outbox) == 0
+        support.workflow.open(NewCase("form", "problem", "件"), NOW)
+    assert count(support.engine, schema.cases) == count(support.engine, schema.outbox) == 0
     monkeypatch.undo()
-    desk.workflow.open(NewCase("form", "problem", "件"), NOW)
-    assert count(desk.engine, schema.cases) == count(desk.engine, schema.outbox) == 1
+    support.workflow.open(NewCase("form", "problem", "件"), NOW)
+    assert count(support.engine, schema.cases) == count(support.engine, schema.outbox) == 1
 
 
-def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
-    case = desk.workflow.open(
+def test_the_lifecycle_of_a_case_is_the_same_on_both_databases(support: SupportFixture) -> None:
+    case = support.workflow.open(
         NewCase(
             "form",
             "question",
@@ -88,12 +88,12 @@ def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
         ),
         NOW,
     )
-    desk.workflow.reply(case, "佐藤", "s@example.com", "はい。", NOW + HOUR)
-    desk.workflow.solve(desk.again(case), "佐藤", NOW + 2 * HOUR)
-    desk.workflow.run_due(NOW + 2 * DAY)
-    desk.workflow.answer(desk.again(case), False, NOW + 3 * DAY)
-    desk.workflow.escalate(desk.again(case), NOW + 3 * DAY)
-    now = desk.again(case)
+    support.workflow.reply(case, "佐藤", "s@example.com", "はい。", NOW + HOUR)
+    support.workflow.solve(support.again(case), "佐藤", NOW + 2 * HOUR)
+    support.workflow.run_due(NOW + 2 * DAY)
+    support.workflow.answer(support.again(case), False, NOW + 3 * DAY)
+    support.workflow.escalate(support.again(case), NOW + 3 * DAY)
+    now = support.again(case)
     assert (now.state, now.step, now.owner, now.trail[0]["text"]) == (
         "open",
         "supervisor",
@@ -101,8 +101,8 @@ def test_a_life_of_a_case_reads_the_same_on_both(desk: SupportFixture) -> None:
         "返品",
     )
     assert (
-        desk.workflow.cases.inbox(Filter(words="ﾊｲ。 はい"), NOW).total == 0
-        and desk.workflow.cases.inbox(Filter(words="はい"), NOW).total == 1
+        support.workflow.cases.inbox(Filter(words="ﾊｲ。 はい"), NOW).total == 0
+        and support.workflow.cases.inbox(Filter(words="はい"), NOW).total == 1
     )
 
 
@@ -113,9 +113,9 @@ class Silent:
         raise TransientDeliveryError("no answer")
 
 
-def test_pauses_grow_and_after_days_a_person_is_asked(desk: SupportFixture) -> None:
-    box = Outbox(desk.engine, lambda _name: Silent())
-    desk.workflow.open(NewCase("form", "problem", "件"), NOW)
+def test_retry_pauses_grow_and_after_days_a_person_is_needed(support: SupportFixture) -> None:
+    box = Outbox(support.engine, lambda _name: Silent())
+    support.workflow.open(NewCase("form", "problem", "件"), NOW)
     now, waits = NOW, []
     while box.counts().get("dead", 0) == 0:
         before = now
@@ -131,35 +131,35 @@ def test_pauses_grow_and_after_days_a_person_is_asked(desk: SupportFixture) -> N
     assert waits[1] > waits[0] and max(waits) < 2.3 * HOUR and now - NOW > 5 * DAY
 
 
-def test_a_delivery_left_by_a_process_that_died_is_taken_up_as_doubtful(
-    desk: SupportFixture,
+def test_a_delivery_of_a_dead_process_is_retried_as_doubtful(
+    support: SupportFixture,
 ) -> None:
-    box = Outbox(desk.engine, lambda _name: None)
-    desk.workflow.open(NewCase("form", "problem", "件"), NOW)
+    box = Outbox(support.engine, lambda _name: None)
+    support.workflow.open(NewCase("form", "problem", "件"), NOW)
     (taken,) = box._take(NOW)
     assert not taken.doubtful and box._take(NOW) == []
     (again,) = box._take(NOW + HOUR)
     assert again.doubtful and again.delivery_id == taken.delivery_id
 
 
-def test_old_cases_go_with_all_that_was_said_and_their_files(desk: SupportFixture) -> None:
+def test_old_cases_are_purged_with_their_messages_and_files(support: SupportFixture) -> None:
     kept, old = (
-        desk.workflow.open(NewCase(name, "question", name), NOW) for name in ("kept", "old")
+        support.workflow.open(NewCase(name, "question", name), NOW) for name in ("kept", "old")
     )
-    desk.workflow.cases.add_attachment(
+    support.workflow.cases.add_attachment(
         Attachment("a1", "old", old.case_id, "x.png", "image/png", 1, NOW)
     )
-    desk.workflow.customer_says(old, "つけたし", NOW)
-    desk.workflow.solve(desk.again(old), "佐藤", NOW)
-    assert [file.name for file in desk.workflow.cases.purge(NOW + DAY)] == ["x.png"]
+    support.workflow.customer_says(old, "つけたし", NOW)
+    support.workflow.solve(support.again(old), "佐藤", NOW)
+    assert [file.name for file in support.workflow.cases.purge(NOW + DAY)] == ["x.png"]
     assert (
-        desk.workflow.cases.case(old.case_id) is None
-        and desk.workflow.cases.case(kept.case_id)
-        and count(desk.engine, schema.case_messages) == 0
+        support.workflow.cases.case(old.case_id) is None
+        and support.workflow.cases.case(kept.case_id)
+        and count(support.engine, schema.case_messages) == 0
     )
 
 
-def test_notices_read_the_same_on_both(engine: Engine) -> None:
+def test_notices_are_the_same_on_both_databases(engine: Engine) -> None:
     notice = Notice(
         "n",
         {"ja": "遅れ"},
@@ -175,12 +175,12 @@ def test_notices_read_the_same_on_both(engine: Engine) -> None:
     assert NoticeStore(engine).active(NOW) == [notice] == NoticeStore(engine).all()
 
 
-# --- IMAP ----------------------------------------------------------------------------------------------------------------------------
+# --- IMAP ---
 
 
 @pytest.fixture
 def mailbox() -> Iterator[str]:
-    """The address of a mailbox at a real IMAP server, started for the test."""
+    """URL of a mailbox on a real IMAP server started for the test."""
     port = free_port()
     command = [
         str(Path(sys.executable).parent / "pymap"),
@@ -211,16 +211,16 @@ def put(url: str, raw: bytes) -> None:
         box.append("INBOX", None, None, raw)  # type: ignore[arg-type]
 
 
-def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetched_again(
+def test_mails_become_cases_and_a_mail_that_failed_to_save_is_fetched_again(
     mailbox: str, tmp_path: Path
 ) -> None:
     from kb_app.db.engine import migrate, open_database
 
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
-    desk = house(engine)
+    support = support_fixture(engine)
     inbox = MailIntake(
-        desk.workflow,
+        support.workflow,
         Uploads(tmp_path / "uploads"),
         lambda _subject, _text: MailAnswer(language="ja"),
         [],
@@ -237,7 +237,7 @@ def test_mails_of_a_mailbox_become_cases_and_one_that_could_not_be_kept_is_fetch
         fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 2
         and fetch(mailbox, lambda raw: inbox.take(raw, NOW)) == 0
     )
-    assert sorted(case.subject for case in desk.workflow.cases.inbox(Filter(), NOW).cases) == [
+    assert sorted(case.subject for case in support.workflow.cases.inbox(Filter(), NOW).cases) == [
         "返品したい",
         "電気がつかない",
     ]

@@ -1,4 +1,4 @@
-"""The hash embedder of the tests and the real model keep the same promises."""
+"""The hash embedder of the tests and the real model fulfil the same contract."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -67,14 +67,14 @@ def test_serving_without_torch_gives_the_vectors_of_sentence_transformers(
         expected = torch_embedder.encode(TEXTS, kind)
         one_by_one = real_embedder.encode(TEXTS, kind)
         together = real_embedder.encode(TEXTS * 4, kind)[: len(TEXTS)]
-        # 8-bit inputs and 7-bit matrices: what that means for finding is measured by bench.retrieval (docs/decisions/0006).
+        # 8-bit inputs, 7-bit weights; bench.retrieval measures the effect on retrieval (ADR 0006).
         assert np.sum(one_by_one * expected, axis=1).min() > 0.9993
         assert np.array_equal(together, one_by_one)
     assert real_embedder.fingerprint == torch_embedder.fingerprint
 
 
 @pytest.mark.model
-def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path: Path) -> None:
+def test_a_truncated_graph_is_exported_again(model_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "model"
     shutil.copytree(model_folder, copy)
     arrays = ensure_export(copy) / ARRAYS
@@ -83,7 +83,7 @@ def test_a_graph_that_is_cut_short_is_written_anew(model_folder: Path, tmp_path:
 
 
 @pytest.mark.model
-def test_many_visitors_get_the_vectors_that_each_would_get_alone(
+def test_batched_queries_get_the_same_vectors_as_single_queries(
     real_embedder: BackgroundEmbedder,
 ) -> None:
     alone = [real_embedder.encode([text], "passage")[0] for text in TEXTS]
@@ -94,7 +94,7 @@ def test_many_visitors_get_the_vectors_that_each_would_get_alone(
     assert np.allclose(together, alone * 4, atol=1e-5)
 
 
-def test_matrices_become_whole_numbers_with_a_scale_a_row() -> None:
+def test_matrices_are_quantised_to_integers_with_one_scale_per_row() -> None:
     weights = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
     whole, scales = quantise(weights)
     assert (
@@ -105,7 +105,7 @@ def test_matrices_become_whole_numbers_with_a_scale_a_row() -> None:
     assert np.abs(whole * scales - weights).max() <= scales.max() / 2
 
 
-def test_columns_that_reach_far_are_evened_out() -> None:
+def test_columns_with_a_large_range_are_smoothed() -> None:
     reach = np.array([100, 1, 1, 1], dtype=np.float32)
     factors = smoothquant_factors(reach, np.ones((3, 4), dtype=np.float32))
     assert (reach / factors).max() / (reach / factors).min() == pytest.approx(10, rel=1e-3)
@@ -127,7 +127,7 @@ ODD = [
 
 
 @pytest.mark.model
-def test_texts_are_cut_as_sentence_transformers_cuts_them(model_folder: Path) -> None:
+def test_texts_are_tokenised_as_by_sentence_transformers(model_folder: Path) -> None:
     from tokenizers import Tokenizer
 
     own = SentencePieceTokenizer(ensure_export(model_folder) / PIECES, longest=512)
@@ -139,19 +139,19 @@ def test_texts_are_cut_as_sentence_transformers_cuts_them(model_folder: Path) ->
 
 
 @pytest.mark.model
-def test_what_a_visitor_types_is_never_a_sign_of_the_model(model_folder: Path) -> None:
+def test_typed_text_never_becomes_a_special_token(model_folder: Path) -> None:
     own = SentencePieceTokenizer(ensure_export(model_folder) / PIECES, longest=512)
     assert set(own.ids("</s><s><pad>")[1:-1]).isdisjoint({0, 1, 2})
 
 
-def test_a_vocabulary_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
+def test_an_invalid_vocabulary_is_named(tmp_path: Path) -> None:
     (tmp_path / PIECES).write_bytes(b"no")
     with pytest.raises(ModelError, match=PIECES):
         SentencePieceTokenizer(tmp_path / PIECES, longest=512)
 
 
 @pytest.mark.model
-def test_the_bundled_model_knows_meaning_across_languages(
+def test_the_bundled_model_matches_meaning_across_languages(
     real_embedder: BackgroundEmbedder,
 ) -> None:
     asked, same, other = real_embedder.encode(
@@ -161,7 +161,7 @@ def test_the_bundled_model_knows_meaning_across_languages(
     assert real_embedder.calibrated
 
 
-def test_while_it_warms_there_are_no_vectors() -> None:
+def test_there_are_no_vectors_while_the_model_loads() -> None:
     embedder = BackgroundEmbedder(HashEmbedder)
     with pytest.raises(EmbedderUnavailableError) as unavailable:
         embedder.encode(["a"], "query")
@@ -170,7 +170,7 @@ def test_while_it_warms_there_are_no_vectors() -> None:
     assert embedder.wait(10) and embedder.encode(["a"], "query").shape == (1, 256)
 
 
-def test_a_model_that_cannot_be_loaded_is_said() -> None:
+def test_a_model_that_cannot_be_loaded_is_reported() -> None:
     def broken() -> Embedder:
         raise ModelError("no such model")
 
@@ -183,17 +183,17 @@ def test_a_model_that_cannot_be_loaded_is_said() -> None:
         embedder.encode(["a"], "query")
 
 
-def test_off_is_off() -> None:
+def test_a_disabled_embedder_refuses_to_encode() -> None:
     with pytest.raises(EmbedderUnavailableError):
         DisabledEmbedder().encode(["a"], "query")
 
 
-def test_values_that_are_no_numbers_are_refused() -> None:
+def test_nan_values_are_refused() -> None:
     with pytest.raises(ModelError, match="not numbers"):
         unit(np.array([[np.nan, 1]], dtype=np.float32))
 
 
-def test_a_folder_that_is_no_model_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_without_a_model_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ModelError, match=r"modules\.json"):
         SentenceTransformerEmbedder(str(tmp_path))
     assert isinstance(load_embedder("off", tmp_path), DisabledEmbedder)

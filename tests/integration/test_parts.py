@@ -18,7 +18,7 @@ from search.index.record_files import StringFile
 from search.ports import KeywordIndex, LexicalScorer, Vector, VectorIndex
 from search.testing import MemoryKeywordIndex, MemoryLexicalScorer, MemoryVectors
 from search.vectors.vector_index import FileVectors, Strategy, save_vectors, strategy_for
-from tests.support import threads_take_turns
+from tests.support import fast_thread_switching
 
 TEXTS = [
     ("refund", "ja", "返品された商品が倉庫に着いてから返金します。カードへの返金は健全です"),
@@ -77,21 +77,21 @@ def test_spelling_is_corrected_only_where_it_is_wrong(keyword: KeywordIndex) -> 
     assert keyword.correct("en", "xylophone") is None
 
 
-def test_visitors_do_not_lose_each_other_s_place(tmp_path: Path) -> None:
+def test_concurrent_searches_do_not_disturb_each_other(tmp_path: Path) -> None:
     many = [(f"other{number}", "ja", f"配送の案内{number}と返品の決まり") for number in range(300)]
     write_index(tmp_path / "whoosh", entries([*TEXTS, *many]))
     index = WhooshIndex(tmp_path / "whoosh")
     asked = ["配送の案内", "返品の決まり", "パスワード", "返金します"]
     alone = [index.matching("ja", [phrase], []) for phrase in asked]
-    with threads_take_turns(), ThreadPoolExecutor(4) as visitors:
+    with fast_thread_switching(), ThreadPoolExecutor(4) as visitors:
         together = list(
             visitors.map(lambda turn: index.matching("ja", [asked[turn % 4]], []), range(200))
         )
     assert together == alone * 50
 
 
-def test_an_index_is_read_where_it_lies(tmp_path: Path) -> None:
-    """What is mapped may leave memory again; a copy of a large index's words held every request up while it was made."""
+def test_an_index_is_memory_mapped(tmp_path: Path) -> None:
+    """A memory-mapped index can be paged out; copying a large index blocks every request."""
     many = [
         (f"other{number}", "ja", f"配送の案内{number}と返品の決まり{number * 7}")
         for number in range(2_000)
@@ -107,18 +107,18 @@ def test_an_index_is_read_where_it_lies(tmp_path: Path) -> None:
 
 
 def stored_ids(index: WhooshIndex) -> set[str]:
-    """Every document of the index, those of all languages."""
+    """The ids of all documents of the index, in all languages."""
     return {name for lang in ("ja", "en") for name in index.matching(lang, [], [])}
 
 
 def edited(folder: Path, text: str, number: int) -> Path:
-    """One of the documents written anew, as a save does; gives the newer index's folder."""
+    """Rewrite one document, as a save does; return the folder of the newer index."""
     target = folder.parent / f"whoosh-{number}"
     write_index(target, entries([("password", "ja", text)]), ["password"], folder)
     return target
 
 
-def test_a_word_that_no_article_has_any_more_is_not_offered(tmp_path: Path) -> None:
+def test_a_word_of_removed_articles_is_not_suggested(tmp_path: Path) -> None:
     write_index(
         tmp_path / "whoosh", entries([*TEXTS, ("gone", "ja", "極秘プロジェクトツバメの予算")])
     )
@@ -129,7 +129,7 @@ def test_a_word_that_no_article_has_any_more_is_not_offered(tmp_path: Path) -> N
     assert newer.correct("ja", "ツバメノ") is None
 
 
-def test_edits_are_gathered_and_a_large_segment_is_left_alone(tmp_path: Path) -> None:
+def test_edits_are_merged_and_a_large_segment_is_kept(tmp_path: Path) -> None:
     many = [(f"other{number}", "ja", f"配送の案内{number}") for number in range(400)]
     folder = tmp_path / "whoosh"
     write_index(folder, entries([*TEXTS, *many]))
@@ -145,7 +145,7 @@ def test_edits_are_gathered_and_a_large_segment_is_left_alone(tmp_path: Path) ->
     assert stored_ids(last) == {name for name, _lang, _text in [*TEXTS, *many]}
 
 
-def test_a_segment_of_which_much_is_gone_is_written_anew(tmp_path: Path) -> None:
+def test_a_segment_with_many_deletions_is_rewritten(tmp_path: Path) -> None:
     many = [(f"other{number}", "ja", f"配送の案内{number}") for number in range(40)]
     folder = tmp_path / "whoosh"
     write_index(folder, entries([*TEXTS, *many]))
@@ -160,7 +160,7 @@ def test_a_segment_of_which_much_is_gone_is_written_anew(tmp_path: Path) -> None
     assert not stored_ids(WhooshIndex(folder)) & set(gone)
 
 
-def test_an_edit_replaces_and_leaves_the_linked_files_alone(tmp_path: Path) -> None:
+def test_an_edit_replaces_documents_and_keeps_the_linked_files(tmp_path: Path) -> None:
     write_index(tmp_path / "one", entries(TEXTS))
     before = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
     changed = [("password", "ja", "合言葉を忘れたとき")]
@@ -195,7 +195,7 @@ def token(text: str, prefix: bool = False) -> Token:
 @pytest.mark.parametrize(
     "asked", [[token("a")], [token("b"), token("c")], [token("c", prefix=True)], [token("zz")], []]
 )
-def test_scores_are_those_of_the_formula(lexical: LexicalScorer, asked: list[Token]) -> None:
+def test_scores_match_the_formula(lexical: LexicalScorer, asked: list[Token]) -> None:
     np.testing.assert_allclose(
         lexical.scores(asked), MemoryLexicalScorer(DOCUMENTS).scores(asked), rtol=1e-4
     )
@@ -212,7 +212,7 @@ def test_weights_are_idf(lexical: LexicalScorer) -> None:
     )
 
 
-def test_documents_without_any_word_are_no_error() -> None:
+def test_documents_without_words_are_no_error() -> None:
     assert Bm25Index.of(Postings.of([[], []])).scores([token("a")]).tolist() == [0, 0]
 
 
@@ -247,10 +247,8 @@ def test_the_nearest_come_first(vectors: VectorIndex) -> None:
 
 @pytest.mark.parametrize("rows", [1, 100, 101, 1_600, 1_616, 5_003])
 @pytest.mark.parametrize("steps", [5, 100_000])
-def test_the_highest_of_many_are_those_that_sorting_would_put_first(
-    rows: int, steps: int, tmp_path: Path
-) -> None:
-    # Few steps make equal scores; the highest stand side by side, as the passages of one article do.
+def test_the_top_scores_are_the_same_as_by_sorting(rows: int, steps: int, tmp_path: Path) -> None:
+    # Few steps make equal scores; the highest are adjacent, like the passages of one article.
     scores = np.sort(np.random.default_rng(rows).integers(0, steps, rows))[:, np.newaxis].astype(
         np.float32
     )
@@ -272,14 +270,14 @@ WAYS: tuple[Strategy, ...] = ("exact", "whole numbers", "8 bit")
 
 
 @pytest.mark.parametrize("strategy", WAYS)
-def test_vectors_of_another_number_are_refused(strategy: Strategy, tmp_path: Path) -> None:
+def test_a_wrong_number_of_vectors_is_refused(strategy: Strategy, tmp_path: Path) -> None:
     saved(np.eye(3, dtype=np.float32), tmp_path / "v.npy", strategy)
     with pytest.raises(BundleError, match="python -m indexer build"):
         FileVectors(tmp_path / "v.npy", 4)
 
 
 @pytest.mark.parametrize("name", ["v.npy", "v.scan", "v.8bit"])
-def test_vectors_cut_short_are_refused(name: str, tmp_path: Path) -> None:
+def test_truncated_vectors_are_refused(name: str, tmp_path: Path) -> None:
     saved(
         np.eye(300, dtype=np.float32),
         tmp_path / "v.npy",
@@ -291,7 +289,7 @@ def test_vectors_cut_short_are_refused(name: str, tmp_path: Path) -> None:
         FileVectors(tmp_path / "v.npy", 300)
 
 
-def test_the_way_to_compare_is_chosen_by_size() -> None:
+def test_the_vector_strategy_is_chosen_by_size() -> None:
     assert [strategy_for(rows) for rows in (0, 2_000, 2_001, 100_000, 100_001)] == [
         "exact",
         "exact",
@@ -302,8 +300,8 @@ def test_the_way_to_compare_is_chosen_by_size() -> None:
 
 
 @pytest.fixture(scope="module")
-def crowded() -> Vector:
-    """3,000 unit vectors around forty places."""
+def clustered() -> Vector:
+    """3,000 unit vectors around 40 centres."""
     chance = np.random.default_rng(3)
     centres = chance.normal(size=(40, 64))
     rows = centres[chance.integers(0, 40, 3_000)] + 0.4 * chance.normal(size=(3_000, 64))
@@ -312,30 +310,30 @@ def crowded() -> Vector:
 
 @pytest.mark.parametrize("strategy", ["whole numbers", "8 bit"])
 def test_fewer_bits_find_what_exact_vectors_find(
-    strategy: Strategy, crowded: Vector, tmp_path: Path
+    strategy: Strategy, clustered: Vector, tmp_path: Path
 ) -> None:
     exact, coarse = (
-        saved(crowded, tmp_path / "exact.npy", "exact"),
-        saved(crowded, tmp_path / "coarse.npy", strategy),
+        saved(clustered, tmp_path / "exact.npy", "exact"),
+        saved(clustered, tmp_path / "coarse.npy", strategy),
     )
     shared = [
         len(set(exact.compare(row).top_k(10)[0]) & set(coarse.compare(row).top_k(10)[0])) / 10
-        for row in crowded[:100]
+        for row in clustered[:100]
     ]
     assert np.mean(shared) >= 0.99
 
 
-def test_whole_numbers_are_exact_for_the_best_and_near_for_all(
-    crowded: Vector, tmp_path: Path
+def test_integer_scores_are_exact_for_the_best_and_close_for_all(
+    clustered: Vector, tmp_path: Path
 ) -> None:
-    opened, asked = saved(crowded, tmp_path / "v.npy", "whole numbers"), crowded[7]
+    opened, asked = saved(clustered, tmp_path / "v.npy", "whole numbers"), clustered[7]
     compared, allowed = opened.compare(asked), np.arange(3_000) % 3 == 0
     rows, scores = compared.top_k(20, allowed)
     assert allowed[rows].all() and scores.tolist() == pytest.approx(
-        (crowded[rows] @ asked).tolist(), abs=1e-6
+        (clustered[rows] @ asked).tolist(), abs=1e-6
     )
     everything = np.arange(3_000)
-    assert np.abs(compared.scores_for(everything) - crowded @ asked).max() < 0.02
+    assert np.abs(compared.scores_for(everything) - clustered @ asked).max() < 0.02
 
 
 def test_strings_are_read_one_at_a_time(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Cases handed to Zendesk, Freshdesk, a webhook and a mail desk, over real HTTP and SMTP: what each answer means, and nothing lost or doubled."""
+"""Cases handed to Zendesk, Freshdesk, a webhook and a mail sink, over real HTTP and SMTP.
+
+Covers the meaning of each response, and that no case is lost or duplicated.
+"""
 
 import random
 from collections.abc import Callable, Iterator
@@ -36,15 +39,25 @@ from tests.fake_desks import (
     running,
 )
 from tests.support import make_settings
-from tests.unit.kb_app.casework import NOW, SupportFixture, house
+from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 SHORT = (1.0, 0.4)
 DELIVERY = Delivery(
-    "d1", "case-1", "desk", "create", "K3F9-1",
-    {"number": "K3F9K3F9", "subject": "[#K3F9K3F9] 返品したい", "text": "返品したい\n<b>太字</b>", "mail": "hanako@example.com", "name": "山田花子",
-     "kind": "question",
-     "message_id": "<one@example.com>"},
-)  # fmt: skip
+    "d1",
+    "case-1",
+    "desk",
+    "create",
+    "K3F9-1",
+    {
+        "number": "K3F9K3F9",
+        "subject": "[#K3F9K3F9] 返品したい",
+        "text": "返品したい\n<b>太字</b>",
+        "mail": "hanako@example.com",
+        "name": "山田花子",
+        "kind": "question",
+        "message_id": "<one@example.com>",
+    },
+)
 
 
 def zendesk(desk: LocalDesk) -> ZendeskSink:
@@ -72,12 +85,12 @@ def at(request: pytest.FixtureRequest) -> Iterator[tuple[LocalDesk, Sink]]:
         yield desk, make(desk)
 
 
-def test_a_case_is_taken_and_gets_a_name(at: tuple[LocalDesk, Sink]) -> None:
+def test_a_case_is_accepted_and_gets_an_external_id(at: tuple[LocalDesk, Sink]) -> None:
     desk, sink = at
     assert sink.deliver(DELIVERY) in ("33", "1", "crm-1") and len(desk.tickets) == 1
 
 
-def test_zendesk_gets_a_request_as_its_api_wants_it() -> None:
+def test_zendesk_gets_a_request_in_the_format_of_its_api() -> None:
     with running(Zendesk) as desk:
         zendesk(desk).deliver(DELIVERY)
         (ticket,) = desk.tickets.values()
@@ -91,7 +104,7 @@ def test_zendesk_gets_a_request_as_its_api_wants_it() -> None:
         )
 
 
-def test_freshdesk_gets_a_ticket_as_its_api_wants_it() -> None:
+def test_freshdesk_gets_a_ticket_in_the_format_of_its_api() -> None:
     with running(Freshdesk) as desk:
         freshdesk(desk).deliver(
             replace(DELIVERY, payload={**DELIVERY.payload, "kind": "complaint"})
@@ -116,7 +129,7 @@ def test_freshdesk_gets_a_ticket_as_its_api_wants_it() -> None:
         assert desk.tickets[2]["unique_external_id"] == "kb-K3F9K3F9"
 
 
-def test_a_webhook_is_signed_as_conventions_say() -> None:
+def test_a_webhook_is_signed_by_convention() -> None:
     from datetime import UTC, datetime
 
     with running(Receiver) as desk:
@@ -126,7 +139,7 @@ def test_a_webhook_is_signed_as_conventions_say() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 404, 422])
-def test_what_a_desk_refuses_needs_a_person_and_says_why(
+def test_a_rejection_by_the_ticket_system_needs_a_person_and_says_why(
     at: tuple[LocalDesk, Sink], status: int
 ) -> None:
     desk, sink = at
@@ -137,7 +150,7 @@ def test_what_a_desk_refuses_needs_a_person_and_says_why(
 
 
 @pytest.mark.parametrize(("value", "wait"), [("7", 7_000), ("0", 0), ("soon", 60_000)])
-def test_a_desk_that_asks_to_wait_is_heeded(
+def test_retry_after_of_the_ticket_system_is_respected(
     at: tuple[LocalDesk, Sink], value: str, wait: int
 ) -> None:
     desk, sink = at
@@ -147,7 +160,7 @@ def test_a_desk_that_asks_to_wait_is_heeded(
     assert again.value.after_ms == wait and not again.value.doubtful
 
 
-def test_an_error_of_the_desk_is_tried_again(at: tuple[LocalDesk, Sink]) -> None:
+def test_an_error_of_the_ticket_system_is_retried(at: tuple[LocalDesk, Sink]) -> None:
     desk, sink = at
     desk.faults = [500]
     with pytest.raises(TransientDeliveryError):
@@ -158,7 +171,7 @@ def test_an_error_of_the_desk_is_tried_again(at: tuple[LocalDesk, Sink]) -> None
 
 @pytest.mark.parametrize("fault", ["slow", "cut"])
 @pytest.mark.parametrize("knows_keys", [True, False])
-def test_no_answer_after_it_was_taken_makes_no_second_case(
+def test_a_lost_response_creates_no_second_case(
     at: tuple[LocalDesk, Sink], fault: str, knows_keys: bool
 ) -> None:
     desk, sink = at
@@ -173,7 +186,7 @@ def test_no_answer_after_it_was_taken_makes_no_second_case(
 
 
 @pytest.mark.parametrize(("handler", "make"), DESKS[:2], ids=["zendesk", "freshdesk"])
-def test_what_the_customer_adds_is_added_once(handler: type[DeskHandler], make: Make) -> None:
+def test_a_customer_comment_is_added_once(handler: type[DeskHandler], make: Make) -> None:
     with running(handler) as desk:
         sink = make(desk)
         sink.deliver(DELIVERY)
@@ -192,7 +205,7 @@ def test_what_the_customer_adds_is_added_once(handler: type[DeskHandler], make: 
         assert len(notes) == 1 and "箱がありません" in notes[0]
 
 
-def test_states_are_read() -> None:
+def test_ticket_states_are_read() -> None:
     with running(Zendesk) as desk:
         zendesk(desk).deliver(DELIVERY)
         assert not zendesk(desk).solved("33")
@@ -205,14 +218,14 @@ def test_states_are_read() -> None:
         assert freshdesk(desk).solved("1")
 
 
-def test_a_wrong_key_is_said() -> None:
+def test_a_wrong_api_key_is_reported() -> None:
     with running(Zendesk) as desk, pytest.raises(PermanentDeliveryError, match="KB_DESK_SECRETS"):
         ZendeskSink(desk.url, "agent@example.com", "wrong", lambda _case: "", SHORT).deliver(
             DELIVERY
         )
 
 
-def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(
+def test_a_mail_sink_gets_the_case_and_a_temporary_failure_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "TIMEOUT_S", 0.5)
@@ -223,7 +236,7 @@ def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(
             with pytest.raises(TransientDeliveryError):
                 sink.deliver(DELIVERY)
         assert sink.deliver(DELIVERY) == "<one@example.com>"
-        # Taken twice, since the answer came too late the first time: under one Message-ID, which readers show once.
+        # Accepted twice, since the first reply was late; mail clients show one Message-ID once.
         assert {mail["Message-ID"] for mail in mails.taken} == {
             "<one@example.com>"
         } and mails.receivers[0] == "branch@example.com"
@@ -232,7 +245,7 @@ def test_a_mail_desk_gets_the_case_and_a_temporary_refusal_is_tried_again(
             sink.deliver(DELIVERY)
 
 
-def test_nobody_there_is_tried_again(tmp_path: Path) -> None:
+def test_a_refused_connection_is_retried(tmp_path: Path) -> None:
     with running(Zendesk) as desk:
         gone = desk.url
     with pytest.raises(TransientDeliveryError) as again:
@@ -244,16 +257,19 @@ def test_nobody_there_is_tried_again(tmp_path: Path) -> None:
         ).deliver(DELIVERY)
 
 
-# --- the outbox over them ------------------------------------------------------------------------------------------------------
+# --- the outbox over the sinks ---
 
-ROUTED = "desks: {away: {type: zendesk, url: 'http://127.0.0.1:1', user: agent@example.com}}\nroutes: [{to: away}]"
+ROUTED = (
+    "desks: {away: {type: zendesk, url: 'http://127.0.0.1:1', user: agent@example.com}}\n"
+    "routes: [{to: away}]"
+)
 
 
 @pytest.fixture
 def away(tmp_path: Path) -> SupportFixture:
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
-    return house(engine, parse_support("support.yml", ROUTED, ZoneInfo("UTC")))
+    return support_fixture(engine, parse_support("support.yml", ROUTED, ZoneInfo("UTC")))
 
 
 def outbox(away: SupportFixture, make: Callable[[Callable[[str], str]], Sink]) -> Outbox:
@@ -268,7 +284,7 @@ def outbox(away: SupportFixture, make: Callable[[Callable[[str], str]], Sink]) -
 @pytest.mark.parametrize(
     "handler", [Zendesk, Freshdesk, Receiver], ids=["zendesk", "freshdesk", "webhook"]
 )
-def test_a_desk_that_is_down_for_a_day_loses_nothing(
+def test_a_ticket_system_that_is_down_for_a_day_loses_nothing(
     away: SupportFixture, handler: type[DeskHandler]
 ) -> None:
     with running(handler) as desk:
@@ -303,7 +319,7 @@ def test_a_desk_that_is_down_for_a_day_loses_nothing(
         assert len(desk.tickets) == expected and box.counts() == {"done": 4}
 
 
-def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(
+def test_100_concurrent_cases_with_half_failing_are_delivered_once_in_order(
     away: SupportFixture,
 ) -> None:
     chance = random.Random(3)
@@ -335,7 +351,7 @@ def test_a_hundred_at_once_while_half_fail_none_lost_none_doubled_order_kept(
             assert said == [f"つけたし{number} 一", f"つけたし{number} 二"]
 
 
-def test_what_is_refused_waits_for_a_person_and_what_follows_waits_behind_it(
+def test_a_refused_delivery_blocks_later_ones_until_a_person_acts(
     away: SupportFixture,
 ) -> None:
     with running(Zendesk) as desk:
@@ -379,10 +395,10 @@ def test_two_processes_send_each_delivery_once(away: SupportFixture) -> None:
         assert len(desk.tickets) == 20
 
 
-def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(
+def test_a_run_longer_than_a_lease_sends_nothing_twice(
     away: SupportFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While one process waits for a slow desk, another comes minutes later."""
+    """A second process starts minutes later while the first waits for a slow ticket system."""
     sent: list[str] = []
 
     class Slow:
@@ -396,11 +412,11 @@ def test_a_round_that_lasts_longer_than_a_lease_sends_nothing_twice(
     other = Outbox(away.engine, lambda _name: Slow(), away.workflow.set_external_id)
     away.workflow.open(NewCase("form", "question", "件"), NOW)
     other.run(NOW)
-    # The lease ended, another process sent it, and the late failure of the first does not undo that.
+    # The lease expired and another process sent it; the late failure of the first changes nothing.
     assert other.counts() == {"done": 1} and len(sent) == 2
 
 
-def test_an_answer_cut_off_is_doubtful() -> None:
+def test_a_truncated_response_is_doubtful() -> None:
     class Cut(Receiver):
         def answer(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
             self.send_response(status)
@@ -413,7 +429,7 @@ def test_an_answer_cut_off_is_doubtful() -> None:
     assert again.value.doubtful
 
 
-def test_a_mail_taken_is_sent_whatever_the_server_says_at_parting(tmp_path: Path) -> None:
+def test_an_accepted_mail_is_sent_whatever_the_reply_to_quit(tmp_path: Path) -> None:
     with mail_server() as (mails, url):
         mails.parting = "421 bye"
         smtp.send(
@@ -423,7 +439,7 @@ def test_a_mail_taken_is_sent_whatever_the_server_says_at_parting(tmp_path: Path
         assert len(mails.taken) == 1
 
 
-def test_a_mail_desk_that_is_down_for_a_day_loses_nothing(
+def test_a_mail_sink_that_is_down_for_a_day_loses_nothing(
     away: SupportFixture, tmp_path: Path
 ) -> None:
     port = free_port()

@@ -1,4 +1,4 @@
-"""One suite over SQLite and PostgreSQL, both for real: the log, the job, gaps, backup."""
+"""One suite on real SQLite and PostgreSQL databases: the log, the job, gaps and backup."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def store(engine: Engine) -> EventStore:
 
 
 class Angles:
-    """A model for tests: each question points somewhere in a plane, by its first letter."""
+    """A test model: the first letter of a question sets the angle of its 2-D vector."""
 
     fingerprint = "angles"
     asked = 0
@@ -54,12 +54,13 @@ class Angles:
 
 
 def update_episodes(store: EventStore, now: int = NOW, everything: bool = False) -> dict[str, str]:
-    """Run the job; the outcome of the episode of each search."""
+    """Run the job; return the outcome of the episode of each search."""
     run(store, QuestionVectors(store.engine, Angles()), now, UTC, everything)
     with store.engine.connect() as connection:
         rows = connection.execute(
             text(
-                "select q.query_id, e.outcome from episode_queries q join episodes e on e.episode_id = q.episode_id"
+                "select q.query_id, e.outcome from episode_queries q "
+                "join episodes e on e.episode_id = q.episode_id"
             )
         )
         return {str(query): str(outcome) for query, outcome in rows}
@@ -70,14 +71,14 @@ def rows(engine: Engine, table: Any) -> list[tuple[Any, ...]]:
         return sorted(tuple(row) for row in connection.execute(table.select()))
 
 
-def test_what_is_stored_is_read_back_as_it_was(store: EventStore) -> None:
+def test_stored_events_are_read_back_unchanged(store: EventStore) -> None:
     query = asked("q", "返品\n😀", filters={"section": "a"}, probability=0.5)
     action = did(m.VOTE_NO, reason="古い", seconds=1.5)
     store.append([query], [action])
     assert store.queries(0, DAY) == [query] and store.actions(0, DAY) == [action]
 
 
-def test_what_comes_twice_is_stored_once(store: EventStore) -> None:
+def test_duplicate_events_are_stored_once(store: EventStore) -> None:
     for _ in range(3):
         store.append(
             [asked("q"), asked("q")], [did(m.CLICK, event_id="one"), did(m.CLICK, event_id="one")]
@@ -85,7 +86,7 @@ def test_what_comes_twice_is_stored_once(store: EventStore) -> None:
     assert count_rows(store.engine, schema.queries) == count_rows(store.engine, schema.actions) == 1
 
 
-def test_fifty_writers_lose_nothing_and_double_nothing(store: EventStore) -> None:
+def test_50_writers_lose_and_duplicate_nothing(store: EventStore) -> None:
     def write(number: int) -> None:
         for turn in range(10):
             store.append(
@@ -119,7 +120,7 @@ for number in range(100_000):
 """
 
 
-def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(
+def test_a_process_killed_between_two_writes_loses_no_accepted_event(
     store: EventStore,
 ) -> None:
     address = store.engine.url.render_as_string(hide_password=False)
@@ -139,7 +140,7 @@ def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(
     assert {f"q{number}" for number in said} <= queries and {
         f"v{number}" for number in said
     } <= actions
-    # Search and vote were written together: neither is there without the other.
+    # Search and vote are written in one transaction: both are stored or neither.
     assert {name[1:] for name in queries} == {name[1:] for name in actions} and len(queries) <= len(
         said
     ) + 1
@@ -147,7 +148,7 @@ def test_a_process_killed_between_two_writes_loses_nothing_that_was_accepted(
     assert store.query("after")
 
 
-def test_losses_add_up_by_day(store: EventStore) -> None:
+def test_losses_are_summed_by_day(store: EventStore) -> None:
     for _ in range(2):
         store.lost({"queue full": 3, "bots": 1}, DAY)
     assert (
@@ -175,14 +176,19 @@ STORY = (
 )
 
 
-def test_the_job_finds_how_each_problem_ended(store: EventStore) -> None:
+def test_the_job_finds_the_outcome_of_each_episode(store: EventStore) -> None:
     store.append(*STORY)
     assert update_episodes(store) == {
-        "yes": "confirmed", "left": "unknown", "none": "unanswered", "wrote": "escalated", "back1": "unknown", "back2": "unknown",
-    }  # fmt: skip
+        "yes": "confirmed",
+        "left": "unknown",
+        "none": "unanswered",
+        "wrote": "escalated",
+        "back1": "unknown",
+        "back2": "unknown",
+    }
 
 
-def test_running_again_changes_nothing_and_bit_by_bit_is_the_same_as_at_once(
+def test_the_job_is_idempotent_and_incremental_runs_equal_one_run(
     store: EventStore,
 ) -> None:
     queries, actions = STORY
@@ -195,7 +201,7 @@ def test_running_again_changes_nothing_and_bit_by_bit_is_the_same_as_at_once(
     assert (rows(store.engine, schema.episodes), rows(store.engine, schema.daily)) == by_bits
 
 
-def test_a_ticket_days_later_takes_a_success_back_and_the_figures_move(store: EventStore) -> None:
+def test_a_ticket_days_later_reverses_a_success_and_the_metrics_change(store: EventStore) -> None:
     store.append([asked("q")], [did(m.VOTE_YES)])
     assert update_episodes(store, now=DAY) == {"q": "confirmed"}
     store.append([], [did(m.TICKET_CREATED, "q", at=3 * DAY, client=None)])
@@ -214,7 +220,7 @@ def month(**narrowed: str) -> Period:
     return Period(date(1970, 1, 1), date(1970, 2, 20), UTC, **narrowed)
 
 
-def test_a_ticket_of_nobody_is_joined_by_its_words_once_and_for_all(store: EventStore) -> None:
+def test_an_anonymous_ticket_is_joined_by_its_text_once(store: EventStore) -> None:
     store.append([asked("q", "返品")], [did(m.VOTE_YES)])
     store.append(
         [],
@@ -240,7 +246,7 @@ def test_one_run_at_a_time(store: EventStore) -> None:
     assert update_episodes(store) == {}
 
 
-def test_figures_are_narrowed_and_compared(store: EventStore) -> None:
+def test_metrics_are_filtered_and_compared(store: EventStore) -> None:
     store.append(
         [
             asked("a", language="ja"),
@@ -261,7 +267,7 @@ def test_figures_are_narrowed_and_compared(store: EventStore) -> None:
     assert reports.values("language") == ["en", "ja"]
 
 
-def test_every_figure_has_its_rows(store: EventStore) -> None:
+def test_every_metric_has_its_rows(store: EventStore) -> None:
     store.append(*STORY)
     update_episodes(store)
     reports = Reports(store.engine)
@@ -272,10 +278,10 @@ def test_every_figure_has_its_rows(store: EventStore) -> None:
     assert [line.text for line in reports.top_questions(month(), 1)] == ["返品"]
 
 
-def test_a_trail_is_erased_whole(store: EventStore) -> None:
+def test_a_trail_is_erased_completely(store: EventStore) -> None:
     store.append(*STORY)
     update_episodes(store)
-    # Client d's ticket came from elsewhere; it goes with the search it names.
+    # Client d's ticket came from another system; it is removed with the search it names.
     assert store.erase("d") == 2
     assert (
         not [one for one in rows(store.engine, schema.episodes) if "d" in one]
@@ -284,7 +290,7 @@ def test_a_trail_is_erased_whole(store: EventStore) -> None:
     assert "wrote" not in update_episodes(store, now=NOW + 1)
 
 
-def test_what_is_too_old_is_removed(store: EventStore) -> None:
+def test_expired_data_is_removed(store: EventStore) -> None:
     store.append([asked("old"), asked("new", at=10 * DAY)], [did(m.CLICK, at=MINUTE)])
     assert store.purge(5 * DAY) == 2 and [query.query_id for query in store.queries(0, 2**60)] == [
         "new"
@@ -292,7 +298,7 @@ def test_what_is_too_old_is_removed(store: EventStore) -> None:
 
 
 class Desk:
-    """An index for tests: finds one article for questions that hold a word."""
+    """A test index: finds one article for questions that contain a given word."""
 
     def __init__(self, word: str) -> None:
         self.word = word
@@ -311,7 +317,7 @@ class Desk:
         return article_id
 
 
-def test_a_gap_closes_when_its_questions_find_the_article_and_opens_when_they_come_back(
+def test_a_gap_closes_when_its_questions_find_the_article_and_reopens(
     store: EventStore,
 ) -> None:
     store.append(
@@ -373,7 +379,7 @@ def test_a_backup_of_one_database_fills_another(
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"not a zip"])
-def test_a_file_that_is_no_backup_changes_nothing(
+def test_an_invalid_backup_file_changes_nothing(
     store: EventStore, tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / "kb.zip").write_bytes(content)
@@ -391,12 +397,14 @@ def test_migrating_again_changes_nothing_and_a_newer_schema_is_refused(engine: E
 
 
 OLD_CASE = """
-insert into cases (case_id, number, form_id, at, kind, message, name, mail, language, query_id, client_id, state)
-values ('c1', 'K3F9K3F9', 'f1', 1000, 'complaint', '返金されない', '花子', 'hanako@example.com', 'ja', '', null, 'open')
+insert into cases (case_id, number, form_id, at, kind, message, name, mail, \
+language, query_id, client_id, state)
+values ('c1', 'K3F9K3F9', 'f1', 1000, 'complaint', '返金されない', '花子', \
+'hanako@example.com', 'ja', '', null, 'open')
 """
 
 
-def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_it(
+def test_a_database_of_the_previous_version_is_migrated_with_its_data(
     engine: Engine,
 ) -> None:
     from alembic import command
@@ -421,12 +429,24 @@ def test_a_database_of_the_version_before_is_brought_up_to_date_with_what_is_in_
     assert cases.inbox(Filter(words="返金"), 2000).total == 1
 
 
-def test_a_backup_of_the_version_before_is_restored(store: EventStore, tmp_path: Path) -> None:
+def test_a_backup_of_the_previous_version_is_restored(store: EventStore, tmp_path: Path) -> None:
     import json
     import zipfile
 
-    old = {"case_id": "c1", "number": "K3F9K3F9", "form_id": "f1", "at": 1000, "kind": "question", "message": "返品", "name": "", "mail": "", "language": "ja",
-           "query_id": "", "client_id": None, "state": "open"}  # fmt: skip
+    old = {
+        "case_id": "c1",
+        "number": "K3F9K3F9",
+        "form_id": "f1",
+        "at": 1000,
+        "kind": "question",
+        "message": "返品",
+        "name": "",
+        "mail": "",
+        "language": "ja",
+        "query_id": "",
+        "client_id": None,
+        "state": "open",
+    }
     with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
         archive.writestr("cases.jsonl", json.dumps(old) + "\n")
         archive.writestr("manifest.json", json.dumps({"schema": "0001", "rows": {"cases": 1}}))
@@ -439,7 +459,7 @@ def test_a_backup_of_the_version_before_is_restored(store: EventStore, tmp_path:
     )
 
 
-def test_a_busy_day_is_counted_without_filling_the_memory(store: EventStore) -> None:
+def test_a_busy_day_is_counted_with_bounded_memory(store: EventStore) -> None:
     for hundred in range(80):
         store.append(
             [
@@ -456,11 +476,11 @@ def test_a_busy_day_is_counted_without_filling_the_memory(store: EventStore) -> 
         counted = connection.execute(
             text("select value from daily where day = '1970-01-02' and measure = 'bots'")
         ).scalar()
-    # All 8,000 at once took 11 MB.
+    # Loading all 8,000 rows at once takes 11 MB.
     assert counted == 8_000 and peak < 5_000_000
 
 
-def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
+def test_the_migrations_create_the_tables_of_the_schema(engine: Engine) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -468,7 +488,7 @@ def test_the_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
-def test_of_several_that_start_at_once_one_makes_the_tables_and_the_others_wait(
+def test_of_several_concurrent_starts_one_creates_the_tables(
     engine: Engine,
 ) -> None:
     schema.metadata.drop_all(engine)
@@ -482,7 +502,7 @@ def test_of_several_that_start_at_once_one_makes_the_tables_and_the_others_wait(
     assert EventStore(engine).queries(0, DAY) == []
 
 
-def test_the_newest_migration_is_the_one_we_name() -> None:
+def test_the_named_migration_is_the_newest() -> None:
     assert sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))[-1] == HEAD
 
 

@@ -1,4 +1,4 @@
-"""The watcher over a real folder."""
+"""The watcher on a real folder."""
 
 import shutil
 import threading

@@ -1,6 +1,6 @@
-"""When people can be reached: opening hours by channel, public holidays, closures, skeleton days, and what a promise comes to. Pure.
+"""Opening hours per channel, public holidays, closures, short-hours days and due times.
 
-Hours are wall-clock times of the channel's zone, so that nine o'clock stays nine o'clock through a change to summer time.
+Hours are wall-clock times in the calendar's time zone, so daylight saving time does not shift them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 from kb_app.localized import localized
 
-# How far ahead an opening is looked for: a shop closed longer says so in words.
+# How many days ahead to search for an opening.
 HORIZON_DAYS = 60
 Unit = Literal["minute", "hour", "day"]
 
 
 @dataclass(frozen=True)
 class Span:
-    """From a time to another one, in minutes after midnight; ``end`` above 1440 is on the next day."""
+    """A time range in minutes after midnight; an ``end`` above 1440 is on the next day."""
 
     start: int
     end: int
@@ -28,7 +28,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Promise:
-    """How soon somebody answers: so many minutes or hours of opening time, or working days. ``count`` 0 is at once."""
+    """A promised reply time: minutes or hours of opening time, or working days; 0 is at once."""
 
     count: int
     unit: Unit = "hour"
@@ -36,7 +36,10 @@ class Promise:
 
 @dataclass(frozen=True)
 class Closure:
-    """Days from ``first`` to ``last``, both included, that are closed, or have other hours where ``spans`` are given."""
+    """Days from ``first`` to ``last``, inclusive, that are closed or have special hours.
+
+    ``spans`` has the special hours by channel name, "" for every channel; ``name`` is by language.
+    """
 
     first: date
     last: date
@@ -44,15 +47,15 @@ class Closure:
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
     def holds(self, day: date) -> bool:
-        """Whether a day is one of them."""
+        """Whether a day is in the range."""
         return self.first <= day <= self.last
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """A zone with its public holidays, the own closures, and the days with a skeleton crew.
+    """A time zone with public holidays, company closures and days with short hours (skeleton).
 
-    ``holiday`` gives a day's public holiday in a language, "" for a day that is none.
+    ``holiday`` returns the name of a day's public holiday in a language, "" if it is none.
     """
 
     zone: ZoneInfo
@@ -63,7 +66,10 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Channel:
-    """A way to a person: its hours by weekday from Monday, where it stands, and how soon an answer comes. No hours are never open."""
+    """A contact channel with its address, reply time and hours by weekday from Monday.
+
+    A channel without hours is never open.
+    """
 
     name: str
     kind: str
@@ -75,12 +81,12 @@ class Channel:
 
     @property
     def has_hours(self) -> bool:
-        """Whether its hours are known."""
+        """Whether any opening hours are configured."""
         return any(self.week)
 
 
 def hours_on(channel: Channel, calendar: Calendar, day: date) -> tuple[Span, ...]:
-    """The hours of one day: skeleton days before closures before public holidays before the week."""
+    """The hours of one day; precedence: short hours, closures, public holidays, weekly hours."""
     for special in calendar.skeleton:
         if special.holds(day) and (special.spans.get(channel.name) or special.spans.get("")):
             return special.spans.get(channel.name) or special.spans[""]
@@ -92,7 +98,7 @@ def hours_on(channel: Channel, calendar: Calendar, day: date) -> tuple[Span, ...
 
 
 def why_closed(calendar: Calendar, day: date, lang: str) -> str:
-    """The name of the closure or public holiday of a day; "" where the day is an ordinary one."""
+    """The name of the closure or public holiday on a day; "" for an ordinary day."""
     for closure in (*calendar.skeleton, *calendar.closed):
         if closure.holds(day):
             return localized(closure.name, lang)
@@ -102,7 +108,7 @@ def why_closed(calendar: Calendar, day: date, lang: str) -> str:
 def intervals(
     channel: Channel, calendar: Calendar, after: datetime, days: int = HORIZON_DAYS
 ) -> Iterator[tuple[datetime, datetime]]:
-    """Opening and closing moments (UTC) from the day before ``after`` on, in order."""
+    """Yield (opening, closing) times in UTC, in order, from the day before ``after``."""
     first = after.astimezone(calendar.zone).date() - timedelta(days=1)
     for offset in range(days + 2):
         day = first + timedelta(days=offset)
@@ -116,7 +122,7 @@ def intervals(
 
 
 def closes_at(channel: Channel, calendar: Calendar, now: datetime) -> datetime | None:
-    """When it closes; None while it is closed. Hours that follow on at once are one opening."""
+    """The closing time, None while closed; adjoining time ranges count as one."""
     until: datetime | None = None
     for start, end in intervals(channel, calendar, now, 3):
         if start <= now < end or (until is not None and start <= until):
@@ -125,15 +131,16 @@ def closes_at(channel: Channel, calendar: Calendar, now: datetime) -> datetime |
 
 
 def opens_at(channel: Channel, calendar: Calendar, now: datetime) -> datetime | None:
-    """The next opening after a moment; None where there is none in HORIZON_DAYS."""
+    """The next opening after ``now``; None if there is none within HORIZON_DAYS."""
     return next((start for start, _ in intervals(channel, calendar, now) if start > now), None)
 
 
 def due(channel: Channel, calendar: Calendar, promise: Promise, received: datetime) -> datetime:
-    """Until when an answer is promised for what came in at a moment.
+    """The promised reply time for a message received at ``received``.
 
-    Minutes and hours count while the channel is open. Days are days on which it opens, the day of receipt not counted, to the end of
-    the last one's hours. A channel without hours counts by the clock.
+    Minutes and hours count only while the channel is open. Days are days on which it opens, without
+    the day of receipt; the promise ends at closing time of the last one. A channel without hours
+    uses elapsed time.
     """
     if not channel.has_hours:
         return received + timedelta(**{f"{promise.unit}s": promise.count})
@@ -168,7 +175,7 @@ def _due_in_days(channel: Channel, calendar: Calendar, count: int, received: dat
 
 
 def _moment(day: date, minutes: int, zone: ZoneInfo) -> datetime:
-    """A wall-clock time as a moment; one that a change to summer time leaves out is the one just after."""
+    """A wall-clock time in UTC; a time skipped by daylight saving time moves forward."""
     full, rest = divmod(minutes, 1440)
     local = datetime.combine(day + timedelta(days=full), time(rest // 60, rest % 60), zone)
     return local.astimezone(UTC)

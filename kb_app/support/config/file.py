@@ -1,6 +1,6 @@
-"""``support.yml``: who can be reached when, the ladder, and which desk gets which case. Read, checked, and turned into values.
+"""Reader and validator of ``support.yml``: channels, opening hours, escalation steps and routes.
 
-A file that is wrong is refused whole, with its line, what stands there, and what should.
+An invalid file is rejected as a whole; the error names line, field and the expected value.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FILE = "support.yml"
 MAX_BYTES = 64 * 1024
 CHANNELS = ("phone", "chat", "mail", "form", "social")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-# Names that the outbox has for itself.
+# Names that the outbox reserves.
 TAKEN = (INBOX, MAIL_SINK, STEP_SINK)
 _HOURS = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)$")
 _PROMISE = re.compile(r"^(\d{1,3}) (minute|hour|day)s?$")
@@ -41,10 +41,10 @@ _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,29}$")
 
 
 class SupportError(Exception):
-    """The file cannot be used; the message names file, line and field, and what to write."""
+    """The file is invalid; the message names file, line and field, and what to write."""
 
 
-# --- the file's own shape --------------------------------------------------------------------------------------------------
+# --- schema of the file --------------------------------------------------------------------------
 
 
 def _promise(value: object) -> Promise:
@@ -60,7 +60,7 @@ def _promise(value: object) -> Promise:
 def _spans(value: object) -> tuple[Span, ...]:
     if value in (None, "", "closed"):
         return ()
-    found = []
+    spans = []
     for part in value if isinstance(value, list) else [value]:
         match = _HOURS.match(str(part))
         if not match:
@@ -70,11 +70,11 @@ def _spans(value: object) -> tuple[Span, ...]:
         start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
         if end > 1440:
             raise ValueError(f"{str(part)!r} ends after 24:00")
-        found.append(Span(start, end if end > start else end + 1440))
-    found.sort(key=lambda span: span.start)
-    if any(after.start < before.end for before, after in pairwise(found)):
-        raise ValueError("has hours that overlap")
-    return tuple(found)
+        spans.append(Span(start, end if end > start else end + 1440))
+    spans.sort(key=lambda span: span.start)
+    if any(after.start < before.end for before, after in pairwise(spans)):
+        raise ValueError("has overlapping hours")
+    return tuple(spans)
 
 
 def _week(value: object) -> tuple[tuple[Span, ...], ...]:
@@ -91,7 +91,7 @@ def _week(value: object) -> tuple[tuple[Span, ...], ...]:
             )
         day, end = DAYS.index(first), DAYS.index(last or first)
         if end < day:
-            raise ValueError(f"{name!r} runs backwards")
+            raise ValueError(f"{name!r} must name the earlier day first")
         spans = _spans(hours)
         week[day : end + 1] = [spans] * (end - day + 1)
     return tuple(week)
@@ -158,15 +158,13 @@ class _Desk(_Strict):
     @model_validator(mode="after")
     def _reachable(self) -> _Desk:
         if self.type == "smtp" and "@" not in self.mail:
-            raise ValueError("mail: an smtp desk needs the address that cases are mailed to")
+            raise ValueError("mail: smtp needs the mail address that receives the cases")
         if self.type != "smtp" and not re.match(r"^https?://[^\s/]+", self.url):
             raise ValueError(
                 f"url: a {self.type} desk needs its address, e.g. https://example.zendesk.com"
             )
         if self.type == "zendesk" and not self.user:
-            raise ValueError(
-                "user: a zendesk desk needs the mail address that its API token belongs to"
-            )
+            raise ValueError("user: zendesk needs the mail address of the account of its API token")
         return self
 
 
@@ -221,10 +219,10 @@ class _File(_Strict):
     @field_validator("holidays")
     @classmethod
     def _are_countries(cls, value: str | list[str]) -> list[str]:
-        found = [value] if isinstance(value, str) else value
-        for country in found:
+        countries = [value] if isinstance(value, str) else value
+        for country in countries:
             public_holidays(country)
-        return found
+        return countries
 
     @field_validator("desks")
     @classmethod
@@ -232,7 +230,8 @@ class _File(_Strict):
         for name in value:
             if not _NAME.match(name) or name in TAKEN:
                 raise ValueError(
-                    f"{name!r} is no name: small letters, digits and -, and not {', '.join(TAKEN)}"
+                    f"{name!r} is not a valid name: use lower-case letters, digits and -; "
+                    f"{', '.join(TAKEN)} are reserved"
                 )
         return value
 
@@ -252,7 +251,8 @@ class _File(_Strict):
         for number, route in enumerate(self.routes):
             if route.to != INBOX and route.to not in self.desks:
                 raise ValueError(
-                    f"routes.{number}.to: {route.to!r} is not among desks, and not {INBOX}"
+                    f"routes.{number}.to: {route.to!r} is not among desks; "
+                    f"add it there or write {INBOX}"
                 )
         for special in self.skeleton:
             unknown = [name for name in special.channels if name not in self.channels]
@@ -261,20 +261,22 @@ class _File(_Strict):
         return self
 
 
-# --- reading ------------------------------------------------------------------------------------------------------------------
+# --- reading -------------------------------------------------------------------------------------
 
 
 def read_support(path: Path, zone: ZoneInfo) -> Support:
-    """The values of a file; ``zone`` is the site's, where the file names none. Raises SupportError."""
+    """Read and validate a file; ``zone`` applies if it has no timezone. Raises SupportError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SupportError(f"{path.name}: cannot be read ({type(error).__name__}).") from error
+        raise SupportError(
+            f"{path.name}: cannot be read as UTF-8 text ({type(error).__name__})."
+        ) from error
     return parse_support(path.name, text, zone)
 
 
 def parse_support(name: str, text: str, zone: ZoneInfo) -> Support:
-    """The values of a file's text. Raises SupportError naming each line that is wrong."""
+    """Validate the text of a file. Raises SupportError naming every invalid line."""
     values = _load(name, text)
     try:
         return _support(_File.model_validate(plain(values)), zone)
@@ -286,7 +288,9 @@ def parse_support(name: str, text: str, zone: ZoneInfo) -> Support:
 
 def _load(name: str, text: str) -> Any:
     if len(text.encode()) > MAX_BYTES or text.count("*") > 100:
-        raise SupportError(f"{name}: is too large; {MAX_BYTES // 1024} KB are enough.")
+        raise SupportError(
+            f"{name}: is too large; it may have {MAX_BYTES // 1024} KB and 100 asterisks at most."
+        )
     try:
         values = read_yaml(text)
     except BrokenYamlError as error:
@@ -307,7 +311,8 @@ def _explain(name: str, values: Any, entry: Any) -> str:
             break
     message = str(entry["msg"]).removeprefix("Value error, ")
     known = {"extra_forbidden": "is not known here", "missing": "is missing"}
-    return f"{name}:{line}: {'.'.join(where)}{': ' if where else ''}{known.get(entry['type'], message)}."
+    field = f"{'.'.join(where)}: " if where else ""
+    return f"{name}:{line}: {field}{known.get(entry['type'], message)}."
 
 
 def _support(file: _File, zone: ZoneInfo) -> Support:
@@ -360,22 +365,27 @@ def _support(file: _File, zone: ZoneInfo) -> Support:
     )
 
 
-# --- public holidays ----------------------------------------------------------------------------------------------------------
+# --- public holidays -----------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=32)
 def public_holidays(country: str, lang: str = "") -> Any:
-    """The holidays library's calendar of JP, or of a part such as GB-ENG; raises ValueError for one it does not know."""
+    """The public holidays of a country (JP) or a part of one (GB-ENG), by the holidays library.
+
+    Raises ValueError for a country that the library does not know.
+    """
     import holidays
 
     code, _, part = country.partition("-")
     try:
-        found = holidays.country_holidays(code, subdiv=part or None)
-        wanted = next((one for one in found.supported_languages if one.split("_")[0] == lang), None)
+        default = holidays.country_holidays(code, subdiv=part or None)
+        language = next(
+            (one for one in default.supported_languages if one.split("_")[0] == lang), None
+        )
         return (
-            holidays.country_holidays(code, subdiv=part or None, language=wanted)
-            if wanted
-            else found
+            holidays.country_holidays(code, subdiv=part or None, language=language)
+            if language
+            else default
         )
     except NotImplementedError as error:
         raise ValueError(

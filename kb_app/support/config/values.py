@@ -1,4 +1,4 @@
-"""Who can be reached when, the ladder, and which desk gets which case: the values that ``support.yml`` gives. Pure."""
+"""Values of ``support.yml``: channels, escalation steps, ticket systems and routes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 from kb_app.support.config.business_hours import Calendar, Channel, Promise
 from kb_app.support.model import STEPS
 
-# Our own desk, among those that cases go to.
+# The built-in inbox as a routing target.
 INBOX = "inbox"
 
 
 @dataclass(frozen=True)
 class TicketSystem:
-    """Another desk that cases go to. Its secret is not here but in KB_DESK_SECRETS."""
+    """An external ticket system; its secret is in KB_DESK_SECRETS."""
 
     name: str
     type: Literal["smtp", "webhook", "zendesk", "freshdesk"]
@@ -28,7 +28,7 @@ class TicketSystem:
 
 @dataclass(frozen=True)
 class Route:
-    """Cases of a kind, a language and a section ("" for any) go to a desk, INBOX for our own."""
+    """Routes cases by kind, language and section ("" for any) to a ticket system or INBOX."""
 
     to: str
     kind: str = ""
@@ -38,7 +38,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the ladder: how soon it answers, whom it tells, and what it is in the reader's words."""
+    """An escalation step: its reply time, notification address and description by language."""
 
     name: str
     reply: Promise
@@ -48,7 +48,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Support:
-    """All of the file as values; a site without one has ``promised`` False and promises nothing."""
+    """The whole configuration; without a file, ``promised`` is False and no reply time is shown."""
 
     calendar: Calendar
     channels: tuple[Channel, ...]
@@ -69,21 +69,21 @@ class Support:
 
     @property
     def form(self) -> Channel:
-        """The channel that written cases are answered in: the form, else mail, else one without hours."""
+        """The channel whose hours apply to messages: form, else mail, else one without hours."""
         return self.channel("form") or self.channel("mail") or Channel("form", "form", ((),) * 7)
 
     def step(self, name: str) -> Step:
-        """A step by its name; the first where it is gone from the file."""
+        """The escalation step with this name, or the first one if there is none."""
         return next((step for step in self.ladder if step.name == name), self.ladder[0])
 
     def promise_of(self, kind: str, step: str) -> Promise:
-        """How soon a case of a kind is answered at a step: complaints have their own clock at the first one."""
+        """The reply time for a kind at a step; complaints have a separate one at the first step."""
         if step != self.ladder[0].name:
             return self.step(step).reply
         return self.complaint_reply if kind == "complaint" else self.reply
 
     def desk_for(self, kind: str, language: str, section: str) -> str:
-        """Where a case goes: the first route that fits, else our own inbox."""
+        """The target of a case: that of the first matching route, else INBOX."""
         for route in self.routes:
             if (
                 route.kind in ("", kind)
@@ -95,7 +95,7 @@ class Support:
 
 
 def without_file(zone: ZoneInfo, phone: str = "", mail: str = "", link: str = "") -> Support:
-    """What a site without the file has: its addresses without hours, and a ladder of which no time is promised on pages."""
+    """The configuration without a file: contact addresses, no hours and no promised reply times."""
     given = {"phone": phone, "mail": mail, "social": link, "form": ""}
     channels = tuple(
         Channel(name, name, ((),) * 7, address)

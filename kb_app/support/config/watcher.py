@@ -1,4 +1,7 @@
-"""The support file as it is now: read again when it changes; one that is wrong is reported and the one before it stays in force."""
+"""The current support file, reloaded when it changes.
+
+An invalid file is reported, and the previous version remains in force.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ log = logging.getLogger("kb_app.workflow")
 
 
 class SupportFile:
-    """Hands out the values in force. ``otherwise`` is what holds while there is no file. Raises SupportError at the first reading."""
+    """Holds the configuration in force; ``otherwise`` applies while there is no file.
+
+    The constructor raises SupportError for an invalid file; later errors are kept in ``problem``.
+    """
 
     def __init__(self, folder: Path, zone: ZoneInfo, otherwise: Support) -> None:
         self._path, self._zone, self._otherwise = folder / FILE, zone, otherwise
@@ -25,12 +31,12 @@ class SupportFile:
         self._refresh(strict=True)
 
     def current(self) -> Support:
-        """The values in force; costs one look at the file's date."""
+        """The configuration in force; checks the file with one stat call."""
         self._refresh()
         return self._support
 
     def look(self) -> str:
-        """What is wrong with the file as it is now; "" where nothing is."""
+        """The error of the current file; "" if it is valid."""
         self._refresh()
         return self.problem
 
@@ -51,7 +57,7 @@ class SupportFile:
 
     def _look(self) -> tuple[int, int] | None:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size
+        return status.st_mtime_ns, status.st_size

@@ -1,4 +1,4 @@
-"""Deliveries by mail: replies to customers, and cases handed to a desk that reads mail."""
+"""Deliveries by mail: to customers, and to ticket systems that accept cases by mail."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from kb_app.support.model import Delivery
 
 
 class MailSink:
-    """Mails what a delivery says, to whom it says.
+    """Sends the mail in the payload of a delivery.
 
-    A delivery tried twice goes out under the same Message-ID: whoever got it twice is shown one.
+    Every attempt has the same Message-ID, so mail programs can hide duplicates.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def deliver(self, delivery: Delivery) -> str:
-        """Send it; nothing is called anything by a mail."""
+        """Send the mail; returns "", as there is no external id."""
         _send(self._settings, Mail(**delivery.payload))
         return ""
 
 
 class TicketMailSink:
-    """Mails a case to another desk's address; their answer comes back to the help address by its References."""
+    """Mails a case to a ticket system.
+
+    Replies come to the help address and are assigned to the case by their References header.
+    """
 
     def __init__(self, settings: Settings, address: str) -> None:
         self._settings = settings
         self._address = address
 
     def deliver(self, delivery: Delivery) -> str:
-        """Send it; the Message-ID of the first mail names the case at the desk."""
+        """Send the mail; returns its Message-ID as the external id of the case."""
         given = delivery.payload
         thread = given.get("thread", "")
         mail = Mail(
@@ -48,7 +51,7 @@ class TicketMailSink:
 
 
 def _send(settings: Settings, mail: Mail) -> None:
-    """Raises Refused or TryAgain."""
+    """Send a mail. Raises PermanentDeliveryError or TransientDeliveryError."""
     try:
         send(settings, mail)
     except MailError as error:

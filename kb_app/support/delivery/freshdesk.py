@@ -1,4 +1,4 @@
-"""Cases handed to Freshdesk as tickets, by its API v2 with an API key."""
+"""Sends cases to Freshdesk as tickets: API v2 with an API key."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ PORTAL = 2
 
 
 class FreshdeskSink:
-    """Makes a ticket of a case and a public note of what the customer adds. ``external`` gives Freshdesk's id of a case.
+    """Creates a ticket for a case and a public note for each further message.
 
-    Freshdesk knows no idempotency keys: before trying a doubtful delivery again, the customer's tickets are searched for its number.
+    ``external`` returns the Freshdesk id of a case. Freshdesk has no idempotency keys: before a
+    doubtful delivery is sent again, the customer's tickets are searched for the case number.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class FreshdeskSink:
         )
 
     def deliver(self, delivery: Delivery) -> str:
-        """Hand it over; Freshdesk's id."""
+        """Send a delivery; returns the Freshdesk id."""
         if delivery.action == "create":
             return (self._found(delivery) if delivery.doubtful else "") or self._create(delivery)
         number = self._external(delivery.case_id)
@@ -47,7 +48,7 @@ class FreshdeskSink:
                 "incoming": True,
             }
             self._call("POST", f"/api/v2/tickets/{number}/notes", note)
-        # A note opens no ticket that was resolved.
+        # A note does not reopen a resolved ticket.
         self._call("PUT", f"/api/v2/tickets/{number}", {"status": OPEN})
         return number
 
@@ -73,13 +74,11 @@ class FreshdeskSink:
         try:
             return str(answer["id"])
         except (KeyError, TypeError) as error:
-            raise TransientDeliveryError(
-                "it answered without a ticket id", doubtful=True
-            ) from error
+            raise TransientDeliveryError("the response has no ticket id", doubtful=True) from error
 
     def _found(self, delivery: Delivery) -> str:
-        """The id of the customer's ticket that carries the case's number; "" where none does."""
-        asked = {
+        """The id of the customer's ticket with the case number; "" if there is none."""
+        requester = {
             name: value
             for name, value in self._requester(delivery.payload).items()
             if name != "name"
@@ -87,7 +86,7 @@ class FreshdeskSink:
         tickets = self._call(
             "GET",
             "/api/v2/tickets",
-            query={**asked, "order_by": "created_at", "order_type": "desc", "per_page": "100"},
+            query={**requester, "order_by": "created_at", "order_type": "desc", "per_page": "100"},
         )
         mark = f"#{delivery.payload['number']}"
         return next(
@@ -100,7 +99,7 @@ class FreshdeskSink:
 
     @staticmethod
     def _requester(given: Any) -> dict[str, str]:
-        """Who asks: Freshdesk wants one of several names of a person."""
+        """The requester; Freshdesk needs a mail address or another unique id."""
         if given.get("mail"):
             return {"email": given["mail"], "name": given.get("name") or given["mail"]}
         return {
@@ -120,5 +119,5 @@ class FreshdeskSink:
 
 
 def _html(text: str) -> str:
-    """Plain text as the HTML that Freshdesk takes."""
+    """Plain text as HTML, the format of Freshdesk."""
     return html.escape(text).replace("\n", "<br>")

@@ -1,4 +1,4 @@
-"""One HTTP call to a desk, and what its answer means for the delivery."""
+"""HTTP calls to ticket systems, with responses mapped to delivery errors."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import requests
 from kb_app.support.delivery.outbox import PermanentDeliveryError, TransientDeliveryError
 
 TIMEOUT_S = (5, 20)
-# What a desk says about a request that it will not take.
+# Explanations of permanent errors, for the list of failed deliveries.
 _ADVICE = {
-    400: "it finds the fields wrong",
-    401: "the user or the secret is wrong: look at support.yml and KB_DESK_SECRETS",
-    403: "the user may not do this",
-    404: "there is no such address: look at url in support.yml",
-    409: "it conflicts with what is there",
-    413: "it is too large",
-    422: "it finds the fields wrong",
+    400: "the fields are invalid",
+    401: "the user or secret is wrong: check support.yml and KB_DESK_SECRETS",
+    403: "the user has no permission",
+    404: "the address does not exist: check url in support.yml",
+    409: "it conflicts with existing data",
+    413: "the request is too large",
+    422: "the fields are invalid",
 }
 
 
@@ -36,7 +36,10 @@ def call(
     query: Mapping[str, str] | None = None,
     timeout: tuple[float, float] = TIMEOUT_S,
 ) -> Any:
-    """The JSON that a desk answers, None for an empty answer. Raises Refused or TryAgain; nobody is redirected."""
+    """Send a request and return the JSON response, None if it is empty or not JSON.
+
+    Redirects are not followed. Raises PermanentDeliveryError or TransientDeliveryError.
+    """
     sent = {"Accept": "application/json", "User-Agent": "kb-handoff/1", **(headers or {})}
     data = body if given is None else json.dumps(given).encode()
     if data is not None:
@@ -54,21 +57,23 @@ def call(
             allow_redirects=False,
         )
     except requests.ConnectTimeout as error:
-        raise TransientDeliveryError("no connection in time") from error
+        raise TransientDeliveryError("timeout while connecting") from error
     except requests.ReadTimeout as error:
-        raise TransientDeliveryError("no answer in time", doubtful=changes) from error
+        raise TransientDeliveryError(
+            "timeout while waiting for the response", doubtful=changes
+        ) from error
     except requests.ConnectionError as error:
-        # Refused at the door, or cut off after the message was heard: only the first is sure.
+        # Only a refused connection is certain not to have delivered anything.
         refused = "refused" in str(error).lower() or "resolve" in str(error).lower()
         raise TransientDeliveryError("no connection", doubtful=changes and not refused) from error
     except (
         requests.exceptions.ChunkedEncodingError,
         requests.exceptions.ContentDecodingError,
     ) as error:
-        raise TransientDeliveryError("its answer was cut off", doubtful=changes) from error
+        raise TransientDeliveryError("the response is incomplete", doubtful=changes) from error
     except requests.RequestException as error:
         raise PermanentDeliveryError(
-            f"The address cannot be called ({type(error).__name__}): look at url in support.yml."
+            f"The address is not usable ({type(error).__name__}): check url in support.yml."
         ) from error
     return _meaning(answer, changes)
 
@@ -82,17 +87,18 @@ def _meaning(answer: requests.Response, changes: bool) -> Any:
             return None
     if status == 429 or (status == 503 and "Retry-After" in answer.headers):
         raise TransientDeliveryError(
-            f"it asks to wait ({status})", _wait(answer.headers.get("Retry-After", ""))
+            f"HTTP {status}: the ticket system asks to retry later",
+            _wait(answer.headers.get("Retry-After", "")),
         )
     if status >= 500 or status == 408:
-        raise TransientDeliveryError(f"it answered {status}", doubtful=changes)
+        raise TransientDeliveryError(f"HTTP {status}", doubtful=changes)
     raise PermanentDeliveryError(
-        f"It answered {status}: {_ADVICE.get(status, 'it did not take it')}.{_said(answer)}"
+        f"HTTP {status}: {_ADVICE.get(status, 'the request was rejected')}.{_said(answer)}"
     )
 
 
 def _wait(value: str) -> int:
-    """Milliseconds that a Retry-After header asks for: seconds, or a date (RFC 9110)."""
+    """The wait of a Retry-After header in ms; it is in seconds or a date (RFC 9110)."""
     if value.isascii() and value.isdigit():
         return min(int(value), 86_400) * 1000
     try:
@@ -103,22 +109,22 @@ def _wait(value: str) -> int:
 
 
 def _said(answer: requests.Response) -> str:
-    """The desk's own words, without what the customer wrote."""
+    """The error details of a response, without fields that may quote the customer."""
     try:
-        found = answer.json()
+        details = answer.json()
     except ValueError:
         return ""
-    if not isinstance(found, dict):
+    if not isinstance(details, dict):
         return ""
     words = [
-        str(found[name])
+        str(details[name])
         for name in ("error", "code", "description", "message")
-        if isinstance(found.get(name), str)
+        if isinstance(details.get(name), str)
     ]
     words += [
         str(error["field"])
-        for error in found.get("errors") or []
+        for error in details.get("errors") or []
         if isinstance(error, dict) and "field" in error
     ]
-    words += [str(name) for name in found.get("details") or {}]
+    words += [str(name) for name in details.get("details") or {}]
     return f" ({', '.join(words)[:200]})" if words else ""

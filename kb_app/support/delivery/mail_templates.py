@@ -1,4 +1,7 @@
-"""What our mails say, in Japanese and English. Pure; every mail says who writes, about which case, and how a person is reached."""
+"""Texts of outgoing mails in Japanese and English.
+
+Every mail about a case names the site and the case, and says how to reach an agent.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from kb_app.support.model import Case
 
 @dataclass(frozen=True)
 class Quoted:
-    """An article that answers, with the words in it that do."""
+    """An article that may answer a case, with the quoted passage."""
 
     title: str
     url: str
@@ -24,37 +27,39 @@ Said = tuple[str, str]
 
 
 def lang_of(language: str) -> str:
-    """The language that a mail is written in: Japanese to those who wrote Japanese, else English."""
+    """The language of a mail: "ja" for cases in Japanese, else "en"."""
     return "ja" if language == "ja" else "en"
 
 
 def pattern_of(language: str) -> str:
-    """How a moment is written, by mail and on pages alike (Unicode LDML)."""
+    """The date format in mails and on pages, as a Unicode LDML pattern."""
     return "M月d日(EEE) H:mm" if lang_of(language) == "ja" else "EEE d MMM, H:mm"
 
 
 def moment(at: int, zone: ZoneInfo, language: str) -> str:
-    """A time as people say it, with its zone: 11月24日(火)18:00 (日本標準時)."""
+    """A localised time with its time zone: 11月24日(火)18:00 (日本標準時)."""
     from babel.dates import format_datetime, get_timezone_name
 
     local = datetime.fromtimestamp(at / 1000, zone)
-    return f"{format_datetime(local, pattern_of(language), locale=lang_of(language))} ({get_timezone_name(local, locale=lang_of(language))})"
+    locale = lang_of(language)
+    shown = format_datetime(local, pattern_of(language), locale=locale)
+    return f"{shown} ({get_timezone_name(local, locale=locale)})"
 
 
 def greeting(case: Case) -> str:
-    """How a mail begins."""
+    """The salutation of a mail; "" if the name is unknown."""
     if not case.name:
         return ""
     return f"{case.name} 様\n\n" if lang_of(case.language) == "ja" else f"Dear {case.name},\n\n"
 
 
 def short(text: str, most: int = 40) -> str:
-    """A text short enough for a subject."""
+    """A text shortened to ``most`` characters, for subjects."""
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def received(site: str, case: Case, until: str, link: str) -> Said:
-    """That a message has come."""
+    """Acknowledgement of a new case."""
     if lang_of(case.language) == "ja":
         promise = f"{until}までに返信します。\n" if until else ""
         return (
@@ -71,7 +76,7 @@ def received(site: str, case: Case, until: str, link: str) -> Said:
 
 
 def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
-    """What an agent answers."""
+    """Reply of an agent."""
     subject = f"[#{case.number}] Re: {short(case.title)}"
     if lang_of(case.language) == "ja":
         signed = f"担当 {who}" if who else "担当者"
@@ -86,7 +91,7 @@ def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
 
 
 def follow_up(site: str, case: Case, yes: str, no: str) -> Said:
-    """Whether it was solved."""
+    """Follow-up: was the case solved?"""
     if lang_of(case.language) == "ja":
         same = (
             "「いいえ」のときは、同じ担当者がもう一度対応します。"
@@ -112,7 +117,7 @@ def follow_up(site: str, case: Case, yes: str, no: str) -> Said:
 def automatic(
     site: str, case: Case, answers: Sequence[Quoted], yes: str, no: str, until: str
 ) -> Said:
-    """The one automatic reply: what our articles say, and that a person reads it if they do not help."""
+    """Automatic reply: articles that may answer, and the offer to reach an agent."""
     if lang_of(case.language) == "ja":
         found = "\n\n".join(f"■ {one.title}\n{one.quote}\n{one.url}" for one in answers)
         person = (
@@ -145,7 +150,7 @@ NOT_SOLVED = {
 
 
 def taken_to(step: str, language: str) -> str:
-    """That a case went to the next step, for the desk that has it."""
+    """Message to the ticket system that a case was escalated."""
     return (
         f"({STEPS_JA.get(step, step)}に引き継がれました)"
         if language == "ja"
@@ -162,11 +167,14 @@ KINDS_JA = {
 STEPS_JA = {"desk": "サポート窓口", "supervisor": "責任者", "ombudsman": "オンブズマン"}
 AUTHORS_JA = {"customer": "お客様", "agent": "担当者", "system": "記録", "note": "メモ"}
 Facts = tuple[str, str, str, str, str, str]
-"""(number, title, kind, step, who writes, until when an answer is promised)"""
+"""(number, title, kind, escalation step, customer, due time as text)"""
 
 
 def handed_over(site: str, facts: Facts, story: str, link: str, language: str) -> Said:
-    """A case as another desk or the next step of the ladder gets it; what they answer to this mail goes to the customer."""
+    """A case for a ticket system or an escalation step.
+
+    Replies to this mail are forwarded to the customer.
+    """
     number, title, kind, step, who, until = facts
     if language == "ja":
         head = (
@@ -189,7 +197,7 @@ def story(
     said: Sequence[tuple[str, str, str]],
     language: str,
 ) -> str:
-    """Everything that was said and tried; ``said`` is (author, who, text)."""
+    """Message, tried steps, files and conversation; ``said`` is (author, who, text)."""
     japanese = language == "ja"
     lines = [message]
     lines += (
@@ -209,7 +217,7 @@ def story(
 
 
 def notice_over(site: str, title: str, link: str, language: str) -> Said:
-    """That a known problem is over."""
+    """Notification that a known problem is over."""
     if language == "ja":
         return (
             f"解消しました: {title}",

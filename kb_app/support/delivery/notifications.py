@@ -1,6 +1,6 @@
-"""What is sent about a case: mails to the customer and to the steps of the ladder, and the case itself to another desk.
+"""Queues mails to customers and escalation steps, and deliveries to ticket systems.
 
-Nothing leaves from here: all of it is kept in the outbox, in the transaction that it is given.
+Nothing is sent here: deliveries are written to the outbox in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -22,20 +22,25 @@ from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
 
 
 class Mailer(Protocol):
-    """How mails leave; a site without a mail server sends none, and the customer reads at the status page."""
+    """The mail server; without one no mails are sent and customers use the status page."""
 
     def can_mail(self) -> bool:
         """Whether mails can be sent."""
         ...
 
     def new_message_id(self) -> str:
-        """A Message-ID of ours."""
+        """A new Message-ID of this site."""
         ...
 
 
 @dataclass(frozen=True)
 class SiteIdentity:
-    """What the site is called and where it stands; ``help_address`` is where customers' mails go, ``language`` what the desk reads."""
+    """Name and addresses of the site.
+
+    ``name`` returns the site name in a language, ``address`` is its base URL, ``help_address``
+    receives mails from customers, ``language`` is that of the staff, and ``leads`` returns the
+    mail addresses of the leads.
+    """
 
     name: Callable[[str], str]
     address: str
@@ -45,7 +50,7 @@ class SiteIdentity:
 
 
 class CaseNotifications:
-    """Keeps what is to be sent; each step of a case is sent once, however often it is asked for."""
+    """Queues deliveries; idempotent per case and event."""
 
     def __init__(
         self,
@@ -65,61 +70,70 @@ class CaseNotifications:
 
     @property
     def can_mail(self) -> bool:
-        """Whether mails leave at all."""
+        """Whether the site can send mails."""
         return self._post.can_mail()
 
-    # --- links -----------------------------------------------------------------------------------------------------------
+    # --- links -----------------------------------------------------------------------------------
 
     def status_link(self, case: Case, now: int) -> str:
-        """The customer's own page of a case."""
-        return f"{self.house.address}/{lang_of(case.language)}/cases/{self._links.make('case', case.case_id, now)}"
+        """The URL of the customer's status page of a case."""
+        token = self._links.make("case", case.case_id, now)
+        return f"{self.house.address}/{lang_of(case.language)}/cases/{token}"
 
     def desk_link(self, case: Case) -> str:
-        """The case at our own desk."""
+        """The URL of a case at the desk."""
         return f"{self.house.address}/desk/cases/{case.number}"
 
-    # --- to the customer -------------------------------------------------------------------------------------------------
+    # --- to the customer -------------------------------------------------------------------------
 
     def received(self, connection: Connection, case: Case, now: int, thread: str = "") -> None:
-        """That a message has come; ``thread`` is the Message-ID of the mail it came by."""
-        said = mail_templates.received(
+        """Acknowledge a message; ``thread`` is the Message-ID of the mail that it answers."""
+        letter = mail_templates.received(
             self._site(case),
             case,
             self._until(case, lang_of(case.language)),
             self.status_link(case, now),
         )
-        self._mail(connection, case, "received", said, now, thread)
+        self._mail(connection, case, "received", letter, now, thread)
 
     def automatic(
         self, connection: Connection, case: Case, answers: Sequence[Quoted], now: int, thread: str
     ) -> None:
-        """The one automatic reply, with what our articles say."""
+        """Send the only automatic reply of a case, with articles that may answer it."""
         yes, no = self._yes_and_no(case, now)
-        said = mail_templates.automatic(
+        letter = mail_templates.automatic(
             self._site(case), case, answers, yes, no, self._until(case, lang_of(case.language))
         )
-        self._mail(connection, case, "automatic", said, now, thread, automatic="auto-replied")
+        self._mail(connection, case, "automatic", letter, now, thread, automatic="auto-replied")
 
     def reply(
         self, connection: Connection, case: Case, text: str, who: str, now: int, once: str
     ) -> str:
-        """What an agent answers; returns the Message-ID, by which the customer's answer is known."""
-        said = mail_templates.reply(self._site(case), case, text, who, self.status_link(case, now))
-        name = self._post.new_message_id()
-        self._mail(
-            connection, case, f"reply:{once or name}", said, now, message_id=name, automatic=""
+        """Send an agent's reply; returns its Message-ID, by which an answer is assigned."""
+        letter = mail_templates.reply(
+            self._site(case), case, text, who, self.status_link(case, now)
         )
-        return name
+        message_id = self._post.new_message_id()
+        self._mail(
+            connection,
+            case,
+            f"reply:{once or message_id}",
+            letter,
+            now,
+            message_id=message_id,
+            automatic="",
+        )
+        return message_id
 
     def follow_up(self, connection: Connection, case: Case, now: int) -> None:
-        """Whether it was solved."""
-        said = mail_templates.follow_up(self._site(case), case, *self._yes_and_no(case, now))
-        self._mail(connection, case, f"follow-up:{case.solved_at}", said, now)
+        """Ask whether the case was solved."""
+        letter = mail_templates.follow_up(self._site(case), case, *self._yes_and_no(case, now))
+        self._mail(connection, case, f"follow-up:{case.solved_at}", letter, now)
 
-    # --- to desks and steps ----------------------------------------------------------------------------------------------
+    # --- to ticket systems and escalation steps --------------------------------------------------
 
     def step(self, connection: Connection, case: Case, now: int) -> None:
-        """Mail a step of the ladder that a case is theirs now: to its own address, else to those who lead."""
+        """Notify an escalation step of its new case: at its address, else all leads."""
         if not self.can_mail:
             return
         subject, body = self._handed_over(connection, case)
@@ -136,44 +150,60 @@ class CaseNotifications:
             )
 
     def hand_over(self, connection: Connection, case: Case, now: int, once: str = "") -> None:
-        """Keep the case for the desk that it belongs to, where that is not ours; ``once`` tells one transfer from another."""
+        """Queue the case for its ticket system, if any; ``once`` distinguishes transfers."""
         if case.desk == INBOX or case.spam:
             return
         subject, body = self._handed_over(connection, case)
         payload = {
-            "number": case.number, "kind": case.kind, "step": case.step, "language": case.language, "section": case.section, "name": case.name,
-            "mail": case.mail, "subject": subject, "text": body, "message": case.message, "trail": [dict(step) for step in case.trail],
-            "link": self.desk_link(case), "at": case.at, "reply_to": self.house.help_address,
-        }  # fmt: skip
+            "number": case.number,
+            "kind": case.kind,
+            "step": case.step,
+            "language": case.language,
+            "section": case.section,
+            "name": case.name,
+            "mail": case.mail,
+            "subject": subject,
+            "text": body,
+            "message": case.message,
+            "trail": [dict(step) for step in case.trail],
+            "link": self.desk_link(case),
+            "at": case.at,
+            "reply_to": self.house.help_address,
+        }
         self._enqueue(
             connection, case, case.desk, "create", f"create:{case.desk}:{once}", payload, now
         )
 
     def forward(self, connection: Connection, case: Case, text: str, once: str, now: int) -> None:
-        """Keep what was added for the desk that has the case; one that has not been given it yet gets the whole of it."""
+        """Queue a message for the ticket system, or the whole case if it has not been sent."""
         if case.desk == INBOX or case.spam:
             return
         if not case.external_id and not handed_over(connection, case.case_id, case.desk):
             self.hand_over(connection, case, now)
             return
         payload = {
-            "number": case.number, "text": text, "subject": f"[#{case.number}] {case.title}", "mail": case.mail, "name": case.name,
-            "reply_to": self.house.help_address, "thread": case.external_id if case.external_id.startswith("<") else "",
-        }  # fmt: skip
+            "number": case.number,
+            "text": text,
+            "subject": f"[#{case.number}] {case.title}",
+            "mail": case.mail,
+            "name": case.name,
+            "reply_to": self.house.help_address,
+            "thread": case.external_id if case.external_id.startswith("<") else "",
+        }
         self._enqueue(connection, case, case.desk, "comment", f"comment:{once}", payload, now)
 
-    # --- parts -----------------------------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------
 
     def _handed_over(self, connection: Connection, case: Case) -> mail_templates.Said:
-        """The case as another desk, or the next step, reads it: all that was said and tried."""
+        """The mail with the whole case for a ticket system or an escalation step."""
         lang = self.house.language
         files = [file.name for file in self._cases.attachments(case.case_id, within=connection)]
-        said = [
+        messages = [
             (one.author, one.who, one.text)
             for one in self._cases.messages(case.case_id, within=connection)
         ]
         story = mail_templates.story(
-            case.message, [str(step.get("text", "")) for step in case.trail], files, said, lang
+            case.message, [str(step.get("text", "")) for step in case.trail], files, messages, lang
         )
         until = (
             mail_templates.moment(case.due_at, self._support().calendar.zone, lang)
@@ -189,7 +219,7 @@ class CaseNotifications:
         return self.house.name(lang_of(case.language))
 
     def _until(self, case: Case, lang: str) -> str:
-        """Until when an answer is promised; "" where nothing is."""
+        """The promised reply time as text; "" if nothing is promised."""
         support = self._support()
         return (
             mail_templates.moment(case.due_at, support.calendar.zone, lang)
@@ -198,7 +228,7 @@ class CaseNotifications:
         )
 
     def _yes_and_no(self, case: Case, now: int) -> tuple[str, str]:
-        """The links by which a customer says whether it is solved."""
+        """The links to confirm or deny that the case is solved: (yes, no)."""
         link = f"{self.status_link(case, now)}/solved?answer="
         return f"{link}yes", f"{link}no"
 
@@ -213,14 +243,20 @@ class CaseNotifications:
         message_id: str = "",
         automatic: str = "auto-generated",
     ) -> None:
-        """Keep a mail to the customer, where there is an address and a server."""
+        """Queue a mail to the customer, if there is an address and a mail server."""
         if not case.mail or not self.can_mail:
             return
         subject, body = said
         payload = {
-            "to": case.mail, "to_name": case.name, "subject": subject, "body": body, "in_reply_to": thread, "references": thread,
-            "reply_to": self.house.help_address, "automatic": automatic,
-        }  # fmt: skip
+            "to": case.mail,
+            "to_name": case.name,
+            "subject": subject,
+            "body": body,
+            "in_reply_to": thread,
+            "references": thread,
+            "reply_to": self.house.help_address,
+            "automatic": automatic,
+        }
         self._enqueue(connection, case, MAIL_SINK, "mail", what, payload, now, message_id)
 
     def _enqueue(
@@ -234,7 +270,7 @@ class CaseNotifications:
         now: int,
         message_id: str = "",
     ) -> None:
-        """Keep one delivery, and remember the name of its mail: whoever answers it is known by that."""
+        """Queue a delivery and store its Message-ID, which identifies replies."""
         name = message_id or self._post.new_message_id()
         key = f"{case.number}-{hashlib.sha256(f'{case.case_id}:{what}'.encode()).hexdigest()[:24]}"
         if enqueue(

@@ -1,8 +1,8 @@
-"""The outbox: what is to be handed to a desk or mailed is kept until it is done, in order for each case, or visibly given up.
+"""The outbox: a persistent queue of mails and ticket-system requests, ordered by case and sink.
 
-Written in the same transaction as the case, so that a crash between the two loses nothing. A desk that is down is tried again with
-growing pauses for days; what a desk refuses waits on the list of what needs a person, and whatever follows it for the same case waits
-behind it.
+Deliveries are written in the same transaction as the case, so a crash loses nothing. Transient
+errors are retried with exponential backoff. Permanent errors are listed for an agent, and later
+deliveries of the same case and sink wait behind them.
 """
 
 from __future__ import annotations
@@ -26,21 +26,25 @@ from kb_app.support.model import Delivery
 
 log = logging.getLogger("kb_app.workflow")
 WAITING, SENDING, DONE, DEAD, DROPPED = "waiting", "sending", "done", "dead", "dropped"
-# The first pause, doubled at each attempt up to the longest; after so long it needs a person.
+# Exponential backoff; after GIVE_UP an agent must decide.
 FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = MINUTE, 2 * HOUR, 5 * 24 * HOUR
-# A process that took a delivery and died lets go of it after so long.
+# A delivery taken by a process that died is free again after this time.
 LEASE = 5 * MINUTE
 WORKERS = 4
-# So few at once that the last of them is sent long before its lease ends.
+# Small enough that every delivery of a batch is sent before its lease ends.
 BATCH = 2 * WORKERS
 
 
 class PermanentDeliveryError(Exception):
-    """The desk will not take it as it is, however often it is tried: a person must look."""
+    """The receiver rejects the delivery; a retry is useless and an agent must decide."""
 
 
 class TransientDeliveryError(Exception):
-    """The desk could not take it now. ``after_ms`` is how long it asked to wait; ``doubtful`` where it may have taken it all the same."""
+    """The delivery failed for now.
+
+    ``after_ms`` is the wait that the receiver asked for, in ms. ``doubtful`` means that it may have
+    accepted the delivery.
+    """
 
     def __init__(self, message: str, after_ms: int = 0, doubtful: bool = False) -> None:
         super().__init__(message)
@@ -49,16 +53,19 @@ class TransientDeliveryError(Exception):
 
 
 class Sink(Protocol):
-    """Somewhere that deliveries go."""
+    """A destination of deliveries."""
 
     def deliver(self, delivery: Delivery) -> str:
-        """Hand it over; returns what the other side calls it, "" for nothing. Raises Refused or TryAgain."""
+        """Send a delivery; returns the external id, "" if there is none.
+
+        Raises PermanentDeliveryError or TransientDeliveryError.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one round of the outbox did."""
+    """The results of one round: numbers of deliveries done, to retry, and dead."""
 
     done: int = 0
     again: int = 0
@@ -77,16 +84,23 @@ def enqueue(
     payload: Mapping[str, Any],
     at: int,
 ) -> bool:
-    """Keep something to be sent; False where the same (``key``) is kept already."""
+    """Queue a delivery; returns False if its ``key`` is queued already."""
     row = {
-        "delivery_id": str(uuid.uuid4()), "case_id": case_id, "sink": sink, "action": action, "key": key[:64],
-        "payload": orjson.dumps(dict(payload)).decode(), "state": WAITING, "created_at": at, "next_at": at,
-    }  # fmt: skip
+        "delivery_id": str(uuid.uuid4()),
+        "case_id": case_id,
+        "sink": sink,
+        "action": action,
+        "key": key[:64],
+        "payload": orjson.dumps(dict(payload)).decode(),
+        "state": WAITING,
+        "created_at": at,
+        "next_at": at,
+    }
     return insert_once(connection, schema.outbox, row)
 
 
 def handed_over(connection: Connection, case_id: str, sink: str) -> bool:
-    """Whether a desk was given a case, or is about to be."""
+    """Whether a ticket system was sent a case, or the delivery is queued."""
     table = schema.outbox
     given = (
         (table.c.case_id == case_id)
@@ -98,7 +112,7 @@ def handed_over(connection: Connection, case_id: str, sink: str) -> bool:
 
 
 def drop_waiting(connection: Connection, case_id: str, sink: str) -> None:
-    """Let what waits for a desk go: the case has gone elsewhere."""
+    """Drop the unsent deliveries of a case to a ticket system: the case was transferred."""
     table = schema.outbox
     gone = (
         (table.c.case_id == case_id) & (table.c.sink == sink) & table.c.state.in_([WAITING, DEAD])
@@ -107,13 +121,13 @@ def drop_waiting(connection: Connection, case_id: str, sink: str) -> None:
 
 
 def pause(attempts: int, chance: Callable[[], float] = random.random) -> int:
-    """Milliseconds before the next attempt after so many: doubled each time, a tenth more or less so that not all come at once."""
+    """The wait before the next attempt in ms: exponential backoff with jitter."""
     full = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, 20))
     return int(full * (0.9 + 0.2 * chance()))
 
 
 class Outbox:
-    """Sends what is due; several threads and processes may do so at once."""
+    """Sends due deliveries; safe with several threads and processes."""
 
     def __init__(
         self,
@@ -126,7 +140,7 @@ class Outbox:
         self._on_done = on_done
 
     def run(self, now: int) -> Round:
-        """Send everything that is due, until nothing more is; returns what became of it."""
+        """Send deliveries until none is due; returns the results."""
         total, started = Round(), time.monotonic()
         while True:
             at = now + int((time.monotonic() - started) * 1000)
@@ -139,7 +153,7 @@ class Outbox:
                 )
 
     def _take(self, now: int) -> list[Delivery]:
-        """The next due delivery of each case and sink, now in our hands alone."""
+        """Lease the next due delivery of each case and sink, at most BATCH."""
         table = schema.outbox
         first = (
             select(func.min(table.c.number).label("number"))
@@ -182,15 +196,16 @@ class Outbox:
             sink = self._sink_of(delivery.sink)
             if sink is None:
                 raise PermanentDeliveryError(
-                    f"There is no desk called {delivery.sink} in support.yml any more."
+                    f"The ticket system {delivery.sink} is no longer in support.yml: "
+                    "add it under desks."
                 )
             name = sink.deliver(delivery)
         except PermanentDeliveryError as error:
             return self._end(delivery, DEAD, str(error), now)
         except TransientDeliveryError as error:
             return self._again(delivery, str(error), now, error.after_ms, error.doubtful)
-        except Exception as error:  # a fault of ours must not lose the delivery
-            log.error("a delivery to %s failed (%s)", delivery.sink, type(error).__name__)
+        except Exception as error:  # a bug must not lose the delivery
+            log.error("delivery to %s failed (%s)", delivery.sink, type(error).__name__)
             return self._again(delivery, f"{type(error).__name__}", now, 0, True)
         self._on_done(delivery, name)
         return self._end(delivery, DONE, "", now)
@@ -204,7 +219,7 @@ class Outbox:
             )
         attempts = delivery.attempts + 1
         wait = max(after_ms, pause(attempts))
-        log.warning("a delivery to %s failed, attempt %d", delivery.sink, attempts)
+        log.warning("delivery to %s failed, attempt %d", delivery.sink, attempts)
         begun = {} if delivery.attempts else {"created_at": now}
         self._set(
             delivery,
@@ -219,7 +234,7 @@ class Outbox:
 
     def _end(self, delivery: Delivery, state: str, reason: str, now: int) -> Round:
         if state == DEAD:
-            log.error("a delivery to %s needs a person: look at /desk/outbox", delivery.sink)
+            log.error("delivery to %s given up: see /desk/outbox", delivery.sink)
         self._set(
             delivery, state=state, attempts=delivery.attempts + 1, next_at=now, error=reason[:500]
         )
@@ -227,7 +242,7 @@ class Outbox:
 
     def _set(self, delivery: Delivery, **values: Any) -> None:
         table = schema.outbox
-        # Where the lease ended and another process took it, what happened there holds.
+        # If the lease expired and another process took the delivery, its result counts.
         mine = (
             (table.c.delivery_id == delivery.delivery_id)
             & (table.c.state == SENDING)
@@ -237,7 +252,7 @@ class Outbox:
             connection.execute(update(table).where(mine).values(**values))
 
     def forget(self, before: int) -> int:
-        """Remove what was done or let go before a moment; returns how many."""
+        """Delete deliveries done or dropped before a time; returns how many."""
         table = schema.outbox
         with self._engine.begin() as connection:
             return int(
@@ -248,12 +263,12 @@ class Outbox:
                 ).rowcount
             )
 
-    # --- what needs a person -------------------------------------------------------------------------------------------
+    # --- failed deliveries -----------------------------------------------------------------------
 
     def listed(
         self, states: tuple[str, ...] = (DEAD, WAITING, SENDING), limit: int = 200
     ) -> list[Delivery]:
-        """Deliveries in some states, those that need a person first."""
+        """Deliveries in the given states, dead ones first."""
         table = schema.outbox
         query = (
             select(table)
@@ -265,7 +280,7 @@ class Outbox:
             return [to_delivery(row) for row in connection.execute(query).mappings()]
 
     def counts(self) -> dict[str, int]:
-        """State -> how many."""
+        """The number of deliveries by state."""
         table = schema.outbox
         with self._engine.connect() as connection:
             return {
@@ -276,13 +291,13 @@ class Outbox:
             }
 
     def retry(self, delivery_id: str, now: int) -> bool:
-        """Try one that was given up again from the beginning."""
+        """Restart a dead delivery; returns False if it is not dead."""
         return self._decide(
             delivery_id, state=WAITING, attempts=0, next_at=now, created_at=now, doubtful=True
         )
 
     def drop(self, delivery_id: str) -> bool:
-        """Let one that was given up go: what waits behind it goes on."""
+        """Drop a dead delivery, which unblocks those behind it; returns False if it is not dead."""
         return self._decide(delivery_id, state=DROPPED)
 
     def _decide(self, delivery_id: str, **values: Any) -> bool:
@@ -298,6 +313,6 @@ class Outbox:
 
 
 def to_delivery(row: Any) -> Delivery:
-    """The delivery of a row."""
+    """Convert a database row to a Delivery."""
     values = {name: value for name, value in row.items() if name != "number"}
     return Delivery(**values | {"payload": orjson.loads(values["payload"])})

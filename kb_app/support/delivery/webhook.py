@@ -1,4 +1,4 @@
-"""Cases handed to any system that takes a signed webhook."""
+"""Sends cases to any ticket system that accepts signed webhooks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from kb_app.support.model import Delivery
 
 
 class WebhookSink:
-    """POSTs the case as JSON; the event id is the same at each attempt, so that a receiver can tell a repetition."""
+    """POSTs the case as JSON; all attempts have the same event id, so receivers can deduplicate."""
 
     def __init__(self, url: str, secret: str, timeout: tuple[float, float] = TIMEOUT_S) -> None:
         self._url, self._secret, self._timeout = url, secret, timeout
 
     def deliver(self, delivery: Delivery) -> str:
-        """Hand it over; the receiver's ``id`` where it answers with one."""
+        """Send a delivery; returns the ``id`` of the JSON response, "" if it has none.
+
+        Raises PermanentDeliveryError without a secret, and the errors of ``call``.
+        """
         if not self._secret:
             raise PermanentDeliveryError(
-                "The desk has no secret to sign with: set it in KB_DESK_SECRETS."
+                "The ticket system has no signing secret: set it in KB_DESK_SECRETS."
             )
         body = json.dumps(
             {"event_id": delivery.key, "action": delivery.action, "case": dict(delivery.payload)},

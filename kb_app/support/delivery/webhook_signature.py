@@ -1,4 +1,7 @@
-"""Signed webhooks, ours and Zendesk's alike: base64(HMAC-SHA256(secret, timestamp + body)), the timestamp in a header of its own. Pure."""
+"""Webhook signatures, in the scheme of Zendesk.
+
+The signature is base64(HMAC-SHA256(secret, timestamp + body)); the timestamp has a separate header.
+"""
 
 from __future__ import annotations
 
@@ -14,39 +17,42 @@ ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, ZENDESK_ID = (
     "X-Zendesk-Webhook-Signature-Timestamp",
     "X-Zendesk-Webhook-Invocation-Id",
 )
-# How far a clock elsewhere may be off, and how long a message may have been on its way.
+# Allowed clock difference plus transmission time, in seconds.
 TOLERANCE_S = 300
 
 
 class InvalidSignatureError(Exception):
-    """A message that was not signed with the secret, or too long ago."""
+    """The signature or timestamp is missing, wrong or outside the tolerance."""
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """The signature of a body at a time."""
+    """The signature of a body; ``timestamp`` as in the header."""
     return base64.b64encode(
         hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()
     ).decode()
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-    """Raises BadSignature unless the headers sign the body with the secret within TOLERANCE_S of ``now``."""
+    """Verify a signature; its timestamp must be within TOLERANCE_S of ``now``.
+
+    Raises InvalidSignatureError.
+    """
     known = {name.casefold(): value for name, value in headers.items()}
     given = known.get(SIGNATURE.casefold()) or known.get(ZENDESK_SIGNATURE.casefold()) or ""
     timestamp = known.get(TIMESTAMP.casefold()) or known.get(ZENDESK_TIMESTAMP.casefold()) or ""
     if not given or not timestamp:
         raise InvalidSignatureError(f"The headers {SIGNATURE} and {TIMESTAMP} are missing.")
     if not hmac.compare_digest(given.encode(), sign(secret, timestamp, body).encode()):
-        raise InvalidSignatureError("The signature does not fit the body. Look at the secret.")
+        raise InvalidSignatureError("The signature does not match the body. Check the secret.")
     sent = _moment(timestamp)
     if sent is None or abs((now - sent).total_seconds()) > TOLERANCE_S:
         raise InvalidSignatureError(
-            "The timestamp is not a time of the last five minutes. Look at the clock."
+            "The timestamp is invalid or more than five minutes off. Check the clock."
         )
 
 
 def _moment(text: str) -> datetime | None:
-    """Seconds since 1970, or ISO 8601 as Zendesk writes it."""
+    """Parse seconds since 1970 or ISO 8601 (Zendesk); None if invalid."""
     try:
         return (
             datetime.fromtimestamp(int(text), UTC)

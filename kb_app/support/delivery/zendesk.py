@@ -1,4 +1,4 @@
-"""Cases handed to Zendesk as requests, by its Ticketing API v2 with an API token."""
+"""Sends cases to Zendesk as requests: Ticketing API v2 with an API token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ SOLVED = frozenset({"solved", "closed"})
 
 
 class ZendeskSink:
-    """Makes a request of a case and a comment of what the customer adds. ``external`` gives Zendesk's id of a case."""
+    """Creates a request for a case and a comment for each further message.
+
+    ``external`` returns the Zendesk id of a case.
+    """
 
     def __init__(
         self,
@@ -31,7 +34,10 @@ class ZendeskSink:
         )
 
     def deliver(self, delivery: Delivery) -> str:
-        """Hand it over; Zendesk's id. Before trying a doubtful one again it looks whether the first attempt arrived."""
+        """Send a delivery; returns the Zendesk id.
+
+        A doubtful delivery is sent only if Zendesk does not have it from the earlier attempt.
+        """
         if delivery.action == "create":
             return (self._found(delivery) if delivery.doubtful else "") or self._create(delivery)
         number = self._external(delivery.case_id)
@@ -61,12 +67,10 @@ class ZendeskSink:
         try:
             return str(answer["request"]["id"])
         except (KeyError, TypeError) as error:
-            raise TransientDeliveryError(
-                "it answered without a request id", doubtful=True
-            ) from error
+            raise TransientDeliveryError("the response has no request id", doubtful=True) from error
 
     def _found(self, delivery: Delivery) -> str:
-        """The id of the request that carries the case's number; "" where none does."""
+        """The id of the request with the case number in its subject; "" if there is none."""
         number = delivery.payload["number"]
         answer = self._call(
             "GET", "/api/v2/search.json", query={"query": f'type:ticket subject:"{number}"'}

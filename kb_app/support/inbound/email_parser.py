@@ -1,4 +1,7 @@
-"""A mail that came in, read: who writes, what, in which thread, and whether a machine wrote it. Pure; never fails on broken mail."""
+"""Parses incoming mail: sender, text, thread, attachments and automatic-mail detection.
+
+Never fails on malformed mail.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ from kb_app.support.model import LONGEST_MAIL, MAIL
 MAX_BYTES = 25 * 1024 * 1024
 _ID = re.compile(r"<[^<>\s]{1,240}>")
 _TAG = re.compile(r"\[#([2-9A-HJ-NP-Z]{8})\]")
-# Charsets that mails name and Python knows under another name, or knows too strictly.
-# One encoded word after another (RFC 2047), also between the quotes that some programs put around them.
+# Consecutive encoded words (RFC 2047), with or without the quotes that some programs add.
 _ENCODED_WORDS = re.compile(
     r'"?(=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=(?:\s+=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=)*)"?'
 )
+# Charset names in mails -> Python codecs, or more tolerant supersets of them.
 _CHARSETS = {
     "shift_jis": "cp932",
     "shift-jis": "cp932",
@@ -38,7 +41,11 @@ _BREAKS = re.compile(r"(?i)<(?:br|/p|/div|/li|/tr|/h[1-6])[^>]*>")
 
 @dataclass(frozen=True)
 class Incoming:
-    """A mail as far as it could be read. ``automatic`` names the sign of a machine, "" for a person's mail; ``bounce`` is a failed delivery."""
+    """A parsed mail.
+
+    ``automatic`` names the header that marks an automatic or list mail, "unreadable" for a mail
+    that could not be parsed, "" for a mail from a person. ``bounce`` is a delivery failure report.
+    """
 
     message_id: str
     thread: tuple[str, ...]
@@ -52,23 +59,21 @@ class Incoming:
 
     @property
     def case_number(self) -> str:
-        """The case's number in the subject."""
-        found = _TAG.search(self.subject)
-        return found[1] if found else ""
+        """The case number in the subject, "" if there is none."""
+        match = _TAG.search(self.subject)
+        return match[1] if match else ""
 
 
 def read_mail(raw: bytes) -> Incoming:
-    """Read a mail in whatever charset and state it comes; of one that cannot be read at all, its bytes as text."""
+    """Parse a mail in any charset; if that fails, return its bytes as text."""
     try:
         return _read(raw)
-    except (
-        Exception
-    ):  # the reader has many depths, and a mail that is refused would come again for ever
+    except Exception:  # a rejected mail would be fetched again and again
         return _as_it_is(raw)
 
 
 def _as_it_is(raw: bytes) -> Incoming:
-    """What can be picked out of the bytes of a mail that no reader understands."""
+    """Sender, Message-ID and text of a mail that the parser cannot handle."""
     head = raw[:100_000]
     sender = re.search(rb"(?im)^From:[^\r\n]*?([\w.+-]{1,64}@[\w.-]{1,190})", head)
     name = re.search(rb"(?im)^Message-ID:\s*(<[^<>\s]{1,240}>)", head)
@@ -79,7 +84,7 @@ def _as_it_is(raw: bytes) -> Incoming:
         sender_name="",
         subject="",
         text=storable(_decode(head, ""))[:LONGEST_MAIL].strip(),
-        # Never answered by a machine: nobody knows what it is.
+        # Marked as automatic, so that it gets no automatic reply.
         automatic="unreadable",
     )
 
@@ -109,7 +114,7 @@ def _read(raw: bytes) -> Incoming:
 
 
 def automatic(message: Message) -> str:
-    """Which header says that a machine wrote a mail, or that it went to a list (RFC 3834, RFC 2919); "" for a person's."""
+    """The header that marks an automatic or list mail (RFC 3834, RFC 2919), "" if there is none."""
     submitted = _raw(message, "Auto-Submitted").split(";")[0].strip().lower()
     if submitted and submitted != "no":
         return "Auto-Submitted"
@@ -145,12 +150,15 @@ def _raw(message: Message, name: str) -> str:
 
 
 def _header(message: Message, name: str) -> str:
-    """A header decoded."""
+    """A decoded header."""
     return _decoded(_as_sent(message, name))
 
 
 def _addresses(message: Message, header: str) -> Iterator[tuple[str, str]]:
-    """(name, address) of each one that a header names. Encoded names are quoted first: an address in such a name is part of the name."""
+    """(name, address) of each address in a header.
+
+    Encoded names are quoted first, so that an address inside a name stays part of the name.
+    """
     quoted = _ENCODED_WORDS.sub(
         lambda words: f'"{quote(_decoded(words[1]))}"', _as_sent(message, header)
     )
@@ -158,7 +166,7 @@ def _addresses(message: Message, header: str) -> Iterator[tuple[str, str]]:
 
 
 def _as_sent(message: Message, name: str) -> str:
-    """A header as it was sent, also where that was in bytes of some charset without saying so."""
+    """A header before decoding of encoded words; raw 8-bit headers are decoded by guessing."""
     text = next(
         (
             " ".join(str(value).split())
@@ -173,10 +181,10 @@ def _as_sent(message: Message, name: str) -> str:
 
 
 def _decode(data: bytes, charset: str) -> str:
-    """Bytes as text: in the charset they say, else in the likeliest."""
-    wanted = _CHARSETS.get(charset.strip().casefold(), charset.strip())
+    """Decode bytes in the declared charset, else in the first likely one that works."""
+    declared = _CHARSETS.get(charset.strip().casefold(), charset.strip())
     for name in dict.fromkeys(
-        (wanted, "utf-8", "iso2022_jp_ext" if b"\x1b$" in data else "utf-8", "cp932", "euc_jp")
+        (declared, "utf-8", "iso2022_jp_ext" if b"\x1b$" in data else "utf-8", "cp932", "euc_jp")
     ):
         try:
             return data.decode(name)
@@ -186,7 +194,7 @@ def _decode(data: bytes, charset: str) -> str:
 
 
 def _text(message: Message) -> str:
-    """The plain part, else the HTML one as text."""
+    """The plain text parts, else the HTML parts converted to text."""
     plain: list[str] = []
     rich: list[str] = []
     for part in message.walk():
@@ -232,7 +240,7 @@ def _files(message: Message) -> Iterator[tuple[str, bytes]]:
 
 
 def _decoded(text: str) -> str:
-    """Encoded words as text; anything broken stays as it is."""
+    """Decode encoded words; malformed ones stay unchanged."""
     try:
         return "".join(
             part if isinstance(part, str) else _decode(part, charset or "ascii")

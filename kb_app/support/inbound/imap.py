@@ -1,4 +1,4 @@
-"""Fetches mail from the mailbox."""
+"""Fetches mails from an IMAP mailbox."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ BATCH = 50
 
 
 def fetch(url: str, take: Callable[[bytes], str]) -> int:
-    """Take the unread mails of an IMAP folder, and mark each as read once it is kept; returns how many. Raises OSError, imaplib's error.
+    """Pass unread mails of an IMAP folder to ``take``; returns how many were fetched.
 
-    ``url`` is imaps://user:password@host/FOLDER; imap:// begins TLS where the server offers it.
+    A mail is marked as read after ``take`` has stored it. ``url`` is
+    imaps://user:password@host/FOLDER; imap:// uses STARTTLS if the server offers it.
+    Raises OSError, imaplib.IMAP4.error, and the last error of ``take`` after all mails are tried.
     """
     parts = urlsplit(url)
     host, folder = parts.hostname or "localhost", unquote(parts.path.strip("/")) or "INBOX"
@@ -28,8 +30,8 @@ def fetch(url: str, take: Callable[[bytes], str]) -> int:
             box.starttls(context)
         box.login(unquote(parts.username or ""), unquote(parts.password or ""))
         box.select(_quoted(folder))
-        _, found = box.uid("SEARCH", "UNSEEN")
-        numbers = (found[0] or b"").split()[:BATCH]
+        _, unseen = box.uid("SEARCH", "UNSEEN")
+        numbers = (unseen[0] or b"").split()[:BATCH]
         failed: Exception | None = None
         for number in numbers:
             _, data = box.uid("FETCH", number.decode(), "(BODY.PEEK[])")
@@ -37,10 +39,10 @@ def fetch(url: str, take: Callable[[bytes], str]) -> int:
             try:
                 if raw:
                     take(raw)
-            except Exception as error:  # one that cannot be kept must not hold up those behind it
+            except Exception as error:  # a failing mail must not block the following ones
                 failed = error
                 continue
-            # Only now: a mail that could not be kept is fetched again.
+            # Only after success: a failed mail is fetched again.
             box.uid("STORE", number.decode(), "+FLAGS", "(\\Seen)")
         if failed is not None:
             raise failed

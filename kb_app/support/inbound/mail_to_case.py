@@ -1,4 +1,4 @@
-"""Mails to the help address become cases: by IMAP, or piped in one by one."""
+"""Converts mails to the help address into cases, or into messages of existing cases."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ from kb_app.support.model import LONGEST_MESSAGE, NOTE, Case, NewCase
 from kb_app.support.workflow import CaseWorkflow
 
 log = logging.getLogger("kb_app.workflow")
-# So many automatic replies one address may get in a day, whatever it sends.
+# Daily limits per sender: automatic replies, and cases before further ones count as spam.
 REPLIES_A_DAY = 3
 CASES_A_DAY = 50
-# Where programs begin what they quote, and how they introduce it.
+# How mail programs separate and introduce quoted text.
 _QUOTED = re.compile(
-    r"^(-{2,} ?(Original Message|Forwarded message|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$"
+    r"^(-{2,} ?(Original Message|Forwarded message"
+    r"|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$"
 )
 _WROTE = re.compile(
-    r"^(On .{4,200} wrote:|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$"
+    r"^(On .{4,200} wrote:"
+    r"|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$"
 )
 
 
 @dataclass(frozen=True)
 class MailAnswer:
-    """What the index says to a mail: the search's id and language, its section, and the articles that answer strictly."""
+    """The search result for a mail.
+
+    Holds the id, language and section of the search, and the articles that answer it with a strict
+    verdict.
+    """
 
     query_id: str = ""
     client_id: str | None = None
@@ -43,15 +49,15 @@ class MailAnswer:
 
 
 class AnswerMail(Protocol):
-    """Asks the index what a mail asks, and records it as a search."""
+    """Searches the index for the text of a mail and records the search."""
 
     def __call__(self, subject: str, text: str) -> MailAnswer:
-        """The answers, none where nothing answers strictly."""
+        """The result; no answers without a strict verdict."""
         ...
 
 
 class MailIntake:
-    """Takes mails in; the same mail twice is taken once."""
+    """Processes incoming mails; idempotent for the same mail."""
 
     def __init__(
         self, handoff: CaseWorkflow, uploads: Uploads, read: AnswerMail, own: Sequence[str]
@@ -60,7 +66,13 @@ class MailIntake:
         self._own = frozenset(address.casefold() for address in own if address)
 
     def take(self, raw: bytes, now: int) -> str:
-        """ "created", "added", "answered" (by the desk that has it), "noted" (a machine's), "ignored" (bounces and loops) or "known"."""
+        """Process one mail and return the outcome.
+
+        "created": a new case. "added": a message from the customer. "answered": a reply from the
+        ticket system or escalation step that has the case. "noted": an automatic mail in a case.
+        "ignored": a bounce, a mail without sender or from the site itself. "known": a repeated
+        mail.
+        """
         mail = read_mail(raw)
         once = mail.message_id or f"<{hashlib.sha256(raw).hexdigest()}@no-id>"
         cases = self._handoff.cases
@@ -71,8 +83,8 @@ class MailIntake:
             return self._add(case, mail, once, now)
         if mail.bounce or not mail.sender or mail.sender.casefold() in self._own:
             log.info(
-                "a mail was ignored: %s",
-                "a bounce" if mail.bounce else "no sender, or our own address",
+                "mail ignored: %s",
+                "bounce" if mail.bounce else "no sender, or an address of this site",
             )
             return "ignored"
         return self._open(mail, once, now)
@@ -87,12 +99,22 @@ class MailIntake:
         text, more = mail.text[:LONGEST_MESSAGE], mail.text[LONGEST_MESSAGE:]
         refused = self._keep(mail, f"mail:{once}", now)
         new = NewCase(
-            form_id=f"mail:{once}", kind="question", message=text or mail.subject or "(empty)", name=mail.sender_name, mail=mail.sender,
-            language=reading.language, section=reading.section, subject=mail.subject, channel="mail", query_id=reading.query_id,
-            client_id=reading.client_id, mail_message_id=once, recorded=reading.recorded,
-            # Kept, and apart: nothing is thrown away.
+            form_id=f"mail:{once}",
+            kind="question",
+            message=text or mail.subject or "(empty)",
+            name=mail.sender_name,
+            mail=mail.sender,
+            language=reading.language,
+            section=reading.section,
+            subject=mail.subject,
+            channel="mail",
+            query_id=reading.query_id,
+            client_id=reading.client_id,
+            mail_message_id=once,
+            recorded=reading.recorded,
+            # Stored as spam, not discarded.
             spam="too many" if today >= CASES_A_DAY else "",
-        )  # fmt: skip
+        )
         case = self._handoff.open(
             new, now, reading.answers if may_reply else (), quiet=not may_reply
         )
@@ -132,21 +154,24 @@ class MailIntake:
         return "added"
 
     def _case_of(self, mail: Incoming) -> Case | None:
-        """By what the mail answers; by its subject only where it comes from the case's own address."""
+        """The case by thread, else by the number in the subject if the sender is its customer."""
         cases = self._handoff.cases
-        found = cases.by_mail(mail.thread)
-        # Whoever answers a mail of ours knows its Message-ID, which nobody can guess.
-        if found is not None:
-            return found
-        named = cases.by_number(mail.case_number) if mail.case_number else None
+        by_thread = cases.by_mail(mail.thread)
+        # Our Message-IDs cannot be guessed, so the sender has received a mail of the case.
+        if by_thread is not None:
+            return by_thread
+        by_number = cases.by_number(mail.case_number) if mail.case_number else None
         return (
-            named
-            if named and named.mail and mail.sender.casefold() == named.mail.casefold()
+            by_number
+            if by_number and by_number.mail and mail.sender.casefold() == by_number.mail.casefold()
             else None
         )
 
     def _is_ours(self, case: Case, mail: Incoming) -> bool:
-        """Whether the desk or the step that has the case answers a mail that was sent to it: its address alone anybody can write."""
+        """Whether the mail is a reply by the ticket system or escalation step that has the case.
+
+        It must answer a mail sent to them: a sender address alone can be forged.
+        """
         if not self._handoff.cases.sent_to_desk(mail.thread):
             return False
         support = self._handoff.support()
@@ -157,9 +182,9 @@ class MailIntake:
         return mail.sender.casefold() in {address.casefold() for address in known}
 
     def _keep(self, mail: Incoming, form_id: str, now: int) -> list[str]:
-        """Store the files; returns the names of those that were not taken."""
+        """Store the attachments; returns the names of rejected ones, with the reason."""
         support, refused = self._handoff.support(), []
-        for left in self._handoff.cases.attachments(form_id=form_id):  # of an attempt that failed
+        for left in self._handoff.cases.attachments(form_id=form_id):  # of a failed attempt
             self._uploads.forget(left)
             self._handoff.cases.forget_attachment(left.attachment_id)
         for number, (name, data) in enumerate(mail.files):
@@ -175,7 +200,7 @@ class MailIntake:
         return refused
 
     def _note_rest(self, case: Case, more: str, once: str, now: int) -> None:
-        """What a message has no room for, a millisecond apart, so that it stays in order."""
+        """Add the text beyond the length limit as notes, 1 ms apart to keep their order."""
         for place, start in enumerate(range(0, len(more), LONGEST_MESSAGE), 1):
             self._handoff.note(
                 case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}"
@@ -189,17 +214,18 @@ class MailIntake:
 
     @staticmethod
     def _source(mail: Incoming) -> str:
-        """A sender without their address."""
+        """A key for the sender that does not contain the address."""
         return f"from:{hashlib.sha256(mail.sender.casefold().encode()).hexdigest()[:30]}"
 
 
 def without_quote(text: str) -> str:
-    """A reply without the mail that it quotes at its end; a text that is nothing but a quotation stays."""
-    whole = text.rstrip().splitlines()
+    """A reply without the quoted mail at its end; a text that is only a quotation is kept."""
+    all_lines = text.rstrip().splitlines()
     cut = next(
-        (place for place, line in enumerate(whole) if place and _QUOTED.match(line)), len(whole)
+        (place for place, line in enumerate(all_lines) if place and _QUOTED.match(line)),
+        len(all_lines),
     )
-    lines = whole[:cut]
+    lines = all_lines[:cut]
     while lines and (lines[-1].startswith(">") or not lines[-1].strip() or _WROTE.match(lines[-1])):
         lines.pop()
     return "\n".join(lines).strip() or text.strip()

@@ -1,4 +1,4 @@
-"""Where pages send what only the browser can see: how long an article was read, what was copied, which channel was opened."""
+"""Receives events that only the browser sees: reading time, copied text, opened channels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kb_app.web.core.errors import problem
 from kb_app.web.core.same_site import require_same_site
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/v1")
-# What a browser may say by itself; votes come by forms, tickets from the server.
+# Actions that browsers may report; votes come by forms, tickets from servers.
 FROM_BROWSER = frozenset(
     {
         m.ENGAGED,
@@ -34,7 +34,11 @@ CHANNELS = frozenset({"phone", "chat", "mail", "social", "link"})
 
 @blueprint.post("/events")
 def events() -> BaseResponse:
-    """{"actions": [{"action_name", "event_id", "query_id", "object_id", "position", "attributes"}]}: 202, or what is wrong."""
+    """Record browser actions; 202, or a problem that names what is wrong.
+
+    The body is {"actions": [{"action_name", "event_id", "query_id", "object_id", "position",
+    "attributes"}]}.
+    """
     require_same_site()
     given = request.get_json(silent=True)
     actions = given.get("actions") if isinstance(given, dict) else None
@@ -48,12 +52,12 @@ def events() -> BaseResponse:
         for action in actions:
             _record(action)
     except SQLAlchemyError:
-        return problem(503, "The event could not be kept. Send it again.")
+        return problem(503, "The event could not be stored. Send it again.")
     return Response(status=202)
 
 
 def _wrong(action: Any) -> str:
-    """What is wrong with an action; "" where nothing is."""
+    """The error text of an invalid action; "" for a valid one."""
     if not isinstance(action, dict):
         return "Each action must be an object."
     name = action.get("action_name")
@@ -61,7 +65,7 @@ def _wrong(action: Any) -> str:
         return f"action_name: must be one of {', '.join(sorted(FROM_BROWSER))}."
     for key in ("event_id", "query_id", "object_id"):
         if not isinstance(action.get(key, ""), str) or len(action.get(key, "")) > 200:
-            return f"{key}: must be a text of at most 200 characters."
+            return f"{key}: must be a string of at most 200 characters."
     if not isinstance(action.get("attributes", {}), dict):
         return "attributes: must be an object."
     if name == m.CHANNEL_OPENED and action.get("attributes", {}).get("channel") not in CHANNELS:
@@ -91,5 +95,5 @@ def _record(action: dict[str, Any]) -> None:
 
 
 def _own_id(given: str) -> str:
-    """The browser's id, so that a message sent twice counts once; another one where it is none."""
+    """The browser's event id, so that a repeated event counts once; a new one if it is invalid."""
     return given if tracking.UUID.match(given) else str(uuid.uuid4())

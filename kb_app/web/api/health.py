@@ -1,4 +1,4 @@
-"""Is the process alive, and can it answer?"""
+"""Health checks: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """The process answers."""
+    """Liveness: the process answers."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """An index is served; 503 while there is none.
+    """Readiness: 200 when an index is served, else 503.
 
-    ``meaning`` says whether search by meaning works yet, ``vectors`` how they are compared.
+    ``meaning`` is the state of semantic search, ``vectors`` the strategies of vector comparison.
     """
     current = services().live.current()
     state = {

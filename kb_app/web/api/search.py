@@ -1,4 +1,7 @@
-"""The JSON API, version 1. Errors are problem+json (RFC 9457) that name the parameter."""
+"""The JSON search API, version 1.
+
+Errors are problem+json (RFC 9457) and name the parameter.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ MAX_SUGGESTIONS = 8
 
 
 class InvalidParameterError(ValueError):
-    """A parameter that cannot be used; the message says what it may be."""
+    """A parameter has an invalid value; the message names it and the valid values."""
 
 
 @blueprint.errorhandler(InvalidParameterError)
@@ -31,7 +34,10 @@ def _bad_parameter(error: InvalidParameterError) -> BaseResponse:
 
 @blueprint.get("/search")
 def search() -> Response:
-    """?q=&lang=&limit=&offset= and section, type, tag: ranked articles with their best passage."""
+    """Ranked articles with their best passage.
+
+    Parameters: q, lang, limit, offset, section, type, tag.
+    """
     ui = _language()
     query = Query(
         request.args.get("q", ""),
@@ -73,12 +79,15 @@ def search() -> Response:
 
 @blueprint.get("/suggest")
 def suggest() -> Response:
-    """?q=&lang=: titles and questions that complete what was typed; with by=meaning, titles of articles that are about it."""
+    """Titles and questions that complete the typed text.
+
+    Parameters: q, lang. With by=meaning, titles of articles on the same topic by embedding.
+    """
     ui = _language()
     library = snapshot().library
     engine = snapshot().engine
     find = engine.suggest_by_meaning if request.args.get("by") == "meaning" else engine.suggest
-    found = find(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
+    completions = find(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
     lines = [
         {
             "text": text,
@@ -86,38 +95,52 @@ def suggest() -> Response:
             "lang": document.lang,
             "url": article_url(library.cards[document.id], ui),
         }
-        for text, document in found
+        for text, document in completions
     ]
     return jsonify(suggestions=lines)
 
 
 @blueprint.get("/articles/<article_id>")
 def article(article_id: str) -> BaseResponse:
-    """One article, whole."""
+    """One article with its full text."""
     library = snapshot().library
     card = library.cards.get(article_id)
     if card is None or not card.visible(now(), audiences()):
-        return problem(404, "There is no article of this id.")
-    whole = library.article(article_id)
-    if whole is None:
-        return problem(404, "There is no article of this id.")
+        return problem(404, "There is no article with this id.")
+    full = library.article(article_id)
+    if full is None:
+        return problem(404, "There is no article with this id.")
     lang = card.lang if card.lang in site_settings().languages else site_settings().languages[0]
-    body = render_body(whole.html, library, lambda other: other.visible(now(), audiences()), lang)
+    body = render_body(full.html, library, lambda other: other.visible(now(), audiences()), lang)
     translations = [
         other
         for other in library.translations(card)
         if other.id != card.id and other.visible(now(), audiences())
     ]
     return jsonify(
-        id=card.id, lang=card.lang, section=card.section, type=card.type, title=card.title, summary=card.summary, tags=list(card.tags),
-        updated=card.updated.isoformat() if card.updated else None, url=public_url(article_url(card, lang)), html=str(body),
-        sections=[{"heading": part.heading, "anchor": part.anchor, "text": part.text} for part in whole.sections],
-        translations=[{"id": other.id, "lang": other.lang, "title": other.title, "url": article_url(other)} for other in translations],
-    )  # fmt: skip
+        id=card.id,
+        lang=card.lang,
+        section=card.section,
+        type=card.type,
+        title=card.title,
+        summary=card.summary,
+        tags=list(card.tags),
+        updated=card.updated.isoformat() if card.updated else None,
+        url=public_url(article_url(card, lang)),
+        html=str(body),
+        sections=[
+            {"heading": part.heading, "anchor": part.anchor, "text": part.text}
+            for part in full.sections
+        ],
+        translations=[
+            {"id": other.id, "lang": other.lang, "title": other.title, "url": article_url(other)}
+            for other in translations
+        ],
+    )
 
 
 def _answer(results: Results, library: ArticleStore, ui: str) -> dict[str, Any] | None:
-    """The sentence or step that answers, quoted, with where it stands."""
+    """The quoted sentence or step that answers the query, with its article, heading and URL."""
     answer = results.answer
     if answer is None:
         return None
@@ -148,11 +171,11 @@ def _hit(hit: Hit, library: ArticleStore, ui: str) -> dict[str, Any]:
 
 
 def _language() -> str:
-    wanted = request.args.get("lang", "")
+    lang = request.args.get("lang", "")
     languages = site_settings().languages
-    if wanted and wanted not in languages:
-        raise InvalidParameterError(f"lang={wanted[:20]}: this site speaks {', '.join(languages)}.")
-    return wanted or i18n.preferred_language()
+    if lang and lang not in languages:
+        raise InvalidParameterError(f"lang={lang[:20]}: must be one of {', '.join(languages)}.")
+    return lang or i18n.preferred_language()
 
 
 def _number(name: str, default: int, least: int, most: int) -> int:
@@ -161,7 +184,7 @@ def _number(name: str, default: int, least: int, most: int) -> int:
         return default
     if not (given.isascii() and given.isdigit()) or not least <= int(given[:9]) <= most:
         raise InvalidParameterError(
-            f"{name}={given[:20]}: must be a whole number from {least} to {most}."
+            f"{name}={given[:20]}: must be an integer from {least} to {most}."
         )
     return int(given)
 

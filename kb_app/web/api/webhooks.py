@@ -1,4 +1,4 @@
-"""Where other desks say what became of a case: signed webhooks, each taken once."""
+"""Receives case states from ticket systems: signed webhooks, each applied once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kb_app.support.delivery.webhook_signature import (
 from kb_app.support.model import Case
 from kb_app.web.core.context import now, site_settings, support_service
 from kb_app.web.core.errors import problem
-from kb_app.web.core.tracking import moment
+from kb_app.web.core.tracking import now_ms
 
 blueprint = Blueprint("hooks", __name__, url_prefix="/api/v1")
 SOLVED = frozenset({"solved", "closed", "resolved", "4", "5"})
@@ -27,12 +27,15 @@ OPEN = frozenset({"open", "new", "pending", "hold", "2", "3"})
 
 @blueprint.post("/hooks/<desk>")
 def hook(desk: str) -> BaseResponse:
-    """{"event_id", "ticket_id" or "number", "state"}, signed: 200, 202 where it was known, or what is wrong."""
+    """Apply a signed webhook: 200, 202 where it was known, or a problem that names what is wrong.
+
+    The body is {"event_id", "ticket_id" or "number", "state"}.
+    """
     support = support_service()
     secret = site_settings().desk_secret(desk)
     if desk not in support.config.desks or not secret:
         return problem(
-            404, "There is no such desk in support.yml, or it has no secret in KB_DESK_SECRETS."
+            404, "support.yml has no desk of this name, or KB_DESK_SECRETS has no secret for it."
         )
     body = request.get_data(cache=False)
     try:
@@ -44,14 +47,14 @@ def hook(desk: str) -> BaseResponse:
         return problem(
             404 if not wrong else 400, wrong or "No case of this desk has that ticket_id or number."
         )
-    fresh = support.workflow.apply_remote_state(f"hook:{desk}", event_id, case, solved, moment())
+    fresh = support.workflow.apply_remote_state(f"hook:{desk}", event_id, case, solved, now_ms())
     answer = jsonify(number=case.number, known=not fresh)
     answer.status_code = 200 if fresh else 202
     return answer
 
 
 def _meaning(desk: str, body: bytes) -> tuple[str, Case | None, bool, str]:
-    """(event id, case, whether it is solved, what is wrong with the body)."""
+    """(event id, case, whether it is solved, error text)."""
     given = _read(body)
     if given is None:
         return "", None, False, "The body must be a JSON object."
@@ -64,7 +67,7 @@ def _meaning(desk: str, body: bytes) -> tuple[str, Case | None, bool, str]:
     event_id = storable(event_id)[:200]
     state = str(given.get("state") or given.get("status") or "").lower()
     if not event_id:
-        return "", None, False, "event_id: is missing; without it a repetition cannot be told."
+        return "", None, False, "event_id: is missing; it is needed to detect repeated events."
     if state not in SOLVED | OPEN:
         return "", None, False, f"state: must be one of {', '.join(sorted(SOLVED | OPEN))}."
     return event_id, _case(desk, given), state in SOLVED, ""
@@ -79,9 +82,9 @@ def _read(body: bytes) -> dict[str, Any] | None:
 
 
 def _case(desk: str, given: dict[str, Any]) -> Case | None:
-    """The case, by the desk's own id or by our number; never one that another desk has."""
+    """The case, by the desk's ticket id or by our number, only if that desk has it."""
     cases = support_service().cases
     if given.get("ticket_id"):
         return cases.by_external(desk, str(given["ticket_id"])[:100])
-    found = cases.by_number(str(given.get("number", ""))[:16])
-    return found if found and found.desk == desk else None
+    case = cases.by_number(str(given.get("number", ""))[:16])
+    return case if case and case.desk == desk else None

@@ -1,4 +1,7 @@
-"""One log line a request: route, status and time. Never the path, the query, the address or the browser."""
+"""Access log: one line per request with route, status and elapsed time.
+
+Never logs the path, the query, the client address or the user agent.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ log = logging.getLogger("kb_app.request")
 
 
 def set_up(app: Flask) -> None:
-    """Time and log every request but static files and health checks."""
+    """Time and log every request except static files and health checks."""
     app.before_request(_start)
     app.after_request(_finish)
 

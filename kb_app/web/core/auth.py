@@ -1,4 +1,4 @@
-"""Who is signed in, and what they may do."""
+"""Authentication and authorisation: sessions, API tokens and rights."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Nobody(AnonymousUserMixin):  # type: ignore[misc]
-    """A visitor who is not signed in."""
+    """An anonymous visitor."""
 
     audiences = frozenset({"public"})
 
     def may(self, right: str) -> bool:
-        """Nothing."""
+        """Return False: an anonymous visitor has no rights."""
         return False
 
 
 def set_up(app: Flask, settings: Settings) -> None:
-    """Sessions that end, CSRF tokens for those who are signed in, and the provider where one is set."""
+    """Set up sessions with a maximum age, CSRF tokens, and OpenID Connect where it is set."""
     app.config.update(
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
         SESSION_COOKIE_HTTPONLY=True,
@@ -56,18 +56,24 @@ def set_up(app: Flask, settings: Settings) -> None:
             "oidc",
             client_id=settings.oidc_client_id,
             client_secret=settings.oidc_client_secret,
-            server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",
+            server_metadata_url=(
+                f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration"
+            ),
             client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
         )
 
 
 def user() -> User:
-    """Who is signed in; a Nobody where nobody is."""
+    """The signed-in user, or a ``Nobody`` for an anonymous visitor."""
     return cast(User, current_user)
 
 
 def needs(right: str) -> Callable[[F], F]:
-    """Only for those whose role has a right: others are asked to sign in, or refused. Forms must carry their CSRF token."""
+    """Restrict a view to users with a right.
+
+    Anonymous visitors are redirected to the sign-in page, other users get a 403. Requests that
+    change something must carry a CSRF token.
+    """
 
     def decorate(view: F) -> F:
         @functools.wraps(view)
@@ -91,7 +97,7 @@ def needs(right: str) -> Callable[[F], F]:
 
 
 def _load(session_id: str) -> User | None:
-    """The user of a session that has not grown too old, however often it was used."""
+    """The user of a session; None once the session exceeds its maximum age, even if in use."""
     begun = session.get("since", 0)
     if time.time() - begun > site_settings().session_hours * 3600:
         return None
@@ -99,7 +105,7 @@ def _load(session_id: str) -> User | None:
 
 
 def _by_token(_request: object) -> User | None:
-    """The user of an API token, on the API alone."""
+    """The user of an API token; tokens are only valid for API paths."""
     header = request.headers.get("Authorization", "")
     if not request.path.startswith("/api/") or not header.startswith("Bearer "):
         return None

@@ -1,4 +1,7 @@
-"""Who can be reached now, when the next can, and what is promised: for the foot of every page and the contact page."""
+"""Contact channels for the page footer and the contact page.
+
+Computes which channels are open now, when the others open, and the promised reply times.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ from kb_app.web.core.i18n import interface_language
 
 @dataclass(frozen=True)
 class ContactChannel:
-    """A way to a person: ``open`` is None where its hours are not known; ``until``, ``opens`` and ``why`` are texts."""
+    """A contact channel.
+
+    ``open`` is None if its hours are unknown; ``until``, ``opens`` and ``why`` are display texts.
+    """
 
     kind: str
     label: str
@@ -42,7 +48,7 @@ class ContactChannel:
 
 
 def set_up(app: Flask) -> None:
-    """Make it known to templates."""
+    """Register the template globals and the cache."""
     app.extensions["kb_reach"] = {}
     app.context_processor(lambda: {"people_mail": support_service().can_mail})
     app.jinja_env.globals.update(
@@ -51,9 +57,12 @@ def set_up(app: Flask) -> None:
 
 
 def contact_channels() -> list[ContactChannel]:
-    """All channels of the support file, those that are open now first; the form last, since it is a page of ours."""
+    """All channels of the support file, open ones first.
+
+    The form is left out, since it is a page of this site.
+    """
     return _this_minute(
-        "ways", lambda support: sorted(_channels(support), key=lambda one: one.open is False)
+        "channels", lambda support: sorted(_channels(support), key=lambda one: one.open is False)
     )
 
 
@@ -66,17 +75,20 @@ def _channels(support: Support) -> list[ContactChannel]:
 
 
 def _this_minute(what: str, make: Callable[[Support], Any]) -> Any:
-    """What was made of the support file in this minute for this language, made once: it stands on every page."""
-    support, kept = support_service().config, current_app.extensions["kb_reach"]
+    """The value of ``make``, cached per language for the current minute.
+
+    A changed support file invalidates it. Cached because every page shows it.
+    """
+    support, cache = support_service().config, current_app.extensions["kb_reach"]
     key, minute = (what, interface_language()), int(now().timestamp() // 60)
-    found = kept.get(key)
-    if found is None or found[0] is not support or found[1] != minute:
-        found = kept[key] = (support, minute, make(support))
-    return found[2]
+    entry = cache.get(key)
+    if entry is None or entry[0] is not support or entry[1] != minute:
+        entry = cache[key] = (support, minute, make(support))
+    return entry[2]
 
 
 def promised_until(kind: str = "question") -> str:
-    """Until when somebody who writes now has an answer; "" where nothing is promised."""
+    """The time by which a message sent now is answered, as text; "" where nothing is promised."""
 
     def make(_support: Support) -> str:
         until = support_service().workflow.due_for(kind, int(now().timestamp() * 1000))
@@ -86,13 +98,13 @@ def promised_until(kind: str = "question") -> str:
 
 
 def when(at: int | datetime | None) -> str:
-    """A moment as people say it, in the channels' own time zone."""
+    """Format a time (ms or datetime) in the time zone of the channels; "" for None."""
     if at is None:
         return ""
     zone = support_service().config.calendar.zone
-    moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
+    time = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
     return str(
-        format_datetime(moment.astimezone(zone), pattern_of(interface_language()), rebase=False)
+        format_datetime(time.astimezone(zone), pattern_of(interface_language()), rebase=False)
     )
 
 
@@ -135,7 +147,7 @@ def _clock(at: datetime, calendar: Calendar) -> str:
 
 
 def promise_text(promise: Promise) -> str:
-    """A promise in words."""
+    """A promised reply time as text."""
     if promise.count == 0:
         return _("at once")
     if promise.unit == "minute":

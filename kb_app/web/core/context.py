@@ -1,4 +1,4 @@
-"""What a request knows: the services, the snapshot it keeps, who asks, and when."""
+"""Request context: the services, the index snapshot, the request's time and the audiences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def services() -> Services:
 
 
 def snapshot() -> Snapshot:
-    """The bundle this request is answered from, the same to its end; 503 before the first build."""
+    """The index snapshot of this request, the same until it ends; 503 before the first build."""
     if "snapshot" not in g:
         g.snapshot = services().live.current()
     if g.snapshot is None:
@@ -34,16 +34,16 @@ def snapshot() -> Snapshot:
 
 
 def now() -> datetime:
-    """The time at which this request came, the same to its end."""
+    """The time at which this request arrived, the same until it ends."""
     if "now" not in g:
         g.now = services().clock()
     return cast(datetime, g.now)
 
 
 def audiences() -> frozenset[str]:
-    """Whose articles the visitor may see: by who is signed in, never by what the request says."""
-    found: frozenset[str] = current_user.audiences
-    return found
+    """The audiences of the visitor; they depend on the signed-in user, never on request values."""
+    result: frozenset[str] = current_user.audiences
+    return result
 
 
 def site_settings() -> Settings:
@@ -52,12 +52,12 @@ def site_settings() -> Settings:
 
 
 def support_service() -> SupportService:
-    """Cases, mail and notices."""
+    """The service for cases, mail and notices."""
     return services().support
 
 
 def analytics_service() -> AnalyticsService:
-    """Episodes, gaps and spikes."""
+    """The service for episodes, gaps and spikes."""
     return services().analytics
 
 
@@ -67,5 +67,5 @@ def event_store() -> EventStore:
 
 
 def user_store() -> UserStore:
-    """Accounts, tokens and the audit log."""
+    """The store of accounts, tokens and the audit log."""
     return services().users

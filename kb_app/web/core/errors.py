@@ -1,4 +1,4 @@
-"""Error pages that offer a search, and problem+json for the API."""
+"""Error handlers: HTML pages that offer a search, and problem+json for the API."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ log = logging.getLogger("kb_app.errors")
 
 
 def set_up(app: Flask) -> None:
-    """Handle everything that goes wrong."""
+    """Register the error handlers."""
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(Exception, _unexpected)
 
 
 def problem(status: int, detail: str) -> BaseResponse:
-    """An error of the API."""
+    """A problem+json response for the API."""
     response = jsonify(
         type="about:blank",
         title=HTTPException().name if status < 400 else _title(status),
@@ -47,7 +47,7 @@ def _title(status: int) -> str:
 def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPException:
     code = error.code or 500
     if code < 400 or isinstance(error, SecurityError):
-        return error  # of a host that is not ours not even links can be made
+        return error  # for an untrusted host no links can be generated
     if request.path.startswith("/api/"):
         return problem(code, error.description or _title(code))
     words = (request.view_args or {}).get("slug") or ""
@@ -63,10 +63,11 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
 
 
 def _database(error: SQLAlchemyError) -> BaseResponse | tuple[str, int] | HTTPException:
-    """Nothing was kept, and the page says so."""
+    """Answer a database error with 503 and a text that says nothing was saved."""
     log.error("the database failed: %s", type(error).__name__)
     said = gettext(
-        "This could not be saved just now. Nothing was lost that was saved before. Please try again."
+        "This could not be saved just now. Nothing was lost that was saved before. "
+        "Please try again."
     )
     failed = ServiceUnavailable(said)
     failed.said = said  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What forms of visitors bring: texts, the id that makes sending twice the same as once, and files."""
+"""Helpers for visitors' forms: texts, the form id for idempotent submission, and uploads."""
 
 from __future__ import annotations
 
@@ -13,45 +13,48 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from kb_app.support.attachments import MEGABYTE, UploadRejectedError
 from kb_app.support.model import Attachment
 from kb_app.web.core.context import support_service
-from kb_app.web.core.tracking import UUID, moment
+from kb_app.web.core.tracking import UUID, now_ms
 
-PermanentDeliveryError = list[tuple[str, str]]
-"""(name, why) of files that were not taken"""
+RejectedFiles = list[tuple[str, str]]
+"""(name, reason) of each rejected file"""
 
 
 def takes_files(blueprint: Blueprint) -> None:
-    """Let a blueprint's forms bring files, as many and as large as the support file says; more is refused by a page of its own."""
+    """Accept uploads in a blueprint's forms, within the limits of the support file.
+
+    A request above the limits gets a 413 page.
+    """
     blueprint.before_request(_allow)
     blueprint.register_error_handler(RequestEntityTooLarge, _too_large)
 
 
 def given_text(name: str) -> str:
-    """A text of the form, its lines ended alike, without space around it."""
+    """A text field of the form, stripped, with line breaks normalised to LF."""
     return request.form.get(name, "").replace("\r\n", "\n").strip()
 
 
 def given_form_id() -> str:
-    """The form's id, another one where it is none of ours."""
+    """The form id; a new one where it is not a UUID."""
     given = request.form.get("form_id", "")
     return given if UUID.match(given) else str(uuid.uuid4())
 
 
 def once_of(form_id: str, text: str) -> str:
-    """What tells the same words of a form from other ones."""
+    """An idempotency key for a text of a form."""
     return f"{form_id}:{uuid.uuid5(uuid.NAMESPACE_OID, text)}"
 
 
 def waiting_files(form_id: str) -> list[Attachment]:
-    """The files that a form has brought so far; none while the database is gone, since the form is shown all the same."""
+    """The files uploaded with a form so far; none on a database error: the form still renders."""
     try:
         return support_service().cases.attachments(form_id=form_id)
     except SQLAlchemyError:
         return []
 
 
-def keep_files(form_id: str) -> dict[str, PermanentDeliveryError]:
-    """Store the files that came with a form; {"files": what was refused}, {} where nothing was."""
-    refused: PermanentDeliveryError = []
+def keep_files(form_id: str) -> dict[str, RejectedFiles]:
+    """Store the uploads of a form; {"files": rejected ones}, {} where none was rejected."""
+    refused: RejectedFiles = []
     count = len(waiting_files(form_id))
     for file in request.files.getlist("files"):
         if not file.filename:
@@ -70,7 +73,7 @@ def _keep(file: FileStorage, form_id: str, count: int) -> None:
     if count >= limits.most_files:
         raise UploadRejectedError(name[:100], "many")
     stream, most = cast(BinaryIO, file.stream), limits.most_megabytes * MEGABYTE
-    support.cases.add_attachment(support.uploads.keep(stream, name, form_id, most, moment()))
+    support.cases.add_attachment(support.uploads.keep(stream, name, form_id, most, now_ms()))
 
 
 def _allow() -> None:
@@ -79,5 +82,5 @@ def _allow() -> None:
 
 
 def _too_large(_error: Exception) -> tuple[str, int]:
-    """Files that are too large all in all: nothing was read of them."""
+    """Answer a request above the size limit; its body is not read."""
     return render_template("layout/too_large.html", limits=support_service().config), 413

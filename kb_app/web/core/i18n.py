@@ -1,4 +1,4 @@
-"""Languages of the interface: kept in the URL, remembered in a cookie, first chosen from the browser."""
+"""Interface languages: set by the URL, stored in a cookie, initially chosen by the browser."""
 
 from __future__ import annotations
 
@@ -10,12 +10,26 @@ from kb_app.settings import INTERFACE_LANGUAGES, Settings
 
 COOKIE = "kb_lang"
 _YEAR = 365 * 24 * 3600
-NAMES = {"ja": "日本語", "en": "English", "zh": "中文", "ko": "한국어", "fr": "Français", "de": "Deutsch", "es": "Español", "pt": "Português",
-         "it": "Italiano", "nl": "Nederlands", "th": "ไทย", "vi": "Tiếng Việt", "id": "Bahasa Indonesia", "ru": "Русский"}  # fmt: skip
+NAMES = {
+    "ja": "日本語",
+    "en": "English",
+    "zh": "中文",
+    "ko": "한국어",
+    "fr": "Français",
+    "de": "Deutsch",
+    "es": "Español",
+    "pt": "Português",
+    "it": "Italiano",
+    "nl": "Nederlands",
+    "th": "ไทย",
+    "vi": "Tiếng Việt",
+    "id": "Bahasa Indonesia",
+    "ru": "Русский",
+}
 
 
 def set_up(app: Flask, settings: Settings) -> None:
-    """Let Flask-Babel speak the language of the URL."""
+    """Set up Flask-Babel with the language of the URL."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     app.config["KB_LANGUAGES"] = settings.languages
     Babel(app, locale_selector=interface_language, default_timezone=settings.timezone)
@@ -23,37 +37,37 @@ def set_up(app: Flask, settings: Settings) -> None:
 
 
 def interface_language() -> str:
-    """The language this page speaks."""
+    """The interface language of this page."""
     return str(getattr(g, "ui", None) or preferred_language())
 
 
 def preferred_language() -> str:
-    """The remembered language, else the browser's best, else the site's first."""
+    """The language in the cookie, else the browser's best match, else the site's first."""
     from flask import current_app
 
     languages: tuple[str, ...] = current_app.config["KB_LANGUAGES"]
     if not request:
         return languages[0]
-    remembered = request.cookies.get(COOKIE)
-    if remembered in languages:
-        return str(remembered)
+    stored = request.cookies.get(COOKIE)
+    if stored in languages:
+        return str(stored)
     return request.accept_languages.best_match(languages, default=languages[0]) or languages[0]
 
 
 def language_name(lang: str) -> str:
-    """A language's name in itself."""
+    """The native name of a language."""
     return NAMES.get(lang, lang)
 
 
 def remember(response: BaseResponse, lang: str) -> None:
-    """Keep a language as the reader's own."""
+    """Store a language in the reader's cookie."""
     response.set_cookie(
         COOKIE, lang, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure
     )
 
 
 def _remember(response: Response) -> Response:
-    """Keep the language of the pages somebody reads, where it is not the one they would get anyway."""
+    """Store the language of the page where it differs from the reader's preferred one."""
     chosen = getattr(g, "ui", None)
     if (
         chosen in INTERFACE_LANGUAGES

@@ -1,4 +1,7 @@
-"""How often one address may search, send and sign in. Counted in the memory of each web process; nothing is stored."""
+"""Rate limits per client address for searching, sending and signing in.
+
+Counted in the memory of each web process; nothing is stored.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from limits import parse
 from kb_app.settings import Settings
 
 LIMITED = ("pages.search", "api.search", "api.suggest")
-# What visitors send; enough for anybody who reads, too little to fill the disk.
+# Forms and events of visitors: far above normal use, low enough to protect the disk.
 SENT = (
     "events.events",
     "feedback.vote",
@@ -21,36 +24,36 @@ SENT = (
     "cases.step",
 )
 SENT_LIMIT = "120 per minute"
-# Messages to people: more than anybody writes, too few to bury the desk.
+# Messages to the support team: above normal use, low enough to protect the inbox.
 WRITTEN = ("contact.send", "cases.add", "notices.subscribe")
 WRITTEN_LIMIT = "40 per hour"
 SIGN_IN_LIMIT = "10 per 15 minutes"
 RESET_LIMIT = "5 per hour"
-# A process never allows less than this, however many share a limit: who mistypes a password tries again.
+# The least that each process allows, so that a mistyped password can be corrected.
 LEAST_SHARE = 3
 
 
 def _account() -> str:
-    """The account that somebody tries to sign in to."""
+    """The rate limit key of the account in the sign-in form."""
     return f"account:{request.form.get('mail', '').strip().casefold()[:200]}"
 
 
 def share_of(limit: str, processes: int) -> str:
-    """A process's part of a limit: "600 per minute" among 4 processes is "150 per 1 minute"."""
+    """One process's share of a limit: a quarter of "600 per minute" is "150 per 1 minute"."""
     whole = parse(limit)
     share = max(-(-whole.amount // processes), min(whole.amount, LEAST_SHARE))
     return f"{share} per {whole.multiples} {whole.GRANULARITY.name}"
 
 
 def set_up(app: Flask, settings: Settings, processes: int = 1) -> None:
-    """Limit the routes that search, send and sign in; each of so many processes allows its part."""
+    """Limit the routes that search, send and sign in; each process allows its share."""
     if settings.rate_limit == "off":
         return
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
     shared = limiter.shared_limit(share_of(settings.rate_limit, processes), scope="search")
     for name in LIMITED:
         app.view_functions[name] = shared(app.view_functions[name])
-    # Of one address, and of one account from wherever it is tried: only what was refused counts.
+    # Per address and, from any address, per account: only failed attempts count.
     sign_ins = share_of(SIGN_IN_LIMIT, processes)
     refused = limiter.limit(
         sign_ins, methods=["POST"], deduct_when=lambda response: response.status_code == 401

@@ -1,4 +1,4 @@
-"""Refuses forms that another site sent."""
+"""Rejects cross-site requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import abort, request
 
 
 def require_same_site() -> None:
-    """Refuse a form or a message that another site made the browser send (OWASP: fetch metadata, else the origin)."""
+    """Abort a cross-site request with 403, by fetch metadata, else by Origin (OWASP)."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         if site not in ("same-origin", "none"):

@@ -1,4 +1,4 @@
-"""A search as a page or the API asks for it: the form read, the engine asked, the filters that would narrow it."""
+"""Search for pages and forms: reads the form, runs the query and counts the facets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from search.model import FILTER_NAMES, Filters, Query, Results, filter_values
 
 PAGE_SIZE = 10
 MAX_PAGE = 100
-# Where nothing answers, so many of the nearest are shown: a long list looks like an answer.
+# Results shown when the verdict is "none": a long list would look like an answer.
 NEAREST = 3
-# Letters of a message that are searched; what follows rarely asks anything.
+# Characters of a message that are used as the query.
 LONGEST_ASKED = 400
 
 
 @dataclass(frozen=True)
 class SearchForm:
-    """What the visitor asked for."""
+    """The query, filters and page number of a search."""
 
     q: str = ""
     filters: Filters = field(default_factory=Filters)
@@ -28,11 +28,11 @@ class SearchForm:
 
     @property
     def empty(self) -> bool:
-        """Nothing was asked."""
+        """Whether the query is empty."""
         return not self.q.strip()
 
     def arguments(self, **changed: object) -> dict[str, object]:
-        """URL arguments of this search with some of them changed; empty ones left out, the first page too."""
+        """URL arguments of this search with some changed; empty ones and page 1 are left out."""
         values = {"q": self.q, **vars(self.filters), "page": self.page} | changed
         return {
             name: value
@@ -42,7 +42,7 @@ class SearchForm:
 
 
 def read_form(arguments: Mapping[str, str]) -> SearchForm:
-    """The form from a URL; a page that is no number is the first."""
+    """Read the form from URL arguments; an invalid page number becomes 1."""
     page = arguments.get("page", "1")
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
     filters = Filters(**{name: arguments.get(name, "")[:100] for name in FILTER_NAMES})
@@ -51,7 +51,7 @@ def read_form(arguments: Mapping[str, str]) -> SearchForm:
 
 @dataclass(frozen=True)
 class Facet:
-    """A value that results could be narrowed to, and how many of them have it."""
+    """A filter value and the number of results that have it."""
 
     value: str
     count: int
@@ -59,7 +59,7 @@ class Facet:
 
 @dataclass(frozen=True)
 class SearchPage:
-    """Results with what a page needs around them."""
+    """Results with the query id, the page count and the facets."""
 
     query_id: str
     first: bool
@@ -69,18 +69,21 @@ class SearchPage:
 
 
 def ask(text: str, lang: str, limit: int) -> Results | None:
-    """What a message asks: its first words searched for this visitor; None where there is nothing to search for."""
-    words = " ".join(text.split())[:LONGEST_ASKED]
+    """Search for the beginning of a message, for this visitor; None where there is no query."""
+    query = " ".join(text.split())[:LONGEST_ASKED]
     results = (
-        snapshot().search(Query(words, lang, limit, audiences=audiences(), now=now()))
-        if words
+        snapshot().search(Query(query, lang, limit, audiences=audiences(), now=now()))
+        if query
         else None
     )
     return None if results is None or results.problem else results
 
 
 def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
-    """Ask the engine for one page of results; ``before`` is the id of the search whose next page it is."""
+    """Run the search for one page of results.
+
+    ``before`` is the query id of the search that this page continues.
+    """
     library = snapshot().library
     offset = (form.page - 1) * PAGE_SIZE
     results = snapshot().search(
@@ -95,7 +98,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
             relevant=results.relevant[:NEAREST],
         )
     else:
-        # A page shows what it counts.
+        # The hits shown must not exceed the total.
         results = replace(results, hits=results.hits[: max(0, results.total - offset)])
     cards = [library.cards[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)

@@ -1,4 +1,4 @@
-"""Headers that keep pages safe, and the path and address under which the site stands."""
+"""Security headers, the path prefix, and trust in reverse proxies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from kb_app.settings import Settings
 
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class PathPrefix:
-    """Serves the application below a path, whether or not the proxy in front removes it."""
+    """WSGI middleware that serves the application below a path prefix.
+
+    It works whether or not the proxy in front strips the prefix.
+    """
 
     def __init__(self, app: WSGIApp, prefix: str) -> None:
         self._app, self._prefix = app, prefix
@@ -41,7 +45,9 @@ def set_up(app: Flask, settings: Settings) -> None:
         app.wsgi_app = PathPrefix(app.wsgi_app, settings.path_prefix)  # type: ignore[method-assign]
     if settings.proxies:
         count = settings.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
 
 
 def _headers(response: Response) -> Response:

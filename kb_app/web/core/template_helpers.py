@@ -1,4 +1,4 @@
-"""Turns values into what pages show: links, dates, marked text, icons."""
+"""Template filters and globals: links, dates, highlighted text, article HTML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kb_app.settings import Settings
 from kb_app.web.core import context, i18n
 from kb_app.web.core.visitor import consent_open
 
-# Only these may go from the address into links: url_for gives others a meaning of their own.
+# Only these URL arguments are carried into links: url_for treats some others specially.
 _KEPT = ("q", "section", "type", "tag", "lang", "page")
 _KB_LINK = re.compile(r'<a\s([^>]*?)href="kb:([^"#]*)((?:#[^"]*)?)"([^>]*)>(.*?)</a>', re.DOTALL)
 _KB_IMAGE = re.compile(r'src="kb-image:([^"]+)"')
@@ -28,7 +28,7 @@ _EXTERNAL = re.compile(r'<a\s([^>]*?)href="(https?://[^"]+)"')
 
 
 def set_up(app: Flask, settings: Settings) -> None:
-    """Make everything here known to templates."""
+    """Register the filters, globals and context of templates."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
@@ -61,14 +61,14 @@ def set_up(app: Flask, settings: Settings) -> None:
 
 
 def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
-    """The text with its spans in <mark>, everything escaped; line breaks become a gap."""
+    """Highlight spans of a text with <mark>, HTML-escaped; line breaks become a gap."""
     return _in_marks(text, spans).replace(
         "\n", Markup(' <span class="gap" aria-hidden="true">·</span> ')
     )
 
 
 def marked_lines(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
-    """The same with its line breaks, as steps have them."""
+    """Highlight like ``marked``, but keep line breaks as <br>, for steps."""
     return _in_marks(text, spans).replace("\n", Markup("<br>"))
 
 
@@ -85,12 +85,12 @@ def _in_marks(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
 
 
 def day(value: date | None) -> str:
-    """A date in the reader's language, without shifting it between time zones."""
+    """A date in the reader's language, without time zone conversion; "" for None."""
     return format_date(value, "long") if value else ""
 
 
 def article_url(card: ArticleSummary, ui: str | None = None, anchor: str = "") -> str:
-    """The page of an article in the reader's language, or in its own where the interface does not speak it."""
+    """The URL path of an article's page, in ``ui``, else in the interface language."""
     return _article_path(
         request.script_root if request else "", ui or i18n.interface_language(), card.slug, anchor
     )
@@ -98,12 +98,12 @@ def article_url(card: ArticleSummary, ui: str | None = None, anchor: str = "") -
 
 @lru_cache(maxsize=16_384)
 def _article_path(_below: str, ui: str, slug: str, anchor: str) -> str:
-    """Remembered: each page of results has ten. ``_below`` is the path that the site lies under."""
+    """The URL path, cached by ``_below``, the path prefix of the site, among others."""
     return url_for("pages.article", ui=ui, slug=slug, _anchor=anchor or None)
 
 
 def section_title(key: str, sections: dict[str, SectionInfo], lang: str | None = None) -> str:
-    """A section's name in the reader's language, else in another, else its key."""
+    """A section's title in the reader's language, else in another language, else its key."""
     return (
         localized(sections[key].title, lang or i18n.interface_language())
         if key in sections and sections[key].title
@@ -112,14 +112,14 @@ def section_title(key: str, sections: dict[str, SectionInfo], lang: str | None =
 
 
 def section_description(key: str, sections: dict[str, SectionInfo]) -> str:
-    """What a section is about."""
+    """A section's description in the reader's language; "" where it has none."""
     return (
         localized(sections[key].description, i18n.interface_language()) if key in sections else ""
     )
 
 
 def type_name(kind: str) -> str:
-    """A kind of article in the reader's language."""
+    """The name of an article type in the reader's language."""
     names = {
         "faq": _("Question"),
         "guide": _("Guide"),
@@ -131,21 +131,22 @@ def type_name(kind: str) -> str:
 
 
 def switch_url(lang: str) -> str:
-    """The same page in another language of the interface."""
+    """The URL of this page in another interface language."""
     if request.url_rule is None or "ui" not in (request.view_args or {}):
         return url_for("pages.speak", ui=lang, to=request.full_path.rstrip("?"))
-    kept = (
+    arguments = (
         {name: value for name, value in request.args.items() if name in _KEPT}
         if request.endpoint == "pages.search"
         else {}
     )
     return url_for(
-        request.endpoint or "pages.home", **(kept | dict(request.view_args or {}) | {"ui": lang})
+        request.endpoint or "pages.home",
+        **(arguments | dict(request.view_args or {}) | {"ui": lang}),
     )
 
 
 def public_url(path: str) -> str:
-    """The public address of a path that url_for gave."""
+    """The public URL of a path from ``url_for``."""
     settings = context.site_settings()
     base = (
         settings.base_url.removesuffix(settings.path_prefix)
@@ -158,7 +159,10 @@ def public_url(path: str) -> str:
 def render_body(
     body: str, library: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str
 ) -> Markup:
-    """An article's HTML with its links and images turned to URLs; links to what the reader may not see become text."""
+    """An article's HTML with its links and images resolved to URLs.
+
+    Links to articles that the reader may not see become plain text.
+    """
 
     def link(match: re.Match[str]) -> str:
         before, name, anchor, after, text = match.groups()
@@ -176,9 +180,9 @@ def render_body(
 
 
 def writer_present(settings: Settings) -> bool:
-    """Whether the browser is on this machine and the panel for writers is on.
+    """Whether the writer panel is on and the browser runs on this machine.
 
-    Both the peer and the host asked for must be this machine, and no proxy may stand between.
+    Both the peer address and the Host header must be local, and no proxy may be in between.
     """
     if settings.writer_panel != "local" or not request:
         return False

@@ -1,4 +1,7 @@
-"""Turns what happens on pages into events. What counts is committed before the response, the rest is written behind it."""
+"""Records page actions as events.
+
+Counted actions are committed before the response; the others are written in the background.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,10 @@ LONGEST_HITS = 20
 
 
 def new_query_id(results: Results) -> str:
-    """An id for a search; where it is recorded one that every web process knows as ours (see ``known``).
+    """A new query id; for recorded searches one that every web process can verify (see ``known``).
 
-    Half of it is random, the other half signs that, so that actions on a search are known before it is in the database.
+    Half of it is random, the other half is its signature, so that actions are accepted before
+    the search itself is in the database.
     """
     return (
         _signed(secrets.token_bytes(8))
@@ -36,15 +40,15 @@ def new_query_id(results: Results) -> str:
 
 def _signed(head: bytes) -> str:
     key = str(current_app.secret_key).encode()
-    # The version's bits stand in the first half: they are set before it is signed.
+    # The UUID version bits are in the first half, so they are set before signing.
     head = uuid.UUID(bytes=head + bytes(8), version=4).bytes[:8]
     return str(
         uuid.UUID(bytes=head + hmac.digest(key, b"query id" + head, "sha256")[:8], version=4)
     )
 
 
-def moment() -> int:
-    """When this request came, in milliseconds: always the server's clock."""
+def now_ms() -> int:
+    """The time of this request by the server's clock, in ms since the epoch."""
     return int(now().timestamp() * 1000)
 
 
@@ -57,7 +61,7 @@ def record_query(
     channel: str = "site",
     origin: str = "typed",
 ) -> None:
-    """A search and how it was answered."""
+    """Record a search and its results."""
     who = visitor()
     if not who.recorded or results.problem:
         return
@@ -66,7 +70,7 @@ def record_query(
     services().events.put(
         m.QueryEvent(
             query_id=query_id,
-            at=moment(),
+            at=now_ms(),
             user_query=redact(text, services().redactions),
             client_id=who.client_id,
             session_id=who.session_id,
@@ -89,13 +93,13 @@ def record_query(
 
 
 def record_refinement(query_id: str, before: str) -> None:
-    """A search that was asked from the results of another one."""
+    """Record that a search refines the one with id ``before``."""
     if known(before):
         put(m.REFINE, query_id=query_id, attributes={"from": before}, event_id=f"refine:{query_id}")
 
 
 def record_click(query_id: str, article_id: str, position: int | None) -> None:
-    """An article opened from results; opened again it is the same click."""
+    """Record a click on a result; repeated clicks on the same article count once."""
     if known(query_id):
         once = f"click:{uuid.uuid5(uuid.NAMESPACE_OID, query_id + article_id)}"
         put(m.CLICK, query_id=query_id, object_id=article_id, position=position, event_id=once)
@@ -111,7 +115,10 @@ def put(
     channel: str = "site",
     language: str = "",
 ) -> bool:
-    """Record an action; False where it was not recorded. What counts raises the database's error where it cannot be kept."""
+    """Record an action; False where it was not recorded.
+
+    Raises SQLAlchemyError where a counted action cannot be stored.
+    """
     who = visitor()
     if not who.recorded:
         return False
@@ -122,7 +129,7 @@ def put(
     event = m.ActionEvent(
         event_id=event_id[:64] or str(uuid.uuid4()),
         action_name=name,
-        at=moment(),
+        at=now_ms(),
         query_id=query_id if query_id and known(query_id) else None,
         client_id=who.client_id,
         session_id=who.session_id,
@@ -140,30 +147,30 @@ def put(
 
 
 def known(query_id: str) -> bool:
-    """Whether a query id is one of ours: forged ones join nothing."""
+    """Whether this site issued the query id; forged ids are not joined to anything."""
     if not UUID.match(query_id):
         return False
     if hmac.compare_digest(_signed(uuid.UUID(query_id).bytes[:8]), query_id):
         return True
     try:
         return event_store().query(query_id) is not None
-    except SQLAlchemyError:  # pages are shown whatever the database does
+    except SQLAlchemyError:  # pages must render despite a database error
         return False
 
 
 def article_known(article_id: str) -> bool:
-    """Whether an article of that id is served."""
+    """Whether the current index has an article with this id."""
     return article_id in snapshot().library.cards
 
 
 def given_query_id(name: str = "from") -> str:
-    """The query id in the address or the form; "" where there is none that could be ours."""
+    """The query id in the URL or form; "" where there is no valid UUID."""
     value = request.values.get(name, "")
     return value if UUID.match(value) else ""
 
 
 def given_position() -> int | None:
-    """The position in the address, from 1."""
+    """The result position in the URL, 1 to 1000; None where it is missing or invalid."""
     value = request.args.get("at", "")
     return (
         int(value) if value.isascii() and value.isdigit() and 0 < int(value[:5]) <= 1_000 else None

@@ -1,4 +1,4 @@
-"""What an address names: the language of the page, and an article."""
+"""Resolves URLs to the page's language and to an article."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from kb_app.web.core.context import audiences, now, site_settings
 
 
 def language_of_address(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The language in the address is the page's; another one than the site's is not found. A Blueprint's url_value_preprocessor."""
+    """Set the page's language from the URL; 404 for a language that the site does not have.
+
+    Used as a Blueprint's url_value_preprocessor.
+    """
     if values and "ui" in values:
         if values["ui"] not in site_settings().languages:
             abort(404)
@@ -20,12 +23,15 @@ def language_of_address(_endpoint: str | None, values: dict[str, Any] | None) ->
 
 
 def may_see(card: ArticleSummary) -> bool:
-    """Whether this visitor may see an article now."""
+    """Whether this visitor may see the article now."""
     return card.visible(now(), audiences())
 
 
 def find_article(library: ArticleStore, ui: str, slug: str) -> ArticleSummary | None:
-    """The article of that slug in the page's language, else in another language that may be seen."""
+    """The article with this slug in the page's language, else in another language.
+
+    Returns only an article that the visitor may see, else None.
+    """
     for lang in dict.fromkeys(
         [
             ui,

@@ -1,4 +1,4 @@
-"""Who asks, as far as that may be known: a random first-party cookie, none where the visitor does not wish it, and no bot."""
+"""Identifies visitors by a random first-party cookie, within their consent; detects bots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ _ID = re.compile(r"^[0-9a-f]{32}$")
 
 @dataclass(frozen=True)
 class Visitor:
-    """``recorded`` says whether anything is written at all; without a client id a search counts in totals only."""
+    """A visitor of the site.
+
+    ``recorded`` says whether events are stored at all. Without a client id, a search counts only
+    in totals.
+    """
 
     client_id: str | None
     session_id: str | None
@@ -29,7 +33,7 @@ class Visitor:
 
 
 def set_up(app: Flask) -> None:
-    """Give recognised visitors their cookies."""
+    """Register the hook that sets the cookies."""
     app.after_request(_keep)
 
 
@@ -37,12 +41,12 @@ def visitor() -> Visitor:
     """The visitor of this request."""
     if "visitor" not in g:
         g.visitor = _visitor()
-    found: Visitor = g.visitor
-    return found
+    result: Visitor = g.visitor
+    return result
 
 
 def wishes_privacy() -> bool:
-    """Global Privacy Control, Do Not Track, or a no on the privacy page."""
+    """Whether Global Privacy Control, Do Not Track or the privacy page says no to tracking."""
     return (
         request.headers.get("Sec-GPC") == "1"
         or request.headers.get("DNT") == "1"
@@ -51,7 +55,7 @@ def wishes_privacy() -> bool:
 
 
 def consent_open() -> bool:
-    """Whether this visitor is still to be asked."""
+    """Whether to show the consent question to this visitor."""
     settings = site_settings()
     return (
         settings.analytics == "on"
@@ -64,7 +68,7 @@ def consent_open() -> bool:
 def _visitor() -> Visitor:
     settings = site_settings()
     bot = is_bot(request.headers.get("User-Agent", ""))
-    # Whoever works here tries things out; that is no customer's question. A program with a token asks for customers.
+    # Staff searches are tests, not customers' queries; API clients search for customers.
     staff = current_user.is_authenticated and not g.get("token")
     if settings.analytics == "off" or staff:
         return Visitor(None, None, bot, recorded=False)
@@ -76,7 +80,7 @@ def _visitor() -> Visitor:
 
 
 def _kept(name: str) -> str:
-    """The id in a cookie, or a new one where there is none that is ours."""
+    """The id in a cookie; a new one where it is missing or invalid."""
     value = request.cookies.get(name, "")
     return value if _ID.match(value) else uuid.uuid4().hex
 
@@ -90,12 +94,12 @@ def _detector() -> object:
 
 @lru_cache(maxsize=2048)
 def is_bot(agent: str) -> bool:
-    """Whether a user agent is a crawler's or an uptime check's; one that says nothing is."""
+    """Whether a user agent is a crawler or an uptime check; an empty one counts as a bot."""
     return not agent.strip() or bool(_detector().is_crawler(agent))  # type: ignore[attr-defined]
 
 
 def _keep(response: Response) -> Response:
-    """Set the cookies where something was recorded of a recognised visitor; take them away from those who said no."""
+    """Set the cookies after something was recorded; delete them for visitors who opted out."""
     who: Visitor | None = g.get("visitor")
     if who is not None and who.client_id and g.get("recognise"):
         for name, value, age in (

@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn on the server by pygal. Each stands above its table, which screen readers read instead."""
+"""SVG charts, drawn on the server by pygal; screen readers read the table below each instead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 HEIGHT = 260
-# The page's rules forbid styles inside it; static/desk.css colours the charts by pygal's own classes.
+# The CSP forbids inline styles; static/desk.css styles the charts by pygal's classes.
 _INLINE = re.compile(
     r"<(script|style)\b.*?</\1>|\sstyle=\"[^\"]*\"|<!--.*?-->", re.DOTALL | re.IGNORECASE
 )
@@ -20,7 +20,7 @@ def stacked(
     labels: Mapping[str, str],
     title: str,
 ) -> Markup:
-    """Bars of shares over days, one on another."""
+    """A stacked bar chart over days."""
     import pygal
 
     return _draw(pygal.StackedBar, days, series, labels, title)
@@ -32,7 +32,7 @@ def line(
     labels: Mapping[str, str],
     title: str,
 ) -> Markup:
-    """A line over days."""
+    """A line chart over days."""
     import pygal
 
     return _draw(pygal.Line, days, series, labels, title)
@@ -64,8 +64,8 @@ def _draw(
     chart.x_labels = [day[5:].replace("-", "/") for day in days]
     for name, values in series.items():
         chart.add(str(labels.get(name, name)), list(values))
-    drawn = chart.render(is_unicode=True, disable_xml_declaration=True)
-    return Markup(_accessible(drawn, title))  # noqa: S704, drawn by pygal, which escapes its texts
+    svg = chart.render(is_unicode=True, disable_xml_declaration=True)
+    return Markup(_accessible(svg, title))  # noqa: S704, svg by pygal, which escapes its texts
 
 
 def _accessible(svg: str, title: str) -> str:

@@ -1,4 +1,4 @@
-"""Writing and editing articles at the desk."""
+"""The article editor of the desk."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ blueprint = Blueprint("editor", __name__, url_prefix="/desk")
 
 
 def editor() -> Editor:
-    """The articles' files."""
+    """The editor of the articles folder."""
     return Editor(site_settings().articles)
 
 
 def author() -> Author:
-    """In whose name files are changed."""
+    """The signed-in user as the author of changes."""
     return Author(user().shown, user().mail)
 
 
 @blueprint.route("/edit", methods=["GET", "POST"])
 @needs("write")
 def edit() -> str | BaseResponse | tuple[str, int]:
-    """A plain form: the file as it is, a preview, save and publish."""
+    """Edit an article file: show, preview, save or publish it."""
     name = request.values.get("name", "")
     edit = editor()
     try:
@@ -44,14 +44,14 @@ def edit() -> str | BaseResponse | tuple[str, int]:
         return render_template(
             "desk/edit.html", opened=opened, text=text, preview=_preview(name, text), wrong=""
         )
-    given = type(opened)(name, opened.text, request.form.get("digest", ""))
+    submitted = type(opened)(name, opened.text, request.form.get("digest", ""))
     try:
-        edit.save(given, text, author(), f"Edited: {name}")
+        edit.save(submitted, text, author(), f"Edited: {name}")
         if request.form.get("do") == "publish":
             edit.publish(edit.open(name), author())
     except EditConflictError as error:
         return render_template(
-            "desk/edit.html", opened=given, text=text, preview=None, wrong=str(error)
+            "desk/edit.html", opened=submitted, text=text, preview=None, wrong=str(error)
         ), 409
     user_store().note(
         user().mail, "published" if request.form.get("do") == "publish" else "saved", name
@@ -65,7 +65,7 @@ def edit() -> str | BaseResponse | tuple[str, int]:
 
 
 def _preview(name: str, text: str) -> object:
-    """The article as it would be shown, or what is wrong with it."""
+    """The rendered article and its problems."""
     from indexer.reading.front_matter import parse
     from indexer.reading.markdown import render
 

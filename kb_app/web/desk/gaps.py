@@ -1,4 +1,7 @@
-"""The work list of questions without an answer: triage, drafts, questions and synonyms added to files, learned questions."""
+"""Content gaps: triage of unanswered questions, drafts, added questions and synonyms.
+
+Also the approval of learned questions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from kb_app.analytics.gaps.gap_store import Gap, GapStore
 from kb_app.analytics.gaps.gaps import STATES
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import analytics_service, site_settings, snapshot, user_store
-from kb_app.web.core.tracking import moment
+from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk.editor import author, editor
 
 blueprint = Blueprint("gaps", __name__, url_prefix="/desk")
@@ -19,21 +22,21 @@ TESTS_IN_DRAFT = 10
 
 
 def store() -> GapStore:
-    """The gaps."""
+    """The store of gaps."""
     return analytics_service().gaps()
 
 
 @blueprint.get("/gaps")
 @needs("triage")
 def gaps() -> str:
-    """All gaps in some states, those of most people first."""
+    """List the gaps in the chosen states, those with most people first."""
     state = request.args.get("state", "")
     shown = [state] if state in STATES else ["open", "assigned", "drafted"]
-    found = store().gaps(moment(), shown)
-    advice = {gap.gap_id: store().advice(gap, analytics_service().finder) for gap in found[:50]}
+    results = store().gaps(now_ms(), shown)
+    advice = {gap.gap_id: store().advice(gap, analytics_service().finder) for gap in results[:50]}
     return render_template(
         "desk/gaps.html",
-        gaps=found,
+        gaps=results,
         advice=advice,
         state=state,
         states=STATES,
@@ -44,12 +47,12 @@ def gaps() -> str:
 @blueprint.get("/gaps/<gap_id>")
 @needs("triage")
 def gap(gap_id: str) -> str:
-    """One gap with its questions and what can be done."""
-    found = _found(gap_id)
-    nearest, action = store().advice(found, analytics_service().finder)
+    """Show a gap with its questions and the possible actions."""
+    gap = _gap_or_404(gap_id)
+    nearest, action = store().advice(gap, analytics_service().finder)
     return render_template(
         "desk/gap.html",
-        gap=found,
+        gap=gap,
         nearest=nearest,
         action=action,
         states=STATES,
@@ -61,105 +64,98 @@ def gap(gap_id: str) -> str:
 @blueprint.post("/gaps/<gap_id>")
 @needs("triage")
 def decide(gap_id: str) -> BaseResponse:
-    """One key press: take it, dismiss it, write it, add it to an article."""
-    found = _found(gap_id)
+    """Act on a gap: take, dismiss, reopen, note, draft an article, add questions or synonyms."""
+    gap = _gap_or_404(gap_id)
     done = request.form.get("do", "")
     try:
-        target = _do(found, done)
+        target = _do(gap, done)
     except EditConflictError as error:
         flash(str(error))
         return redirect(url_for("gaps.gap", gap_id=gap_id), 303)
-    user_store().note(user().mail, f"gap: {done}"[:64], f"{gap_id} {found.label}")
+    user_store().note(user().mail, f"gap: {done}"[:64], f"{gap_id} {gap.label}")
     return redirect(target, 303)
 
 
-def _do(found: Gap, done: str) -> str:
-    """Carry out a decision; returns where to go next."""
-    now, here = moment(), url_for("gaps.gap", gap_id=found.gap_id)
+def _do(gap: Gap, done: str) -> str:
+    """Carry out the action; returns the redirect target."""
+    now, here = now_ms(), url_for("gaps.gap", gap_id=gap.gap_id)
     if done == "take":
-        store().change(found.gap_id, now, state="assigned", owner=user().mail)
+        store().change(gap.gap_id, now, state="assigned", owner=user().mail)
     elif done == "dismiss":
         store().change(
-            found.gap_id,
+            gap.gap_id,
             now,
             state="dismissed",
             reason=request.form.get("reason", "").strip()[:500] or _("not ours"),
         )
         return url_for("gaps.gaps")
     elif done == "reopen":
-        store().change(found.gap_id, now, state="open", reason="")
+        store().change(gap.gap_id, now, state="open", reason="")
     elif done == "note":
-        store().change(found.gap_id, now, notes=request.form.get("notes", "").strip()[:5_000])
+        store().change(gap.gap_id, now, notes=request.form.get("notes", "").strip()[:5_000])
     elif done == "write":
-        return _write(found)
+        return _write(gap)
     elif done == "question":
-        _add_question(found)
+        _add_question(gap)
     elif done == "synonym":
         words = [
             word
             for word in request.form.get("words", "").replace("、", ",").split(",")
             if word.strip()
         ]
-        editor().add_synonym(found.questions[0].language or "en", words, author())
+        editor().add_synonym(gap.questions[0].language or "en", words, author())
         flash(_("The synonyms are in synonyms.yml."))
     else:
         abort(400)
     return here
 
 
-def _write(found: Gap) -> str:
-    """A draft that carries the gap's questions as its tests."""
-    title = request.form.get("title", "").strip()[:200] or found.label
-    lang = (
-        request.form.get("lang", "") or found.questions[0].language or site_settings().languages[0]
-    )
-    tests = [question.text for question in found.questions if question.text != title][
-        :TESTS_IN_DRAFT
-    ]
+def _write(gap: Gap) -> str:
+    """Create a draft with the gap's questions as its test queries; returns the editor's URL."""
+    title = request.form.get("title", "").strip()[:200] or gap.label
+    lang = request.form.get("lang", "") or gap.questions[0].language or site_settings().languages[0]
+    tests = [question.text for question in gap.questions if question.text != title][:TESTS_IN_DRAFT]
     name, article_id = editor().draft(
         lang, request.form.get("section", "general"), title, tests, author()
     )
     store().change(
-        found.gap_id,
-        moment(),
+        gap.gap_id,
+        now_ms(),
         state="drafted",
-        owner=found.owner or user().mail,
+        owner=gap.owner or user().mail,
         article_id=article_id,
     )
     return url_for("editor.edit", name=name)
 
 
-def _add_question(found: Gap) -> None:
-    """Add the gap's questions to an article as other ways of asking it."""
+def _add_question(gap: Gap) -> None:
+    """Add the gap's questions to an article's alternative questions."""
     article_id = request.form.get("article_id", "")
     card = snapshot().library.cards.get(article_id)
     if card is None:
         raise EditConflictError(_("There is no such article any more."))
-    wanted = [question.text for question in found.questions if question.language == card.lang] or [
-        found.questions[0].text
+    texts = [question.text for question in gap.questions if question.language == card.lang] or [
+        gap.questions[0].text
     ]
     edit = editor()
-    added = edit.add_questions(edit.open(card.path), wanted[:TESTS_IN_DRAFT], author())
+    added = edit.add_questions(edit.open(card.path), texts[:TESTS_IN_DRAFT], author())
     store().change(
-        found.gap_id,
-        moment(),
+        gap.gap_id,
+        now_ms(),
         state="drafted",
         article_id=article_id,
-        owner=found.owner or user().mail,
+        owner=gap.owner or user().mail,
     )
     flash(_("%(num)d questions added to %(title)s.", num=added, title=card.title))
 
 
-# --- writing -------------------------------------------------------------------------------------------------------------------
-
-
-# --- learned questions -----------------------------------------------------------------------------------------------------------
+# --- learned questions
 
 
 @blueprint.route("/learned", methods=["GET", "POST"])
 @needs("triage")
 def learned() -> str | BaseResponse:
-    """Questions that people confirmed an article answers: approve or refuse, many at once."""
+    """Approve or refuse questions that visitors confirmed an article answers, many at once."""
     if request.method == "POST":
         chosen = [
             (key, article)
@@ -173,7 +169,7 @@ def learned() -> str | BaseResponse:
             abort(400)
         if state == "approved":
             _teach(chosen)
-        store().decide_learned(chosen, state, user().mail, moment())
+        store().decide_learned(chosen, state, user().mail, now_ms())
         user_store().note(user().mail, f"learned: {state}", str(len(chosen)))
         return redirect(url_for("gaps.learned"), 303)
     return render_template(
@@ -182,7 +178,7 @@ def learned() -> str | BaseResponse:
 
 
 def _teach(chosen: list[tuple[str, str]]) -> None:
-    """Write approved questions to learned.yml, article by article."""
+    """Write approved questions to learned.yml, grouped by article."""
     known = {(row["text_key"], row["article_id"]): row["text"] for row in store().learned()}
     by_article: dict[str, list[str]] = {}
     for pair in chosen:
@@ -192,11 +188,11 @@ def _teach(chosen: list[tuple[str, str]]) -> None:
         editor().add_learned(article_id, texts, author())
 
 
-def _found(gap_id: str) -> Gap:
-    found = store().gap(gap_id, moment())
-    if found is None:
+def _gap_or_404(gap_id: str) -> Gap:
+    gap = store().gap(gap_id, now_ms())
+    if gap is None:
         abort(404)
-    return found
+    return gap
 
 
 def _sections() -> list[str]:

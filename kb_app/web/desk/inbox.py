@@ -1,4 +1,7 @@
-"""The desk's inbox: cases, what the customer tried, articles that may answer, replies; and what could not be handed over."""
+"""The desk's inbox: cases with the customer's trail, suggested articles and replies.
+
+Also the outbox of deliveries that failed or are pending.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from kb_app.web.core.context import (
 )
 from kb_app.web.core.forms import given_text
 from kb_app.web.core.search import ask
-from kb_app.web.core.tracking import moment
+from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk import editor
 from kb_app.web.site.case_page import send_attachment
 from search.model import Hit
@@ -38,54 +41,74 @@ VIEWS = ("active", "open", "late", "waiting", "answered", "solved", "closed", "a
 @blueprint.get("/cases")
 @needs("cases")
 def cases() -> str:
-    """The cases, those that are overdue first."""
+    """List the cases, overdue ones first."""
     given = {
         name: request.args.get(name, "")[:200]
         for name in ("state", "words", "kind", "step", "owner", "desk")
     }
     state = given["state"] if given["state"] in VIEWS else "active"
-    wanted = Filter(**{**given, "state": state}, spam="spam" in request.args)
+    criteria = Filter(**{**given, "state": state}, spam="spam" in request.args)
     number = request.args.get("page", "1")
     page = max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else 1
     store = support_service().cases
-    if wanted.words and (exact := store.by_number(wanted.words.strip("[]# "))):
+    if criteria.words and (exact := store.by_number(criteria.words.strip("[]# "))):
         return redirect(url_for("inbox.case", number=exact.number))  # type: ignore[return-value]
-    found = store.inbox(wanted, moment(), page)
+    results = store.inbox(criteria, now_ms(), page)
     return render_template(
-        "desk/cases.html", found=found, wanted=wanted, page=page, pages=max(1, -(-found.total // PAGE)), views=VIEWS, kinds=KINDS, steps=STEPS,
-        owners=store.owners(), desks=[INBOX, *support_service().config.desks], now=moment(), dead=support_service().outbox.counts().get("dead", 0),
-    )  # fmt: skip
+        "desk/cases.html",
+        found=results,
+        wanted=criteria,
+        page=page,
+        pages=max(1, -(-results.total // PAGE)),
+        views=VIEWS,
+        kinds=KINDS,
+        steps=STEPS,
+        owners=store.owners(),
+        desks=[INBOX, *support_service().config.desks],
+        now=now_ms(),
+        dead=support_service().outbox.counts().get("dead", 0),
+    )
 
 
 @blueprint.get("/cases/<number>")
 @needs("cases")
 def case(number: str) -> str:
-    """One case with all that was said and tried, and the articles that may answer it."""
-    return _page(_found(number))
+    """Show a case with its messages, trail and suggested articles."""
+    return _page(_case_or_404(number))
 
 
-def _page(found: Case, text: str = "") -> str:
+def _page(case: Case, text: str = "") -> str:
     support = support_service()
     members = [one for one in user_store().all() if one.may("cases")]
     return render_template(
-        "desk/case.html", case=found, messages=support.cases.messages(found.case_id, notes=True), files=support.cases.attachments(found.case_id),
-        hits=_suggested(found), cards=snapshot().library.cards, members=members, desks=[INBOX, *support.config.desks], now=moment(), text=text,
-        form_id=str(uuid.uuid4()), can_mail=support.can_mail, may_write=user().may("write"),
-        solved_by=snapshot().library.cards.get(found.solved_by),
-    )  # fmt: skip
+        "desk/case.html",
+        case=case,
+        messages=support.cases.messages(case.case_id, notes=True),
+        files=support.cases.attachments(case.case_id),
+        hits=_suggested(case),
+        cards=snapshot().library.cards,
+        members=members,
+        desks=[INBOX, *support.config.desks],
+        now=now_ms(),
+        text=text,
+        form_id=str(uuid.uuid4()),
+        can_mail=support.can_mail,
+        may_write=user().may("write"),
+        solved_by=snapshot().library.cards.get(case.solved_by),
+    )
 
 
 @blueprint.post("/cases/<number>")
 @needs("cases")
 def act(number: str) -> str | BaseResponse:
-    """Reply, note, take, hand over, solve, or make an article of it."""
-    found, done, text = _found(number), request.form.get("do", ""), given_text("text")
+    """Act on a case: reply, note, take, assign, transfer, solve, or draft an article."""
+    case, done, text = _case_or_404(number), request.form.get("do", ""), given_text("text")
     if text and done in ("take", "give", "transfer", "solve", "article"):
-        # What was typed is not sent by this, and must not vanish.
+        # These actions do not send the typed text, so it must not be lost.
         flash(_("Not done: the answer is not sent yet. Send it or empty the field first."))
-        return _page(found, text)
+        return _page(case, text)
     try:
-        target = _do(found, done)
+        target = _do(case, done)
     except CaseTransitionError as error:
         flash(_("That cannot be done: %(why)s.", why=error.why))
         target = url_for("inbox.case", number=number)
@@ -93,66 +116,67 @@ def act(number: str) -> str | BaseResponse:
     return redirect(target, 303)
 
 
-def _do(found: Case, done: str) -> str:
-    """Carry it out; returns where to go next."""
-    handoff, at = support_service().workflow, moment()
+def _do(case: Case, done: str) -> str:
+    """Carry out the action; returns the redirect target."""
+    handoff, at = support_service().workflow, now_ms()
     if done == "article":
-        return _article_of(found)
+        return _article_of(case)
     if done in ("reply", "reply and solve", "note"):
-        _say(found, done)
+        _say(case, done)
     elif done in ("take", "give"):
-        handoff.take(found, user().mail if done == "take" else _member(), at)
+        handoff.take(case, user().mail if done == "take" else _member(), at)
         flash(_("Kept."))
     elif done == "transfer":
-        handoff.transfer(found, request.form.get("desk", ""), user().shown, at)
+        handoff.transfer(case, request.form.get("desk", ""), user().shown, at)
         flash(_("Handed over."))
     elif done == "solve":
-        handoff.solve(found, user().name, at, _article())
+        handoff.solve(case, user().name, at, _article())
         flash(_("Solved. The customer is asked in a while whether that is so."))
     elif done == "not spam":
-        handoff.not_spam(found, at)
+        handoff.not_spam(case, at)
     else:
         abort(400)
-    return url_for("inbox.case", number=found.number)
+    return url_for("inbox.case", number=case.number)
 
 
-def _say(found: Case, done: str) -> None:
-    """A reply or a note; the same form sent twice says it once."""
+def _say(case: Case, done: str) -> None:
+    """Add a reply or a note; submitting the same form twice adds it once."""
     handoff, at, once = (
         support_service().workflow,
-        moment(),
-        f"{found.case_id}:{request.form.get('form_id', '')}",
+        now_ms(),
+        f"{case.case_id}:{request.form.get('form_id', '')}",
     )
     text = given_text("text")[:LONGEST_MAIL]
     article = _article()
     if not text:
         flash(_("Please write something first."))
     elif done == "note":
-        handoff.note(found, user().shown, text, at, once)
+        handoff.note(case, user().shown, text, at, once)
         flash(_("The note is kept."))
     else:
-        # Whoever is sent an article reads it by its link.
-        text = f"{text}\n\n{_link_to(article, found)}" if article else text
-        fresh = handoff.reply(found, user().name, user().mail, text, at, once, article)
+        # The reply includes a link to the article.
+        text = f"{text}\n\n{_link_to(article, case)}" if article else text
+        fresh = handoff.reply(case, user().name, user().mail, text, at, once, article)
         if fresh and done == "reply and solve":
-            handoff.solve(_found(found.number), user().name, at, article)
+            handoff.solve(_case_or_404(case.number), user().name, at, article)
         flash(
             _("Sent.")
-            if found.mail
+            if case.mail
             else _("Kept: there is no mail address, the customer reads it on the page of the case.")
         )
 
 
-def _link_to(article_id: str, found: Case) -> str:
-    """An article's title and public address in the customer's language; "" for one that customers may not see."""
+def _link_to(article_id: str, case: Case) -> str:
+    """An article's title and public URL in the customer's language; "" if it is not public."""
     card = snapshot().library.cards[article_id]
     if not card.visible(now(), PUBLIC):
         return ""
-    return f"{card.title}\n{site_settings().address}/{site_settings().spoken(found.language)}/articles/{quote(card.slug)}"
+    address, lang = site_settings().address, site_settings().spoken(case.language)
+    return f"{card.title}\n{address}/{lang}/articles/{quote(card.slug)}"
 
 
 def _member() -> str:
-    """The colleague chosen; "" for nobody."""
+    """The chosen assignee's mail address; "" where there is none or they may not handle cases."""
     given = request.form.get("owner", "")
     return (
         given if any(one.mail == given and one.may("cases") for one in user_store().all()) else ""
@@ -160,70 +184,70 @@ def _member() -> str:
 
 
 def _article() -> str:
-    """The article that solved it, where one was named."""
+    """The id of the article named in the form; "" where there is none."""
     given = request.form.get("article_id", "")
     return given if given in snapshot().library.cards else ""
 
 
-def _article_of(found: Case) -> str:
-    """A draft with the case's question; what the customer wrote stays in the case."""
+def _article_of(case: Case) -> str:
+    """Create an article draft from the case's title; the customer's message is not copied."""
     if not user().may("write"):
         abort(403)
-    lang = site_settings().spoken(found.language)
-    section = found.section or next(
+    lang = site_settings().spoken(case.language)
+    section = case.section or next(
         iter(sorted({card.section for card in snapshot().library.cards.values()})), "general"
     )
-    title = found.title[:100]
+    title = case.title[:100]
     try:
         name, _article_id = editor.editor().draft(lang, section, title, [title], editor.author())
     except EditConflictError as error:
         flash(str(error))
-        return url_for("inbox.case", number=found.number)
-    support_service().workflow.note(found, user().shown, name, moment())
+        return url_for("inbox.case", number=case.number)
+    support_service().workflow.note(case, user().shown, name, now_ms())
     return url_for("editor.edit", name=name)
 
 
 @blueprint.get("/cases/<number>/files/<attachment_id>")
 @needs("cases")
 def file(number: str, attachment_id: str) -> Response:
-    """A file of a case, to download."""
-    return send_attachment(_found(number), attachment_id)
+    """Download a file of a case."""
+    return send_attachment(_case_or_404(number), attachment_id)
 
 
 @blueprint.route("/outbox", methods=["GET", "POST"])
 @needs("outbox")
 def outbox() -> str | BaseResponse:
-    """What could not be handed over, and what is still to be."""
+    """List failed and pending deliveries; retry or drop one."""
     box = support_service().outbox
     if request.method == "POST":
         name, done = request.form.get("delivery_id", ""), request.form.get("do", "")
         if done not in ("retry", "drop"):
             abort(400)
-        changed = box.retry(name, moment()) if done == "retry" else box.drop(name)
+        changed = box.retry(name, now_ms()) if done == "retry" else box.drop(name)
         if changed:
             user_store().note(user().mail, f"outbox: {done}", name)
         return redirect(url_for("inbox.outbox"), 303)
     listed = box.listed()
     numbers = {
-        one.case_id: found.number
+        one.case_id: case.number
         for one in listed
-        if (found := support_service().cases.case(one.case_id))
+        if (case := support_service().cases.case(one.case_id))
     }
     return render_template(
         "desk/outbox.html", deliveries=listed, numbers=numbers, counts=box.counts()
     )
 
 
-def _suggested(found: Case) -> tuple[Hit, ...]:
-    """Articles that may answer, internal ones included for those who may see them."""
+def _suggested(case: Case) -> tuple[Hit, ...]:
+    """Articles that may answer the case, including internal ones that the user may see."""
     results = ask(
-        f"{found.subject} {found.message}", site_settings().spoken(found.language), SUGGESTED
+        f"{case.subject} {case.message}", site_settings().spoken(case.language), SUGGESTED
     )
     return results.hits if results else ()
 
 
-def _found(number: str) -> Case:
-    found = support_service().cases.by_number(number)
-    if found is None:
+def _case_or_404(number: str) -> Case:
+    case = support_service().cases.by_number(number)
+    if case is None:
         abort(404)
-    return found
+    return case

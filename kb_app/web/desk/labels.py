@@ -1,4 +1,4 @@
-"""Names of what reports show, in the language of the reader."""
+"""Display names and filters of the desk's templates, in the reader's language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 from kb_app.web.core.context import event_store, services, site_settings
 
 DESK_BLUEPRINTS = ("desk", "users", "gaps", "editor", "inbox", "desk_notices")
-# Made once: each is put into the reader's language when it is shown.
+# Lazy texts: each is translated when it is rendered.
 NAMES: dict[str, dict[str, Any]] = {
     "outcome_names": {
         "confirmed": _("Confirmed"),
@@ -68,9 +68,9 @@ NAMES: dict[str, dict[str, Any]] = {
 
 
 def set_up(app: Flask) -> None:
-    """Give the desk's templates their names and filters."""
+    """Register the names and filters of the desk's templates."""
     app.context_processor(_names)
-    app.jinja_env.filters.update(moment=moment, month_name=month_name, percent=percent)
+    app.jinja_env.filters.update(moment=format_time, month_name=month_name, percent=percent)
 
 
 def _names() -> dict[str, Any]:
@@ -82,18 +82,18 @@ def _names() -> dict[str, Any]:
     }
 
 
-def moment(at: int) -> str:
-    """A moment where the site is, to the minute."""
+def format_time(at: int) -> str:
+    """Format a time in ms as date and minute in the site's time zone."""
     return datetime.fromtimestamp(at / 1000, site_settings().zone).strftime("%Y-%m-%d %H:%M")
 
 
 def month_name(number: int) -> str:
-    """A month of the year in the reader's language."""
+    """The name of a month, 1 to 12, in the reader's language."""
     from flask_babel import format_date
 
     return str(format_date(date(2000, number, 1), "LLLL", rebase=False))
 
 
 def percent(value: float | None) -> str:
-    """A share with one decimal; a dash where nothing was counted."""
+    """Format a share, 0 to 1, as % with one decimal; a dash for None."""
     return "–" if value is None else f"{value * 100:.1f} %"

@@ -1,4 +1,4 @@
-"""Known problems: started and ended at the desk."""
+"""Starts and ends notices of known problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kb_app.web.core.context import (
     support_service,
     user_store,
 )
-from kb_app.web.core.tracking import moment
+from kb_app.web.core.tracking import now_ms
 
 blueprint = Blueprint("desk_notices", __name__, url_prefix="/desk/notices")
 
@@ -28,7 +28,7 @@ blueprint = Blueprint("desk_notices", __name__, url_prefix="/desk/notices")
 @blueprint.route("", methods=["GET", "POST"])
 @needs("notices")
 def notices() -> str | BaseResponse:
-    """All notices, what suddenly many people ask, and a form to start one."""
+    """List the notices and spikes, and start a notice."""
     if request.method == "POST":
         wrong = _start()
         if not wrong:
@@ -40,10 +40,10 @@ def notices() -> str | BaseResponse:
             )
             return redirect(url_for("desk_notices.notices"), 303)
         flash(wrong)
-    found = support_service().notices
-    every = found.all()
+    store = support_service().notices
+    every = store.all()
     sections = sorted({card.section for card in snapshot().library.cards.values()})
-    counts = {notice.notice_id: found.waiting(notice.notice_id) for notice in every}
+    counts = {notice.notice_id: store.waiting(notice.notice_id) for notice in every}
     return render_template(
         "desk/notices.html",
         notices=every,
@@ -51,27 +51,27 @@ def notices() -> str | BaseResponse:
         form=_given(),
         sections=sections,
         waiting=counts,
-        now=moment(),
+        now=now_ms(),
     )
 
 
 @blueprint.post("/<notice_id>/end")
 @needs("notices")
 def end(notice_id: str) -> BaseResponse:
-    """It is over: whoever asked is told. Or it was a mistake, and nobody is."""
+    """End a notice and mail its subscribers, or withdraw it without a mail."""
     if request.form.get("do") == "withdraw":
-        support_service().notices.withdraw(notice_id, moment())
+        support_service().notices.withdraw(notice_id, now_ms())
         user_store().note(user().mail, "withdrew notice", notice_id)
         flash(_("Withdrawn. Nobody is told."))
         return redirect(url_for("desk_notices.notices"), 303)
-    told_to = support_service().end_notices(moment(), [notice_id])
+    told_to = support_service().end_notices(now_ms(), [notice_id])
     user_store().note(user().mail, "ended notice", notice_id)
     flash(_("It is over. Mails to send: %(num)d", num=told_to))
     return redirect(url_for("desk_notices.notices"), 303)
 
 
 def _given() -> Any:
-    """The form as sent, or as a spike fills it."""
+    """The submitted form, or one prefilled from a spike."""
     if request.method == "POST":
         return request.form
     spike = next((one for one in current_spikes() if one.label == request.args.get("spike")), None)
@@ -79,16 +79,19 @@ def _given() -> Any:
 
 
 def _start() -> str:
-    """Store the notice of the form; what is wrong with it, "" where nothing is."""
+    """Store the notice in the form; returns the error text, "" on success."""
     form, languages = request.form, site_settings().languages
     title = {lang: form.get(f"title_{lang}", "").strip()[:200] for lang in languages}
     text = {lang: form.get(f"text_{lang}", "").strip()[:2_000] for lang in languages}
-    starts, ends = _moment(form.get("starts", "")), _moment(form.get("ends", ""))
+    starts, ends = (
+        _parse_local_time(form.get("starts", "")),
+        _parse_local_time(form.get("ends", "")),
+    )
     if not any(title.values()):
         return _("Please give it a title.")
     if form.get("ends") and ends is None:
         return _("The end is no time.")
-    if ends is not None and ends <= (starts or moment()):
+    if ends is not None and ends <= (starts or now_ms()):
         return _("It would be over before it begins.")
     shown_in = tuple(lang for lang in languages if title[lang])
     sections = tuple(section for section in form.getlist("sections") if section)
@@ -101,7 +104,7 @@ def _start() -> str:
             str(uuid.uuid4()),
             title,
             text,
-            starts or moment(),
+            starts or now_ms(),
             ends,
             limited,
             sections,
@@ -112,8 +115,8 @@ def _start() -> str:
     return ""
 
 
-def _moment(text: str) -> int | None:
-    """A local time of the form; None where there is none."""
+def _parse_local_time(text: str) -> int | None:
+    """Parse a form field in the site's time zone into ms; None where it is empty or invalid."""
     try:
         return (
             int(
@@ -127,5 +130,5 @@ def _moment(text: str) -> int | None:
 
 
 def current_spikes() -> tuple[Spike, ...]:
-    """What suddenly many people ask."""
+    """Questions whose frequency suddenly rose."""
     return analytics_service().current_spikes()

@@ -1,4 +1,4 @@
-"""The desk: reports for leads, the rows behind every figure, messages, people."""
+"""Reports of the desk: figures, the rows behind them, articles, definitions and exports."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ USUAL = 28
 
 
 def reports() -> Reports:
-    """The reader of the database."""
+    """The reader of the reports' data."""
     return Reports(event_store().engine)
 
 
 def period() -> Period:
-    """What the address asks for; days that are none are the usual ones."""
+    """The period and filters in the URL; invalid days fall back to the default span."""
     today = now().astimezone(site_settings().zone).date()
     days = request.args.get("days", "")
     span = int(days) if days.isdigit() and 1 <= int(days[:5]) <= 3650 else USUAL
@@ -60,14 +60,14 @@ def _day(text: str) -> date | None:
 
 
 def arguments(shown: Period) -> dict[str, str]:
-    """A period as URL arguments."""
+    """The URL arguments of a period."""
     return {"from": shown.first.isoformat(), "to": shown.last.isoformat()} | shown.narrowed
 
 
 @blueprint.get("/")
 @needs("reports")
 def dashboard() -> str:
-    """Figures of a period beside those of the time before, with charts and lists."""
+    """Show the figures of a period beside those of the period before, with charts and lists."""
     shown, reader = period(), reports()
     figures, of_cases = reader.figures(shown), _case_figures(shown)
     earlier = {figure.name: figure for figure in reader.figures(shown.before)}
@@ -87,31 +87,46 @@ def dashboard() -> str:
         _("Searches without an answer by day"),
     )
     return render_template(
-        "desk/dashboard.html", period=shown, args=arguments(shown), figures=figures, earlier=earlier, days=days, outcomes=outcomes, nothing=nothing,
-        top=reader.top_questions(shown), unclicked=reader.without_click(shown), articles=_titled(reader.articles(shown, 15)), unseen=reader.unseen(shown),
-        spikes=analytics_service().current_spikes(), case_figures=of_cases, said_figures=_said_figures(of_cases),
+        "desk/dashboard.html",
+        period=shown,
+        args=arguments(shown),
+        figures=figures,
+        earlier=earlier,
+        days=days,
+        outcomes=outcomes,
+        nothing=nothing,
+        top=reader.top_questions(shown),
+        unclicked=reader.without_click(shown),
+        articles=_titled(reader.articles(shown, 15)),
+        unseen=reader.unseen(shown),
+        spikes=analytics_service().current_spikes(),
+        case_figures=of_cases,
+        said_figures=_said_figures(of_cases),
         saved=money_saved(figures[0].part, site_settings().cost),
-        dimensions={name: reader.values(name) for name in ("channel", "language", "section", "audience")}, spans=SPANS,
-    )  # fmt: skip
+        dimensions={
+            name: reader.values(name) for name in ("channel", "language", "section", "audience")
+        },
+        spans=SPANS,
+    )
 
 
 @blueprint.get("/rows")
 @needs("rows")
 def rows() -> str:
-    """The very rows behind a figure."""
+    """List the searches or episodes behind a figure."""
     shown, reader = period(), reports()
     if {"verdict", "clicked", "refined"} & set(request.args):
-        found = reader.searches(
+        searches = reader.searches(
             shown,
             request.args.get("verdict", ""),
             {"1": True, "0": False}.get(request.args.get("clicked", "")),
             "refined" in request.args,
         )
         return render_template(
-            "desk/searches.html", period=shown, args=arguments(shown), searches=found
+            "desk/searches.html", period=shown, args=arguments(shown), searches=searches
         )
     episodes = _episodes(reader, shown)
-    asked = {
+    queries = {
         query.query_id: query
         for query in event_store().queries_of(
             [episode.query_ids[0] for episode in episodes if episode.query_ids]
@@ -122,7 +137,7 @@ def rows() -> str:
         period=shown,
         args=arguments(shown),
         episodes=episodes,
-        asked=asked,
+        asked=queries,
         title=analytics_service().finder.title,
     )
 
@@ -141,7 +156,7 @@ def _episodes(reader: Reports, shown: Period) -> list[Episode]:
 @blueprint.get("/episodes/<episode_id>")
 @needs("rows")
 def episode(episode_id: str) -> str:
-    """One visitor's one problem, step by step, and the rule that decided."""
+    """Show an episode step by step, with the rule that decided its outcome."""
     found = reports().episode(episode_id)
     if found is None:
         abort(404)
@@ -162,7 +177,7 @@ def episode(episode_id: str) -> str:
 @blueprint.get("/articles")
 @needs("reports")
 def articles() -> str:
-    """Articles by helpfulness and by contacts after reading, and what was said with a no."""
+    """List articles by helpfulness and by contacts after reading, with the reasons of no-votes."""
     shown = period()
     return render_template(
         "desk/articles.html",
@@ -176,7 +191,7 @@ def articles() -> str:
 @blueprint.get("/inventory")
 @needs("reports")
 def inventory() -> str:
-    """The most frequent questions and how they change."""
+    """List the most frequent questions and how their frequency changes."""
     shown = period()
     return render_template(
         "desk/inventory.html", period=shown, args=arguments(shown), lines=reports().inventory(shown)
@@ -186,7 +201,7 @@ def inventory() -> str:
 @blueprint.get("/definitions")
 @needs("reports")
 def definitions() -> str:
-    """The same log under the definitions of other products."""
+    """Show the figures of the same log by the definitions of other products."""
     from kb_app.analytics.reports.vendor_definitions import definitions as update_episodes
 
     shown = period()
@@ -194,16 +209,16 @@ def definitions() -> str:
     found = update_episodes(
         store.queries(shown.start, shown.end), store.actions(shown.start, shown.end)
     )
-    own = {figure.name: figure for figure in reports().figures(shown)}
+    figures = {figure.name: figure for figure in reports().figures(shown)}
     return render_template(
-        "desk/definitions.html", period=shown, args=arguments(shown), found=found, own=own
+        "desk/definitions.html", period=shown, args=arguments(shown), found=found, own=figures
     )
 
 
 @blueprint.get("/pillars")
 @needs("reports")
 def pillars() -> str:
-    """KPMG's six pillars, each tied to figures above."""
+    """Show KPMG's six pillars, each with its figures."""
     shown = period()
     return render_template(
         "desk/pillars.html",
@@ -216,7 +231,10 @@ def pillars() -> str:
 @blueprint.get("/export.<form>")
 @needs("export")
 def export(form: str) -> Response:
-    """All figures and lists of a period as CSV or JSON; questions that fewer people asked than the smallest group are left out."""
+    """Export the figures and lists of a period as CSV or JSON.
+
+    Questions asked by fewer people than the smallest group are left out.
+    """
     if form not in ("csv", "json"):
         abort(404)
     shown, reader = period(), reports()
@@ -228,9 +246,13 @@ def export(form: str) -> Response:
     if form == "json":
         questions = [{"text": line.text, **line.numbers} for line in lines]
         body = {
-            "from": shown.first, "to": shown.last, "figures": [vars(figure) for figure in figures], "questions": questions,
-            "unseen": reader.unseen(shown), "cases": asdict(of_cases),
-        }  # fmt: skip
+            "from": shown.first,
+            "to": shown.last,
+            "figures": [vars(figure) for figure in figures],
+            "questions": questions,
+            "unseen": reader.unseen(shown),
+            "cases": asdict(of_cases),
+        }
         return Response(
             orjson.dumps(body, option=orjson.OPT_INDENT_2),
             mimetype="application/json",
@@ -268,7 +290,7 @@ def export(form: str) -> Response:
 
 
 def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP: CSV injection)."""
+    """Escape a CSV cell that a spreadsheet would read as a formula (OWASP: CSV injection)."""
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
@@ -276,14 +298,11 @@ def _attached(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-# --- people ------------------------------------------------------------------------------------------------------------------
-
-
-# --- parts -------------------------------------------------------------------------------------------------------------------
+# --- helpers ---
 
 
 def _titled(lines: list[Any]) -> list[tuple[str, Any]]:
-    """(title, line) of lists of articles."""
+    """Pair each line of an article list with the article's title."""
     return [(analytics_service().finder.title(line.key), line) for line in lines]
 
 
@@ -301,8 +320,8 @@ def _case_figures(shown: Period) -> CaseFigures:
 
 
 def _said_figures(found: CaseFigures) -> list[Figure]:
-    """What customers say of their cases, as shares with their interval."""
-    said = found.said_yes + found.said_no
+    """Shares of the customers' answers about their cases, with their intervals."""
+    answers = found.said_yes + found.said_no
     return [
         share(
             "promise_kept",
@@ -310,8 +329,8 @@ def _said_figures(found: CaseFigures) -> list[Figure]:
             found.kept,
             found.promised,
         ),
-        share("case_solved", "said yes / said yes or no", found.said_yes, said),
-        share("case_response", "said yes or no / asked", min(said, found.asked), found.asked),
+        share("case_solved", "said yes / said yes or no", found.said_yes, answers),
+        share("case_response", "said yes or no / asked", min(answers, found.asked), found.asked),
         share(
             "satisfied",
             "4 or 5 / answers",

@@ -1,4 +1,4 @@
-"""Accounts of those who work at the desk."""
+"""Accounts of the desk's users, and the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("users", __name__, url_prefix="/desk")
 @blueprint.route("/users", methods=["GET", "POST"])
 @needs("users")
 def users() -> str | BaseResponse:
-    """Who may sign in, and as what."""
+    """List, add and change accounts."""
     if request.method == "POST":
         try:
             _change_user()
@@ -31,12 +31,12 @@ def _change_user() -> None:
     store, me = user_store(), user()
     number = request.form.get("user_id", "")
     if not number:
-        made = store.add(
+        account = store.add(
             request.form.get("mail", "").strip(),
             request.form.get("role", ""),
             request.form.get("name", "").strip(),
         )
-        store.note(me.mail, "added account", f"{made.mail} as {made.role}")
+        store.note(me.mail, "added account", f"{account.mail} as {account.role}")
         return
     if not number.isdigit() or int(number[:12]) == me.user_id:
         raise AccountError(_("You cannot change your own account here."))
@@ -57,5 +57,5 @@ def _change_user() -> None:
 @blueprint.get("/audit")
 @needs("audit")
 def audit() -> str:
-    """Who did what."""
+    """Show the audit log."""
     return render_template("desk/audit.html", notes=user_store().notes())

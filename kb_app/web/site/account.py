@@ -1,4 +1,4 @@
-"""Signing in and out, the first account, passwords by mail, OpenID Connect, and who may do what."""
+"""Sign-in and sign-out, the first account, password resets by mail, and OpenID Connect."""
 
 from __future__ import annotations
 
@@ -37,42 +37,42 @@ blueprint = Blueprint("accounts", __name__, url_prefix="/account")
 RESET_S, SETUP_S = 3600, 24 * 3600
 
 
-# --- signing in --------------------------------------------------------------------------------------------------------------
+# --- signing in ---
 
 
 class SignIn(FlaskForm):  # type: ignore[misc]
-    """Address and password."""
+    """The sign-in form."""
 
     mail = StringField(validators=[DataRequired(), Length(max=200)])
     password = PasswordField(validators=[DataRequired(), Length(max=500)])
 
 
 class NewPassword(FlaskForm):  # type: ignore[misc]
-    """A password chosen anew; with an address for the first account."""
+    """The form for a new password; the mail address is used for the first account only."""
 
     mail = StringField(validators=[Length(max=200)])
     password = PasswordField(validators=[DataRequired(), Length(max=500)])
 
 
 class Reset(FlaskForm):  # type: ignore[misc]
-    """Where to send the link."""
+    """The form that requests a password reset link."""
 
     mail = StringField(validators=[DataRequired(), Length(max=200)])
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> str | BaseResponse | tuple[str, int]:
-    """By address and password; what is wrong is not said in detail."""
+    """Sign in by mail address and password; the error does not say which one is wrong."""
     form = SignIn()
     if request.method == "POST":
         csrf.protect()
-        found = (
+        account = (
             user_store().check(form.mail.data or "", form.password.data or "")
             if form.validate()
             else None
         )
-        if found:
-            _begin(found)
+        if account:
+            _begin(account)
             return redirect(_next())
         user_store().note((form.mail.data or "")[:200], "sign-in refused")
         return render_template("site/account/sign_in.html", form=form, wrong=True), 401
@@ -90,7 +90,7 @@ def sign_out() -> BaseResponse:
 
 @blueprint.route("/first/<token>", methods=["GET", "POST"])
 def first(token: str) -> str | BaseResponse | tuple[str, int]:
-    """The first account, by the link that a first start prints; it works once."""
+    """Create the first account, by the one-time link that the first start prints."""
     if not user_store().empty() or not _signed("first", token, SETUP_S):
         abort(404)
     form = NewPassword()
@@ -120,22 +120,22 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
 
 @blueprint.route("/reset", methods=["GET", "POST"])
 def reset() -> str | BaseResponse:
-    """Send a link to set a new password; whether there is such an account is not said."""
+    """Mail a link to set a new password; the page does not reveal whether the account exists."""
     form = Reset()
     if request.method == "POST":
         csrf.protect()
-        found = user_store().by_mail(form.mail.data or "") if form.validate() else None
-        if found and found.active:
+        account = user_store().by_mail(form.mail.data or "") if form.validate() else None
+        if account and account.active:
             link = _public(
                 url_for(
                     "accounts.new_password",
-                    token=_serializer("reset", _key()).dumps([found.user_id, found.stamp]),
+                    token=_serializer("reset", _key()).dumps([account.user_id, account.stamp]),
                 )
             )
             try:
                 send_mail(
                     site_settings(),
-                    found.mail,
+                    account.mail,
                     _("Set a new password"),
                     _("Open this link within an hour to set a new password:") + f"\n\n{link}\n",
                 )
@@ -147,18 +147,18 @@ def reset() -> str | BaseResponse:
 
 @blueprint.route("/new-password/<token>", methods=["GET", "POST"])
 def new_password(token: str) -> str | BaseResponse | tuple[str, int]:
-    """Set a new password by the link from the mail; it works once, since the stamp changes."""
-    found = _from_reset(token)
-    if found is None:
+    """Set a new password by the mailed link; it works once, since the account's stamp changes."""
+    account = _from_reset(token)
+    if account is None:
         return render_template("site/account/expired.html"), 410
     form = NewPassword()
     wrong = ""
     if request.method == "POST":
         csrf.protect()
-        wrong = password_problem(form.password.data or "", found.mail)
+        wrong = password_problem(form.password.data or "", account.mail)
         if not wrong:
-            user_store().set_password(found.user_id, form.password.data or "")
-            user_store().note(found.mail, "password set")
+            user_store().set_password(account.user_id, form.password.data or "")
+            user_store().note(account.mail, "password set")
             flash(_("The new password is set. Please sign in."))
             return redirect(url_for("accounts.sign_in"))
     return (
@@ -167,31 +167,33 @@ def new_password(token: str) -> str | BaseResponse | tuple[str, int]:
     )
 
 
-# --- OpenID Connect ------------------------------------------------------------------------------------------------------------
+# --- OpenID Connect ---
 
 
 @blueprint.get("/oidc")
 def oidc() -> BaseResponse:
-    """To the provider."""
+    """Redirect to the OpenID Connect provider."""
     if not site_settings().oidc_issuer:
         abort(404)
     from requests import RequestException
 
     session["next"] = _next()
     try:
-        there: BaseResponse = _provider().authorize_redirect(_public(url_for("accounts.oidc_back")))
+        response: BaseResponse = _provider().authorize_redirect(
+            _public(url_for("accounts.oidc_back"))
+        )
     except RequestException as error:
         current_app.logger.error(
             "OpenID Connect: the provider at KB_OIDC_ISSUER cannot be reached (%s)",
             type(error).__name__,
         )
         abort(503)
-    return there
+    return response
 
 
 @blueprint.get("/oidc/back")
 def oidc_back() -> BaseResponse | tuple[str, int]:
-    """Back from the provider: whoever has an account of that verified address is signed in."""
+    """Handle the provider's response: sign in the account with that verified mail address."""
     from authlib.common.errors import AuthlibBaseError
     from joserfc.errors import JoseError
     from requests import RequestException
@@ -202,16 +204,19 @@ def oidc_back() -> BaseResponse | tuple[str, int]:
         info = _provider().authorize_access_token().get("userinfo") or {}
     except (AuthlibBaseError, JoseError, RequestException) as error:
         current_app.logger.warning(
-            "OpenID Connect: %s; look at KB_OIDC_ISSUER, KB_OIDC_CLIENT_ID and KB_OIDC_CLIENT_SECRET",
+            "OpenID Connect failed (%s): check KB_OIDC_ISSUER, KB_OIDC_CLIENT_ID and "
+            "KB_OIDC_CLIENT_SECRET",
             type(error).__name__,
         )
         return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
-    found = user_store().by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
-    if found is None or not found.active:
+    account = (
+        user_store().by_mail(str(info.get("email", ""))) if info.get("email_verified") else None
+    )
+    if account is None or not account.active:
         user_store().note(str(info.get("email", ""))[:200], "sign-in refused (OpenID Connect)")
         return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
     target = session.get("next") or url_for("desk.dashboard")
-    _begin(found)
+    _begin(account)
     return redirect(target)
 
 
@@ -219,37 +224,37 @@ def _provider() -> Any:
     return current_app.extensions["authlib.integrations.flask_client"].create_client("oidc")
 
 
-# --- parts -----------------------------------------------------------------------------------------------------------------
+# --- helpers ---
 
 
-def first_link(own: Services) -> str:
-    """The path of the one-time link for the first account; "" where there is one already."""
-    if not own.users.empty():
+def first_link(services: Services) -> str:
+    """The path of the one-time link for the first account; "" where an account exists."""
+    if not services.users.empty():
         return ""
-    token = _serializer("first", secret_key(own.settings)).dumps("first")
-    return f"{own.settings.path_prefix}/account/first/{token}"
+    token = _serializer("first", secret_key(services.settings)).dumps("first")
+    return f"{services.settings.path_prefix}/account/first/{token}"
 
 
-def _begin(found: User) -> None:
+def _begin(account: User) -> None:
     session.clear()
     session.permanent = True
     session["since"] = time.time()
-    login_user(found)
-    user_store().note(found.mail, "signed in")
+    login_user(account)
+    user_store().note(account.mail, "signed in")
 
 
 def _next() -> str:
-    """Where to after signing in: a path of ours, else the desk."""
+    """The redirect target after sign-in: a path of this site, else the desk."""
     target = request.values.get("next", "")
     parts = urlsplit(target)
-    own = (
+    is_local = (
         target.startswith("/")
         and not target.startswith("//")
         and "\\" not in target
         and not parts.netloc
         and not parts.scheme
     )
-    return target if own else url_for("desk.dashboard")
+    return target if is_local else url_for("desk.dashboard")
 
 
 def _serializer(purpose: str, key: str) -> URLSafeTimedSerializer:
@@ -269,8 +274,8 @@ def _signed(purpose: str, token: str, seconds: int) -> Any:
 
 def _from_reset(token: str) -> User | None:
     value = _signed("reset", token, RESET_S)
-    found = user_store().by_id(value[0]) if isinstance(value, list) and len(value) == 2 else None
-    return found if found and found.active and found.stamp == value[1] else None
+    account = user_store().by_id(value[0]) if isinstance(value, list) and len(value) == 2 else None
+    return account if account and account.active and account.stamp == value[1] else None
 
 
 def _public(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Images of articles, the logo and the site's colour."""
+"""Article images, the logo, the favicon and the theme's CSS."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.theme import theme_css
 
 blueprint = Blueprint("assets", __name__)
-# An SVG may hold a script; opened by itself it may run nothing.
+# An SVG may contain a script, which must not run when the file is opened directly.
 _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 @blueprint.get("/media/<name>")
 def media(name: str) -> BaseResponse:
-    """An image by its name in the bundle, if an article that shows it may be seen."""
+    """An image by its name in the bundle, for visitors who may see an article that shows it."""
     library = snapshot().library
     owners = library.image_owners(name)
     path = library.image(name)
@@ -29,13 +29,13 @@ def media(name: str) -> BaseResponse:
 
 @blueprint.get("/favicon.ico")
 def favicon() -> BaseResponse:
-    """For browsers that ask for it unasked."""
+    """Redirect the default favicon path to the icon."""
     return redirect(url_for("static", filename="icon.svg"))
 
 
 @blueprint.get("/theme.css")
 def theme() -> Response:
-    """The accent in both schemes, from KB_COLOUR."""
+    """The accent colour for both colour schemes, from KB_COLOUR."""
     response = Response(theme_css(site_settings().colour), mimetype="text/css")
     response.cache_control.max_age = 3600
     return response
@@ -43,7 +43,7 @@ def theme() -> Response:
 
 @blueprint.get("/logo")
 def logo() -> BaseResponse:
-    """The image of KB_LOGO."""
+    """The image file of KB_LOGO."""
     path = site_settings().logo
     if path is None:
         abort(404)

@@ -1,4 +1,4 @@
-"""The panel for writers: what is wrong with the article just saved, and its rank for each of its tests."""
+"""The writer panel: problems of the saved article and its rank for each of its test queries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ blueprint = Blueprint("writer", __name__)
 
 @blueprint.get("/writer/panel")
 def panel() -> str:
-    """The panel as a fragment; to browsers on this machine only."""
+    """The panel as an HTML fragment; 404 for browsers on other machines."""
     current = services()
     if not writer_present(current.settings):
         abort(404)

@@ -1,4 +1,8 @@
-"""A customer's own page of a case, by its secret link: how it stands, adding to it, whether it was solved, the next step."""
+"""The customer's page of a case, by its secret link.
+
+It shows the state and the messages, accepts replies and files, asks whether the case is solved
+and offers the next escalation step.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from kb_app.support.workflow import CaseTransitionError
 from kb_app.web.core.context import support_service
 from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files
 from kb_app.web.core.same_site import require_same_site
-from kb_app.web.core.tracking import moment
+from kb_app.web.core.tracking import now_ms
 from kb_app.web.core.urls import language_of_address
 
 blueprint = Blueprint("cases", __name__)
@@ -26,7 +30,7 @@ takes_files(blueprint)
 
 @blueprint.after_request
 def _private(response: Response) -> Response:
-    """The address is a key: it is sent to nobody and kept by no cache."""
+    """Keep the secret URL out of Referer headers and caches."""
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -34,13 +38,13 @@ def _private(response: Response) -> Response:
 
 @blueprint.get("/<ui:ui>/cases/<token>")
 def status(ui: str, token: str) -> str:
-    """How the case stands."""
+    """Show the state of the case."""
     return _page(_case(token), token)
 
 
 @blueprint.post("/<ui:ui>/cases/<token>")
 def add(ui: str, token: str) -> str | BaseResponse | tuple[str, int]:
-    """Add something to the case; sent twice it is there once."""
+    """Add a message to the case; submitting the same form twice adds it once."""
     require_same_site()
     case, form_id, text = _case(token), given_form_id(), given_text("message")
     problems: dict[str, object] = (
@@ -50,14 +54,14 @@ def add(ui: str, token: str) -> str | BaseResponse | tuple[str, int]:
     if problems:
         return _page(case, token, problems, text, form_id), 422
     support_service().workflow.customer_says(
-        case, text, moment(), once=once_of(form_id, text), files=form_id
+        case, text, now_ms(), once=once_of(form_id, text), files=form_id
     )
     return redirect(url_for("cases.status", ui=ui, token=token, added=1) + "#said", 303)
 
 
 @blueprint.route("/<ui:ui>/cases/<token>/solved", methods=["GET", "POST"])
 def solved(ui: str, token: str) -> str | BaseResponse:
-    """Whether it was solved: a link in a mail opens the question, only the form answers it."""
+    """Ask whether the case is solved: a GET from a mail shows the form, only a POST answers."""
     case = _case(token)
     if request.method == "GET":
         return render_template(
@@ -70,7 +74,7 @@ def solved(ui: str, token: str) -> str | BaseResponse:
     text = "" if yes else given_text("message")[:LONGEST_MESSAGE]
     try:
         support_service().workflow.answer(
-            case, yes, moment(), _scale("satisfaction"), _scale("effort"), text
+            case, yes, now_ms(), _scale("satisfaction"), _scale("effort"), text
         )
     except CaseTransitionError:
         abort(404)
@@ -79,10 +83,10 @@ def solved(ui: str, token: str) -> str | BaseResponse:
 
 @blueprint.post("/<ui:ui>/cases/<token>/step")
 def step(ui: str, token: str) -> BaseResponse:
-    """Take it to the next step of the ladder, where that is open."""
+    """Escalate the case to the next step of the ladder, if that step is open."""
     require_same_site()
     try:
-        support_service().workflow.escalate(_case(token), moment())
+        support_service().workflow.escalate(_case(token), now_ms())
     except CaseTransitionError:
         return redirect(
             url_for("cases.status", ui=ui, token=token, said="closed-step") + "#ladder", 303
@@ -92,13 +96,13 @@ def step(ui: str, token: str) -> BaseResponse:
 
 @blueprint.get("/<ui:ui>/cases/<token>/files/<attachment_id>")
 def file(ui: str, token: str, attachment_id: str) -> Response:
-    """A file of this case, to download."""
+    """Download a file of this case."""
     return send_attachment(_case(token), attachment_id)
 
 
 def send_attachment(case: Case, attachment_id: str) -> Response:
-    """A file of a case as a download; never shown in the page's own name."""
-    found = next(
+    """Send a file of a case as a download; it is never displayed inline."""
+    attachment = next(
         (
             one
             for one in support_service().cases.attachments(case.case_id)
@@ -106,15 +110,15 @@ def send_attachment(case: Case, attachment_id: str) -> Response:
         ),
         None,
     )
-    if found is None or not support_service().uploads.path(found).is_file():
+    if attachment is None or not support_service().uploads.path(attachment).is_file():
         abort(404)
-    return _download(found)
+    return _download(attachment)
 
 
-def _download(found: Attachment) -> Response:
-    path = support_service().uploads.path(found).resolve()
+def _download(attachment: Attachment) -> Response:
+    path = support_service().uploads.path(attachment).resolve()
     response: Response = send_file(
-        path, mimetype=found.type, as_attachment=True, download_name=found.name
+        path, mimetype=attachment.type, as_attachment=True, download_name=attachment.name
     )
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
@@ -123,13 +127,14 @@ def _download(found: Attachment) -> Response:
 def _case(token: str) -> Case:
     support = support_service()
     try:
-        case = support.cases.case(support.links.read("case", token, moment()))
+        case = support.cases.case(support.links.read("case", token, now_ms()))
     except ExpiredLinkError:
         abort(410)
     except InvalidLinkError:
         wrong = NotFound()
         said = _(
-            "This link to a case is not right: it may be cut off. Please write to us again with your case number."  # noqa: E501
+            "This link to a case is not right: it may be cut off. "
+            "Please write to us again with your case number."
         )
         wrong.said = said  # type: ignore[attr-defined]
         raise wrong from None
@@ -147,13 +152,22 @@ def _page(
 ) -> str:
     support = support_service()
     return render_template(
-        "site/case.html", case=case, token=token, messages=support.cases.messages(case.case_id), files=support.cases.attachments(case.case_id),
-        rung=next_step(case, moment(), [one.name for one in support.config.ladder]), ladder=support.config.ladder, limits=support.config,
-        problems=problems or {}, text=text, form_id=form_id or str(uuid.uuid4()), now=moment(),
-    )  # fmt: skip
+        "site/case.html",
+        case=case,
+        token=token,
+        messages=support.cases.messages(case.case_id),
+        files=support.cases.attachments(case.case_id),
+        rung=next_step(case, now_ms(), [one.name for one in support.config.ladder]),
+        ladder=support.config.ladder,
+        limits=support.config,
+        problems=problems or {},
+        text=text,
+        form_id=form_id or str(uuid.uuid4()),
+        now=now_ms(),
+    )
 
 
 def _scale(name: str) -> int | None:
-    """An answer from 1 to 5; None where none was given."""
+    """A rating from 1 to 5 in the form; None where there is none."""
     value = request.form.get(name, "")
     return int(value) if value in ("1", "2", "3", "4", "5") else None

@@ -1,4 +1,7 @@
-"""Reaching a person: the form, at most one screen of articles that may answer, and the case. All of it works without JavaScript."""
+"""The contact page: the form, articles that may answer the message, and opening the case.
+
+All of it works without JavaScript.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ from kb_app.web.core.forms import (
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.search import LONGEST_ASKED, ask
 from kb_app.web.core.template_helpers import render_body
-from kb_app.web.core.tracking import moment
+from kb_app.web.core.tracking import now_ms
 from kb_app.web.core.urls import language_of_address
 from kb_app.web.core.visitor import visitor
 from search.model import Results
@@ -47,17 +50,17 @@ blueprint = Blueprint("contact", __name__)
 blueprint.url_value_preprocessor(language_of_address)
 takes_files(blueprint)
 SUGGESTED = 3
-# What somebody tried in so long goes along.
+# The case includes the visitor's steps of this period.
 TRAIL = 24 * HOUR
 MOST_STEPS = 20
-# Who asks and goes straight on to a person finds here what was asked a moment ago, unless the database is slow to take it.
+# How long to wait for a just-recorded search to reach the database.
 LONGEST_WAIT_S, LOOK_AGAIN_S = 1.0, 0.05
 SUGGESTED_FOR = ("question", "problem")
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """An article that may answer, readable in place."""
+    """An article that may answer the message, readable in place."""
 
     card: ArticleSummary
     body: Markup
@@ -66,33 +69,33 @@ class Suggestion:
 
 @blueprint.after_request
 def _own(response: Response) -> Response:
-    """The form is this visitor's alone, its id too: no cache between may hand it to another."""
+    """Forbid shared caches: the page holds this visitor's form id and text."""
     response.headers["Cache-Control"] = "private"
     return response
 
 
 @blueprint.get("/<ui:ui>/contact")
 def contact(ui: str) -> str:
-    """The form that reaches a person."""
+    """Show the contact form."""
     query_id = tracking.given_query_id()
     _wait_for_log(query_id)
     tracking.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
-    asked = _asked(query_id)
-    mine = (
-        asked is not None and asked.client_id is not None and asked.client_id == visitor().client_id
+    query = _asked(query_id)
+    is_own = (
+        query is not None and query.client_id is not None and query.client_id == visitor().client_id
     )
-    words = asked.user_query if asked and mine else ""
+    text = query.user_query if query and is_own else ""
     return _form(
         str(uuid.uuid4()),
         query_id,
-        {"message": words, "kind": request.args.get("kind", "question")},
+        {"message": text, "kind": request.args.get("kind", "question")},
         {},
     )
 
 
 @blueprint.post("/<ui:ui>/contact")
 def send(ui: str) -> str | BaseResponse | tuple[str, int]:
-    """Show what may answer, once; else keep the case. The same form sent twice is one case."""
+    """Suggest articles once, else open a case; submitting a form twice opens one case."""
     require_same_site()
     form, form_id = request.form, given_form_id()
     query_id = tracking.given_query_id()
@@ -117,16 +120,20 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
         if suggestions:
             asked_id = _record(results, given.message, ui, query_id)
             return render_template(
-                "site/contact_suggestions.html", form=form, form_id=form_id, query_id=query_id or asked_id, suggestions=suggestions,
+                "site/contact_suggestions.html",
+                form=form,
+                form_id=form_id,
+                query_id=query_id or asked_id,
+                suggestions=suggestions,
                 files=waiting_files(form_id),
                 chosen_trail=form.getlist("trail"),
-            )  # fmt: skip
-    case = support_service().workflow.open(given, moment())
+            )
+    case = support_service().workflow.open(given, now_ms())
     return redirect(_sent(ui, case.case_id), 303)
 
 
 def _asked(query_id: str) -> m.QueryEvent | None:
-    """The search that somebody comes from."""
+    """The recorded search with this id; None where there is none."""
     try:
         return event_store().query(query_id) if query_id else None
     except SQLAlchemyError:
@@ -134,46 +141,53 @@ def _asked(query_id: str) -> m.QueryEvent | None:
 
 
 def _wait_for_log(query_id: str) -> None:
-    """Have what this visitor did a moment ago in the log, whichever web process took it; a slow database holds nobody up."""
-    until = time.monotonic() + LONGEST_WAIT_S
+    """Flush events and wait briefly for the search, which another web process may have recorded."""
+    deadline = time.monotonic() + LONGEST_WAIT_S
     services().events.flush(LONGEST_WAIT_S)
-    while tracking.known(query_id) and _asked(query_id) is None and time.monotonic() < until:
+    while tracking.known(query_id) and _asked(query_id) is None and time.monotonic() < deadline:
         time.sleep(LOOK_AGAIN_S)
 
 
 def _again(ui: str, known: Case, form_id: str) -> BaseResponse:
-    """The same form once more: the same words are the same case, other ones are added to it."""
+    """Handle a repeated form: the same text changes nothing, another text is added to the case."""
     text = given_text("message")
     if text and text != known.message and len(text) <= LONGEST_MESSAGE:
         keep_files(form_id)
         support_service().workflow.customer_says(
-            known, text, moment(), once=once_of(form_id, text), files=form_id
+            known, text, now_ms(), once=once_of(form_id, text), files=form_id
         )
     return redirect(_sent(ui, known.case_id), 303)
 
 
 def _sent(ui: str, case_id: str) -> str:
-    token = support_service().links.make("case", case_id, moment())
+    token = support_service().links.make("case", case_id, now_ms())
     return url_for("cases.status", ui=ui, token=token, sent=1)
 
 
 def _form(form_id: str, query_id: str, form: Any, problems: dict[str, Any]) -> str:
     return render_template(
-        "site/contact.html", form=form, problems=problems, form_id=form_id, query_id=query_id, trail=my_trail(), files=waiting_files(form_id),
-        limits=support_service().config, ladder=support_service().config.ladder,
-    )  # fmt: skip
+        "site/contact.html",
+        form=form,
+        problems=problems,
+        form_id=form_id,
+        query_id=query_id,
+        trail=my_trail(),
+        files=waiting_files(form_id),
+        limits=support_service().config,
+        ladder=support_service().config.ladder,
+    )
 
 
 def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> NewCase:
     form = request.form
     chosen = set(form.getlist("trail"))
-    asked = _asked(query_id)
-    found = (
+    query = _asked(query_id)
+    best_section = (
         results.hits[0].document.section
         if results and results.hits and results.verdict != "none"
         else ""
     )
-    section = found or (asked.section if asked and asked.verdict != "none" else "")
+    section = best_section or (query.section if query and query.verdict != "none" else "")
     language = site_settings().spoken(results.lang) if results and results.lang else ui
     return NewCase(
         form_id=form_id,
@@ -191,28 +205,28 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
     )
 
 
-# --- what may answer -----------------------------------------------------------------------------------------------------------
+# --- suggestions ---
 
 
 def _suggestions(results: Results, ui: str) -> list[Suggestion]:
-    """The articles that may answer, whole; none where the verdict is that there is none."""
+    """The articles that may answer, with their full text; none for the verdict "none"."""
     if results.verdict == "none":
         return []
     library = snapshot().library
-    found = []
+    suggestions = []
     for position, hit in enumerate(results.hits, 1):
-        card, whole = library.cards.get(hit.article_id), library.article(hit.article_id)
-        if card and whole:
-            found.append(
+        card, full = library.cards.get(hit.article_id), library.article(hit.article_id)
+        if card and full:
+            suggestions.append(
                 Suggestion(
                     card,
                     render_body(
-                        whole.html, library, lambda one: one.visible(now(), audiences()), ui
+                        full.html, library, lambda one: one.visible(now(), audiences()), ui
                     ),
                     position,
                 )
             )
-    return found
+    return suggestions
 
 
 def _record(results: Results, message: str, ui: str, before: str) -> str:
@@ -232,7 +246,7 @@ def _record(results: Results, message: str, ui: str, before: str) -> str:
 
 
 def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> str:
-    """ "This answers it": a confirmed outcome; nothing is sent, and what was written is still there."""
+    """Record that a suggestion answered the question; no case is opened, and the text is kept."""
     if tracking.article_known(article_id):
         known = query_id or None
         tracking.put(
@@ -260,26 +274,26 @@ def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> str:
     )
 
 
-# --- what goes along -----------------------------------------------------------------------------------------------------------
+# --- the visitor's trail ---
 
 
 def my_trail() -> list[dict[str, Any]]:
-    """What this visitor searched and opened lately, oldest first; nothing of visitors who are not recognised."""
+    """This visitor's recent searches and articles, oldest first; none without a client id."""
     client = visitor().client_id
     try:
         return _steps(client) if client else []
-    except SQLAlchemyError:  # the form is shown whatever the database does
+    except SQLAlchemyError:  # the form must render despite a database error
         return []
 
 
 def _steps(client: str) -> list[dict[str, Any]]:
-    store, since = event_store(), moment() - TRAIL
+    store, since = event_store(), now_ms() - TRAIL
     steps = [
         {"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at}
-        for query in store.queries(since, moment() + 1, [client])
+        for query in store.queries(since, now_ms() + 1, [client])
     ]
     cards = snapshot().library.cards
-    for action in store.actions(since, moment() + 1, [client]):
+    for action in store.actions(since, now_ms() + 1, [client]):
         if action.action_name == m.VIEW and action.object_id in cards:
             steps.append(
                 {

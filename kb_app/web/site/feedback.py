@@ -1,4 +1,4 @@
-"""Votes, the micro-survey and the privacy page: plain forms that work without JavaScript."""
+"""Votes, the survey and the privacy page: plain forms that work without JavaScript."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ blueprint.url_value_preprocessor(language_of_address)
 
 @blueprint.post("/<ui:ui>/articles/<slug>/vote")
 def vote(ui: str, slug: str) -> BaseResponse:
-    """Keep a yes or a no, its reason and comment; sent twice it counts once."""
+    """Record a vote with its reason and comment; submitting it twice counts once."""
     require_same_site()
     value = request.form.get("value", "")
     card = find_article(snapshot().library, ui, slug)
@@ -41,7 +41,7 @@ def vote(ui: str, slug: str) -> BaseResponse:
     if request.form.get("comment", "").strip():
         attributes["comment"] = request.form["comment"].strip()[:LONGEST]
     tracking.put(
-        # The no itself was counted when it was said.
+        # The vote itself was counted when it was cast.
         m.VOTE_REASON if attributes else NAMES[value],
         query_id=tracking.given_query_id() or None,
         object_id=card.id,
@@ -59,7 +59,7 @@ def vote(ui: str, slug: str) -> BaseResponse:
 
 @blueprint.get("/<ui:ui>/privacy")
 def privacy(ui: str) -> str:
-    """What is kept, for how long, and how to have it removed."""
+    """Show what is stored, for how long, and how to have it removed."""
     return render_template(
         "site/privacy.html",
         refused=wishes_privacy(),
@@ -70,7 +70,7 @@ def privacy(ui: str) -> str:
 
 @blueprint.post("/<ui:ui>/privacy")
 def choose(ui: str) -> BaseResponse:
-    """Say yes or no to being recognised, or have one's trail removed."""
+    """Give or withdraw consent to the visitor cookie, or erase the visitor's events."""
     require_same_site()
     choice = request.form.get("choice", "")
     if choice not in ("yes", "no", "erase"):
@@ -79,7 +79,7 @@ def choose(ui: str) -> BaseResponse:
     client = request.cookies.get(CLIENT, "")
     if choice in ("no", "erase") and client:
         services().events.flush(2)
-        # Other web processes write what they hold within a pause of theirs.
+        # Wait for other web processes to write their buffered events.
         time.sleep(2 * PAUSE_S)
         services().erase(client)
     if choice != "erase":
@@ -93,7 +93,7 @@ def choose(ui: str) -> BaseResponse:
 
 
 def _back(ui: str, choice: str) -> str:
-    """To the page from which consent was given, else to the privacy page."""
+    """The redirect target: the page on which consent was given, else the privacy page."""
     path = request.form.get("back", "")
-    own = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    return path if choice == "yes" and own else url_for("feedback.privacy", ui=ui, done=choice)
+    is_local = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if choice == "yes" and is_local else url_for("feedback.privacy", ui=ui, done=choice)

@@ -1,4 +1,4 @@
-"""Notices of known problems: on search, contact and matching questions; started at the desk, ended, and told to whoever asked."""
+"""Notices of known problems, as shown to visitors, and subscriptions to their end."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from kb_app.support.notices import Notice, names_it
 from kb_app.web.core.context import services, support_service
 from kb_app.web.core.i18n import interface_language
 from kb_app.web.core.same_site import require_same_site
-from kb_app.web.core.tracking import moment
+from kb_app.web.core.tracking import now_ms
 from kb_app.web.core.urls import language_of_address
 
 blueprint = Blueprint("notices", __name__)
 blueprint.url_value_preprocessor(language_of_address)
-# Cosine of centred questions from which on one asks what the other asks; that of gaps, a little stricter, since a notice is shown to all.
+# Cosine of centred vectors from which two questions match; stricter than for gaps, since
+# every visitor sees a notice.
 SAME = 0.45
 
 
 def set_up(app: Flask) -> None:
-    """Make them known to templates."""
+    """Register the template global."""
     app.jinja_env.globals.update(notices=shown)
 
 
 def shown(query: str = "", section: str = "") -> list[Notice]:
-    """The notices for this reader: those without questions always, the others where the query asks what they are about."""
+    """The active notices for this reader.
+
+    Without a query all of them; with one, those without questions and those that match it.
+    """
     lang = interface_language()
     try:
         active = [
             notice
-            for notice in support_service().notices.active(moment())
+            for notice in support_service().notices.active(now_ms())
             if notice.for_reader(lang, section)
         ]
-    except SQLAlchemyError:  # pages are shown whatever the database does
+    except SQLAlchemyError:  # pages must render despite a database error
         return []
     if not query:
         return active
@@ -47,7 +51,7 @@ def shown(query: str = "", section: str = "") -> list[Notice]:
 
 
 def _means(notice: Notice, query: str, lang: str) -> bool:
-    """Whether a query means one of the notice's questions; by words alone while there is no model."""
+    """Whether a query matches a question of the notice by embedding; False without a model."""
     if services().meaning != "ready":
         return False
     encode = CentredQuestions(services().embedder)
@@ -56,26 +60,23 @@ def _means(notice: Notice, query: str, lang: str) -> bool:
     return bool(np.max(vectors[1:] @ vectors[0]) >= SAME)
 
 
-# --- customers -------------------------------------------------------------------------------------------------------------------
+# --- subscriptions ---
 
 
 @blueprint.post("/<ui:ui>/notices/<notice_id>")
 def subscribe(ui: str, notice_id: str) -> BaseResponse:
-    """Somebody wants to hear when it is over."""
+    """Subscribe a mail address to the end of a notice."""
     require_same_site()
     notice = support_service().notices.one(notice_id)
-    if notice is None or not notice.active(moment()):
+    if notice is None or not notice.active(now_ms()):
         abort(404)
-    taken = support_service().notices.subscribe(
-        notice_id, request.form.get("mail", "").strip(), ui, moment()
+    subscribed = support_service().notices.subscribe(
+        notice_id, request.form.get("mail", "").strip(), ui, now_ms()
     )
-    return redirect(url_for("notices.told", ui=ui, taken=int(taken)), 303)
+    return redirect(url_for("notices.told", ui=ui, taken=int(subscribed)), 303)
 
 
 @blueprint.get("/<ui:ui>/notices/told")
 def told(ui: str) -> str:
-    """That they will hear."""
+    """Confirm the subscription."""
     return render_template("site/notice_told.html", taken=request.args.get("taken") == "1")
-
-
-# --- the desk --------------------------------------------------------------------------------------------------------------------

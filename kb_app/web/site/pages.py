@@ -1,4 +1,4 @@
-"""The pages people read: home, results, section, article."""
+"""The public pages: home, search results, sections and articles."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ blueprint.url_value_preprocessor(language_of_address)
 
 @blueprint.get("/")
 def start() -> BaseResponse:
-    """To the home page in the visitor's language."""
+    """Redirect to the home page in the visitor's language."""
     response = redirect(url_for("pages.home", ui=i18n.preferred_language()))
     response.vary.update(["Accept-Language", "Cookie"])
     return response
@@ -40,7 +40,7 @@ def start() -> BaseResponse:
 
 @blueprint.get("/<ui:ui>/")
 def home(ui: str) -> str:
-    """Search box, sections, featured and recently changed articles."""
+    """The home page: search box, sections, featured and recently changed articles."""
     library = snapshot().library
     cards = _best_versions(library.visible(now(), audiences()), ui)
     featured = [card for card in cards if card.featured][:FEATURED]
@@ -61,17 +61,17 @@ def home(ui: str) -> str:
 
 @blueprint.get("/<ui:ui>/speak")
 def speak(ui: str) -> BaseResponse:
-    """Back to a page whose address names no language, in the one chosen."""
+    """Store the chosen language and return to a page whose URL has no language."""
     path = request.args.get("to", "")
-    own = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    response = redirect(path if own else url_for("pages.home", ui=ui), 303)
+    is_local = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    response = redirect(path if is_local else url_for("pages.home", ui=ui), 303)
     i18n.remember(response, ui)
     return response
 
 
 @blueprint.get("/<ui:ui>/search")
 def search(ui: str) -> str | tuple[str, int]:
-    """Results with filters and paging."""
+    """The results page, with filters and paging."""
     form = read_form(request.args)
     library = snapshot().library
     if form.empty:
@@ -79,15 +79,15 @@ def search(ui: str) -> str | tuple[str, int]:
             "site/results.html", form=form, results=None, infos=library.sections, found=None
         )
     before = tracking.given_query_id("of")
-    found = run_search(form, ui, before if form.page > 1 and tracking.known(before) else "")
-    if found.first and form.page == 1:
-        _record(form, found, ui)
-    beyond = form.page > max(1, found.pages)
+    page_results = run_search(form, ui, before if form.page > 1 and tracking.known(before) else "")
+    if page_results.first and form.page == 1:
+        _record(form, page_results, ui)
+    beyond = form.page > max(1, page_results.pages)
     page = render_template(
         "site/results.html",
         form=form,
-        results=found.results,
-        found=found,
+        results=page_results.results,
+        found=page_results,
         infos=library.sections,
         cards=library.cards,
         beyond=beyond,
@@ -96,25 +96,25 @@ def search(ui: str) -> str | tuple[str, int]:
     return (page, 404) if beyond else page
 
 
-def _record(form: SearchForm, found: SearchPage, ui: str) -> None:
-    """The search, and which one it was asked from."""
+def _record(form: SearchForm, page_results: SearchPage, ui: str) -> None:
+    """Record the search and the search that it refines."""
     before = tracking.given_query_id()
     filters = vars(form.filters)
     tracking.record_query(
-        found.query_id,
+        page_results.query_id,
         form.q,
-        found.results,
+        page_results.results,
         ui,
         filters,
         origin="refinement" if before else "typed",
     )
     if before:
-        tracking.record_refinement(found.query_id, before)
+        tracking.record_refinement(page_results.query_id, before)
 
 
 @blueprint.get("/<ui:ui>/sections/<section>")
 def section(ui: str, section: str) -> str:
-    """All articles of a section."""
+    """All visible articles of a section."""
     library = snapshot().library
     cards = [
         card
@@ -139,20 +139,20 @@ def section(ui: str, section: str) -> str:
 
 @blueprint.get("/<ui:ui>/articles/<slug>")
 def article(ui: str, slug: str) -> str | BaseResponse:
-    """One article, in its own language where there is none in the reader's."""
+    """An article in the page's language, else in its translation."""
     shown = snapshot()
     library = shown.library
     card = find_article(library, ui, slug)
     if card is None:
         moved = _moved(library, ui, slug)
         return redirect(moved, 301) if moved else abort(404)
-    own = next(
+    translation = next(
         (other for other in library.translations(card) if other.lang == ui and may_see(other)), card
     )
-    if own is not card:
-        return redirect(article_url(own, ui))
-    whole = library.article(card.id)
-    if whole is None:
+    if translation is not card:
+        return redirect(article_url(translation, ui))
+    full = library.article(card.id)
+    if full is None:
         abort(404)
     query_id = _record_reading(card, ui)
     translations = [
@@ -164,18 +164,20 @@ def article(ui: str, slug: str) -> str | BaseResponse:
     ]
     named = [
         library.cards[name]
-        for name in whole.related
+        for name in full.related
         if name in library.cards and may_see(library.cards[name])
     ]
     return render_template(
         "site/article.html",
         card=card,
-        article=whole,
+        article=full,
         query_id=query_id,
         form_id=str(uuid.uuid4()),
         said=request.args.get("said", ""),
-        surveyed=random.random() < site_settings().survey_share and not request.args.get("said"),
-        body=render_body(whole.html, library, may_see, ui),
+        # A random sample needs no secure random numbers.
+        surveyed=random.random() < site_settings().survey_share  # noqa: S311
+        and not request.args.get("said"),
+        body=render_body(full.html, library, may_see, ui),
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
         infos=library.sections,
@@ -189,7 +191,7 @@ def article(ui: str, slug: str) -> str | BaseResponse:
 
 
 def _record_reading(card: ArticleSummary, ui: str) -> str:
-    """That an article was opened, and from which search; gives that search's id."""
+    """Record that an article was opened, and from which search; returns the query id."""
     query_id = tracking.given_query_id()
     typed = request.args.get("typed", "").strip()[:200]
     if typed and not query_id:
@@ -217,7 +219,7 @@ def _record_reading(card: ArticleSummary, ui: str) -> str:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    """Results pages are not for crawlers."""
+    """Exclude results pages and the API from crawling."""
     lines = [
         "User-agent: *",
         *(f"Disallow: {url_for('pages.search', ui=lang)}" for lang in site_settings().languages),
@@ -227,7 +229,7 @@ def robots() -> Response:
 
 
 def _moved(library: ArticleStore, ui: str, slug: str) -> str | None:
-    """Where an old slug leads now."""
+    """The URL of the article that an old slug now leads to; None where there is none."""
     for lang in dict.fromkeys([ui, *site_settings().languages]):
         card = library.by_alias(lang, slug)
         if card is not None and may_see(card):
@@ -236,7 +238,7 @@ def _moved(library: ArticleStore, ui: str, slug: str) -> str | None:
 
 
 def _best_versions(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSummary]:
-    """Of an article and its translations the one in the reader's language."""
+    """One article per translation group, in the reader's language where there is one."""
     best: dict[str, ArticleSummary] = {}
     for card in cards:
         if card.group not in best or (card.lang == ui and best[card.group].lang != ui):
@@ -246,7 +248,7 @@ def _best_versions(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSumm
 
 @dataclass(frozen=True)
 class SectionLine:
-    """A section on the home page."""
+    """A section as listed on the home page."""
 
     key: str
     icon: str

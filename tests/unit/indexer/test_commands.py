@@ -1,4 +1,4 @@
-"""``python -m indexer``: exit statuses and words a writer can act on."""
+"""``python -m indexer``: exit statuses and messages that a writer can act on."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from indexer.__main__ import main
 from tests.support import write_article
 
 
-def test_new_makes_an_article_with_its_front_matter(
+def test_new_creates_an_article_with_front_matter(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
@@ -36,19 +36,21 @@ def test_new_writes_nowhere_else(tmp_path: Path, arguments: list[str]) -> None:
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_check_exits_by_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_exit_status_reflects_problems(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_article(tmp_path, "ja/a.md", "一", "[無い](none.md)")
     assert main(["check", "--articles", str(tmp_path)]) == 1
     assert "ja/a.md:5: error: links to ja/none.md" in capsys.readouterr().out
 
 
-def test_check_fix_mends(tmp_path: Path) -> None:
+def test_check_fix_fixes_problems(tmp_path: Path) -> None:
     write_article(tmp_path, "ja/a.md", "一", id=None)
     assert main(["check", "--strict", "--articles", str(tmp_path)]) == 1
     assert main(["check", "--strict", "--fix", "--articles", str(tmp_path)]) == 0
 
 
-def test_build_goes_past_a_bad_article_and_exits_1(
+def test_build_skips_a_bad_article_and_exits_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_article(tmp_path / "articles", "ja/a.md", "一")
@@ -69,7 +71,7 @@ def test_build_goes_past_a_bad_article_and_exits_1(
     assert main(arguments) == 0
 
 
-def test_a_missing_folder_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_folder_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         main(
             [

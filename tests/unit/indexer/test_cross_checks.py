@@ -1,4 +1,4 @@
-"""Problems between articles, and the mends that are safe."""
+"""Problems between articles, and the fixes that are safe."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def codes(folder: Path) -> list[tuple[str, str, int]]:
     return [(problem.path, problem.code, problem.line) for problem in checked(folder)[1]]
 
 
-def test_all_is_well(tmp_path: Path) -> None:
+def test_valid_articles_have_no_problems(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一", "[二](b.md#x)")
     write_article(folder, "ja/b.md", "二", "## 見出し {#x}\n\n文")
@@ -46,7 +46,7 @@ def test_broken_links_anchors_and_images_are_found_with_their_line(tmp_path: Pat
     ]
 
 
-def test_of_two_with_one_id_or_slug_the_first_is_served(tmp_path: Path) -> None:
+def test_of_two_articles_with_one_id_or_slug_the_first_is_served(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一", id="same")
     write_article(folder, "ja/b.md", "二", id="same")
@@ -59,27 +59,27 @@ def test_of_two_with_one_id_or_slug_the_first_is_served(tmp_path: Path) -> None:
     ]
 
 
-def test_a_test_that_cannot_fail_is_named(tmp_path: Path) -> None:
+def test_a_search_test_that_cannot_fail_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "返品したい", tests=["返品 したい。", "送り返す"])
     assert [code for _, code, _ in codes(folder)] == ["idle-test"]
 
 
-def test_names_that_nothing_has_are_warned_of(tmp_path: Path) -> None:
+def test_references_to_unknown_articles_are_warnings(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一", related=["none"], translation_of="none", aliases=["b"])
     write_article(folder, "ja/b.md", "二")
     assert sorted(code for _, code, _ in codes(folder)) == ["alias", "related", "translation"]
 
 
-def test_a_draft_copy_does_not_push_the_article_aside(tmp_path: Path) -> None:
+def test_a_draft_copy_does_not_replace_the_article(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a copy.md", "写し", id="same", status="draft")
     write_article(folder, "ja/a.md", "一", id="same")
     assert [article.path for article in checked(folder)[0]] == ["ja/a.md"]
 
 
-def test_names_that_no_file_can_have_are_missing_images(tmp_path: Path) -> None:
+def test_invalid_file_names_are_missing_images(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(
         folder,
@@ -93,7 +93,10 @@ def test_names_that_no_file_can_have_are_missing_images(tmp_path: Path) -> None:
 
 def test_fix_changes_only_the_links_that_are_broken(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
-    body = "[甲](../returns/time.md) [乙](../returns/refund-time.md) [丙](https://example.com/docs/time.md) [丁](../../en/orders/time.md)"
+    body = (
+        "[甲](../returns/time.md) [乙](../returns/refund-time.md) "
+        "[丙](https://example.com/docs/time.md) [丁](../../en/orders/time.md)"
+    )
     write_article(folder, "ja/orders/a.md", "一", body)
     write_article(folder, "ja/orders/time.md", "二")
     write_article(folder, "ja/returns/refund-time.md", "三")
@@ -106,7 +109,7 @@ def test_fix_changes_only_the_links_that_are_broken(tmp_path: Path) -> None:
     )
 
 
-def test_fix_leaves_alone_what_it_cannot_mend_safely(tmp_path: Path) -> None:
+def test_fix_keeps_what_it_cannot_fix_safely(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     path = write_article(folder, "ja/a.md", "一", id=None)
     path.write_text("---\nid:\ntitle: 一\n---\n本文", encoding="utf-8")
@@ -120,7 +123,7 @@ def test_fix_leaves_alone_what_it_cannot_mend_safely(tmp_path: Path) -> None:
     ] == before and path.stat().st_mode & 0o777 == 0o640
 
 
-def test_fix_adds_ids_and_mends_links_to_moved_articles(tmp_path: Path) -> None:
+def test_fix_adds_ids_and_repairs_links_to_moved_articles(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/orders/a.md", "一", "[二](b.md#x)", id=None)
     write_article(folder, "ja/returns/b.md", "二", "## 見出し {#x}\n\n文")

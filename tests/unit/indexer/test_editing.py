@@ -1,4 +1,7 @@
-"""Files changed from the desk: comments stay, strangers' changes are not lost, and only that file is committed."""
+"""Files edited from the desk keep their comments.
+
+Other people's changes are not lost, and only the edited file is committed.
+"""
 
 import subprocess
 from pathlib import Path
@@ -48,7 +51,7 @@ def articles(folder: Path, tmp_path: Path) -> dict[str, object]:
     return {article.id: article for article in found}
 
 
-def test_a_question_is_added_and_comments_and_order_stay(folder: Path) -> None:
+def test_adding_a_question_keeps_comments_and_order(folder: Path) -> None:
     editor = Editor(folder)
     added = editor.add_questions(
         editor.open("ja/returns/return.md"), ["返送の方法", "品物を返したい"], LEAD
@@ -67,7 +70,7 @@ def test_a_question_is_added_and_comments_and_order_stay(folder: Path) -> None:
     assert text.endswith("30日以内に返せます。\n")
 
 
-def test_a_file_that_changed_meanwhile_is_refused_and_kept(folder: Path) -> None:
+def test_a_concurrent_change_is_refused_and_kept(folder: Path) -> None:
     editor, path = Editor(folder), folder / "ja/returns/return.md"
     opened = editor.open("ja/returns/return.md")
     path.write_text(ARTICLE.replace("30日", "60日"), encoding="utf-8")
@@ -76,7 +79,7 @@ def test_a_file_that_changed_meanwhile_is_refused_and_kept(folder: Path) -> None
     assert "60日" in path.read_text(encoding="utf-8")
 
 
-def test_what_would_be_no_article_is_refused_with_its_line(folder: Path) -> None:
+def test_an_invalid_article_is_refused_with_its_line(folder: Path) -> None:
     editor = Editor(folder)
     opened = editor.open("ja/returns/return.md")
     with pytest.raises(EditConflictError, match=r"ja/returns/return\.md:5: error: broken YAML"):
@@ -94,16 +97,14 @@ def test_nothing_outside_the_folder_is_opened(folder: Path, name: str) -> None:
         Editor(folder).open(name)
 
 
-def test_a_link_that_leads_out_is_not_followed(folder: Path) -> None:
+def test_a_symlink_out_of_the_folder_is_not_followed(folder: Path) -> None:
     (folder.parent / "secret.md").write_text("secret", encoding="utf-8")
     (folder / "ja/link.md").symlink_to(folder.parent / "secret.md")
     with pytest.raises(EditConflictError):
         Editor(folder).open("ja/link.md")
 
 
-def test_a_draft_carries_its_tests_and_is_found_once_it_is_published(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_a_draft_has_search_tests_and_can_be_published(folder: Path, tmp_path: Path) -> None:
     editor = Editor(folder)
     name, article_id = editor.draft(
         "ja", "payment", "学割はありますか", ["学生割引", "student discount: yes?"], LEAD
@@ -119,7 +120,7 @@ def test_a_draft_carries_its_tests_and_is_found_once_it_is_published(
     assert editor.draft("ja", "payment", "学割はありますか", [], LEAD)[0] != name
 
 
-def test_only_the_changed_file_is_committed_under_the_leads_name(folder: Path) -> None:
+def test_only_the_changed_file_is_committed_with_the_lead_as_author(folder: Path) -> None:
     git(folder, "init", "-q")
     git(folder, "add", ".")
     git(folder, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "first")
@@ -139,7 +140,7 @@ def test_only_the_changed_file_is_committed_under_the_leads_name(folder: Path) -
     assert "A  other.md" in git(folder, "status", "--short")
 
 
-def test_synonyms_are_added_and_comments_stay(folder: Path) -> None:
+def test_adding_synonyms_keeps_comments(folder: Path) -> None:
     (folder / "synonyms.yml").write_text(
         "# ours\nja:\n  - [キャンセル, 取り消し]  # both are said\n", encoding="utf-8"
     )
@@ -150,9 +151,7 @@ def test_synonyms_are_added_and_comments_stay(folder: Path) -> None:
         Editor(folder).add_synonym("ja", ["学割"], LEAD)
 
 
-def test_learned_questions_are_searched_from_the_next_build_on(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_learned_questions_are_searched_after_the_next_build(folder: Path, tmp_path: Path) -> None:
     Editor(folder).add_learned("return", ["クーリングオフ期間", "クーリングオフ期間"], LEAD)
     assert read_learned(folder) == {"return": ("クーリングオフ期間",)}
     build_folder(folder, tmp_path / "var")
@@ -162,7 +161,7 @@ def test_learned_questions_are_searched_from_the_next_build_on(
 
 
 @pytest.mark.parametrize("text", ["[", "- a\n- b", "return: one"])
-def test_a_broken_file_of_learned_questions_harms_nothing(
+def test_a_broken_file_of_learned_questions_is_ignored(
     folder: Path, tmp_path: Path, text: str
 ) -> None:
     (folder / "learned.yml").write_text(text, encoding="utf-8")

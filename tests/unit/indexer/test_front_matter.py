@@ -1,4 +1,4 @@
-"""Front matter: what writers write comes in, what is wrong is named with file, line and mend."""
+"""Front matter: every key is read, and a problem names the file, the line and the fix."""
 
 import os
 from datetime import UTC, date, datetime
@@ -29,8 +29,10 @@ def bad(text: str, name: str = "ja/orders/a.md") -> Problem:
 
 def test_every_key_is_read() -> None:
     article = good(
-        "---\nid: a1\ntype: guide\ntitle: 返品する\nsummary: 短く\nslug: 返品\nquestions:\n  - 返せますか\nkeywords: [返送]\n"
-        "tags: [返品]\ntests: [送り返したい]\naudience: internal\nstatus: draft\nupdated: 2026-11-01\nowner: desk\nboost: 1.5\nfeatured: true\n---\n本文"
+        "---\nid: a1\ntype: guide\ntitle: 返品する\nsummary: 短く\nslug: 返品\n"
+        "questions:\n  - 返せますか\nkeywords: [返送]\n"
+        "tags: [返品]\ntests: [送り返したい]\naudience: internal\nstatus: draft\n"
+        "updated: 2026-11-01\nowner: desk\nboost: 1.5\nfeatured: true\n---\n本文"
     ).article
     assert (article.id, article.type, article.title, article.slug) == (
         "a1",
@@ -53,11 +55,11 @@ def test_language_and_section_come_from_the_folder() -> None:
     assert (article.lang, article.section, article.slug) == ("en", "delivery", "track")
 
 
-def test_without_a_folder_the_text_tells_the_language() -> None:
+def test_without_a_folder_the_language_is_detected_from_the_text() -> None:
     assert good("---\ntitle: 荷物が届かない\n---\n本文", "a.md").article.lang == "ja"
 
 
-def test_dates_without_a_zone_are_the_sites() -> None:
+def test_dates_without_a_zone_use_the_site_time_zone() -> None:
     text = "---\ntitle: a\npublish_at: 2026-11-20\nexpire_at: 2026-11-21T09:00:00+00:00\n---\n"
     parsed = parse("ja/a.md", text, ZoneInfo("Asia/Tokyo"))
     assert isinstance(parsed, Parsed)
@@ -65,7 +67,7 @@ def test_dates_without_a_zone_are_the_sites() -> None:
     assert parsed.article.expire_at == datetime(2026, 11, 21, 9, tzinfo=UTC)
 
 
-def test_the_first_heading_is_the_title_where_there_is_none() -> None:
+def test_the_first_heading_is_the_title_if_none_is_set() -> None:
     parsed = good("# 返品する\n\n本文")
     assert parsed.article.title == "返品する" and "#" not in parsed.body
 
@@ -86,18 +88,20 @@ def test_the_first_heading_is_the_title_where_there_is_none() -> None:
         ("---\ntitle: a\nid: 'a b'\n---\n", 3, ("id",)),
     ],
 )
-def test_what_is_wrong_is_named_with_its_line(text: str, line: int, words: tuple[str, ...]) -> None:
+def test_problems_are_reported_with_their_line(
+    text: str, line: int, words: tuple[str, ...]
+) -> None:
     problem = bad(text)
     assert problem.severity == "error" and problem.line == line, problem
     assert all(word in str(problem) for word in words), str(problem)
 
 
-def test_unknown_keys_are_warnings_with_a_guess() -> None:
+def test_unknown_keys_are_warnings_with_a_suggestion() -> None:
     problem = good("---\nid: a\ntitle: a\nquestion: [b]\n---\n").problems[0]
     assert problem.severity == "warning" and problem.line == 4 and "questions" in problem.hint
 
 
-def test_without_an_id_the_path_serves_and_a_rename_is_warned_of() -> None:
+def test_without_an_id_the_path_is_used_with_a_warning_about_renames() -> None:
     parsed = good("---\ntitle: a\n---\n")
     assert parsed.article.id == "ja.orders.a"
     assert "rename" in parsed.problems[0].message and parsed.problems[0].fixable
@@ -117,7 +121,7 @@ def test_any_title_gives_a_usable_slug(title: str, slug: str) -> None:
     assert slugify(title) == slug == slugify(slug)
 
 
-def test_files_that_are_no_text_are_refused_by_name(tmp_path: Path) -> None:
+def test_files_that_are_not_text_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes("---\ntitle: a\n---\n日本語".encode("shift_jis"))
     (tmp_path / "b.md").write_text("x" * (MAX_BYTES + 1), encoding="utf-8")
     files, _ = walk(tmp_path)
@@ -126,7 +130,7 @@ def test_files_that_are_no_text_are_refused_by_name(tmp_path: Path) -> None:
     assert isinstance(second, list) and "MB" in str(second[0]) and "Split" in second[0].hint
 
 
-def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
+def test_symlinks_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     secret = tmp_path / "secret.md"
     secret.write_text("# secret", encoding="utf-8")
     folder = tmp_path / "articles"
@@ -138,7 +142,7 @@ def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     assert {problem.path for problem in problems} == {"ja/leak.md", "ja/outside"}
 
 
-def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+def test_special_files_are_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "loop.md").symlink_to(tmp_path / "loop.md")
     (tmp_path / os.fsdecode(b"\xff.md")).write_text("# a", encoding="utf-8")
@@ -158,7 +162,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
         "---\ntitle: a\nid: b\n\nthe front matter never ends",
     ],
 )
-def test_front_matter_that_would_break_a_build_is_a_problem(text: str) -> None:
+def test_hostile_front_matter_is_a_problem(text: str) -> None:
     found = parse("ja/orders/a.md", text, ZoneInfo("Asia/Tokyo"))
     assert isinstance(found, list) and found[0].severity == "error"
 

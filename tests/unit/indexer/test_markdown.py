@@ -1,4 +1,4 @@
-"""Markdown as writers expect it, HTML that cannot run, sections with their trail."""
+"""Markdown rendering: extensions, sanitised HTML, sections with their breadcrumb."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def rendered(body: str, lang: str = "ja") -> tuple[Article, list[Problem]]:
         ("https://example.com/a", 'href="https://example.com/a"'),
     ],
 )
-def test_the_extensions_writers_expect(body: str, wanted: str) -> None:
+def test_the_markdown_extensions_render(body: str, wanted: str) -> None:
     assert wanted in rendered(body)[0].html
 
 
@@ -51,7 +51,7 @@ def test_the_extensions_writers_expect(body: str, wanted: str) -> None:
         "<math><mi xlink:href='data:x,<script>'>",
     ],
 )
-def test_nothing_that_runs_comes_through(body: str) -> None:
+def test_active_content_is_removed(body: str) -> None:
     html = rendered(body)[0].html.lower()
     assert not any(
         bad in html
@@ -71,14 +71,14 @@ def test_nothing_that_runs_comes_through(body: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["[a](javascript:alert(1))", "文\n\n<script>x</script>"])
-def test_what_was_removed_is_said(body: str) -> None:
+def test_removed_content_is_reported(body: str) -> None:
     problems = rendered(body)[1]
     assert [problem.code[:6] for problem in problems if problem.code.startswith("unsafe")] == [
         "unsafe"
     ]
 
 
-def test_code_may_show_what_may_not_run() -> None:
+def test_code_blocks_may_show_unsafe_html() -> None:
     assert not [
         problem
         for problem in rendered("`<script>` と\n\n```html\n<script>\n```\n")[1]
@@ -86,7 +86,7 @@ def test_code_may_show_what_may_not_run() -> None:
     ]
 
 
-def test_raw_tables_are_kept_and_cleaned() -> None:
+def test_raw_html_tables_are_kept_and_sanitised() -> None:
     html = rendered("<table onclick='x()'><tr><td colspan='2'>a</td></tr></table>")[0].html
     assert '<td colspan="2">a</td>' in html and "onclick" not in html
 
@@ -111,12 +111,15 @@ def test_raw_tables_are_kept_and_cleaned() -> None:
             "wide\na / b",
         ),
         (
-            "<table><tr><th>a</th></tr><tr><td>x <table><tr><td>in</td><td>ner</td></tr></table></td></tr></table>",
+            (
+                "<table><tr><th>a</th></tr><tr><td>x "
+                "<table><tr><td>in</td><td>ner</td></tr></table></td></tr></table>"
+            ),
             "a: x in ner",
         ),
     ],
 )
-def test_a_row_of_a_table_says_by_itself_what_it_means(body: str, text: str) -> None:
+def test_table_rows_are_indexed_with_their_headers(body: str, text: str) -> None:
     assert [section.text for section in rendered(body)[0].sections] == [text]
 
 
@@ -128,7 +131,7 @@ def test_lines_of_a_japanese_sentence_join_without_a_space() -> None:
     assert "two\nlines" in rendered("two\nlines", "en")[0].html
 
 
-def test_sections_know_their_trail() -> None:
+def test_sections_have_their_breadcrumb() -> None:
     article, _ = rendered(
         "はじめ\n\n## 返金 {#refund}\n\n文\n\n### カード {#card}\n\n- 甲\n- 乙\n\n## 次\n\n終わり"
     )
@@ -145,7 +148,7 @@ def test_sections_know_their_trail() -> None:
     ]
 
 
-def test_links_between_articles_are_known_with_their_line() -> None:
+def test_links_between_articles_are_collected_with_their_line() -> None:
     article, _ = rendered(
         "文\n\n[返金](../returns/refund.md#card) と ![図](a%20b.svg) と [外](https://example.com)"
     )
@@ -155,12 +158,12 @@ def test_links_between_articles_are_known_with_their_line() -> None:
     ]
 
 
-def test_paths_resolve_inside_and_show_when_they_lead_out() -> None:
+def test_paths_resolve_inside_the_folder_or_show_that_they_leave_it() -> None:
     assert resolve("ja/orders/a.md", "../returns/b.md") == "ja/returns/b.md"
     assert resolve("ja/a.md", "../../../etc/passwd").startswith("..")
 
 
-def test_images_without_a_description_are_warned_of() -> None:
+def test_images_without_alt_text_are_warnings() -> None:
     assert "alt" in [problem.code for problem in rendered("![](a.png)")[1]]
 
 

@@ -1,4 +1,4 @@
-"""Articles are cut at headings, sized for the model, and nothing is lost."""
+"""Articles are split at headings into passages that fit the model; no text is lost."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ def test_an_article_without_text_still_has_a_passage() -> None:
     assert passages[0].embedded_text == "題名\n要約"
 
 
-def test_long_sections_are_cut_at_sentences() -> None:
+def test_long_sections_are_split_at_sentences() -> None:
     pieces = list(cut(Section("", "", 0, "返品できます。" * 300)))
     assert all(len(piece) <= MAX_CHARS_WIDE and piece.endswith("。") for piece in pieces)
     english = list(cut(Section("", "", 0, "You can return it. " * 300)))
@@ -22,7 +22,7 @@ def test_long_sections_are_cut_at_sentences() -> None:
 
 
 @given(st.text("あい。. ab\n", max_size=3_000))
-def test_nothing_is_lost(text: str) -> None:
+def test_splitting_loses_no_text(text: str) -> None:
     letters = [char for char in text if not char.isspace()]
     cut_letters = [
         char for piece in cut(Section("", "", 0, text)) for char in piece if not char.isspace()
@@ -30,6 +30,6 @@ def test_nothing_is_lost(text: str) -> None:
     assert cut_letters == letters
 
 
-def test_questions_are_embedded_one_by_one_and_once() -> None:
+def test_questions_are_embedded_separately_and_once() -> None:
     one = article("a", "題名", questions=("質問", "題名"), confirmed_questions=("学んだ質問",))
     assert question_texts(one) == ("題名", "質問", "学んだ質問")

@@ -1,4 +1,4 @@
-"""A hand-off over a database of its own, with a log and a post that tests can look into."""
+"""A hand-off on its own database, with a log and a mail sender that tests can inspect."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kb_app.support.model import Case
 from kb_app.support.workflow import CaseWorkflow
 
 NOW = 1_795_165_200_000
-"""Friday, 20 November 2026, nine in the morning UTC."""
+"""Friday, 20 November 2026, 09:00 UTC, in ms."""
 
 
 @dataclass
 class MemoryLog:
-    """Keeps what it is told, each ``once`` once."""
+    """Keep the recorded events, each ``once`` key once."""
 
     told: list[tuple[str, str]] = made(default_factory=list)
     seen: set[str] = made(default_factory=set)
@@ -45,7 +45,7 @@ class MemoryLog:
 
 @dataclass
 class MemoryPost:
-    """Says whether mails leave; names them in order."""
+    """State whether mails are sent; number the message ids."""
 
     sends: bool = False
     numbers: Any = made(default_factory=lambda: itertools.count(1))
@@ -59,7 +59,7 @@ class MemoryPost:
 
 @dataclass
 class SupportFixture:
-    """The hand-off with what stands around it."""
+    """The hand-off and its collaborators."""
 
     engine: Engine
     workflow: CaseWorkflow
@@ -67,13 +67,13 @@ class SupportFixture:
     post: MemoryPost
 
     def again(self, case: Case) -> Case:
-        """The case as it is now."""
+        """Reload the case."""
         found = self.workflow.cases.case(case.case_id)
         assert found is not None
         return found
 
     def mails(self) -> list[dict[str, Any]]:
-        """The mails kept to be sent, in order."""
+        """The mails in the outbox, in order."""
         import json
 
         table = schema.outbox
@@ -86,8 +86,10 @@ class SupportFixture:
             return [json.loads(payload) for (payload,) in rows]
 
 
-def house(engine: Engine, support: Support | None = None, mails: bool = False) -> SupportFixture:
-    """A hand-off of a site called Tsubame."""
+def support_fixture(
+    engine: Engine, support: Support | None = None, mails: bool = False
+) -> SupportFixture:
+    """A hand-off of a site named Tsubame."""
     held = support or without_file(ZoneInfo("UTC"))
     log, post = MemoryLog(), MemoryPost(mails)
     names = SiteIdentity(lambda _lang: "Tsubame", "https://help.example.com", "help@example.com")

@@ -1,4 +1,4 @@
-"""A small site over the hash embedder."""
+"""A small site with the hash embedder."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +11,13 @@ from kb_app import create_app
 from kb_app.services.container import Services
 from tests.support import NOW, build_folder, make_services, write_article
 
-REFUND = "返金は5営業日です。\n\n[承認](../desk/approve.md)と[パスワード](../account/password.md#next)\n\n![図](a.svg)"
+REFUND = (
+    "返金は5営業日です。\n\n"
+    "[承認](../desk/approve.md)と[パスワード](../account/password.md#next)\n\n![図](a.svg)"
+)
 SECTIONS = """
-returns: {title: {ja: 返品, en: Returns}, description: {ja: 返す, en: Send back}, order: 1, icon: return}
+returns: {title: {ja: 返品, en: Returns}, description: {ja: 返す, en: Send back}, \
+order: 1, icon: return}
 account: {title: {ja: 会員, en: Account}, order: 2}
 faults: {title: {ja: 故障, en: Faults}}
 desk: {title: {ja: 窓口, en: Desk}}
@@ -23,8 +27,17 @@ desk: {title: {ja: 窓口, en: Desk}}
 @pytest.fixture(scope="session")
 def articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site") / "articles"
-    write_article(folder, "ja/returns/refund.md", "返金の時期", REFUND,
-                  questions=["お金はいつ戻りますか"], tags=["返金"], updated="2026-11-01", featured=True, aliases=["henkin"])  # fmt: skip
+    write_article(
+        folder,
+        "ja/returns/refund.md",
+        "返金の時期",
+        REFUND,
+        questions=["お金はいつ戻りますか"],
+        tags=["返金"],
+        updated="2026-11-01",
+        featured=True,
+        aliases=["henkin"],
+    )
     write_article(
         folder,
         "ja/account/password.md",
@@ -98,5 +111,5 @@ def app(services: Services) -> Flask:
 
 @pytest.fixture
 def site(app: Flask) -> FlaskClient:
-    """A visitor of their own, with no cookies yet."""
+    """A new visitor without cookies."""
     return app.test_client()

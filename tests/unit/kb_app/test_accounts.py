@@ -1,4 +1,4 @@
-"""Who may sign in, and who may do what."""
+"""Sign-in, roles and permissions."""
 
 import re
 import socket
@@ -53,7 +53,7 @@ def sign_in(app: Flask, mail: str, password: str = PASSWORD) -> tuple[FlaskClien
     ).status_code
 
 
-def test_signing_in_and_out(own: Services, desk: Flask) -> None:
+def test_sign_in_and_sign_out(own: Services, desk: Flask) -> None:
     own.users.add("Lead@example.com", "lead", password=PASSWORD)
     client, status = sign_in(desk, "lead@EXAMPLE.com ")
     assert status == 302 and client.get("/desk/").status_code == 200
@@ -67,7 +67,7 @@ def test_signing_in_and_out(own: Services, desk: Flask) -> None:
     ("mail", "password"),
     [("lead@example.com", "wrong"), ("nobody@example.com", PASSWORD), ("", "")],
 )
-def test_a_wrong_sign_in_says_nothing_in_detail(
+def test_a_failed_sign_in_reveals_no_details(
     own: Services, desk: Flask, mail: str, password: str
 ) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
@@ -75,15 +75,13 @@ def test_a_wrong_sign_in_says_nothing_in_detail(
     assert status == 401 and client.get("/desk/").status_code == 302
 
 
-def test_ten_attempts_and_then_a_pause_for_that_account_from_anywhere(
-    own: Services, desk: Flask
-) -> None:
+def test_ten_failed_attempts_lock_the_account_for_a_while(own: Services, desk: Flask) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     assert [sign_in(desk, "lead@example.com", "wrong")[1] for _ in range(10)] == [401] * 10
     assert sign_in(desk, "lead@example.com")[1] == 429
 
 
-def test_a_session_ends_however_often_it_is_used(own: Services, desk: Flask) -> None:
+def test_a_session_has_a_maximum_lifetime(own: Services, desk: Flask) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     client, _ = sign_in(desk, "lead@example.com")
     with client.session_transaction() as session:
@@ -101,7 +99,7 @@ def test_a_new_password_ends_all_sessions(own: Services, desk: Flask) -> None:
     )
 
 
-def test_a_switched_off_account_cannot_sign_in(own: Services, desk: Flask) -> None:
+def test_a_disabled_account_cannot_sign_in(own: Services, desk: Flask) -> None:
     lead = own.users.add("lead@example.com", "lead", password=PASSWORD)
     client, _ = sign_in(desk, "lead@example.com")
     own.users.change(lead.user_id, active=False)
@@ -109,7 +107,7 @@ def test_a_switched_off_account_cannot_sign_in(own: Services, desk: Flask) -> No
 
 
 def desk_routes(app: Flask) -> list[tuple[str, str, str]]:
-    """(method, address, right) of every route of the desk."""
+    """(method, URL, permission) of every route of the desk."""
     found = []
     for rule in app.url_map.iter_rules():
         if rule.endpoint.split(".")[0] in ("desk", "gaps"):
@@ -125,7 +123,7 @@ def desk_routes(app: Flask) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_route_of_the_desk_heeds_the_role(own: Services, desk: Flask, role: str) -> None:
+def test_every_route_of_the_desk_checks_the_role(own: Services, desk: Flask, role: str) -> None:
     own.users.add(f"{role}@example.com", role, password=PASSWORD)
     client, _ = sign_in(desk, f"{role}@example.com")
     for method, address, right in desk_routes(desk):
@@ -136,13 +134,13 @@ def test_every_route_of_the_desk_heeds_the_role(own: Services, desk: Flask, role
             assert status == 403, (method, address, role)
 
 
-def test_nobody_sees_the_desk_without_signing_in(desk: Flask) -> None:
+def test_the_desk_requires_sign_in(desk: Flask) -> None:
     for method, address, _ in desk_routes(desk):
         answer = desk.test_client().open(address, method=method)
         assert answer.status_code == 302 and "/account/sign-in" in (answer.location or ""), address
 
 
-def test_forms_of_the_desk_need_their_token(own: Services, desk: Flask) -> None:
+def test_forms_of_the_desk_need_a_csrf_token(own: Services, desk: Flask) -> None:
     own.users.add("admin@example.com", "admin", password=PASSWORD)
     client, _ = sign_in(desk, "admin@example.com")
     assert (
@@ -155,7 +153,7 @@ def test_forms_of_the_desk_need_their_token(own: Services, desk: Flask) -> None:
 @pytest.mark.parametrize(
     ("role", "internal", "draft"), [("agent", 200, 404), ("writer", 200, 200), ("lead", 200, 200)]
 )
-def test_roles_see_internal_articles_and_drafts_and_nobody_else_does(
+def test_only_permitted_roles_see_internal_articles_and_drafts(
     own: Services, desk: Flask, role: str, internal: int, draft: int
 ) -> None:
     own.users.add("x@example.com", role, password=PASSWORD)
@@ -176,7 +174,7 @@ def test_roles_see_internal_articles_and_drafts_and_nobody_else_does(
     )
 
 
-def test_a_token_has_its_scopes_and_no_more(own: Services, desk: Flask) -> None:
+def test_a_token_has_only_its_scopes(own: Services, desk: Flask) -> None:
     agent = own.users.add("agent@example.com", "agent")
     token = own.users.add_token("widget", ("search",), agent.user_id)
     other = own.users.add_token("tickets", ("events",), agent.user_id)
@@ -193,7 +191,7 @@ def test_a_token_has_its_scopes_and_no_more(own: Services, desk: Flask) -> None:
     assert client.get("/desk/", headers={"Authorization": f"Bearer {token}"}).status_code == 302
 
 
-def test_the_first_account_is_made_by_a_link_that_works_once(own: Services, desk: Flask) -> None:
+def test_the_first_account_is_created_by_a_single_use_link(own: Services, desk: Flask) -> None:
     link = first_link(desk.extensions["kb_services"])
     client = desk.test_client()
     form = token_in(client.get(link).get_data(as_text=True))
@@ -219,7 +217,7 @@ def test_the_first_account_is_made_by_a_link_that_works_once(own: Services, desk
 
 @pytest.fixture
 def mails() -> Iterator[tuple[str, list[Any]]]:
-    """A real SMTP server, and what it was given."""
+    """A real SMTP server and the mails it accepted."""
     got: list[Any] = []
 
     class Keep:
@@ -236,7 +234,7 @@ def mails() -> Iterator[tuple[str, list[Any]]]:
     controller.stop()
 
 
-def test_a_forgotten_password_is_set_anew_by_mail(
+def test_a_forgotten_password_is_reset_by_mail(
     articles: Path, data: Path, tmp_path: Path, mails: tuple[str, list[Any]]
 ) -> None:
     url = f"sqlite:///{tmp_path / 'm.sqlite'}"
@@ -270,7 +268,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(
     assert client.get(link).status_code == 410
 
 
-def test_a_mail_server_that_is_down_is_no_error_page(
+def test_an_unavailable_mail_server_is_no_error_page(
     articles: Path, data: Path, tmp_path: Path
 ) -> None:
     services = make_services(
@@ -295,7 +293,7 @@ def test_a_mail_server_that_is_down_is_no_error_page(
 @pytest.mark.parametrize(
     "target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"]
 )
-def test_signing_in_never_leads_off_the_site(own: Services, desk: Flask, target: str) -> None:
+def test_sign_in_never_redirects_to_another_site(own: Services, desk: Flask, target: str) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     client = desk.test_client()
     form = token_in(client.get("/account/sign-in").get_data(as_text=True))
@@ -306,7 +304,7 @@ def test_signing_in_never_leads_off_the_site(own: Services, desk: Flask, target:
     assert answer.location == "/desk/"
 
 
-def test_what_admins_do_stands_in_the_log(own: Services, desk: Flask) -> None:
+def test_admin_actions_are_logged(own: Services, desk: Flask) -> None:
     own.users.add("admin@example.com", "admin", password=PASSWORD)
     client, _ = sign_in(desk, "admin@example.com")
     form = token_in(client.get("/desk/users").get_data(as_text=True))
@@ -322,7 +320,7 @@ def test_what_admins_do_stands_in_the_log(own: Services, desk: Flask) -> None:
     ("mail", "role"),
     [("no address", "lead"), ("a@example.com", "king"), ("taken@example.com", "lead")],
 )
-def test_an_account_that_cannot_be_made_says_why(own: Services, mail: str, role: str) -> None:
+def test_a_refused_account_says_why(own: Services, mail: str, role: str) -> None:
     own.users.add("taken@example.com", "agent")
     with pytest.raises(AccountError, match=r"no mail address|no role|already"):
         own.users.add(mail, role)

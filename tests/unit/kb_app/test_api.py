@@ -1,4 +1,4 @@
-"""The JSON API: its shape, and errors that name the parameter."""
+"""The JSON API: the response shape, and errors that name the parameter."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from search.embedding.background import DisabledEmbedder
 from tests.support import make_services
 
 
-def test_search_has_the_promised_shape(site: FlaskClient) -> None:
+def test_search_has_the_documented_shape(site: FlaskClient) -> None:
     answer = site.get("/api/v1/search?q=パスワード&lang=ja&limit=1").get_json()
     assert {"query_id", "verdict", "degraded", "elapsed_ms", "total", "hits"} <= answer.keys()
     hit = answer["hits"][0]
@@ -54,7 +54,7 @@ def test_a_bad_parameter_is_named(site: FlaskClient, arguments: str, words: str)
     )
 
 
-def test_an_empty_query_is_a_value(site: FlaskClient) -> None:
+def test_an_empty_query_is_no_error(site: FlaskClient) -> None:
     assert site.get("/api/v1/search").get_json()["problem"] == "empty"
 
 
@@ -90,7 +90,7 @@ def test_suggestions_lead_to_articles(site: FlaskClient) -> None:
     )
 
 
-def test_an_article_is_whole(site: FlaskClient) -> None:
+def test_an_article_response_is_complete(site: FlaskClient) -> None:
     article = site.get("/api/v1/articles/ja-account-password").get_json()
     assert (
         article["sections"][1]["anchor"] == "next"

@@ -1,4 +1,4 @@
-"""A writer who saves sees at once what is wrong, and whether the article is found."""
+"""After a save, the writer sees the problems and the search ranks of the article."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from kb_app import create_app
 from tests.support import make_services, write_article
 
 
-def test_problems_and_ranks_of_the_article_just_saved(tmp_path: Path) -> None:
+def test_the_panel_shows_problems_and_ranks_of_the_saved_article(tmp_path: Path) -> None:
     folder, data = tmp_path / "articles", tmp_path / "var"
     write_article(folder, "ja/a.md", "返金の時期", "返金は5営業日です。")
     services = make_services(folder, data)
@@ -28,7 +28,7 @@ def test_problems_and_ranks_of_the_article_just_saved(tmp_path: Path) -> None:
     assert last is not None and last.trials[1].rank != 1
 
 
-def test_a_draft_is_said_to_be_hidden(tmp_path: Path) -> None:
+def test_a_draft_is_labelled_as_hidden(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一")
     services = make_services(folder, tmp_path / "var")
@@ -52,7 +52,7 @@ def test_a_draft_is_said_to_be_hidden(tmp_path: Path) -> None:
         ({}, {"REMOTE_ADDR": "203.0.113.5"}),
     ],
 )
-def test_nobody_else_sees_the_panel(
+def test_only_local_requests_see_the_panel(
     services, headers: dict[str, str], environment: dict[str, str]
 ) -> None:  # type: ignore[no-untyped-def]
     site = create_app(services).test_client()

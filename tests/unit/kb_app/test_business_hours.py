@@ -1,4 +1,4 @@
-"""Who is there when: moments in two time zones, through holidays, closures, summer time and New Year."""
+"""Business hours in two time zones: holidays, closures, daylight saving time and New Year."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -26,7 +26,8 @@ channels:
 closed:
   - {from: 2026-12-31, to: 2027-01-03, name: {ja: 年末年始, en: New Year}}
 skeleton:
-  - {from: 2026-12-29, to: 2026-12-30, hours: "10:00-15:00", channels: [phone], name: {ja: 短縮営業, en: short hours}}
+  - {from: 2026-12-29, to: 2026-12-30, hours: "10:00-15:00", channels: [phone], \
+name: {ja: 短縮営業, en: short hours}}
 """
 BRITAIN = """
 timezone: Europe/London
@@ -37,41 +38,105 @@ channels:
 """
 japan, britain = (parse_support("support.yml", text, ZoneInfo("UTC")) for text in (JAPAN, BRITAIN))
 
-# Local wall-clock time, channel, whether somebody is there.
+# Local wall-clock time, channel, whether the channel is open.
 MOMENTS: list[tuple[Support, ZoneInfo, str, str, bool]] = [
-    *((japan, TOKYO, at, "phone", there) for at, there in [
-        # An ordinary week, 16 to 22 November 2026, Monday to Sunday.
-        ("2026-11-16 08:59", False), ("2026-11-16 09:00", True), ("2026-11-16 12:30", True), ("2026-11-16 17:59", True), ("2026-11-16 18:00", False),
-        ("2026-11-16 23:59", False), ("2026-11-17 00:00", False), ("2026-11-20 17:59", True), ("2026-11-21 09:59", False), ("2026-11-21 10:00", True),
-        ("2026-11-21 15:59", True), ("2026-11-21 16:00", False), ("2026-11-22 12:00", False),
-        # Labour Thanksgiving Day, and the day after.
-        ("2026-11-23 10:00", False), ("2026-11-24 10:00", True),
-        # Golden Week 2026: Showa Day, Constitution Day on a Sunday with its substitute on Wednesday.
-        ("2026-04-29 10:00", False), ("2026-04-30 10:00", True), ("2026-05-04 10:00", False), ("2026-05-05 10:00", False), ("2026-05-06 10:00", False),
-        ("2026-05-07 10:00", True),
-        # The day between two holidays is one too (22 September 2026).
-        ("2026-09-21 10:00", False), ("2026-09-22 10:00", False), ("2026-09-23 10:00", False), ("2026-09-24 10:00", True),
-        # Skeleton days and New Year.
-        ("2026-12-28 09:30", True), ("2026-12-29 09:30", False), ("2026-12-29 10:00", True), ("2026-12-30 14:59", True), ("2026-12-30 15:00", False),
-        ("2026-12-31 10:00", False), ("2027-01-01 10:00", False), ("2027-01-03 10:00", False), ("2027-01-04 08:59", False), ("2027-01-04 09:00", True),
-        ("2027-01-11 10:00", False),
-    ]),
-    *((japan, TOKYO, at, "chat", there) for at, there in [
-        ("2026-11-16 11:59", True), ("2026-11-16 12:00", False), ("2026-11-16 12:59", False), ("2026-11-16 13:00", True),
-        ("2026-11-23 10:00", True), ("2026-12-29 10:00", False), ("2027-01-01 10:00", False),
-    ]),
-    *((britain, LONDON, at, "phone", there) for at, there in [
-        # Summer time begins on Sunday 29 March 2026 at one, and ends on Sunday 25 October at two.
-        ("2026-03-27 07:59", False), ("2026-03-27 08:00", True), ("2026-03-27 23:59", True), ("2026-03-28 00:00", False),
-        ("2026-03-29 00:30", False), ("2026-03-29 21:59", False), ("2026-03-29 22:00", True), ("2026-03-30 01:59", True), ("2026-03-30 02:00", False),
-        ("2026-03-30 08:00", True), ("2026-10-23 08:00", True), ("2026-10-25 22:30", True), ("2026-10-26 01:30", True), ("2026-10-26 07:59", False),
-        ("2026-10-26 08:00", True), ("2026-10-26 19:59", True),
-        # Christmas, and Boxing Day's substitute on Monday.
-        ("2026-12-24 08:00", True), ("2026-12-25 12:00", False), ("2026-12-28 12:00", False), ("2026-12-29 12:00", True),
-        ("2026-12-31 19:59", True), ("2027-01-01 12:00", False), ("2027-01-04 12:00", True),
-    ]),
-    *((britain, LONDON, at, "mail", there) for at, there in [("2026-03-29 03:00", True), ("2026-10-25 01:30", True), ("2026-12-25 03:00", False)]),
-]  # fmt: skip
+    *(
+        (japan, TOKYO, at, "phone", there)
+        for at, there in [
+            # A regular week, Monday 16 to Sunday 22 November 2026.
+            ("2026-11-16 08:59", False),
+            ("2026-11-16 09:00", True),
+            ("2026-11-16 12:30", True),
+            ("2026-11-16 17:59", True),
+            ("2026-11-16 18:00", False),
+            ("2026-11-16 23:59", False),
+            ("2026-11-17 00:00", False),
+            ("2026-11-20 17:59", True),
+            ("2026-11-21 09:59", False),
+            ("2026-11-21 10:00", True),
+            ("2026-11-21 15:59", True),
+            ("2026-11-21 16:00", False),
+            ("2026-11-22 12:00", False),
+            # Labour Thanksgiving Day and the day after.
+            ("2026-11-23 10:00", False),
+            ("2026-11-24 10:00", True),
+            # Golden Week 2026: Showa Day; Constitution Day on a Sunday, substitute on Wednesday.
+            ("2026-04-29 10:00", False),
+            ("2026-04-30 10:00", True),
+            ("2026-05-04 10:00", False),
+            ("2026-05-05 10:00", False),
+            ("2026-05-06 10:00", False),
+            ("2026-05-07 10:00", True),
+            # A day between two holidays is a holiday too (22 September 2026).
+            ("2026-09-21 10:00", False),
+            ("2026-09-22 10:00", False),
+            ("2026-09-23 10:00", False),
+            ("2026-09-24 10:00", True),
+            # Reduced hours and New Year.
+            ("2026-12-28 09:30", True),
+            ("2026-12-29 09:30", False),
+            ("2026-12-29 10:00", True),
+            ("2026-12-30 14:59", True),
+            ("2026-12-30 15:00", False),
+            ("2026-12-31 10:00", False),
+            ("2027-01-01 10:00", False),
+            ("2027-01-03 10:00", False),
+            ("2027-01-04 08:59", False),
+            ("2027-01-04 09:00", True),
+            ("2027-01-11 10:00", False),
+        ]
+    ),
+    *(
+        (japan, TOKYO, at, "chat", there)
+        for at, there in [
+            ("2026-11-16 11:59", True),
+            ("2026-11-16 12:00", False),
+            ("2026-11-16 12:59", False),
+            ("2026-11-16 13:00", True),
+            ("2026-11-23 10:00", True),
+            ("2026-12-29 10:00", False),
+            ("2027-01-01 10:00", False),
+        ]
+    ),
+    *(
+        (britain, LONDON, at, "phone", there)
+        for at, there in [
+            # Summer time starts on Sunday 29 March 2026 at 01:00 and ends on 25 October at 02:00.
+            ("2026-03-27 07:59", False),
+            ("2026-03-27 08:00", True),
+            ("2026-03-27 23:59", True),
+            ("2026-03-28 00:00", False),
+            ("2026-03-29 00:30", False),
+            ("2026-03-29 21:59", False),
+            ("2026-03-29 22:00", True),
+            ("2026-03-30 01:59", True),
+            ("2026-03-30 02:00", False),
+            ("2026-03-30 08:00", True),
+            ("2026-10-23 08:00", True),
+            ("2026-10-25 22:30", True),
+            ("2026-10-26 01:30", True),
+            ("2026-10-26 07:59", False),
+            ("2026-10-26 08:00", True),
+            ("2026-10-26 19:59", True),
+            # Christmas, and the substitute day for Boxing Day on Monday.
+            ("2026-12-24 08:00", True),
+            ("2026-12-25 12:00", False),
+            ("2026-12-28 12:00", False),
+            ("2026-12-29 12:00", True),
+            ("2026-12-31 19:59", True),
+            ("2027-01-01 12:00", False),
+            ("2027-01-04 12:00", True),
+        ]
+    ),
+    *(
+        (britain, LONDON, at, "mail", there)
+        for at, there in [
+            ("2026-03-29 03:00", True),
+            ("2026-10-25 01:30", True),
+            ("2026-12-25 03:00", False),
+        ]
+    ),
+]
 
 
 def at(text: str, zone: ZoneInfo) -> datetime:
@@ -87,7 +152,7 @@ def channel(support: Support, name: str):  # type: ignore[no-untyped-def]
     MOMENTS,
     ids=[f"{zone.key} {name} {moment}" for _, zone, moment, name, _ in MOMENTS],
 )
-def test_somebody_is_there_or_not(
+def test_open_or_closed(
     support: Support, zone: ZoneInfo, moment: str, name: str, there: bool
 ) -> None:
     assert (
@@ -110,7 +175,7 @@ def test_the_table_is_long_enough() -> None:
         (britain, LONDON, "2026-12-25 12:00", "phone", "2026-12-27 22:00"),
     ],
 )
-def test_when_the_next_can_be_reached(
+def test_the_next_opening(
     support: Support, zone: ZoneInfo, now: str, name: str, opens: str
 ) -> None:
     assert opens_at(channel(support, name), support.calendar, at(now, zone)) == at(opens, zone)
@@ -141,19 +206,19 @@ def test_an_opening_across_midnight_closes_on_the_next_day() -> None:
         ("2026-11-16 10:00", Promise(0, "minute"), "2026-11-16 10:00"),
     ],
 )
-def test_until_when_an_answer_is_promised(received: str, promise: Promise, until: str) -> None:
+def test_the_promised_reply_time(received: str, promise: Promise, until: str) -> None:
     assert due(channel(japan, "phone"), japan.calendar, promise, at(received, TOKYO)) == at(
         until, TOKYO
     )
 
 
-def test_a_channel_without_hours_counts_by_the_clock() -> None:
+def test_a_channel_without_hours_is_always_open() -> None:
     assert due(japan.form, japan.calendar, Promise(3, "day"), at("2026-12-30 10:00", TOKYO)) == at(
         "2027-01-02 10:00", TOKYO
     )
 
 
-def test_why_it_is_closed_is_said_in_the_readers_language() -> None:
+def test_the_reason_for_closing_is_in_the_reader_language() -> None:
     labour, new_year = at("2026-11-23 10:00", TOKYO), at("2027-01-02 10:00", TOKYO)
     names = [
         why_closed(japan.calendar, day.astimezone(TOKYO).date(), lang)
@@ -163,7 +228,7 @@ def test_why_it_is_closed_is_said_in_the_readers_language() -> None:
     assert names == ["勤労感謝の日", "Labor Thanksgiving Day", "年末年始", "New Year"]
 
 
-def test_skeleton_hours_hold_for_the_channels_they_name() -> None:
+def test_reduced_hours_apply_to_the_named_channels() -> None:
     day = at("2026-12-29 12:00", TOKYO).astimezone(TOKYO).date()
     assert hours_on(channel(japan, "phone"), japan.calendar, day) and not hours_on(
         channel(japan, "chat"), japan.calendar, day
@@ -214,7 +279,7 @@ def test_skeleton_hours_hold_for_the_channels_they_name() -> None:
         ),
     ],
 )
-def test_a_wrong_file_names_its_line_and_field_and_what_to_write(text: str, said: str) -> None:
+def test_an_error_in_the_support_file_names_line_field_and_fix(text: str, said: str) -> None:
     from kb_app.support.config.file import SupportError
 
     with pytest.raises(SupportError) as refused:
@@ -222,8 +287,11 @@ def test_a_wrong_file_names_its_line_and_field_and_what_to_write(text: str, said
     assert said in str(refused.value)
 
 
-def test_routes_are_read_in_order() -> None:
-    text = "desks: {post: {type: smtp, mail: a@example.com}}\nroutes: [{kind: complaint, to: inbox}, {language: en, section: returns, to: post}]"
+def test_routes_are_evaluated_in_order() -> None:
+    text = (
+        "desks: {post: {type: smtp, mail: a@example.com}}\n"
+        "routes: [{kind: complaint, to: inbox}, {language: en, section: returns, to: post}]"
+    )
     support = parse_support("support.yml", text, ZoneInfo("UTC"))
     places = [
         support.desk_for(*case)

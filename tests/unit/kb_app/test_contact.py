@@ -1,4 +1,6 @@
-"""The way to a person and the inbox, page by page: forms without JavaScript, secret links, forged requests, files, signed webhooks."""
+"""Contact pages and inbox: forms without JavaScript, secret links, forged requests, files and
+signed webhooks.
+"""
 
 import io
 import json
@@ -26,7 +28,10 @@ from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
 from tests.unit.kb_app.test_support_parts import PNG
 
 AT = int(NOW.timestamp() * 1000)
-PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+PERSON = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36"
+)
 SUPPORT = """
 timezone: Asia/Tokyo
 holidays: JP
@@ -41,7 +46,7 @@ attachments: {most: 2, megabytes: 1}
 
 @pytest.fixture
 def own(articles: Path, tmp_path: Path) -> Services:
-    """A site of its own with a support file."""
+    """A separate site with a support file."""
     folder = tmp_path / "articles"
     shutil.copytree(articles, folder)
     (folder / "support.yml").write_text(SUPPORT, encoding="utf-8")
@@ -84,7 +89,7 @@ def write(
     }
     sent = {**data, "files": [(io.BytesIO(content), name) for name, content in files]}
     answer = visitor.post("/ja/contact", data=sent, content_type="multipart/form-data")
-    # The client spools what is large into a file of its own.
+    # The test client spools large uploads into a temporary file.
     answer.request.environ["wsgi.input"].close()
     return answer
 
@@ -101,9 +106,7 @@ def done(own: Services) -> list[str]:
     return [action.action_name for action in own.store.actions(0, 2**60)]
 
 
-def test_what_was_asked_a_moment_ago_stands_in_the_form_at_once(
-    own: Services, visitor: FlaskClient
-) -> None:
+def test_the_form_is_prefilled_with_the_last_query(own: Services, visitor: FlaskClient) -> None:
     for words in ("オーブンから煙が出ました", "オーブンの煙が止まりません"):
         page = visitor.get(f"/ja/search?q={words}").get_data(as_text=True)
         link = re.search(r"/ja/contact\?from=[0-9a-f-]+", page)
@@ -114,7 +117,7 @@ def test_what_was_asked_a_moment_ago_stands_in_the_form_at_once(
         )
 
 
-def test_words_that_an_article_answers_are_answered_once_and_in_place(
+def test_a_message_that_an_article_answers_shows_the_article_once(
     own: Services, visitor: FlaskClient
 ) -> None:
     form_id = str(uuid.uuid4())
@@ -148,7 +151,7 @@ def test_words_that_an_article_answers_are_answered_once_and_in_place(
     assert {"solved_yes", "contact_suggestion_click"} <= set(done(own))
 
 
-def test_send_it_anyway_sends_it(own: Services, visitor: FlaskClient) -> None:
+def test_send_anyway_sends_the_message(own: Services, visitor: FlaskClient) -> None:
     form_id = str(uuid.uuid4())
     write(visitor, "返品の送料はいくらですか", form_id=form_id, do="", files=[("写真.png", PNG)])
     answer = write(visitor, "返品の送料はいくらですか", form_id=form_id, do="anyway")
@@ -168,7 +171,7 @@ def test_complaints_and_praise_skip_suggestions(
     )
 
 
-def test_the_trail_goes_along_as_far_as_the_customer_leaves_it(
+def test_the_trail_is_attached_as_the_customer_edits_it(
     own: Services, visitor: FlaskClient
 ) -> None:
     visitor.get("/ja/search?q=煙が出た")
@@ -181,7 +184,9 @@ def test_the_trail_goes_along_as_far_as_the_customer_leaves_it(
     assert [step["text"] for step in only(own).trail] == ["煙が出た"]
 
 
-def test_nobody_elses_trail_goes_along(own: Services, visitor: FlaskClient) -> None:
+def test_the_trail_of_another_visitor_is_never_attached(
+    own: Services, visitor: FlaskClient
+) -> None:
     visitor.get("/ja/search?q=ひみつのこと")
     own.events.flush()
     stranger = create_app(own).test_client()
@@ -191,11 +196,11 @@ def test_nobody_elses_trail_goes_along(own: Services, visitor: FlaskClient) -> N
     assert only(own).trail == ()
 
 
-def test_the_page_says_who_can_be_reached_and_until_when_it_is_answered(
+def test_the_page_shows_open_channels_and_the_reply_time(
     visitor: FlaskClient,
 ) -> None:
     page = visitor.get("/ja/contact").get_data(as_text=True)
-    # Friday, 20 November 2026, six in the evening in Japan; Monday is a public holiday.
+    # Friday, 20 November 2026, 18:00 in Japan; Monday is a public holiday.
     assert (
         "今は受付時間外 · 次の受付は11月24日(火) 9:00から" in page
         and "今送信すると、11月24日(火) 18:00までに返信します" in page
@@ -214,7 +219,7 @@ def test_on_a_public_holiday_the_page_names_it(own: Services) -> None:
     assert "本日は休み(勤労感謝の日) · 次の受付は11月24日(火) 9:00から" in page
 
 
-def test_a_case_is_read_by_its_secret_link_alone(own: Services, visitor: FlaskClient) -> None:
+def test_a_case_is_read_only_by_its_secret_link(own: Services, visitor: FlaskClient) -> None:
     first, second = (
         write(visitor, "一つ目のひみつ").location,
         write(visitor, "二つ目のひみつ").location,
@@ -245,7 +250,7 @@ def only_numbers(own: Services) -> list[str]:
     return [case.number for case in own.support.cases.inbox(Filter(state="all"), AT).cases]
 
 
-def test_files_are_checked_kept_apart_and_sent_as_downloads(
+def test_files_are_checked_stored_separately_and_sent_as_downloads(
     own: Services, visitor: FlaskClient, agent: FlaskClient
 ) -> None:
     refused = write(
@@ -286,7 +291,7 @@ def test_files_are_checked_kept_apart_and_sent_as_downloads(
         assert visitor.get(path).status_code in (302, 404)
 
 
-def test_fifty_megabytes_are_refused_with_a_clear_page(own: Services, visitor: FlaskClient) -> None:
+def test_50_megabytes_are_refused_with_a_clear_page(own: Services, visitor: FlaskClient) -> None:
     body = (
         b'--x\r\nContent-Disposition: form-data; name="files"; filename="big.png"\r\n\r\n'
         + PNG
@@ -304,11 +309,14 @@ def test_fifty_megabytes_are_refused_with_a_clear_page(own: Services, visitor: F
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"name": "a\nBcc: eve@example.com"}, "名前は1行で書いてください"), ({"mail": "a@b.c\nBcc: x@y.z"}, "メールアドレスの形ではありません"),
-        ({"message": "x" * 5_001}, "長すぎます"), ({"message": " "}, "内容をお書きください"), ({"kind": "love"}, "この中からお選びください"),
+        ({"name": "a\nBcc: eve@example.com"}, "名前は1行で書いてください"),
+        ({"mail": "a@b.c\nBcc: x@y.z"}, "メールアドレスの形ではありません"),
+        ({"message": "x" * 5_001}, "長すぎます"),
+        ({"message": " "}, "内容をお書きください"),
+        ({"kind": "love"}, "この中からお選びください"),
     ],
-)  # fmt: skip
-def test_what_cannot_be_is_refused_by_field_and_what_was_written_stays(
+)
+def test_invalid_fields_are_refused_and_the_input_is_kept(
     own: Services, visitor: FlaskClient, form: dict[str, str], said: str
 ) -> None:
     answer = write(visitor, **form)
@@ -319,7 +327,7 @@ def test_what_cannot_be_is_refused_by_field_and_what_was_written_stays(
     )
 
 
-def test_spam_is_kept_apart_and_nobody_solves_a_puzzle(
+def test_spam_is_quarantined_without_a_captcha(
     own: Services, visitor: FlaskClient, agent: FlaskClient
 ) -> None:
     write(visitor, "http://a http://b http://c http://d")
@@ -346,7 +354,7 @@ def test_another_site_cannot_send_the_form(own: Services, visitor: FlaskClient) 
 
 
 def act(agent: FlaskClient, number: str, **form: str) -> str:
-    """Do something at the desk; the page it leads to."""
+    """Send a form of the desk and return the page it redirects to."""
     page = agent.get(f"/desk/cases/{number}").get_data(as_text=True)
     form_id = re.search(r'name="form_id" value="([^"]+)"', page)
     assert form_id
@@ -361,13 +369,13 @@ def act(agent: FlaskClient, number: str, **form: str) -> str:
     )
 
 
-def test_an_agent_reads_answers_and_solves_and_the_customer_reads_it(
+def test_an_agent_replies_and_solves_and_the_customer_sees_it(
     own: Services, visitor: FlaskClient, agent: FlaskClient
 ) -> None:
     location = write(visitor, "返金の承認は?").location.split("?")[0]
     number = only(own).number
     page = agent.get(f"/desk/cases/{number}").get_data(as_text=True)
-    # Internal articles are suggested to those who may see them.
+    # Internal articles are suggested to users who may see them.
     assert "返金の承認" in page and "社内" in page
     act(agent, number, do="note", text="内緒のメモ")
     assert "Agent" in act(agent, number, do="reply", text="承認されました。")
@@ -384,7 +392,7 @@ def test_an_agent_reads_answers_and_solves_and_the_customer_reads_it(
     } <= set(done(own))
 
 
-def test_a_link_in_a_mail_asks_and_only_the_form_answers(
+def test_a_mail_link_shows_a_form_and_only_the_form_changes_the_case(
     own: Services, visitor: FlaskClient
 ) -> None:
     location = write(visitor).location.split("?")[0]
@@ -395,7 +403,7 @@ def test_a_link_in_a_mail_asks_and_only_the_form_answers(
     )
 
 
-def test_the_customer_adds_once_and_the_next_step_is_closed_until_it_is_open(
+def test_a_customer_comment_is_added_once_and_escalation_opens_when_due(
     own: Services, visitor: FlaskClient
 ) -> None:
     location = write(visitor).location.split("?")[0]
@@ -436,12 +444,12 @@ def test_a_case_becomes_a_draft(own: Services, visitor: FlaskClient) -> None:
     assert len(drafts) == 1 and "status: draft" in drafts[0].read_text(encoding="utf-8")
 
 
-# --- webhooks ------------------------------------------------------------------------------------------------------------------------
+# --- webhooks ---
 
 
 def hook(
     visitor: FlaskClient,
-    secret: str = "hush",
+    secret: str = "hush",  # noqa: S107, a test secret
     at: float | None = None,
     desk: str = "crm",
     **body: Any,
@@ -467,10 +475,16 @@ def test_a_signed_webhook_solves_a_case_once(own: Services, visitor: FlaskClient
 @pytest.mark.parametrize(
     ("given", "status"),
     [
-        ({"secret": "wrong"}, 401), ({"at": time.mktime((2020, 1, 1, 0, 0, 0, 0, 0, 0))}, 401), ({"at": 10**30}, 401), ({"desk": "nowhere"}, 404),
-        ({"event_id": ""}, 400), ({"state": "perhaps"}, 400), ({"number": "XXXXXXXX"}, 404), ({"number": "", "ticket_id": "77"}, 404),
+        ({"secret": "wrong"}, 401),
+        ({"at": time.mktime((2020, 1, 1, 0, 0, 0, 0, 0, 0))}, 401),
+        ({"at": 10**30}, 401),
+        ({"desk": "nowhere"}, 404),
+        ({"event_id": ""}, 400),
+        ({"state": "perhaps"}, 400),
+        ({"number": "XXXXXXXX"}, 404),
+        ({"number": "", "ticket_id": "77"}, 404),
     ],
-)  # fmt: skip
+)
 def test_forged_old_and_odd_webhooks_change_nothing(
     own: Services, visitor: FlaskClient, given: dict[str, Any], status: int
 ) -> None:
@@ -483,7 +497,9 @@ def test_forged_old_and_odd_webhooks_change_nothing(
     )
 
 
-def test_a_desk_cannot_solve_what_another_has(own: Services, visitor: FlaskClient) -> None:
+def test_a_ticket_system_cannot_solve_a_case_of_another_one(
+    own: Services, visitor: FlaskClient
+) -> None:
     write(visitor, kind="question")
     assert (
         hook(visitor, event_id="e1", number=only(own).number, state="solved").status_code == 404
@@ -495,10 +511,10 @@ def test_an_unsigned_webhook_is_refused(visitor: FlaskClient) -> None:
     assert visitor.post("/api/v1/hooks/crm", data=b"{}").status_code == 401
 
 
-# --- notices and spikes --------------------------------------------------------------------------------------------------------------
+# --- notices and spikes ---
 
 
-def test_a_notice_is_started_shown_where_it_belongs_and_ended(
+def test_a_notice_is_started_shown_on_its_pages_and_ended(
     own: Services, visitor: FlaskClient
 ) -> None:
     lead = sign_in(create_app(own), "lead@example.com")[0]
@@ -529,7 +545,7 @@ def test_a_notice_is_started_shown_where_it_belongs_and_ended(
         ({"title_ja": "x", "ends": "?"}, "正しくありません"),
     ],
 )
-def test_a_notice_that_cannot_be_is_refused(own: Services, form: dict[str, str], said: str) -> None:
+def test_an_invalid_notice_is_refused(own: Services, form: dict[str, str], said: str) -> None:
     lead = sign_in(create_app(own), "lead@example.com")[0]
     token = token_in(lead.get("/desk/notices").get_data(as_text=True))
     assert (
@@ -539,7 +555,7 @@ def test_a_notice_that_cannot_be_is_refused(own: Services, form: dict[str, str],
     )
 
 
-def test_what_suddenly_many_ask_is_pointed_out(own: Services) -> None:
+def test_a_spike_of_a_query_is_reported(own: Services) -> None:
     queries = [
         m.QueryEvent(f"q{n}", AT - n * 60_000, "ログインできない", f"c{n}", "s", "ja")
         for n in range(8)
@@ -559,7 +575,7 @@ def test_what_suddenly_many_ask_is_pointed_out(own: Services) -> None:
     ).get_data(as_text=True)
 
 
-def test_a_wrong_support_file_keeps_the_one_before_and_the_desk_says_so_to_those_who_lead(
+def test_a_wrong_support_file_keeps_the_previous_one_and_leads_are_warned(
     own: Services, agent: FlaskClient
 ) -> None:
     lead = sign_in(create_app(own), "lead@example.com")[0]
@@ -570,7 +586,7 @@ def test_a_wrong_support_file_keeps_the_one_before_and_the_desk_says_so_to_those
     assert own.support.config.channel("phone") is not None
 
 
-def test_another_language_keeps_the_page_of_the_desk(agent: FlaskClient) -> None:
+def test_switching_the_language_stays_on_the_desk_page(agent: FlaskClient) -> None:
     page = agent.get("/desk/cases?state=all").get_data(as_text=True)
     link = re.search(r'href="(/en/speak[^"]+)"', page)
     assert link
@@ -581,7 +597,7 @@ def test_another_language_keeps_the_page_of_the_desk(agent: FlaskClient) -> None
     assert agent.get("/en/speak?to=//evil.example").location == "/en/"
 
 
-def test_whoever_sends_too_much_is_told_who_can_be_reached(own: Services) -> None:
+def test_a_rate_limited_visitor_sees_the_contact_channels(own: Services) -> None:
     limited = replace(
         own, settings=own.settings.model_copy(update={"rate_limit": "600 per minute"})
     )

@@ -1,4 +1,4 @@
-"""Mails that come in, in the charsets and states that mails come in: cases, threads, one automatic reply, no loops."""
+"""Incoming mails: charsets, broken messages, cases, threads, one automatic reply and no loops."""
 
 from email.message import EmailMessage
 from pathlib import Path
@@ -17,7 +17,7 @@ from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.inbound.email_parser import automatic, read_mail
 from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailAnswer, MailIntake, without_quote
-from tests.unit.kb_app.casework import NOW, SupportFixture, house
+from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 STRICT = (Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。"),)
 
@@ -40,14 +40,18 @@ def mail(
 
 
 def bare(charset: str, subject: bytes, body: bytes, declared: str = "") -> bytes:
-    """A mail as old programs send it: the subject in bytes, the charset as declared."""
+    """A mail as old clients send it: a raw subject in bytes and a declared charset."""
     head = (
-        b"From: =?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= <hanako@example.com>\r\nMessage-ID: <old@example.com>\r\nSubject: "
-        + subject
+        b"From: =?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= <hanako@example.com>\r\n"
+        b"Message-ID: <old@example.com>\r\nSubject: " + subject
     )
     return (
         head
-        + f"\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset={declared or charset}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode()
+        + (
+            "\r\nMIME-Version: 1.0\r\n"
+            f"Content-Type: text/plain; charset={declared or charset}\r\n"
+            "Content-Transfer-Encoding: 8bit\r\n\r\n"
+        ).encode()
         + body
     )
 
@@ -80,7 +84,7 @@ WORDS = "返品したい①、ﾊﾝｶｸ"
         "said ASCII",
     ],
 )
-def test_japanese_mails_of_every_charset_are_read(raw: bytes) -> None:
+def test_japanese_mails_in_every_charset_are_read(raw: bytes) -> None:
     found = read_mail(raw)
     assert (
         found.subject == "返品したい"
@@ -90,20 +94,27 @@ def test_japanese_mails_of_every_charset_are_read(raw: bytes) -> None:
 
 
 BROKEN = [
-    b"", b"\r\n\r\n", b"From: <>\r\n\r\nx", b"Content-Type: multipart/mixed\r\n\r\nno boundary", b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nx",
-    b"Subject: =?utf-8?B?broken?=\r\n\r\nx", b"Content-Type: text/plain; charset=\"\xff\"\r\n\r\n\xff\xfe",
+    b"",
+    b"\r\n\r\n",
+    b"From: <>\r\n\r\nx",
+    b"Content-Type: multipart/mixed\r\n\r\nno boundary",
+    b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nx",
+    b"Subject: =?utf-8?B?broken?=\r\n\r\nx",
+    b'Content-Type: text/plain; charset="\xff"\r\n\r\n\xff\xfe',
     b"From: a\r\nFrom: b\r\nSubject: c\r\nSubject: d\r\n\r\n",
-    b"Content-Transfer-Encoding: base64\r\n\r\n!!!!", b"Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n", b"Subject: \x1b$B\r\n\r\n\x1b$B",
-]  # fmt: skip
+    b"Content-Transfer-Encoding: base64\r\n\r\n!!!!",
+    b'Content-Type: multipart/mixed; boundary=""\r\n\r\n',
+    b"Subject: \x1b$B\r\n\r\n\x1b$B",
+]
 
 
 @pytest.mark.parametrize("raw", BROKEN)
-def test_broken_mails_are_read_as_far_as_they_go(raw: bytes) -> None:
+def test_broken_mails_are_read_as_far_as_possible(raw: bytes) -> None:
     assert isinstance(read_mail(raw).text, str)
 
 
 @given(st.binary(max_size=400))
-def test_no_bytes_break_the_reader(raw: bytes) -> None:
+def test_arbitrary_bytes_do_not_break_the_reader(raw: bytes) -> None:
     found = read_mail(b"From: a@example.com\r\nSubject: x\r\n" + raw)
     assert "\n" not in found.subject and "\n" not in found.sender_name
 
@@ -121,44 +132,53 @@ def test_html_is_read_as_text() -> None:
 @pytest.mark.parametrize(
     ("headers", "by"),
     [
-        ({"Auto_Submitted": "auto-replied"}, "Auto-Submitted"), ({"Auto_Submitted": "no"}, ""), ({"Precedence": "bulk"}, "Precedence"),
-        ({"List_Id": "<news.example.com>"}, "List-Id"), ({"Return_Path": "<>"}, "Return-Path"),
-        ({"X_Auto_Response_Suppress": "All"}, "X-Auto-Response-Suppress"), ({}, ""),
+        ({"Auto_Submitted": "auto-replied"}, "Auto-Submitted"),
+        ({"Auto_Submitted": "no"}, ""),
+        ({"Precedence": "bulk"}, "Precedence"),
+        ({"List_Id": "<news.example.com>"}, "List-Id"),
+        ({"Return_Path": "<>"}, "Return-Path"),
+        ({"X_Auto_Response_Suppress": "All"}, "X-Auto-Response-Suppress"),
+        ({}, ""),
     ],
-)  # fmt: skip
-def test_machines_are_told_from_people(headers: dict[str, str], by: str) -> None:
+)
+def test_automatic_mails_are_detected(headers: dict[str, str], by: str) -> None:
     import email
 
     assert automatic(email.message_from_bytes(mail(**headers))) == by
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> SupportFixture:
+def support(tmp_path: Path) -> SupportFixture:
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
-    support = "desks: {branch: {type: smtp, mail: branch@example.com}}\nladder: {supervisor: {mail: boss@example.com}}"
-    return house(engine, parse_support("support.yml", support, ZoneInfo("UTC")), mails=True)
+    config = (
+        "desks: {branch: {type: smtp, mail: branch@example.com}}\n"
+        "ladder: {supervisor: {mail: boss@example.com}}"
+    )
+    return support_fixture(
+        engine, parse_support("support.yml", config, ZoneInfo("UTC")), mails=True
+    )
 
 
 @pytest.fixture
-def inbox(desk: SupportFixture, tmp_path: Path) -> MailIntake:
-    return MailIntake(desk.workflow, Uploads(tmp_path / "uploads"), read, ["help@example.com"])
+def inbox(support: SupportFixture, tmp_path: Path) -> MailIntake:
+    return MailIntake(support.workflow, Uploads(tmp_path / "uploads"), read, ["help@example.com"])
 
 
 def read(subject: str, text: str) -> MailAnswer:
     return MailAnswer(language="ja", section="returns", answers=STRICT if "返品" in subject else ())
 
 
-def only(desk: SupportFixture):  # type: ignore[no-untyped-def]
-    (case,) = desk.workflow.cases.inbox(Filter(state="all"), NOW).cases
-    return desk.again(case)
+def only(support: SupportFixture):  # type: ignore[no-untyped-def]
+    (case,) = support.workflow.cases.inbox(Filter(state="all"), NOW).cases
+    return support.again(case)
 
 
-def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answers(
-    desk: SupportFixture, inbox: MailIntake
+def test_a_mail_becomes_a_case_and_is_answered_once_with_an_article(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     assert [inbox.take(mail(), NOW), inbox.take(mail(), NOW + HOUR)] == ["created", "known"]
-    case, (reply,) = only(desk), desk.mails()
+    case, (reply,) = only(support), support.mails()
     assert (case.mail, case.name, case.channel, case.state, case.message) == (
         "hanako@example.com",
         "山田花子",
@@ -177,21 +197,21 @@ def test_a_mail_becomes_a_case_and_is_answered_once_with_the_article_that_answer
 
 
 def test_a_mail_that_no_article_answers_goes_to_a_person(
-    desk: SupportFixture, inbox: MailIntake
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     assert (
-        only(desk).state == "open"
-        and desk.log.names == ["ticket_created"]
-        and "受け付けました" in desk.mails()[0]["subject"]
+        only(support).state == "open"
+        and support.log.names == ["ticket_created"]
+        and "受け付けました" in support.mails()[0]["subject"]
     )
 
 
 def test_a_reply_finds_its_case_by_references_and_reopens_it(
-    desk: SupportFixture, inbox: MailIntake
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     inbox.take(mail(), NOW)
-    sent = desk.mails()[0]["message_id"]
+    sent = support.mails()[0]["message_id"]
     text = "まだです。\n\n> これは自動の返信です\n> 解決しましたか"
     assert (
         inbox.take(
@@ -204,10 +224,10 @@ def test_a_reply_finds_its_case_by_references_and_reopens_it(
         inbox.take(mail("Re: 返品したい", text, message_id="<r1@x>", References=sent), NOW + HOUR)
         == "known"
     )
-    assert [one.text for one in desk.workflow.cases.messages(only(desk).case_id)] == [
+    assert [one.text for one in support.workflow.cases.messages(only(support).case_id)] == [
         "まだです。"
-    ] and only(desk).state == "open"
-    # And an answer to that answer, which names only the customer's own mail.
+    ] and only(support).state == "open"
+    # And a reply to that reply, which references only the customer's own mail.
     assert (
         inbox.take(
             mail("Re: 返品したい", "もう一つ", message_id="<r2@x>", In_Reply_To="<r1@x>"),
@@ -217,11 +237,11 @@ def test_a_reply_finds_its_case_by_references_and_reopens_it(
     )
 
 
-def test_a_number_in_the_subject_joins_only_the_cases_own_sender(
-    desk: SupportFixture, inbox: MailIntake
+def test_a_number_in_the_subject_joins_only_mails_of_the_case_sender(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     inbox.take(mail("電気がつかない"), NOW)
-    number = only(desk).number
+    number = only(support).number
     assert inbox.take(mail(f"Re: [#{number}]", "つづき", message_id="<a@x>"), NOW) == "added"
     assert (
         inbox.take(
@@ -229,23 +249,25 @@ def test_a_number_in_the_subject_joins_only_the_cases_own_sender(
         )
         == "created"
     )
-    assert [one.text for one in desk.workflow.cases.messages(only_of(desk, number).case_id)] == [
-        "つづき"
-    ]
+    assert [
+        one.text for one in support.workflow.cases.messages(only_of(support, number).case_id)
+    ] == ["つづき"]
 
 
-def only_of(desk: SupportFixture, number: str):  # type: ignore[no-untyped-def]
-    return desk.workflow.cases.by_number(number)
+def only_of(support: SupportFixture, number: str):  # type: ignore[no-untyped-def]
+    return support.workflow.cases.by_number(number)
 
 
-def test_the_desk_that_has_a_case_answers_by_mail(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_the_branch_that_has_a_case_replies_by_mail(
+    support: SupportFixture, inbox: MailIntake
+) -> None:
     inbox.take(mail("電気がつかない"), NOW)
-    desk.workflow.transfer(only(desk), "branch", "佐藤", NOW)
+    support.workflow.transfer(only(support), "branch", "佐藤", NOW)
     import json
 
     from sqlalchemy import text
 
-    with desk.engine.connect() as connection:
+    with support.engine.connect() as connection:
         sent = json.loads(
             connection.execute(
                 text("select payload from outbox where sink = 'branch'")
@@ -264,9 +286,9 @@ def test_the_desk_that_has_a_case_answers_by_mail(desk: SupportFixture, inbox: M
         == "answered"
     )
     assert (
-        only(desk).state == "waiting"
-        and desk.mails()[-1]["to"] == "hanako@example.com"
-        and "電球を替えて" in desk.mails()[-1]["body"]
+        only(support).state == "waiting"
+        and support.mails()[-1]["to"] == "hanako@example.com"
+        and "電球を替えて" in support.mails()[-1]["body"]
     )
 
 
@@ -274,22 +296,20 @@ def test_the_desk_that_has_a_case_answers_by_mail(desk: SupportFixture, inbox: M
     "header",
     [{"Auto_Submitted": "auto-replied"}, {"Precedence": "list"}, {"List_Id": "<l.example.com>"}],
 )
-def test_machines_get_no_automatic_reply(
-    desk: SupportFixture, inbox: MailIntake, header: dict[str, str]
+def test_automatic_mails_get_no_automatic_reply(
+    support: SupportFixture, inbox: MailIntake, header: dict[str, str]
 ) -> None:
     assert inbox.take(mail(**header), NOW) == "created"
-    assert only(desk).state == "open" and all(
-        sent["automatic"] != "auto-replied" for sent in desk.mails()
+    assert only(support).state == "open" and all(
+        sent["automatic"] != "auto-replied" for sent in support.mails()
     )
 
 
-def test_two_machines_do_not_answer_each_other_for_ever(
-    desk: SupportFixture, inbox: MailIntake
-) -> None:
+def test_two_autoresponders_do_not_loop(support: SupportFixture, inbox: MailIntake) -> None:
     inbox.take(mail("電気がつかない"), NOW)
-    before = len(desk.mails())
+    before = len(support.mails())
     for number in range(20):
-        last = desk.mails()[-1]["message_id"]
+        last = support.mails()[-1]["message_id"]
         assert (
             inbox.take(
                 mail(
@@ -303,11 +323,11 @@ def test_two_machines_do_not_answer_each_other_for_ever(
             )
             == "noted"
         )
-    assert len(desk.mails()) == before
+    assert len(support.mails()) == before
 
 
-def test_a_storm_of_bounces_makes_no_case_and_no_mail(
-    desk: SupportFixture, inbox: MailIntake
+def test_many_bounces_create_no_case_and_no_mail(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     for number in range(200):
         raw = mail(
@@ -318,29 +338,34 @@ def test_a_storm_of_bounces_makes_no_case_and_no_mail(
             Return_Path="<>",
         )
         assert inbox.take(raw, NOW + number) == "ignored"
-    assert desk.mails() == [] and desk.workflow.cases.inbox(Filter(state="all"), NOW).total == 0
+    assert (
+        support.mails() == [] and support.workflow.cases.inbox(Filter(state="all"), NOW).total == 0
+    )
 
 
 def test_our_own_mails_are_not_answered(inbox: MailIntake) -> None:
     assert inbox.take(mail(sender="help@example.com"), NOW) == "ignored"
 
 
-def test_one_address_gets_few_automatic_replies_a_day(
-    desk: SupportFixture, inbox: MailIntake
+def test_automatic_replies_per_address_and_day_are_limited(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     for number in range(10):
         inbox.take(mail(f"返品 {number}"), NOW + number)
-    assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY
+    assert sum(sent["automatic"] == "auto-replied" for sent in support.mails()) == REPLIES_A_DAY
     inbox.take(mail("返品 again"), NOW + DAY + HOUR)
-    assert sum(sent["automatic"] == "auto-replied" for sent in desk.mails()) == REPLIES_A_DAY + 1
+    assert sum(sent["automatic"] == "auto-replied" for sent in support.mails()) == REPLIES_A_DAY + 1
 
 
-def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(
-    desk: SupportFixture, inbox: MailIntake
+def test_headers_cannot_be_injected_by_a_subject_or_a_name(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
-    raw = b"From: =?utf-8?Q?a=0ABcc:_eve@example.com?= <hanako@example.com>\r\nSubject: =?utf-8?Q?x=0D=0ABcc:_eve@example.com?=\r\nMessage-ID: <s@x>\r\n\r\nhi"
+    raw = (
+        b"From: =?utf-8?Q?a=0ABcc:_eve@example.com?= <hanako@example.com>\r\n"
+        b"Subject: =?utf-8?Q?x=0D=0ABcc:_eve@example.com?=\r\nMessage-ID: <s@x>\r\n\r\nhi"
+    )
     inbox.take(raw, NOW)
-    case = only(desk)
+    case = only(support)
     # The address inside the encoded name is part of the name.
     assert (case.mail, case.name, case.subject) == (
         "hanako@example.com",
@@ -357,8 +382,8 @@ def test_headers_cannot_be_smuggled_in_by_a_subject_or_a_name(
     assert made["Bcc"] is None and "\n" not in made["Subject"]
 
 
-def test_files_are_kept_and_what_is_not_taken_is_noted(
-    desk: SupportFixture, inbox: MailIntake
+def test_files_are_kept_and_rejected_files_are_noted(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     message = EmailMessage()
     message["From"], message["Subject"], message["Message-ID"] = (
@@ -374,29 +399,32 @@ def test_files_are_kept_and_what_is_not_taken_is_noted(
         b"MZ", maintype="application", subtype="octet-stream", filename="写真.exe"
     )
     inbox.take(message.as_bytes(), NOW)
-    case = only(desk)
-    assert [file.name for file in desk.workflow.cases.attachments(case.case_id)] == ["領収書.pdf"]
-    assert "写真.exe (type)" in desk.workflow.cases.messages(case.case_id, notes=True)[0].text
+    case = only(support)
+    assert [file.name for file in support.workflow.cases.attachments(case.case_id)] == [
+        "領収書.pdf"
+    ]
+    assert "写真.exe (type)" in support.workflow.cases.messages(case.case_id, notes=True)[0].text
 
 
-def test_a_long_mail_is_kept_whole(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_a_long_mail_is_kept_completely(support: SupportFixture, inbox: MailIntake) -> None:
     text = "長い。" * 5_000
     inbox.take(mail("電気", text), NOW)
-    case = only(desk)
+    case = only(support)
     assert (
         case.message
-        + "".join(one.text for one in desk.workflow.cases.messages(case.case_id, notes=True))
+        + "".join(one.text for one in support.workflow.cases.messages(case.case_id, notes=True))
         == text
     )
 
 
-def test_a_reply_is_kept_without_the_mail_it_quotes() -> None:
+def test_a_reply_is_kept_without_the_quoted_mail() -> None:
     assert (
         without_quote("はい。\n\n> 前の\n> 文") == "はい。" and without_quote("> だけ") == "> だけ"
     )
     assert (
         without_quote(
-            "まだです。\n\n2026年11月22日(日) 21:30 つばめ商店 <help@example.com>:\n> 解決しましたか"
+            "まだです。\n\n"
+            "2026年11月22日(日) 21:30 つばめ商店 <help@example.com>:\n> 解決しましたか"
         )
         == "まだです。"
     )
@@ -410,16 +438,17 @@ def test_a_reply_is_kept_without_the_mail_it_quotes() -> None:
 @pytest.mark.parametrize(
     ("subject", "text", "asked"),
     [
-        ("Re: 返品の送料はいくらですか", "本文", "返品の送料はいくらですか"), ("お問い合わせ", "返品したい", "お問い合わせ 返品したい"),
+        ("Re: 返品の送料はいくらですか", "本文", "返品の送料はいくらですか"),
+        ("お問い合わせ", "返品したい", "お問い合わせ 返品したい"),
         ("", "> 引用\n返品", "返品"),
         ("Fwd: RE: where is my parcel", "x", "where is my parcel"),
     ],
-)  # fmt: skip
-def test_what_a_mail_asks(subject: str, text: str, asked: str) -> None:
+)
+def test_the_query_of_a_mail(subject: str, text: str, asked: str) -> None:
     assert question_of(subject, text) == asked
 
 
-# --- found by trying to break it ---------------------------------------------------------------------------------------------------
+# --- adversarial cases ---
 
 HOSTILE = [
     b"From: a@example.com\r\nSubject: =?utf-8?B?a?=\r\n\r\nwords",
@@ -439,22 +468,22 @@ HOSTILE = [
 @pytest.mark.parametrize(
     "raw", HOSTILE, ids=["subject", "from", "utf-7", "surrogate", "charset of a name", "nested"]
 )
-def test_hostile_mails_become_cases_like_others(
-    desk: SupportFixture, inbox: MailIntake, raw: bytes
+def test_hostile_mails_become_ordinary_cases(
+    support: SupportFixture, inbox: MailIntake, raw: bytes
 ) -> None:
     assert inbox.take(raw, NOW) == "created"
-    assert only(desk).mail == "a@example.com"
+    assert only(support).mail == "a@example.com"
 
 
-def test_machines_are_not_even_told_that_it_came(desk: SupportFixture, inbox: MailIntake) -> None:
+def test_automatic_mails_get_no_confirmation(support: SupportFixture, inbox: MailIntake) -> None:
     for number in range(60):
         inbox.take(
             mail("電気", f"{number}", Auto_Submitted="auto-replied", Precedence="bulk"),
             NOW + number,
         )
-    assert desk.mails() == []
-    # None is lost: what is too much waits apart.
-    cases = desk.workflow.cases
+    assert support.mails() == []
+    # Nothing is lost: mails over the limit are kept separately.
+    cases = support.workflow.cases
     assert (
         cases.inbox(Filter(state="all"), NOW).total
         + cases.inbox(Filter(state="all", spam=True), NOW).total
@@ -462,12 +491,12 @@ def test_machines_are_not_even_told_that_it_came(desk: SupportFixture, inbox: Ma
     )
 
 
-def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(
-    desk: SupportFixture, inbox: MailIntake
+def test_only_a_mail_sent_to_the_branch_can_be_answered_as_the_branch(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     inbox.take(mail("電気がつかない"), NOW)
-    desk.workflow.transfer(only(desk), "branch", "佐藤", NOW)
-    sent = desk.mails()[0]["message_id"]
+    support.workflow.transfer(only(support), "branch", "佐藤", NOW)
+    sent = support.mails()[0]["message_id"]
     assert (
         inbox.take(
             mail("Re: x", "解決です", sender="branch@example.com", References=sent), NOW + HOUR
@@ -475,13 +504,15 @@ def test_only_a_mail_that_was_sent_to_the_desk_can_be_answered_as_the_desk(
         == "added"
     )
     (said,) = [
-        one for one in desk.workflow.cases.messages(only(desk).case_id) if one.author == "customer"
+        one
+        for one in support.workflow.cases.messages(only(support).case_id)
+        if one.author == "customer"
     ]
-    assert said.who == "branch@example.com" and only(desk).state == "open"
+    assert said.who == "branch@example.com" and only(support).state == "open"
 
 
-def test_a_long_reply_and_its_files_are_kept_whole_and_once(
-    desk: SupportFixture, inbox: MailIntake
+def test_a_long_reply_and_its_files_are_kept_completely_and_once(
+    support: SupportFixture, inbox: MailIntake
 ) -> None:
     inbox.take(mail("電気がつかない"), NOW)
     message = EmailMessage()
@@ -490,19 +521,19 @@ def test_a_long_reply_and_its_files_are_kept_whole_and_once(
         "Re",
         f"<{'r' * 90}@x>",
     )
-    message["References"] = desk.mails()[0]["message_id"]
+    message["References"] = support.mails()[0]["message_id"]
     message.set_content("長い。" * 4_000)
     message.add_attachment(b"%PDF-1.7 x", maintype="application", subtype="pdf", filename="a.pdf")
     assert inbox.take(message.as_bytes(), NOW + HOUR) == "added"
-    case = only(desk)
+    case = only(support)
     assert (
-        sum(len(one.text) for one in desk.workflow.cases.messages(case.case_id, notes=True))
+        sum(len(one.text) for one in support.workflow.cases.messages(case.case_id, notes=True))
         == 12_000
     )
-    assert len(desk.workflow.cases.attachments(case.case_id)) == 1
+    assert len(support.workflow.cases.attachments(case.case_id)) == 1
 
 
-def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
+def test_long_message_ids_are_written_unfolded(tmp_path: Path) -> None:
     from kb_app.smtp import Mail, _message
     from tests.support import make_settings
 
@@ -514,12 +545,12 @@ def test_long_message_ids_are_written_as_they_are(tmp_path: Path) -> None:
     assert name in made.as_string() and "=?utf-8?q?=3C" not in made.as_string()
 
 
-def test_analytics_that_are_off_record_no_mail(desk: SupportFixture, tmp_path: Path) -> None:
+def test_disabled_analytics_record_no_mail(support: SupportFixture, tmp_path: Path) -> None:
     box = MailIntake(
-        desk.workflow,
+        support.workflow,
         Uploads(tmp_path),
         lambda _subject, _text: MailAnswer(language="ja", recorded=False),
         [],
     )
     box.take(mail("電気がつかない"), NOW)
-    assert desk.log.told == []
+    assert support.log.told == []

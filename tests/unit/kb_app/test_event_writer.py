@@ -1,4 +1,4 @@
-"""What is written behind the response: nothing waits for it, nothing is lost without being counted."""
+"""Events written after the response: no request waits for them, and every loss is counted."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from tests.unit.kb_app.trails import asked, did
 
 
 class Sink:
-    """A store that may be locked."""
+    """A store that can be locked."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -41,7 +41,7 @@ def test_events_are_written_and_flushed() -> None:
     writer.close()
 
 
-def test_taking_an_event_never_waits_and_what_does_not_fit_is_counted() -> None:
+def test_adding_an_event_never_blocks_and_overflow_is_counted() -> None:
     sink = Sink()
     sink.open.clear()
     writer = BackgroundWriter(sink, longest=10)
@@ -55,7 +55,7 @@ def test_taking_an_event_never_waits_and_what_does_not_fit_is_counted() -> None:
     assert len(sink.kept) + sink.losses["queue full"] == 1_000 and sink.losses["queue full"] > 0
 
 
-def test_waiting_for_what_was_taken_does_not_sit_out_the_pause() -> None:
+def test_flush_does_not_wait_for_the_whole_pause() -> None:
     sink = Sink()
     writer = BackgroundWriter(sink, pause_s=60)
     for number in range(3):
@@ -64,7 +64,7 @@ def test_waiting_for_what_was_taken_does_not_sit_out_the_pause() -> None:
     writer.close()
 
 
-def test_waiting_for_what_was_taken_does_not_wait_for_what_comes_later() -> None:
+def test_flush_does_not_wait_for_later_events() -> None:
     sink = Sink()
     writer = BackgroundWriter(sink)
     writer.put(asked("q"))
@@ -86,7 +86,7 @@ def test_waiting_for_what_was_taken_does_not_wait_for_what_comes_later() -> None
     writer.close()
 
 
-def test_a_locked_database_is_tried_again() -> None:
+def test_a_locked_database_is_retried() -> None:
     sink = Sink(failures=ATTEMPTS - 1)
     writer = BackgroundWriter(sink, retry_s=0.001)
     writer.put(asked("q"))
@@ -94,7 +94,7 @@ def test_a_locked_database_is_tried_again() -> None:
     writer.close()
 
 
-def test_what_a_dead_database_did_not_take_is_counted() -> None:
+def test_events_lost_to_a_dead_database_are_counted() -> None:
     sink = Sink(failures=ATTEMPTS)
     writer = BackgroundWriter(sink, retry_s=0.001)
     writer.put(asked("q"))
@@ -103,7 +103,7 @@ def test_what_a_dead_database_did_not_take_is_counted() -> None:
     assert sink.kept == [] and sink.losses == {"database": 1}
 
 
-def test_stopping_writes_what_is_left() -> None:
+def test_stopping_writes_the_remaining_events() -> None:
     sink = Sink()
     writer = BackgroundWriter(sink)
     for number in range(50):
@@ -112,7 +112,7 @@ def test_stopping_writes_what_is_left() -> None:
     assert len(sink.kept) == 50
 
 
-def test_losses_without_a_single_event_are_kept_too() -> None:
+def test_losses_are_stored_even_without_an_event() -> None:
     sink = Sink()
     writer = BackgroundWriter(sink)
     writer.lose("bot action", 3)

@@ -1,4 +1,4 @@
-"""Gaps keep their identity, whatever is asked besides."""
+"""Gaps keep their identity when new questions arrive."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def meaning(found: list[UnansweredQuestion], **degrees: float) -> dict[str, np.n
     }
 
 
-def test_the_same_words_are_one_question_however_they_are_written() -> None:
+def test_spelling_variants_are_one_question() -> None:
     (one,) = questions_of(
         [
             asked("a", "学割  ありますか", client="a"),
@@ -41,13 +41,13 @@ def test_the_same_words_are_one_question_however_they_are_written() -> None:
     assert len(one.queries) == 3 and len(one.people) == 2
 
 
-def test_questions_of_one_meaning_are_one_gap_labelled_by_the_one_asked_most() -> None:
+def test_similar_questions_are_one_gap_labelled_by_the_most_frequent() -> None:
     found = questions("学割", "学生割引", "学割", "アプリ")
     groups = group_gaps(found, meaning(found, 学割=0, 学生割引=10, アプリ=90), {})
     assert sorted((group.label, group.people) for group in groups) == [("アプリ", 1), ("学割", 3)]
 
 
-def test_a_gap_keeps_its_identity_when_more_is_asked() -> None:
+def test_a_gap_keeps_its_identity_when_more_questions_arrive() -> None:
     before = questions("学割", "アプリ")
     first = group_gaps(before, meaning(before, 学割=0, アプリ=90), {})
     known = {question.key: group.gap_id for group in first for question in group.questions}
@@ -56,14 +56,14 @@ def test_a_gap_keeps_its_identity_when_more_is_asked() -> None:
     assert {group.gap_id for group in again} == {group.gap_id for group in first}
 
 
-def test_two_gaps_that_turn_out_to_be_one_are_merged_and_the_larger_name_stays() -> None:
+def test_merged_gaps_keep_the_id_of_the_larger_one() -> None:
     found = questions("a", "b", "c")
     known = {question.key: "big" if question.text in "ab" else "small" for question in found}
     (group,) = group_gaps(found, meaning(found, a=0, b=5, c=10), known)
     assert (group.gap_id, group.merged) == ("big", ("small",))
 
 
-def test_a_gap_that_falls_apart_stays_with_its_larger_part() -> None:
+def test_a_split_gap_keeps_its_id_in_the_larger_part() -> None:
     found = questions("a", "b", "c")
     groups = group_gaps(
         found, meaning(found, a=0, b=5, c=120), {question.key: "one" for question in found}
@@ -77,7 +77,7 @@ def test_without_a_model_every_question_is_a_gap() -> None:
     assert len(group_gaps(questions("a", "b"), {}, {})) == 2
 
 
-def test_the_trend_compares_fortnights() -> None:
+def test_the_trend_compares_two_weeks() -> None:
     asked_often = [
         asked(f"q{n}", "学割", at=at, client=f"c{n}")
         for n, at in enumerate((1 * DAY, 20 * DAY, 21 * DAY, 27 * DAY))
@@ -86,7 +86,7 @@ def test_the_trend_compares_fortnights() -> None:
     assert group.trend(28 * DAY) == (3, 1)
 
 
-def test_a_near_miss_wants_the_question_and_nothing_near_wants_an_article() -> None:
+def test_a_near_miss_suggests_a_question_and_no_match_an_article() -> None:
     assert suggested_action("strict", 0.9, 3) == "add question"
     assert (
         suggested_action("none", 0.05, 0) == "write"

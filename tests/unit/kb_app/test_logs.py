@@ -1,4 +1,4 @@
-"""What the log says: this program's own lines, and of libraries no more than their warnings."""
+"""The log: our own lines, and only warnings and errors of libraries."""
 
 import json
 import logging
@@ -30,9 +30,7 @@ def as_before() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_library_is_heard_only_when_it_warns(
-    form: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_libraries_log_only_warnings(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     set_up("debug", form)
     logging.getLogger("some.library").setLevel(logging.DEBUG)
 
@@ -46,7 +44,7 @@ def test_a_library_is_heard_only_when_it_warns(
     assert "request" in written
 
 
-def test_what_the_web_server_says_of_a_request_holds_nothing_of_it(
+def test_web_server_errors_contain_no_request_data(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     set_up("info", "text")

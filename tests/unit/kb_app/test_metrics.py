@@ -1,4 +1,4 @@
-"""Figures and the definitions of others, each worked out by hand."""
+"""Metrics and other vendors' definitions, each computed by hand."""
 
 import pytest
 
@@ -29,15 +29,15 @@ from tests.unit.kb_app.trails import asked, did
         (190, 1000, 0.16689, 0.21546),
     ],
 )
-def test_wilsons_interval(part: int, whole: int, low: float, high: float) -> None:
+def test_wilson_interval(part: int, whole: int, low: float, high: float) -> None:
     assert wilson(part, whole) == pytest.approx((low, high), abs=2e-4)
 
 
-def test_of_nothing_there_is_no_share() -> None:
+def test_a_share_of_zero_cases_is_undefined() -> None:
     assert share("x", "a / b", 0, 0).value is None
 
 
-def test_success_is_confirmed_and_nothing_else() -> None:
+def test_only_confirmed_episodes_are_successes() -> None:
     counts = {
         "episodes": 20,
         "confirmed": 4,
@@ -49,12 +49,17 @@ def test_success_is_confirmed_and_nothing_else() -> None:
     }
     shares = {figure.name: figure.value for figure in episode_figures(counts)}
     assert shares == {
-        "confirmed_rate": 0.2, "upper_bound": 0.5, "unknown_share": 0.25, "unanswered_rate": 0.15, "escalation_rate": 0.1,
-        "never_reached_agent": 0.9, "frustrated_rate": 0.05,
-    }  # fmt: skip
+        "confirmed_rate": 0.2,
+        "upper_bound": 0.5,
+        "unknown_share": 0.25,
+        "unanswered_rate": 0.15,
+        "escalation_rate": 0.1,
+        "never_reached_agent": 0.9,
+        "frustrated_rate": 0.05,
+    }
 
 
-def test_click_through_per_search_and_per_impression_are_two_things() -> None:
+def test_click_through_per_search_differs_from_per_impression() -> None:
     queries = [
         asked("a"),
         asked("b", at=MINUTE),
@@ -82,21 +87,21 @@ def test_click_through_per_search_and_per_impression_are_two_things() -> None:
     ] == pytest.approx(1 / 3)
 
 
-def test_searches_of_bots_and_of_the_unrecognised_are_told_apart() -> None:
+def test_searches_of_bots_and_unidentified_visitors_are_counted_separately() -> None:
     (counter,) = count_queries(
         [asked("a"), asked("b", client=None), asked("c", bot=True)], [], frozenset()
     ).values()
     assert (counter["queries"], counter["queries_unrecognised"], counter["bots"]) == (2, 1, 1)
 
 
-def test_the_median_lies_within_its_class() -> None:
-    # Four at up to 5 s, six at up to 20 s: the fifth of ten is the first sixth of the class 10 to 20.
+def test_the_median_is_interpolated_within_its_bin() -> None:
+    # Four values up to 5 s, six up to 20 s: the median is 1/6 into the bin from 10 s to 20 s.
     assert seconds_to_answer({"seconds_5": 4, "seconds_20": 6}).value == pytest.approx(
         10 + 10 * 1 / 6
     )
 
 
-def test_the_survey_calibrates_the_probable_ones() -> None:
+def test_the_survey_calibrates_probable_episodes() -> None:
     figure = probable_calibration({"surveyed_yes": 30, "surveyed_no": 10, "surveyed_asked": 25})
     assert figure.value == 0.25 and (figure.part, figure.whole) == (10, 40)
 
@@ -117,21 +122,30 @@ def test_episodes_are_counted_by_channel_and_language() -> None:
     assert counts["site", "en", "", "public"]["frustrated"] == 1
 
 
-# Five visits, by hand:
-#   taro:  asks, opens an article, says yes
-#   hana:  asks, opens an article, leaves
-#   ken:   asks, opens an article, writes a ticket from that search
-#   yuki:  asks twice, the second finds nothing, leaves
-#   somebody without a cookie: asks, leaves
+# Five visits:
+#   taro:  searches, opens an article, votes yes
+#   hana:  searches, opens an article, leaves
+#   ken:   searches, opens an article, creates a ticket from that search
+#   yuki:  searches twice, the second finds nothing, leaves
+#   a visitor without a cookie: searches, leaves
 QUERIES = [
-    asked("t", client="taro"), asked("h", client="hana"), asked("k", client="ken"),
-    asked("y1", client="yuki"), asked("y2", "宇宙旅行", client="yuki", at=MINUTE, verdict="none", first=""), asked("n", client=None),
-]  # fmt: skip
+    asked("t", client="taro"),
+    asked("h", client="hana"),
+    asked("k", client="ken"),
+    asked("y1", client="yuki"),
+    asked("y2", "宇宙旅行", client="yuki", at=MINUTE, verdict="none", first=""),
+    asked("n", client=None),
+]
 ACTIONS = [
-    did(m.CLICK, "t", client="taro", position=1), did(m.VIEW, "t", client="taro"), did(m.VOTE_YES, "t", at=2 * MINUTE, client="taro"),
-    did(m.CLICK, "h", client="hana", position=3), did(m.VIEW, "h", client="hana"),
-    did(m.CLICK, "k", client="ken", position=2), did(m.VIEW, "k", client="ken"), did(m.TICKET_CREATED, "k", at=5 * MINUTE, client="ken"),
-]  # fmt: skip
+    did(m.CLICK, "t", client="taro", position=1),
+    did(m.VIEW, "t", client="taro"),
+    did(m.VOTE_YES, "t", at=2 * MINUTE, client="taro"),
+    did(m.CLICK, "h", client="hana", position=3),
+    did(m.VIEW, "h", client="hana"),
+    did(m.CLICK, "k", client="ken", position=2),
+    did(m.VIEW, "k", client="ken"),
+    did(m.TICKET_CREATED, "k", at=5 * MINUTE, client="ken"),
+]
 
 
 @pytest.mark.parametrize(
@@ -159,14 +173,14 @@ ACTIONS = [
         ("Google Analytics", "Search exits", 2, 6),
     ],
 )
-def test_others_definitions_by_hand(
+def test_other_vendors_definitions_match_hand_computed_values(
     product: str, name: str, part: float, whole: float | None
 ) -> None:
     found = {(line.product, line.name): line for line in definitions(QUERIES, ACTIONS)}
     assert (found[product, name].part, found[product, name].whole) == (part, whole)
 
 
-def test_a_pause_of_half_an_hour_begins_another_visit() -> None:
+def test_a_pause_of_30_minutes_starts_a_new_visit() -> None:
     lines = definitions([asked("a"), asked("b", at=HOUR), asked("c", at=2 * DAY)], [])
     assert next(line.whole for line in lines if line.name == "Found an answer") == 3
 
@@ -182,17 +196,17 @@ def test_a_pause_of_half_an_hour_begins_another_visit() -> None:
         ({}, 24, None),
     ],
 )
-def test_a_question_of_one_season_is_told_from_one_of_all_year(
+def test_seasonal_questions_are_distinguished(
     by_month: dict[str, float], months: int, found: tuple[int, float] | None
 ) -> None:
     assert season(by_month, months) == found
 
 
-def test_money_is_a_range_of_confirmed_problems_and_nothing_where_no_cost_is_set() -> None:
+def test_savings_are_a_range_of_confirmed_problems_or_none_without_a_cost() -> None:
     assert money_saved(12, (400, 900)) == (4_800, 10_800) and money_saved(12, None) is None
 
 
-def test_a_visitor_who_votes_again_has_one_voice_the_last() -> None:
+def test_the_last_vote_of_a_visitor_counts() -> None:
     again = [
         did(m.VOTE_YES, at=1),
         did(m.VOTE_YES, at=2),

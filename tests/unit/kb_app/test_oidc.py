@@ -1,4 +1,4 @@
-"""Signing in by OpenID Connect, against a provider of our own that speaks the real protocol."""
+"""OpenID Connect sign-in against a local provider that implements the real protocol."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ from tests.support import make_services
 
 @dataclass
 class Provider:
-    """Authorises whoever it is told to, with PKCE and a signed id token."""
+    """Authorise the configured account, with PKCE and a signed ID token."""
 
     url: str = ""
     mail: str = "lead@example.com"
@@ -62,7 +62,8 @@ class Provider:
             code = secrets.token_hex(8)
             self.codes[code] = dict(request.args)
             return redirect(
-                f"{request.args['redirect_uri']}?{urlencode({'code': code, 'state': request.args['state']})}"
+                f"{request.args['redirect_uri']}?"
+                f"{urlencode({'code': code, 'state': request.args['state']})}"
             )
 
         @app.post("/token")
@@ -124,7 +125,7 @@ def own(articles: Path, data: Path, tmp_path: Path, provider: Provider) -> Servi
 
 
 def come_back(own: Services) -> tuple[int, Any]:
-    """To the provider and back; the status, and the client."""
+    """Sign in through the provider; return the status and (client, response, query)."""
     import requests
 
     client = create_app(own).test_client()
@@ -136,7 +137,7 @@ def come_back(own: Services) -> tuple[int, Any]:
     return answer.status_code, (client, answer, parse_qs(parts.query))
 
 
-def test_somebody_with_an_account_is_signed_in_and_led_on(own: Services) -> None:
+def test_a_user_with_an_account_is_signed_in_and_redirected(own: Services) -> None:
     status, (client, answer, _) = come_back(own)
     assert (
         status == 302
@@ -149,7 +150,7 @@ def test_somebody_with_an_account_is_signed_in_and_led_on(own: Services) -> None
     ("name", "value"),
     [("mail", "stranger@example.com"), ("verified", False), ("audience", "another site")],
 )
-def test_strangers_unverified_addresses_and_tokens_for_others_are_refused(
+def test_unknown_users_unverified_addresses_and_foreign_tokens_are_refused(
     own: Services, provider: Provider, name: str, value: object
 ) -> None:
     setattr(provider, name, value)
@@ -173,16 +174,14 @@ def test_a_code_is_used_once(own: Services) -> None:
     )
 
 
-def test_without_a_provider_there_is_no_such_page(
-    articles: Path, data: Path, tmp_path: Path
-) -> None:
+def test_without_a_provider_the_page_is_404(articles: Path, data: Path, tmp_path: Path) -> None:
     services = make_services(
         articles, data, DisabledEmbedder(), database_url=f"sqlite:///{tmp_path / 'n.sqlite'}"
     )
     assert create_app(services).test_client().get("/account/oidc").status_code == 404
 
 
-def test_a_provider_that_is_down_is_said(articles: Path, data: Path, tmp_path: Path) -> None:
+def test_an_unavailable_provider_is_reported(articles: Path, data: Path, tmp_path: Path) -> None:
     services = make_services(
         articles,
         data,

@@ -1,4 +1,4 @@
-"""How an episode ended: the first rule that fits, and never a success without a word."""
+"""Episode outcomes: the first matching rule wins; success needs a statement by the visitor."""
 
 import pytest
 
@@ -138,7 +138,7 @@ def test_a_yes_may_be_taken_back_for_seven_days() -> None:
     )
 
 
-def test_what_happens_later_is_not_known_yet() -> None:
+def test_later_events_are_ignored() -> None:
     trail = SearchTask((Q,), (did(m.VOTE_YES), did(m.TICKET_CREATED, at=5 * DAY)))
     assert (
         classify_outcome(trail, DAY).outcome == "confirmed"
@@ -146,7 +146,7 @@ def test_what_happens_later_is_not_known_yet() -> None:
     )
 
 
-def test_a_form_just_opened_may_still_be_sent() -> None:
+def test_a_form_just_opened_is_still_pending() -> None:
     trail = SearchTask((Q,), (read(), did(m.CONTACT_OPEN, at=2 * MINUTE)))
     assert (
         classify_outcome(trail, 10 * MINUTE).outcome == "probable"
@@ -158,7 +158,7 @@ def test_time_to_the_first_article_read() -> None:
     assert classify_outcome(SearchTask((Q,), (read(at=90_000),)), LATER).seconds_to_answer == 90
 
 
-def test_the_survey_speaks_of_probable_episodes_alone() -> None:
+def test_the_survey_covers_only_probable_episodes() -> None:
     shown = did(m.SURVEY_SHOWN, at=2 * MINUTE)
     assert classify_outcome(SearchTask((Q,), (read(), shown)), LATER).surveyed == "asked"
     assert (
@@ -175,7 +175,7 @@ def test_the_survey_speaks_of_probable_episodes_alone() -> None:
     )
 
 
-def test_three_refinements_or_two_noes_are_frustration() -> None:
+def test_three_refinements_or_two_no_votes_are_frustration() -> None:
     blend_top3 = tuple(asked(f"q{n}", at=n * MINUTE) for n in range(4))
     assert classify_outcome(SearchTask(blend_top3), LATER).frustrated
     assert classify_outcome(

@@ -1,4 +1,4 @@
-"""What a visitor sees, page by page."""
+"""The pages of the site as a visitor sees them."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_the_language_is_chosen_from_the_browser(
     assert site.get("/", headers={"Accept-Language": browser}).location == f"/{lang}/"
 
 
-def test_a_chosen_language_is_remembered(site: FlaskClient) -> None:
+def test_a_chosen_language_persists(site: FlaskClient) -> None:
     site.get("/en/", headers={"Accept-Language": "ja"})
     assert site.get("/", headers={"Accept-Language": "ja"}).location == "/en/"
 
@@ -62,7 +62,7 @@ def test_results_in_another_language_are_labelled(site: FlaskClient) -> None:
 
 @pytest.fixture(scope="module")
 def by_words(articles: Path, data: Path) -> FlaskClient:
-    """Without a model: the tests' own knows no meaning, so its verdict says nothing."""
+    """A site without a model: verdicts of the hash embedder are meaningless."""
     return create_app(make_services(articles, data, DisabledEmbedder())).test_client()
 
 
@@ -87,7 +87,7 @@ def test_a_quoted_answer_in_another_language_is_labelled(by_words: FlaskClient) 
     )
 
 
-def test_no_answer_is_said_and_a_person_offered(site: FlaskClient) -> None:
+def test_without_an_answer_the_page_says_so_and_offers_a_person(site: FlaskClient) -> None:
     html = page(site, "/en/search?q=zzxxqq+wwvv")
     assert (
         "We do not seem to have an answer" in html
@@ -102,7 +102,7 @@ def test_an_empty_search_asks_for_a_question(site: FlaskClient, query: str) -> N
 
 
 @pytest.mark.parametrize("query", ["%3F%3F%3F", "%F0%9F%98%80"])
-def test_signs_alone_are_explained(site: FlaskClient, query: str) -> None:
+def test_punctuation_only_queries_are_explained(site: FlaskClient, query: str) -> None:
     assert "検索できる言葉がありません" in page(site, f"/ja/search?q={query}")
 
 
@@ -119,11 +119,11 @@ def test_signs_alone_are_explained(site: FlaskClient, query: str) -> None:
         "返金&section=%00",
     ],
 )
-def test_strange_queries_are_no_errors(site: FlaskClient, query: str) -> None:
+def test_unusual_queries_are_no_errors(site: FlaskClient, query: str) -> None:
     assert site.get(f"/ja/search?q={query}").status_code == 200
 
 
-def test_a_page_beyond_the_last_is_said(site: FlaskClient) -> None:
+def test_a_page_beyond_the_last_is_reported(site: FlaskClient) -> None:
     assert "99" in page(site, "/ja/search?q=返金&page=99", 404)
 
 
@@ -131,7 +131,7 @@ def test_an_unknown_filter_gives_no_results_and_a_way_out(site: FlaskClient) -> 
     assert "remove filter" in page(site, "/en/search?q=password&section=nowhere")
 
 
-def test_an_article_has_all_it_needs(site: FlaskClient) -> None:
+def test_an_article_page_is_complete(site: FlaskClient) -> None:
     html = page(site, "/ja/articles/refund")
     assert (
         "<h1>返金の時期</h1>" in html
@@ -154,15 +154,15 @@ def test_a_japanese_slug_is_a_stable_address(site: FlaskClient) -> None:
     )
 
 
-def test_contents_stand_before_a_long_article(site: FlaskClient) -> None:
+def test_a_long_article_starts_with_a_table_of_contents(site: FlaskClient) -> None:
     assert 'href="#step-0"' in page(site, "/en/articles/kettle")
 
 
-def test_an_article_of_another_language_says_so(site: FlaskClient) -> None:
+def test_an_article_in_another_language_says_so(site: FlaskClient) -> None:
     assert "日本語版がありません" in page(site, "/ja/articles/kettle")
 
 
-def test_a_translations_slug_leads_to_the_readers_language(site: FlaskClient) -> None:
+def test_the_slug_of_a_translation_redirects_to_the_reader_language(site: FlaskClient) -> None:
     assert site.get("/ja/articles/password").status_code == 302
 
 
@@ -183,7 +183,7 @@ def test_an_old_address_is_redirected(site: FlaskClient) -> None:
         "/media/../manifest.json",
     ],
 )
-def test_what_is_not_there_offers_a_search(site: FlaskClient, url: str) -> None:
+def test_not_found_pages_offer_a_search(site: FlaskClient, url: str) -> None:
     assert 'role="search"' in page(site, url, 404)
 
 
@@ -198,7 +198,7 @@ def test_what_is_not_there_offers_a_search(site: FlaskClient, url: str) -> None:
         "/none",
     ],
 )
-def test_every_answer_is_guarded(site: FlaskClient, url: str) -> None:
+def test_every_response_has_security_headers(site: FlaskClient, url: str) -> None:
     headers = site.get(url, buffered=True).headers
     assert (
         "unsafe" not in headers["Content-Security-Policy"]
@@ -219,7 +219,7 @@ def test_no_page_needs_inline_code(site: FlaskClient, url: str) -> None:
     )
 
 
-def test_what_visitors_type_is_escaped(site: FlaskClient) -> None:
+def test_visitor_input_is_escaped(site: FlaskClient) -> None:
     html = page(site, "/ja/search?q=%3Cscript%3Ealert(1)%3C/script%3E%22%3E返金")
     assert "<script>alert" not in html and 'value="&lt;script&gt;' in html
 
@@ -235,7 +235,7 @@ def test_before_the_first_build_the_site_says_so(articles: Path, tmp_path: Path)
     assert site.get("/readyz").status_code == 503 and site.get("/healthz").status_code == 200
 
 
-def test_a_site_below_a_path(articles: Path, data: Path) -> None:
+def test_a_site_under_a_path_prefix(articles: Path, data: Path) -> None:
     site = create_app(
         make_services(articles, data, base_url="https://example.com/help")
     ).test_client()
@@ -267,16 +267,14 @@ def test_proxy_headers_count_only_behind_a_proxy(articles: Path, data: Path) -> 
     ["endpoint=1", "_external=1&_scheme=https", "_anchor=x", "_method=FOO", "slug=other", "ui=en"],
 )
 @pytest.mark.parametrize("url", ["/ja/", "/ja/search", "/ja/articles/refund", "/ja/articles/none"])
-def test_arguments_of_the_address_do_not_reach_into_links(
-    site: FlaskClient, url: str, arguments: str
-) -> None:
+def test_url_parameters_do_not_affect_links(site: FlaskClient, url: str, arguments: str) -> None:
     response = site.get(f"{url}?q=返金&{arguments}")
     html = response.get_data(as_text=True)
     assert response.status_code == (404 if url.endswith("none") else 200)
     assert "https://localhost" not in html and "#x" not in html and "articles/other" not in html
 
 
-def test_only_the_sites_own_host_is_answered(articles: Path, data: Path) -> None:
+def test_only_the_configured_host_is_served(articles: Path, data: Path) -> None:
     site = create_app(
         make_services(articles, data, base_url="https://help.example.com")
     ).test_client()
@@ -285,19 +283,19 @@ def test_only_the_sites_own_host_is_answered(articles: Path, data: Path) -> None
     assert site.get("/healthz", headers={"Host": "localhost"}).status_code == 200
 
 
-def test_browsers_and_crawlers_ask_for_files_that_are_no_languages(site: FlaskClient) -> None:
+def test_well_known_files_are_not_taken_for_languages(site: FlaskClient) -> None:
     assert site.get("/favicon.ico").location == "/static/icon.svg"
     assert site.get("/sitemap.xml").status_code == 404
     assert "GET" in site.post("/en/").headers["Allow"]
 
 
-def test_too_many_searches_are_slowed(articles: Path, data: Path) -> None:
+def test_too_many_searches_are_rate_limited(articles: Path, data: Path) -> None:
     site = create_app(make_services(articles, data, rate_limit="2 per minute")).test_client()
     codes = [site.get("/ja/search?q=返金").status_code for _ in range(3)]
     assert codes == [200, 200, 429] and site.get("/ja/").status_code == 200
 
 
-def test_name_logo_and_colour_are_the_operators(articles: Path, data: Path, tmp_path: Path) -> None:
+def test_name_logo_and_colour_are_configurable(articles: Path, data: Path, tmp_path: Path) -> None:
     logo = tmp_path / "logo.svg"
     logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
     site = create_app(

@@ -1,4 +1,4 @@
-"""The lead's desk: figures with their rows, gaps turned into articles, exports that harm nobody."""
+"""The lead's desk: metrics with their rows, gaps turned into articles, and safe exports."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ AT = int(NOW.timestamp() * 1000) - 10 * DAY
 
 @pytest.fixture
 def own(articles: Path, tmp_path: Path) -> Services:
-    """A site with files and a log of its own: one question was answered, one found nothing and was asked by three."""
+    """A site with its own files and log: one question is answered, one by three people is not."""
     folder = tmp_path / "articles"
     shutil.copytree(articles, folder)
     build_folder(folder, tmp_path / "var", DisabledEmbedder())
@@ -60,14 +60,14 @@ def text_of(client: FlaskClient, path: str, status: int = 200) -> str:
 
 
 def post(client: FlaskClient, path: str, **form: str) -> str:
-    """Send a form of the desk; the page it leads to."""
+    """Send a form of the desk and return the page it redirects to."""
     token = token_in(text_of(client, "/desk/gaps"))
     answer = client.post(path, data={**form, "csrf_token": token})
     assert answer.status_code == 303, (answer.status_code, answer.get_data(as_text=True)[:300])
     return text_of(client, answer.location or "")
 
 
-def test_the_overview_shows_figures_with_interval_and_chart(lead: FlaskClient) -> None:
+def test_the_overview_shows_metrics_with_interval_and_chart(lead: FlaskClient) -> None:
     html = text_of(lead, "/desk/")
     assert (
         "20.0 %" in html
@@ -78,7 +78,7 @@ def test_the_overview_shows_figures_with_interval_and_chart(lead: FlaskClient) -
     assert "学割" in html and "返金の時期" in html
 
 
-def test_every_figure_links_to_its_rows(lead: FlaskClient) -> None:
+def test_every_metric_links_to_its_rows(lead: FlaskClient) -> None:
     html = text_of(lead, "/desk/")
     for link in re.findall(r'href="(/desk/rows[^"]+)"', html):
         text_of(lead, link.replace("&amp;", "&"))
@@ -99,7 +99,7 @@ def test_every_figure_links_to_its_rows(lead: FlaskClient) -> None:
         "channel=" + "x" * 5000,
     ],
 )
-def test_odd_periods_are_no_error(lead: FlaskClient, query: str) -> None:
+def test_unusual_periods_are_no_error(lead: FlaskClient, query: str) -> None:
     text_of(lead, f"/desk/?{query}")
 
 
@@ -108,7 +108,7 @@ def test_every_report_is_a_page(lead: FlaskClient, path: str) -> None:
     assert "<h1" in text_of(lead, f"/desk/{path}")
 
 
-def test_a_gap_of_three_people_becomes_an_article_with_their_words_as_tests(
+def test_a_gap_becomes_an_article_with_its_queries_as_search_tests(
     own: Services, lead: FlaskClient
 ) -> None:
     page = text_of(lead, "/desk/gaps")
@@ -138,7 +138,7 @@ def test_a_gap_of_three_people_becomes_an_article_with_their_words_as_tests(
     )
 
 
-def test_a_file_changed_meanwhile_is_not_overwritten(own: Services, lead: FlaskClient) -> None:
+def test_a_concurrently_changed_file_is_not_overwritten(own: Services, lead: FlaskClient) -> None:
     editor = text_of(lead, "/desk/edit?name=ja/returns/refund.md")
     digest = re.search(r'name="digest" value="([^"]+)"', editor).group(1)  # type: ignore[union-attr]
     path = own.settings.articles / "ja/returns/refund.md"
@@ -171,7 +171,7 @@ def test_a_preview_is_sanitised_and_says_what_is_wrong(own: Services, lead: Flas
     assert "<strong>太字</strong>" in shown and "<script>alert" not in shown and "owl" in shown
 
 
-def test_a_gap_is_taken_noted_dismissed_and_opened_again(own: Services, lead: FlaskClient) -> None:
+def test_a_gap_is_assigned_noted_dismissed_and_reopened(own: Services, lead: FlaskClient) -> None:
     gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
     assert "lead@example.com" in post(lead, gap, do="take")
     assert "あとで聞く" in post(lead, gap, do="note", notes="あとで聞く")
@@ -182,7 +182,7 @@ def test_a_gap_is_taken_noted_dismissed_and_opened_again(own: Services, lead: Fl
     assert [note["did"] for note in own.users.notes()][:2] == ["gap: reopen", "gap: dismiss"]
 
 
-def test_questions_and_synonyms_go_into_the_files(own: Services, lead: FlaskClient) -> None:
+def test_questions_and_synonyms_are_written_to_the_files(own: Services, lead: FlaskClient) -> None:
     gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
     post(lead, gap, do="question", article_id="ja-returns-refund")
     assert "学割" in (own.settings.articles / "ja/returns/refund.md").read_text(encoding="utf-8")
@@ -203,7 +203,7 @@ def test_confirmed_questions_are_approved_into_learned_yml(
     assert 'name="chosen"' not in text_of(lead, "/desk/learned")
 
 
-def test_exports_hide_small_groups_and_hold_no_formula(lead: FlaskClient) -> None:
+def test_exports_hide_small_groups_and_contain_no_formulas(lead: FlaskClient) -> None:
     answer = lead.get("/desk/export.csv")
     rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff"))))
     assert ["学割", "3", "3", "3"] in rows and not any(
@@ -239,7 +239,7 @@ def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -
         assert "<img src=x" not in text_of(lead, path)
 
 
-def test_a_writer_sees_figures_but_no_rows(own: Services) -> None:
+def test_a_writer_sees_metrics_but_no_rows(own: Services) -> None:
     writer = sign_in(create_app(own), "writer@example.com")[0]
     assert (
         "/desk/rows" not in text_of(writer, "/desk/")
@@ -247,7 +247,7 @@ def test_a_writer_sees_figures_but_no_rows(own: Services) -> None:
     )
 
 
-def test_the_command_line_keeps_the_database(own: Services, tmp_path: Path) -> None:
+def test_database_maintenance_by_command_line(own: Services, tmp_path: Path) -> None:
     runner = create_app(own).test_cli_runner()
     assert "rows" in runner.invoke(args=["kb", "backup", str(tmp_path / "kb.zip")]).output
     assert "not empty" in runner.invoke(args=["kb", "restore", str(tmp_path / "kb.zip")]).output
@@ -284,7 +284,7 @@ def test_the_command_line_keeps_the_database(own: Services, tmp_path: Path) -> N
     ).output.startswith("kb_")
 
 
-def test_the_digest_says_the_week_in_words(own: Services) -> None:
+def test_the_digest_summarises_the_week(own: Services) -> None:
     own.store.append(
         [
             asked(
@@ -308,12 +308,12 @@ def test_the_digest_says_the_week_in_words(own: Services) -> None:
     )
 
 
-def test_money_is_shown_only_where_a_cost_is_set(own: Services, lead: FlaskClient) -> None:
+def test_savings_are_shown_only_if_a_cost_is_set(own: Services, lead: FlaskClient) -> None:
     assert "JPY" not in text_of(lead, "/desk/")
     paid = replace(own, settings=own.settings.model_copy(update={"contact_cost": "400-900 JPY"}))
     assert "400–900 JPY" in text_of(sign_in(create_app(paid), "lead@example.com")[0], "/desk/")
 
 
-def test_other_definitions_say_what_they_hide_in_the_readers_language(lead: FlaskClient) -> None:
+def test_other_definitions_explain_their_limits_in_the_reader_language(lead: FlaskClient) -> None:
     html = text_of(lead, "/desk/definitions")
     assert "あきらめた人" in html and "Opening an article" not in html

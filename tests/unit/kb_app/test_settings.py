@@ -1,4 +1,4 @@
-"""A bad setting is refused at start, by name."""
+"""An invalid setting is refused at start and named in the error."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_bad_value_names_its_setting(
     assert name in str(refused.value) and words in str(refused.value)
 
 
-def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+def test_the_secret_key_is_created_once_and_kept_private(tmp_path: Path) -> None:
     settings = load_settings(data=tmp_path)
     key = secret_key(settings)
     assert len(key) > 40 and secret_key(settings) == key
@@ -44,12 +44,12 @@ def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert secret_key(load_settings(data=tmp_path, secret_key="given")) == "given"
 
 
-def test_an_empty_key_is_made_anew(tmp_path: Path) -> None:
+def test_an_empty_key_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "secret-key").touch()
     assert len(secret_key(load_settings(data=tmp_path))) > 40
 
 
-def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+def test_an_invalid_data_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="KB_DATA"):
         secret_key(load_settings(data=tmp_path / "file" / "data"))
@@ -83,7 +83,7 @@ def test_a_new_name_wins_over_the_old_one(monkeypatch: pytest.MonkeyPatch) -> No
         ("KB_EMBEDDING_DTYPE", "has no effect"),
     ],
 )
-def test_a_name_that_is_no_setting_is_named_with_the_nearest(
+def test_an_unknown_setting_is_named_with_the_closest_match(
     monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:
     monkeypatch.setenv(name, "1")
@@ -97,7 +97,7 @@ def test_known_names_give_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("given", "count"), [("", os.cpu_count()), ("0", 0), ("3", 3)])
-def test_there_is_one_web_process_a_processor_unless_set(
+def test_the_default_is_one_web_process_per_cpu(
     monkeypatch: pytest.MonkeyPatch, given: str, count: int
 ) -> None:
     monkeypatch.setenv("KB_WEB_PROCESSES", given)

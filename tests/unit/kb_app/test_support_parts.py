@@ -1,4 +1,4 @@
-"""The small parts around a case: secret links, files, spam, notices."""
+"""Parts around a case: secret links, files, spam and notices."""
 
 import io
 from pathlib import Path
@@ -13,17 +13,17 @@ from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError, Link
 from kb_app.support.attachments import UploadRejectedError, Uploads, tidy
 from kb_app.support.notices import Notice, NoticeStore, names_it
 from kb_app.support.spam import spam_reason
-from tests.unit.kb_app.casework import NOW, SupportFixture, house
+from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> SupportFixture:
+def support(tmp_path: Path) -> SupportFixture:
     engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
     migrate(engine)
-    return house(engine, mails=True)
+    return support_fixture(engine, mails=True)
 
 
-def test_a_link_opens_one_case_for_one_purpose_for_a_time() -> None:
+def test_a_link_opens_one_case_for_one_purpose_until_it_expires() -> None:
     links = Links("secret", 10)
     token = links.make("case", "one", NOW)
     assert links.read("case", token, NOW + 9 * DAY) == "one"
@@ -42,20 +42,34 @@ def test_a_link_opens_one_case_for_one_purpose_for_a_time() -> None:
         links.read("notice", token, NOW)
 
 
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+    b"\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("写真.png", PNG, ""), ("メモ.txt", "箱が壊れていた".encode("cp932"), ""), ("a.csv", "数,量\n1,2".encode(), ""), ("a.pdf", b"%PDF-1.7\n%...", ""),
-        ("setup.exe", b"MZ\x90", "type"), ("page.html", b"<script>", "type"), ("a.svg", b"<svg/>", "type"), ("photo.png", b"MZ\x90\x00" * 20, "misnamed"),
-        ("photo.jpg", PNG, "misnamed"), ("note.txt", b"<html><script>alert(1)</script>", "misnamed"), ("note.txt", PNG, "misnamed"),
+        ("写真.png", PNG, ""),
+        ("メモ.txt", "箱が壊れていた".encode("cp932"), ""),
+        ("a.csv", "数,量\n1,2".encode(), ""),
+        ("a.pdf", b"%PDF-1.7\n%...", ""),
+        ("setup.exe", b"MZ\x90", "type"),
+        ("page.html", b"<script>", "type"),
+        ("a.svg", b"<svg/>", "type"),
+        ("photo.png", b"MZ\x90\x00" * 20, "misnamed"),
+        ("photo.jpg", PNG, "misnamed"),
+        ("note.txt", b"<html><script>alert(1)</script>", "misnamed"),
+        ("note.txt", PNG, "misnamed"),
         ("a.pdf", b"PK\x03\x04", "misnamed"),
-        ("empty.txt", b"", "empty"), ("big.txt", b"x" * 2_000, "large"), ("none", b"x", "type"), ("a.png.exe", PNG, "type"),
+        ("empty.txt", b"", "empty"),
+        ("big.txt", b"x" * 2_000, "large"),
+        ("none", b"x", "type"),
+        ("a.png.exe", PNG, "type"),
     ],
-)  # fmt: skip
-def test_a_file_is_taken_by_what_is_in_it(
+)
+def test_a_file_is_accepted_by_its_content(
     tmp_path: Path, name: str, content: bytes, why: str
 ) -> None:
     uploads = Uploads(tmp_path / "uploads")
@@ -73,7 +87,7 @@ def test_a_file_is_taken_by_what_is_in_it(
 
 
 @given(st.text(max_size=300))
-def test_no_name_leads_out_of_the_folder(name: str) -> None:
+def test_no_file_name_escapes_the_folder(name: str) -> None:
     shown = tidy(name)
     assert 0 < len(shown) <= 120 and not set(shown) & set("/\\\n\r\0") and shown not in (".", "..")
 
@@ -81,11 +95,14 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
 @pytest.mark.parametrize(
     ("message", "name", "hidden", "reason"),
     [
-        ("返品したいです。 https://example.com/order を見てください", "花子", "", ""), ("http://a http://b http://c http://d", "", "", "links"),
-        ("hi", "http://win.example", "", "link in name"), ("hi", "x", "http://", "hidden field"), ("[url=a] [url=b] [url=c] [url=d]", "", "", "links"),
+        ("返品したいです。 https://example.com/order を見てください", "花子", "", ""),
+        ("http://a http://b http://c http://d", "", "", "links"),
+        ("hi", "http://win.example", "", "link in name"),
+        ("hi", "x", "http://", "hidden field"),
+        ("[url=a] [url=b] [url=c] [url=d]", "", "", "links"),
     ],
-)  # fmt: skip
-def test_what_looks_like_spam(message: str, name: str, hidden: str, reason: str) -> None:
+)
+def test_spam_detection(message: str, name: str, hidden: str, reason: str) -> None:
     assert spam_reason(message, name, hidden) == reason
 
 
@@ -101,7 +118,7 @@ NOTICE = Notice(
 )
 
 
-def test_a_notice_is_shown_while_it_lasts_where_it_belongs() -> None:
+def test_a_notice_is_shown_on_its_pages_while_it_is_active() -> None:
     assert [NOTICE.active(at) for at in (NOW - 1, NOW, NOW + DAY - 1, NOW + DAY)] == [
         False,
         True,
@@ -127,12 +144,12 @@ def test_a_notice_is_shown_while_it_lasts_where_it_belongs() -> None:
         ("", False),
     ],
 )
-def test_a_query_names_a_notice(query: str, named: bool) -> None:
+def test_a_query_matches_a_notice(query: str, named: bool) -> None:
     assert names_it(NOTICE, query) is named
 
 
-def test_whoever_asked_is_told_once_when_it_is_over(desk: SupportFixture) -> None:
-    notices = NoticeStore(desk.engine)
+def test_subscribers_are_notified_once_when_a_notice_ends(support: SupportFixture) -> None:
+    notices = NoticeStore(support.engine)
     notices.add(NOTICE)
     assert notices.subscribe("n", "Hanako@example.com", "ja", NOW) and notices.subscribe(
         "n", "hanako@example.com", "ja", NOW
@@ -148,12 +165,12 @@ def test_whoever_asked_is_told_once_when_it_is_over(desk: SupportFixture) -> Non
         and notices.end(NOW + DAY, mail_for) == 1
         and notices.end(NOW + 2 * DAY, mail_for) == 0
     )
-    assert [mail["to"] for mail in desk.mails()] == ["hanako@example.com"] and notices.active(
+    assert [mail["to"] for mail in support.mails()] == ["hanako@example.com"] and notices.active(
         NOW + HOUR
     ) == []
 
 
-def test_a_full_disk_refuses_the_file_and_leaves_nothing(
+def test_on_a_full_disk_the_file_is_refused_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import os
@@ -167,8 +184,8 @@ def test_a_full_disk_refuses_the_file_and_leaves_nothing(
     assert refused.value.why == "disk" and not list((tmp_path / "uploads").iterdir())
 
 
-def test_a_notice_that_was_a_mistake_is_withdrawn_and_nobody_is_told(desk: SupportFixture) -> None:
-    notices = NoticeStore(desk.engine)
+def test_a_mistaken_notice_is_withdrawn_without_notification(support: SupportFixture) -> None:
+    notices = NoticeStore(support.engine)
     notices.add(NOTICE)
     notices.subscribe("n", "hanako@example.com", "ja", NOW)
     notices.withdraw("n", NOW)
@@ -176,5 +193,5 @@ def test_a_notice_that_was_a_mistake_is_withdrawn_and_nobody_is_told(desk: Suppo
         notices.active(NOW) == []
         and notices.waiting("n") == 0
         and notices.end(NOW + 2 * DAY, lambda *_: {}) == 0
-        and desk.mails() == []
+        and support.mails() == []
     )

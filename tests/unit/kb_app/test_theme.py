@@ -1,4 +1,4 @@
-"""Whatever colour is set, text keeps its contrast."""
+"""Text keeps its contrast with any configured colour."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
 
 
 @given(COLOURS)
-def test_any_colour_reads_on_light_and_dark(colour: tuple[int, int, int]) -> None:
+def test_any_colour_has_enough_contrast_on_light_and_dark(colour: tuple[int, int, int]) -> None:
     for ground in (LIGHT_SOFT, DARK_SOFT):
         accent = readable(colour, ground, 4.5)
         assert contrast(accent, ground) >= 4.5

@@ -1,4 +1,4 @@
-"""Tickets that other systems report."""
+"""Tickets reported by other systems."""
 
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,7 @@ def report(client: FlaskClient, **ticket: Any) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.get_json()
 
 
-def test_a_ticket_is_kept_redacted_and_sent_twice_it_counts_once(
-    own: Services, desk: FlaskClient
-) -> None:
+def test_a_ticket_is_redacted_and_counted_once(own: Services, desk: FlaskClient) -> None:
     own.store.append([asked(QUERY)], [])
     assert report(desk, query_id=QUERY, text="返品。090-1234-5678 まで") == (
         201,
@@ -64,19 +62,25 @@ def test_a_ticket_is_kept_redacted_and_sent_twice_it_counts_once(
         ({"query_id": "' or 1=1 --"}, "nothing"),
     ],
 )
-def test_what_a_ticket_is_known_by(desk: FlaskClient, ticket: dict[str, Any], joined: str) -> None:
+def test_how_a_ticket_is_joined(desk: FlaskClient, ticket: dict[str, Any], joined: str) -> None:
     assert report(desk, **ticket) == (201, {"event_id": "t:Z-1:created", "joined_by": joined})
 
 
 @pytest.mark.parametrize(
     ("ticket", "field"),
     [
-        ({"ticket_id": ""}, "ticket_id"), ({"ticket_id": "x" * 61}, "ticket_id"), ({"state": "open"}, "state"), ({"channel": "pigeon"}, "channel"),
-        ({"text": 3}, "text"), ({"at": "yesterday"}, "at"), ({"at": "2026-11-20T09:00:00"}, "at"), ({"at": "2027-01-01T00:00:00+00:00"}, "at"),
+        ({"ticket_id": ""}, "ticket_id"),
+        ({"ticket_id": "x" * 61}, "ticket_id"),
+        ({"state": "open"}, "state"),
+        ({"channel": "pigeon"}, "channel"),
+        ({"text": 3}, "text"),
+        ({"at": "yesterday"}, "at"),
+        ({"at": "2026-11-20T09:00:00"}, "at"),
+        ({"at": "2027-01-01T00:00:00+00:00"}, "at"),
         ({"at": "2026-11-01T00:00:00+00:00"}, "at"),
     ],
-)  # fmt: skip
-def test_what_cannot_be_is_refused_by_name(
+)
+def test_invalid_fields_are_refused_by_name(
     own: Services, desk: FlaskClient, ticket: dict[str, Any], field: str
 ) -> None:
     status, answer = report(desk, **ticket)
@@ -85,7 +89,7 @@ def test_what_cannot_be_is_refused_by_name(
     )
 
 
-def test_nobody_reports_without_a_token(own: Services, desk: FlaskClient) -> None:
+def test_reporting_needs_a_valid_token(own: Services, desk: FlaskClient) -> None:
     desk.environ_base["HTTP_AUTHORIZATION"] = "Bearer kb_forged"
     assert report(desk)[0] == 401
     desk.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {own.users.add_token('s', ('search',), 1)}"

@@ -1,4 +1,4 @@
-"""What is recorded of visitors, and what is not."""
+"""Which events of visitors are recorded, and which are not."""
 
 import json
 import uuid
@@ -24,7 +24,7 @@ Log = Callable[[], tuple[list[QueryEvent], list[ActionEvent]]]
 
 @pytest.fixture
 def own(articles: Path, data: Path, tmp_path: Path) -> Iterator[Services]:
-    """A site with a log of its own."""
+    """A site with its own log."""
     made = make_services(
         articles,
         data,
@@ -74,7 +74,7 @@ def ask(visitor: FlaskClient, log: Log, text: str = "返金の時期") -> str:
     return log()[0][-1].query_id
 
 
-def test_a_search_is_recorded_with_how_it_was_answered(visitor: FlaskClient, log: Log) -> None:
+def test_a_search_is_recorded_with_its_results(visitor: FlaskClient, log: Log) -> None:
     visitor.get("/ja/search?q=返金の時期 090-1234-5678&section=returns")
     (query,), _ = log()
     assert (
@@ -91,7 +91,7 @@ def test_a_search_is_recorded_with_how_it_was_answered(visitor: FlaskClient, log
     assert query.client_id == visitor.get_cookie("kb_client").value  # type: ignore[union-attr]
 
 
-def test_the_api_and_taken_suggestions_are_recorded_too(visitor: FlaskClient, log: Log) -> None:
+def test_api_searches_and_selected_suggestions_are_recorded(visitor: FlaskClient, log: Log) -> None:
     visitor.get("/api/v1/search?q=返金&lang=ja")
     visitor.get(f"{ARTICLE}?typed=へんき")
     queries, actions = log()
@@ -103,9 +103,7 @@ def test_the_api_and_taken_suggestions_are_recorded_too(visitor: FlaskClient, lo
     assert names(actions) == ["click", "view"] and actions[0].query_id == taken.query_id
 
 
-def test_a_click_counts_once_however_often_the_page_is_loaded(
-    visitor: FlaskClient, log: Log
-) -> None:
+def test_a_click_counts_once_even_if_the_page_is_reloaded(visitor: FlaskClient, log: Log) -> None:
     query_id = ask(visitor, log)
     for _ in range(3):
         visitor.get(f"{ARTICLE}?from={query_id}&at=2")
@@ -115,7 +113,7 @@ def test_a_click_counts_once_however_often_the_page_is_loaded(
     ] and names(actions).count("view") == 3
 
 
-def test_asking_again_from_results_is_a_refinement_and_the_next_page_is_none(
+def test_a_new_query_from_the_results_is_a_refinement_but_paging_is_not(
     visitor: FlaskClient, log: Log
 ) -> None:
     first = ask(visitor, log)
@@ -128,7 +126,7 @@ def test_asking_again_from_results_is_a_refinement_and_the_next_page_is_none(
 
 
 @pytest.mark.parametrize("wish", [{"Sec-GPC": "1"}, {"DNT": "1"}])
-def test_who_wishes_privacy_gets_no_cookie_and_counts_in_totals_only(
+def test_with_a_privacy_signal_there_is_no_cookie_and_only_totals_count(
     own: Services, log: Log, wish: dict[str, str]
 ) -> None:
     quiet = client(own, **wish)
@@ -137,7 +135,7 @@ def test_who_wishes_privacy_gets_no_cookie_and_counts_in_totals_only(
     assert query.client_id is None and "Set-Cookie" not in answer.headers
 
 
-def test_those_who_work_here_are_not_counted(own: Services, log: Log) -> None:
+def test_staff_are_not_counted(own: Services, log: Log) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     staff, status = sign_in(create_app(own), "lead@example.com")
     assert status == 302
@@ -146,7 +144,7 @@ def test_those_who_work_here_are_not_counted(own: Services, log: Log) -> None:
     assert log() == ([], [])
 
 
-def test_bots_are_marked_and_what_they_do_is_left_out(own: Services, log: Log) -> None:
+def test_bots_are_flagged_and_their_actions_are_ignored(own: Services, log: Log) -> None:
     bot = client(
         own,
         **{
@@ -163,9 +161,7 @@ def test_bots_are_marked_and_what_they_do_is_left_out(own: Services, log: Log) -
     )
 
 
-def test_nothing_is_recorded_before_a_yes_where_consent_is_asked(
-    articles: Path, data: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_recorded_before_consent(articles: Path, data: Path, tmp_path: Path) -> None:
     services = make_services(
         articles,
         data,
@@ -188,7 +184,7 @@ def test_nothing_is_recorded_before_a_yes_where_consent_is_asked(
     assert count_rows(services.store.engine, schema.queries) == 1
 
 
-def test_a_no_removes_the_trail(own: Services, visitor: FlaskClient, log: Log) -> None:
+def test_refusing_consent_removes_the_trail(own: Services, visitor: FlaskClient, log: Log) -> None:
     ask(visitor, log)
     visitor.post("/ja/privacy", data={"choice": "no"})
     assert log() == ([], []) and visitor.get_cookie("kb_client") is None
@@ -196,7 +192,7 @@ def test_a_no_removes_the_trail(own: Services, visitor: FlaskClient, log: Log) -
     assert log()[0][0].client_id is None
 
 
-def test_consent_never_leads_off_the_site(visitor: FlaskClient) -> None:
+def test_consent_never_redirects_to_another_site(visitor: FlaskClient) -> None:
     for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
         assert (
             visitor.post("/ja/privacy", data={"choice": "yes", "back": back}).location
@@ -204,7 +200,7 @@ def test_consent_never_leads_off_the_site(visitor: FlaskClient) -> None:
         )
 
 
-def test_a_vote_is_committed_before_the_answer_and_counts_once(
+def test_a_vote_is_committed_before_the_response_and_counts_once(
     own: Services, visitor: FlaskClient, log: Log
 ) -> None:
     query_id, form_id = ask(visitor, log), str(uuid.uuid4())
@@ -219,7 +215,7 @@ def test_a_vote_is_committed_before_the_answer_and_counts_once(
     ]
 
 
-def test_a_no_may_say_why_without_naming_anybody(own: Services, visitor: FlaskClient) -> None:
+def test_the_reason_of_a_no_vote_is_redacted(own: Services, visitor: FlaskClient) -> None:
     page = visitor.get(f"{ARTICLE}?said=no").get_data(as_text=True)
     assert "お役に立てず申し訳ありません" in page and "/ja/contact" in page
     visitor.post(
@@ -237,7 +233,7 @@ def test_a_no_may_say_why_without_naming_anybody(own: Services, visitor: FlaskCl
     }
 
 
-def test_a_no_with_its_reason_is_one_no(own: Services, visitor: FlaskClient) -> None:
+def test_a_no_vote_with_a_reason_counts_once(own: Services, visitor: FlaskClient) -> None:
     form_id = str(uuid.uuid4())
     visitor.post(f"{ARTICLE}/vote", data={"value": "no", "form_id": form_id})
     visitor.post(
@@ -246,9 +242,7 @@ def test_a_no_with_its_reason_is_one_no(own: Services, visitor: FlaskClient) -> 
     assert names(own.store.actions(0, 2**60)) == ["vote_no", "vote_reason"]
 
 
-def test_a_vote_goes_to_the_article_in_the_language_of_the_page(
-    articles: Path, tmp_path: Path
-) -> None:
+def test_a_vote_counts_for_the_article_in_the_page_language(articles: Path, tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     for lang in ("ja", "en"):
         write_article(folder, f"{lang}/returns/same.md", "題名", slug="same")
@@ -259,7 +253,7 @@ def test_a_vote_goes_to_the_article_in_the_language_of_the_page(
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_another_sites_forms_are_refused(own: Services, visitor: FlaskClient, site: str) -> None:
+def test_cross_site_forms_are_refused(own: Services, visitor: FlaskClient, site: str) -> None:
     for path, data in (
         (f"{ARTICLE}/vote", {"value": "yes"}),
         ("/ja/contact", {"message": "x"}),
@@ -274,7 +268,9 @@ def test_another_sites_forms_are_refused(own: Services, visitor: FlaskClient, si
     assert count_rows(own.store.engine, schema.actions) == 0
 
 
-def test_the_browser_tells_how_long_was_read(own: Services, visitor: FlaskClient, log: Log) -> None:
+def test_the_browser_reports_the_reading_time(
+    own: Services, visitor: FlaskClient, log: Log
+) -> None:
     query_id, event_id = ask(visitor, log), str(uuid.uuid4())
     event = {
         "action_name": "engaged",
@@ -291,12 +287,19 @@ def test_the_browser_tells_how_long_was_read(own: Services, visitor: FlaskClient
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"[]", b'{"actions": []}', b'{"actions": [1]}', b'{"actions": [{"action_name": "vote_yes"}]}', b'{"actions": [{"action_name": "ticket_created"}]}',
-        b'{"actions": [{"action_name": "copy", "object_id": 3}]}', b'{"actions": [{"action_name": "copy", "attributes": []}]}',
-        b'{"actions": [{"action_name": "channel_opened", "attributes": {"channel": "x"}}]}', json.dumps({"actions": [{"action_name": "copy"}] * 21}).encode(),
+        b"",
+        b"[]",
+        b'{"actions": []}',
+        b'{"actions": [1]}',
+        b'{"actions": [{"action_name": "vote_yes"}]}',
+        b'{"actions": [{"action_name": "ticket_created"}]}',
+        b'{"actions": [{"action_name": "copy", "object_id": 3}]}',
+        b'{"actions": [{"action_name": "copy", "attributes": []}]}',
+        b'{"actions": [{"action_name": "channel_opened", "attributes": {"channel": "x"}}]}',
+        json.dumps({"actions": [{"action_name": "copy"}] * 21}).encode(),
     ],
-)  # fmt: skip
-def test_events_that_no_page_sends_are_refused_and_the_field_is_named(
+)
+def test_invalid_events_are_refused_with_the_field_named(
     own: Services, visitor: FlaskClient, body: bytes
 ) -> None:
     answer = visitor.post("/api/v1/events", data=body, content_type="application/json")
@@ -307,7 +310,7 @@ def test_events_that_no_page_sends_are_refused_and_the_field_is_named(
     )
 
 
-def test_forged_ids_and_wild_numbers_join_nothing(visitor: FlaskClient, log: Log) -> None:
+def test_forged_ids_and_extreme_numbers_are_ignored(visitor: FlaskClient, log: Log) -> None:
     forged = {
         "action_name": "engaged",
         "query_id": str(uuid.uuid4()),
@@ -325,14 +328,14 @@ def test_forged_ids_and_wild_numbers_join_nothing(visitor: FlaskClient, log: Log
     )
 
 
-def test_a_forged_cookie_is_not_believed(own: Services, log: Log) -> None:
+def test_a_forged_cookie_is_ignored(own: Services, log: Log) -> None:
     visitor = client(own)
     visitor.set_cookie("kb_client", "' or 1=1 --")
     visitor.get("/ja/search?q=返金")
     assert log()[0][0].client_id != "' or 1=1 --"
 
 
-def test_a_message_becomes_one_case_and_its_token_goes_to_the_log(
+def test_a_message_becomes_one_case_and_its_token_is_logged(
     own: Services, visitor: FlaskClient, log: Log
 ) -> None:
     query_id = ask(visitor, log)
@@ -357,7 +360,7 @@ def test_a_message_becomes_one_case_and_its_token_goes_to_the_log(
     )
 
 
-def test_a_wrong_form_says_which_field_and_keeps_what_was_written(
+def test_an_invalid_form_names_the_field_and_keeps_the_input(
     own: Services, visitor: FlaskClient
 ) -> None:
     answer = visitor.post(
@@ -373,7 +376,7 @@ def test_a_wrong_form_says_which_field_and_keeps_what_was_written(
     assert count_rows(own.store.engine, schema.cases) == 0
 
 
-def test_what_somebody_else_asked_is_not_put_into_my_form(
+def test_a_query_of_another_visitor_is_not_put_into_the_form(
     own: Services, visitor: FlaskClient, log: Log
 ) -> None:
     query_id = ask(visitor, log, "秘密の相談")
@@ -382,7 +385,7 @@ def test_what_somebody_else_asked_is_not_put_into_my_form(
     )
 
 
-def test_the_privacy_page_says_for_how_long(visitor: FlaskClient) -> None:
+def test_the_privacy_page_states_the_retention_period(visitor: FlaskClient) -> None:
     assert "400日後に削除" in visitor.get("/ja/privacy").get_data(
         as_text=True
     ) and "400 days" in visitor.get("/en/privacy").get_data(as_text=True)
@@ -397,7 +400,7 @@ def test_a_comment_of_a_megabyte_is_refused_and_the_page_says_so(visitor: FlaskC
     )
 
 
-def test_pages_are_served_while_the_database_is_gone_and_votes_say_that_they_were_not_kept(
+def test_without_a_database_pages_are_served_and_votes_report_the_failure(
     own: Services, visitor: FlaskClient, tmp_path: Path
 ) -> None:
     with own.store.engine.begin() as connection:
@@ -411,7 +414,9 @@ def test_pages_are_served_while_the_database_is_gone_and_votes_say_that_they_wer
     assert answer.status_code == 503 and "今は保存できませんでした" in answer.get_data(as_text=True)
 
 
-def test_no_log_line_holds_a_query(visitor: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_line_contains_a_query(
+    visitor: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("DEBUG"):
         visitor.get("/ja/search?q=ひみつのしつもん")
         visitor.post("/ja/contact", data={"message": "ひみつのしつもん"})

@@ -1,4 +1,4 @@
-"""The log as User Behavior Insights 1.3, checked against its published schemas."""
+"""The log exported as User Behavior Insights 1.3, checked against the published schemas."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,10 @@ SCHEMAS = Path(__file__).parents[2] / "data" / "ubi"
 
 
 def wrong(name: str, record: dict[str, Any]) -> list[str]:
-    """What the published schema has against a record."""
+    """The errors of a record against the published schema."""
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     if "action_name" in schema["properties"]:
-        # As published it refuses its own default names: each of them fits both of the two choices, of which just one may fit.
+        # The published schema rejects its own default names: they match both branches of a oneOf.
         schema["properties"]["action_name"] = {
             "anyOf": schema["properties"]["action_name"]["oneOf"]
         }
@@ -38,7 +38,7 @@ def wrong(name: str, record: dict[str, Any]) -> list[str]:
         asked("q", "<b>返品</b>\n", filters={"section": "a"}),
     ],
 )
-def test_searches_fit_the_schema(query: m.QueryEvent) -> None:
+def test_searches_match_the_schema(query: m.QueryEvent) -> None:
     record = query_to_ubi(query, "Tsubame")
     assert wrong("query.request", record) == [] and record["user_query"] == query.user_query
     assert ("client_id" in record) == (query.client_id is not None) and json.dumps(record)
@@ -53,16 +53,16 @@ def test_searches_fit_the_schema(query: m.QueryEvent) -> None:
         did(m.TICKET_CREATED, None, client=None, article=""),
     ],
 )
-def test_actions_fit_the_schema(action: m.ActionEvent) -> None:
+def test_actions_match_the_schema(action: m.ActionEvent) -> None:
     record = action_to_ubi(action, "Tsubame")
     assert wrong("event", record) == [] and record["action_name"] == action.action_name
 
 
-def test_the_schema_would_find_what_is_wrong() -> None:
+def test_the_schema_detects_errors() -> None:
     assert wrong("event", {"action_name": 3}) and wrong("query.request", {"user_query": None})
 
 
-def test_times_say_their_zone() -> None:
+def test_timestamps_have_a_time_zone() -> None:
     assert (
         query_to_ubi(asked("q", at=1_700_000_000_123), "x")["timestamp"]
         == "2023-11-14T22:13:20.123000Z"

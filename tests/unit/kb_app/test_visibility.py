@@ -1,4 +1,4 @@
-"""Nobody gets what is internal, unfinished, not yet or no longer published: on no page, suggestion, list or API."""
+"""Internal, draft, future and expired articles are hidden on every page, list and API."""
 
 import re
 
@@ -12,14 +12,26 @@ HIDDEN = {
     "expired": "返金の遅れ",
 }
 PLACES = [
-    "/ja/", "/en/", "/ja/sections/returns", "/ja/sections/desk", "/ja/articles/refund", "/ja/search?q=返金", "/ja/search?q=返金の承認",
-    "/ja/search?q=返金の下書き&section=returns", "/ja/search?q=section:desk+返金", '/ja/search?q="返金の承認"', "/ja/search?q=社内の手順",
-    "/api/v1/search?q=返金&lang=ja&limit=100", "/api/v1/suggest?q=返金&lang=ja", "/api/v1/suggest?q=へんきん&lang=ja", "/api/v1/articles/ja-returns-refund",
-]  # fmt: skip
+    "/ja/",
+    "/en/",
+    "/ja/sections/returns",
+    "/ja/sections/desk",
+    "/ja/articles/refund",
+    "/ja/search?q=返金",
+    "/ja/search?q=返金の承認",
+    "/ja/search?q=返金の下書き&section=returns",
+    "/ja/search?q=section:desk+返金",
+    '/ja/search?q="返金の承認"',
+    "/ja/search?q=社内の手順",
+    "/api/v1/search?q=返金&lang=ja&limit=100",
+    "/api/v1/suggest?q=返金&lang=ja",
+    "/api/v1/suggest?q=へんきん&lang=ja",
+    "/api/v1/articles/ja-returns-refund",
+]
 
 
 @pytest.mark.parametrize("url", PLACES)
-def test_hidden_articles_show_nowhere(site: FlaskClient, url: str) -> None:
+def test_hidden_articles_appear_nowhere(site: FlaskClient, url: str) -> None:
     html = re.sub(
         r"<title>.*?</title>|value=\"[^\"]*\"|<h1.*?</h1>|href=\"[^\"]*\"",
         "",
@@ -58,7 +70,7 @@ def test_images_of_hidden_articles_are_hidden(site: FlaskClient) -> None:
     }
 
 
-def test_an_image_may_run_nothing(site: FlaskClient) -> None:
+def test_an_image_cannot_run_scripts(site: FlaskClient) -> None:
     library = site.application.extensions["kb_services"].live.snapshot().library
     name = next(
         name for name in library._image_owners if library.image_owners(name)[0].slug == "refund"
@@ -66,7 +78,7 @@ def test_an_image_may_run_nothing(site: FlaskClient) -> None:
     assert "sandbox" in site.get(f"/media/{name}", buffered=True).headers["Content-Security-Policy"]
 
 
-def test_a_section_of_hidden_articles_alone_is_not_there(site: FlaskClient) -> None:
+def test_a_section_with_only_hidden_articles_is_404(site: FlaskClient) -> None:
     assert site.get("/ja/sections/desk").status_code == 404 and "窓口" not in site.get(
         "/ja/"
     ).get_data(as_text=True)

@@ -1,4 +1,4 @@
-"""The weekly digest goes out once, when it is due."""
+"""The weekly digest is sent once, when it is due."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from kb_app.services.container import Services
 from kb_app.services.weekly_digest import last_due, take_turn
 from tests.support import make_services, make_settings
 
-MONDAY = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # nine in Japan
+MONDAY = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # 09:00 in Japan
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ MONDAY = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # nine in Japan
         (MONDAY + timedelta(days=6), MONDAY),
     ],
 )
-def test_it_is_due_on_its_weekday_where_the_site_is(
+def test_the_digest_is_due_on_its_weekday_in_the_site_time_zone(
     tmp_path: Path, now: datetime, due: datetime
 ) -> None:
     assert (
@@ -29,7 +29,7 @@ def test_it_is_due_on_its_weekday_where_the_site_is(
     )
 
 
-def test_one_process_takes_its_turn_and_a_late_one_none(
+def test_one_process_sends_the_digest_and_a_late_one_does_not(
     articles: Path, data: Path, tmp_path: Path
 ) -> None:
     services = make_services(articles, data, database_url=f"sqlite:///{tmp_path}/kb.sqlite")
@@ -42,5 +42,5 @@ def test_one_process_takes_its_turn_and_a_late_one_none(
     assert not take_turn(gaps, MONDAY + timedelta(days=7), MONDAY + timedelta(days=9))
 
 
-def test_without_a_time_nothing_is_mailed(services: Services) -> None:
+def test_without_a_schedule_no_digest_is_sent(services: Services) -> None:
     assert not services.analytics.mail_digest()

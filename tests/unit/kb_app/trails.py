@@ -1,4 +1,4 @@
-"""Short ways to write searches and actions."""
+"""Shorthands for search and action events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def asked(
     first: str = "return",
     **values: Any,
 ) -> m.QueryEvent:
-    """A search of somebody."""
+    """A search event."""
     return m.QueryEvent(
         name,
         at,
@@ -39,7 +39,7 @@ def did(
     article: str = "return",
     **attributes: Any,
 ) -> m.ActionEvent:
-    """Something somebody did."""
+    """An action event."""
     event_id = attributes.pop("event_id", f"{name}-{query}-{at}")
     position = attributes.pop("position", None)
     return m.ActionEvent(
@@ -48,5 +48,5 @@ def did(
 
 
 def read(query: str | None = "q", at: int = MINUTE, seconds: float = 40) -> m.ActionEvent:
-    """An article read for a while."""
+    """A reading event of the given duration in s."""
     return did(m.ENGAGED, query, at, seconds=seconds)

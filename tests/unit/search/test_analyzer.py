@@ -1,4 +1,4 @@
-"""Index and query are split alike, in every language."""
+"""Index and query text are analysed the same way, in every language."""
 
 import pytest
 from hypothesis import given, settings
@@ -32,24 +32,24 @@ def words(lang: str, text: str) -> list[str]:
         ("ＷＩ－ＦＩ", "Wi-Fi", "wifi"),
     ],
 )
-def test_japanese_spellings_share_their_words(spellings: tuple[str, ...]) -> None:
+def test_japanese_spelling_variants_share_tokens(spellings: tuple[str, ...]) -> None:
     first = set(words("ja", spellings[0]))
     assert all(first & set(words("ja", other)) for other in spellings[1:])
 
 
-def test_codes_are_kept_whole() -> None:
+def test_codes_are_single_tokens() -> None:
     assert "e502" in words("ja", "エラーコードE-502")
     assert "iphone15" in words("ja", "iPhone15の画面割れ")
     assert "ws30" in words("en", "My WS-30 is silent")
 
 
 @given(st.text("abs15é-'._/&@+# あ", max_size=40))
-def test_no_text_that_holds_a_code_is_passed_over(text: str) -> None:
+def test_no_text_that_contains_a_code_is_skipped(text: str) -> None:
     folded = fold(text)
     assert all(may_hold(token.text).search(folded) for token in latin_words(folded, str))
 
 
-def test_a_code_is_marked_however_its_parts_are_joined() -> None:
+def test_a_code_is_highlighted_however_its_parts_are_joined() -> None:
     held = "エラーE-502とwi_fiとbob's-x1、502ではない5 02"
     assert [
         held[start:end] for start, end in spans("ja", held, {"e502", "wifi", "bobx1"}, set())
@@ -60,12 +60,12 @@ def test_a_sentence_is_not_one_token() -> None:
     assert {"注文", "商品", "届く"} <= set(words("ja", "注文した商品がまだ届かないのはなぜですか"))
 
 
-def test_a_long_word_holds_its_parts() -> None:
+def test_a_compound_word_contains_its_parts() -> None:
     assert {"東京都庁", "東京"} <= set(words("ja", "東京都庁"))
     assert "新" not in words("ja", "新幹線")
 
 
-def test_english_is_stemmed_and_function_words_carry_no_weight() -> None:
+def test_english_is_stemmed_and_stop_words_are_removed() -> None:
     assert words("en", "How do I return the items?") == words("en", "returning an item")
     assert words("en", "who are you") == ["who", "are", "you"], (
         "nothing else is asked, so they stay"
@@ -83,14 +83,14 @@ def test_other_languages_have_stems_or_bigrams() -> None:
     assert analyser("th").analyse("คืนสินค้า").bigrams
 
 
-def test_one_ideograph_asks_for_all_that_begin_with_it() -> None:
+def test_a_single_ideograph_is_a_prefix_query() -> None:
     _, bigrams = analyser("ja").analyse_query("健")
     assert [(token.text, token.prefix) for token in bigrams] == [("健", True)]
 
 
 @settings(max_examples=60, deadline=None)
 @given(ANY_TEXT, st.sampled_from(["ja", "en", "zh", "ko", "th", "fr"]))
-def test_no_text_is_an_error_and_spans_lie_inside(text: str, lang: str) -> None:
+def test_any_text_is_analysed_and_spans_are_inside_it(text: str, lang: str) -> None:
     reader = analyser(lang)
     analysed = reader.analyse(text)
     found_words, bigrams = reader.analyse_query(text)
@@ -104,11 +104,11 @@ def test_no_text_is_an_error_and_spans_lie_inside(text: str, lang: str) -> None:
     assert marked == merge_spans(marked)
 
 
-def test_ten_thousand_characters_are_no_error() -> None:
+def test_10_000_characters_are_no_error() -> None:
     assert analyser("ja").analyse("返品したい" * 2_000).words
 
 
-def test_marks_never_cut_a_character() -> None:
+def test_highlights_never_split_a_character() -> None:
     text = "新しいﾊﾟｽﾜｰﾄﾞとコード"
     found, bigrams = analyser("ja").analyse_query("パスワード")
     marked = spans("ja", text, {token.text for token in found}, {token.text for token in bigrams})
@@ -129,7 +129,7 @@ def test_marks_never_cut_a_character() -> None:
         ("ぱすわーど", "新しいパスワードとコード", ["パスワード"]),
     ],
 )
-def test_words_are_marked_in_whatever_form_they_stand(
+def test_inflected_and_variant_forms_are_highlighted(
     asked: str, text: str, marked: list[str]
 ) -> None:
     words, bigrams = analyser("ja").analyse_query(asked)
@@ -142,7 +142,7 @@ def test_words_are_marked_in_whatever_form_they_stand(
     st.text("あいサーバービヴァヴ返品をb ー", max_size=12),
     st.text("あいサーバービヴァヴ返品をb ー", max_size=12),
 )
-def test_pairs_of_characters_are_found_where_a_text_is_cut_into_them(text: str, other: str) -> None:
+def test_bigram_places_match_the_bigrams_of_the_text(text: str, other: str) -> None:
     wanted = {bigram.text for bigram in bigrams_of(fold(other), tail=False) if not bigram.prefix}
     cut = {
         (bigram.start, bigram.end)

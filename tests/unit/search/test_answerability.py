@@ -1,4 +1,4 @@
-"""The verdict: what it rests on, how it is fitted, and which files of it are refused."""
+"""The answerability verdict: its features, its calibration and the rejected calibration files."""
 
 import json
 import random
@@ -55,7 +55,7 @@ def samples(seed: int, semantic: bool = True) -> list[tuple[AnswerFeatures, bool
     return [(one(answered), answered) for answered in (True, False) for _ in range(60)]
 
 
-def test_the_shipped_calibration_has_its_data_sheet() -> None:
+def test_the_shipped_calibration_has_a_data_sheet() -> None:
     sheet = shipped().sheet
     assert (
         sheet["answered"] > 1_000
@@ -65,7 +65,7 @@ def test_the_shipped_calibration_has_its_data_sheet() -> None:
     assert 0 < shipped().weak < shipped().strict < 1
 
 
-def test_more_evidence_makes_it_surer() -> None:
+def test_more_evidence_raises_the_probability() -> None:
     little = AnswerFeatures(0.1, 0.8, 0.0, 0.0, 1.0, 0.0)
     much = AnswerFeatures(0.8, 0.9, 0.5, 0.0, 1.0, 1.0)
     assert shipped().probability(little) < 0.2
@@ -75,7 +75,7 @@ def test_more_evidence_makes_it_surer() -> None:
     ) < shipped().probability(AnswerFeatures(0.9, None, None, 0.3, 1.0, 1.0))
 
 
-def test_a_fit_tells_what_it_was_shown_apart(tmp_path: Path) -> None:
+def test_a_fit_separates_its_training_samples(tmp_path: Path) -> None:
     fitted = fit(
         [samples(1)], [samples(2, semantic=False)], "model-x", 0.6, 0.2, {"fitted_to": "test"}
     )
@@ -110,7 +110,7 @@ def test_a_calibration_of_another_model_is_refused() -> None:
         ({"strict": 0.1, "weak": 0.9}, "must not be above"),
     ],
 )
-def test_a_damaged_calibration_is_refused_with_what_to_do(
+def test_a_damaged_calibration_is_refused_with_a_fix(
     tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
     path = tmp_path / "calibration.json"
@@ -121,7 +121,7 @@ def test_a_damaged_calibration_is_refused_with_what_to_do(
     assert "kb calibrate" in str(refused.value)
 
 
-def test_no_json_is_refused(tmp_path: Path) -> None:
+def test_invalid_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text("{")
     with pytest.raises(CalibrationError, match="cannot be read"):
         read(tmp_path / "c.json")
@@ -135,18 +135,18 @@ def test_the_answer_is_quoted_from_the_article(engine: Engine) -> None:
     assert any(results.answer.text[start:end] == "返金" for start, end in results.answer.spans)
 
 
-def test_nothing_is_quoted_where_it_is_not_known(engine: Engine) -> None:
+def test_nothing_is_quoted_without_a_strict_verdict(engine: Engine) -> None:
     for text in ("宇宙旅行の予約", "株価", "返金 and something else entirely in other words"):
         results = engine.search(Query(text, lang="ja", now=NOW))
         assert results.verdict == "strict" or results.answer is None
 
 
-def test_an_article_of_one_picture_is_found_and_quotes_nothing(engine: Engine) -> None:
+def test_an_article_with_only_an_image_is_found_without_a_quote(engine: Engine) -> None:
     results = engine.search(Query("店の地図", lang="ja", now=NOW))
     assert results.hits[0].article_id == "picture" and results.answer is None
 
 
-def test_the_signs_of_a_query_are_what_its_verdict_rests_on(engine: Engine) -> None:
+def test_the_answer_features_of_a_query(engine: Engine) -> None:
     answer_features = engine.answer_features(Query("送料", lang="ja", now=NOW))
     assert (
         answer_features is not None

@@ -1,4 +1,4 @@
-"""Suggestions complete what is typed, before and after conversion."""
+"""Autocomplete before and after kana-kanji conversion."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_kana_and_romaji_before_conversion_find_the_word(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["へんぴ", "henpin", "返", "返品"])
-def test_kanji_are_found_by_their_reading(typed: str) -> None:
+def test_kanji_are_completed_by_their_reading(typed: str) -> None:
     assert {TEXTS[1], TEXTS[4]} <= set(found(typed))
 
 
@@ -37,7 +37,7 @@ def test_english_is_completed_by_any_word() -> None:
     assert found("Reset pass") == [TEXTS[3]]
 
 
-def test_english_is_not_taken_for_romaji() -> None:
+def test_english_is_not_treated_as_romaji() -> None:
     assert romaji("parcel") == "" and romaji("parc") == ""
     assert TEXTS[0] not in found("parc")
 
@@ -46,11 +46,11 @@ def test_all_words_must_be_completed() -> None:
     assert found("返品 送料") == [TEXTS[4]]
 
 
-def test_what_may_not_be_read_is_not_suggested() -> None:
+def test_hidden_articles_are_not_suggested() -> None:
     assert found("ぱすわ", [False, True, True, True, True]) == []
 
 
 @pytest.mark.parametrize("typed", ["", " ", "?", "\x00", "\ud800", "ー", "'\"", "x" * 5_000])
-def test_nothing_typed_is_an_error(typed: str) -> None:
+def test_no_input_is_an_error(typed: str) -> None:
     assert isinstance(found(typed), list)
     assert isinstance(typed_forms(typed), list)

@@ -1,4 +1,4 @@
-"""Equal queries are answered from the cache; a burst of others waits its turn."""
+"""Equal queries are answered from the cache; a burst of other queries is queued."""
 
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -20,7 +20,7 @@ QUERY = Query("返金", lang="ja", now=NOW)
 
 
 class Counting(Executor):
-    """Runs at once and counts."""
+    """Run each call immediately and count the calls."""
 
     count = 0
 
@@ -44,14 +44,14 @@ def test_an_equal_query_is_searched_once() -> None:
     assert counting.count == 2
 
 
-def test_an_article_that_begins_to_be_shown_is_found_at_once() -> None:
+def test_a_newly_published_article_is_found_at_once() -> None:
     cached = CachedSearch(memory_engine(ARTICLES), Counting())
     assert [hit.article_id for hit in cached.search(QUERY).hits] == ["refund"]
     later = cached.search(replace(QUERY, now=NOW + timedelta(days=2)))
     assert {hit.article_id for hit in later.hits} == {"refund", "sale"}
 
 
-def test_results_without_meaning_are_not_kept_while_the_model_is_loaded() -> None:
+def test_keyword_only_results_are_not_cached_while_the_model_loads() -> None:
     engine, counting = memory_engine(ARTICLES, HashEmbedder()), Counting()
     engine._embedder = HashEmbedder(salt="other")
     cached = CachedSearch(engine, counting)
@@ -60,7 +60,7 @@ def test_results_without_meaning_are_not_kept_while_the_model_is_loaded() -> Non
     assert counting.count == 2
 
 
-def test_no_more_searches_are_under_way_than_admitted(monkeypatch: Any) -> None:
+def test_concurrent_searches_are_limited(monkeypatch: Any) -> None:
     engine = memory_engine(ARTICLES)
     under_way, most, lock, search = 0, 0, threading.Lock(), engine.search
 

@@ -1,4 +1,4 @@
-"""The engine over in-memory parts: ranking, visibility, translations, verdicts, and questions that are none."""
+"""The engine over in-memory parts: ranking, visibility, translations, verdicts, invalid queries."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -78,7 +78,7 @@ def test_the_right_article_is_first(engine: Engine) -> None:
     assert ask(engine, "パスワードがわからない")[0] == "password"
 
 
-def test_nobody_sees_what_is_not_theirs(engine: Engine) -> None:
+def test_hidden_articles_are_never_returned(engine: Engine) -> None:
     assert not HIDDEN & set(ask(engine, "返金", limit=50))
     assert not HIDDEN & {document.id for document in engine.related("refund", 20, NOW, PUBLIC)}
     assert not HIDDEN & {
@@ -91,11 +91,11 @@ def test_dates_take_effect_without_a_build(engine: Engine) -> None:
     assert "expired" in ask(engine, "返金", now=NOW - timedelta(days=2), limit=50)
 
 
-def test_colleagues_see_internal_articles(engine: Engine) -> None:
+def test_the_internal_audience_sees_internal_articles(engine: Engine) -> None:
     assert "internal" in ask(engine, "返金の承認", audiences=frozenset({"public", "internal"}))
 
 
-def test_of_an_article_and_its_translation_one_is_shown(engine: Engine) -> None:
+def test_only_one_translation_of_an_article_is_shown(engine: Engine) -> None:
     assert {"password", "password-en"} & set(ask(engine, "forgotten password")) == {"password-en"}
     assert {"password", "password-en"} & set(ask(engine, "パスワード")) == {"password"}
 
@@ -110,7 +110,7 @@ def test_filters_exclude(engine: Engine) -> None:
     assert ask(engine, "返金", filters=Filters(section="nowhere")) == []
 
 
-def test_paging_walks_one_ranking(engine: Engine) -> None:
+def test_pages_share_one_ranking(engine: Engine) -> None:
     whole = ask(engine, "返金 パスワード", limit=10)
     assert ask(engine, "返金 パスワード", limit=1, offset=1) == whole[1:2]
 
@@ -122,12 +122,12 @@ def test_the_same_query_gives_the_same_answer(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u3000", "\x00", "\u200b"])
-def test_an_empty_query_is_a_value(engine: Engine, text: str) -> None:
+def test_an_empty_query_is_no_error(engine: Engine, text: str) -> None:
     assert engine.search(Query(text)).problem == "empty"
 
 
 @pytest.mark.parametrize("text", ["???", "。、！", "😀", "-", '"'])
-def test_signs_alone_cannot_be_searched(engine: Engine, text: str) -> None:
+def test_punctuation_alone_is_unsearchable(engine: Engine, text: str) -> None:
     results = engine.search(Query(text))
     assert results.problem == "unsearchable" and results.hits == ()
 
@@ -146,21 +146,21 @@ def test_signs_alone_cannot_be_searched(engine: Engine, text: str) -> None:
         "\\",
     ],
 )
-def test_strange_queries_are_no_errors(engine: Engine, text: str) -> None:
+def test_unusual_queries_are_no_errors(engine: Engine, text: str) -> None:
     assert engine.search(Query(text, now=NOW)).problem in ("", "unsearchable")
 
 
-def test_a_language_never_indexed_gives_an_honest_answer(engine: Engine) -> None:
+def test_an_unindexed_language_gets_no_strict_verdict(engine: Engine) -> None:
     results = engine.search(Query("Как вернуть деньги", now=NOW))
     assert results.verdict in ("none", "weak") and results.problem == ""
 
 
-def test_snippets_mark_the_matched_words(engine: Engine) -> None:
+def test_snippets_highlight_the_matched_words(engine: Engine) -> None:
     hit = engine.search(Query("返金", lang="ja", now=NOW)).hits[0]
     assert [hit.snippet[start:end] for start, end in hit.spans] == ["返金"]
 
 
-def test_quoted_phrases_must_stand_there(by_keyword: Engine) -> None:
+def test_quoted_phrases_are_required(by_keyword: Engine) -> None:
     engine = by_keyword
     assert ask(engine, '"営業日で返金"') == ["refund"]
     assert ask(engine, '"返金で営業日"') == []
@@ -179,11 +179,11 @@ def test_without_an_answer_the_verdict_says_so(by_keyword: Engine) -> None:
 
 
 @pytest.mark.parametrize("text", ["a", "あ", "5"])
-def test_one_letter_is_never_known_to_be_answered(engine: Engine, text: str) -> None:
+def test_a_single_character_never_gets_a_strict_verdict(engine: Engine, text: str) -> None:
     assert engine.search(Query(text, lang="ja", now=NOW)).verdict != "strict"
 
 
-def test_by_keyword_alone_is_said(by_keyword: Engine) -> None:
+def test_keyword_only_search_is_reported(by_keyword: Engine) -> None:
     assert by_keyword.search(Query("返金", now=NOW)).degraded == "off"
 
 
@@ -219,7 +219,7 @@ def test_an_article_that_is_only_in_another_language_is_found() -> None:
     assert ask(engine, "kettle", lang="ja")[0] == "kettle-en"
 
 
-def test_titles_are_suggested_by_meaning_in_the_askers_language() -> None:
+def test_semantic_suggestions_are_in_the_query_language() -> None:
     engine = memory_engine(ARTICLES, HashEmbedder())
     found = engine.suggest_by_meaning("パスワードを忘れたとき", "ja", 5, NOW, PUBLIC)
     assert (
@@ -234,7 +234,7 @@ def test_titles_are_suggested_by_meaning_in_the_askers_language() -> None:
     )
 
 
-def test_without_a_model_nothing_is_suggested_by_meaning(by_keyword: Engine) -> None:
+def test_without_a_model_there_are_no_semantic_suggestions(by_keyword: Engine) -> None:
     assert by_keyword.suggest_by_meaning("パスワードを忘れた", "ja", 5, NOW, PUBLIC) == []
 
 
@@ -248,7 +248,7 @@ def test_a_model_of_another_dimension_leaves_keyword_search() -> None:
     assert results.degraded == "stale" and results.hits[0].article_id == "a"
 
 
-def test_a_quote_in_a_sentence_demands_nothing(engine: Engine) -> None:
+def test_a_quote_within_a_sentence_is_not_required(engine: Engine) -> None:
     assert "password" in ask(
         engine, 'ログインの画面で「忘れた方」と出るので"存在しない語"を押してパスワードを直したい'
     )

@@ -1,4 +1,4 @@
-"""What is brought up to date after an edit is the same as what is made from nothing."""
+"""An index updated after an edit equals an index built from scratch."""
 
 import random
 
@@ -19,7 +19,10 @@ def some(chance: random.Random) -> list[str]:
 
 
 def changed(chance: random.Random, documents: list[list[str]]) -> tuple[list[list[str]], list[int]]:
-    """The documents after a few were edited, taken out, put in and moved; and where each of the ones before stands now, -1 for none."""
+    """The documents after edits, removals, insertions and moves.
+
+    Also the new row of each old document, -1 if it is removed.
+    """
     order = list(range(len(documents)))
     chance.shuffle(order)
     now: list[list[str]] = []
@@ -34,7 +37,7 @@ def changed(chance: random.Random, documents: list[list[str]]) -> tuple[list[lis
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_words_counted_after_an_edit_score_as_if_counted_anew(seed: int) -> None:
+def test_scores_after_an_edit_equal_scores_of_a_new_index(seed: int) -> None:
     chance = random.Random(seed)
     before = [some(chance) for _ in range(chance.randint(1, 9))]
     now, places = changed(chance, before)
@@ -49,7 +52,7 @@ def test_words_counted_after_an_edit_score_as_if_counted_anew(seed: int) -> None
         assert edited.scores([asked]) == pytest.approx(anew.scores([asked]))
 
 
-def test_a_word_that_stood_in_one_article_is_unknown_once_that_is_gone() -> None:
+def test_a_word_of_a_removed_article_is_unknown() -> None:
     postings = Postings.of([["返品"], ["極秘"]]).edited(np.array([0, -1]), {})
     assert (
         list(postings.words) == ["返品"] and Bm25Index.of(postings).weight(Token("極秘", 0, 2)) == 0
@@ -68,7 +71,7 @@ TITLES = [
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_suggestions_after_an_edit_are_those_made_anew(seed: int) -> None:
+def test_suggestions_after_an_edit_equal_a_new_index(seed: int) -> None:
     chance = random.Random(seed)
     before = [Entry(row, text, True) for row, text in enumerate(chance.choices(TITLES, k=30))]
     kept = [entry for entry in before if chance.random() > 0.1]
@@ -92,7 +95,7 @@ def test_suggestions_after_an_edit_are_those_made_anew(seed: int) -> None:
         )
 
 
-def test_strings_are_taken_out_and_put_between_others() -> None:
+def test_strings_are_removed_and_inserted() -> None:
     strings = StringFile.of(["a", "返品", "", "z"]).kept(np.array([True, True, False, True]))
     assert list(strings.inserted(np.array([0, 1, 1, 3]), ["0", "b", "é", "終"])) == [
         "0",
@@ -106,7 +109,7 @@ def test_strings_are_taken_out_and_put_between_others() -> None:
     assert list(StringFile.of([]).inserted(np.array([0]), ["x"])) == ["x"]
 
 
-def test_an_edit_that_only_takes_out_leaves_the_others_suggestions() -> None:
+def test_an_edit_that_only_removes_keeps_the_other_suggestions() -> None:
     before = [Entry(row, text, True) for row, text in enumerate(TITLES)]
     langs = ["en" if entry.text.isascii() else "ja" for entry in before]
     left = edited_suggest(

@@ -1,4 +1,4 @@
-"""Japanese is not taken for Chinese, and a short name not for Danish."""
+"""Language detection: Japanese is not Chinese, and a short name is not Danish."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from search.analysis.language import detect
     "text", ["返品", "パスワード", "送料無料", "東京", "カタカナ", "Wi-Fiが繋がらない", "領収書"]
 )
 @pytest.mark.parametrize("candidates", [("ja", "en"), ("en", "ja"), ("zh", "ja", "en")])
-def test_kanji_and_katakana_are_japanese_wherever_japanese_is_meant(
+def test_kanji_and_katakana_are_japanese_if_japanese_is_a_candidate(
     text: str, candidates: tuple[str, ...]
 ) -> None:
     assert detect(text, candidates) == "ja"
@@ -29,7 +29,7 @@ def test_the_script_decides(text: str, lang: str) -> None:
     assert detect(text, ("en", lang)) == lang
 
 
-def test_one_script_two_languages() -> None:
+def test_two_languages_with_one_script() -> None:
     assert (
         detect(
             "Wie kann ich meine Bestellung stornieren und mein Geld zurückbekommen?", ("en", "de")
@@ -39,7 +39,7 @@ def test_one_script_two_languages() -> None:
     assert detect("How can I cancel my order and get my money back?", ("en", "de")) == "en"
 
 
-def test_what_tells_nothing_falls_back() -> None:
+def test_undetectable_text_falls_back() -> None:
     assert detect("12345", ("ja", "en"), "en") == "en"
     assert detect("", ("ja", "en")) == "ja"
     assert detect("😀", ("en", "ja")) == "en"

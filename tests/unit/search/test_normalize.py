@@ -1,4 +1,4 @@
-"""What must be equal becomes equal, and the way back to the writer's text is never lost."""
+"""Equivalent spellings fold to one form; offsets into the original text are kept."""
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60
         ("lone\ud800", "lone"),
     ],
 )
-def test_spellings_of_one_thing_fold_to_one(one: str, other: str) -> None:
+def test_equivalent_spellings_fold_to_one_form(one: str, other: str) -> None:
     assert fold(one) == fold(other)
 
 
@@ -46,7 +46,7 @@ def test_both_foldings_agree_and_every_character_has_an_origin(text: str) -> Non
 
 
 @given(ANY_TEXT)
-def test_a_text_to_compare_is_folded_and_says_whether_each_character_stands_where_it_stood(
+def test_normalized_text_says_whether_offsets_are_unchanged(
     text: str,
 ) -> None:
     found = normalized.__wrapped__(text)
@@ -57,18 +57,18 @@ def test_a_text_to_compare_is_folded_and_says_whether_each_character_stands_wher
 @pytest.mark.parametrize(
     "text", ["Refund?\nYes: 5 days.", "返金は\n５営業日です。", "Rückgabe über Nacht", "ｶﾀｶﾅ\tだけ"]
 )
-def test_ordinary_texts_keep_their_places(text: str) -> None:
+def test_ordinary_texts_keep_their_offsets(text: str) -> None:
     assert normalized(text).in_place
 
 
 @pytest.mark.parametrize(
     "text", ["㈱つばめ", "Größe", "nul\x00l", "か゛", "e\u0301", "zero\u200bwidth"]
 )
-def test_texts_that_fold_to_more_or_fewer_characters_do_not_keep_their_places(text: str) -> None:
+def test_texts_that_change_length_do_not_keep_their_offsets(text: str) -> None:
     assert not normalized(text).in_place
 
 
-def test_a_stretch_leads_back_to_whole_characters() -> None:
+def test_a_span_maps_back_to_whole_characters() -> None:
     folded = fold_with_offsets("あのﾊﾟｽﾜｰﾄﾞは")
     at = folded.text.index("パスワード")
     start, end = folded.span(at, at + 5)
@@ -84,5 +84,5 @@ def test_a_stretch_leads_back_to_whole_characters() -> None:
         ("ユーザ", "ユーザー"),
     ],
 )
-def test_one_sound_has_one_spelling(one: str, other: str) -> None:
+def test_equal_sounds_fold_to_one_spelling(one: str, other: str) -> None:
     assert fold_sounds(fold_kana(one)) == fold_sounds(fold_kana(other))

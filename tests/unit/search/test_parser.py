@@ -1,4 +1,4 @@
-"""An ordinary sentence is never a syntax error; those who want phrases and fields have them."""
+"""The query parser: a plain sentence is never a syntax error; phrases and fields are optional."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from search.query.parser import MAX_CHARS, parse
         "a:b",
     ],
 )
-def test_an_ordinary_sentence_is_plain(text: str) -> None:
+def test_an_ordinary_sentence_has_no_syntax(text: str) -> None:
     parsed = parse(text)
     assert parsed.phrases == () and parsed.excluded == () and parsed.filters == Filters()
     assert parsed.plain == " ".join(text.split())
@@ -31,7 +31,7 @@ def test_a_phrase_is_scored_and_required() -> None:
     assert parsed.phrases == ("two step",) and parsed.plain == "two step sign-in"
 
 
-def test_words_and_phrases_are_left_out() -> None:
+def test_words_and_phrases_are_excluded() -> None:
     parsed = parse('返品 -カード -"着払い 返送"')
     assert parsed.plain == "返品" and set(parsed.excluded) == {"カード", "着払い 返送"}
 
@@ -45,5 +45,5 @@ def test_fields_filter_but_never_override_the_page() -> None:
     assert parsed.filters == Filters(section="orders", tag="refund") and parsed.plain == "いつ"
 
 
-def test_a_very_long_query_is_cut() -> None:
+def test_a_very_long_query_is_truncated() -> None:
     assert len(parse("あ" * 10_000).plain) == MAX_CHARS

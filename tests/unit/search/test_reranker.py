@@ -1,4 +1,4 @@
-"""A second look at the first candidates: articles of one matter stand together, and words said in one sentence count."""
+"""Reranking of the top candidates: clusters of similar articles, and terms in one sentence."""
 
 import numpy as np
 import pytest
@@ -28,20 +28,20 @@ def ranked(engine: Engine, text: str) -> list[str]:
         ("", "", 0.0),
     ],
 )
-def test_what_stands_in_one_sentence_or_in_the_title_is_said_at_once(
+def test_sentence_coverage_counts_one_sentence_and_the_title(
     title: str, text: str, share: float
 ) -> None:
     assert sentence_coverage(FEE, title, text) == pytest.approx(share)
 
 
-def test_a_word_of_the_house_stands_for_the_customers_own() -> None:
+def test_a_synonym_counts_as_the_query_term() -> None:
     assert (
         sentence_coverage([WeightedTerm(("お金", "返金"), 1.0)], "", "ﾍﾝｷﾝ ではなく返金です。")
         == 1.0
     )
 
 
-def test_how_a_word_is_written_does_not_matter() -> None:
+def test_spelling_variants_count_as_the_same_term() -> None:
     assert (
         sentence_coverage(
             [WeightedTerm(("キャンセル",), 1.0)], "", "きゃんせるできます。ｷｬﾝｾﾙ料はありません。"
@@ -50,11 +50,11 @@ def test_how_a_word_is_written_does_not_matter() -> None:
     )
 
 
-def test_a_question_without_words_is_said_nowhere() -> None:
+def test_a_query_without_terms_has_no_coverage() -> None:
     assert sentence_coverage([], "返品", "返品できます。") == 0.0
 
 
-def test_another_answer_to_the_same_question_moves_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_similar_article_moves_up(monkeypatch: pytest.MonkeyPatch) -> None:
     articles = [
         article("first", "ポイントの有効期限", "ポイントの有効期限は1年です。"),
         article("other", "ポイントの有効期限", "延長はできません。"),
@@ -72,23 +72,23 @@ def test_another_answer_to_the_same_question_moves_up(monkeypatch: pytest.Monkey
     ]
 
 
-def test_the_leaders_count_by_their_scores() -> None:
+def test_softmax_weights_follow_the_scores() -> None:
     shares = fusion.softmax_weights(np.array([0.5, 0.5, 0.1], dtype=np.float32))
     assert shares.sum() == pytest.approx(1) and shares[0] == shares[1] > 0.49
 
 
-def test_texts_are_read_only_where_no_question_is_near() -> None:
+def test_proximity_applies_only_without_a_similar_question() -> None:
     assert fusion.proximity_gate(np.array([0.9, 0.1], dtype=np.float32)) == 0.0
     assert fusion.proximity_gate(np.array([0.1, 0.0], dtype=np.float32)) > 0.1
 
 
-def test_a_question_far_from_all_gathers_nobody() -> None:
+def test_a_query_far_from_all_questions_forms_no_cluster() -> None:
     assert fusion.cluster_gate(np.array([0.0], dtype=np.float32)) < 0.1 * fusion.cluster_gate(
         np.array([0.7], dtype=np.float32)
     )
 
 
-def test_words_in_one_sentence_go_before_scattered_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terms_in_one_sentence_rank_before_scattered_terms(monkeypatch: pytest.MonkeyPatch) -> None:
     articles = [
         article("scattered", "案内", "沖縄の店は水曜に休みます。送料は無料です。"),
         article("together", "案内", "水曜に休みます。沖縄への送料は無料です。店は開きます。"),

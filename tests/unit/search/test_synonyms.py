@@ -1,4 +1,4 @@
-"""Words of the house: what else a phrase may be called, and what is wrong with a file of them."""
+"""Synonyms: expansion of a phrase, and problems in a synonyms file."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def rules(tmp_path: Path, text: str) -> tuple[tuple[Rule, ...], list[str]]:
     return found, [str(problem) for problem in problems]
 
 
-def test_each_word_of_a_group_stands_for_the_others(tmp_path: Path) -> None:
+def test_each_word_of_a_group_is_a_synonym_of_the_others(tmp_path: Path) -> None:
     found, problems = rules(tmp_path, "ja:\n  - [キャンセル, 取り消し, 解約]\n")
     assert problems == []
     assert {(rule.phrase, rule.alternatives) for rule in found} >= {
@@ -24,7 +24,7 @@ def test_each_word_of_a_group_stands_for_the_others(tmp_path: Path) -> None:
     } and len(found) == 3
 
 
-def test_one_way_goes_one_way(tmp_path: Path) -> None:
+def test_one_way_synonyms_expand_in_one_direction(tmp_path: Path) -> None:
     found, problems = rules(tmp_path, "ja:\n  - スマホ: [スマートフォン, 携帯電話]\n")
     assert problems == [] and found == (Rule("ja", "スマホ", ("スマートフォン", "携帯電話")),)
 
@@ -44,7 +44,7 @@ def test_one_way_goes_one_way(tmp_path: Path) -> None:
         ("- a\n- b\n", "not a list of keys"),
     ],
 )
-def test_what_is_wrong_is_said_and_left_out(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_rules_are_reported_and_ignored(tmp_path: Path, text: str, said: str) -> None:
     found, problems = rules(tmp_path, text)
     assert any(said in problem and problem.startswith("synonyms.yml:") for problem in problems), (
         problems
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_said_and_left_out(tmp_path: Path, text: str, said: str
     assert all(rule.phrase not in ("a", "b", "c") for rule in found)
 
 
-def test_no_file_is_no_problem(tmp_path: Path) -> None:
+def test_a_missing_file_is_no_problem(tmp_path: Path) -> None:
     assert read_synonyms(tmp_path) == ((), [])
 
 
@@ -67,9 +67,7 @@ def test_no_file_is_no_problem(tmp_path: Path) -> None:
         ("en", "money back", "I want my money back now", "money back"),
     ],
 )
-def test_a_phrase_is_known_however_it_is_spelt(
-    lang: str, said: str, text: str, stretch: str
-) -> None:
+def test_a_phrase_matches_in_any_spelling(lang: str, said: str, text: str, stretch: str) -> None:
     (match,) = Synonyms.of([Rule(lang, said, ("x",))]).matches(lang, text)
     assert text[match.start : match.end] == stretch
 
@@ -83,18 +81,18 @@ def test_a_phrase_is_known_however_it_is_spelt(
         ("en", "refund", "返金"),
     ],
 )
-def test_other_words_are_left_alone(lang: str, said: str, text: str) -> None:
+def test_other_words_do_not_match(lang: str, said: str, text: str) -> None:
     assert Synonyms.of([Rule(lang, said, ("x",))]).matches(lang, text) == []
 
 
-def test_the_longest_phrase_is_meant() -> None:
+def test_the_longest_phrase_wins() -> None:
     known = Synonyms.of([Rule("ja", "返品", ("返送",)), Rule("ja", "返品送料", ("送り返す料金",))])
     assert [match.alternatives for match in known.matches("ja", "返品送料は")] == [
         ("送り返す料金",)
     ]
 
 
-def test_an_article_is_found_by_the_houses_other_word() -> None:
+def test_an_article_is_found_by_a_synonym() -> None:
     engine = with_synonyms(
         memory_engine(
             [
@@ -109,7 +107,7 @@ def test_an_article_is_found_by_the_houses_other_word() -> None:
     assert any("退会" in results.hits[0].snippet[start:end] for start, end in results.hits[0].spans)
 
 
-def test_who_is_asked_for_by_name_comes_before_who_is_meant() -> None:
+def test_an_exact_match_ranks_before_a_synonym_match() -> None:
     both = [
         article("meant", "退会の手続き", "退会の手続きです。"),
         article("named", "卒業の手続き", "卒業の手続きです。"),
