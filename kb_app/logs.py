@@ -35,7 +35,7 @@ def name_process(name: str) -> None:
 
 
 class _Quiet(logging.Filter):
-    """Drops library records below WARNING: some libraries set their own level to DEBUG on import."""
+    """Drops library records below WARNING, since some libraries set their own level to DEBUG."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is logged."""

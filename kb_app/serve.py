@@ -37,7 +37,7 @@ WELL_AFTER_S = 60.0
 STOP_S = 35.0
 CHECK_S = 0.2
 _PR_SET_PDEATHSIG = 1
-_ANY_HOST = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only shown
+_ANY_HOST = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only displayed
 
 
 def run(settings: Settings, roles: Sequence[str] = ROLES) -> int:
@@ -118,13 +118,13 @@ class Supervisor:
                 self._look_after(self._background)
             if self._cannot_begin():
                 return 2
-            waiting = [
+            sentinels = [
                 child.process.sentinel for child in self._children() if child.process is not None
             ]
-            connection.wait(waiting, CHECK_S)
+            connection.wait(sentinels, CHECK_S)
 
     def _may_serve(self) -> bool:
-        """Whether to serve: only after the first index, except where there is no background process."""
+        """Whether to serve: after the first index, or at once without a background process."""
         return (
             self._announced or self._background is None or self._builds.current_name() is not None
         )
@@ -206,14 +206,13 @@ def _prepare(settings: Settings) -> str:
 
     The link is "" where an account exists. Closes all connections, since they do not survive a
     fork. Raises SettingsError.
-
-    Raises SettingsError. Nothing is left open: connections do not survive a fork.
     """
     services = build_services(settings)
     try:
         if not settings.has_contact:
             log.warning(
-                "no contact channel is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or KB_CONTACT_LINK"
+                "no contact channel is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or "
+                "KB_CONTACT_LINK"
             )
         return first_link(services)
     finally:
@@ -221,7 +220,10 @@ def _prepare(settings: Settings) -> str:
 
 
 def _in_child(target: Callable[[], None], parent: int) -> None:
-    """Run in a process group of its own, so that Ctrl-C reaches the supervisor alone; end with the supervisor."""
+    """Run ``target`` in its own process group, so that Ctrl-C reaches only the supervisor.
+
+    The child ends when the supervisor dies.
+    """
     gc.enable()
     os.setpgrp()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -30,7 +30,7 @@ SECRETS = frozenset(
 )
 
 
-# Old names that are still read in this version, and names without an effect with their replacement.
+# Old names that are still read in this version; names without an effect, with a replacement.
 RENAMED = {"threads": "http_threads", "jobs": "background_jobs"}
 REMOVED = {
     "workers": "set KB_WEB_PROCESSES instead",
@@ -72,14 +72,18 @@ class Settings(BaseSettings):
         None,
         ge=0,
         le=64,
-        description="Web processes; empty is one per processor, 0 runs only the background process.",
+        description=(
+            "Web processes; empty is one per processor, 0 runs only the background process."
+        ),
     )
     http_threads: int = Field(
         4, ge=1, le=256, description="Requests that each web process serves concurrently."
     )
     base_url: str = Field(
         "",
-        description="Public URL of the site, with its path if any, e.g. https://example.com/help.",
+        description=(
+            "Public URL of the site, with its path if it has one, e.g. https://example.com/help."
+        ),
     )
     proxies: int = Field(
         0,
@@ -95,14 +99,15 @@ class Settings(BaseSettings):
         repr=False,
     )
     site_name: str = Field("Help Centre", min_length=1, description="Name of the site.")
-    site_name_ja: str = Field("", description="The name in Japanese; KB_SITE_NAME when empty.")
+    site_name_ja: str = Field("", description="The name in Japanese; `KB_SITE_NAME` when empty.")
     logo: Path | None = Field(
         None, description="An image file (SVG, PNG, WebP) shown beside the name."
     )
     colour: str = Field(
         "#0b6e66",
         description=(
-            "The site's colour as #rrggbb; shades for text and dark mode are derived to keep contrast."
+            "The site's colour as #rrggbb; shades for text and dark mode are derived to "
+            "keep contrast."
         ),
     )
     languages: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -119,7 +124,7 @@ class Settings(BaseSettings):
     )
     contact_hours: str = Field("", description="When the support team can be reached.")
     contact_hours_ja: str = Field(
-        "", description="The same in Japanese; KB_CONTACT_HOURS when empty."
+        "", description="The same in Japanese; `KB_CONTACT_HOURS` when empty."
     )
     rate_limit: str = Field(
         "600 per minute",
@@ -137,8 +142,8 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "",
         description=(
-            "sqlite:///path or postgresql://user:password@host/name; "
-            "a file in the data folder when empty."
+            "sqlite:///path or postgresql://user:password@host/name; a file in the data "
+            "folder when empty."
         ),
         repr=False,
     )
@@ -148,8 +153,8 @@ class Settings(BaseSettings):
     consent: Literal["notice", "ask"] = Field(
         "notice",
         description=(
-            "`ask`: record nothing before a visitor agrees; "
-            "`notice`: state on the privacy page what is kept."
+            "`ask`: record nothing before a visitor agrees; `notice`: state on the privacy "
+            "page what is kept."
         ),
     )
     retention_days: int = Field(
@@ -158,8 +163,8 @@ class Settings(BaseSettings):
     redact: str = Field(
         "",
         description=(
-            "Regular expressions, one per line, to redact from texts before they are stored, in "
-            "addition to mail addresses, phone and card numbers."
+            "Regular expressions, one per line, to redact from texts before they are "
+            "stored, in addition to mail addresses, phone and card numbers."
         ),
     )
     survey_share: float = Field(
@@ -167,8 +172,8 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description=(
-            "Share of readers, selected at random, who are asked whether an article solved their "
-            "problem."
+            "Share of readers, selected at random, who are asked whether an article solved "
+            "their problem."
         ),
     )
     smallest_group: int = Field(
@@ -177,28 +182,30 @@ class Settings(BaseSettings):
     contact_cost: str = Field(
         "",
         description=(
-            "Your cost of one contact, as a range with its currency, e.g. 400-900 JPY; money saved "
-            "is shown only if this is set."
+            "Your cost of one contact, as a range with its currency, e.g. 400-900 JPY; "
+            "money saved is shown only if this is set."
         ),
     )
     digest: str = Field(
         "",
         description=(
-            "When the weekly digest is mailed to the leads, e.g. mon 08:00; only by command when empty."
+            "When the weekly digest is mailed to the leads, e.g. mon 08:00; only by command "
+            "when empty."
         ),
     )
     desk_secrets: str = Field(
         "",
         description=(
-            "Secrets of the ticket systems in support.yml, as name=secret separated by spaces: "
-            "tokens, API keys, webhook secrets."
+            "Secrets of the ticket systems in support.yml, as name=secret separated by "
+            "spaces: tokens, API keys, webhook secrets."
         ),
         repr=False,
     )
     imap_url: str = Field(
         "",
         description=(
-            "Mailbox of the help address, whose mails become cases: imaps://user:password@host/INBOX."
+            "Mailbox of the help address, whose mails become cases: "
+            "imaps://user:password@host/INBOX."
         ),
         repr=False,
     )
@@ -232,7 +239,7 @@ class Settings(BaseSettings):
         ),
         repr=False,
     )
-    mail_from: str = Field("", description="Sender of mails; KB_CONTACT_MAIL when empty.")
+    mail_from: str = Field("", description="Sender of mails; `KB_CONTACT_MAIL` when empty.")
     oidc_issuer: str = Field(
         "", description="OpenID Connect: URL of the provider, e.g. https://login.example.com."
     )
@@ -435,7 +442,7 @@ class Settings(BaseSettings):
         return lang if lang in self.languages else self.languages[0]
 
     def name(self, lang: str) -> str:
-        """The site's name in a language."""
+        """Return the site's name in a language."""
         return self.site_name_ja if lang == "ja" and self.site_name_ja else self.site_name
 
     def hours(self, lang: str) -> str:
@@ -510,16 +517,16 @@ def _explain(name: object, message: str, value: object) -> str:
 
 
 def secret_key(settings: Settings) -> str:
-    """The secret key: the one set, or one generated once in the data folder, with mode 600.
+    """The secret key: the one set, or one generated once in the data folder.
 
-    Raises SettingsError where the data folder is not writable.
+    The file is readable only by its owner. Raises SettingsError where the folder is not writable.
     """
     if settings.secret_key:
         return settings.secret_key
     path = settings.data / "secret-key"
     try:
-        kept = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-        return kept or _make_key(path)
+        stored = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        return stored or _make_key(path)
     except OSError as error:
         raise SettingsError(
             f"KB_DATA={str(settings.data)!r}: is not writable ({error.strerror})."

@@ -65,7 +65,7 @@ def send_mail(settings: Settings, to: str, subject: str, body: str) -> None:
 def send(settings: Settings, mail: Mail) -> None:
     """Send one mail; raises MailError."""
     if not can_mail(settings):
-        raise MailError("A mail was not sent: set KB_SMTP_URL and KB_MAIL_FROM.")
+        raise MailError("The mail was not sent: set KB_SMTP_URL and KB_MAIL_FROM.")
     try:
         message = _message(settings, mail)
     except (UnicodeError, ValueError, AttributeError, IndexError) as error:
@@ -88,7 +88,7 @@ def _meaning(error: Exception) -> MailError:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
         return MailError(
-            f"The mail server refused the address ({', '.join(map(str, codes))}).",
+            f"The mail server rejected the address ({', '.join(map(str, codes))}).",
             lasting=all(code >= 500 for code in codes),
         )
     if isinstance(error, smtplib.SMTPAuthenticationError):

@@ -1,4 +1,4 @@
-"""``kb`` commands for accounts and tokens."""
+"""``kb`` commands for accounts and API tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group("user")
 def user() -> None:
-    """Accounts of those who work at the desk."""
+    """Manage the accounts of the desk's users."""
 
 
 @user.command("add")
@@ -23,9 +23,11 @@ def user() -> None:
 @click.option("--role", type=click.Choice(["agent", "writer", "lead", "admin"]), required=True)
 @click.option("--name", default="")
 @click.option(
-    "--no-password", is_flag=True, help="They sign in by OpenID Connect, or set a password by mail."
+    "--no-password",
+    is_flag=True,
+    help="Set no password: the user signs in by OpenID Connect or sets one by mail.",
 )
-@click.password_option(required=False, prompt=False, help="Asked for when it is not given.")
+@click.password_option(required=False, prompt=False, help="Prompted for when it is not given.")
 @with_appcontext
 def user_add(mail: str, role: str, name: str, no_password: bool, password: str | None) -> None:
     """Add an account for MAIL."""
@@ -34,27 +36,27 @@ def user_add(mail: str, role: str, name: str, no_password: bool, password: str |
 
     if not no_password and not password:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    wrong = "" if no_password else password_problem(password or "", mail)
-    if wrong:
+    problem = "" if no_password else password_problem(password or "", mail)
+    if problem:
         raise click.ClickException(
-            "A password needs ten characters or more and must not hold the address."
+            "A password needs at least ten characters and must not contain the mail address."
         )
     try:
-        made = open_services().users.add(mail, role, name, "" if no_password else password or "")
+        account = open_services().users.add(mail, role, name, "" if no_password else password or "")
     except AccountError as error:
         raise click.ClickException(str(error)) from error
-    open_services().users.note("command line", "added account", f"{made.mail} as {made.role}")
-    click.echo(f"{made.mail} is {made.role}.")
+    open_services().users.note("command line", "added account", f"{account.mail} as {account.role}")
+    click.echo(f"{account.mail} is {account.role}.")
 
 
 @click.group("token")
 def token() -> None:
-    """Tokens for programs that use the API."""
+    """Manage API tokens."""
 
 
 @token.command("add")
 @click.argument("name")
-@click.option("--mail", required=True, help="The account in whose name the program works.")
+@click.option("--mail", required=True, help="The account that the token acts for.")
 @click.option(
     "--scope",
     "scopes",
@@ -66,15 +68,15 @@ def token() -> None:
     "--days",
     type=click.IntRange(1, 3650),
     default=None,
-    help="Days until it expires; never when left out.",
+    help="Days until the token expires; default: never.",
 )
 @with_appcontext
 def token_add(name: str, mail: str, scopes: tuple[str, ...], days: int | None) -> None:
-    """Make a token called NAME; it is shown once."""
-    found = open_services().users.by_mail(mail)
-    if found is None:
+    """Create a token called NAME and print it; it is shown only once."""
+    account = open_services().users.by_mail(mail)
+    if account is None:
         raise click.ClickException(f"There is no account {mail}. Add it with: kb user add")
-    click.echo(open_services().users.add_token(name, scopes, found.user_id, days))
+    click.echo(open_services().users.add_token(name, scopes, account.user_id, days))
     open_services().users.note(
         "command line", "made token", f"{name} for {mail}: {','.join(scopes)}"
     )

@@ -1,4 +1,4 @@
-"""``kb`` commands for accounts, figures and the database: thin, imported late."""
+"""``kb`` commands for figures, the digest and exports of the event log."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
 
 @click.command("figures")
-@click.option(
-    "--everything", is_flag=True, help="Work all episodes out anew, not only what is new."
-)
+@click.option("--everything", is_flag=True, help="Recompute all episodes, not only new ones.")
 @with_appcontext
 def figures(everything: bool) -> None:
-    """Bring episodes, daily figures and gaps up to now."""
+    """Update episodes, daily figures and gaps."""
     from kb_app.analytics.episodes.job import JobAlreadyRunningError
 
     services = with_model()
@@ -30,16 +28,19 @@ def figures(everything: bool) -> None:
         raise click.ClickException(str(error)) from error
     services.analytics.update_gaps()
     click.echo(
-        f"{report.episodes} episodes of {report.clients} visitors, {report.days} days, {report.seconds} s"
+        f"{report.episodes} episodes of {report.clients} visitors, {report.days} days, "
+        f"{report.seconds} s"
     )
 
 
 @click.command("digest")
-@click.option("--to", "receivers", multiple=True, help="Mail addresses; all leads when left out.")
-@click.option("--print", "show", is_flag=True, help="Print it and send nothing.")
+@click.option(
+    "--to", "receivers", multiple=True, help="Mail address of a receiver; default: all leads."
+)
+@click.option("--print", "show", is_flag=True, help="Print the digest instead of mailing it.")
 @with_appcontext
 def digest(receivers: tuple[str, ...], show: bool) -> None:
-    """Mail the last seven days to the leads."""
+    """Mail the digest of the last seven days to the leads."""
     from kb_app.analytics.gaps.gap_store import GapStore
     from kb_app.services.weekly_digest import receivers as leads
     from kb_app.services.weekly_digest import send_digest, write_digest
@@ -62,7 +63,7 @@ def digest(receivers: tuple[str, ...], show: bool) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @with_appcontext
 def events(folder: Path) -> None:
-    """Write the log into FOLDER as User Behavior Insights 1.3: queries.jsonl and events.jsonl."""
+    """Export the log to FOLDER as User Behavior Insights 1.3: queries.jsonl and events.jsonl."""
     import orjson
 
     from kb_app.analytics.reports.ubi_export import action_to_ubi, query_to_ubi
@@ -87,19 +88,20 @@ def events(folder: Path) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @with_appcontext
 def known(file: Path) -> None:
-    """Write to FILE what the log knows to be answered or not, for kb calibrate: confirmed and unanswered problems."""
+    """Export confirmed and unanswered queries of the log to FILE, for kb calibrate."""
     import json
 
     from kb_app.analytics.reports.reports import Reports
 
-    found = Reports(open_services().store.engine).known_queries()
+    queries = Reports(open_services().store.engine).known_queries()
     lines = [
         json.dumps({"query": text, "answered": answered, "lang": lang}, ensure_ascii=False)
-        for text, lang, answered in found
+        for text, lang, answered in queries
     ]
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     click.echo(
-        f"{file}: {sum(answered for _, _, answered in found)} answered, {sum(not answered for _, _, answered in found)} not"
+        f"{file}: {sum(answered for _, _, answered in queries)} answered, "
+        f"{sum(not answered for _, _, answered in queries)} not"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Helpers shared by the commands."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def open_services() -> Services:
-    """The services of the application that the command runs in."""
+    """The services of the command's application."""
     from flask import current_app
 
-    found: Services = current_app.extensions["kb_services"]
-    return found
+    services: Services = current_app.extensions["kb_services"]
+    return services
 
 
 def with_model() -> Services:
-    """The services with their model loaded, so that questions can be grouped by meaning."""
+    """The services after the embedding model is loaded, so that questions can be embedded."""
     from search.embedding.background import BackgroundEmbedder
 
     services = open_services()

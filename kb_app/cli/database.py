@@ -1,4 +1,4 @@
-"""``kb`` commands for the database."""
+"""``kb`` commands for backups and for the removal of data."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 @click.option("--client", required=True, help="The value of the visitor's kb_client cookie.")
 @with_appcontext
 def erase(client: str) -> None:
-    """Remove one visitor's trail."""
+    """Remove all events of one visitor."""
     click.echo(f"{open_services().erase(client)} events removed")
 
 
 @click.command("purge")
 @with_appcontext
 def purge() -> None:
-    """Remove what is older than KB_RETENTION_DAYS."""
+    """Remove events older than KB_RETENTION_DAYS."""
     services = open_services()
     before = services.clock() - timedelta(days=services.settings.retention_days)
     click.echo(f"{services.store.purge(int(before.timestamp() * 1000))} events removed")
@@ -36,7 +36,7 @@ def purge() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @with_appcontext
 def backup(file: Path) -> None:
-    """Write the database to FILE, a zip."""
+    """Export the database to FILE, a zip archive."""
     from kb_app.db.backup import backup as write
 
     counts = write(open_services().store.engine, file)
@@ -47,7 +47,7 @@ def backup(file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @with_appcontext
 def restore(file: Path) -> None:
-    """Fill an empty database from FILE."""
+    """Import FILE, written by kb backup, into an empty database."""
     from kb_app.db.backup import restore as read
     from kb_app.db.engine import DatabaseError
 

@@ -1,4 +1,4 @@
-"""``kb ...``: thin commands that import late and call one function."""
+"""The command ``kb``: thin commands that import late and call one function each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROCESSES = click.option(
     "--processes",
     "web_processes",
     type=click.IntRange(0, 64),
-    help="Web processes; 0 runs the background process alone.",
+    help="Number of web processes; 0 runs only the background process.",
 )
 _PLACES = (
     click.option(
@@ -33,7 +33,7 @@ _PLACES = (
     click.option(
         "--data",
         type=click.Path(file_okay=False, path_type=Path),
-        help="Where the index, the model and the database are kept (KB_DATA).",
+        help="The data folder: index, model and database (KB_DATA).",
     ),
     click.option("--host", help="Address to listen on (KB_HOST)."),
     click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (KB_PORT)."),
@@ -59,14 +59,14 @@ def serve(**given: object) -> None:
 @kb.command("web", with_appcontext=False)
 @_with_places
 def web(**given: object) -> None:
-    """Run web processes alone, beside a background process elsewhere (kb serve --processes 0)."""
+    """Run only web processes, beside a background process elsewhere (kb serve --processes 0)."""
     from kb_app.serve import WEB
 
     _run(given, (WEB,))
 
 
 def _run(given: dict[str, object], roles: Sequence[str]) -> None:
-    # Garbage collection during the imports takes 0.3 s of a start; the processes that serve turn it on again.
+    # Imports are faster without garbage collection; the child processes enable it again.
     gc.disable()
     from kb_app.serve import BACKGROUND, run
     from kb_app.settings import SettingsError, load_settings
@@ -101,7 +101,8 @@ def build() -> None:
     for problem in report.problems:
         click.echo(str(problem))
     click.echo(
-        f"{report.version}: {report.articles} articles, {report.passages} passages, {report.seconds} s"
+        f"{report.version}: {report.articles} articles, {report.passages} passages, "
+        f"{report.seconds} s"
     )
     sys.exit(1 if report.errors else 0)
 
@@ -109,7 +110,7 @@ def build() -> None:
 @kb.command("model")
 @with_appcontext
 def model() -> None:
-    """Fetch the embedding model and make it ready for serving, so that a start needs no network."""
+    """Fetch and unpack the embedding model, so that serving needs no network."""
     from flask import current_app
 
     from indexer.progress import Bar
@@ -119,7 +120,10 @@ def model() -> None:
 
     settings = current_app.extensions["kb_services"].settings
     if settings.embedding_model not in ("", "bundled"):
-        click.echo(f"KB_EMBEDDING_MODEL={settings.embedding_model}: nothing to fetch.")
+        click.echo(
+            f"KB_EMBEDDING_MODEL={settings.embedding_model}: not the bundled model, "
+            "nothing to fetch."
+        )
         return
     try:
         unpacked = ensure_model(settings.data / "model", Bar())
@@ -133,7 +137,7 @@ def model() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @with_appcontext
 def calibrate(file: Path) -> None:
-    """Fit the verdict to FILE, JSON Lines of queries known to be answered or not."""
+    """Calibrate the verdict on FILE, JSON Lines of queries known to be answered or not."""
     from flask import current_app
 
     from kb_app.services.calibrate import calibrate as fit
@@ -157,9 +161,7 @@ def calibrate(file: Path) -> None:
         raise click.ClickException(str(error)) from error
     for name, value in fitted.sheet.items():
         click.echo(f"{name}: {value}")
-    click.echo(
-        f"Stored in {target}; a running site uses it from its next index on, or when it is started anew."
-    )
+    click.echo(f"Stored in {target}. A running site uses it from its next index or restart on.")
 
 
 @kb.command("settings")
@@ -184,7 +186,7 @@ def settings() -> None:
 
 
 def main() -> None:
-    """The command ``kb`` of an installed package."""
+    """Entry point of the command ``kb``."""
     from kb_app import create_app
 
     kb.main(prog_name="kb", obj=ScriptInfo(create_app=create_app))

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     pass
 
 
-# What mail servers take as "try again later" (sysexits.h, EX_TEMPFAIL).
+# Mail servers retry later on this exit status (sysexits.h, EX_TEMPFAIL).
 TRY_AGAIN = 75
 
 
 @click.command("mail-in")
 @with_appcontext
 def mail_in() -> None:
-    """Make a case of one mail on standard input, as a mail server pipes it. Exit status 75 asks it to try again later."""
+    """Create a case from one mail on standard input, as piped by a mail server.
+
+    Exit status 75 asks the mail server to try again later.
+    """
     import sys
 
     from sqlalchemy.exc import SQLAlchemyError
@@ -31,7 +34,7 @@ def mail_in() -> None:
         click.echo(services.support.mail_intake.take(raw, int(services.clock().timestamp() * 1000)))
     except SQLAlchemyError as error:
         click.echo(
-            f"The mail could not be kept ({type(error).__name__}); it is to be sent again.",
+            f"The mail could not be stored ({type(error).__name__}); send it again later.",
             err=True,
         )
         sys.exit(TRY_AGAIN)
@@ -42,11 +45,11 @@ def mail_in() -> None:
 @click.command("post")
 @with_appcontext
 def post() -> None:
-    """Send and fetch what is due about cases once: for a schedule of your own where KB_BACKGROUND_JOBS is off."""
+    """Send and fetch what is due for cases once, for use where KB_BACKGROUND_JOBS is off."""
     services = with_model()
-    done = services.support.run(int(services.clock().timestamp() * 1000))
+    outcome = services.support.run(int(services.clock().timestamp() * 1000))
     services.events.close()
-    click.echo(f"{done.done} sent, {done.again} to be tried again, {done.dead} need a person")
+    click.echo(f"{outcome.done} sent, {outcome.again} to retry, {outcome.dead} failed for good")
 
 
 COMMANDS = (mail_in, post)

@@ -56,19 +56,19 @@ class AnalyticsService:
         self.finder = IndexFinder(live, clock)
 
     def vectors(self) -> QuestionVectors:
-        """Vectors of recorded questions; none while there is no model."""
+        """Return the vectors of recorded questions; without a model none is computed."""
         ready = getattr(self._embedder, "state", "ready") == "ready"
         encode = CentredQuestions(self._embedder) if ready else None
         return QuestionVectors(self._store.engine, encode)
 
     def gaps(self) -> GapStore:
-        """Gaps and confirmed questions; what is read from the log is cached."""
+        """Return the gaps and confirmed questions; reads of the log are cached."""
         return GapStore(self._store, self.vectors(), self._unanswered_cache)
 
     def run(self) -> None:
         """Update all figures, remove events past their retention, mail the digest when it is due.
 
-        Does nothing while another process does it.
+        Does nothing while another process runs the update.
         """
         try:
             report = self.update_episodes()
@@ -81,9 +81,9 @@ class AnalyticsService:
         self.mail_digest()
 
     def update_episodes(self, everything: bool = False) -> JobReport:
-        """Update episodes and daily figures; ``everything`` computes all episodes anew.
+        """Update episodes and daily figures; ``everything`` recomputes all episodes.
 
-        Raises JobAlreadyRunningError while another process does it.
+        Raises JobAlreadyRunningError while another process runs the update.
         """
         self._events.flush()
         zone = self._settings.zone
@@ -97,16 +97,16 @@ class AnalyticsService:
         gaps.offer_learned(now)
 
     def current_spikes(self) -> tuple[Spike, ...]:
-        """Questions that suddenly many people ask; looked for again after LOOK_AGAIN."""
+        """Questions whose frequency suddenly rose; recomputed after LOOK_AGAIN ms."""
         now = self._now_ms()
         if abs(now - self._seen_spikes.at) >= LOOK_AGAIN:
             self._seen_spikes = Seen(now, tuple(self._find_spikes(now)))
         return self._seen_spikes.found
 
     def mail_digest(self) -> bool:
-        """Mail the weekly digest when it is due; whether this process did.
+        """Mail the weekly digest if it is due; return whether this process mailed it.
 
-        Of several processes one mails it. Raises MailError.
+        Only one of several processes mails it. Raises MailError.
         """
         now = self._clock()
         due = last_due(self._settings, now)

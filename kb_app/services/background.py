@@ -1,6 +1,6 @@
 """The background process: builds, updates figures, sends and fetches mail.
 
-One works on a data folder at a time. What it repeats is in the table of ``tasks``.
+Only one runs per data folder. ``tasks`` lists its periodic tasks.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ log = logging.getLogger("kb_app.services.background")
 CANNOT_BEGIN = 3
 LOCK = "background.lock"
 LOCK_RETRY_S = 2.0
-# Requests have priority: a build uses the CPU that the web processes leave.
+# Web requests take priority over a build.
 NICENESS = 5
-# The first figures come soon after a start, so that the overview is not empty.
+# The first update runs soon after a start, so that the overview is not empty.
 FIRST_FIGURES_S, FIGURES_S = 20.0, 300.0
 SUPPORT_S, INDEX_S = 5.0, 1.0
 STOP_S = 10.0
@@ -40,10 +40,10 @@ STOP_S = 10.0
 
 @dataclass(frozen=True)
 class Task:
-    """A function that runs every ``interval_s`` seconds in a thread of its own.
+    """A function that runs every ``interval_s`` seconds in its own thread.
 
-    ``first_s`` is the delay of the first run, the interval where it is None. ``private`` keeps
-    the traceback of a failure out of the log, since it may hold what customers wrote.
+    ``first_s`` is the delay of the first run; None means the interval. ``private`` keeps the
+    traceback of a failure out of the log, since it may contain customers' texts.
     """
 
     name: str
@@ -54,18 +54,18 @@ class Task:
 
 
 def tasks(services: Services) -> list[Task]:
-    """The tasks that the settings ask for."""
+    """Return the tasks that the settings enable."""
     settings = services.settings
-    found = [Task("index", INDEX_S, services.live.refresh)]
+    enabled = [Task("index", INDEX_S, services.live.refresh)]
     if settings.background_jobs:
-        found.append(Task("support", SUPPORT_S, services.support.run_now, private=True))
+        enabled.append(Task("support", SUPPORT_S, services.support.run_now, private=True))
     if settings.background_jobs and settings.analytics == "on":
-        found.append(Task("figures", FIGURES_S, services.analytics.run, FIRST_FIGURES_S))
-    return found
+        enabled.append(Task("figures", FIGURES_S, services.analytics.run, FIRST_FIGURES_S))
+    return enabled
 
 
 def run(settings: Settings) -> None:
-    """Work until SIGTERM; exits with CANNOT_BEGIN when there is no index and none can be built."""
+    """Run until SIGTERM; exits with CANNOT_BEGIN when there is no index and none can be built."""
     name_process("background")
     os.nice(NICENESS)
     stop = threading.Event()
@@ -89,7 +89,7 @@ def run(settings: Settings) -> None:
 
 
 def _acquire(lock: FileLock, data: Path, stop: threading.Event) -> bool:
-    """Wait for the lock of the data folder; False when told to stop meanwhile."""
+    """Wait for the lock of the data folder; return False if stopped first."""
     data.mkdir(parents=True, exist_ok=True)
     warned = False
     while not stop.is_set():
@@ -100,7 +100,7 @@ def _acquire(lock: FileLock, data: Path, stop: threading.Event) -> bool:
         except Timeout:
             if not warned:
                 log.warning(
-                    "another background process works on %s: this site serves web pages only, "
+                    "another background process works on %s: this site serves only web pages, "
                     "and takes over when that process ends",
                     data,
                 )
@@ -110,7 +110,7 @@ def _acquire(lock: FileLock, data: Path, stop: threading.Event) -> bool:
 
 
 def _begin(services: Services) -> bool:
-    """Load the model, and build the first index where there is none; whether there is one now."""
+    """Load the model and build the first index if needed; return whether there is an index."""
     if isinstance(services.embedder, BackgroundEmbedder):
         services.embedder.start(lambda: log.info("search by meaning is ready"))
     elif services.meaning == "off":
@@ -128,7 +128,7 @@ def _begin(services: Services) -> bool:
 
 
 def _watch(services: Services, stop: threading.Event) -> None:
-    """Rebuild at every save, once the model is loaded or has failed."""
+    """Rebuild on every save, once the model has loaded or failed."""
     embedder, indexing = services.embedder, services.indexing
     if isinstance(embedder, BackgroundEmbedder):
         while not stop.is_set() and not embedder.wait(0.2) and embedder.state == "warming":

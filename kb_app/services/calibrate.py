@@ -1,4 +1,7 @@
-"""Fits the verdict to an operator's own queries: a file of queries known to be answered or not in, DATA/calibration.json out."""
+"""Fits the verdict to an operator's queries with known answers.
+
+Reads a JSON Lines file and writes DATA/calibration.json.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,16 @@ KEYWORD = frozenset({"keyword"})
 
 @dataclass(frozen=True)
 class Known:
-    """A query of which it is known whether the knowledge base answers it."""
+    """A query with a label: whether the knowledge base answers it."""
 
     query: Query
     answered: bool
 
 
 def read_known(path: Path) -> list[Known]:
-    """The lines of a JSON Lines file, {"query": "...", "answered": true, "lang": "ja"}; lang may be left out.
+    """Read a JSON Lines file: {"query": "...", "answered": true, "lang": "ja"}; lang is optional.
 
-    Raises CalibrationError naming the line that cannot be used.
+    Raises CalibrationError, which names the first invalid line.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -43,7 +46,7 @@ def _known(path: Path, number: int, line: str) -> Known:
         text, answered, lang = record["query"], record["answered"], record.get("lang", "")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CalibrationError(
-            f"{path}:{number}: no query that is known to be answered or not ({error}). {example}"
+            f"{path}:{number}: not a query with a known answer ({error}). {example}"
         ) from error
     if (
         not isinstance(text, str)
@@ -52,13 +55,16 @@ def _known(path: Path, number: int, line: str) -> Known:
         or not isinstance(lang, str)
     ):
         raise CalibrationError(
-            f"{path}:{number}: query must be a text, answered true or false. {example}"
+            f"{path}:{number}: query must be a text and answered true or false. {example}"
         )
     return Known(Query(text, lang=lang, highlight=False), answered)
 
 
 def calibrate(engine: Engine, known: list[Known], target: Path, source: str) -> Calibration:
-    """Fit, and store beside the index. Raises CalibrationError where there are too few queries of either kind."""
+    """Fit the calibration and write it to ``target``.
+
+    Raises CalibrationError where there are too few answered or unanswered queries.
+    """
     model = engine.corpus.semantic.fingerprint if engine.corpus.semantic else WITHOUT_MODEL
     sheet = {"fitted_to": source, "index": engine.version}
     keyword = list(
@@ -68,7 +74,8 @@ def calibrate(engine: Engine, known: list[Known], target: Path, source: str) -> 
     before = shipped()
     if both and not both[0][0].has_vectors:
         raise CalibrationError(
-            "Search by meaning is not ready, so the verdict cannot be fitted to it. Try again when it is, or set KB_EMBEDDING_MODEL=off."
+            "Search by meaning is not ready, so the verdict cannot be fitted to it. "
+            "Try again when it is, or set KB_EMBEDDING_MODEL=off."
         )
     fitted = fit([both or keyword], [keyword], model, before.strict, before.weak, sheet)
     fitted = fitted if both else replace(fitted, both=before.both)

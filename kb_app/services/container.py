@@ -1,4 +1,4 @@
-"""The composition root: builds every part from the settings and ties them together. It runs none."""
+"""The composition root: builds every part from the settings and connects them. It runs none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ServingEmbedder = BackgroundEmbedder | DisabledEmbedder | Embedder
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that one process works with."""
+    """All services of one process."""
 
     settings: Settings
     embedder: ServingEmbedder
@@ -52,11 +52,11 @@ class Services:
 
     @property
     def meaning(self) -> str:
-        """Whether search by meaning is "ready", "warming", "off" or "failed"."""
+        """State of semantic search: "ready", "warming", "off" or "failed"."""
         return str(getattr(self.embedder, "state", "ready"))
 
     def erase(self, client_id: str) -> int:
-        """Remove a visitor's trail from the log and their cases; the number of events removed."""
+        """Remove a visitor from the log and from cases; return the number of events removed."""
         self.support.cases.forget_client(client_id)
         return self.store.erase(client_id)
 
@@ -72,9 +72,9 @@ def build_services(
     clock: Clock | None = None,
     progress: Progress = quiet,
 ) -> Services:
-    """Build every part; nothing heavy is loaded until it is needed.
+    """Build all services; the model and the index load only when needed.
 
-    Raises SettingsError where the database or support.yml cannot be used.
+    Raises SettingsError if the database or support.yml is not usable.
     """
     serving = embedder or make_embedder(settings, progress)
     now = clock or (lambda: datetime.now(UTC))
@@ -112,7 +112,7 @@ def build_services(
 
 
 def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbedder:
-    """The embedder that the settings name, not loaded yet."""
+    """Create the embedder that the settings name, without loading it."""
     if settings.embedding_model == "off":
         return DisabledEmbedder()
     folder, threads = settings.data / "model", settings.embedding_threads

@@ -1,4 +1,4 @@
-"""Builds the index, serves the new build, and keeps what the last build reported."""
+"""Builds the index, publishes the new build, and stores the report of the last build."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_TRIED = 20
 
 @dataclass(frozen=True)
 class LastBuild:
-    """The report of the last build; ``trials`` are the test queries of the articles that changed."""
+    """The report of the last build; ``trials`` are the test queries of the changed articles."""
 
     report: BuildReport
     trials: tuple[Trial, ...]
@@ -56,7 +56,7 @@ class IndexingService:
     def rebuild(self, progress: Progress = quiet) -> BuildReport:
         """Build the index with the embedder of this process, once it is loaded.
 
-        Raises IndexerError or SearchError where nothing can be built.
+        Raises IndexerError or SearchError if the build fails.
         """
         if isinstance(self._embedder, BackgroundEmbedder):
             self._embedder.wait()
@@ -83,7 +83,7 @@ class IndexingService:
         log.info("index built", extra=counts)
 
     def last_build(self) -> LastBuild | None:
-        """The report of the last build of the background process; None before the first."""
+        """Return the report of the background process's last build; None before the first."""
         try:
             return _LAST_BUILD.validate_json(self._path.read_bytes())
         except (OSError, ValidationError):

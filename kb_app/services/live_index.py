@@ -1,4 +1,4 @@
-"""The bundle that is being served, and its change for a newer one without a request noticing."""
+"""The served index bundle, and its replacement by a newer one without interrupting requests."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from search.ranking.answerability import Calibration, read
 from search.ranking.calibration import WITHOUT_MODEL, for_model
 
 log = logging.getLogger("kb_app.services.live_index")
-# Searches under way in a process; more would slow down those that run.
+# Concurrent searches per process: more would slow each other down.
 SEARCHES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Engine and library of one bundle: pages and search never disagree."""
+    """Engine and articles of one bundle, so that pages and search always agree."""
 
     engine: Engine
     library: ArticleStore
@@ -35,16 +35,16 @@ class Snapshot:
 
     @property
     def version(self) -> str:
-        """The build."""
+        """The version of the build."""
         return self.engine.version
 
     def search(self, query: Query) -> Results:
-        """Rank the articles that answer a query; equal queries are answered from a cache."""
+        """Rank the articles that answer a query; results of equal queries are cached."""
         return self.cached.search(query)
 
 
 class LiveIndex:
-    """Hands out the current snapshot; a request keeps the one it took."""
+    """Provides the current snapshot; a request keeps the one that it took."""
 
     def __init__(self, builds: Builds, embedder: Embedder, calibration: Path | None = None) -> None:
         self._builds = builds
@@ -56,39 +56,42 @@ class LiveIndex:
         self._admission = ThreadPoolExecutor(SEARCHES_AT_ONCE, "search")
 
     def snapshot(self) -> Snapshot | None:
-        """What is served now; None before the first build."""
+        """The served snapshot; None before the first build."""
         return self._snapshot
 
     def current(self) -> Snapshot | None:
-        """The snapshot, opened at the first request where nothing opened it before."""
+        """The served snapshot; opens it if nothing has opened it before."""
         if self._snapshot is None:
             self.refresh()
         return self._snapshot
 
     def refresh(self) -> bool:
-        """Open the bundle named in CURRENT if it is another one; the old one is served until the new one is open."""
+        """Open the bundle named in CURRENT if it is a newer one; returns whether it was replaced.
+
+        The old one is served until the new one is open. A bundle that cannot be opened is logged.
+        """
         with self._lock:
-            wanted = self._builds.current_name()
+            current_name = self._builds.current_name()
             if (
-                wanted is None
-                or wanted == self._refused
-                or (self._snapshot and self._snapshot.version == wanted)
+                current_name is None
+                or current_name == self._refused
+                or (self._snapshot and self._snapshot.version == current_name)
             ):
                 return False
             try:
-                return self._swap(wanted)
+                return self._swap(current_name)
             except BundleError as error:
-                self._refused = wanted
+                self._refused = current_name
                 log.error("%s", error)
                 return False
 
-    def _swap(self, wanted: str) -> bool:
+    def _swap(self, name: str) -> bool:
         bundle = self._builds.open_current()
         if self._snapshot and bundle.version == self._snapshot.version:
-            self._refused = wanted
+            self._refused = name
             return False
         self._snapshot = self._open(bundle)
-        self._refused = wanted if bundle.version != wanted else ""
+        self._refused = name if bundle.version != name else ""
         log.info("serving index %s", bundle.version)
         return True
 
@@ -98,16 +101,19 @@ class LiveIndex:
         return Snapshot(engine, ArticleStore.open(bundle), CachedSearch(engine, self._admission))
 
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
-        """Look for a newer bundle until ``stop`` is set: for builds made by another process."""
+        """Check for newer bundles every ``seconds`` until ``stop`` is set.
+
+        The bundles are built by another process.
+        """
         while not stop.wait(seconds):
             try:
                 self.refresh()
-            except Exception:  # serving goes on with what is open
+            except Exception:  # the open bundle is still served
                 log.exception("the new index could not be opened")
 
 
 def own_calibration(path: Path | None, corpus: Corpus) -> Calibration | None:
-    """The operator's calibration where there is one for this index's model; else none, and the log says why."""
+    """The operator's calibration if it fits the index's model; else None, with a logged reason."""
     if path is None or not path.is_file():
         return None
     try:

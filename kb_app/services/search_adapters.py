@@ -1,4 +1,4 @@
-"""What analytics asks of the engine: questions as vectors, and the article nearest to one. Implements its ports."""
+"""Adapters that implement analytics' ports: question vectors and the nearest article."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PUBLIC = frozenset({"public"})
 
 
 class CentredQuestions:
-    """Question vectors with what all questions of a language share taken away; implements ports.Encode.
+    """Question embeddings, centred per language; implements ports.Encode.
 
-    The centre is that of the shipped sample, so that vectors made today and next year can be compared. For another model than the
-    bundled one nothing is taken away.
+    The centre is the mean of the shipped sample, so that vectors stay comparable over time.
+    Vectors of models other than the bundled one are not centred.
     """
 
     def __init__(self, embedder: Embedder) -> None:
@@ -28,29 +28,29 @@ class CentredQuestions:
 
     @property
     def fingerprint(self) -> str:
-        """Of the model; raises EmbedderUnavailable while there is none."""
+        """The model's fingerprint; raises EmbedderUnavailableError while there is no model."""
         return self._embedder.fingerprint
 
     def __call__(self, texts: Sequence[str], langs: Sequence[str]) -> Vectors:
-        """Unit vectors, shape (len(texts), dimension)."""
-        made = self._embedder.encode(texts, "query")
-        return centre(made, langs, sample_means()) if self._embedder.calibrated else made
+        """Return unit vectors, shape (len(texts), dimension)."""
+        vectors = self._embedder.encode(texts, "query")
+        return centre(vectors, langs, sample_means()) if self._embedder.calibrated else vectors
 
 
 class IndexFinder:
-    """The article nearest to a question in the index that is served now; implements ports.FindArticle."""
+    """Finds the nearest article in the served index; implements ports.FindArticle."""
 
     def __init__(self, live: LiveIndex, clock: Callable[[], datetime]) -> None:
         self._live = live
         self._clock = clock
 
     def nearest(self, text: str, lang: str) -> NearestArticle | None:
-        """The first hit."""
+        """The first hit for a question; None where there is none."""
         results = self._search(text, lang)
         return self._found(results, results.hits[0], 1) if results and results.hits else None
 
     def place_of(self, article_id: str, text: str, lang: str) -> NearestArticle | None:
-        """Where an article stands among the first ten."""
+        """The rank of an article among the first ten hits; None if it is not among them."""
         results = self._search(text, lang)
         for rank, hit in enumerate(results.hits if results else (), 1):
             if results and hit.article_id == article_id:
@@ -58,7 +58,7 @@ class IndexFinder:
         return None
 
     def title(self, article_id: str) -> str:
-        """Its title, its id where it is gone."""
+        """The title of an article, or its id if the article no longer exists."""
         snapshot = self._live.current()
         card = snapshot.library.cards.get(article_id) if snapshot else None
         return card.title if card else article_id

@@ -1,4 +1,4 @@
-"""Runs the support package: what is due, mail in and out, and the state of ticket systems."""
+"""Runs the support package: due tasks, incoming and outgoing mail, ticket system states."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ from kb_app.support.workflow import CaseWorkflow
 log = logging.getLogger("kb_app.services.support")
 POLLED, MOST_AWAY = 200, 20_000
 FETCH_EVERY, POLL_EVERY, FORGET_EVERY = MINUTE, 10 * MINUTE, HOUR
-# What was sent long ago is not kept: it holds what people wrote.
+# Sent deliveries are removed after this time, since they contain personal messages.
 SENT_KEPT = 30 * DAY
 
 
 def _safely(part: Callable[[], object]) -> None:
-    """One part of a round that fails must not keep the others from their work."""
+    """Run one part of a round; log its failure, so that the other parts still run."""
     try:
         part()
-    except Exception as error:  # the next round tries again
-        log.error("a part of looking after cases failed (%s)", type(error).__name__)
+    except Exception as error:  # the next round retries
+        log.error("a task of the support round failed (%s)", type(error).__name__)
 
 
 @dataclass
 class SupportService:
-    """Cases, the outbox, mail that comes in, and notices of known problems."""
+    """Cases, the outbox, incoming mail, and notices of known problems."""
 
     settings: Settings
     workflow: CaseWorkflow
@@ -72,27 +72,27 @@ class SupportService:
 
     @property
     def cases(self) -> CaseStore:
-        """The cases."""
+        """The case store."""
         return self.workflow.cases
 
     @property
     def can_mail(self) -> bool:
-        """Whether mail can be sent: a server and a sender are set."""
+        """Whether mail can be sent: an SMTP server and a sender are set."""
         return self.workflow.sending.can_mail
 
     @property
     def config(self) -> Support:
-        """The values of support.yml as they are now."""
+        """The current values of support.yml."""
         return self.workflow.support()
 
     def run_now(self) -> None:
-        """Run what is due at this moment."""
+        """Run what is due now."""
         self.run(int(self.clock().timestamp() * 1000))
 
     def run(self, now: int) -> Round:
         """Run what is due: mail in, follow-ups, notices, ticket systems, the outbox, removal.
 
-        It may be called often: other systems are asked at intervals of their own.
+        ``now`` is in ms. It may be called often: other systems are polled at their own intervals.
         """
         if self.settings.imap_url and self._turn("mailbox", now, FETCH_EVERY):
             _safely(lambda: self._fetch(now))
@@ -105,7 +105,7 @@ class SupportService:
         return self.outbox.run(now)
 
     def _turn(self, name: str, now: int, every: int) -> bool:
-        """Whether so long has passed since this was done last, in this process."""
+        """Whether ``every`` ms have passed since the last run in this process."""
         if now - self.done_at.get(name, -every) < every:
             return False
         self.done_at[name] = now
@@ -116,11 +116,11 @@ class SupportService:
             fetch(self.settings.imap_url, lambda raw: self.mail_intake.take(raw, now))
         except (OSError, imaplib.IMAP4.error) as error:
             log.warning(
-                "the mailbox could not be read (%s): look at KB_IMAP_URL", type(error).__name__
+                "the mailbox could not be read (%s): check KB_IMAP_URL", type(error).__name__
             )
 
     def poll(self, now: int) -> int:
-        """Ask desks that do not call us which of their cases are solved; returns how many are."""
+        """Poll ticket systems without webhooks for solved cases; returns the number solved."""
         polled = [
             name
             for name, desk in self.config.desks.items()
@@ -131,11 +131,11 @@ class SupportService:
             & (cases.c.external_id != "")
             & cases.c.state.not_in([SOLVED, CLOSED])
         )
-        found, solved, down = self.cases.due(away, MOST_AWAY), 0, set()
-        # Where there are many, some at a time.
-        start = self.polled % max(1, len(found))
+        pending, solved, down = self.cases.due(away, MOST_AWAY), 0, set()
+        # With many cases, each round polls the next part of them.
+        start = self.polled % max(1, len(pending))
         self.polled = start + POLLED
-        for case in [*found[start:], *found[:start]][:POLLED]:
+        for case in [*pending[start:], *pending[:start]][:POLLED]:
             sink = self.sinks.sink_of(case.desk)
             if case.desk in down or not isinstance(sink, ZendeskSink | FreshdeskSink):
                 continue
@@ -145,14 +145,18 @@ class SupportService:
                 down.add(case.desk)
             except (PermanentDeliveryError, KeyError, TypeError, AttributeError) as error:
                 log.warning(
-                    "the state of a case at %s could not be asked (%s)",
+                    "the state of a case could not be read from the ticket system %s (%s): "
+                    "check its entry in support.yml and its secret in KB_DESK_SECRETS",
                     case.desk,
                     type(error).__name__,
                 )
         return solved
 
     def _heard(self, case: Case, solved: bool, now: int) -> bool:
-        """What a desk says of a case: solved a second time only after it was seen open since the customer came back."""
+        """Apply a polled state; returns whether the case was solved by it.
+
+        After a case was reopened, "solved" counts again only once the ticket was seen open.
+        """
         turn, before = f"{case.case_id}:{case.turn_at}", f"{case.case_id}:before"
         with self.cases.changing() as connection:
             if not solved:
@@ -169,7 +173,7 @@ class SupportService:
         )
 
     def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:
-        """End notices whose time is up, and the given ones; returns how many are told."""
+        """End expired notices and the given ones; returns the number of subscribers to mail."""
         return self.notices.end(now, self._over, notice_ids)
 
     def _over(self, notice: Notice, mail: str, language: str) -> Mapping[str, Any]:
@@ -206,7 +210,7 @@ def make_support(
     support: Callable[[], Support],
     leads: Callable[[], Sequence[str]],
 ) -> SupportService:
-    """Build the support service with its parts."""
+    """Build the support service and its parts."""
     cases = CaseStore(store.engine)
     site = SiteIdentity(
         settings.name, settings.address, settings.contact_mail, settings.languages[0], leads

@@ -1,4 +1,4 @@
-"""Ties the support package to the log, the mail server, the index and the sinks; implements its ports."""
+"""Adapters that implement the support package's ports with the log, mail, index and sinks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ QUOTED = 3
 
 
 class CaseLog:
-    """Writes a case's events into the log, redacted; implements handoff's Log."""
+    """Writes case events to the event log, redacted; implements the workflow's Log port."""
 
     def __init__(self, store: EventStore, redactions: tuple[re.Pattern[str], ...]) -> None:
         self._store, self._redactions = store, redactions
@@ -42,7 +42,7 @@ class CaseLog:
     def record(
         self, name: str, case: Case, at: int, once: str, attributes: Mapping[str, Any]
     ) -> None:
-        """Commit one event."""
+        """Store one event."""
         event_id = (
             f"t:{case.case_id}"
             if name == CREATED
@@ -57,7 +57,7 @@ class CaseLog:
                     at=at,
                     query_id=case.query_id or None,
                     client_id=case.client_id,
-                    # What a customer says of a case is no vote on an article.
+                    # An answer about a case must not count as a vote on an article.
                     object_id=case.number if name in (CREATED, RESOLVED) else "",
                     channel=case.channel,
                     language=case.language,
@@ -68,22 +68,22 @@ class CaseLog:
 
 
 class SiteMailer:
-    """Mails by the settings' server; implements handoff's Post."""
+    """Mail capabilities of the settings' SMTP server; implements the Post port."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def can_mail(self) -> bool:
-        """Whether a server and a sender are set."""
+        """Whether an SMTP server and a sender are set."""
         return can_mail(self._settings)
 
     def new_message_id(self) -> str:
-        """A Message-ID of ours."""
+        """A new Message-ID in the sender's domain."""
         return new_message_id(self._settings)
 
 
 class MailReader:
-    """Asks the index what a mail asks; implements handoff's Read."""
+    """Searches the index for the question of a mail; implements the Read port."""
 
     def __init__(
         self,
@@ -102,13 +102,13 @@ class MailReader:
         )
 
     def __call__(self, subject: str, text: str) -> MailAnswer:
-        """The articles that answer strictly; the search is recorded like any other."""
-        snapshot, asked = self._live.current(), question_of(subject, text)
+        """The articles that answer with the verdict "strict"; the search is recorded as a query."""
+        snapshot, query = self._live.current(), question_of(subject, text)
         recorded = self._settings.analytics == "on"
-        if snapshot is None or not asked:
+        if snapshot is None or not query:
             return MailAnswer(language=self._settings.languages[0], recorded=recorded)
         results = snapshot.search(
-            Query(asked, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock())
+            Query(query, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock())
         )
         lang = results.lang or self._settings.languages[0]
         query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
@@ -122,7 +122,7 @@ class MailReader:
                 QueryEvent(
                     query_id=query_id,
                     at=int(self._clock().timestamp() * 1000),
-                    user_query=redact(asked, self._redactions),
+                    user_query=redact(query, self._redactions),
                     client_id=client_id,
                     language=lang,
                     channel="mail",
@@ -141,7 +141,8 @@ class MailReader:
             answers = (
                 Quoted(
                     card.title,
-                    f"{self._settings.address}/{self._settings.spoken(lang)}/articles/{quote(card.slug)}?from={query_id}",
+                    f"{self._settings.address}/{self._settings.spoken(lang)}"
+                    f"/articles/{quote(card.slug)}?from={query_id}",
                     results.answer.text,
                 ),
             )
@@ -156,7 +157,7 @@ class MailReader:
 
 
 def question_of(subject: str, text: str, longest: int = 200) -> str:
-    """What a mail asks, short enough to search: its subject without Re:, else its first lines."""
+    """The query of a mail: its subject without Re:, with its first lines if that is vague."""
     plain = re.sub(r"(?i)^\s*((re|fwd?|aw|返信|転送)\s*[::]\s*)+", "", subject).strip()
     lines = [
         line.strip() for line in text.splitlines() if line.strip() and not line.startswith(">")
@@ -168,7 +169,7 @@ def question_of(subject: str, text: str, longest: int = 200) -> str:
 
 
 class SinkRegistry:
-    """Finds the sink that a name in the outbox stands for."""
+    """Resolves the sink names of the outbox."""
 
     def __init__(
         self, settings: Settings, support: Callable[[], Support], cases: CaseStore
@@ -176,7 +177,7 @@ class SinkRegistry:
         self._settings, self._support, self._cases = settings, support, cases
 
     def sink_of(self, name: str) -> Sink | None:
-        """The sink; None for a desk that is not in the support file."""
+        """The sink; None for a ticket system that is not in support.yml."""
         if name in (MAIL_SINK, STEP_SINK):
             return MailSink(self._settings)
         desk = self._support().desks.get(name)
@@ -194,5 +195,5 @@ class SinkRegistry:
     def _external(self, case_id: str) -> str:
         case = self._cases.case(case_id)
         if case is None or not case.external_id:
-            raise PermanentDeliveryError("The other desk's number of this case is not known.")
+            raise PermanentDeliveryError("The ticket system's id of this case is not known.")
         return case.external_id

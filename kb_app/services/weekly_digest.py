@@ -1,4 +1,4 @@
-"""The weekly digest: written from the figures, mailed to the leads, once a week however many processes run."""
+"""The weekly digest of figures, mailed to the leads once a week by one of the processes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ WEEK = timedelta(days=7)
 
 
 def write_digest(settings: Settings, gaps: GapStore, now: datetime) -> tuple[str, str]:
-    """(subject, body) of the seven days before today."""
+    """(subject, body) of the digest of the seven days before today."""
     reports = Reports(gaps.store.engine)
     last = now.astimezone(settings.zone).date() - timedelta(days=1)
     period = Period(last - timedelta(days=6), last, settings.zone)
-    found = gaps.gaps(int(now.timestamp() * 1000), ("open", "assigned"))
+    open_gaps = gaps.gaps(int(now.timestamp() * 1000), ("open", "assigned"))
     link = f"{settings.address}/desk/"
     days = f"{period.first} to {period.last}"
     return digest(
@@ -32,26 +32,26 @@ def write_digest(settings: Settings, gaps: GapStore, now: datetime) -> tuple[str
         days,
         reports.figures(period),
         reports.figures(period.before),
-        found,
+        open_gaps,
         len(gaps.learned()),
         link,
     )
 
 
 def receivers(users: UserStore) -> list[str]:
-    """The addresses of all leads and administrators."""
+    """Mail addresses of all active leads and administrators."""
     return [user.mail for user in users.all() if user.role in ("lead", "admin") and user.active]
 
 
 def send_digest(settings: Settings, gaps: GapStore, now: datetime, to: Sequence[str]) -> None:
-    """Mail it. Raises MailError."""
+    """Mail the digest to each address; raises MailError."""
     subject, body = write_digest(settings, gaps, now)
     for address in to:
         send_mail(settings, address, subject, body)
 
 
 def last_due(settings: Settings, now: datetime) -> datetime | None:
-    """The latest moment at which the digest was to be mailed; None where it is not mailed by itself."""
+    """The latest time at which the digest was due; None where it is not scheduled."""
     if settings.digest_time is None:
         return None
     weekday, hour, minute = settings.digest_time
@@ -63,7 +63,7 @@ def last_due(settings: Settings, now: datetime) -> datetime | None:
 
 
 def take_turn(gaps: GapStore, due: datetime, now: datetime) -> bool:
-    """Whether this process is to mail the digest that was due: the first to ask, and not one that is a day late."""
+    """Whether this process mails the digest: only the first to ask, and at most a day late."""
     table, name = schema.job_state, f"digest {due.date().isoformat()}"
     if now - due > timedelta(days=1):
         return False

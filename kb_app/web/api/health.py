@@ -19,7 +19,7 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """Readiness: 200 when an index is served, else 503.
 
-    ``meaning`` is the state of semantic search, ``vectors`` the strategies of vector comparison.
+    ``meaning`` is the state of search by meaning, ``vectors`` the strategies of vector comparison.
     """
     current = services().live.current()
     state = {

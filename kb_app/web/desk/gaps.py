@@ -149,7 +149,7 @@ def _add_question(gap: Gap) -> None:
     flash(_("%(num)d questions added to %(title)s.", num=added, title=card.title))
 
 
-# --- learned questions
+# --- learned questions ---
 
 
 @blueprint.route("/learned", methods=["GET", "POST"])
