@@ -124,6 +124,16 @@ def test_every_requirement_is_pinned_and_explained() -> None:
         ), line
 
 
+def test_no_template_has_a_line_over_140_characters() -> None:
+    long_lines = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted((ROOT / "templates").rglob("*.*"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > 140
+    ]
+    assert long_lines == []
+
+
 def _texts(catalogue: Catalog) -> dict[object, object]:
     return {
         str(list(message.id) if isinstance(message.id, tuple) else message.id): str(
