@@ -39,6 +39,7 @@ class BackgroundWriter:
         self._queue: queue.Queue[QueryEvent | ActionEvent] = queue.Queue(longest)
         self._losses: Counter[str] = Counter()
         self._losing = threading.Lock()
+        self._recording_losses = threading.Lock()
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._written = threading.Condition()
@@ -64,14 +65,14 @@ class BackgroundWriter:
             self._losses[reason] += count
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until all queued events are written; False after ``timeout`` seconds."""
-        if self._thread is None:
-            self._write_losses()
-            return True
+        """Wait until all events and counts are written; False after ``timeout`` seconds."""
         with self._written:
             last = self._taken
             self._wake.set()
-            return self._written.wait_for(lambda: self._done >= last, timeout)
+            written = self._written.wait_for(lambda: self._done >= last, timeout)
+        if written:
+            self._write_losses()
+        return written
 
     def close(self, timeout: float = 10.0) -> None:
         """Write the remaining events and stop the thread; waits at most ``timeout`` seconds."""
@@ -132,13 +133,14 @@ class BackgroundWriter:
         self.lose("database", len(batch))
 
     def _write_losses(self) -> None:
-        with self._losing:
-            counts, self._losses = self._losses, Counter()
-        if not counts:
-            return
-        try:
-            self._sink.lost(counts, int(time.time() * 1000))
-        except Exception as error:  # the counts are kept for the next attempt
-            log.warning("Recording the count of lost events failed (%s)", type(error).__name__)
+        with self._recording_losses:
             with self._losing:
-                self._losses.update(counts)
+                counts, self._losses = self._losses, Counter()
+            if not counts:
+                return
+            try:
+                self._sink.lost(counts, int(time.time() * 1000))
+            except Exception as error:  # the counts are kept for the next attempt
+                log.warning("Recording the count of lost events failed (%s)", type(error).__name__)
+                with self._losing:
+                    self._losses.update(counts)

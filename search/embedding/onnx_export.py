@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from search.array_files import load_arrays
 from search.checksums import sha256_of
 from search.embedding.bundled_model import SEAL, Progress, quiet
 from search.embedding.onnx_graph import (
@@ -112,8 +113,8 @@ def _sealed(folder: Path) -> str:
 
 
 def _reach() -> Weights:
-    with np.load(_ACTIVATION_RANGES) as stored:
-        return {name: stored[name].astype(np.float32) for name in stored.files}
+    ranges = load_arrays(_ACTIVATION_RANGES)
+    return {name: bounds.astype(np.float32) for name, bounds in ranges.items()}
 
 
 # --- graph construction ---------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from search.analysis.tokens import Token
+from search.array_files import load_array
 from search.index.postings import Postings
 from search.ports import Rows, Vector
 
@@ -57,7 +58,7 @@ class Bm25Index:
 
         Raises OSError or ValueError if the index is damaged.
         """
-        return cls(Postings.open(folder), np.asarray(np.load(folder / _VALUES, mmap_mode="r")))
+        return cls(Postings.open(folder), load_array(folder / _VALUES, mapped=True))
 
     def scores(self, tokens: Sequence[Token]) -> Vector:
         """BM25 score of each document, shape (documents,)."""

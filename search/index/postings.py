@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+from search.array_files import load_array
 from search.ports import Rows
 
 _WORDS, _STARTS, _ROWS, _COUNTS, _LENGTHS = (
@@ -98,17 +99,12 @@ class Postings:
         If ``mapped``, the large arrays are memory-mapped, otherwise read. Raises OSError or
         ValueError if the files are damaged.
         """
-        # Plain array views: slicing a numpy memmap object is slow.
-        rows, counts = (
-            np.asarray(np.load(folder / name, mmap_mode="r" if mapped else None))
-            for name in (_ROWS, _COUNTS)
-        )
         return cls(
             orjson.loads((folder / _WORDS).read_bytes()),
-            np.load(folder / _STARTS),
-            rows,
-            counts,
-            np.load(folder / _LENGTHS),
+            load_array(folder / _STARTS),
+            load_array(folder / _ROWS, mapped),
+            load_array(folder / _COUNTS, mapped),
+            load_array(folder / _LENGTHS),
         )
 
     def _columns(self) -> Rows:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import orjson
 
+from search.array_files import load_array, load_arrays
 from search.errors import BundleError
 from search.index.autocomplete import SuggestIndex
 from search.index.bm25 import Bm25Index
@@ -21,7 +21,6 @@ from search.index.record_codec import RecordCodec
 from search.index.record_files import RecordFile, StringFile
 from search.index.synonyms import Rule, Synonyms
 from search.model import Document, Passage
-from search.ports import Vector
 from search.vectors.vector_index import FileVectors
 
 _DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = (
@@ -60,21 +59,21 @@ def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, M
     try:
         # Read, not mapped: a mapped file is fetched page by page, which is slower here.
         passages, questions = (
-            np.load(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS)
+            load_array(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS)
         )
         passage_keys, question_keys = (
             (folder / name).read_text(encoding="ascii").split("\n")
             for name in (_PASSAGE_KEYS, _QUESTION_KEYS)
         )
         owners, moved = (
-            np.load(folder / "question-documents.npy"),
+            load_array(folder / "question-documents.npy"),
             int((folder / _MOVED).read_text(encoding="ascii")),
         )
         known = Vectors(
             passages,
             questions,
             owners,
-            _open_centres(folder / _CENTRES),
+            load_arrays(folder / _CENTRES),
             passage_keys,
             question_keys,
             moved,
@@ -100,7 +99,7 @@ def open_corpus(bundle: Bundle) -> Corpus:
             documents=documents,
             passage=read,
             named=RecordFile(folder / _NAMED).__getitem__,
-            passage_documents=np.load(folder / "passage-documents.npy"),
+            passage_documents=load_array(folder / "passage-documents.npy"),
             lexical=_open_lexical(folder / _IMPACTS),
             keyword=WhooshIndex(folder / "whoosh"),
             suggest=_open_suggest(folder),
@@ -128,16 +127,15 @@ def _open_lexical(folder: Path) -> dict[str, LexicalIndex]:
             Bm25Index.open(folder / f"{path.stem}-words"),
             Bm25Index.open(folder / f"{path.stem}-grams"),
         )
-        opened[path.stem] = LexicalIndex(np.load(path), words, bigrams)
+        opened[path.stem] = LexicalIndex(load_array(path), words, bigrams)
     return opened
 
 
 def _open_suggest(folder: Path, mapped: bool = True) -> SuggestIndex:
-    with np.load(folder / _SUGGEST) as arrays:
-        keys, texts = (
-            StringFile.open(folder / name, mapped) for name in (_SUGGEST_KEYS, _SUGGEST_TEXTS)
-        )
-        return SuggestIndex(keys=keys, texts=texts, **arrays)
+    keys, texts = (
+        StringFile.open(folder / name, mapped) for name in (_SUGGEST_KEYS, _SUGGEST_TEXTS)
+    )
+    return SuggestIndex(keys=keys, texts=texts, **load_arrays(folder / _SUGGEST))
 
 
 def known_keys(previous: Bundle | None) -> Mapping[str, str]:
@@ -160,21 +158,16 @@ def _keys_in(folder: Path) -> dict[str, str]:
 def _open_semantic(bundle: Bundle, passages: int) -> SemanticIndex | None:
     if bundle.model is None:
         return None
-    question_documents = np.load(bundle.path / "question-documents.npy")
+    question_documents = load_array(bundle.path / "question-documents.npy")
     return SemanticIndex(
         FileVectors(bundle.path / _PASSAGE_VECTORS, passages),
         FileVectors(bundle.path / _QUESTION_VECTORS, len(question_documents)),
         question_documents,
-        _open_centres(bundle.path / _CENTRES),
+        load_arrays(bundle.path / _CENTRES),
         bundle.model.fingerprint,
         bundle.model.scale,
         bundle.model.question_scale,
     )
-
-
-def _open_centres(path: Path) -> dict[str, Vector]:
-    with np.load(path) as stored:
-        return {name: stored[name] for name in stored.files}
 
 
 _DOCUMENT, _PASSAGE = RecordCodec(Document), RecordCodec(Passage)

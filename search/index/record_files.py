@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from search.array_files import load_array
 from search.ports import Rows
 
 Bytes = NDArray[np.uint8]
@@ -21,7 +22,7 @@ class RecordFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._offsets = np.load(path.with_suffix(".offsets.npy"))
+        self._offsets = load_array(path.with_suffix(".offsets.npy"))
         self._data = (
             np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
             if len(self._offsets) > 1
@@ -68,9 +69,7 @@ class StringFile(Sequence[str]):
 
         Raises OSError or ValueError if the file is damaged.
         """
-        offsets = np.asarray(
-            np.load(path.with_suffix(".offsets.npy"), mmap_mode="r" if mapped else None)
-        )
+        offsets = load_array(path.with_suffix(".offsets.npy"), mapped)
         data = (
             np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
             if mapped and offsets[-1]

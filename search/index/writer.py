@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+from search.array_files import load_array
 from search.index.autocomplete import Entry, SuggestIndex, build_suggest, edited_suggest
 from search.index.bm25 import Bm25Index
 from search.index.bundle import Bundle
@@ -113,7 +114,7 @@ def write_lexical(into: Path, contents: Contents, previous: Bundle | None = None
                     folder / name, Postings.of([read(key) for key in keys_by_id.values()])
                 )
                 continue
-            old_entries = [entries[row] for row in np.load(old_folder / f"{lang}.npy").tolist()]
+            old_entries = [entries[row] for row in load_array(old_folder / f"{lang}.npy").tolist()]
             if old_entries == list(keys_by_id.items()):
                 # An edit usually changes one language, so the others are copied.
                 shutil.copytree(old_folder / name, folder / name)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from search.array_files import load_arrays
 from search.ports import Vector
 
 _SAMPLE = Path(__file__).resolve().parents[1] / "data" / "question_means.npz"
@@ -61,10 +62,10 @@ def centre_one(vector: Vector, lang: str, centres: Centres) -> Vector:
 @lru_cache(maxsize=1)
 def sample_means() -> dict[str, Vector]:
     """Return the bundled model's mean vectors of everyday customer questions, by language."""
-    with np.load(_SAMPLE) as stored:
-        return {
-            name if name != "any" else ANY: stored[name].astype(np.float32) for name in stored.files
-        }
+    return {
+        name if name != "any" else ANY: mean.astype(np.float32)
+        for name, mean in load_arrays(_SAMPLE).items()
+    }
 
 
 def _centre(vectors: Vector, sample: Vector | None) -> Vector:

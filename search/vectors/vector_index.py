@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from search.array_files import load_array
 from search.embedding.onnx_session import GraphError
 from search.errors import BundleError
 from search.ports import Comparison, Rows, Vector
@@ -74,7 +75,7 @@ class FileVectors:
         Raises BundleError when a file is damaged or does not hold ``rows`` vectors.
         """
         try:
-            self._vectors: Vector = np.asarray(np.load(path, mmap_mode="r"))
+            self._vectors: Vector = load_array(path, mapped=True)
             self._scan = (
                 Int8Scan(path.with_suffix(_SCAN)) if path.with_suffix(_SCAN).is_file() else None
             )

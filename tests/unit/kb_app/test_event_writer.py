@@ -118,3 +118,13 @@ def test_losses_are_stored_even_without_an_event() -> None:
     writer.lose("bot action", 3)
     writer.close()
     assert sink.losses == {"bot action": 3}
+
+
+def test_flush_also_stores_losses_counted_since_the_last_batch() -> None:
+    sink = Sink()
+    writer = BackgroundWriter(sink, pause_s=60)
+    writer.put(asked("q"))
+    assert writer.flush(5)
+    writer.lose("bot action")
+    assert writer.flush(5) and sink.losses == {"bot action": 1}
+    writer.close()
