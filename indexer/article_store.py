@@ -41,20 +41,20 @@ class ArticleStore:
         self._folder = folder
         with (folder / _CARDS).open("rb") as file:
             # Decoding line by line lets other threads take the GIL in between.
-            self.cards = {card.id: card for card in map(_card, file)}
+            self.summaries = {card.id: card for card in map(_card, file)}
         self.sections = {
             value["key"]: SectionInfo(**value) for value in _read_json(folder / _SECTIONS)
         }
-        self._by_slug = {(card.lang, card.slug): card for card in self.cards.values()}
+        self._by_slug = {(card.lang, card.slug): card for card in self.summaries.values()}
         self._by_alias = {
-            (card.lang, alias): card for card in self.cards.values() for alias in card.aliases
+            (card.lang, alias): card for card in self.summaries.values() for alias in card.aliases
         }
         self._groups: dict[str, list[ArticleSummary]] = defaultdict(list)
-        for card in self.cards.values():
+        for card in self.summaries.values():
             self._groups[card.group].append(card)
         owners = _read_json(folder / "image-owners.json")
         self._image_owners = {
-            name: [self.cards[owner] for owner in ids if owner in self.cards]
+            name: [self.summaries[owner] for owner in ids if owner in self.summaries]
             for name, ids in owners.items()
         }
 
@@ -67,7 +67,7 @@ class ArticleStore:
         """Read one full article from its shard; None if there is none with this id."""
         path = self._folder / "articles" / f"{_shard(article_id)}.jsonl"
         head = orjson.dumps({"id": article_id})[:-1]
-        if article_id not in self.cards:
+        if article_id not in self.summaries:
             return None
         with path.open("rb") as file:
             for line in file:
@@ -89,7 +89,7 @@ class ArticleStore:
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> list[ArticleSummary]:
         """Return all articles that these audiences may see at this time."""
-        return [card for card in self.cards.values() if card.visible(now, audiences)]
+        return [card for card in self.summaries.values() if card.visible(now, audiences)]
 
     def image(self, name: str) -> Path | None:
         """Return the path of an image by its name in the bundle."""

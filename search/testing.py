@@ -110,9 +110,13 @@ class MemoryKeywordIndex:
             name
             for name, document_lang, analysed in self._documents
             if document_lang == lang
-            and all(_holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in phrases)
+            and all(
+                _contains_phrase(analysed.words, analysed.bigrams, lang, phrase)
+                for phrase in phrases
+            )
             and not any(
-                _holds(analysed.words, analysed.bigrams, lang, phrase) for phrase in excluded
+                _contains_phrase(analysed.words, analysed.bigrams, lang, phrase)
+                for phrase in excluded
             )
         }
 
@@ -155,7 +159,7 @@ def edit_distance(left: str, right: str) -> int:
     return rows[-1][-1]
 
 
-def _holds(words: Sequence[str], bigrams: Sequence[str], lang: str, phrase: str) -> bool:
+def _contains_phrase(words: Sequence[str], bigrams: Sequence[str], lang: str, phrase: str) -> bool:
     analysed = analyser(lang).analyse(phrase)
     pairs = tuple(bigram for bigram in analysed.bigrams if len(bigram) > 1)
     if pairs:

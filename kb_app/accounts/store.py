@@ -20,7 +20,7 @@ from kb_app.db import schema
 _MAIL = re.compile(r"^[^@\s<>\"]+@[^@\s<>\"]+$")
 _HASHER = PasswordHasher()
 # Verified for an unknown address, so that timing does not reveal which accounts exist.
-_NOBODY = (
+_UNKNOWN_USER_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$"
     + "c29tZXNhbHRzb21lc2FsdA$"
     + "W1IcR1N0Yy1SrOQ3pZK8MZ6V7b2oJm2rjU5m5l0Xq2s"
@@ -84,7 +84,8 @@ class UserStore:
             )
         try:
             _HASHER.verify(
-                row["password_hash"] if row and row["password_hash"] else _NOBODY, password
+                row["password_hash"] if row and row["password_hash"] else _UNKNOWN_USER_HASH,
+                password,
             )
         except (Argon2Error, InvalidHashError):
             return None

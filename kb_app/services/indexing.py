@@ -97,7 +97,7 @@ class IndexingService:
         snapshot = self._live.snapshot()
         if snapshot is None:
             return []
-        now, summaries = self._clock(), snapshot.library.cards
+        now, summaries = self._clock(), snapshot.articles.summaries
         changed = [summaries[name] for name in report.changed[:MAX_TRIED] if name in summaries]
         return [
             trial

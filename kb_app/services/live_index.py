@@ -30,7 +30,7 @@ class Snapshot:
     """Engine and articles of one bundle, so that pages and search always agree."""
 
     engine: Engine
-    library: ArticleStore
+    articles: ArticleStore
     cached: CachedSearch
 
     @property

@@ -60,7 +60,7 @@ class IndexFinder:
     def title(self, article_id: str) -> str:
         """The title of an article, or its id if the article no longer exists."""
         snapshot = self._live.current()
-        card = snapshot.library.cards.get(article_id) if snapshot else None
+        card = snapshot.articles.summaries.get(article_id) if snapshot else None
         return card.title if card else article_id
 
     def _search(self, text: str, lang: str) -> Results | None:

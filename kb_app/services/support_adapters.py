@@ -137,7 +137,7 @@ class MailReader:
             )
         answers: tuple[Quoted, ...] = ()
         if results.verdict == "strict" and results.answer:
-            card = snapshot.library.cards[results.answer.article_id]
+            card = snapshot.articles.summaries[results.answer.article_id]
             answers = (
                 Quoted(
                     card.title,

@@ -35,7 +35,7 @@ def japanese_words(folded: str, spoken: set[tuple[str, str]] | None = None) -> I
         covered[match.start() : match.end()] = b"\1" * (match.end() - match.start())
     yield from latin_words(folded, lambda word: word)
     for start, end, morpheme in _morphemes(folded):
-        if _tells_nothing(morpheme):
+        if _is_function_word(morpheme):
             continue
         if spoken is not None and IDEOGRAPH.search(morpheme.surface()):
             spoken.add((morpheme.surface(), _reading_of(morpheme.reading_form())))
@@ -103,7 +103,7 @@ def _reading_of(form: str) -> str:
 _free_of_content: dict[int, bool] = {}
 
 
-def _tells_nothing(morpheme: Any) -> bool:
+def _is_function_word(morpheme: Any) -> bool:
     """Return whether it is a particle, auxiliary, symbol or space; cached per part-of-speech id."""
     pos_id = morpheme.part_of_speech_id()
     if pos_id not in _free_of_content:

@@ -119,18 +119,18 @@ class DocValues:
     def metadata_similarity(self, document: Document) -> Vector:
         """Similarity of each document to ``document`` by shared section and tags."""
         similarity = np.zeros(self._count, dtype=np.float32)
-        similarity[self._rows["section"].get(document.section, _NOBODY)] += SAME_SECTION
+        similarity[self._rows["section"].get(document.section, _NO_ROWS)] += SAME_SECTION
         for tag in set(document.tags):
-            similarity[self._rows["tag"].get(tag, _NOBODY)] += SAME_TAG
+            similarity[self._rows["tag"].get(tag, _NO_ROWS)] += SAME_TAG
         return similarity
 
     def _mask(self, column: Mapping[str, Rows], value: str) -> Mask:
         mask = np.zeros(self._count, dtype=np.bool_)
-        mask[column.get(value, _NOBODY)] = True
+        mask[column.get(value, _NO_ROWS)] = True
         return mask
 
 
-_NOBODY = np.zeros(0, dtype=np.int64)
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 def _begin(document: Document) -> float:

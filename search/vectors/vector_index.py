@@ -30,14 +30,14 @@ GROUP = 16
 # faiss candidates to rescore exactly: the minimum, and the number per requested row.
 RESCORED, RESCORED_EACH = 400, 2
 _SCAN, _COARSE = ".scan", ".8bit"
-Strategy = Literal["exact", "whole numbers", "8 bit"]
+Strategy = Literal["exact", "int8 scan", "faiss int8"]
 
 
 def strategy_for(rows: int) -> Strategy:
     """Return the comparison strategy for a number of rows."""
     if rows <= EXACT_ROWS:
         return "exact"
-    return "whole numbers" if rows <= SCANNED_ROWS else "8 bit"
+    return "int8 scan" if rows <= SCANNED_ROWS else "faiss int8"
 
 
 def save_vectors(path: Path, vectors: Vector, strategy: Strategy | None = None) -> list[Path]:
@@ -47,9 +47,9 @@ def save_vectors(path: Path, vectors: Vector, strategy: Strategy | None = None) 
     """
     strategy = strategy or strategy_for(len(vectors))
     np.save(path, np.ascontiguousarray(vectors, dtype=np.float32))
-    if strategy == "whole numbers":
+    if strategy == "int8 scan":
         Int8Scan.save(path.with_suffix(_SCAN), vectors)
-    if strategy == "8 bit":
+    if strategy == "faiss int8":
         _write(path.with_suffix(_COARSE), _coarse_of(vectors))
     return vector_files(path)
 
@@ -101,11 +101,11 @@ class FileVectors:
     def strategy(self) -> Strategy:
         """The comparison strategy of the opened files."""
         return (
-            "whole numbers"
+            "int8 scan"
             if self._scan is not None
             else "exact"
             if self._coarse is None
-            else "8 bit"
+            else "faiss int8"
         )
 
     @property

@@ -77,8 +77,8 @@ def test_most_search_tests_of_the_sample_articles_rank_first(site: Site) -> None
 
     from indexer.article_store import ArticleStore
 
-    library = ArticleStore.open(Builds(site.data / "index").open_current())
-    cards = library.visible(datetime.now(UTC), frozenset({"public"}))
+    articles = ArticleStore.open(Builds(site.data / "index").open_current())
+    cards = articles.visible(datetime.now(UTC), frozenset({"public"}))
     missed = [
         (card.id, test)
         for card in cards

@@ -71,8 +71,8 @@ def test_a_built_article_is_found_and_read(folder: Path, data: Path) -> None:
     report = build_folder(folder, data)
     assert report.articles == 3 and report.problems == () and report.embedded > 0
     assert first(open_engine(data), "パスワード忘れ") == "ja-account-password"
-    library = ArticleStore.open(Builds(data / "index").open_current())
-    article = library.article("ja-returns-refund")
+    articles = ArticleStore.open(Builds(data / "index").open_current())
+    article = articles.article("ja-returns-refund")
     assert (
         article is not None
         and 'href="kb:ja-account-password"' in article.html

@@ -221,7 +221,7 @@ def saved(rows: Vector, path: Path, strategy: Strategy | None = None) -> FileVec
     return FileVectors(path, len(rows))
 
 
-@pytest.fixture(params=["memory", "exact", "whole numbers", "8 bit"])
+@pytest.fixture(params=["memory", "exact", "int8 scan", "faiss int8"])
 def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
     rows = np.eye(5, dtype=np.float32)
     if request.param == "memory":
@@ -266,7 +266,7 @@ def test_the_top_scores_are_the_same_as_by_sorting(rows: int, steps: int, tmp_pa
         )
 
 
-WAYS: tuple[Strategy, ...] = ("exact", "whole numbers", "8 bit")
+WAYS: tuple[Strategy, ...] = ("exact", "int8 scan", "faiss int8")
 
 
 @pytest.mark.parametrize("strategy", WAYS)
@@ -281,7 +281,7 @@ def test_truncated_vectors_are_refused(name: str, tmp_path: Path) -> None:
     saved(
         np.eye(300, dtype=np.float32),
         tmp_path / "v.npy",
-        "8 bit" if name == "v.8bit" else "whole numbers",
+        "faiss int8" if name == "v.8bit" else "int8 scan",
     )
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:5_000])
@@ -293,9 +293,9 @@ def test_the_vector_strategy_is_chosen_by_size() -> None:
     assert [strategy_for(rows) for rows in (0, 2_000, 2_001, 100_000, 100_001)] == [
         "exact",
         "exact",
-        "whole numbers",
-        "whole numbers",
-        "8 bit",
+        "int8 scan",
+        "int8 scan",
+        "faiss int8",
     ]
 
 
@@ -308,7 +308,7 @@ def clustered() -> Vector:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("strategy", ["whole numbers", "8 bit"])
+@pytest.mark.parametrize("strategy", ["int8 scan", "faiss int8"])
 def test_fewer_bits_find_what_exact_vectors_find(
     strategy: Strategy, clustered: Vector, tmp_path: Path
 ) -> None:
@@ -326,7 +326,7 @@ def test_fewer_bits_find_what_exact_vectors_find(
 def test_integer_scores_are_exact_for_the_best_and_close_for_all(
     clustered: Vector, tmp_path: Path
 ) -> None:
-    opened, asked = saved(clustered, tmp_path / "v.npy", "whole numbers"), clustered[7]
+    opened, asked = saved(clustered, tmp_path / "v.npy", "int8 scan"), clustered[7]
     compared, allowed = opened.compare(asked), np.arange(3_000) % 3 == 0
     rows, scores = compared.top_k(20, allowed)
     assert allowed[rows].all() and scores.tolist() == pytest.approx(

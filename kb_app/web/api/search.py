@@ -65,7 +65,7 @@ def search() -> Response:
         query_id=query_id,
         verdict=results.verdict,
         probability=results.probability,
-        answer=_answer(results, served.library, ui),
+        answer=_answer(results, served.articles, ui),
         degraded=results.degraded,
         problem=results.problem,
         lang=results.lang,
@@ -73,7 +73,7 @@ def search() -> Response:
         elapsed_ms=results.elapsed_ms,
         total=results.total,
         index_version=results.index_version,
-        hits=[_hit(hit, served.library, ui) for hit in results.hits],
+        hits=[_hit(hit, served.articles, ui) for hit in results.hits],
     )
 
 
@@ -84,7 +84,7 @@ def suggest() -> Response:
     Parameters: q, lang. With by=meaning, titles of articles on the same topic by embedding.
     """
     ui = _language()
-    library = snapshot().library
+    articles = snapshot().articles
     engine = snapshot().engine
     find = engine.suggest_by_meaning if request.args.get("by") == "meaning" else engine.suggest
     completions = find(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
@@ -93,7 +93,7 @@ def suggest() -> Response:
             "text": text,
             "article_id": document.id,
             "lang": document.lang,
-            "url": article_url(library.cards[document.id], ui),
+            "url": article_url(articles.summaries[document.id], ui),
         }
         for text, document in completions
     ]
@@ -103,18 +103,18 @@ def suggest() -> Response:
 @blueprint.get("/articles/<article_id>")
 def article(article_id: str) -> BaseResponse:
     """One article with its full text."""
-    library = snapshot().library
-    card = library.cards.get(article_id)
+    articles = snapshot().articles
+    card = articles.summaries.get(article_id)
     if card is None or not card.visible(now(), audiences()):
         return problem(404, "There is no article with this id.")
-    full = library.article(article_id)
+    full = articles.article(article_id)
     if full is None:
         return problem(404, "There is no article with this id.")
     lang = card.lang if card.lang in site_settings().languages else site_settings().languages[0]
-    body = render_body(full.html, library, lambda other: other.visible(now(), audiences()), lang)
+    body = render_body(full.html, articles, lambda other: other.visible(now(), audiences()), lang)
     translations = [
         other
-        for other in library.translations(card)
+        for other in articles.translations(card)
         if other.id != card.id and other.visible(now(), audiences())
     ]
     return jsonify(
@@ -139,12 +139,12 @@ def article(article_id: str) -> BaseResponse:
     )
 
 
-def _answer(results: Results, library: ArticleStore, ui: str) -> dict[str, Any] | None:
+def _answer(results: Results, articles: ArticleStore, ui: str) -> dict[str, Any] | None:
     """The quoted sentence or step that answers the query, with its article, heading and URL."""
     answer = results.answer
     if answer is None:
         return None
-    card = library.cards[answer.article_id]
+    card = articles.summaries[answer.article_id]
     return {
         "article_id": answer.article_id,
         "text": answer.text,
@@ -154,12 +154,12 @@ def _answer(results: Results, library: ArticleStore, ui: str) -> dict[str, Any] 
     }
 
 
-def _hit(hit: Hit, library: ArticleStore, ui: str) -> dict[str, Any]:
+def _hit(hit: Hit, articles: ArticleStore, ui: str) -> dict[str, Any]:
     anchor = hit.passage.anchor if hit.passage else ""
     return {
         "article_id": hit.article_id,
         "title": hit.document.title,
-        "url": article_url(library.cards[hit.article_id], ui, anchor),
+        "url": article_url(articles.summaries[hit.article_id], ui, anchor),
         "lang": hit.document.lang,
         "section": hit.document.section,
         "heading": hit.passage.heading if hit.passage else "",

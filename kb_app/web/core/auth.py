@@ -22,7 +22,7 @@ csrf = CSRFProtect()
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Nobody(AnonymousUserMixin):  # type: ignore[misc]
+class Anonymous(AnonymousUserMixin):  # type: ignore[misc]
     """An anonymous visitor."""
 
     audiences = frozenset({"public"})
@@ -44,7 +44,7 @@ def set_up(app: Flask, settings: Settings) -> None:
     )
     csrf.init_app(app)
     manager = LoginManager(app)
-    manager.anonymous_user = Nobody
+    manager.anonymous_user = Anonymous
     manager.session_protection = None
     manager.user_loader(_load)
     manager.request_loader(_by_token)
@@ -64,7 +64,7 @@ def set_up(app: Flask, settings: Settings) -> None:
 
 
 def user() -> User:
-    """The signed-in user, or a ``Nobody`` for an anonymous visitor."""
+    """The signed-in user, or an ``Anonymous`` for an anonymous visitor."""
     return cast(User, current_user)
 
 

@@ -84,7 +84,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
 
     ``before`` is the query id of the search that this page continues.
     """
-    library = snapshot().library
+    articles = snapshot().articles
     offset = (form.page - 1) * PAGE_SIZE
     results = snapshot().search(
         Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now())
@@ -100,7 +100,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
     else:
         # The hits shown must not exceed the total.
         results = replace(results, hits=results.hits[: max(0, results.total - offset)])
-    cards = [library.cards[name] for name in results.relevant]
+    cards = [articles.summaries[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
     return SearchPage(
         query_id=before or new_query_id(results),

@@ -157,7 +157,7 @@ def public_url(path: str) -> str:
 
 
 def render_body(
-    body: str, library: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str
+    body: str, articles: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str
 ) -> Markup:
     """An article's HTML with its links and images resolved to URLs.
 
@@ -166,7 +166,7 @@ def render_body(
 
     def link(match: re.Match[str]) -> str:
         before, name, anchor, after, text = match.groups()
-        card = library.cards.get(name)
+        card = articles.summaries.get(name)
         if card is None or not may_see(card):
             return text
         url = html.escape(article_url(card, lang, html.unescape(anchor[1:])))

@@ -160,7 +160,7 @@ def known(query_id: str) -> bool:
 
 def article_known(article_id: str) -> bool:
     """Whether the current index has an article with this id."""
-    return article_id in snapshot().library.cards
+    return article_id in snapshot().articles.summaries
 
 
 def given_query_id(name: str = "from") -> str:

@@ -27,7 +27,7 @@ def may_see(card: ArticleSummary) -> bool:
     return card.visible(now(), audiences())
 
 
-def find_article(library: ArticleStore, ui: str, slug: str) -> ArticleSummary | None:
+def find_article(articles: ArticleStore, ui: str, slug: str) -> ArticleSummary | None:
     """The article with this slug in the page's language, else in another language.
 
     Returns only an article that the visitor may see, else None.
@@ -36,10 +36,10 @@ def find_article(library: ArticleStore, ui: str, slug: str) -> ArticleSummary | 
         [
             ui,
             *site_settings().languages,
-            *sorted({card.lang for card in library.cards.values()}),
+            *sorted({card.lang for card in articles.summaries.values()}),
         ]
     ):
-        card = library.by_slug(lang, slug)
+        card = articles.by_slug(lang, slug)
         if card is not None and may_see(card):
             return card
     return None

@@ -74,7 +74,7 @@ def _preview(name: str, text: str) -> object:
         return {"problems": parsed, "html": ""}
     article, problems = render(parsed)
     html = (
-        render_body(article.html, snapshot().library, lambda card: True, article.lang)
+        render_body(article.html, snapshot().articles, lambda card: True, article.lang)
         if article
         else ""
     )

@@ -131,7 +131,7 @@ def _write(gap: Gap) -> str:
 def _add_question(gap: Gap) -> None:
     """Add the gap's questions to an article's alternative questions."""
     article_id = request.form.get("article_id", "")
-    card = snapshot().library.cards.get(article_id)
+    card = snapshot().articles.summaries.get(article_id)
     if card is None:
         raise EditConflictError(_("There is no such article any more."))
     texts = [question.text for question in gap.questions if question.language == card.lang] or [
@@ -196,4 +196,4 @@ def _gap_or_404(gap_id: str) -> Gap:
 
 
 def _sections() -> list[str]:
-    return sorted({card.section for card in snapshot().library.cards.values()}) or ["general"]
+    return sorted({card.section for card in snapshot().articles.summaries.values()}) or ["general"]

@@ -86,7 +86,7 @@ def _page(case: Case, text: str = "") -> str:
         messages=support.cases.messages(case.case_id, notes=True),
         files=support.cases.attachments(case.case_id),
         hits=_suggested(case),
-        cards=snapshot().library.cards,
+        cards=snapshot().articles.summaries,
         members=members,
         desks=[INBOX, *support.config.desks],
         now=now_ms(),
@@ -94,7 +94,7 @@ def _page(case: Case, text: str = "") -> str:
         form_id=str(uuid.uuid4()),
         can_mail=support.can_mail,
         may_write=user().may("write"),
-        solved_by=snapshot().library.cards.get(case.solved_by),
+        solved_by=snapshot().articles.summaries.get(case.solved_by),
     )
 
 
@@ -168,7 +168,7 @@ def _say(case: Case, done: str) -> None:
 
 def _link_to(article_id: str, case: Case) -> str:
     """An article's title and public URL in the customer's language; "" if it is not public."""
-    card = snapshot().library.cards[article_id]
+    card = snapshot().articles.summaries[article_id]
     if not card.visible(now(), PUBLIC):
         return ""
     address, lang = site_settings().address, site_settings().spoken(case.language)
@@ -186,7 +186,7 @@ def _member() -> str:
 def _article() -> str:
     """The id of the article named in the form; "" where there is none."""
     given = request.form.get("article_id", "")
-    return given if given in snapshot().library.cards else ""
+    return given if given in snapshot().articles.summaries else ""
 
 
 def _article_of(case: Case) -> str:
@@ -195,7 +195,7 @@ def _article_of(case: Case) -> str:
         abort(403)
     lang = site_settings().spoken(case.language)
     section = case.section or next(
-        iter(sorted({card.section for card in snapshot().library.cards.values()})), "general"
+        iter(sorted({card.section for card in snapshot().articles.summaries.values()})), "general"
     )
     title = case.title[:100]
     try:

@@ -42,7 +42,7 @@ def notices() -> str | BaseResponse:
         flash(wrong)
     store = support_service().notices
     every = store.all()
-    sections = sorted({card.section for card in snapshot().library.cards.values()})
+    sections = sorted({card.section for card in snapshot().articles.summaries.values()})
     counts = {notice.notice_id: store.waiting(notice.notice_id) for notice in every}
     return render_template(
         "desk/notices.html",

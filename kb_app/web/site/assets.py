@@ -17,9 +17,9 @@ _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 @blueprint.get("/media/<name>")
 def media(name: str) -> BaseResponse:
     """An image by its name in the bundle, for visitors who may see an article that shows it."""
-    library = snapshot().library
-    owners = library.image_owners(name)
-    path = library.image(name)
+    articles = snapshot().articles
+    owners = articles.image_owners(name)
+    path = articles.image(name)
     if path is None or not any(card.visible(now(), audiences()) for card in owners):
         abort(404)
     response = send_file(path.resolve(), mimetype=IMAGE_TYPES[path.suffix], max_age=3600)

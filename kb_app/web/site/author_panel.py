@@ -21,7 +21,11 @@ def panel() -> str:
     report = last.report if last else None
     changed = report.changed if report else ()
     cards = (
-        [snapshot.library.cards[name] for name in changed if name in snapshot.library.cards]
+        [
+            snapshot.articles.summaries[name]
+            for name in changed
+            if name in snapshot.articles.summaries
+        ]
         if snapshot
         else []
     )

@@ -212,16 +212,16 @@ def _suggestions(results: Results, ui: str) -> list[Suggestion]:
     """The articles that may answer, with their full text; none for the verdict "none"."""
     if results.verdict == "none":
         return []
-    library = snapshot().library
+    articles = snapshot().articles
     suggestions = []
     for position, hit in enumerate(results.hits, 1):
-        card, full = library.cards.get(hit.article_id), library.article(hit.article_id)
+        card, full = articles.summaries.get(hit.article_id), articles.article(hit.article_id)
         if card and full:
             suggestions.append(
                 Suggestion(
                     card,
                     render_body(
-                        full.html, library, lambda one: one.visible(now(), audiences()), ui
+                        full.html, articles, lambda one: one.visible(now(), audiences()), ui
                     ),
                     position,
                 )
@@ -292,7 +292,7 @@ def _steps(client: str) -> list[dict[str, Any]]:
         {"id": query.query_id, "kind": "search", "text": query.user_query, "at": query.at}
         for query in store.queries(since, now_ms() + 1, [client])
     ]
-    cards = snapshot().library.cards
+    cards = snapshot().articles.summaries
     for action in store.actions(since, now_ms() + 1, [client]):
         if action.action_name == m.VIEW and action.object_id in cards:
             steps.append(

@@ -32,7 +32,7 @@ def vote(ui: str, slug: str) -> BaseResponse:
     """Record a vote with its reason and comment; submitting it twice counts once."""
     require_same_site()
     value = request.form.get("value", "")
-    card = find_article(snapshot().library, ui, slug)
+    card = find_article(snapshot().articles, ui, slug)
     if value not in NAMES or card is None:
         abort(400 if value not in NAMES else 404)
     form_id = request.form.get("form_id", "")

@@ -41,8 +41,8 @@ def start() -> BaseResponse:
 @blueprint.get("/<ui:ui>/")
 def home(ui: str) -> str:
     """The home page: search box, sections, featured and recently changed articles."""
-    library = snapshot().library
-    cards = _best_versions(library.visible(now(), audiences()), ui)
+    articles = snapshot().articles
+    cards = _best_versions(articles.visible(now(), audiences()), ui)
     featured = [card for card in cards if card.featured][:FEATURED]
     dated = sorted(
         (card for card in cards if card.updated),
@@ -51,8 +51,8 @@ def home(ui: str) -> str:
     )
     return render_template(
         "site/home.html",
-        sections=_sections(library, cards),
-        infos=library.sections,
+        sections=_sections(articles, cards),
+        infos=articles.sections,
         featured=featured,
         recent=dated[:RECENT],
         count=len(cards),
@@ -73,10 +73,10 @@ def speak(ui: str) -> BaseResponse:
 def search(ui: str) -> str | tuple[str, int]:
     """The results page, with filters and paging."""
     form = read_form(request.args)
-    library = snapshot().library
+    articles = snapshot().articles
     if form.empty:
         return render_template(
-            "site/results.html", form=form, results=None, infos=library.sections, found=None
+            "site/results.html", form=form, results=None, infos=articles.sections, found=None
         )
     before = tracking.given_query_id("of")
     page_results = run_search(form, ui, before if form.page > 1 and tracking.known(before) else "")
@@ -88,8 +88,8 @@ def search(ui: str) -> str | tuple[str, int]:
         form=form,
         results=page_results.results,
         found=page_results,
-        infos=library.sections,
-        cards=library.cards,
+        infos=articles.sections,
+        cards=articles.summaries,
         beyond=beyond,
         page_size=PAGE_SIZE,
     )
@@ -115,10 +115,10 @@ def _record(form: SearchForm, page_results: SearchPage, ui: str) -> None:
 @blueprint.get("/<ui:ui>/sections/<section>")
 def section(ui: str, section: str) -> str:
     """All visible articles of a section."""
-    library = snapshot().library
+    articles = snapshot().articles
     cards = [
         card
-        for card in _best_versions(library.visible(now(), audiences()), ui)
+        for card in _best_versions(articles.visible(now(), audiences()), ui)
         if card.section == section
     ]
     if not cards:
@@ -133,7 +133,7 @@ def section(ui: str, section: str) -> str:
         reverse=True,
     )
     return render_template(
-        "site/section.html", section=section, cards=cards, infos=library.sections
+        "site/section.html", section=section, cards=cards, infos=articles.sections
     )
 
 
@@ -141,31 +141,32 @@ def section(ui: str, section: str) -> str:
 def article(ui: str, slug: str) -> str | BaseResponse:
     """An article in the page's language, else in its translation."""
     shown = snapshot()
-    library = shown.library
-    card = find_article(library, ui, slug)
+    articles = shown.articles
+    card = find_article(articles, ui, slug)
     if card is None:
-        moved = _moved(library, ui, slug)
+        moved = _moved(articles, ui, slug)
         return redirect(moved, 301) if moved else abort(404)
     translation = next(
-        (other for other in library.translations(card) if other.lang == ui and may_see(other)), card
+        (other for other in articles.translations(card) if other.lang == ui and may_see(other)),
+        card,
     )
     if translation is not card:
         return redirect(article_url(translation, ui))
-    full = library.article(card.id)
+    full = articles.article(card.id)
     if full is None:
         abort(404)
     query_id = _record_reading(card, ui)
     translations = [
-        other for other in library.translations(card) if other.id != card.id and may_see(other)
+        other for other in articles.translations(card) if other.id != card.id and may_see(other)
     ]
     related = [
-        library.cards[document.id]
+        articles.summaries[document.id]
         for document in shown.engine.related(card.id, RELATED, now(), audiences())
     ]
     named = [
-        library.cards[name]
+        articles.summaries[name]
         for name in full.related
-        if name in library.cards and may_see(library.cards[name])
+        if name in articles.summaries and may_see(articles.summaries[name])
     ]
     return render_template(
         "site/article.html",
@@ -177,10 +178,10 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         # A random sample needs no secure random numbers.
         surveyed=random.random() < site_settings().survey_share  # noqa: S311
         and not request.args.get("said"),
-        body=render_body(full.html, library, may_see, ui),
+        body=render_body(full.html, articles, may_see, ui),
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
-        infos=library.sections,
+        infos=articles.sections,
         canonical_language=card.lang if card.lang in site_settings().languages else ui,
         translation_urls={
             other.lang: article_url(other, other.lang)
@@ -228,10 +229,10 @@ def robots() -> Response:
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
-def _moved(library: ArticleStore, ui: str, slug: str) -> str | None:
+def _moved(articles: ArticleStore, ui: str, slug: str) -> str | None:
     """The URL of the article that an old slug now leads to; None where there is none."""
     for lang in dict.fromkeys([ui, *site_settings().languages]):
-        card = library.by_alias(lang, slug)
+        card = articles.by_alias(lang, slug)
         if card is not None and may_see(card):
             return article_url(card, ui)
     return None
@@ -255,13 +256,13 @@ class SectionLine:
     count: int
 
 
-def _sections(library: ArticleStore, cards: Sequence[ArticleSummary]) -> list[SectionLine]:
+def _sections(articles: ArticleStore, cards: Sequence[ArticleSummary]) -> list[SectionLine]:
     counts = Counter(card.section for card in cards)
-    order = {key: info.order for key, info in library.sections.items()}
+    order = {key: info.order for key, info in articles.sections.items()}
     keys = sorted(counts, key=lambda key: (order.get(key, 999), key))
     return [
         SectionLine(
-            key, library.sections[key].icon if key in library.sections else "info", counts[key]
+            key, articles.sections[key].icon if key in articles.sections else "info", counts[key]
         )
         for key in keys
     ]

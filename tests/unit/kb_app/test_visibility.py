@@ -58,12 +58,12 @@ def test_a_link_to_a_hidden_article_becomes_text(site: FlaskClient) -> None:
 
 
 def test_images_of_hidden_articles_are_hidden(site: FlaskClient) -> None:
-    library = site.application.extensions["kb_services"].live.snapshot().library
+    articles = site.application.extensions["kb_services"].live.snapshot().articles
     shown = {
         name: site.get(f"/media/{name}", buffered=True).status_code
-        for name in library._image_owners
+        for name in articles._image_owners
     }
-    owners = {name: library.image_owners(name)[0].slug for name in shown}
+    owners = {name: articles.image_owners(name)[0].slug for name in shown}
     assert {owners[name]: status for name, status in shown.items()} == {
         "refund": 200,
         "approve": 404,
@@ -71,9 +71,9 @@ def test_images_of_hidden_articles_are_hidden(site: FlaskClient) -> None:
 
 
 def test_an_image_cannot_run_scripts(site: FlaskClient) -> None:
-    library = site.application.extensions["kb_services"].live.snapshot().library
+    articles = site.application.extensions["kb_services"].live.snapshot().articles
     name = next(
-        name for name in library._image_owners if library.image_owners(name)[0].slug == "refund"
+        name for name in articles._image_owners if articles.image_owners(name)[0].slug == "refund"
     )
     assert "sandbox" in site.get(f"/media/{name}", buffered=True).headers["Content-Security-Policy"]
 
