@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from indexer.build import Paths, build
 from indexer.bundling.passages import keyword_text, question_texts, to_passages
 from indexer.bundling.tokens import tokenise
 from indexer.model import Article, BuildReport, Section, to_document
+from kb_app.db.engine import migrate, open_database
 from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings, load_settings
 from search.embedding.background import DisabledEmbedder
@@ -154,6 +158,33 @@ def make_services(
     return build_services(
         make_settings(folder, data, **given), embedder=embedder or HashEmbedder(), clock=lambda: NOW
     )
+
+
+@cache
+def _empty_database() -> Path:
+    """A migrated SQLite database without rows, made once in a test run."""
+    file = Path(tempfile.mkdtemp()) / "empty.sqlite"
+    engine = open_database(f"sqlite:///{file}")
+    migrate(engine)
+    engine.dispose()
+    return file
+
+
+def migrate_quickly(engine: DatabaseEngine) -> None:
+    """Migrate a database; a new SQLite file is copied from an empty one instead."""
+    target = engine.url.database
+    if engine.dialect.name != "sqlite" or not target or Path(target).exists():
+        migrate(engine)
+        return
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_empty_database(), target)
+
+
+def new_database(folder: Path) -> DatabaseEngine:
+    """An empty SQLite database in a folder."""
+    engine = open_database(f"sqlite:///{folder / 'kb.sqlite'}")
+    migrate_quickly(engine)
+    return engine
 
 
 def count_rows(engine: DatabaseEngine, table: Table) -> int:

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from kb_app.db import schema
-from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.support.case_metrics import case_figures, clock, quantile
 from kb_app.support.case_store import Filter
@@ -18,6 +17,7 @@ from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.escalation import next_step
 from kb_app.support.model import Case, Delivery, NewCase
 from kb_app.support.workflow import CaseTransitionError
+from tests.support import new_database
 from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 SUPPORT = """
@@ -33,8 +33,7 @@ desks: {away: {type: webhook, url: "https://crm.example.com/cases"}}
 
 @pytest.fixture
 def support(tmp_path: Path) -> SupportFixture:
-    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
-    migrate(engine)
+    engine = new_database(tmp_path)
     return support_fixture(
         engine, parse_support("support.yml", SUPPORT, ZoneInfo("UTC")), mails=True
     )
@@ -474,8 +473,7 @@ def sent_to(support: SupportFixture, sink: str) -> list[str]:
 def test_an_unsolved_case_is_handed_over_before_its_comments(
     tmp_path: Path, comes_back: str
 ) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
-    migrate(engine)
+    engine = new_database(tmp_path)
     support = support_fixture(
         engine,
         parse_support("support.yml", SUPPORT + "routes: [{to: away}]\n", ZoneInfo("UTC")),

@@ -44,10 +44,17 @@ attachments: {most: 2, megabytes: 1}
 """
 
 
-@pytest.fixture
-def own(articles: Path, tmp_path: Path) -> Services:
-    """A separate site with a support file."""
-    folder = tmp_path / "articles"
+def services_of(site: Path) -> Services:
+    return make_services(
+        site / "articles", site / "var", DisabledEmbedder(), desk_secrets="crm=hush"
+    )
+
+
+@pytest.fixture(scope="module")
+def template(articles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A separate site with a support file and staff, as files."""
+    site = tmp_path_factory.mktemp("site")
+    folder = site / "articles"
     shutil.copytree(articles, folder)
     (folder / "support.yml").write_text(SUPPORT, encoding="utf-8")
     write_article(
@@ -57,11 +64,19 @@ def own(articles: Path, tmp_path: Path) -> Services:
         "不良品の送料は当店が払います。",
         questions=["返品の送料はいくらですか"],
     )
-    services = make_services(folder, tmp_path / "var", DisabledEmbedder(), desk_secrets="crm=hush")
+    services = services_of(site)
     services.indexing.publish_build(services.indexing.rebuild())
     for role in ("agent", "lead", "writer"):
         services.users.add(f"{role}@example.com", role, role.title(), PASSWORD)
-    return services
+    services.close()
+    return site
+
+
+@pytest.fixture
+def own(template: Path, tmp_path: Path) -> Services:
+    """A copy of the site for one test."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return services_of(tmp_path)
 
 
 @pytest.fixture

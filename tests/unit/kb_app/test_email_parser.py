@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR
 from kb_app.services.support_adapters import question_of
 from kb_app.support.attachments import Uploads
@@ -17,6 +16,7 @@ from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.inbound.email_parser import automatic, read_mail
 from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailAnswer, MailIntake, without_quote
+from tests.support import new_database
 from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 STRICT = (Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。"),)
@@ -149,8 +149,7 @@ def test_automatic_mails_are_detected(headers: dict[str, str], by: str) -> None:
 
 @pytest.fixture
 def support(tmp_path: Path) -> SupportFixture:
-    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
-    migrate(engine)
+    engine = new_database(tmp_path)
     config = (
         "desks: {branch: {type: smtp, mail: branch@example.com}}\n"
         "ladder: {supervisor: {mail: boss@example.com}}"

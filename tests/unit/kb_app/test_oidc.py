@@ -101,7 +101,7 @@ def provider() -> Iterator[Provider]:
     made = Provider()
     server = make_server("127.0.0.1", 0, made.app(), threaded=True)
     made.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield made
     server.shutdown()
     server.server_close()

@@ -24,13 +24,17 @@ from tests.unit.kb_app.trails import asked, did, read
 AT = int(NOW.timestamp() * 1000) - 10 * DAY
 
 
-@pytest.fixture
-def own(articles: Path, tmp_path: Path) -> Services:
+def services_of(site: Path) -> Services:
+    return make_services(site / "articles", site / "var", DisabledEmbedder(), smallest_group=2)
+
+
+@pytest.fixture(scope="module")
+def template(articles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site with its own files and log: one question is answered, one by three people is not."""
-    folder = tmp_path / "articles"
-    shutil.copytree(articles, folder)
-    build_folder(folder, tmp_path / "var", DisabledEmbedder())
-    services = make_services(folder, tmp_path / "var", DisabledEmbedder(), smallest_group=2)
+    site = tmp_path_factory.mktemp("site")
+    shutil.copytree(articles, site / "articles")
+    build_folder(site / "articles", site / "var", DisabledEmbedder())
+    services = services_of(site)
     queries = [asked("ok", "返金はいつ", first="ja-returns-refund")]
     queries += [
         asked(f"none{n}", words, client=f"c{n}", at=n * HOUR, verdict="none", first="")
@@ -45,7 +49,15 @@ def own(articles: Path, tmp_path: Path) -> Services:
     services.analytics.update_gaps()
     services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
     services.users.add("writer@example.com", "writer", password=PASSWORD)
-    return services
+    services.close()
+    return site
+
+
+@pytest.fixture
+def own(template: Path, tmp_path: Path) -> Services:
+    """A copy of the site for one test."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return services_of(tmp_path)
 
 
 @pytest.fixture

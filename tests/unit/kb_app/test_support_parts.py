@@ -7,19 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb_app.db.engine import migrate, open_database
 from kb_app.durations import DAY, HOUR
 from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError, Links
 from kb_app.support.attachments import UploadRejectedError, Uploads, tidy
 from kb_app.support.notices import Notice, NoticeStore, names_it
 from kb_app.support.spam import spam_reason
+from tests.support import new_database
 from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 
 @pytest.fixture
 def support(tmp_path: Path) -> SupportFixture:
-    engine = open_database(f"sqlite:///{tmp_path}/kb.sqlite")
-    migrate(engine)
+    engine = new_database(tmp_path)
     return support_fixture(engine, mails=True)
 
 
