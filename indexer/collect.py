@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 
-from indexer.bundling.build_cache import BuildCache
+from indexer.bundling.build_cache import BuildCache, CachedArticle
 from indexer.checking.cross_checks import Collection, check, without_duplicates
+from indexer.isolation import IsolationError, isolated_process, result_of
 from indexer.model import Article, Problem, SectionInfo
 from indexer.progress import Progress, quiet
+from indexer.reading.article import Read, read_article, unreadable
 from indexer.reading.files import SourceFile, walk
-from indexer.reading.front_matter import read
 from indexer.reading.learned_file import read_learned
-from indexer.reading.markdown import render
 from indexer.reading.sections_file import read_sections
 
 log = logging.getLogger("indexer.collect")
+# Time for one article; a usual one takes 5 ms.
+ARTICLE_S = 20.0
 
 
 def collect(
@@ -28,8 +31,15 @@ def collect(
     files, problems = walk(folder)
     articles: list[Article] = []
     known = cache.articles()
+    stamps = {file.name: cache.stamp(file, str(zone)) for file in files}
+    started = _read_changed(files, known, stamps, zone)
     for number, file in enumerate(files, 1):
-        article, found = _read_cached(file, cache, known, zone)
+        before = cache.read(file.name, known[file.name]) if file.name in known else None
+        if file.name in started:
+            read = _read_new(file, zone, started.pop(file.name))
+            article, found = _keep(file.name, stamps[file.name], read, before, cache)
+        elif before is not None:
+            article, found = before.article, list(before.problems)
         problems += found
         if article is not None:
             articles.append(article)
@@ -38,7 +48,7 @@ def collect(
     cache.forget_articles(known.keys() - {file.name for file in files})
     cache.commit()
     sections, section_problems = read_sections(folder)
-    confirmed_questions = read_learned(folder)
+    confirmed_questions, learned_problems = read_learned(folder)
     articles = [
         replace(article, confirmed_questions=confirmed_questions[article.id])
         if article.id in confirmed_questions
@@ -47,46 +57,45 @@ def collect(
     ]
     kept, duplicates = without_duplicates(articles)
     collection = Collection(kept, folder, sections)
-    return kept, [*problems, *section_problems, *duplicates, *check(collection)], sections
+    return (
+        kept,
+        [*problems, *section_problems, *learned_problems, *duplicates, *check(collection)],
+        sections,
+    )
 
 
-def _read_cached(
-    file: SourceFile, cache: BuildCache, known: Mapping[str, str], zone: tzinfo
-) -> tuple[Article | None, list[Problem]]:
-    """An article and its problems; the last good version where the file cannot be read now."""
-    stamp = cache.stamp(file, str(zone))
-    before = cache.read(file.name, known[file.name]) if file.name in known else None
-    if before is not None and known[file.name] == stamp:
-        return before.article, list(before.problems)
-    article, problems = _read_new(file, zone)
+def _read_changed(
+    files: Sequence[SourceFile], known: Mapping[str, str], stamps: Mapping[str, str], zone: tzinfo
+) -> dict[str, Future[Read]]:
+    """Start to read the new and changed files in a child process, by name."""
+    return {
+        file.name: isolated_process().submit(ARTICLE_S, read_article, file, zone)
+        for file in files
+        if known.get(file.name) != stamps[file.name]
+    }
+
+
+def _read_new(file: SourceFile, zone: tzinfo, started: Future[Read]) -> Read:
+    """The article of a file; a file that stops its process twice is set aside until it changes."""
+    try:
+        return result_of(started)
+    except IsolationError:
+        log.warning("%s is tried once more: reading it failed", file.name)
+    try:
+        return isolated_process().run(ARTICLE_S, read_article, file, zone)
+    except IsolationError as error:
+        hint = "It is set aside until the file changes. Take out what was added last."
+        return None, [unreadable(file.name, f"cannot be read: it twice {error}", hint)]
+
+
+def _keep(
+    name: str, stamp: str, read: Read, before: CachedArticle | None, cache: BuildCache
+) -> Read:
+    """Cache the result; return the last good version where the file cannot be read now."""
+    article, problems = read
     last_good = before.article if before else None
     if article is None and last_good is not None:
-        problems = [
-            replace(
-                problems[0],
-                hint=f"{problems[0].hint} Its last good version is still served.".strip(),
-            ),
-            *problems[1:],
-        ]
-    cache.store_article(file.name, stamp, article, problems)
+        hint = f"{problems[0].hint} Its last good version is still served.".strip()
+        problems = [replace(problems[0], hint=hint), *problems[1:]]
+    cache.store_article(name, stamp, article, problems)
     return article or last_good, problems
-
-
-def _read_new(file: SourceFile, zone: tzinfo) -> tuple[Article | None, list[Problem]]:
-    """An article from its file; an unexpected error is a problem of that file alone."""
-    try:
-        parsed = read(file, zone)
-        return (None, parsed) if isinstance(parsed, list) else render(parsed)
-    except Exception as error:
-        log.exception("an article could not be read")
-        hint = "Take out what was added last, and try again."
-        return None, [
-            Problem(
-                file.name,
-                0,
-                "error",
-                "unreadable",
-                f"cannot be read ({type(error).__name__}: {str(error)[:80]}).",
-                hint,
-            )
-        ]

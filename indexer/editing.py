@@ -20,13 +20,15 @@ from typing import Any
 from indexer.atomic_write import replace_file
 from indexer.errors import IndexerError
 from indexer.ids import new_id
+from indexer.reading.files import MAX_BYTES
 from indexer.reading.front_matter import parse, slugify
-from indexer.reading.learned_file import LEARNED, _yaml
+from indexer.reading.learned_file import LEARNED, writing_yaml
 
 log = logging.getLogger("indexer.editing")
 SYNONYMS = "synonyms.yml"
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
-_NAME = re.compile(r"^[\w-]+(/[\w.-]+)*$")
+# The desk edits articles and the files of words, not images or pages that stand beside them.
+_NAME = re.compile(r"\A[\w-]+(?:/[\w-][\w.-]*)*\.(?:md|yml)")
 
 
 class EditConflictError(IndexerError):
@@ -76,6 +78,10 @@ class Editor:
         Raises EditConflictError if the file changed since it was opened, or if the new text is not
         a valid article.
         """
+        if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+            raise EditConflictError(
+                f"{opened.name} would be larger than {MAX_BYTES // 1024} KB. Shorten it."
+            )
         if opened.name.endswith(".md"):
             parsed = parse(opened.name, text.replace("\r\n", "\n"))
             if isinstance(parsed, list):
@@ -176,7 +182,7 @@ class Editor:
     def _inside(self, name: str) -> Path:
         path = self._folder / name
         if (
-            not _NAME.match(name)
+            not _NAME.fullmatch(name)
             or ".." in name.split("/")
             or not path.resolve().is_relative_to(self._folder.resolve())
             or path.is_symlink()
@@ -194,7 +200,7 @@ class Editor:
             raise EditConflictError(
                 f"{opened.name} has no front matter between --- lines. Add it in an editor."
             )
-        yaml = _yaml()
+        yaml = writing_yaml()
         front = yaml.load(match.group(1)) or {}
         result = change(front)
         written = io.StringIO()
@@ -205,7 +211,7 @@ class Editor:
         self, name: str, change: Callable[[Any], int], author: Author, message: str
     ) -> None:
         path = self._folder / name
-        yaml = _yaml()
+        yaml = writing_yaml()
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         values = yaml.load(text) if text.strip() else {}
         if not isinstance(values, dict):
@@ -241,7 +247,7 @@ class Editor:
 
 def _dump(front: Mapping[str, Any]) -> str:
     written = io.StringIO()
-    _yaml().dump(dict(front), written)
+    writing_yaml().dump(dict(front), written)
     return written.getvalue()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from indexer.model import Article, memoized_on_article
 from indexer.reading.files import resolve
+from indexer.reading.html_tags import Tag, rewrite_tags
 from indexer.reading.images import image_file
 
-_HREF = re.compile(r'(<a\s[^>]*?)href="([^"]*)"')
-_SRC = re.compile(r'(<img\s[^>]*?)src="([^"]*)"')
+_BROKEN = 'class="broken-link"'
 
 
 def link(articles: Sequence[Article], folder: Path) -> tuple[list[Article], dict[str, Path]]:
@@ -36,37 +35,37 @@ def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) 
     if not article.links:
         return article
 
-    def href(match: re.Match[str]) -> str:
-        try:
-            parts = urlsplit(html.unescape(match.group(2)))
-        except ValueError:
-            return f'{match.group(1)}class="broken-link"'
-        if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
-            return match.group()
-        target = ids.get(resolve(article.path, unquote(parts.path)))
-        anchor = f"#{parts.fragment}" if parts.fragment else ""
-        return (
-            f'{match.group(1)}href="kb:{target}{html.escape(anchor)}"'
-            if target
-            else f'{match.group(1)}class="broken-link"'
-        )
-
-    def src(match: re.Match[str]) -> str:
-        target = resolve(
-            article.path, unquote(html.unescape(match.group(2)).split("#")[0].split("?")[0])
-        )
-        return (
-            f'{match.group(1)}src="kb-image:{names[target]}" loading="lazy"'
-            if target in names
-            else match.group()
-        )
+    def rewrite(tag: Tag) -> str:
+        if tag.name == "a" and (url := tag.attribute("href")) is not None:
+            attribute = _article_link(article.path, url, ids)
+            return tag.replaced("href", attribute) if attribute else tag.text
+        if tag.name == "img" and (url := tag.attribute("src")) is not None:
+            path = unquote(html.unescape(url).split("#")[0].split("?")[0])
+            name = names.get(resolve(article.path, path))
+            return (
+                tag.replaced("src", f'src="kb-image:{name}" loading="lazy"') if name else tag.text
+            )
+        return tag.text
 
     cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
-    cached, text = _last_linked(article), _SRC.sub(src, _HREF.sub(href, article.html))
+    cached, text = _last_linked(article), rewrite_tags(article.html, rewrite)
     if not cached or (cached[-1].html, cached[-1].cover) != (text, cover):
         # Keep the object of the last build if nothing changed: results are cached on it.
         cached[:] = [replace(article, html=text, cover=cover)]
     return cached[-1]
+
+
+def _article_link(path: str, url: str, ids: Mapping[str, str]) -> str:
+    """The attribute that replaces a link to a file; "" for other links."""
+    try:
+        parts = urlsplit(html.unescape(url))
+    except ValueError:
+        return _BROKEN
+    if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
+        return ""
+    target = ids.get(resolve(path, unquote(parts.path)))
+    anchor = f"#{parts.fragment}" if parts.fragment else ""
+    return f'href="kb:{target}{html.escape(anchor)}"' if target else _BROKEN
 
 
 @memoized_on_article

@@ -8,16 +8,16 @@ from urllib.parse import unquote
 
 from indexer.model import Article, Problem
 from indexer.reading.front_matter import Parsed
-
-_IMAGE = re.compile(r'<img\s[^>]*?src="([^"]*)"[^>]*>')
-
+from indexer.reading.html_tags import tags
 
 _UNSAFE_SCHEME = re.compile(
-    r"(?i)(?:\]\(|(?:href|src)\s*=\s*[\"']?)\s*((?:javascript|vbscript|data)\s*:[^\s)\"'>]*)"
+    r"(?i)(?:\]\(|(?:href|src)\s*+=\s*+[\"']?)\s*+((?:javascript|vbscript|data)\s*+:[^\s)\"'>]*)"
 )
 
 
-_SCRIPT = re.compile(r"(?i)<\s*(script|iframe|object|embed|style|form)\b")
+_FENCES = ("```", "~~~")
+_INLINE_CODE = re.compile(r"`[^`]++`")
+_SCRIPT = re.compile(r"(?i)<\s*+(script|iframe|object|embed|style|form)\b")
 
 
 def line_of(needle: str, parsed: Parsed) -> int:
@@ -68,9 +68,12 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
                 "has no text; only its title and questions are searchable.",
             )
         )
-    for match in _IMAGE.finditer(article.html):
-        if 'alt=""' in match.group() or " alt=" not in match.group():
-            line = line_of(html.unescape(match.group(1)), parsed)
+    for tag in tags(article.html):
+        source = tag.attribute("src")
+        if tag.name != "img" or source is None:
+            continue
+        line = line_of(html.unescape(source), parsed)
+        if not tag.attribute("alt"):
             hint = "Describe it: ![The pairing button](pairing.svg)"
             problems.append(
                 Problem(
@@ -78,13 +81,12 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
                     line,
                     "warning",
                     "alt",
-                    f"the image {match.group(1)} has no alternative text.",
+                    f"the image {source} has no alternative text.",
                     hint,
                 )
             )
-        if match.group(1).startswith(("http:", "https:", "//")):
-            line = line_of(html.unescape(match.group(1)), parsed)
-            message = f"the image {match.group(1)} is on another site and is not shown."
+        if source.startswith(("http:", "https:", "//")):
+            message = f"the image {source} is on another site and is not shown."
             problems.append(
                 Problem(
                     article.path,
@@ -100,6 +102,12 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
 
 def _without_code(body: str) -> str:
     """Return the body with code replaced by spaces; line breaks are kept."""
-    blank = lambda match: re.sub(r"[^\n]", " ", match.group())  # noqa: E731
-    fenced = re.sub(r"(?ms)^\s*(```|~~~).*?^\s*\1", blank, body)
-    return re.sub(r"`[^`\n]+`", blank, fenced)
+    lines, fence = [], ""
+    for line in body.split("\n"):
+        start = line.lstrip()[:3]
+        if fence or start in _FENCES:
+            lines.append(" " * len(line))
+            fence = "" if start == fence else fence or start
+        else:
+            lines.append(_INLINE_CODE.sub(lambda match: " " * len(match.group()), line))
+    return "\n".join(lines)

@@ -324,11 +324,12 @@ def _title_from_body(body: str, title: str | None) -> tuple[str, str | None]:
 
     Only if the front matter has no title or the same one.
     """
-    match = re.match(r"\s*# +(.+?)[ #]*(?:\n|$)", body)
-    if not match or (title and match.group(1).strip() != title.strip()):
+    start = len(body) - len(body.lstrip())
+    line, newline, rest = body[start:].partition("\n")
+    heading = line[1:].rstrip(" #\t\r").strip()
+    if not line.startswith("# ") or not heading or (title and heading != title.strip()):
         return body, None
-    blank_lines = "\n" * match.group(0).count("\n")
-    return blank_lines + body[match.end() :], match.group(1).strip()
+    return "\n" * body[:start].count("\n") + newline + rest, heading
 
 
 def _from_folder(name: str) -> tuple[str, str]:

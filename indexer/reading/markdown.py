@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 from dataclasses import replace
-from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree.ElementTree import Element
@@ -16,19 +17,19 @@ from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 
 from indexer.model import Article, Link, Problem, TocEntry
-from indexer.reading.body_checks import _IMAGE, _body_problems, line_of
+from indexer.reading.body_checks import _body_problems, line_of
 from indexer.reading.files import resolve
 from indexer.reading.front_matter import Parsed
+from indexer.reading.html_tags import Tag, rewrite_tags, tags
 from indexer.reading.html_text import _SectionReader
 
-VERSION = "4"
+VERSION = "5"
 """Increase when the same file would give different HTML; cached articles are rendered again."""
 
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u30ff"
 _BREAK_IN_CJK = re.compile(rf"(?<=[{_CJK}])[ \t]*\n[ \t]*(?=[{_CJK}])")
-_CHECKBOX = re.compile(r'<input\b[^>]*type="checkbox"[^>]*>')
+_INPUT = re.compile(r"<input\b[^<>]*>")
 _TASK = {"ja": ("済み", "まだ"), "en": ("done", "to do")}
-_LINK = re.compile(r'<a\s[^>]*?href="([^"]*)"[^>]*>')
 
 _TAGS = (
     "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em "
@@ -76,8 +77,7 @@ class JapaneseLines(Extension):
 def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
     """Return the article with its HTML, and the problems found in its body."""
     article = parsed.article
-    markdown = converter()
-    markdown.reset()
+    markdown = _converter.markdown.reset()
     raw = markdown.convert(parsed.body)
     clean = sanitise(_task_boxes(raw, article.lang))
     clean = _scroll_tables(clean)
@@ -96,9 +96,15 @@ def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
     return finished, [*parsed.problems, *_body_problems(finished, parsed)]
 
 
-@lru_cache(maxsize=1)
-def converter() -> Markdown:
-    """Return Python-Markdown with the supported extensions. Not safe to share between threads."""
+class _Converter(threading.local):
+    """One converter per thread: Python-Markdown keeps the text's state in itself."""
+
+    def __init__(self) -> None:
+        self.markdown = _make_converter()
+
+
+def _make_converter() -> Markdown:
+    """Return Python-Markdown with the supported extensions."""
     import pymdownx.slugs
 
     options: dict[str, dict[str, Any]] = {
@@ -161,18 +167,24 @@ def _task_boxes(raw: str, lang: str) -> str:
     done, todo = _TASK.get(lang, _TASK["en"])
 
     def box(match: re.Match[str]) -> str:
+        if 'type="checkbox"' not in match.group():
+            return match.group()
         ticked = "checked" in match.group()
         name, kind = (done, "task-done") if ticked else (todo, "task-todo")
         return f'<span class="task-box {kind}"><span class="visually-hidden">{name}: </span></span>'
 
-    return _CHECKBOX.sub(box, raw)
+    return _INPUT.sub(box, raw)
 
 
 def _scroll_tables(clean: str) -> str:
     """Wrap each table in a scroll container, so that wide tables do not scroll the page."""
-    return re.sub(
-        r"<table\b[^>]*>", lambda match: f'<div class="table-scroll">{match.group()}', clean
-    ).replace("</table>", "</table></div>")
+
+    def wrap(tag: Tag) -> str:
+        if tag.name == "table":
+            return f'<div class="table-scroll">{tag.text}'
+        return f"{tag.text}</div>" if tag.name == "/table" else tag.text
+
+    return rewrite_tags(clean, wrap)
 
 
 def _toc(tokens: list[dict[str, Any]]) -> list[TocEntry]:
@@ -186,8 +198,15 @@ def _toc(tokens: list[dict[str, Any]]) -> list[TocEntry]:
 
 
 def _links(clean: str, parsed: Parsed) -> list[Link]:
-    links = [_link(match.group(1), parsed, image=False) for match in _LINK.finditer(clean)]
-    links += [_link(match.group(1), parsed, image=True) for match in _IMAGE.finditer(clean)]
+    sources = {"a": "href", "img": "src"}
+    found = [
+        (tag.name == "img", tag.attribute(sources[tag.name]))
+        for tag in tags(clean)
+        if tag.name in sources
+    ]
+    # Links before images, each in their order.
+    found.sort(key=itemgetter(0))
+    links = [_link(url, parsed, image) for image, url in found if url is not None]
     if parsed.article.cover:
         links.append(_link(parsed.article.cover, parsed, image=True))
     return [link for link in links if link is not None]
@@ -206,3 +225,6 @@ def _link(raw: str, parsed: Parsed, image: bool) -> Link | None:
         return None
     target = resolve(parsed.article.path, unquote(parts.path)) if parts.path else ""
     return Link(target, unquote(parts.fragment), line_of(href, parsed), image)
+
+
+_converter = _Converter()

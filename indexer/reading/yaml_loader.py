@@ -1,18 +1,21 @@
-"""Loads YAML with the line of each key. Size, nesting and aliases are limited."""
+"""Loads YAML with the line of each key. Size, nesting, values and aliases are limited."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import count
 from typing import Any
 
 from indexer.model import Problem
 
 MAX_HEADER_CHARS = 32_000
 MAX_ALIASES = 20
-_TOO_DEEP = re.compile(r"(?:[\[{]\s*){6}|(?:^|\n)(?:\s*- ?){6}")
-_ALIAS = re.compile(r"(?m)[:\-,\[]\s*\*[\w-]+")
+MAX_DEPTH = 8
+# Keys and values of one file, with those that aliases repeat.
+MAX_VALUES = 20_000
+TOO_MUCH = "it is too deeply nested, or has too many values or aliases"
 _DATES = ("publish_at", "expire_at", "updated", "review_by")
 
 
@@ -52,17 +55,47 @@ class BrokenYamlError(Exception):
         self.line, self.hint = line, hint
 
 
+def round_trip_yaml() -> Any:
+    """Return ruamel's loader that keeps comments, key order and lines.
+
+    It raises MarkedYAMLError for a text that is too deeply nested or has too many values or
+    aliases, before it builds anything of it.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.composer import Composer
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.events import AliasEvent
+
+    class BoundedComposer(Composer):  # type: ignore[misc]
+        values = aliases = 0
+
+        def compose_node(self, parent: Any, index: int) -> Any:
+            event = self.parser.peek_event()
+            self.values += 1
+            self.aliases += isinstance(event, AliasEvent)
+            # ``depth`` is counted by ruamel.
+            if self.depth > MAX_DEPTH or self.values > MAX_VALUES or self.aliases > MAX_ALIASES:
+                raise MarkedYAMLError(problem=TOO_MUCH, problem_mark=event.start_mark)
+            return super().compose_node(parent, index)
+
+    yaml: Any = YAML(typ="rt")
+    yaml.Composer = BoundedComposer
+    return yaml
+
+
 def read_yaml(text: str) -> Any:
     """Parse YAML and keep line numbers (ruamel's ``lc``); an empty text gives {}.
 
-    The caller must limit size, nesting and aliases first. Raises BrokenYamlError.
+    Raises BrokenYamlError, also for a text with more than MAX_VALUES values, counting those that
+    aliases repeat. The caller limits the size of the text.
     """
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    loader: Any = YAML(typ="rt")
+    loader = round_trip_yaml()
     try:
-        return (loader.load(text) if text.strip() else None) or {}
+        values = (loader.load(text) if text.strip() else None) or {}
+        plain(values)  # raises for aliases that repeat too much
+        return values
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         hint = (
@@ -82,22 +115,9 @@ def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pro
     In a .yml file the first line is 1. Front matter starts on line 2 of its file.
     """
     first = 1 if name.endswith(".yml") else 2
-    if (
-        len(text) > MAX_HEADER_CHARS
-        or _TOO_DEEP.search(text)
-        or len(_ALIAS.findall(text)) > MAX_ALIASES
-    ):
-        return (
-            {},
-            {},
-            error_in(
-                name,
-                first,
-                "yaml",
-                "is too large or too deeply nested.",
-                "Give each key one value or one list.",
-            ),
-        )
+    if len(text) > MAX_HEADER_CHARS:
+        hint = f"At most {MAX_HEADER_CHARS:,} characters; shorten its lists."
+        return {}, {}, error_in(name, first, "yaml", "is too large.", hint)
     try:
         values = read_yaml(text)
     except BrokenYamlError as error:
@@ -146,11 +166,17 @@ def _as_date(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Convert ruamel's annotated values to plain Python values."""
+    """Convert ruamel's annotated values to plain Python values; raises BrokenYamlError."""
+    return _plain(value, count(1), 0)
+
+
+def _plain(value: Any, counted: Iterator[int], depth: int) -> Any:
+    if next(counted) > MAX_VALUES or depth > MAX_DEPTH:
+        raise BrokenYamlError(TOO_MUCH)
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): _plain(entry, counted, depth + 1) for key, entry in value.items()}
     if isinstance(value, list):
-        return [plain(entry) for entry in value]
+        return [_plain(entry, counted, depth + 1) for entry in value]
     if isinstance(value, datetime):
         return datetime(
             value.year,

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 from flask.cli import with_appcontext
 
 from kb_app.cli.common import with_model
-
-if TYPE_CHECKING:
-    pass
-
 
 # Mail servers retry later on this exit status (sysexits.h, EX_TEMPFAIL).
 TRY_AGAIN = 75
@@ -28,8 +22,10 @@ def mail_in() -> None:
 
     from sqlalchemy.exc import SQLAlchemyError
 
+    from kb_app.support.inbound.email_parser import MAX_BYTES
+
     services = with_model()
-    raw = sys.stdin.buffer.read()
+    raw = sys.stdin.buffer.read(MAX_BYTES)
     try:
         click.echo(services.support.mail_intake.take(raw, int(services.clock().timestamp() * 1000)))
     except SQLAlchemyError as error:

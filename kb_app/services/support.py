@@ -16,7 +16,13 @@ from kb_app.db.schema import cases
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.localized import localized
 from kb_app.services.live_index import LiveIndex
-from kb_app.services.support_adapters import CaseLog, MailReader, SinkRegistry, SiteMailer
+from kb_app.services.support_adapters import (
+    CaseLog,
+    MailReader,
+    SinkRegistry,
+    SiteMailer,
+    parse_mail,
+)
 from kb_app.settings import Settings, secret_key
 from kb_app.smtp import new_message_id
 from kb_app.support.access_links import Links
@@ -224,7 +230,8 @@ def make_support(
     )
     uploads, sinks = Uploads(settings.data / "uploads"), SinkRegistry(settings, support, cases)
     reader = MailReader(live, events, settings, redactions, clock)
-    mail_intake = MailIntake(workflow, uploads, reader, [settings.contact_mail, settings.mail_from])
+    own = [settings.contact_mail, settings.mail_from]
+    mail_intake = MailIntake(workflow, uploads, reader, own, parse_mail)
     outbox = Outbox(store.engine, sinks.sink_of, workflow.set_external_id)
     return SupportService(
         settings,

@@ -5,7 +5,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -294,7 +295,13 @@ def test_a_file_that_breaks_the_renderer_is_reported(
     def broken(*_arguments: object) -> None:
         raise ValueError("unforeseen")
 
-    monkeypatch.setattr("indexer.collect.render", broken)
+    def here(_seconds: float, function: Callable[..., object], *given: object) -> Future[object]:
+        done: Future[object] = Future()
+        done.set_result(function(*given))
+        return done
+
+    monkeypatch.setattr("indexer.isolation.IsolatedProcess.submit", staticmethod(here))
+    monkeypatch.setattr("indexer.reading.article.render", broken)
     report = build_folder(folder, data)
     assert report.articles == 0 and {problem.code for problem in report.errors} == {"unreadable"}
 

@@ -287,10 +287,8 @@ def parse_support(name: str, text: str, zone: ZoneInfo) -> Support:
 
 
 def _load(name: str, text: str) -> Any:
-    if len(text.encode()) > MAX_BYTES or text.count("*") > 100:
-        raise SupportError(
-            f"{name}: is too large; it may have {MAX_BYTES // 1024} KB and 100 asterisks at most."
-        )
+    if len(text.encode()) > MAX_BYTES:
+        raise SupportError(f"{name}: is too large; it may have {MAX_BYTES // 1024} KB at most.")
     try:
         values = read_yaml(text)
     except BrokenYamlError as error:

@@ -15,11 +15,15 @@ from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses, quote
+from itertools import islice
 
 from kb_app.db.writing import storable
 from kb_app.support.model import LONGEST_MAIL, MAIL
 
+# Parts of a mail beyond these are not read; no person writes so many.
 MAX_BYTES = 25 * 1024 * 1024
+MAX_PARTS = 200
+MAX_HTML_CHARS = 200_000
 _ID = re.compile(r"<[^<>\s]{1,240}>")
 _TAG = re.compile(r"\[#([2-9A-HJ-NP-Z]{8})\]")
 # Consecutive encoded words (RFC 2047), with or without the quotes that some programs add.
@@ -36,7 +40,7 @@ _CHARSETS = {
     "gb2312": "gb18030",
     "ks_c_5601-1987": "cp949",
 }
-_BREAKS = re.compile(r"(?i)<(?:br|/p|/div|/li|/tr|/h[1-6])[^>]*>")
+_BREAKS = re.compile(r"(?i)<(?:br|/p|/div|/li|/tr|/h[1-6])[^<>]*>")
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,10 @@ def read_mail(raw: bytes) -> Incoming:
     try:
         return _read(raw)
     except Exception:  # a rejected mail would be fetched again and again
-        return _as_it_is(raw)
+        return unreadable_mail(raw)
 
 
-def _as_it_is(raw: bytes) -> Incoming:
+def unreadable_mail(raw: bytes) -> Incoming:
     """Sender, Message-ID and text of a mail that the parser cannot handle."""
     head = raw[:100_000]
     sender = re.search(rb"(?im)^From:[^\r\n]*?([\w.+-]{1,64}@[\w.-]{1,190})", head)
@@ -197,7 +201,7 @@ def _text(message: Message) -> str:
     """The plain text parts, else the HTML parts converted to text."""
     plain: list[str] = []
     rich: list[str] = []
-    for part in message.walk():
+    for part in _parts(message):
         if part.is_multipart() or part.get_content_disposition() == "attachment":
             continue
         kind = part.get_content_type()
@@ -214,11 +218,15 @@ def _text(message: Message) -> str:
     )
 
 
+def _parts(message: Message) -> Iterator[Message]:
+    return islice(message.walk(), MAX_PARTS)
+
+
 def _as_plain(markup: str) -> str:
     import nh3
 
     text = nh3.clean(
-        _BREAKS.sub("\n", markup.replace("\n", " ")),
+        _BREAKS.sub("\n", markup[:MAX_HTML_CHARS].replace("\n", " ")),
         tags=set(),
         clean_content_tags={"script", "style", "head", "title"},
     )
@@ -228,7 +236,7 @@ def _as_plain(markup: str) -> str:
 
 
 def _files(message: Message) -> Iterator[tuple[str, bytes]]:
-    for part in message.walk():
+    for part in _parts(message):
         if part.is_multipart():
             continue
         name = part.get_filename()

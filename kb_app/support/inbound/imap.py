@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
+from kb_app.support.inbound.email_parser import MAX_BYTES
+
 BATCH = 50
 
 
@@ -34,7 +36,8 @@ def fetch(url: str, take: Callable[[bytes], str]) -> int:
         numbers = (unseen[0] or b"").split()[:BATCH]
         failed: Exception | None = None
         for number in numbers:
-            _, data = box.uid("FETCH", number.decode(), "(BODY.PEEK[])")
+            # A part of a mail, so that no mail can fill the memory.
+            _, data = box.uid("FETCH", number.decode(), f"(BODY.PEEK[]<0.{MAX_BYTES}>)")
             raw = next((part[1] for part in data if isinstance(part, tuple)), b"")
             try:
                 if raw:

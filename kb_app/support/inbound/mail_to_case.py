@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,10 +26,8 @@ _QUOTED = re.compile(
     r"^(-{2,} ?(Original Message|Forwarded message"
     r"|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$"
 )
-_WROTE = re.compile(
-    r"^(On .{4,200} wrote:"
-    r"|.{4,200}(<[^<>\s]+@[^<>\s]+>|さん(は書きました)?|のメール)\s*[::])\s*$"
-)
+_WROTE = (" wrote", "さん", "さんは書きました", "のメール")
+LONGEST_INTRODUCTION = 250
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,15 @@ class MailIntake:
     """Processes incoming mails; idempotent for the same mail."""
 
     def __init__(
-        self, handoff: CaseWorkflow, uploads: Uploads, read: AnswerMail, own: Sequence[str]
+        self,
+        handoff: CaseWorkflow,
+        uploads: Uploads,
+        read: AnswerMail,
+        own: Sequence[str],
+        parse: Callable[[bytes], Incoming] = read_mail,
     ) -> None:
-        self._handoff, self._uploads, self._read = handoff, uploads, read
+        """``own`` are the site's addresses; ``parse`` never raises."""
+        self._handoff, self._uploads, self._read, self._parse = handoff, uploads, read, parse
         self._own = frozenset(address.casefold() for address in own if address)
 
     def take(self, raw: bytes, now: int) -> str:
@@ -73,7 +77,7 @@ class MailIntake:
         "ignored": a bounce, a mail without sender or from the site itself. "known": a repeated
         mail.
         """
-        mail = read_mail(raw)
+        mail = self._parse(raw)
         once = mail.message_id or f"<{hashlib.sha256(raw).hexdigest()}@no-id>"
         cases = self._handoff.cases
         case = self._case_of(mail)
@@ -218,6 +222,18 @@ class MailIntake:
         return f"from:{hashlib.sha256(mail.sender.casefold().encode()).hexdigest()[:30]}"
 
 
+def introduces_quote(line: str) -> bool:
+    """Whether a line names who wrote the text below: "On ... wrote:", "... <mail>:", "...さん:"."""
+    written = line.strip()
+    if len(written) > LONGEST_INTRODUCTION or not written.endswith((":", "：")):
+        return False
+    name = written[:-1].rstrip()
+    _, opened, address = name.rpartition("<")
+    return len(name) > 4 and (
+        name.endswith(_WROTE) or bool(opened and "@" in address and address.endswith(">"))
+    )
+
+
 def without_quote(text: str) -> str:
     """A reply without the quoted mail at its end; a text that is only a quotation is kept."""
     all_lines = text.rstrip().splitlines()
@@ -226,6 +242,8 @@ def without_quote(text: str) -> str:
         len(all_lines),
     )
     lines = all_lines[:cut]
-    while lines and (lines[-1].startswith(">") or not lines[-1].strip() or _WROTE.match(lines[-1])):
+    while lines and (
+        lines[-1].startswith(">") or not lines[-1].strip() or introduces_quote(lines[-1])
+    ):
         lines.pop()
     return "\n".join(lines).strip() or text.strip()

@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.article_store import ArticleStore
 from kb_app.web.core import i18n, tracking
+from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.errors import problem
-from kb_app.web.core.template_helpers import article_url, public_url, render_body
+from kb_app.web.core.template_helpers import article_url, public_url
 from search.model import FILTER_NAMES, Filters, Hit, Query, Results
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")

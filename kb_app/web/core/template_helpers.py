@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -13,7 +11,6 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary, SectionInfo
 from kb_app.localized import localized
 from kb_app.settings import Settings
@@ -22,9 +19,6 @@ from kb_app.web.core.visitor import consent_open
 
 # Only these URL arguments are carried into links: url_for treats some others specially.
 _KEPT = ("q", "section", "type", "tag", "lang", "page")
-_KB_LINK = re.compile(r'<a\s([^>]*?)href="kb:([^"#]*)((?:#[^"]*)?)"([^>]*)>(.*?)</a>', re.DOTALL)
-_KB_IMAGE = re.compile(r'src="kb-image:([^"]+)"')
-_EXTERNAL = re.compile(r'<a\s([^>]*?)href="(https?://[^"]+)"')
 
 
 def set_up(app: Flask, settings: Settings) -> None:
@@ -154,29 +148,6 @@ def public_url(path: str) -> str:
         else request.host_url.rstrip("/")
     )
     return base + path
-
-
-def render_body(
-    body: str, articles: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str
-) -> Markup:
-    """An article's HTML with its links and images resolved to URLs.
-
-    Links to articles that the reader may not see become plain text.
-    """
-
-    def link(match: re.Match[str]) -> str:
-        before, name, anchor, after, text = match.groups()
-        card = articles.summaries.get(name)
-        if card is None or not may_see(card):
-            return text
-        url = html.escape(article_url(card, lang, html.unescape(anchor[1:])))
-        return f'<a {before}href="{url}"{after}>{text}</a>'
-
-    linked = _KB_LINK.sub(link, body)
-    shown = _KB_IMAGE.sub(
-        lambda match: f'src="{url_for("assets.media", name=match.group(1))}"', linked
-    )
-    return Markup(_EXTERNAL.sub(r'<a \1rel="noopener noreferrer" href="\2"', shown))
 
 
 def writer_present(settings: Settings) -> bool:

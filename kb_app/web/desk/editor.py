@@ -7,10 +7,14 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.editing import Author, EditConflictError, Editor
+from indexer.isolation import IsolationError, isolated_process
+from indexer.reading.article import read_article_text, unreadable
+from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import site_settings, snapshot, user_store
-from kb_app.web.core.template_helpers import render_body
 
+# Time for a preview; a usual one takes 5 ms.
+PREVIEW_S = 10.0
 blueprint = Blueprint("editor", __name__, url_prefix="/desk")
 
 
@@ -66,13 +70,11 @@ def edit() -> str | BaseResponse | tuple[str, int]:
 
 def _preview(name: str, text: str) -> object:
     """The rendered article and its problems."""
-    from indexer.reading.front_matter import parse
-    from indexer.reading.markdown import render
-
-    parsed = parse(name, text)
-    if isinstance(parsed, list):
-        return {"problems": parsed, "html": ""}
-    article, problems = render(parsed)
+    try:
+        article, problems = isolated_process().run(PREVIEW_S, read_article_text, name, text)
+    except IsolationError as error:
+        hint = "Take out what you added last."
+        article, problems = None, [unreadable(name, f"cannot be shown: it {error}", hint)]
     html = (
         render_body(article.html, snapshot().articles, lambda card: True, article.lang)
         if article

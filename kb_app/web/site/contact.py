@@ -21,6 +21,7 @@ from kb_app.durations import HOUR
 from kb_app.support.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.support.spam import spam_reason
 from kb_app.web.core import tracking
+from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import (
     audiences,
     event_store,
@@ -40,7 +41,6 @@ from kb_app.web.core.forms import (
 )
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.search import LONGEST_ASKED, ask
-from kb_app.web.core.template_helpers import render_body
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.core.urls import language_of_address
 from kb_app.web.core.visitor import visitor

@@ -15,9 +15,10 @@ from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.web.core import i18n, tracking
+from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
-from kb_app.web.core.template_helpers import article_url, render_body
+from kb_app.web.core.template_helpers import article_url
 from kb_app.web.core.urls import find_article, language_of_address, may_see
 from search.model import Hit, Results
 

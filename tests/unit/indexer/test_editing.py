@@ -153,16 +153,31 @@ def test_adding_synonyms_keeps_comments(folder: Path) -> None:
 
 def test_learned_questions_are_searched_after_the_next_build(folder: Path, tmp_path: Path) -> None:
     Editor(folder).add_learned("return", ["クーリングオフ期間", "クーリングオフ期間"], LEAD)
-    assert read_learned(folder) == {"return": ("クーリングオフ期間",)}
+    assert read_learned(folder) == ({"return": ("クーリングオフ期間",)}, [])
     build_folder(folder, tmp_path / "var")
     assert open_engine(tmp_path / "var").corpus.documents[0].confirmed_questions == (
         "クーリングオフ期間",
     )
 
 
-@pytest.mark.parametrize("text", ["[", "- a\n- b", "return: one"])
-def test_a_broken_file_of_learned_questions_is_ignored(
-    folder: Path, tmp_path: Path, text: str
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[", "expected the node content"),
+        ("- a\n- b", "not a list of questions"),
+        ("return: one", "not a list of questions"),
+        ("a: " + "[" * 20, "too deeply nested"),
+        ("# " + "x" * 600_000, "larger than 512 KB"),
+        (
+            f"a: &a [{'x, ' * 999}]\nb: &b [{'*a, ' * 9}]\nc: [{'*b, ' * 9}]",
+            "too many values",
+        ),
+    ],
+)
+def test_a_broken_file_of_learned_questions_is_reported_and_ignored(
+    folder: Path, tmp_path: Path, text: str, why: str
 ) -> None:
     (folder / "learned.yml").write_text(text, encoding="utf-8")
-    assert read_learned(folder) == {} and "return" in articles(folder, tmp_path)
+    confirmed, (problem,) = read_learned(folder)
+    assert not confirmed and why in problem.message
+    assert "return" in articles(folder, tmp_path)

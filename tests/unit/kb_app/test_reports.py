@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,6 +16,7 @@ from kb_app import create_app
 from kb_app.analytics import model as m
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.services.container import Services
+from kb_app.web.desk import editor
 from kb_app.web.desk.reports import harmless
 from search.embedding.background import DisabledEmbedder
 from tests.support import NOW, build_folder, make_services
@@ -181,6 +183,23 @@ def test_a_preview_is_sanitised_and_says_what_is_wrong(own: Services, lead: Flas
     ).get_data(as_text=True)
     shown = html.split('class="preview"')[1]
     assert "<strong>太字</strong>" in shown and "<script>alert" not in shown and "owl" in shown
+
+
+def forever(_name: str, _text: str) -> Any:
+    while True:
+        pass
+
+
+def test_a_text_that_takes_too_long_is_not_shown_and_says_so(
+    lead: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editor, "read_article_text", forever)
+    monkeypatch.setattr(editor, "PREVIEW_S", 0.2)
+    name = "ja/returns/refund.md"
+    token = token_in(text_of(lead, f"/desk/edit?name={name}"))
+    form = {"name": name, "text": "# a", "do": "preview", "csrf_token": token}
+    html = lead.post("/desk/edit", data=form).get_data(as_text=True)
+    assert "took too long" in html and "Take out what you added last." in html
 
 
 def test_a_gap_is_assigned_noted_dismissed_and_reopened(own: Services, lead: FlaskClient) -> None:

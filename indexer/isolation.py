@@ -1,0 +1,82 @@
+"""Runs functions on untrusted input in a child process, with limits on time and memory.
+
+A text that would take minutes to parse, or all memory, then stops only that child process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import resource
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+MEMORY_BYTES = 1024 * 1024 * 1024
+Made = TypeVar("Made")
+
+
+class IsolationError(Exception):
+    """The function exceeded its time or memory, or its process died. The message says which."""
+
+
+class IsolatedProcess:
+    """One child process, started at the first use and again after it was stopped. Thread-safe."""
+
+    def __init__(self) -> None:
+        # Not forked: a fork copies locks that other threads hold.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(max_workers=1, initializer=_limit, context=context)
+
+    def submit(self, timeout_s: float, function: Callable[..., Made], *args: Any) -> Future[Made]:
+        """Queue a call of a module's function; the time counts from its start.
+
+        Arguments and result must be picklable. ``result_of`` waits for the future.
+        """
+        future: Future[Made] = self._pool.schedule(function, args=list(args), timeout=timeout_s)
+        return future
+
+    def run(self, timeout_s: float, function: Callable[..., Made], *args: Any) -> Made:
+        """Call a module's function in the child; raises IsolationError or the function's error."""
+        return result_of(self.submit(timeout_s, function, *args))
+
+    def close(self) -> None:
+        """Stop the child process."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+def result_of(future: Future[Made]) -> Made:
+    """Wait for a call's result; raises IsolationError or the function's error."""
+    try:
+        return future.result()
+    except TimeoutError:
+        raise IsolationError("took too long") from None
+    except MemoryError:
+        raise IsolationError("needed too much memory") from None
+    except ProcessExpired:
+        raise IsolationError("stopped its process") from None
+
+
+@cache
+def isolated_process() -> IsolatedProcess:
+    """The child process that all threads of this process share."""
+    process = IsolatedProcess()
+    atexit.register(process.close)
+    return process
+
+
+def _limit() -> None:
+    # Ctrl-C stops the parent, which stops this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    os.nice(5)
+
+
+# A forked process starts a child of its own.
+os.register_at_fork(after_in_child=isolated_process.cache_clear)
