@@ -5,7 +5,6 @@ A text that would take minutes to parse, or all memory, then stops only that chi
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import os
 import resource
@@ -13,6 +12,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
+from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -67,7 +67,8 @@ def result_of(future: Future[Made]) -> Made:
 def isolated_process() -> IsolatedProcess:
     """The child process that all threads of this process share."""
     process = IsolatedProcess()
-    atexit.register(process.close)
+    # Before multiprocessing waits for the children at the end of a process.
+    Finalize(None, process.close, exitpriority=100)
     return process
 
 

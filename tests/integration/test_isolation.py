@@ -1,5 +1,6 @@
 """Untrusted input is read in a child process: slow, hungry or deadly, it stops no other work."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from indexer import collect
 from indexer.build import Paths
-from indexer.isolation import IsolatedProcess, IsolationError
+from indexer.isolation import IsolatedProcess, IsolationError, isolated_process
 from indexer.model import Article, Problem
 from indexer.reading.article import Read, read_article, read_article_text
 from indexer.reading.files import SourceFile
@@ -85,6 +86,17 @@ def test_the_child_ends_with_its_parent() -> None:
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{child}").exists()
+
+
+def run_in_child() -> None:
+    isolated_process().run(20.0, doubled, 21)
+
+
+def test_a_forked_process_with_a_child_ends() -> None:
+    forked = multiprocessing.get_context("fork").Process(target=run_in_child)
+    forked.start()
+    forked.join(20)
+    assert forked.exitcode == 0
 
 
 def slow_if_asked(file: SourceFile, zone: object) -> Read:
