@@ -27,7 +27,7 @@ HANG_S = 30
 FINISH_S = 20
 # Idle connections cost one file descriptor each.
 KEEP_ALIVE_S = 15
-INDEX_S = 0.05
+INDEX_S = 0.1
 # A URL-encoded query of 10,000 Japanese characters is 90,000 bytes; gunicorn allows 8,190.
 REQUEST_LINE_BYTES = 128 * 1024
 
