@@ -23,8 +23,8 @@ from kb_app.support.inbound.mail_to_case import MailAnswer, MailIntake
 from kb_app.support.model import Attachment, Delivery, NewCase
 from kb_app.support.notices import Notice, NoticeStore
 from tests.fake_desks import free_port
-from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
-from tests.unit.kb_app.test_email_parser import mail
+from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
+from tests.integration.kb_app.test_email_parser import mail
 
 AWAY = (
     "desks: {away: {type: webhook, url: 'http://127.0.0.1:9'}}\nroutes: [{kind: problem, to: away}]"

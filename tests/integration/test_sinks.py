@@ -38,8 +38,8 @@ from tests.fake_desks import (
     mail_server,
     running,
 )
+from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
 from tests.support import make_settings
-from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 SHORT = (1.0, 0.4)
 DELIVERY = Delivery(

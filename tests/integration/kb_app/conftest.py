@@ -1,15 +1,20 @@
-"""A small site with the hash embedder."""
+"""A small site with the hash embedder; what costs seconds in every test is done once."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 
 from kb_app import create_app
+from kb_app.accounts import store
+from kb_app.services import container
 from kb_app.services.container import Services
-from tests.support import NOW, build_folder, make_services, write_article
+from tests.support import NOW, build_folder, make_services, migrate_quickly, write_article
 
 REFUND = (
     "返金は5営業日です。\n\n"
@@ -113,3 +118,34 @@ def app(services: Services) -> Flask:
 def site(app: Flask) -> FlaskClient:
     """A new visitor without cookies."""
     return app.test_client()
+
+
+class _SharedTemplates(BytecodeCache):
+    """Templates compiled once for all applications of a test run."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def quick() -> Iterator[None]:
+    """Passwords cost little to check, and templates are compiled once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": _SharedTemplates()})
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def empty_databases() -> Iterator[None]:
+    """New SQLite databases are copies of one that was migrated once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(container, "migrate", migrate_quickly)
+        yield

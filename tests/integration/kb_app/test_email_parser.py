@@ -16,8 +16,8 @@ from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.inbound.email_parser import automatic, read_mail
 from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailAnswer, MailIntake, without_quote
+from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
 from tests.support import new_database
-from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 STRICT = (Quoted("返品の方法", "https://help.example.com/ja/articles/return", "30日以内です。"),)
 

@@ -19,8 +19,8 @@ from kb_app.services.container import Services
 from kb_app.web.desk import editor
 from kb_app.web.desk.reports import harmless
 from search.embedding.background import DisabledEmbedder
+from tests.integration.kb_app.test_accounts import PASSWORD, sign_in, token_in
 from tests.support import NOW, build_folder, make_services
-from tests.unit.kb_app.test_accounts import PASSWORD, sign_in, token_in
 from tests.unit.kb_app.trails import asked, did, read
 
 AT = int(NOW.timestamp() * 1000) - 10 * DAY

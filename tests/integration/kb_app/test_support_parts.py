@@ -12,8 +12,8 @@ from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError, Link
 from kb_app.support.attachments import UploadRejectedError, Uploads, tidy
 from kb_app.support.notices import Notice, NoticeStore, names_it
 from kb_app.support.spam import spam_reason
+from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
 from tests.support import new_database
-from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 
 @pytest.fixture

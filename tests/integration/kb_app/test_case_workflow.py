@@ -17,8 +17,8 @@ from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.escalation import next_step
 from kb_app.support.model import Case, Delivery, NewCase
 from kb_app.support.workflow import CaseTransitionError
+from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
 from tests.support import new_database
-from tests.unit.kb_app.casework import NOW, SupportFixture, support_fixture
 
 SUPPORT = """
 timezone: Asia/Tokyo
