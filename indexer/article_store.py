@@ -92,9 +92,8 @@ class ArticleStore:
         return [card for card in self.summaries.values() if card.visible(now, audiences)]
 
     def image(self, name: str) -> Path | None:
-        """Return the path of an image by its name in the bundle."""
-        path = self._folder / "images" / name
-        return path if "/" not in name and not name.startswith(".") and path.is_file() else None
+        """Return the path of an image by its name in the bundle; None if no article shows it."""
+        return self._folder / "images" / name if name in self._image_owners else None
 
     def image_owners(self, name: str) -> Sequence[ArticleSummary]:
         """Return the articles that show an image."""

@@ -142,7 +142,7 @@ class UserStore:
         number, _, stamp = session_id.partition(":")
         user = (
             self.by_id(int(number))
-            if number.isascii() and number.isdigit() and len(number) < 12
+            if number.isascii() and number.isdigit() and len(number) <= 12
             else None
         )
         return user if user and user.active and secrets.compare_digest(user.stamp, stamp) else None

@@ -10,6 +10,10 @@ import queue
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.analytics.ports import EventSink
@@ -18,25 +22,30 @@ log = logging.getLogger("kb_app.analytics")
 LONGEST_QUEUE = 10_000
 BATCH = 500
 PAUSE_S = 0.25
-# Write attempts per batch before its events count as lost.
-ATTEMPTS = 5
+RETRY_S = 1.5
+# Attempts at the end of a process, when nothing can be written later.
+LAST_ATTEMPTS = 3
+# Errors of a database that is down or locked. Others are due to an event, and stay.
+TEMPORARY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
+Event = QueryEvent | ActionEvent
 
 
 class BackgroundWriter:
     """Queues events and writes them in batches; never blocks or fails a request.
 
-    Dropped events are counted by reason.
+    While the database is down the events wait; only those that find the queue full are lost. An
+    event that the database refuses is lost alone. Losses are counted by reason.
     """
 
     def __init__(
         self,
         sink: EventSink,
         longest: int = LONGEST_QUEUE,
-        retry_s: float = 1.0,
+        retry_s: float = RETRY_S,
         pause_s: float = PAUSE_S,
     ) -> None:
         self._sink = sink
-        self._queue: queue.Queue[QueryEvent | ActionEvent] = queue.Queue(longest)
+        self._queue: queue.Queue[Event] = queue.Queue(longest)
         self._losses: Counter[str] = Counter()
         self._losing = threading.Lock()
         self._recording_losses = threading.Lock()
@@ -49,7 +58,7 @@ class BackgroundWriter:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def put(self, event: QueryEvent | ActionEvent) -> None:
+    def put(self, event: Event) -> None:
         """Queue an event; if the queue is full, count it as lost."""
         self._start()
         try:
@@ -105,8 +114,8 @@ class BackgroundWriter:
                 self._wake.wait(self._pause_s)
                 self._wake.clear()
 
-    def _take(self) -> list[QueryEvent | ActionEvent]:
-        batch: list[QueryEvent | ActionEvent] = []
+    def _take(self) -> list[Event]:
+        batch: list[Event] = []
         while len(batch) < BATCH:
             try:
                 batch.append(self._queue.get_nowait())
@@ -114,23 +123,45 @@ class BackgroundWriter:
                 break
         return batch
 
-    def _write(self, batch: list[QueryEvent | ActionEvent]) -> None:
+    def _write(self, batch: Sequence[Event]) -> None:
+        """Write a batch; one with an event that is refused is halved until that one is alone."""
+        try:
+            self._append(batch)
+        except TEMPORARY:
+            self.lose("database", len(batch))
+        except Exception as error:  # no event may stop the site
+            if len(batch) > 1:
+                self._write(batch[: len(batch) // 2])
+                self._write(batch[len(batch) // 2 :])
+            else:
+                log.warning("the database refuses an event (%s)", type(error).__name__)
+                self.lose("refused")
+
+    def _append(self, batch: Sequence[Event]) -> None:
+        """Append a batch; retry while the database is down.
+
+        Raises the error of an event, and at the end of the process that of the database.
+        """
         queries = [event for event in batch if isinstance(event, QueryEvent)]
         actions = [event for event in batch if isinstance(event, ActionEvent)]
-        for attempt in range(ATTEMPTS):
+        last_attempts = 0
+        while True:
             try:
                 self._sink.append(queries, actions)
-            except Exception as error:  # no database error may stop the site
-                log.warning(
-                    "Writing events failed (%s), attempt %d",
-                    type(error).__name__,
-                    attempt + 1,
-                )
-                if self._stop.wait(self._retry_s * 2**attempt if not self._stop.is_set() else 0.05):
-                    time.sleep(0.05)
-            else:
                 return
-        self.lose("database", len(batch))
+            except TEMPORARY as error:
+                last_attempts += self._stop.is_set()
+                log.warning(
+                    "writing events failed (%s); %s",
+                    type(error).__name__,
+                    f"tried again in {self._retry_s:g} s"
+                    if last_attempts < LAST_ATTEMPTS
+                    else "they are lost",
+                )
+                if last_attempts >= LAST_ATTEMPTS:
+                    raise
+            if self._stop.wait(self._retry_s):
+                time.sleep(min(self._retry_s, 0.5))
 
     def _write_losses(self) -> None:
         with self._recording_losses:
@@ -141,6 +172,6 @@ class BackgroundWriter:
             try:
                 self._sink.lost(counts, int(time.time() * 1000))
             except Exception as error:  # the counts are kept for the next attempt
-                log.warning("Recording the count of lost events failed (%s)", type(error).__name__)
+                log.warning("recording the count of lost events failed (%s)", type(error).__name__)
                 with self._losing:
                     self._losses.update(counts)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from kb_app.db.outage import Outage, pool_with, watch_answers
+
 log = logging.getLogger("kb_app.db")
 MIGRATIONS = Path(__file__).parent / "migrations"
 # The newest revision in MIGRATIONS.
 HEAD = "0002"
-# Time a write waits for a lock.
-BUSY_MS = 10_000
+# Time to connect to PostgreSQL, and time a write of a job waits for SQLite's lock.
+CONNECT_S, BUSY_S = 2, 10.0
 # Key of the PostgreSQL advisory lock for migrations: an arbitrary unique number.
 _UPGRADING = 0x6B625F6462
 
@@ -23,17 +26,26 @@ class DatabaseError(Exception):
     """The database is not usable; the message says why and what to do."""
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, answer_s: float | None = None) -> Engine:
     """Create an engine for an SQLAlchemy URL; it connects at first use.
 
-    Raises DatabaseError for an invalid URL.
+    ``answer_s`` bounds each statement; for SQLite, where only locks can block, the wait for one.
+    None is for jobs: no bound, and BUSY_S. Raises DatabaseError for an invalid URL.
     """
+    outage = Outage()
     try:
         engine = create_engine(
             _with_driver(url),
             hide_parameters=True,
-            pool_pre_ping=not url.startswith("sqlite"),
-            connect_args=_arguments(url),
+            **(
+                {"connect_args": {"check_same_thread": False}}
+                if url.startswith("sqlite")
+                else {
+                    "poolclass": pool_with(outage),
+                    "pool_pre_ping": True,
+                    "connect_args": _postgres_arguments(answer_s),
+                }
+            ),
         )
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
         raise DatabaseError(
@@ -43,7 +55,9 @@ def open_database(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         if engine.url.database and engine.url.database != ":memory:":
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, answer_s or BUSY_S))
+    else:
+        watch_answers(engine, outage, answer_s)
     return engine
 
 
@@ -104,21 +118,26 @@ def _with_driver(url: str) -> str:
     return url
 
 
-def _arguments(url: str) -> dict[str, Any]:
-    return (
-        {"check_same_thread": False, "timeout": BUSY_MS / 1000}
-        if url.startswith("sqlite")
-        else {"connect_timeout": 10}
-    )
+def _postgres_arguments(answer_s: float | None) -> dict[str, Any]:
+    """libpq's options: a server that is gone is noticed, and does not work on for nobody."""
+    silent_s = round(answer_s or 60)
+    bound = {"options": f"-c statement_timeout={round(answer_s * 1000)}"} if answer_s else {}
+    return bound | {
+        "connect_timeout": CONNECT_S,
+        "tcp_user_timeout": silent_s * 1000,
+        "keepalives_idle": silent_s,
+        "keepalives_interval": max(1, silent_s // 3),
+        "keepalives_count": 3,
+    }
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(busy_s: float, connection: Any, _record: object) -> None:
     """Allow reads during a write; only a power failure can lose the last commits."""
     for pragma in (
         "journal_mode=wal",
         "synchronous=normal",
         "foreign_keys=on",
-        f"busy_timeout={BUSY_MS}",
+        f"busy_timeout={round(busy_s * 1000)}",
     ):
         connection.execute(f"pragma {pragma}")
 

@@ -71,15 +71,17 @@ def build_services(
     embedder: Embedder | None = None,
     clock: Clock | None = None,
     progress: Progress = quiet,
+    answer_s: float | None = None,
 ) -> Services:
     """Build all services; the model and the index load only when needed.
 
+    ``answer_s`` bounds each statement of the database; None is for jobs and commands.
     Raises SettingsError if the database or support.yml is not usable.
     """
     serving = embedder or make_embedder(settings, progress)
     now = clock or (lambda: datetime.now(UTC))
     live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
-    store = _open_store(settings)
+    store = _open_store(settings, answer_s)
     events, users = BackgroundWriter(store), UserStore(store.engine)
     redactions = patterns(settings.redact.splitlines())
     support_file = _open_support_file(settings)
@@ -121,9 +123,9 @@ def make_embedder(settings: Settings, progress: Progress = quiet) -> ServingEmbe
     )
 
 
-def _open_store(settings: Settings) -> EventStore:
+def _open_store(settings: Settings, answer_s: float | None) -> EventStore:
     try:
-        store = EventStore(open_database(settings.database))
+        store = EventStore(open_database(settings.database, answer_s))
         migrate(store.engine)
     except DatabaseError as error:
         raise SettingsError(str(error)) from error

@@ -175,7 +175,7 @@ class SupportService:
         with self.cases.changing() as connection:
             self.cases.first_time(connection, f"solved:{case.desk}", before, now, case.case_id)
         return self.workflow.apply_remote_state(
-            f"poll:{case.desk}", f"{turn}:{case.changed_at}", case, True, now
+            [(f"poll:{case.desk}", f"{turn}:{case.changed_at}")], case, True, now
         )
 
     def end_notices(self, now: int, notice_ids: Sequence[str] = ()) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, delete, func, insert, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from kb_app.db import schema
 from kb_app.db.writing import insert_once, storable
@@ -77,6 +79,7 @@ class NoticeStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._seen: tuple[int, list[Notice]] | None = None
+        self._reading = threading.Lock()
 
     def add(self, notice: Notice) -> None:
         """Insert a notice."""
@@ -107,12 +110,25 @@ class NoticeStore:
         return _notice(row) if row else None
 
     def active(self, now: int) -> list[Notice]:
-        """Active notices, newest first; changes by other processes appear within SEEN ms."""
-        if self._seen is not None and 0 <= now - self._seen[0] < SEEN:
-            return [notice for notice in self._seen[1] if notice.active(now)]
-        notices = self._active(now)
-        self._seen = (now, notices)
-        return notices
+        """Active notices, newest first; changes by other processes appear within SEEN ms.
+
+        One request reads them; the others, and all while the database is down, get those read last.
+        """
+        seen = self._seen
+        if seen is None:
+            notices = self._active(now)
+            self._seen = (now, notices)
+        elif 0 <= now - seen[0] < SEEN or not self._reading.acquire(blocking=False):
+            notices = seen[1]
+        else:
+            try:
+                notices = self._active(now)
+            except SQLAlchemyError:
+                notices = seen[1]
+            finally:
+                self._reading.release()
+            self._seen = (now, notices)
+        return [notice for notice in notices if notice.active(now)]
 
     def _active(self, now: int) -> list[Notice]:
         table = schema.notices

@@ -370,13 +370,19 @@ class CaseWorkflow:
         self._count(replace(case, spam=""), now)
 
     def apply_remote_state(
-        self, source: str, event_id: str, case: Case, solved: bool, now: int
+        self, event_ids: Sequence[tuple[str, str]], case: Case, solved: bool, now: int
     ) -> bool:
-        """Apply a state reported by a ticket system; returns False for a repeated ``event_id``."""
+        """Apply a state reported by a ticket system; returns False for a repeated event.
+
+        ``event_ids`` are (source, id) pairs; an event is repeated if one of them is known.
+        """
+        source, event_id = event_ids[0]
         with self.cases.changing() as connection:
-            if event_id and not self.cases.first_time(
-                connection, source, event_id, now, case.case_id
-            ):
+            first = [
+                self.cases.first_time(connection, each, name, now, case.case_id)
+                for each, name in event_ids
+            ]
+            if not all(first):
                 return False
             if solved and case.state not in (SOLVED, CLOSED):
                 values = {
@@ -395,7 +401,7 @@ class CaseWorkflow:
                 RESOLVED,
                 case,
                 now,
-                f"{case.case_id}:resolved:{event_id or now}",
+                f"{case.case_id}:resolved:{event_id}",
                 {"case": case.number},
             )
         return True

@@ -20,6 +20,7 @@ from kb_app.web.core import (
     i18n,
     rate_limits,
     security,
+    site_request,
     template_helpers,
     visitor,
 )
@@ -80,6 +81,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
     app.url_map.converters["ui"] = InterfaceLanguage
     app.extensions["kb_services"] = services
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    site_request.set_up(app)
     i18n.set_up(app, settings)
     template_helpers.set_up(app, settings)
     security.set_up(app, settings)

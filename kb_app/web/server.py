@@ -25,6 +25,8 @@ log = logging.getLogger("kb_app.web")
 HANG_S = 30
 # Time that requests in progress get to finish on shutdown.
 FINISH_S = 20
+# A request waits this long for the database, not longer.
+ANSWER_S = 2.0
 # Idle connections cost one file descriptor each.
 KEEP_ALIVE_S = 15
 INDEX_S = 0.1
@@ -73,7 +75,9 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Build the application of one web process, after the fork."""
-        services = self._services = build_services(self._settings, progress=quiet)
+        services = self._services = build_services(
+            self._settings, progress=quiet, answer_s=ANSWER_S
+        )
         if isinstance(services.embedder, BackgroundEmbedder):
             services.embedder.start(lambda: log.info("search by meaning is ready"))
         services.live.refresh()

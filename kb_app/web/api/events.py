@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Annotated, Any, Self
 
 from flask import Blueprint, Response, request
+from pydantic import BaseModel, Field, field_validator, model_validator
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
 from kb_app.web.core import tracking
 from kb_app.web.core.errors import problem
+from kb_app.web.core.inputs import StorableText, parse_body
 from kb_app.web.core.same_site import require_same_site
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/v1")
@@ -29,7 +31,47 @@ FROM_BROWSER = frozenset(
 )
 MOST = 20
 NUMBERS = {"seconds": 86_400.0, "scroll": 1.0, "rage": 100.0}
-CHANNELS = frozenset({"phone", "chat", "mail", "social", "link"})
+CHANNELS = ("phone", "chat", "mail", "social", "link")
+
+
+class Attributes(BaseModel):
+    """What a browser measured. Numbers out of range are left out, since browsers differ."""
+
+    seconds: Any = None
+    scroll: Any = None
+    rage: Any = None
+    channel: Any = None
+
+
+class Action(BaseModel):
+    """One action that a browser reports."""
+
+    action_name: str
+    event_id: Annotated[StorableText, Field(max_length=200)] = ""
+    query_id: Annotated[StorableText, Field(max_length=200)] = ""
+    object_id: Annotated[StorableText, Field(max_length=200)] = ""
+    position: Any = None
+    attributes: Attributes = Attributes()
+
+    @field_validator("action_name")
+    @classmethod
+    def _is_from_browser(cls, value: str) -> str:
+        if value not in FROM_BROWSER:
+            raise ValueError(f"must be one of {', '.join(sorted(FROM_BROWSER))}")
+        return value
+
+    @model_validator(mode="after")
+    def _names_its_channel(self) -> Self:
+        channel = self.attributes.channel
+        if self.action_name == m.CHANNEL_OPENED and channel not in CHANNELS:
+            raise ValueError(f"attributes.channel must be one of {', '.join(CHANNELS)}")
+        return self
+
+
+class Actions(BaseModel):
+    """The body of a report."""
+
+    actions: Annotated[list[Action], Field(min_length=1, max_length=MOST)]
 
 
 @blueprint.post("/events")
@@ -40,57 +82,33 @@ def events() -> BaseResponse:
     "attributes"}]}.
     """
     require_same_site()
-    given = request.get_json(silent=True)
-    actions = given.get("actions") if isinstance(given, dict) else None
-    if not isinstance(actions, list) or not 0 < len(actions) <= MOST:
-        return problem(400, f"The body must be JSON with 1 to {MOST} actions.")
-    for action in actions:
-        wrong = _wrong(action)
-        if wrong:
-            return problem(400, wrong)
+    given, wrong = parse_body(Actions, request.get_data(cache=False))
+    if given is None:
+        return problem(400, wrong)
     try:
-        for action in actions:
+        for action in given.actions:
             _record(action)
     except SQLAlchemyError:
         return problem(503, "The event could not be stored. Send it again.")
     return Response(status=202)
 
 
-def _wrong(action: Any) -> str:
-    """The error text of an invalid action; "" for a valid one."""
-    if not isinstance(action, dict):
-        return "Each action must be an object."
-    name = action.get("action_name")
-    if name not in FROM_BROWSER:
-        return f"action_name: must be one of {', '.join(sorted(FROM_BROWSER))}."
-    for key in ("event_id", "query_id", "object_id"):
-        if not isinstance(action.get(key, ""), str) or len(action.get(key, "")) > 200:
-            return f"{key}: must be a string of at most 200 characters."
-    if not isinstance(action.get("attributes", {}), dict):
-        return "attributes: must be an object."
-    if name == m.CHANNEL_OPENED and action.get("attributes", {}).get("channel") not in CHANNELS:
-        return f"attributes.channel: must be one of {', '.join(sorted(CHANNELS))}."
-    return ""
-
-
-def _record(action: dict[str, Any]) -> None:
-    given = action.get("attributes", {})
+def _record(action: Action) -> None:
     attributes: dict[str, Any] = {}
     for name, most in NUMBERS.items():
-        value = given.get(name)
+        value = getattr(action.attributes, name)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most:
             attributes[name] = round(float(value), 3)
-    if action["action_name"] == m.CHANNEL_OPENED:
-        attributes["channel"] = given["channel"]
-    article = action.get("object_id", "")
-    position = action.get("position")
+    if action.action_name == m.CHANNEL_OPENED:
+        attributes["channel"] = action.attributes.channel
+    article, position = action.object_id, action.position
     tracking.put(
-        str(action["action_name"]),
-        query_id=action.get("query_id") or None,
+        action.action_name,
+        query_id=action.query_id or None,
         object_id=article if tracking.article_known(article) else "",
         position=position if isinstance(position, int) and 0 < position <= 1_000 else None,
         attributes=attributes,
-        event_id=_own_id(action.get("event_id", "")),
+        event_id=_own_id(action.event_id),
     )
 
 

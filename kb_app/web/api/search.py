@@ -15,6 +15,7 @@ from kb_app.web.core import i18n, tracking
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.errors import problem
+from kb_app.web.core.inputs import whole_number
 from kb_app.web.core.template_helpers import article_url, public_url
 from search.model import FILTER_NAMES, Filters, Hit, Query, Results
 
@@ -183,11 +184,12 @@ def _number(name: str, default: int, least: int, most: int) -> int:
     given = request.args.get(name, "")
     if not given:
         return default
-    if not (given.isascii() and given.isdigit()) or not least <= int(given[:9]) <= most:
+    number = whole_number(given, least, most)
+    if number is None:
         raise InvalidParameterError(
             f"{name}={given[:20]}: must be an integer from {least} to {most}."
         )
-    return int(given)
+    return number
 
 
 def _text(name: str) -> str:

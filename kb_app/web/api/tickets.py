@@ -5,11 +5,10 @@ Needs a token with the scope "events".
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Literal
 
 from flask import Blueprint, g, jsonify, request
+from pydantic import BaseModel, Field, field_validator
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -19,13 +18,45 @@ from kb_app.durations import DAY, MINUTE
 from kb_app.web.core.auth import user
 from kb_app.web.core.context import event_store, services
 from kb_app.web.core.errors import problem
-from kb_app.web.core.tracking import UUID, known, now_ms
+from kb_app.web.core.inputs import StorableText, moment, parse_body
+from kb_app.web.core.tracking import known, now_ms
 
 blueprint = Blueprint("tickets", __name__, url_prefix="/api/v1")
 STATES = {"created": m.TICKET_CREATED, "resolved": m.TICKET_RESOLVED}
 # Tolerated clock skew of other systems, and the greatest age of a report.
 AHEAD, LATE = 5 * MINUTE, 7 * DAY
-_NUMBER = re.compile(r"^[\w.:/-]{1,60}$")
+
+
+class Ticket(BaseModel):
+    """A contact with an agent, as another system reports it."""
+
+    ticket_id: Annotated[str, Field(pattern=r"^[\w.:/-]{1,60}\z")]
+    state: Literal["created", "resolved"] = "created"
+    channel: str = "phone"
+    query_id: StorableText = ""
+    client_id: StorableText = ""
+    text: StorableText = ""
+    language: StorableText = ""
+    at: int | None = None
+
+    @field_validator("channel")
+    @classmethod
+    def _is_channel(cls, value: str) -> str:
+        if value not in m.CHANNELS:
+            raise ValueError(f"must be one of {', '.join(m.CHANNELS)}")
+        return value
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _is_recent(cls, value: object) -> int | None:
+        """The time of the report in ms; None for now."""
+        at = moment(value) if isinstance(value, str) else None
+        if value is not None and (at is None or not now_ms() - LATE <= at <= now_ms() + AHEAD):
+            raise ValueError(
+                "must be a time with its zone, such as 2026-11-22T09:00:00+09:00, not in the "
+                "future and at most seven days ago"
+            )
+        return at
 
 
 @blueprint.post("/tickets")
@@ -41,12 +72,10 @@ def tickets() -> BaseResponse:
             "This needs a token with the scope events. Create one with: "
             "kb token add NAME --mail MAIL --scope events",
         )
-    given = request.get_json(silent=True)
-    if not isinstance(given, dict):
-        return problem(400, "The body must be a JSON object.")
-    event, wrong = _event(given)
-    if event is None:
+    given, wrong = parse_body(Ticket, request.get_data(cache=False))
+    if given is None:
         return problem(400, wrong)
+    event = _event(given)
     try:
         fresh = event_store().action(event.event_id) is None
         event_store().append([], [event])
@@ -60,59 +89,19 @@ def tickets() -> BaseResponse:
 tickets.scope = "events"  # type: ignore[attr-defined]
 
 
-def _event(given: dict[str, Any]) -> tuple[m.ActionEvent | None, str]:
-    """(the action, "") or (None, the error text)."""
-    number, state, channel = (
-        given.get("ticket_id"),
-        given.get("state", "created"),
-        given.get("channel", "phone"),
+def _event(given: Ticket) -> m.ActionEvent:
+    text = redact(given.text, services().redactions)
+    return m.ActionEvent(
+        event_id=f"t:{given.ticket_id}:{given.state}",
+        action_name=STATES[given.state],
+        at=now_ms() if given.at is None else given.at,
+        query_id=given.query_id if known(given.query_id) else None,
+        client_id=given.client_id[:36] or None,
+        object_id=given.ticket_id,
+        channel=given.channel,
+        language=given.language[:8],
+        attributes={"text": text} if text else {},
     )
-    if not isinstance(number, str) or not _NUMBER.match(number):
-        return None, "ticket_id: must be 1 to 60 letters, digits or characters of ._:/-"
-    if state not in STATES:
-        return None, f"state: must be one of {', '.join(STATES)}."
-    if channel not in m.CHANNELS:
-        return None, f"channel: must be one of {', '.join(m.CHANNELS)}."
-    for name in ("query_id", "client_id", "text", "language"):
-        if not isinstance(given.get(name, ""), str):
-            return None, f"{name}: must be a string."
-    at = _parse_time(given.get("at"))
-    if at is None:
-        return (
-            None,
-            "at: must be a time with its zone, such as 2026-11-22T09:00:00+09:00, not in the "
-            "future and at most seven days ago.",
-        )
-    query_id = given.get("query_id", "")
-    text = redact(given.get("text", ""), services().redactions)
-    return (
-        m.ActionEvent(
-            event_id=f"t:{number}:{state}",
-            action_name=STATES[state],
-            at=at,
-            query_id=query_id if UUID.match(query_id) and known(query_id) else None,
-            client_id=given.get("client_id", "")[:36] or None,
-            object_id=number,
-            channel=channel,
-            language=given.get("language", "")[:8],
-            attributes={"text": text} if text else {},
-        ),
-        "",
-    )
-
-
-def _parse_time(given: object) -> int | None:
-    """The time of the report in ms; now where it is missing, None where it is invalid."""
-    if given is None:
-        return now_ms()
-    try:
-        parsed = datetime.fromisoformat(str(given))
-    except ValueError:
-        return None
-    if parsed.tzinfo is None:
-        return None
-    at = int(parsed.timestamp() * 1000)
-    return at if now_ms() - LATE <= at <= now_ms() + AHEAD else None
 
 
 def _joined(event: m.ActionEvent) -> str:

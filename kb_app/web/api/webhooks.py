@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from flask import Blueprint, jsonify, request
+from pydantic import AliasChoices, BaseModel, Field, field_validator
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.db.writing import storable
 from kb_app.support.delivery.webhook_signature import (
     EVENT_ID,
+    SIGNATURE,
     ZENDESK_ID,
+    ZENDESK_SIGNATURE,
     InvalidSignatureError,
     verify,
 )
 from kb_app.support.model import Case
 from kb_app.web.core.context import now, site_settings, support_service
 from kb_app.web.core.errors import problem
+from kb_app.web.core.inputs import StorableText, parse_body
 from kb_app.web.core.tracking import now_ms
 
 blueprint = Blueprint("hooks", __name__, url_prefix="/api/v1")
 SOLVED = frozenset({"solved", "closed", "resolved", "4", "5"})
 OPEN = frozenset({"open", "new", "pending", "hold", "2", "3"})
+
+
+class StateReport(BaseModel):
+    """The state of a ticket. Systems write ids as text or as numbers, and state or status."""
+
+    event_id: StorableText | int = ""
+    ticket_id: StorableText | int = ""
+    number: StorableText | int = ""
+    state: StorableText | int = Field("", validation_alias=AliasChoices("state", "status"))
+
+    @field_validator("state")
+    @classmethod
+    def _is_state(cls, value: str | int) -> str:
+        state = str(value).lower()
+        if state not in SOLVED | OPEN:
+            raise ValueError(f"must be one of {', '.join(sorted(SOLVED | OPEN))}")
+        return state
+
+    @property
+    def solved(self) -> bool:
+        """Whether the ticket is solved or closed."""
+        return self.state in SOLVED
 
 
 @blueprint.post("/hooks/<desk>")
@@ -42,49 +65,36 @@ def hook(desk: str) -> BaseResponse:
         verify(secret, dict(request.headers), body, now())
     except InvalidSignatureError as error:
         return problem(401, str(error))
-    event_id, case, solved, wrong = _meaning(desk, body)
-    if wrong or case is None:
-        return problem(
-            404 if not wrong else 400, wrong or "No case of this desk has that ticket_id or number."
-        )
-    fresh = support.workflow.apply_remote_state(f"hook:{desk}", event_id, case, solved, now_ms())
+    given, wrong = parse_body(StateReport, body)
+    if given is None:
+        return problem(400, wrong)
+    event_ids = _event_ids(desk, given)
+    if not event_ids:
+        return problem(400, "event_id: is missing; it is needed to detect repeated events.")
+    case = _case(desk, given)
+    if case is None:
+        return problem(404, "No case of this desk has that ticket_id or number.")
+    fresh = support.workflow.apply_remote_state(event_ids, case, given.solved, now_ms())
     answer = jsonify(number=case.number, known=not fresh)
     answer.status_code = 200 if fresh else 202
     return answer
 
 
-def _meaning(desk: str, body: bytes) -> tuple[str, Case | None, bool, str]:
-    """(event id, case, whether it is solved, error text)."""
-    given = _read(body)
-    if given is None:
-        return "", None, False, "The body must be a JSON object."
-    event_id = str(
-        given.get("event_id")
-        or request.headers.get(EVENT_ID)
-        or request.headers.get(ZENDESK_ID)
-        or ""
-    )
-    event_id = storable(event_id)[:200]
-    state = str(given.get("state") or given.get("status") or "").lower()
-    if not event_id:
-        return "", None, False, "event_id: is missing; it is needed to detect repeated events."
-    if state not in SOLVED | OPEN:
-        return "", None, False, f"state: must be one of {', '.join(sorted(SOLVED | OPEN))}."
-    return event_id, _case(desk, given), state in SOLVED, ""
+def _event_ids(desk: str, given: StateReport) -> list[tuple[str, str]]:
+    """(source, id) by which a repeated event is known: its own id, and its signature.
+
+    The header with the id is not signed: with another id, a recorded request could be sent again.
+    """
+    header = request.headers.get(EVENT_ID) or request.headers.get(ZENDESK_ID) or ""
+    event_id = storable(str(given.event_id or header))[:200]
+    signature = request.headers.get(SIGNATURE) or request.headers.get(ZENDESK_SIGNATURE) or ""
+    return [(f"hook:{desk}", event_id), (f"signed:{desk}", signature[:200])] if event_id else []
 
 
-def _read(body: bytes) -> dict[str, Any] | None:
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return given if isinstance(given, dict) else None
-
-
-def _case(desk: str, given: dict[str, Any]) -> Case | None:
+def _case(desk: str, given: StateReport) -> Case | None:
     """The case, by the desk's ticket id or by our number, only if that desk has it."""
     cases = support_service().cases
-    if given.get("ticket_id"):
-        return cases.by_external(desk, str(given["ticket_id"])[:100])
-    case = cases.by_number(str(given.get("number", ""))[:16])
+    if given.ticket_id:
+        return cases.by_external(desk, str(given.ticket_id)[:100])
+    case = cases.by_number(str(given.number)[:16])
     return case if case and case.desk == desk else None

@@ -98,14 +98,19 @@ def promised_until(kind: str = "question") -> str:
 
 
 def when(at: int | datetime | None) -> str:
-    """Format a time (ms or datetime) in the time zone of the channels; "" for None."""
+    """Format a time (ms or datetime) in the time zone of the channels.
+
+    "" for None and for a time that has no local one: a stored time must not fail the page.
+    """
     if at is None:
         return ""
     zone = support_service().config.calendar.zone
-    time = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
-    return str(
-        format_datetime(time.astimezone(zone), pattern_of(interface_language()), rebase=False)
-    )
+    try:
+        time = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1000, zone)
+        local = time.astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        return ""
+    return str(format_datetime(local, pattern_of(interface_language()), rebase=False))
 
 
 def _channel(channel: Channel, calendar: Calendar) -> ContactChannel:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kb_app.web.core.context import audiences, now, snapshot
+from kb_app.web.core.inputs import MOST_PAGES, whole_number
 from kb_app.web.core.tracking import new_query_id
 from search.model import FILTER_NAMES, Filters, Query, Results, filter_values
 
@@ -43,10 +44,9 @@ class SearchForm:
 
 def read_form(arguments: Mapping[str, str]) -> SearchForm:
     """Read the form from URL arguments; an invalid page number becomes 1."""
-    page = arguments.get("page", "1")
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
+    page = whole_number(arguments.get("page", ""), 1, MOST_PAGES) or 1
     filters = Filters(**{name: arguments.get(name, "")[:100] for name in FILTER_NAMES})
-    return SearchForm(q=arguments.get("q", "")[:10_000], filters=filters, page=max(1, number))
+    return SearchForm(q=arguments.get("q", "")[:10_000], filters=filters, page=page)
 
 
 @dataclass(frozen=True)

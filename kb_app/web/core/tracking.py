@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kb_app.analytics import model as m
 from kb_app.analytics.redaction import redact, redact_all
 from kb_app.web.core.context import event_store, now, services, snapshot
+from kb_app.web.core.inputs import whole_number
 from kb_app.web.core.visitor import visitor
 from search.model import Results
 
@@ -171,7 +172,4 @@ def given_query_id(name: str = "from") -> str:
 
 def given_position() -> int | None:
     """The result position in the URL, 1 to 1000; None where it is missing or invalid."""
-    value = request.args.get("at", "")
-    return (
-        int(value) if value.isascii() and value.isdigit() and 0 < int(value[:5]) <= 1_000 else None
-    )
+    return whole_number(request.args.get("at", ""), 1, 1_000)

@@ -27,6 +27,7 @@ from kb_app.web.core.context import (
     user_store,
 )
 from kb_app.web.core.forms import given_text
+from kb_app.web.core.inputs import MOST_PAGES, whole_number
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk import editor
@@ -48,8 +49,7 @@ def cases() -> str:
     }
     state = given["state"] if given["state"] in VIEWS else "active"
     criteria = Filter(**{**given, "state": state}, spam="spam" in request.args)
-    number = request.args.get("page", "1")
-    page = max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else 1
+    page = whole_number(request.args.get("page", ""), 1, MOST_PAGES) or 1
     store = support_service().cases
     if criteria.words and (exact := store.by_number(criteria.words.strip("[]# "))):
         return redirect(url_for("inbox.case", number=exact.number))  # type: ignore[return-value]

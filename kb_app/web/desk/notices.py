@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,6 +19,7 @@ from kb_app.web.core.context import (
     support_service,
     user_store,
 )
+from kb_app.web.core.inputs import moment
 from kb_app.web.core.tracking import now_ms
 
 blueprint = Blueprint("desk_notices", __name__, url_prefix="/desk/notices")
@@ -84,11 +84,13 @@ def _start() -> str:
     title = {lang: form.get(f"title_{lang}", "").strip()[:200] for lang in languages}
     text = {lang: form.get(f"text_{lang}", "").strip()[:2_000] for lang in languages}
     starts, ends = (
-        _parse_local_time(form.get("starts", "")),
-        _parse_local_time(form.get("ends", "")),
+        moment(form.get("starts", ""), site_settings().zone),
+        moment(form.get("ends", ""), site_settings().zone),
     )
     if not any(title.values()):
         return _("Please give it a title.")
+    if form.get("starts") and starts is None:
+        return _("The start is no time.")
     if form.get("ends") and ends is None:
         return _("The end is no time.")
     if ends is not None and ends <= (starts or now_ms()):
@@ -113,20 +115,6 @@ def _start() -> str:
         )
     )
     return ""
-
-
-def _parse_local_time(text: str) -> int | None:
-    """Parse a form field in the site's time zone into ms; None where it is empty or invalid."""
-    try:
-        return (
-            int(
-                datetime.fromisoformat(text).replace(tzinfo=site_settings().zone).timestamp() * 1000
-            )
-            if text
-            else None
-        )
-    except ValueError:
-        return None
 
 
 def current_spikes() -> tuple[Spike, ...]:

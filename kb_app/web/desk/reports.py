@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -25,12 +25,15 @@ from kb_app.web.core.context import (
     site_settings,
     user_store,
 )
+from kb_app.web.core.inputs import day, whole_number
 from kb_app.web.desk import charts
 from kb_app.web.desk.labels import NAMES
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 SPANS = (7, 28, 90, 365)
 USUAL = 28
+# The longest period of a report: three years and their leap day.
+MOST_DAYS = 3 * 365 + 1
 
 
 def reports() -> Reports:
@@ -39,24 +42,18 @@ def reports() -> Reports:
 
 
 def period() -> Period:
-    """The period and filters in the URL; invalid days fall back to the default span."""
+    """The period and filters in the URL; invalid days are the usual ones, long periods are cut."""
     today = now().astimezone(site_settings().zone).date()
-    days = request.args.get("days", "")
-    span = int(days) if days.isdigit() and 1 <= int(days[:5]) <= 3650 else USUAL
-    last = _day(request.args.get("to", "")) or today
-    first = _day(request.args.get("from", "")) or last - timedelta(days=span - 1)
+    span = whole_number(request.args.get("days", ""), 1, MOST_DAYS) or USUAL
+    last = day(request.args.get("to", "")) or today
+    first = day(request.args.get("from", "")) or last - timedelta(days=span - 1)
+    first, last = min(first, last), max(first, last)
     narrowed = {
         name: request.args.get(name, "")[:100]
         for name in ("channel", "language", "section", "audience")
     }
-    return Period(min(first, last), max(first, last), site_settings().zone, **narrowed)
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
+    first = max(first, last - timedelta(days=MOST_DAYS - 1))
+    return Period(first, last, site_settings().zone, **narrowed)
 
 
 def arguments(shown: Period) -> dict[str, str]:

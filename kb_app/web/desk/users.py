@@ -10,6 +10,7 @@ from kb_app.accounts.model import ROLES
 from kb_app.accounts.store import AccountError
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import user_store
+from kb_app.web.core.inputs import MOST_ID, whole_number
 
 blueprint = Blueprint("users", __name__, url_prefix="/desk")
 
@@ -31,27 +32,28 @@ def _change_user() -> None:
     store, me = user_store(), user()
     number = request.form.get("user_id", "")
     if not number:
-        account = store.add(
+        added = store.add(
             request.form.get("mail", "").strip(),
             request.form.get("role", ""),
             request.form.get("name", "").strip(),
         )
-        store.note(me.mail, "added account", f"{account.mail} as {account.role}")
+        store.note(me.mail, "added account", f"{added.mail} as {added.role}")
         return
-    if not number.isdigit() or int(number[:12]) == me.user_id:
+    user_id = whole_number(number, 1, MOST_ID)
+    account = store.by_id(user_id) if user_id else None
+    if account is None:
+        raise AccountError(_("There is no such account."))
+    if account.user_id == me.user_id:
         raise AccountError(_("You cannot change your own account here."))
     role, active = (
         request.form.get("role") or None,
         {"on": True, "off": False}.get(request.form.get("active", "")),
     )
-    store.change(int(number), role, active)
+    store.change(account.user_id, role, active)
     if active is None:
-        store.rename(int(number), request.form.get("name", "").strip())
-    store.note(
-        me.mail,
-        "changed account",
-        f"{number}: {role or ''} {'' if active is None else 'on' if active else 'off'}".strip(),
-    )
+        store.rename(account.user_id, request.form.get("name", "").strip())
+    switched = "" if active is None else "on" if active else "off"
+    store.note(me.mail, "changed account", f"{account.mail}: {role or ''} {switched}".strip())
 
 
 @blueprint.get("/audit")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -32,6 +31,7 @@ from kb_app.settings import secret_key
 from kb_app.smtp import MailError, send_mail
 from kb_app.web.core.auth import csrf
 from kb_app.web.core.context import site_settings, user_store
+from kb_app.web.core.inputs import own_path
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/account")
 RESET_S, SETUP_S = 3600, 24 * 3600
@@ -245,16 +245,7 @@ def _begin(account: User) -> None:
 
 def _next() -> str:
     """The redirect target after sign-in: a path of this site, else the desk."""
-    target = request.values.get("next", "")
-    parts = urlsplit(target)
-    is_local = (
-        target.startswith("/")
-        and not target.startswith("//")
-        and "\\" not in target
-        and not parts.netloc
-        and not parts.scheme
-    )
-    return target if is_local else url_for("desk.dashboard")
+    return own_path(request.values.get("next", "")) or url_for("desk.dashboard")
 
 
 def _serializer(purpose: str, key: str) -> URLSafeTimedSerializer:

@@ -13,6 +13,7 @@ from kb_app.analytics.event_writer import PAUSE_S
 from kb_app.analytics.redaction import LONGEST
 from kb_app.web.core import tracking
 from kb_app.web.core.context import services, snapshot
+from kb_app.web.core.inputs import own_path
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.template_helpers import article_url
 from kb_app.web.core.urls import find_article, language_of_address
@@ -94,6 +95,5 @@ def choose(ui: str) -> BaseResponse:
 
 def _back(ui: str, choice: str) -> str:
     """The redirect target: the page on which consent was given, else the privacy page."""
-    path = request.form.get("back", "")
-    is_local = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    return path if choice == "yes" and is_local else url_for("feedback.privacy", ui=ui, done=choice)
+    path = own_path(request.form.get("back", "")) if choice == "yes" else ""
+    return path or url_for("feedback.privacy", ui=ui, done=choice)

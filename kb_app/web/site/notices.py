@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from cachetools import LRUCache, cached
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
+from kb_app.analytics.ports import Vectors
 from kb_app.services.search_adapters import CentredQuestions
 from kb_app.support.notices import Notice, names_it
 from kb_app.web.core.context import services, support_service
@@ -55,9 +57,14 @@ def _means(notice: Notice, query: str, lang: str) -> bool:
     if services().meaning != "ready":
         return False
     encode = CentredQuestions(services().embedder)
-    texts = [query, *notice.questions]
-    vectors = encode(texts, [lang] * len(texts))
-    return bool(np.max(vectors[1:] @ vectors[0]) >= SAME)
+    (asked,) = encode([query], [lang])
+    return bool(np.max(_vectors_of(encode, notice.questions, lang) @ asked) >= SAME)
+
+
+@cached(LRUCache(100), key=lambda encode, texts, lang: (encode.fingerprint, texts, lang))
+def _vectors_of(encode: CentredQuestions, texts: tuple[str, ...], lang: str) -> Vectors:
+    """The vectors of a notice's questions, made once."""
+    return encode(texts, [lang] * len(texts))
 
 
 # --- subscriptions ---

@@ -17,6 +17,7 @@ from kb_app.analytics import model as m
 from kb_app.web.core import i18n, tracking
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
+from kb_app.web.core.inputs import own_path
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
 from kb_app.web.core.template_helpers import article_url
 from kb_app.web.core.urls import find_article, language_of_address, may_see
@@ -63,9 +64,8 @@ def home(ui: str) -> str:
 @blueprint.get("/<ui:ui>/speak")
 def speak(ui: str) -> BaseResponse:
     """Store the chosen language and return to a page whose URL has no language."""
-    path = request.args.get("to", "")
-    is_local = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    response = redirect(path if is_local else url_for("pages.home", ui=ui), 303)
+    path = own_path(request.args.get("to", ""))
+    response = redirect(path or url_for("pages.home", ui=ui), 303)
     i18n.remember(response, ui)
     return response
 

@@ -235,9 +235,9 @@ def test_spam_is_quarantined_until_a_person_releases_it(
 
 def test_a_remote_state_is_applied_once(support: SupportFixture) -> None:
     case = support.workflow.open(new(), NOW)
-    assert support.workflow.apply_remote_state("hook:away", "e1", case, True, NOW + HOUR)
+    assert support.workflow.apply_remote_state([("hook:away", "e1")], case, True, NOW + HOUR)
     assert not support.workflow.apply_remote_state(
-        "hook:away", "e1", support.again(case), True, NOW + 2 * HOUR
+        [("hook:away", "e1")], support.again(case), True, NOW + 2 * HOUR
     )
     assert support.again(case).solved_at == NOW + HOUR and support.log.names == [
         "ticket_created",
@@ -245,7 +245,7 @@ def test_a_remote_state_is_applied_once(support: SupportFixture) -> None:
     ]
     assert (
         support.workflow.apply_remote_state(
-            "hook:away", "e2", support.again(case), False, NOW + 3 * HOUR
+            [("hook:away", "e2")], support.again(case), False, NOW + 3 * HOUR
         )
         and support.again(case).state == "open"
     )

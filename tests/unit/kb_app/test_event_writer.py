@@ -5,7 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from kb_app.analytics.event_writer import ATTEMPTS, BackgroundWriter
+import pytest
+
+from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from tests.unit.kb_app.trails import asked, did
 
@@ -13,8 +15,9 @@ from tests.unit.kb_app.trails import asked, did
 class Sink:
     """A store that can be locked."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, refused: str = "") -> None:
         self.failures = failures
+        self.refused = refused
         self.open = threading.Event()
         self.open.set()
         self.kept: list[object] = []
@@ -25,6 +28,9 @@ class Sink:
         if self.failures:
             self.failures -= 1
             raise OSError("database is locked")
+        queries = list(queries)
+        if any(query.query_id == self.refused for query in queries):
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
         self.kept += [*queries, *actions]
 
     def lost(self, counts: Mapping[str, int], at: int) -> None:
@@ -86,19 +92,45 @@ def test_flush_does_not_wait_for_later_events() -> None:
     writer.close()
 
 
-def test_a_locked_database_is_retried() -> None:
-    sink = Sink(failures=ATTEMPTS - 1)
+def test_a_locked_database_is_retried_for_as_long_as_it_takes() -> None:
+    sink = Sink(failures=20)
     writer = BackgroundWriter(sink, retry_s=0.001)
     writer.put(asked("q"))
     assert writer.flush(5) and len(sink.kept) == 1 and not sink.losses
     writer.close()
 
 
-def test_events_lost_to_a_dead_database_are_counted() -> None:
-    sink = Sink(failures=ATTEMPTS)
-    writer = BackgroundWriter(sink, retry_s=0.001)
-    writer.put(asked("q"))
+def test_events_of_an_outage_are_lost_only_where_the_queue_is_full() -> None:
+    sink = Sink(failures=10_000)
+    writer = BackgroundWriter(sink, longest=100, retry_s=0.001)
+    for number in range(50):
+        writer.put(asked(f"q{number}"))
+    time.sleep(0.05)
+    for number in range(50, 250):
+        writer.put(asked(f"q{number}"))
+    sink.failures = 0
     assert writer.flush(5)
+    writer.close()
+    assert len(sink.kept) + sink.losses["queue full"] == 250
+    assert len(sink.kept) >= 100 and set(sink.losses) == {"queue full"}
+
+
+@pytest.mark.parametrize("bad", [0, 3, 699])
+def test_an_event_that_is_refused_is_lost_alone(bad: int) -> None:
+    sink = Sink(refused=f"q{bad}")
+    writer = BackgroundWriter(sink)
+    for number in range(700):
+        writer.put(asked(f"q{number}"))
+    assert writer.flush(5)
+    writer.close()
+    assert len(sink.kept) == 699 and sink.losses == {"refused": 1}
+
+
+def test_events_that_a_dead_database_keeps_out_until_the_end_are_counted() -> None:
+    sink = Sink(failures=10_000)
+    writer = BackgroundWriter(sink, retry_s=0.01)
+    writer.put(asked("q"))
+    time.sleep(0.05)
     writer.close()
     assert sink.kept == [] and sink.losses == {"database": 1}
 

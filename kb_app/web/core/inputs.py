@@ -1,0 +1,85 @@
+"""Values that come from outside: bounded, and None or "" where they are not what they must be.
+
+Pure functions. Every number, time and path of a request passes through one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, tzinfo
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ValidationError
+
+from kb_app.db.writing import storable
+
+Model = TypeVar("Model", bound=BaseModel)
+# Years that a form or a report may name.
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+# Result pages, and ids of rows.
+MOST_PAGES, MOST_ID = 10_000, 10**12
+_LONGEST_NUMBER = 18
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+StorableText = Annotated[str, AfterValidator(storable)]
+"""A text of a JSON body that a database can store."""
+
+
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """The number that ASCII digits write, if it is from ``least`` to ``most``; else None."""
+    if not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_NUMBER:
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
+
+
+def day(text: str) -> date | None:
+    """The day that YYYY-MM-DD writes, from FIRST_YEAR to LAST_YEAR; else None."""
+    try:
+        written = date.fromisoformat(text[:20])
+    except ValueError:
+        return None
+    return written if FIRST_YEAR <= written.year <= LAST_YEAR else None
+
+
+def moment(text: str, zone: tzinfo | None = None) -> int | None:
+    """The time that ISO 8601 writes, in ms since 1970, from FIRST_YEAR to LAST_YEAR; else None.
+
+    ``zone`` is that of a time without one; without ``zone`` such a time is None.
+    """
+    try:
+        written = datetime.fromisoformat(text[:40])
+    except ValueError:
+        return None
+    if written.tzinfo is None:
+        written = written.replace(tzinfo=zone)
+    if written.tzinfo is None or not FIRST_YEAR <= written.year <= LAST_YEAR:
+        return None
+    return int(written.timestamp() * 1000)
+
+
+def own_path(text: str) -> str:
+    """A path of this site, as browsers read it; "" for a URL of another site and anything else."""
+    path = _CONTROL.sub("", text)
+    # Browsers take a backslash for a slash, and // for the start of another host.
+    if path != text or not path.startswith("/") or path.startswith("//") or "\\" in path:
+        return ""
+    return path
+
+
+def parse_body(model: type[Model], body: bytes) -> tuple[Model | None, str]:
+    """(the JSON body, "") or (None, the field that is wrong and why)."""
+    try:
+        return model.model_validate_json(body), ""
+    except ValidationError as error:
+        return None, _explained(error.errors(include_url=False, include_context=False))
+
+
+def _explained(errors: Sequence[Any]) -> str:
+    first = errors[0]
+    if first["type"] in ("json_invalid", "model_type", "model_attributes_type"):
+        return "The body must be a JSON object."
+    field = ".".join(str(part) for part in first["loc"])
+    said = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return f"{field}: {said.replace('should be', 'must be')}."
