@@ -15,6 +15,8 @@ export KB_SITE_NAME_JA ?= つばめ商店 ヘルプ
 export KB_CONTACT_MAIL ?= help@tsubame.example
 export KB_CONTACT_PHONE ?= 0120-000-123
 export KB_TIMEZONE ?= Asia/Tokyo
+# Problems of saved articles on the pages, without an account: this machine only.
+export KB_WRITER_PANEL ?= local
 endif
 
 .DEFAULT_GOAL := help

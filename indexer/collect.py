@@ -35,11 +35,12 @@ def collect(
     started = _read_changed(files, known, stamps, zone)
     for number, file in enumerate(files, 1):
         before = cache.read(file.name, known[file.name]) if file.name in known else None
-        if file.name in started:
-            read = _read_new(file, zone, started.pop(file.name))
-            article, found = _keep(file.name, stamps[file.name], read, before, cache)
-        elif before is not None:
+        if before is not None and file.name not in started:
             article, found = before.article, list(before.problems)
+        else:
+            article, found = _read_new(
+                file, zone, started.pop(file.name), before, cache, stamps[file.name]
+            )
         problems += found
         if article is not None:
             articles.append(article)
@@ -75,8 +76,30 @@ def _read_changed(
     }
 
 
-def _read_new(file: SourceFile, zone: tzinfo, started: Future[Read]) -> Read:
-    """The article of a file; a file that stops its process twice is set aside until it changes."""
+def _read_new(
+    file: SourceFile,
+    zone: tzinfo,
+    started: Future[Read],
+    before: CachedArticle | None,
+    cache: BuildCache,
+    stamp: str,
+) -> Read:
+    """The article of a file, cached; its last good version where it cannot be read now."""
+    try:
+        article, problems = _result(file, zone, started)
+    except OSError as error:  # not cached: the next build tries again
+        why, hint = f"cannot be read: {error.strerror}", "Check the file and its permissions."
+        return _last_good([unreadable(file.name, why, hint)], before)
+    if article is not None:
+        cache.store_article(file.name, stamp, article, problems)
+        return article, problems
+    last_good, problems = _last_good(problems, before)
+    cache.store_article(file.name, stamp, None, problems)
+    return last_good, problems
+
+
+def _result(file: SourceFile, zone: tzinfo, started: Future[Read]) -> Read:
+    """What was read; a file that stops its process twice is set aside until it changes."""
     try:
         return result_of(started)
     except IsolationError:
@@ -88,14 +111,9 @@ def _read_new(file: SourceFile, zone: tzinfo, started: Future[Read]) -> Read:
         return None, [unreadable(file.name, f"cannot be read: it twice {error}", hint)]
 
 
-def _keep(
-    name: str, stamp: str, read: Read, before: CachedArticle | None, cache: BuildCache
-) -> Read:
-    """Cache the result; return the last good version where the file cannot be read now."""
-    article, problems = read
-    last_good = before.article if before else None
-    if article is None and last_good is not None:
-        hint = f"{problems[0].hint} Its last good version is still served.".strip()
-        problems = [replace(problems[0], hint=hint), *problems[1:]]
-    cache.store_article(name, stamp, article, problems)
-    return article or last_good, problems
+def _last_good(problems: list[Problem], before: CachedArticle | None) -> Read:
+    """The last good version of an article, which the first problem then says."""
+    if before is None or before.article is None:
+        return None, problems
+    hint = f"{problems[0].hint} Its last good version is still served.".strip()
+    return before.article, [replace(problems[0], hint=hint), *problems[1:]]

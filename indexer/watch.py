@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.errors import IndexerError
+from indexer.errors import BuildFailedError, IndexerError
 from indexer.model import BuildReport
 from search.errors import BuildInProgressError, SearchError
 
@@ -16,6 +16,8 @@ log = logging.getLogger("indexer.watch")
 DEBOUNCE_MS = 200
 STEP_MS = 50
 RETRY_SECONDS = 1.0
+# After a build that could not be written; doubled each time.
+PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 60.0
 
 
 def watch(
@@ -26,7 +28,8 @@ def watch(
 ) -> None:
     """Build at once and after every change until ``stop`` is set.
 
-    A failed build is logged; the next change triggers a new one. If the folder is deleted and
+    A failed build is logged; the next change triggers a new one, and one that could not be written
+    is tried again. If the folder is deleted and
     created again, or replaced, the watch continues on the new one.
     """
     while not stop.is_set():
@@ -68,13 +71,18 @@ def _watch_one(
 def attempt(
     rebuild: Callable[[], BuildReport], report: Callable[[BuildReport], None], stop: threading.Event
 ) -> None:
-    """Build once. Waits while another build is running."""
+    """Build once. Waits while another build is running, and until a full disk has room again."""
+    pause = PAUSE_SECONDS
     while not stop.is_set():
         try:
             report(rebuild())
             return
         except BuildInProgressError:
             stop.wait(RETRY_SECONDS)
+        except BuildFailedError as error:
+            log.error("%s It is tried again in %.0f s.", error, pause)
+            stop.wait(pause)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
         except (IndexerError, SearchError) as error:
             log.error("%s", error)
             return

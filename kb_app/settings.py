@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 INTERFACE_LANGUAGES = ("ja", "en")
@@ -132,10 +132,11 @@ class Settings(BaseSettings):
             "Searches and suggestions allowed per client address; `off` disables all rate limits."
         ),
     )
-    writer_panel: Literal["local", "off"] = Field(
-        "local",
+    writer_panel: Literal["signed-in", "local", "off"] = Field(
+        "signed-in",
         description=(
-            "`local` shows problems of saved articles to browsers on this machine only; or `off`."
+            "Who sees problems of saved articles on the pages: `signed-in` writers; `local`, "
+            "browsers on this machine too (not behind a proxy); or `off`."
         ),
     )
     watch: bool = Field(True, description="Rebuild the index when an article is saved.")
@@ -318,6 +319,14 @@ class Settings(BaseSettings):
     def _is_smtp(cls, value: str) -> str:
         if value and not re.match(r"^smtps?://[^\s/]+$", value):
             raise ValueError("must be like smtp://user:password@host:587")
+        return value
+
+    @field_validator("smtp_url", "oidc_issuer")
+    @classmethod
+    def _has_an_address(cls, value: str, info: ValidationInfo) -> str:
+        # Links that leave the site must not be made from a request, whose host anybody can write.
+        if value and not info.data.get("base_url"):
+            raise ValueError("needs KB_BASE_URL too, the public address, for links to this site")
         return value
 
     @field_validator("imap_url")

@@ -16,7 +16,10 @@ Read = tuple[Article | None, list[Problem]]
 
 
 def read_article(file: SourceFile, zone: tzinfo = UTC) -> Read:
-    """Return the article of a file and its problems; None if it is not a valid article."""
+    """Return the article of a file and its problems; None if it is not a valid article.
+
+    Raises OSError if the file cannot be read now.
+    """
     return _guarded(file.name, lambda: read(file, zone))
 
 
@@ -37,6 +40,8 @@ def _guarded(name: str, parse_it: Callable[[], Parsed | list[Problem]]) -> Read:
     try:
         parsed = parse_it()
         return (None, parsed) if isinstance(parsed, list) else render(parsed)
+    except OSError:
+        raise
     except Exception as error:
         log.exception("an article could not be read")
         why = f"cannot be read ({type(error).__name__}: {str(error)[:80]})"

@@ -91,7 +91,7 @@ class Parsed:
 
 
 def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
-    """Read and parse a file. Returns only problems if it is not a valid article."""
+    """Read and parse a file; returns only problems if it is no valid article. Raises OSError."""
     if file.size > MAX_BYTES:
         size = f"{file.size / 1024 / 1024:.1f} MB"
         return [
@@ -116,8 +116,6 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
                 'Save it as UTF-8 (in most editors: "Save with encoding").',
             )
         ]
-    except OSError as error:
-        return [error_in(file.name, 0, "unreadable", f"cannot be read: {error.strerror}.")]
     return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone)
 
 

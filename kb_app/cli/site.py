@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -189,4 +190,6 @@ def main() -> None:
     """Entry point of the command ``kb``."""
     from kb_app import create_app
 
+    # What the site writes is read by its own account only.
+    os.umask(0o077)
     kb.main(prog_name="kb", obj=ScriptInfo(create_app=create_app))

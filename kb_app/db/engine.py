@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,11 +56,19 @@ def open_database(url: str, answer_s: float | None = None) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         if engine.url.database and engine.url.database != ":memory:":
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_private(Path(engine.url.database))
         event.listen(engine, "connect", partial(_prepare_sqlite, answer_s or BUSY_S))
     else:
         watch_answers(engine, outage, answer_s)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Let only the owner read the database; SQLite gives its other files the same permissions."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # a read-only folder is told at the first use
+        file.touch(mode=0o600)
+        file.chmod(0o600)
 
 
 def migrate(engine: Engine) -> None:
@@ -73,8 +83,16 @@ def migrate(engine: Engine) -> None:
     except SQLAlchemyError as error:
         raise DatabaseError(
             f"The database {_hidden(str(engine.url))} cannot be used: {_reason(error)}. "
-            "Check KB_DATABASE_URL and KB_DATA."
+            f"{_what_to_do(engine)}"
         ) from error
+
+
+def _what_to_do(engine: Engine) -> str:
+    file = Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+    for place in (file, file.parent) if file else ():
+        if place.exists() and not os.access(place, os.W_OK):
+            return f"{place} is not writable by this account. Give it the right to write there."
+    return "Check KB_DATABASE_URL and KB_DATA."
 
 
 def _upgrade(engine: Engine) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.routing import BaseConverter
@@ -69,15 +68,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         MAX_CONTENT_LENGTH=1024 * 1024,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
     )
-    if settings.base_url:
-        app.config["TRUSTED_HOSTS"] = [
-            urlsplit(settings.base_url).hostname,
-            "localhost",
-            "127.0.0.1",
-            "[::1]",
-        ]
     app.url_map.converters["ui"] = InterfaceLanguage
     app.extensions["kb_services"] = services
     app.json.ensure_ascii = False  # type: ignore[attr-defined]

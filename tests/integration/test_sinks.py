@@ -58,6 +58,8 @@ DELIVERY = Delivery(
         "message_id": "<one@example.com>",
     },
 )
+# Mails need the address of the site, for the links in them.
+HERE = {"base_url": "http://localhost"}
 
 
 def zendesk(desk: LocalDesk) -> ZendeskSink:
@@ -230,7 +232,10 @@ def test_a_mail_sink_gets_the_case_and_a_temporary_failure_is_retried(
 ) -> None:
     monkeypatch.setattr(smtp, "TIMEOUT_S", 0.5)
     with mail_server() as (mails, url):
-        sink = TicketMailSink(make_settings(tmp_path, tmp_path, smtp_url=url), "branch@example.com")
+        sink = TicketMailSink(
+            make_settings(tmp_path, tmp_path, smtp_url=url, **HERE),
+            "branch@example.com",
+        )
         mails.faults = ["451 later", "slow"]
         for _ in range(2):
             with pytest.raises(TransientDeliveryError):
@@ -253,7 +258,8 @@ def test_a_refused_connection_is_retried(tmp_path: Path) -> None:
     assert not again.value.doubtful
     with pytest.raises(TransientDeliveryError):
         TicketMailSink(
-            make_settings(tmp_path, tmp_path, smtp_url="smtp://127.0.0.1:9"), "a@example.com"
+            make_settings(tmp_path, tmp_path, smtp_url="smtp://127.0.0.1:9", **HERE),
+            "a@example.com",
         ).deliver(DELIVERY)
 
 
@@ -433,7 +439,7 @@ def test_an_accepted_mail_is_sent_whatever_the_reply_to_quit(tmp_path: Path) -> 
     with mail_server() as (mails, url):
         mails.parting = "421 bye"
         smtp.send(
-            make_settings(tmp_path, tmp_path, smtp_url=url),
+            make_settings(tmp_path, tmp_path, smtp_url=url, **HERE),
             smtp.Mail("a@example.com", "題", "本文"),
         )
         assert len(mails.taken) == 1
@@ -443,7 +449,7 @@ def test_a_mail_sink_that_is_down_for_a_day_loses_nothing(
     away: SupportFixture, tmp_path: Path
 ) -> None:
     port = free_port()
-    settings = make_settings(tmp_path, tmp_path, smtp_url=f"smtp://127.0.0.1:{port}")
+    settings = make_settings(tmp_path, tmp_path, smtp_url=f"smtp://127.0.0.1:{port}", **HERE)
     box = Outbox(
         away.engine,
         lambda _name: TicketMailSink(settings, "branch@example.com"),

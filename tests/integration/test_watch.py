@@ -5,8 +5,12 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
+import indexer.watch
+from indexer.errors import BuildFailedError
 from indexer.model import BuildReport
-from indexer.watch import watch
+from indexer.watch import attempt, watch
 from tests.support import build_folder, write_article
 
 
@@ -56,3 +60,21 @@ def test_what_is_saved_during_the_first_build_is_not_lost(tmp_path: Path) -> Non
         stop.set()
         watcher.join(5)
     assert [report.articles for report in reports] == [1, 2]
+
+
+def test_a_build_that_a_full_disk_stopped_is_tried_again_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer.watch, "PAUSE_SECONDS", 0.01)
+    folder, data = tmp_path / "articles", tmp_path / "var"
+    write_article(folder, "ja/a.md", "一")
+    reports: list[BuildReport] = []
+    failures = iter(range(3))
+
+    def rebuild() -> BuildReport:
+        if next(failures, None) is not None:
+            raise BuildFailedError("The index could not be written: No space left on device.")
+        return build_folder(folder, data)
+
+    attempt(rebuild, reports.append, threading.Event())
+    assert [report.articles for report in reports] == [1]

@@ -5,9 +5,10 @@ Counted in the memory of each web process; nothing is stored.
 
 from __future__ import annotations
 
-from flask import Flask, request
+import ipaddress
+
+from flask import Flask, Response, request
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from limits import parse
 
 from kb_app.settings import Settings
@@ -33,6 +34,41 @@ RESET_LIMIT = "5 per hour"
 LEAST_SHARE = 3
 
 
+def client_key(address: str) -> str:
+    """The key of a client's address: without its port, and an IPv6 network of 64 bits.
+
+    One customer of a provider has a whole such network, and proxies may add the port.
+    """
+    host = address.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        known = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host[:60]
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((known, 64), strict=False))
+
+
+def _client() -> str:
+    return client_key(request.remote_addr or "")
+
+
+def _was_taken(response: Response) -> bool:
+    """Whether the form was accepted: one that was refused may be corrected and sent again."""
+    return response.status_code < 400
+
+
+def _was_answered(response: Response) -> bool:
+    """Whether the site did its part: what it could not store may be sent again."""
+    return response.status_code != 503
+
+
 def _account() -> str:
     """The rate limit key of the account in the sign-in form."""
     return f"account:{request.form.get('mail', '').strip().casefold()[:200]}"
@@ -49,7 +85,7 @@ def set_up(app: Flask, settings: Settings, processes: int = 1) -> None:
     """Limit the routes that search, send and sign in; each process allows its share."""
     if settings.rate_limit == "off":
         return
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
+    limiter = Limiter(_client, app=app, storage_uri="memory://", headers_enabled=True)
     shared = limiter.shared_limit(share_of(settings.rate_limit, processes), scope="search")
     for name in LIMITED:
         app.view_functions[name] = shared(app.view_functions[name])
@@ -70,11 +106,16 @@ def set_up(app: Flask, settings: Settings, processes: int = 1) -> None:
     app.view_functions["accounts.reset"] = limiter.limit(
         share_of(RESET_LIMIT, processes), methods=["POST"]
     )(app.view_functions["accounts.reset"])
-    sent = limiter.shared_limit(share_of(SENT_LIMIT, processes), scope="sent")
+    sent = limiter.shared_limit(
+        share_of(SENT_LIMIT, processes), scope="sent", deduct_when=_was_answered
+    )
     for name in SENT:
         app.view_functions[name] = sent(app.view_functions[name])
     written = limiter.shared_limit(
-        share_of(WRITTEN_LIMIT, processes), scope="written", methods=["POST"]
+        share_of(WRITTEN_LIMIT, processes),
+        scope="written",
+        methods=["POST"],
+        deduct_when=_was_taken,
     )
     for name in WRITTEN:
         app.view_functions[name] = written(app.view_functions[name])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request, session
+from flask.sessions import SecureCookieSessionInterface
+from werkzeug.exceptions import SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from kb_app.settings import Settings
@@ -40,7 +45,10 @@ class PathPrefix:
 
 def set_up(app: Flask, settings: Settings) -> None:
     """Add the headers and the middleware."""
+    names = _own_names(settings)
+    app.before_request(lambda: _check_host(names, any_address=not settings.base_url))
     app.after_request(_headers)
+    app.session_interface = SiteSessions()
     if settings.path_prefix:
         app.wsgi_app = PathPrefix(app.wsgi_app, settings.path_prefix)  # type: ignore[method-assign]
     if settings.proxies:
@@ -50,12 +58,54 @@ def set_up(app: Flask, settings: Settings) -> None:
         )
 
 
+class SiteSessions(SecureCookieSessionInterface):
+    """Session cookies that browsers send back over HTTPS only, where the request came by it."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether this request came by HTTPS."""
+        return request.is_secure
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """A name that browsers accept only from this host by HTTPS, where that is so."""
+        name = super().get_cookie_name(app)
+        return f"__Host-{name}" if request.is_secure else name
+
+
+def _own_names(settings: Settings) -> frozenset[str]:
+    """The host names under which this site may be asked for."""
+    public = urlsplit(settings.base_url).hostname
+    here = {public} if public else {socket.gethostname(), socket.getfqdn()}
+    return frozenset({name.lower() for name in here} | {"localhost", "127.0.0.1", "::1"})
+
+
+def _check_host(names: frozenset[str], any_address: bool) -> None:
+    """Refuse a request for another host: caches and links must not take up its name."""
+    try:
+        host = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        host = ""
+    if host not in names and not (any_address and _is_address(host)):
+        raise SecurityError("This site has another address: KB_BASE_URL says which.")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _headers(response: Response) -> Response:
     headers = response.headers
+    if session.get("_user_id") or g.get("token"):
+        # What a signed-in person sees is for nobody else, and no cache may keep it.
+        headers["Cache-Control"] = "no-store"
     headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

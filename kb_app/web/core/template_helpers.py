@@ -9,6 +9,7 @@ from functools import lru_cache
 from flask import Flask, request, url_for
 from flask_babel import format_date
 from flask_babel import gettext as _
+from flask_login import current_user
 from markupsafe import Markup, escape
 
 from indexer.model import ArticleSummary, SectionInfo
@@ -140,22 +141,25 @@ def switch_url(lang: str) -> str:
 
 
 def public_url(path: str) -> str:
-    """The public URL of a path from ``url_for``."""
+    """The public URL of a path from ``url_for``; only the path where KB_BASE_URL is not set.
+
+    It is never made from the request: anybody can write another host into it.
+    """
     settings = context.site_settings()
-    base = (
-        settings.base_url.removesuffix(settings.path_prefix)
-        if settings.base_url
-        else request.host_url.rstrip("/")
-    )
-    return base + path
+    return settings.base_url.removesuffix(settings.path_prefix) + path
 
 
 def writer_present(settings: Settings) -> bool:
-    """Whether the writer panel is on and the browser runs on this machine.
+    """Whether a writer reads this page: signed in, or on this machine where that is enough.
 
-    Both the peer address and the Host header must be local, and no proxy may be in between.
+    "On this machine" needs a local peer address and Host header, and no sign of a proxy. A proxy
+    may leave none, so it is not the default, and never holds for a site with a public address.
     """
-    if settings.writer_panel != "local" or not request:
+    if settings.writer_panel == "off" or not request:
+        return False
+    if current_user.is_authenticated and current_user.may("write"):
+        return True
+    if settings.writer_panel != "local" or settings.base_url:
         return False
     forwarded = any(
         name in request.headers

@@ -270,6 +270,5 @@ def _from_reset(token: str) -> User | None:
 
 
 def _public(path: str) -> str:
-    from kb_app.web.core.template_helpers import public_url
-
-    return public_url(path)
+    settings = site_settings()
+    return settings.address.removesuffix(settings.path_prefix) + path

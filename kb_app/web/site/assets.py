@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, redirect, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.reading.images import IMAGE_TYPES
-from kb_app.web.core.context import audiences, now, site_settings, snapshot
+from kb_app.web.core.context import PUBLIC, audiences, now, site_settings, snapshot
 from kb_app.web.core.theme import theme_css
 
 blueprint = Blueprint("assets", __name__)
@@ -23,6 +23,8 @@ def media(name: str) -> BaseResponse:
     if path is None or not any(card.visible(now(), audiences()) for card in owners):
         abort(404)
     response = send_file(path.resolve(), mimetype=IMAGE_TYPES[path.suffix], max_age=3600)
+    if not any(card.visible(now(), PUBLIC) for card in owners):
+        response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Security-Policy"] = _IMAGE_POLICY
     return response
 

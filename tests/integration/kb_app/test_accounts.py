@@ -277,6 +277,7 @@ def test_an_unavailable_mail_server_is_no_error_page(
         DisabledEmbedder(),
         database_url=f"sqlite:///{tmp_path / 'm.sqlite'}",
         smtp_url="smtp://127.0.0.1:1",
+        base_url="http://localhost",
     )
     app = create_app(services)
     services.users.add("lead@example.com", "lead")

@@ -11,7 +11,7 @@ from tests.support import make_services, write_article
 def test_the_panel_shows_problems_and_ranks_of_the_saved_article(tmp_path: Path) -> None:
     folder, data = tmp_path / "articles", tmp_path / "var"
     write_article(folder, "ja/a.md", "返金の時期", "返金は5営業日です。")
-    services = make_services(folder, data)
+    services = make_services(folder, data, writer_panel="local")
     services.indexing.publish_build(services.indexing.rebuild())
     write_article(
         folder,
@@ -31,7 +31,7 @@ def test_the_panel_shows_problems_and_ranks_of_the_saved_article(tmp_path: Path)
 def test_a_draft_is_labelled_as_hidden(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一")
-    services = make_services(folder, tmp_path / "var")
+    services = make_services(folder, tmp_path / "var", writer_panel="local")
     services.indexing.publish_build(services.indexing.rebuild())
     write_article(folder, "ja/b.md", "二", status="draft")
     services.indexing.publish_build(services.indexing.rebuild())
@@ -47,15 +47,15 @@ def test_a_draft_is_labelled_as_hidden(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("headers", "environment"),
     [
-        ({"Host": "help.example.com"}, {}),
+        ({"Host": "192.0.2.7"}, {}),
         ({"X-Forwarded-For": "203.0.113.5"}, {}),
         ({}, {"REMOTE_ADDR": "203.0.113.5"}),
     ],
 )
 def test_only_local_requests_see_the_panel(
-    services, headers: dict[str, str], environment: dict[str, str]
-) -> None:  # type: ignore[no-untyped-def]
-    site = create_app(services).test_client()
+    articles: Path, data: Path, headers: dict[str, str], environment: dict[str, str]
+) -> None:
+    site = create_app(make_services(articles, data, writer_panel="local")).test_client()
     assert "writer-panel" in site.get("/ja/").get_data(as_text=True)
     assert (
         site.get("/writer/panel", headers=headers, environ_overrides=environment).status_code == 404

@@ -188,5 +188,6 @@ def test_an_unavailable_provider_is_reported(articles: Path, data: Path, tmp_pat
         DisabledEmbedder(),
         database_url=f"sqlite:///{tmp_path / 'd.sqlite'}",
         oidc_issuer="http://127.0.0.1:1",
+        base_url="http://localhost",
     )
     assert create_app(services).test_client().get("/account/oidc").status_code == 503
