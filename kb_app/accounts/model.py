@@ -19,6 +19,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     "export": frozenset({"lead", "admin"}),
     "users": frozenset({"admin"}),
     "audit": frozenset({"admin"}),
+    "persons": frozenset({"admin"}),
 }
 SCOPES = ("search", "events", "reports")
 SHORTEST_PASSWORD = 10

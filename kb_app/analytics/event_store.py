@@ -1,6 +1,6 @@
 """The event log in the database: append, read by time, purge and erase.
 
-Only this module writes the tables queries, actions and losses.
+Only this module writes the tables queries, actions and losses; kb_app.db.personal_data removes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, Table, delete, func, select
+from sqlalchemy import Engine, Table, func, select
 
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.analytics.text_key import text_key
-from kb_app.db import schema
+from kb_app.db import personal_data, schema
 from kb_app.db.writing import ROWS, insert_new, inserting
 
 FETCHED = 2_000
@@ -153,38 +153,21 @@ class EventStore:
     # --- deletion ------------------------------------------------------------------
 
     def purge(self, before: int) -> int:
-        """Delete events older than ``before`` (ms); returns the number of deleted events."""
-        deleted = 0
+        """Delete events older than ``before`` (ms); returns the number of deleted events.
+
+        What was made of their texts is removed with them.
+        """
         with self.engine.begin() as connection:
-            for table in (schema.queries, schema.actions):
-                deleted += connection.execute(delete(table).where(table.c.at < before)).rowcount
-        return deleted
+            return personal_data.purge(connection, before)
 
     def erase(self, client_id: str) -> int:
-        """Delete a visitor's events and episodes; returns the number of deleted events."""
-        deleted = 0
+        """Delete a visitor's events, episodes and what was made of their texts.
+
+        Returns the number of deleted events. The counts of their days are made again by the next
+        run of the job.
+        """
         with self.engine.begin() as connection:
-            query_ids = select(schema.queries.c.query_id).where(
-                schema.queries.c.client_id == client_id
-            )
-            connection.execute(
-                delete(schema.episode_queries).where(
-                    schema.episode_queries.c.query_id.in_(query_ids)
-                )
-            )
-            deleted += connection.execute(
-                delete(schema.actions).where(
-                    (schema.actions.c.client_id == client_id)
-                    | schema.actions.c.query_id.in_(query_ids)
-                )
-            ).rowcount
-            deleted += connection.execute(
-                delete(schema.queries).where(schema.queries.c.client_id == client_id)
-            ).rowcount
-            connection.execute(
-                delete(schema.episodes).where(schema.episodes.c.client_id == client_id)
-            )
-        return deleted
+            return personal_data.erase_visitor(connection, client_id)
 
     def _rows(
         self, table: Table, condition: Any, clients: Sequence[str] | None = None

@@ -35,11 +35,7 @@ class QuestionVectors:
         """The embedding of each (text, language); empty without a model."""
         if self._encode is None:
             return {}
-        keys = {
-            pair: text_key(pair[0], pair[1], self.fingerprint)
-            for pair in dict.fromkeys(texts)
-            if pair[0].strip()
-        }
+        keys = {pair: self._key(*pair) for pair in dict.fromkeys(texts) if pair[0].strip()}
         self._read([key for key in keys.values() if key not in self._memory])
         self._make({key: pair for pair, key in keys.items() if key not in self._memory})
         return {pair: self._memory[key] for pair, key in keys.items()}
@@ -56,6 +52,10 @@ class QuestionVectors:
         }
         vectors = self.of(list(pairs.values()))
         return {name: vectors[pair] for name, pair in pairs.items() if pair in vectors}
+
+    def _key(self, text: str, lang: str) -> str:
+        """The key of the text, by which it is removed, and that of the text with its model."""
+        return text_key(text) + text_key(text, lang, self.fingerprint)[:24]
 
     def _read(self, keys: Sequence[str]) -> None:
         table = schema.query_vectors

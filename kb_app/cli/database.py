@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from flask.cli import with_appcontext
 
 from kb_app.cli.common import open_services
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("erase")
@@ -58,4 +55,72 @@ def restore(file: Path) -> None:
     click.echo(f"{sum(counts.values())} rows restored")
 
 
-COMMANDS = (backup, restore, erase, purge)
+@click.group("person")
+def person() -> None:
+    """Export or erase what is kept about one person."""
+
+
+@person.command("export")
+@click.argument("mail")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("person.zip"),
+    show_default=True,
+    help="The zip archive to write; an existing file is not replaced.",
+)
+@with_appcontext
+def person_export(mail: str, target: Path) -> None:
+    """Write all that is kept about the address MAIL to a zip archive."""
+    services = open_services()
+    try:
+        with target.open("xb") as file:
+            counts = services.personal_data.export(mail, file)
+    except FileExistsError as error:
+        raise click.ClickException(f"{target} exists. Choose another file with --to.") from error
+    services.users.note("command line", "exported a person's data")
+    click.echo(f"{target}: {_listed(counts)}")
+
+
+@person.command("erase")
+@click.argument("mail")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_appcontext
+def person_erase(mail: str, yes: bool) -> None:
+    """Remove all that is kept about the address MAIL; this cannot be undone."""
+    services = open_services()
+    known = services.personal_data.person(mail)
+    click.echo(f"Kept: {_listed(services.personal_data.count(mail))}")
+    if not yes:
+        click.confirm("Remove all of it?", abort=True)
+    click.echo(f"Removed: {_listed(services.personal_data.erase(mail))}")
+    services.users.note("command line", "erased a person's data")
+    if known.mentions:
+        click.echo(f"Other cases mention the address; read them: {', '.join(known.mentions)}")
+    if known.has_account:
+        click.echo("The address has an account at the desk, which stays.")
+
+
+@click.group("case")
+def case() -> None:
+    """Manage single cases."""
+
+
+@case.command("erase")
+@click.argument("number")
+@with_appcontext
+def case_erase(number: str) -> None:
+    """Remove the case NUMBER with its messages, files and deliveries."""
+    services = open_services()
+    if not services.personal_data.erase_case(number.strip("[]# ").upper()):
+        raise click.ClickException(f"There is no case {number}.")
+    services.users.note("command line", "erased a case", number)
+    click.echo(f"{number} is removed.")
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "nothing"
+
+
+COMMANDS = (backup, restore, erase, purge, person, case)

@@ -155,6 +155,8 @@ def _prepare_sqlite(busy_s: float, connection: Any, _record: object) -> None:
         "journal_mode=wal",
         "synchronous=normal",
         "foreign_keys=on",
+        # What is erased is overwritten, not only taken out of the tables.
+        "secure_delete=on",
         f"busy_timeout={round(busy_s * 1000)}",
     ):
         connection.execute(f"pragma {pragma}")

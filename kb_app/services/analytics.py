@@ -75,7 +75,8 @@ class AnalyticsService:
         except JobAlreadyRunningError:
             return
         self.update_gaps()
-        self._store.purge(self._now_ms() - self._settings.retention_days * DAY)
+        # By whole days: what was made of the removed texts is then looked for once a day.
+        self._store.purge((self._now_ms() // DAY - self._settings.retention_days) * DAY)
         log.info("figures updated", extra=vars(report))
         self.current_spikes()
         self.mail_digest()

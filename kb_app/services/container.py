@@ -16,6 +16,7 @@ from kb_app.db.engine import DatabaseError, migrate, open_database
 from kb_app.services.analytics import AnalyticsService
 from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
+from kb_app.services.personal_data import PersonalDataService
 from kb_app.services.support import SupportService, make_support
 from kb_app.services.weekly_digest import receivers
 from kb_app.settings import Settings, SettingsError
@@ -48,6 +49,7 @@ class Services:
     support: SupportService
     indexing: IndexingService
     analytics: AnalyticsService
+    personal_data: PersonalDataService
     redactions: tuple[re.Pattern[str], ...] = ()
 
     @property
@@ -109,6 +111,7 @@ def build_services(
         support=support,
         indexing=indexing,
         analytics=analytics,
+        personal_data=PersonalDataService(store.engine, events, support.uploads),
         redactions=redactions,
     )
 

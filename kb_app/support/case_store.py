@@ -17,7 +17,7 @@ import orjson
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
-from kb_app.db import schema
+from kb_app.db import personal_data, schema
 from kb_app.db.writing import insert_once, storable
 from kb_app.support.model import CLOSED, OPEN, SOLVED, WAITING, Attachment, Case, Message, NewCase
 
@@ -445,8 +445,7 @@ class CaseStore:
                         select(schema.attachments).where(schema.attachments.c.case_id.in_(part))
                     ).mappings()
                 ]
-                for other in (schema.case_messages, schema.attachments, schema.outbox, table):
-                    connection.execute(delete(other).where(other.c.case_id.in_(part)))
+            personal_data.erase_cases(connection, old)
             connection.execute(delete(schema.received).where(schema.received.c.at < before))
         return files
 

@@ -23,7 +23,7 @@ from kb_app.web.core import (
     template_helpers,
     visitor,
 )
-from kb_app.web.desk import editor, gaps, inbox, labels, reports, users
+from kb_app.web.desk import editor, gaps, inbox, labels, persons, reports, users
 from kb_app.web.desk import notices as desk_notices
 from kb_app.web.site import (
     account,
@@ -97,6 +97,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         notices,
         desk_notices,
         users,
+        persons,
         gaps,
         editor,
         tickets,

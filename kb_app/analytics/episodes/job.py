@@ -26,6 +26,7 @@ from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports import rollup
 from kb_app.analytics.reports.rollup_job import roll_up
 from kb_app.db import schema
+from kb_app.db.personal_data import RECOUNT
 from kb_app.db.writing import ROWS, insert_new, upsert
 from kb_app.durations import HOUR
 
@@ -72,10 +73,26 @@ def run(
             episodes = _episodes_of(store, vectors, chunk, now)
             days |= _replace(store, chunk, episodes, zone)
             count += len(episodes)
-        for day in sorted(days):
+        erased = _days_of_erased_texts(store)
+        for day in sorted(days | erased):
             roll_up(store, day, zone)
+        _counted_again(store, erased)
         _remember(store, "episodes_until", now)
     return JobReport(len(clients), count, len(days), round(time.perf_counter() - started, 2))
+
+
+def _days_of_erased_texts(store: EventStore) -> set[str]:
+    table = schema.job_state
+    with store.engine.connect() as connection:
+        names = connection.execute(select(table.c.name).where(table.c.name.startswith(RECOUNT)))
+        return {str(name).removeprefix(RECOUNT) for (name,) in names}
+
+
+def _counted_again(store: EventStore, days: set[str]) -> None:
+    table = schema.job_state
+    with store.engine.begin() as connection:
+        names = [RECOUNT + day for day in days]
+        connection.execute(delete(table).where(table.c.name.in_(names)))
 
 
 # --- episodes -----------------------------------------------------------------------
