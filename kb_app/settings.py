@@ -18,6 +18,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 INTERFACE_LANGUAGES = ("ja", "en")
+# Those of kb_app.accounts.model.
+ROLES = ("agent", "writer", "lead", "admin")
 _COST = re.compile(r"^(\d{1,9}(?:\.\d+)?)-(\d{1,9}(?:\.\d+)?) (\S{1,8})$")
 _WEEKLY = re.compile(r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):([0-5]\d)$")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -232,6 +234,13 @@ class Settings(BaseSettings):
         le=720,
         description="Hours after which a signed-in person must sign in again.",
     )
+    second_factor: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Roles that must sign in with a second factor, e.g. admin,lead; others may. Sign-in "
+            "by OpenID Connect is left to the provider."
+        ),
+    )
     smtp_url: str = Field(
         "",
         description=(
@@ -258,7 +267,7 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("languages", mode="before")
+    @field_validator("languages", "second_factor", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -274,6 +283,13 @@ class Settings(BaseSettings):
         if unknown or not value:
             raise ValueError(f"must be one or more of {', '.join(INTERFACE_LANGUAGES)}")
         return tuple(dict.fromkeys(value))
+
+    @field_validator("second_factor")
+    @classmethod
+    def _known_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if set(value) - set(ROLES):
+            raise ValueError(f"must be roles among {', '.join(ROLES)}")
+        return value
 
     @field_validator("colour")
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROLES = ("agent", "writer", "lead", "admin")
 # Roles that have each right.
 RIGHTS: dict[str, frozenset[str]] = {
     "internal": frozenset({"agent", "writer", "lead", "admin"}),
@@ -27,7 +26,7 @@ SHORTEST_PASSWORD = 10
 
 @dataclass(frozen=True)
 class User:
-    """An account. A new ``stamp`` (set with the password, for example) ends older sessions."""
+    """An account. A new ``stamp``, set with the password, ends links to reset it."""
 
     user_id: int
     mail: str
@@ -35,6 +34,8 @@ class User:
     role: str
     stamp: str
     active: bool = True
+    second_factor: bool = False
+    oidc_subject: str = ""
 
     def may(self, right: str) -> bool:
         """Whether the account is active and its role has this right of RIGHTS."""
@@ -62,8 +63,21 @@ class User:
         return self.active
 
     def get_id(self) -> str:
-        """Session id: user id and stamp."""
-        return f"{self.user_id}:{self.stamp}"
+        """The user's id; whose session it is stands in the database, by the session's key."""
+        return str(self.user_id)
+
+
+@dataclass(frozen=True)
+class Token:
+    """An API token; its secret is not kept. Times are in ms, None for never."""
+
+    token_id: str
+    name: str
+    scopes: tuple[str, ...]
+    mail: str
+    created_at: int
+    expires_at: int | None
+    used_at: int | None
 
 
 def password_problem(password: str, mail: str) -> str:

@@ -11,14 +11,17 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kb_app.accounts.model import ROLES, SCOPES, User
+from kb_app.accounts.model import SCOPES, Token, User
 from kb_app.db import schema
+from kb_app.durations import MINUTE
+from kb_app.settings import ROLES
 
-_MAIL = re.compile(r"^[^@\s<>\"]+@[^@\s<>\"]+$")
+_MAIL = re.compile(r"^[^@\s<>\"]+@[^@\s<>\"]+\Z")
 _HASHER = PasswordHasher()
+TOKEN_ID_CHARS = 12
 # Verified for an unknown address, so that timing does not reveal which accounts exist.
 _UNKNOWN_USER_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$"
@@ -98,6 +101,19 @@ class UserStore:
     def set_password(self, user_id: int, password: str) -> None:
         """Set a new password and end all sessions of the user."""
         self._update(user_id, password_hash=_HASHER.hash(password), stamp=str(uuid.uuid4()))
+        self.end_sessions(user_id)
+
+    def bind_subject(self, user_id: int, subject: str) -> None:
+        """Keep the subject by which the OpenID Connect provider knows a user."""
+        self._update(user_id, oidc_subject=subject[:255])
+
+    def by_subject(self, subject: str) -> User | None:
+        """The user whom the OpenID Connect provider knows by this subject, or None."""
+        users = schema.users
+        with self._engine.connect() as connection:
+            query = select(users).where(users.c.oidc_subject == subject[:255])
+            row = connection.execute(query).mappings().first() if subject else None
+        return _user(row) if row else None
 
     def change(self, user_id: int, role: str | None = None, active: bool | None = None) -> None:
         """Change the role or the active flag of an account and end its sessions.
@@ -110,6 +126,7 @@ class UserStore:
         values |= {"role": role} if role is not None else {}
         values |= {"active": active} if active is not None else {}
         self._update(user_id, **values)
+        self.end_sessions(user_id)
 
     def rename(self, user_id: int, name: str) -> None:
         """Set the name that customers see below answers, at most 200 characters."""
@@ -137,15 +154,38 @@ class UserStore:
             )
         return _user(row) if row else None
 
-    def by_session(self, session_id: str) -> User | None:
-        """The active user of a session id, or None if its stamp is outdated."""
-        number, _, stamp = session_id.partition(":")
-        user = (
-            self.by_id(int(number))
-            if number.isascii() and number.isdigit() and len(number) <= 12
-            else None
-        )
-        return user if user and user.active and secrets.compare_digest(user.stamp, stamp) else None
+    # --- sessions --------------------------------------------------------------------
+
+    def begin_session(self, user_id: int, oldest: int) -> str:
+        """Begin a session and return its key; sessions begun before ``oldest`` (ms) are removed."""
+        key, table = secrets.token_urlsafe(32), schema.sessions
+        row = {"session_hash": _hash(key), "user_id": user_id, "created_at": _now()}
+        with self._engine.begin() as connection:
+            connection.execute(delete(table).where(table.c.created_at < oldest))
+            connection.execute(insert(table).values(**row))
+        return key
+
+    def by_session(self, key: str, oldest: int) -> User | None:
+        """The active user of a session that was begun after ``oldest`` (ms), or None."""
+        table, users = schema.sessions, schema.users
+        here = (table.c.session_hash == _hash(key)) & (table.c.created_at >= oldest)
+        query = select(users).join(table, table.c.user_id == users.c.user_id).where(here)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return _user(row) if row and row["active"] else None
+
+    def end_session(self, key: str) -> None:
+        """End one session."""
+        table = schema.sessions
+        with self._engine.begin() as connection:
+            connection.execute(delete(table).where(table.c.session_hash == _hash(key)))
+
+    def end_sessions(self, user_id: int, except_key: str = "") -> int:
+        """End all sessions of a user but one; returns how many."""
+        table = schema.sessions
+        theirs = (table.c.user_id == user_id) & (table.c.session_hash != _hash(except_key))
+        with self._engine.begin() as connection:
+            return connection.execute(delete(table).where(theirs)).rowcount
 
     def all(self) -> list[User]:
         """All users, sorted by mail address."""
@@ -216,7 +256,38 @@ class UserStore:
         ):
             return None
         user = self.by_id(row["user_id"])
-        return user if user and user.active else None
+        if user is None or not user.active:
+            return None
+        if _now() - (row["used_at"] or 0) > MINUTE:
+            self._used(row["token_hash"])
+        return user
+
+    def tokens(self) -> list[Token]:
+        """All tokens, newest first."""
+        table, users = schema.api_tokens, schema.users
+        query = (
+            select(table, users.c.mail)
+            .join(users, users.c.user_id == table.c.user_id, isouter=True)
+            .order_by(table.c.created_at.desc())
+        )
+        with self._engine.connect() as connection:
+            return [_token(row) for row in connection.execute(query).mappings()]
+
+    def revoke_token(self, token_id: str) -> Token | None:
+        """Remove a token by its id; returns it, or None if there is none."""
+        table = schema.api_tokens
+        known = next((token for token in self.tokens() if token.token_id == token_id), None)
+        if known is not None:
+            with self._engine.begin() as connection:
+                here = func.substr(table.c.token_hash, 1, TOKEN_ID_CHARS) == token_id
+                connection.execute(delete(table).where(here))
+        return known
+
+    def _used(self, token_hash: str) -> None:
+        table = schema.api_tokens
+        with self._engine.begin() as connection:
+            here = table.c.token_hash == token_hash
+            connection.execute(update(table).where(here).values(used_at=_now()))
 
     # --- audit log ----------------------------------------------------------------
 
@@ -241,7 +312,28 @@ class UserStore:
 
 
 def _user(row: Any) -> User:
-    return User(row["user_id"], row["mail"], row["name"], row["role"], row["stamp"], row["active"])
+    return User(
+        row["user_id"],
+        row["mail"],
+        row["name"],
+        row["role"],
+        row["stamp"],
+        row["active"],
+        second_factor=bool(row["totp_secret"]),
+        oidc_subject=row["oidc_subject"],
+    )
+
+
+def _token(row: Any) -> Token:
+    return Token(
+        row["token_hash"][:TOKEN_ID_CHARS],
+        row["name"],
+        tuple(row["scopes"].split(",")),
+        row["mail"] or "",
+        row["created_at"],
+        row["expires_at"],
+        row["used_at"],
+    )
 
 
 def _hash(token: str) -> str:

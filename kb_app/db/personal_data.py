@@ -66,7 +66,11 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
     "received": dict.fromkeys(("source", "event_id", "case_id"), CASE),
     "subscribers": {"mail": SUBSCRIBER},
     "notices": {"by": STAFF},
-    "users": dict.fromkeys(("mail", "name", "password_hash", "stamp"), STAFF),
+    "users": dict.fromkeys(
+        ("mail", "name", "password_hash", "stamp", "oidc_subject", "totp_secret"), STAFF
+    ),
+    "sessions": {"session_hash": STAFF},
+    "recovery_codes": {"code_hash": STAFF},
     "api_tokens": dict.fromkeys(("token_hash", "name"), STAFF),
     "audit": dict.fromkeys(("who", "to_what"), STAFF),
 }
@@ -131,6 +135,8 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     "notices": frozenset({"notice_id", "title", "text", "languages", "sections", "questions"}),
     "subscribers": frozenset({"notice_id", "language"}),
     "users": frozenset({"role"}),
+    # A hash of an address or a network, for a day.
+    "sign_in_failures": frozenset({"key"}),
     "api_tokens": frozenset({"scopes"}),
     "audit": frozenset({"did"}),
 }

@@ -342,6 +342,38 @@ users = Table(
     Column("stamp", String(36), nullable=False),
     Column("active", Boolean, nullable=False, default=True),
     Column("created_at", BigInteger, nullable=False),
+    # The subject at the OpenID Connect provider, once the account has signed in there.
+    Column("oidc_subject", String(255), nullable=False, default="", server_default=""),
+    # The secret of the authenticator app, encrypted; "" without one.
+    Column("totp_secret", Text, nullable=False, default="", server_default=""),
+    # The last time step that was used, so that a code works once.
+    Column("totp_step", BigInteger, nullable=False, default=0, server_default="0"),
+)
+
+# Sessions of signed-in users; signing out removes one.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_hash", String(64), primary_key=True),
+    Column("user_id", Number, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+)
+
+# One-time codes for the day on which the authenticator app is lost.
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("user_id", Number, nullable=False, index=True),
+)
+
+# Failed sign-ins by account, network or both, by a hash of them.
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("at", BigInteger, nullable=False, index=True),
 )
 
 api_tokens = Table(
@@ -353,6 +385,7 @@ api_tokens = Table(
     Column("user_id", Number, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
+    Column("used_at", BigInteger),
 )
 
 audit = Table(

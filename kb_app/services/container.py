@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from indexer.progress import Progress, quiet
+from kb_app.accounts.second_factor import SecondFactors
 from kb_app.accounts.store import UserStore
+from kb_app.accounts.throttle import SignInThrottle
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.analytics.redaction import patterns
@@ -19,7 +21,7 @@ from kb_app.services.live_index import LiveIndex
 from kb_app.services.personal_data import PersonalDataService
 from kb_app.services.support import SupportService, make_support
 from kb_app.services.weekly_digest import receivers
-from kb_app.settings import Settings, SettingsError
+from kb_app.settings import Settings, SettingsError, secret_key
 from kb_app.support.config.file import SupportError
 from kb_app.support.config.values import without_file
 from kb_app.support.config.watcher import SupportFile
@@ -45,6 +47,8 @@ class Services:
     store: EventStore
     events: BackgroundWriter
     users: UserStore
+    throttle: SignInThrottle
+    second_factors: SecondFactors
     support_file: SupportFile
     support: SupportService
     indexing: IndexingService
@@ -107,6 +111,8 @@ def build_services(
         store=store,
         events=events,
         users=users,
+        throttle=SignInThrottle(store.engine),
+        second_factors=SecondFactors(store.engine, secret_key(settings)),
         support_file=support_file,
         support=support,
         indexing=indexing,

@@ -34,6 +34,7 @@ from kb_app.web.site import (
     feedback,
     notices,
     pages,
+    profile,
 )
 
 
@@ -92,6 +93,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         contact,
         case_page,
         account,
+        profile,
         reports,
         inbox,
         notices,

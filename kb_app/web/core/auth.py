@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
-from flask_login import AnonymousUserMixin, LoginManager, current_user
+from flask_login import AnonymousUserMixin, LoginManager, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
 
 from kb_app.accounts.model import User
@@ -86,6 +86,8 @@ def needs(right: str) -> Callable[[F], F]:
                 )
             if not user().may(right):
                 abort(403)
+            if must_set_up_second_factor() and not request.path.startswith("/account"):
+                return redirect(url_for("profile.second_factor"))
             if request.method not in ("GET", "HEAD"):
                 csrf.protect()
             return view(*args, **kwargs)
@@ -96,12 +98,42 @@ def needs(right: str) -> Callable[[F], F]:
     return decorate
 
 
-def _load(session_id: str) -> User | None:
-    """The user of a session; None once the session exceeds its maximum age, even if in use."""
-    begun = session.get("since", 0)
-    if time.time() - begun > site_settings().session_hours * 3600:
-        return None
-    return user_store().by_session(session_id)
+def must_set_up_second_factor() -> bool:
+    """Whether this user's role needs a second factor that the account does not have yet."""
+    needed = site_settings().second_factor
+    return user().role in needed and not user().second_factor and not session.get("oidc")
+
+
+def begin_session(account: User, by_provider: bool = False) -> None:
+    """Sign an account in, in a session of its own that the server can end."""
+    session.clear()
+    session.permanent = True
+    session["key"] = user_store().begin_session(account.user_id, _oldest_session())
+    if by_provider:
+        session["oidc"] = True
+    login_user(account)
+    user_store().note(account.mail, "signed in")
+
+
+def end_session() -> None:
+    """End the session of this browser, here and on the server."""
+    if user().is_authenticated:
+        user_store().note(user().mail, "signed out")
+    if session.get("key"):
+        user_store().end_session(session["key"])
+    logout_user()
+    session.clear()
+
+
+def _oldest_session() -> int:
+    """The time before which sessions have ended, even if they are in use."""
+    return int((time.time() - site_settings().session_hours * 3600) * 1000)
+
+
+def _load(user_id: str) -> User | None:
+    """The user of this browser's session, if the server still knows it."""
+    known = user_store().by_session(session.get("key", ""), _oldest_session())
+    return known if known and known.get_id() == user_id else None
 
 
 def _by_token(_request: object) -> User | None:

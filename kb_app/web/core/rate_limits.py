@@ -1,4 +1,4 @@
-"""Rate limits per client address for searching, sending and signing in.
+"""Rate limits per client address for searching, sending and asking for a reset.
 
 Counted in the memory of each web process; nothing is stored.
 """
@@ -28,7 +28,6 @@ SENT_LIMIT = "120 per minute"
 # Messages to the support team: above normal use, low enough to protect the inbox.
 WRITTEN = ("contact.send", "cases.add", "notices.subscribe")
 WRITTEN_LIMIT = "40 per hour"
-SIGN_IN_LIMIT = "10 per 15 minutes"
 RESET_LIMIT = "5 per hour"
 # The least that each process allows, so that a mistyped password can be corrected.
 LEAST_SHARE = 3
@@ -69,11 +68,6 @@ def _was_answered(response: Response) -> bool:
     return response.status_code != 503
 
 
-def _account() -> str:
-    """The rate limit key of the account in the sign-in form."""
-    return f"account:{request.form.get('mail', '').strip().casefold()[:200]}"
-
-
 def share_of(limit: str, processes: int) -> str:
     """One process's share of a limit: a quarter of "600 per minute" is "150 per 1 minute"."""
     whole = parse(limit)
@@ -82,27 +76,13 @@ def share_of(limit: str, processes: int) -> str:
 
 
 def set_up(app: Flask, settings: Settings, processes: int = 1) -> None:
-    """Limit the routes that search, send and sign in; each process allows its share."""
+    """Limit the routes that search and send; each process allows its share."""
     if settings.rate_limit == "off":
         return
     limiter = Limiter(_client, app=app, storage_uri="memory://", headers_enabled=True)
     shared = limiter.shared_limit(share_of(settings.rate_limit, processes), scope="search")
     for name in LIMITED:
         app.view_functions[name] = shared(app.view_functions[name])
-    # Per address and, from any address, per account: only failed attempts count.
-    sign_ins = share_of(SIGN_IN_LIMIT, processes)
-    refused = limiter.limit(
-        sign_ins, methods=["POST"], deduct_when=lambda response: response.status_code == 401
-    )
-    by_account = limiter.limit(
-        share_of(SIGN_IN_LIMIT, processes),
-        key_func=_account,
-        methods=["POST"],
-        deduct_when=lambda response: response.status_code == 401,
-    )
-    app.view_functions["accounts.sign_in"] = refused(
-        by_account(app.view_functions["accounts.sign_in"])
-    )
     app.view_functions["accounts.reset"] = limiter.limit(
         share_of(RESET_LIMIT, processes), methods=["POST"]
     )(app.view_functions["accounts.reset"])

@@ -72,7 +72,7 @@ def decide(gap_id: str) -> BaseResponse:
     except EditConflictError as error:
         flash(str(error))
         return redirect(url_for("gaps.gap", gap_id=gap_id), 303)
-    user_store().note(user().mail, f"gap: {done}"[:64], f"{gap_id} {gap.label}")
+    user_store().note(user().mail, f"gap: {done}"[:64], gap_id)
     return redirect(target, 303)
 
 

@@ -74,7 +74,9 @@ def cases() -> str:
 @needs("cases")
 def case(number: str) -> str:
     """Show a case with its messages, trail and suggested articles."""
-    return _page(_case_or_404(number))
+    found = _case_or_404(number)
+    user_store().note(user().mail, "case: read", found.number)
+    return _page(found)
 
 
 def _page(case: Case, text: str = "") -> str:
@@ -211,7 +213,9 @@ def _article_of(case: Case) -> str:
 @needs("cases")
 def file(number: str, attachment_id: str) -> Response:
     """Download a file of a case."""
-    return send_attachment(_case_or_404(number), attachment_id)
+    found = _case_or_404(number)
+    user_store().note(user().mail, "case: read file", found.number)
+    return send_attachment(found, attachment_id)
 
 
 @blueprint.route("/outbox", methods=["GET", "POST"])

@@ -6,8 +6,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb_app.accounts.model import ROLES
 from kb_app.accounts.store import AccountError
+from kb_app.settings import ROLES
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import user_store
 from kb_app.web.core.inputs import MOST_ID, whole_number
@@ -54,6 +54,19 @@ def _change_user() -> None:
         store.rename(account.user_id, request.form.get("name", "").strip())
     switched = "" if active is None else "on" if active else "off"
     store.note(me.mail, "changed account", f"{account.mail}: {role or ''} {switched}".strip())
+
+
+@blueprint.route("/tokens", methods=["GET", "POST"])
+@needs("users")
+def tokens() -> str | BaseResponse:
+    """List the API tokens, and revoke one."""
+    if request.method == "POST":
+        revoked = user_store().revoke_token(request.form.get("token_id", ""))
+        if revoked:
+            user_store().note(user().mail, "revoked token", f"{revoked.name} of {revoked.mail}")
+            flash(_("Revoked: %(name)s", name=revoked.name))
+        return redirect(url_for("users.tokens"), 303)
+    return render_template("desk/tokens.html", tokens=user_store().tokens())
 
 
 @blueprint.get("/audit")

@@ -7,18 +7,24 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
 from kb_app import create_app
-from kb_app.accounts.model import RIGHTS, ROLES, password_problem
+from kb_app.accounts.model import RIGHTS, password_problem
 from kb_app.accounts.store import AccountError
+from kb_app.accounts.throttle import Attempt
+from kb_app.db import schema
+from kb_app.durations import DAY, HOUR
 from kb_app.services.container import Services
+from kb_app.settings import ROLES
 from kb_app.web.site.account import first_link
 from search.embedding.background import DisabledEmbedder
-from tests.support import make_services
+from tests.support import NOW, make_services
 
 PASSWORD = "correct horse battery"
 
@@ -75,17 +81,62 @@ def test_a_failed_sign_in_reveals_no_details(
     assert status == 401 and client.get("/desk/").status_code == 302
 
 
-def test_ten_failed_attempts_lock_the_account_for_a_while(own: Services, desk: Flask) -> None:
+def failing(app: Flask, mail: str, count: int, **environ: str) -> list[int]:
+    client = app.test_client()
+    client.environ_base |= environ
+    form = token_in(client.get("/account/sign-in").get_data(as_text=True))
+    data = {"mail": mail, "password": "wrong", "csrf_token": form}
+    return [client.post("/account/sign-in", data=data).status_code for _ in range(count)]
+
+
+def test_wrong_passwords_are_slowed_down(own: Services, desk: Flask) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
-    assert [sign_in(desk, "lead@example.com", "wrong")[1] for _ in range(10)] == [401] * 10
-    assert sign_in(desk, "lead@example.com")[1] == 429
+    assert failing(desk, "lead@example.com", 7) == [401] * 5 + [429] * 2
+    client = desk.test_client()
+    form = token_in(client.get("/account/sign-in").get_data(as_text=True))
+    data = {"mail": "LEAD@example.com", "password": PASSWORD, "csrf_token": form}
+    answer = client.post("/account/sign-in", data=data)
+    assert answer.status_code == 429 and 1 <= int(answer.headers["Retry-After"]) <= 2
+    assert "秒後に" in answer.get_data(as_text=True)
+
+
+def test_others_wrong_passwords_never_lock_the_owner_out(own: Services, desk: Flask) -> None:
+    own.users.add("lead@example.com", "lead", password=PASSWORD)
+    owner, status = sign_in(desk, "lead@example.com")
+    assert status == 302
+    form = token_in(owner.get("/desk/").get_data(as_text=True))
+    owner.post("/account/sign-out", data={"csrf_token": form})
+    for network in range(60):
+        failing(desk, "lead@example.com", 1, REMOTE_ADDR=f"192.0.2.{network}")
+    assert sign_in(desk, "lead@example.com")[1] == 429, "another browser has to wait"
+    form = token_in(owner.get("/account/sign-in").get_data(as_text=True))
+    data = {"mail": "lead@example.com", "password": PASSWORD, "csrf_token": form}
+    assert owner.post("/account/sign-in", data=data).status_code == 302
+
+
+def test_a_network_that_tries_many_accounts_is_slowed_down(own: Services, desk: Flask) -> None:
+    answers = [failing(desk, f"x{number}@example.com", 1)[0] for number in range(25)]
+    assert answers[:20] == [401] * 20 and answers[-1] == 429
+
+
+def test_pauses_double_and_failures_are_forgotten_after_a_day(own: Services) -> None:
+    attempt, now = Attempt("a@example.com", "192.0.2.1"), 10**12
+    pauses = []
+    for _ in range(12):
+        own.throttle.failed(attempt, now)
+        pauses.append(own.throttle.wait(attempt, now))
+    assert pauses[:4] == [0] * 4 and pauses[4:8] == [1000, 2000, 4000, 8000]
+    assert max(pauses) <= 300_000
+    own.throttle.failed(Attempt("b@example.com", "192.0.2.2"), now + 2 * DAY)
+    assert own.throttle.wait(attempt, now) == 0
 
 
 def test_a_session_has_a_maximum_lifetime(own: Services, desk: Flask) -> None:
     own.users.add("lead@example.com", "lead", password=PASSWORD)
     client, _ = sign_in(desk, "lead@example.com")
-    with client.session_transaction() as session:
-        session["since"] -= 13 * 3600
+    with own.store.engine.begin() as connection:
+        table = schema.sessions
+        connection.execute(update(table).values(created_at=table.c.created_at - 13 * HOUR))
     assert client.get("/desk/").status_code == 302
 
 
@@ -252,10 +303,9 @@ def test_a_forgotten_password_is_reset_by_mail(
     client = app.test_client()
     form = token_in(client.get("/account/reset").get_data(as_text=True))
     for mail in ("nobody@example.com", "lead@example.com"):
-        assert (
-            client.post("/account/reset", data={"mail": mail, "csrf_token": form}).status_code
-            == 200
-        )
+        answer = client.post("/account/reset", data={"mail": mail, "csrf_token": form})
+        assert answer.status_code == 200
+        answer.close()
     (mail,) = mails[1]
     assert mail["To"] == "lead@example.com" and mail["Auto-Submitted"] == "auto-generated"
     link = re.search(r"http://localhost(/account/new-password/\S+)", mail.get_content()).group(1)  # type: ignore[union-attr]
@@ -333,3 +383,163 @@ def test_weak_passwords_are_refused() -> None:
         and password_problem("tarotaro123", "tarotaro@b.c") == "mail"
     )
     assert password_problem("something else", "taro@b.c") == ""
+
+
+def test_a_copied_cookie_does_not_outlive_the_sign_out(own: Services, desk: Flask) -> None:
+    own.users.add("lead@example.com", "lead", password=PASSWORD)
+    client, _ = sign_in(desk, "lead@example.com")
+    stolen = client.get_cookie("kb_session")
+    assert stolen is not None
+    thief = desk.test_client()
+    thief.set_cookie("kb_session", stolen.value)
+    assert thief.get("/desk/").status_code == 200
+    form = token_in(client.get("/desk/").get_data(as_text=True))
+    client.post("/account/sign-out", data={"csrf_token": form})
+    assert thief.get("/desk/").status_code == 302
+    assert own.users.notes()[0]["did"] == "signed out"
+
+
+def form_of(client: FlaskClient, path: str, **fields: str) -> Any:
+    token = token_in(client.get("/account/").get_data(as_text=True))
+    return client.post(path, data={**fields, "csrf_token": token})
+
+
+def test_a_user_changes_the_password_and_stays_signed_in_here_only(
+    own: Services, desk: Flask
+) -> None:
+    own.users.add("agent@example.com", "agent", password=PASSWORD)
+    here, _ = sign_in(desk, "agent@example.com")
+    there, _ = sign_in(desk, "agent@example.com")
+    wrong = form_of(here, "/account/password", before="wrong", password="a brand new one")
+    assert wrong.status_code == 422 and "今のパスワード" in wrong.get_data(as_text=True)
+    short = form_of(here, "/account/password", before=PASSWORD, password="short")
+    assert short.status_code == 422
+    done = form_of(here, "/account/password", before=PASSWORD, password="a brand new one")
+    assert done.status_code == 303
+    assert here.get("/account/").status_code == 200 and there.get("/account/").status_code == 302
+    assert sign_in(desk, "agent@example.com", "a brand new one")[1] == 302
+
+
+def test_other_sessions_are_ended(own: Services, desk: Flask) -> None:
+    own.users.add("agent@example.com", "agent", password=PASSWORD)
+    here, _ = sign_in(desk, "agent@example.com")
+    there, _ = sign_in(desk, "agent@example.com")
+    form_of(here, "/account/sessions")
+    assert here.get("/account/").status_code == 200 and there.get("/account/").status_code == 302
+
+
+def set_up_second_factor(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
+    html = client.get("/account/second-factor/set-up").get_data(as_text=True)
+    secret = re.search(r"secret=([A-Z2-7]+)", html).group(1)  # type: ignore[union-attr]
+    assert "<svg" in html and " style=" not in html
+    app = pyotp.TOTP(secret)
+    wrong = {"code": "000000", "csrf_token": token_in(html)}
+    assert client.post("/account/second-factor/set-up", data=wrong).status_code == 422
+    right = {"code": app.at(NOW), "csrf_token": token_in(html)}
+    shown = client.post("/account/second-factor/set-up", data=right).get_data(as_text=True)
+    return app, re.findall(r"<code>([a-z0-9]{5}-[a-z0-9]{5})</code>", shown)
+
+
+def second_step(client: FlaskClient, code: str) -> int:
+    form = token_in(client.get("/account/second-factor").get_data(as_text=True))
+    data = {"code": code, "csrf_token": form}
+    return client.post("/account/second-factor", data=data).status_code
+
+
+def test_a_second_factor_is_asked_for_after_the_password(own: Services, desk: Flask) -> None:
+    own.users.add("lead@example.com", "lead", password=PASSWORD)
+    app, codes = set_up_second_factor(sign_in(desk, "lead@example.com")[0])
+    assert len(set(codes)) == 10
+    client, status = sign_in(desk, "lead@example.com")
+    assert status == 302 and client.get("/desk/").status_code == 302, "not signed in yet"
+    assert second_step(client, "123456") == 401
+    code = app.now()
+    assert second_step(client, code) == 302 and client.get("/desk/").status_code == 200
+    again, _ = sign_in(desk, "lead@example.com")
+    assert second_step(again, code) == 401, "a code works once"
+    assert second_step(again, codes[0].upper()) == 302
+    third, _ = sign_in(desk, "lead@example.com")
+    assert second_step(third, codes[0]) == 401, "a recovery code works once"
+    with own.store.engine.connect() as connection:
+        stored = str(connection.execute(select(schema.users)).mappings().one())
+    assert app.secret not in stored
+
+
+def test_the_second_step_alone_is_not_enough(own: Services, desk: Flask) -> None:
+    lead = own.users.add("lead@example.com", "lead", password=PASSWORD)
+    set_up_second_factor(sign_in(desk, "lead@example.com")[0])
+    assert desk.test_client().get("/account/second-factor").status_code == 302
+    client, _ = sign_in(desk, "lead@example.com")
+    own.users.set_password(lead.user_id, "a brand new one")
+    assert client.get("/account/second-factor").status_code == 302
+
+
+def test_codes_cannot_be_guessed(own: Services, desk: Flask) -> None:
+    own.users.add("lead@example.com", "lead", password=PASSWORD)
+    set_up_second_factor(sign_in(desk, "lead@example.com")[0])
+    client, _ = sign_in(desk, "lead@example.com")
+    assert {second_step(client, f"{number:06}") for number in range(14)} == {401, 429}
+
+
+def test_a_role_may_need_a_second_factor(articles: Path, data: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'r.sqlite'}"
+    own = make_services(
+        articles, data, DisabledEmbedder(), database_url=url, second_factor="admin,lead"
+    )
+    app = create_app(own)
+    for role in ("lead", "agent"):
+        own.users.add(f"{role}@example.com", role, password=PASSWORD)
+    agent, _ = sign_in(app, "agent@example.com")
+    assert agent.get("/desk/cases").status_code == 200
+    lead, _ = sign_in(app, "lead@example.com")
+    assert lead.get("/desk/").location == "/account/second-factor/set-up"
+    set_up_second_factor(lead)
+    assert lead.get("/desk/").status_code == 200
+
+
+def test_a_second_factor_is_removed_with_the_password_only(own: Services, desk: Flask) -> None:
+    own.users.add("lead@example.com", "lead", password=PASSWORD)
+    client, _ = sign_in(desk, "lead@example.com")
+    set_up_second_factor(client)
+    assert form_of(client, "/account/second-factor/remove", before="wrong").status_code == 422
+    assert form_of(client, "/account/second-factor/remove", before=PASSWORD).status_code == 303
+    account = own.users.by_mail("lead@example.com")
+    assert account is not None and not account.second_factor
+
+
+def test_the_commands_for_accounts_and_tokens(own: Services, desk: Flask) -> None:
+    runner = desk.test_cli_runner()
+
+    def run(*arguments: str) -> str:
+        return str(runner.invoke(args=["kb", *arguments]).output)
+
+    run("user", "add", "lead@example.com", "--role", "lead", "--password", PASSWORD)
+    assert "lead@example.com\tlead\tactive" in run("user", "list")
+    client, _ = sign_in(desk, "lead@example.com")
+    assert "is off" in run("user", "disable", "lead@example.com")
+    assert client.get("/desk/").status_code == 302
+    assert "is on" in run("user", "enable", "lead@example.com")
+    assert "is set" in run("user", "password", "lead@example.com", "--password", "another one here")
+    assert sign_in(desk, "lead@example.com", "another one here")[1] == 302
+    assert "There is no account" in run("user", "disable", "nobody@example.com")
+
+    token = run("token", "add", "crm", "--mail", "lead@example.com", "--scope", "search").strip()
+    listed = run("token", "list")
+    assert "crm" in listed and "never used" in listed and token not in listed
+    headers = {"Authorization": f"Bearer {token}"}
+    desk.test_client().get("/api/v1/search?q=返金", headers=headers)
+    assert "never used" not in run("token", "list")
+    token_id = listed.split("\t")[0]
+    assert "is revoked" in run("token", "revoke", token_id)
+    assert own.users.by_token(token, "search") is None
+    assert "There is no token" in run("token", "revoke", token_id)
+
+
+def test_a_token_is_revoked_at_the_desk(own: Services, desk: Flask) -> None:
+    admin = own.users.add("admin@example.com", "admin", password=PASSWORD)
+    token = own.users.add_token("widget", ("search",), admin.user_id)
+    client, _ = sign_in(desk, "admin@example.com")
+    assert "widget" in client.get("/desk/tokens").get_data(as_text=True)
+    (known,) = own.users.tokens()
+    form_of(client, "/desk/tokens", token_id=known.token_id)
+    assert own.users.by_token(token, "search") is None and own.users.tokens() == []

@@ -28,7 +28,8 @@ class Provider:
 
     url: str = ""
     mail: str = "lead@example.com"
-    verified: bool = True
+    verified: object = True
+    subject: str = "1"
     audience: str = "kb"
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     key: Any = field(
@@ -81,7 +82,7 @@ class Provider:
             claims = {
                 "iss": self.url,
                 "aud": self.audience,
-                "sub": "1",
+                "sub": self.subject,
                 "iat": now,
                 "exp": now + 300,
                 "nonce": asked["nonce"],
@@ -148,7 +149,16 @@ def test_a_user_with_an_account_is_signed_in_and_redirected(own: Services) -> No
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("mail", "stranger@example.com"), ("verified", False), ("audience", "another site")],
+    [
+        ("mail", "stranger@example.com"),
+        ("verified", False),
+        ("verified", "false"),
+        ("verified", "False"),
+        ("verified", "0"),
+        ("verified", 1),
+        ("verified", None),
+        ("audience", "another site"),
+    ],
 )
 def test_unknown_users_unverified_addresses_and_foreign_tokens_are_refused(
     own: Services, provider: Provider, name: str, value: object
@@ -191,3 +201,18 @@ def test_an_unavailable_provider_is_reported(articles: Path, data: Path, tmp_pat
         base_url="http://localhost",
     )
     assert create_app(services).test_client().get("/account/oidc").status_code == 503
+
+
+def test_a_provider_may_write_true_as_text(own: Services, provider: Provider) -> None:
+    provider.verified = "true"
+    assert come_back(own)[0] == 302
+
+
+def test_an_account_is_bound_to_the_subject_of_its_first_sign_in(
+    own: Services, provider: Provider
+) -> None:
+    assert come_back(own)[0] == 302
+    provider.mail = "renamed@example.com"
+    assert come_back(own)[0] == 302, "the subject is the same"
+    provider.mail, provider.subject = "lead@example.com", "somebody else"
+    assert come_back(own)[0] == 401
