@@ -28,15 +28,14 @@ MAIL, PHONE, CARD, NUMBER, BANK, OTHER = (
 LONGEST = 2_000
 
 _KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
-_AT = r"(?:@|%40|\(at\)|\[at\])"
-# An address in Latin letters ends where Japanese begins, since no space stands between them.
-_LATIN_MAIL = (
-    r"[a-z0-9\u00c0-\u024f.!#$&'*+/=?^_`{|}~-]{1,64}"
-    rf" ?{_AT} ?"
-    r"[a-z0-9\u00c0-\u024f-]{1,63}(?:(?:\.| \. ?)[a-z0-9\u00c0-\u024f-]{1,63}){1,8}"
-)
-_ANY_MAIL = rf"[\w.+-]{{1,64}}{_AT}[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}"
-_MAILS = (re.compile(_LATIN_MAIL), re.compile(_ANY_MAIL))
+_AT = re.compile(r" ?(?:@|%40|\(at\)|\[at\]) ?")
+_LABEL = r"[^\W_][\w-]{0,62}+"
+_DOMAIN = re.compile(rf"{_LABEL}(?:(?:\.| \. ?){_LABEL}){{1,8}}+")
+_LATIN_LABEL = r"[a-z0-9\u00c0-\u024f-]{1,63}+"
+# Ends where Japanese begins, since no space stands between them.
+_LATIN_DOMAIN = re.compile(rf"{_LATIN_LABEL}(?:(?:\.| \. ?){_LATIN_LABEL}){{1,8}}+")
+_LONGEST_LOCAL = 64
+_LOCAL_SIGNS = frozenset(".!#$&'*+/=?^_`{|}~-")
 _SEPARATOR = r"[\s()./_,·*・ー~\-の]"
 # Digits with at most three separators between two of them.
 _RUN = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,3}}+[0-9])*+")
@@ -145,14 +144,26 @@ def _replaced(text: str, found: Iterable[tuple[int, int, str]]) -> str:
 
 
 def _mails(folded: _Folded) -> Iterator[tuple[int, int, str]]:
-    if "@" not in folded.text and "%40" not in folded.text and "at" not in folded.text:
-        return
-    taken: list[tuple[int, int]] = []
-    for pattern in _MAILS:
-        for match in pattern.finditer(folded.text):
-            if not any(start < match.end() and match.start() < end for start, end in taken):
-                taken.append(match.span())
-                yield *folded.span(*match.span()), MAIL
+    for at in _AT.finditer(folded.text):
+        domain = _LATIN_DOMAIN.match(folded.text, at.end()) or _DOMAIN.match(folded.text, at.end())
+        start = _start_of_local(folded.text, at.start())
+        if domain and start < at.start():
+            yield *folded.span(start, domain.end()), MAIL
+
+
+def _start_of_local(text: str, end: int) -> int:
+    """Where the part before the @ begins: in Latin letters if it ends in them."""
+    start, latin = end, _is_latin(text[end - 1 : end])
+    while start > max(0, end - _LONGEST_LOCAL):
+        char = text[start - 1]
+        if not (_is_latin(char) if latin else char.isalnum() or char in "._+-"):
+            break
+        start -= 1
+    return start
+
+
+def _is_latin(char: str) -> bool:
+    return char in _LOCAL_SIGNS or (char.isalnum() and char < "\u0250")
 
 
 def _accounts(folded: _Folded) -> Iterator[tuple[int, int, str]]:

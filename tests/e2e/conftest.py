@@ -104,6 +104,7 @@ def start_site(
         "KB_PORT": str(port),
         "KB_CONTACT_MAIL": "help@example.com",
         "KB_RATE_LIMIT": "off",
+        "KB_WRITER_PANEL": "local",
     }
     environment |= {
         "KB_SITE_NAME": "Tsubame Store Help",
