@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import socket
 import threading
 from typing import Any
@@ -18,6 +19,7 @@ from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings
 from kb_app.web.app import make_application
+from kb_app.web.buffering_worker import BufferingWorker
 from search.embedding.background import BackgroundEmbedder
 
 log = logging.getLogger("kb_app.web")
@@ -30,6 +32,8 @@ ANSWER_S = 2.0
 # Idle connections cost one file descriptor each.
 KEEP_ALIVE_S = 15
 INDEX_S = 0.1
+# Connections of one process, and file descriptors that it needs for other things.
+CONNECTIONS, OTHER_FILES = 1_000, 200
 # A URL-encoded query of 10,000 Japanese characters is 90,000 bytes; gunicorn allows 8,190.
 REQUEST_LINE_BYTES = 128 * 1024
 
@@ -57,7 +61,8 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
         values: dict[str, Any] = {
             "bind": f"fd://{self._listener.fileno()}",
             "workers": self._settings.web_process_count,
-            "worker_class": "gthread",
+            "worker_class": BufferingWorker,
+            "worker_connections": _connections(),
             "threads": self._settings.http_threads,
             "timeout": HANG_S,
             "graceful_timeout": FINISH_S,
@@ -100,6 +105,16 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
             self._services.close()
 
 
+def _connections() -> int:
+    """The number of connections for which a process has file descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(16, min(CONNECTIONS, soft - OTHER_FILES))
+
+
 class _Logger(Logger):  # type: ignore[misc]
     """Sends gunicorn's errors to the site's log; there is no second access log."""
 
@@ -117,4 +132,7 @@ class _Logger(Logger):  # type: ignore[misc]
 def _without_request(record: logging.LogRecord) -> bool:
     if str(record.msg).startswith("Error handling request"):
         record.msg, record.args = "a request could not be handled", ()
+    # A client that stalls is no fault of the site: one line is enough.
+    if str(record.msg).startswith("Socket error processing request"):
+        record.exc_info = None
     return True

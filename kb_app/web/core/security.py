@@ -101,6 +101,9 @@ def _headers(response: Response) -> Response:
     if session.get("_user_id") or g.get("token"):
         # What a signed-in person sees is for nobody else, and no cache may keep it.
         headers["Cache-Control"] = "no-store"
+    if response.status_code >= 400 and request.method not in ("GET", "HEAD"):
+        # What was refused need not be received to its end.
+        headers["Connection"] = "close"
     headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
