@@ -5,14 +5,17 @@ A text that would take minutes to parse, or all memory, then stops only that chi
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import signal
+import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from functools import cache
+from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.util import Finalize
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -29,16 +32,18 @@ class IsolatedProcess:
     """One child process, started at the first use and again after it was stopped. Thread-safe."""
 
     def __init__(self) -> None:
-        # Not forked: a fork copies locks that other threads hold.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(max_workers=1, initializer=_limit, context=context)
+        self._replacing = threading.Lock()
+        self._pool = _new_pool()
 
     def submit(self, timeout_s: float, function: Callable[..., Made], *args: Any) -> Future[Made]:
         """Queue a call of a module's function; the time counts from its start.
 
         Arguments and result must be picklable. ``result_of`` waits for the future.
         """
-        future: Future[Made] = self._pool.schedule(function, args=list(args), timeout=timeout_s)
+        with self._replacing:
+            if not self._pool.active:  # the child could not be started, perhaps for want of memory
+                self._pool = _new_pool()
+            future: Future[Made] = self._pool.schedule(function, args=list(args), timeout=timeout_s)
         return future
 
     def run(self, timeout_s: float, function: Callable[..., Made], *args: Any) -> Made:
@@ -61,6 +66,8 @@ def result_of(future: Future[Made]) -> Made:
         raise IsolationError("needed too much memory") from None
     except ProcessExpired:
         raise IsolationError("stopped its process") from None
+    except BrokenExecutor:
+        raise IsolationError("found no process to run in") from None
 
 
 @cache
@@ -70,6 +77,31 @@ def isolated_process() -> IsolatedProcess:
     # Before multiprocessing waits for the children at the end of a process.
     Finalize(None, process.close, exitpriority=100)
     return process
+
+
+class _BareProcess(SpawnProcess):
+    """A child that does not load the parent's main module: it may be a script without a guard."""
+
+    def start(self) -> None:
+        with _hiding_main:
+            main = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = main
+
+
+class _BareContext(SpawnContext):
+    Process = _BareProcess
+
+
+_hiding_main = threading.Lock()
+
+
+def _new_pool() -> ProcessPool:
+    # Not forked: a fork copies locks that other threads hold.
+    return ProcessPool(max_workers=1, initializer=_limit, context=_BareContext())
 
 
 def _limit() -> None:

@@ -88,6 +88,22 @@ def test_the_child_ends_with_its_parent() -> None:
     assert not Path(f"/proc/{child}").exists()
 
 
+def test_a_script_without_a_guard_and_one_from_a_pipe_may_use_it() -> None:
+    script = "from indexer.isolation import isolated_process; import os\n"
+    script += "print(isolated_process().run(20.0, os.getppid) == os.getpid())"
+    run = subprocess.run(
+        [sys.executable, "-"], input=script, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout.split() == ["True"]
+
+
+def test_a_process_that_could_not_start_is_replaced(process: IsolatedProcess) -> None:
+    process._pool.stop()
+    process._pool.join()
+    assert process.run(20.0, doubled, 21) == 42
+    process.close()
+
+
 def run_in_child() -> None:
     isolated_process().run(20.0, doubled, 21)
 

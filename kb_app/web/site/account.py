@@ -74,7 +74,7 @@ class Reset(FlaskForm):  # type: ignore[misc]
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> str | BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Sign in by mail address and password; the error does not say which one is wrong."""
-    form = SignIn()
+    form = SignIn(request.form)
     if request.method == "GET":
         return render_template("site/account/sign_in.html", form=form, wrong=False)
     csrf.protect()
@@ -118,7 +118,7 @@ def second_factor() -> str | BaseResponse | tuple[str, int] | tuple[str, int, di
     account = user_store().by_id(user_id) if time.time() - begun < SECOND_FACTOR_S else None
     if account is None or not account.active or account.stamp != stamp:
         return redirect(url_for("accounts.sign_in"))
-    form = Code()
+    form = Code(request.form)
     wrong, wait_s = False, 0
     if request.method == "POST":
         csrf.protect()
@@ -149,7 +149,7 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
     """Create the first account, by the one-time link that the first start prints."""
     if not user_store().empty() or not _signed("first", token, SETUP_S):
         abort(404)
-    form = NewPassword()
+    form = NewPassword(request.form)
     wrong = ""
     if request.method == "POST":
         csrf.protect()
@@ -177,7 +177,7 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
 @blueprint.route("/reset", methods=["GET", "POST"])
 def reset() -> str | BaseResponse:
     """Mail a link to set a new password; the page does not reveal whether the account exists."""
-    form = Reset()
+    form = Reset(request.form)
     if request.method == "POST":
         csrf.protect()
         account = user_store().by_mail(form.mail.data or "") if form.validate() else None
@@ -213,7 +213,7 @@ def new_password(token: str) -> str | BaseResponse | tuple[str, int]:
     account = _from_reset(token)
     if account is None:
         return render_template("site/account/expired.html"), 410
-    form = NewPassword()
+    form = NewPassword(request.form)
     wrong = ""
     if request.method == "POST":
         csrf.protect()
