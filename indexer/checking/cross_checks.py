@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import Path
 
 from indexer.model import Article, Link, Problem, SectionInfo
 from indexer.reading.images import IMAGE_TYPES, image_file
 from search.analysis.normalize import fold
 
 _SIGNS = re.compile(r"[\W_]+")
+MOST_HINTS, MOST_COMPARED = 50, 500
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ def without_duplicates(articles: Sequence[Article]) -> tuple[list[Article], list
 
 def check(collection: Collection) -> list[Problem]:
     """Return all problems across articles, sorted by path and line."""
+    hints = _Hints()
     problems = [
-        *_broken_links(collection),
-        *_references(collection),
+        *_broken_links(collection, hints),
+        *_references(collection, hints),
         *_aliases(collection.articles),
         *_idle_tests(collection.articles),
         *_unnamed_sections(collection),
@@ -68,20 +71,20 @@ def check(collection: Collection) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.code))
 
 
-def _broken_links(collection: Collection) -> Iterator[Problem]:
+def _broken_links(collection: Collection, hints: _Hints) -> Iterator[Problem]:
     articles = collection.by_path()
     for article in collection.articles:
         for link in article.links:
             problem = (
-                _image(article, link, collection.folder)
+                _image(article, link, collection.folder, hints)
                 if link.image
-                else _target(article, link, articles)
+                else _target(article, link, articles, hints)
             )
             if problem:
                 yield problem
 
 
-def _image(article: Article, link: Link, folder: Path) -> Problem | None:
+def _image(article: Article, link: Link, folder: Path, hints: _Hints) -> Problem | None:
     if image_file(folder, link.target):
         return None
     shown = link.target[:100]
@@ -105,7 +108,7 @@ def _image(article: Article, link: Link, folder: Path) -> Problem | None:
         )
     parent = (folder / link.target).parent
     hint = (
-        _near(Path(link.target).name, (entry.name for entry in parent.iterdir()))
+        hints.near(Path(link.target).name, (entry.name for entry in parent.iterdir()))
         if "\0" not in link.target and parent.is_dir()
         else ""
     )
@@ -119,11 +122,13 @@ def _image(article: Article, link: Link, folder: Path) -> Problem | None:
     )
 
 
-def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Problem | None:
+def _target(
+    article: Article, link: Link, articles: Mapping[str, Article], hints: _Hints
+) -> Problem | None:
     target = article if not link.target else articles.get(link.target)
     if target is None:
         moved = moved_to(link, articles)
-        hint = f"Did it move to {moved}?" if moved else _near(link.target, articles)
+        hint = f"Did it move to {moved}?" if moved else hints.near(link.target, articles)
         return Problem(
             article.path,
             link.line,
@@ -141,7 +146,7 @@ def _target(article: Article, link: Link, articles: Mapping[str, Article]) -> Pr
             "error",
             "anchor",
             f"links to #{link.anchor}, which {where} does not have.",
-            _near(link.anchor, target.anchors),
+            hints.near(link.anchor, target.anchors),
         )
     return None
 
@@ -151,24 +156,38 @@ def moved_to(link: Link, articles: Mapping[str, Article]) -> str | None:
 
     The candidates are the articles in the same language folder with the same file name.
     """
-    target = PurePosixPath(link.target)
-    language = target.parts[:1]
+    language, _, _ = link.target.partition("/")
+    name = link.target.rpartition("/")[2]
     candidates = [
         path
         for path in articles
-        if PurePosixPath(path).name == target.name and PurePosixPath(path).parts[:1] == language
+        if path.endswith(name)
+        and path.rpartition("/")[2] == name
+        and path.partition("/")[0] == language
     ]
     return candidates[0] if len(candidates) == 1 else None
 
 
-def _near(name: str, names: Iterable[str]) -> str:
-    from difflib import get_close_matches
+class _Hints:
+    """Guesses what a broken name meant. Bounded: comparing takes a millisecond for 100 names."""
 
-    near = get_close_matches(name, list(names), 1, 0.6)
-    return f"Did you mean {near[0]}?" if near else ""
+    def __init__(self) -> None:
+        self._left = MOST_HINTS
+
+    def near(self, name: str, names: Iterable[str]) -> str:
+        """A hint with the nearest name; "" without one, and after MOST_HINTS hints."""
+        from difflib import get_close_matches
+
+        if self._left <= 0:
+            return ""
+        self._left -= 1
+        start = name.rpartition("/")[2][:2].casefold()
+        alike = (one for one in names if one.rpartition("/")[2][:2].casefold() == start)
+        near = get_close_matches(name, list(islice(alike, MOST_COMPARED)), 1, 0.6)
+        return f"Did you mean {near[0]}?" if near else ""
 
 
-def _references(collection: Collection) -> Iterator[Problem]:
+def _references(collection: Collection, hints: _Hints) -> Iterator[Problem]:
     ids = {article.id for article in collection.articles}
     originals = {article.id: article for article in collection.articles}
     for article in collection.articles:
@@ -180,7 +199,7 @@ def _references(collection: Collection) -> Iterator[Problem]:
                     "warning",
                     "related",
                     f"related contains {name}, which is not the id of an article.",
-                    _near(name, ids),
+                    hints.near(name, ids),
                 )
         original = article.translation_of
         if original and original not in ids:
@@ -190,7 +209,7 @@ def _references(collection: Collection) -> Iterator[Problem]:
                 "warning",
                 "translation",
                 f"translation_of is {original}, which is not the id of an article.",
-                _near(original, ids),
+                hints.near(original, ids),
             )
         elif original and originals[original].lang == article.lang:
             yield Problem(

@@ -6,6 +6,7 @@ after it; ``run_due`` repeats that for new cases where it failed.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -50,6 +51,10 @@ CREATED, RESOLVED, TOLD_YES, TOLD_NO = (
     "solved_yes",
     "solved_no",
 )
+
+
+# Acknowledgements to one address, which somebody else may have typed.
+ACKNOWLEDGED_A_DAY = 3
 
 
 class CaseTransitionError(Exception):
@@ -97,6 +102,8 @@ class CaseWorkflow:
         )
         desk = INBOX if new.spam else support.desk_for(new.kind, new.language, new.section)
         auto_answered = bool(answers) and bool(new.mail) and self.sending.can_mail
+        receiver = _receiver(new.mail)
+        quiet = quiet or self.cases.seen(receiver, now - DAY) >= ACKNOWLEDGED_A_DAY
         with self.cases.changing() as connection:
             case, fresh = self.cases.add(
                 connection,
@@ -117,6 +124,7 @@ class CaseWorkflow:
             elif not new.spam:
                 if not quiet:
                     self.sending.received(connection, case, now, new.mail_message_id)
+                    self.cases.first_time(connection, receiver, case.case_id, now, case.case_id)
                 self.sending.hand_over(connection, case, now)
         if not auto_answered:
             self._count(case, now)
@@ -537,3 +545,8 @@ class CaseWorkflow:
             log.warning("cannot write a case to the event log (%s)", type(error).__name__)
             return False
         return True
+
+
+def _receiver(mail: str) -> str:
+    """A key for the receiver of acknowledgements that does not hold the address."""
+    return f"to:{hashlib.sha256(mail.casefold().encode()).hexdigest()[:30]}"

@@ -44,9 +44,9 @@ def count(engine: Engine, table) -> int:  # type: ignore[no-untyped-def]
 def test_100_people_send_concurrently_each_twice(support: SupportFixture) -> None:
     def send(number: int) -> None:
         for _ in range(2):
-            support.workflow.open(
-                NewCase(f"form-{number}", "problem", f"件 {number}", mail="a@example.com"), NOW
-            )
+            mail = f"a{number}@example.com"
+            new = NewCase(f"form-{number}", "problem", f"件 {number}", mail=mail)
+            support.workflow.open(new, NOW)
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(100)]
     for thread in threads:

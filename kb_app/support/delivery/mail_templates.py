@@ -59,19 +59,23 @@ def short(text: str, most: int = 40) -> str:
 
 
 def received(site: str, case: Case, until: str, link: str) -> Said:
-    """Acknowledgement of a new case."""
+    """Acknowledgement of a new case.
+
+    It quotes neither the message nor the name: anybody can type another's address into the form,
+    and would have this site mail them what he likes.
+    """
     if lang_of(case.language) == "ja":
         promise = f"{until}までに返信します。\n" if until else ""
         return (
             f"[#{case.number}] お問い合わせを受け付けました",
-            f"{greeting(case)}お問い合わせありがとうございます。\n受付番号は {case.number} です。\n{promise}\n"
-            f"今の状況は次のページで見られます。追加のご連絡もそこから送れます。\n{link}\n\nこのメールへの返信も届きます。\n\n{site}\n\n---\nお問い合わせの内容:\n{case.message}\n",
+            f"お問い合わせありがとうございます。\n受付番号は {case.number} です。\n{promise}\n"
+            f"今の状況は次のページで見られます。追加のご連絡もそこから送れます。\n{link}\n\nこのメールへの返信も届きます。\nお心当たりのないときは、このメールを捨ててください。\n\n{site}\n",
         )
     promise = f"You will have an answer by {until}.\n" if until else ""
     return (
         f"[#{case.number}] Your message is with us",
-        f"{greeting(case)}Thank you for writing to us.\nYour case number is {case.number}.\n{promise}\n"
-        f"Here you see how it stands, and can add to it:\n{link}\n\nA reply to this mail reaches us too.\n\n{site}\n\n---\nWhat you wrote:\n{case.message}\n",
+        f"Thank you for writing to us.\nYour case number is {case.number}.\n{promise}\n"
+        f"Here you see how it stands, and can add to it:\n{link}\n\nA reply to this mail reaches us too.\nIf you did not write to us, please ignore this mail.\n\n{site}\n",
     )
 
 

@@ -249,7 +249,8 @@ class CaseNotifications:
         subject, body = said
         payload = {
             "to": case.mail,
-            "to_name": case.name,
+            # The first mail goes to an address that anybody may have typed, with any name.
+            "to_name": "" if what == "received" else case.name,
             "subject": subject,
             "body": body,
             "in_reply_to": thread,

@@ -288,7 +288,7 @@ def export(form: str) -> Response:
 
 def harmless(text: str) -> str:
     """Escape a CSV cell that a spreadsheet would read as a formula (OWASP: CSV injection)."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text[:1] in "=+-@＝＋－＠\t\r\n" else text
 
 
 def _attached(name: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from kb_app.support.escalation import next_step
 from kb_app.support.model import Case, Delivery, NewCase
 from kb_app.support.workflow import CaseTransitionError
 from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
-from tests.support import new_database
+from tests.support import count_rows, new_database
 
 SUPPORT = """
 timezone: Asia/Tokyo
@@ -487,3 +487,20 @@ def test_an_unsolved_case_is_handed_over_before_its_comments(
         support.workflow.customer_says(support.again(case), "箱がありません", NOW + HOUR)
     support.workflow.customer_says(support.again(case), "もう一つ", NOW + 2 * HOUR)
     assert sent_to(support, "away") == ["create", "comment"]
+
+
+def test_an_acknowledgement_carries_no_words_of_the_sender(support: SupportFixture) -> None:
+    bait = "当選しました https://evil.example/x"
+    support.workflow.open(new("f1", bait), NOW)
+    (mail,) = support.mails()
+    assert "evil" not in str(mail) and "山田" not in str(mail)
+    assert "お心当たりのないとき" in mail["body"]
+
+
+def test_one_address_gets_few_acknowledgements_a_day(support: SupportFixture) -> None:
+    for number in range(10):
+        support.workflow.open(new(f"f{number}", f"件 {number}"), NOW + number)
+    assert len(support.mails()) == 3
+    assert count_rows(support.engine, schema.cases) == 10
+    support.workflow.open(new("next day"), NOW + 2 * DAY)
+    assert len(support.mails()) == 4

@@ -245,7 +245,9 @@ def test_exports_hide_small_groups_and_contain_no_formulas(lead: FlaskClient) ->
     ]
 
 
-@pytest.mark.parametrize("cell", ["=cmd()", "+1", "-1", "@x", "\tx"])
+@pytest.mark.parametrize(
+    "cell", ["=cmd()", "+1", "-1", "@x", "\tx", "＝cmd()", "＋1", "－1", "＠x"]
+)
 def test_no_cell_is_a_formula(cell: str) -> None:
     assert harmless(cell) == f"'{cell}" and harmless("返金") == "返金"
 

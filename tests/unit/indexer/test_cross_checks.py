@@ -1,11 +1,14 @@
 """Problems between articles, and the fixes that are safe."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from indexer.bundling.build_cache import BuildCache
 from indexer.checking.autofix import fix
+from indexer.checking.cross_checks import Collection, check
 from indexer.collect import collect
-from indexer.model import Article, Problem
+from indexer.model import Article, Link, Problem
 from tests.support import write_article
 
 
@@ -134,3 +137,18 @@ def test_fix_adds_ids_and_repairs_links_to_moved_articles(tmp_path: Path) -> Non
     assert codes(folder) == []
     assert "[二](../returns/b.md#x)" in (folder / "ja/orders/a.md").read_text(encoding="utf-8")
     assert (folder / "ja/plain.md").read_text(encoding="utf-8").endswith("# 題名だけ\n\n本文")
+
+
+def test_many_broken_links_in_many_articles_are_checked_in_a_moment(tmp_path: Path) -> None:
+    links = tuple(Link(f"ja/x/gone-{number}.md", "", 1, False) for number in range(1_000))
+    base = {"lang": "ja", "section": "x", "type": "faq", "title": "t"}
+    articles = [
+        Article(id=f"a{number}", slug=f"a{number}", path=f"ja/x/goner-{number}.md", **base)
+        for number in range(5_000)
+    ]
+    collection = Collection([replace(articles[0], links=links), *articles[1:]], tmp_path, {})
+    started = time.perf_counter()
+    problems = check(collection)
+    assert time.perf_counter() - started < 5
+    assert len(problems) == 1_000
+    assert sum("Did you mean" in problem.hint for problem in problems) == 50
