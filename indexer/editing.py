@@ -27,8 +27,8 @@ from indexer.reading.learned_file import LEARNED, writing_yaml
 log = logging.getLogger("indexer.editing")
 SYNONYMS = "synonyms.yml"
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
-# The desk edits articles and the files of words, not images or pages that stand beside them.
-_NAME = re.compile(r"\A[\w-]+(?:/[\w-][\w.-]*)*\.(?:md|yml)")
+# Articles alone: not images, and not support.yml, which names the addresses that the site calls.
+_NAME = re.compile(r"\A[\w-]+(?:/[\w-][\w.-]*)*\.md")
 
 
 class EditConflictError(IndexerError):

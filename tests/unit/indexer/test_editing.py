@@ -89,10 +89,22 @@ def test_an_invalid_article_is_refused_with_its_line(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../secret.md", "/etc/passwd", "ja/../../x.md", "ja/returns/none.md", "", ".git/config"],
+    [
+        "../secret.md",
+        "/etc/passwd",
+        "ja/../../x.md",
+        "ja/returns/none.md",
+        "",
+        ".git/config",
+        "support.yml",
+        "ja/picture.svg",
+        "ja/returns/return.md\n",
+    ],
 )
-def test_nothing_outside_the_folder_is_opened(folder: Path, name: str) -> None:
+def test_nothing_but_articles_of_the_folder_is_opened(folder: Path, name: str) -> None:
     (folder.parent / "secret.md").write_text("secret", encoding="utf-8")
+    (folder / "support.yml").write_text("desks: {}", encoding="utf-8")
+    (folder / "ja/picture.svg").write_text("<svg/>", encoding="utf-8")
     with pytest.raises(EditConflictError):
         Editor(folder).open(name)
 
