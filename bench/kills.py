@@ -1,0 +1,274 @@
+"""Kills web and background processes at random moments under load; nothing accepted may be lost.
+
+    python -m bench.kills --kills 200 --model-dir var/model
+
+Visitors send forms with files and votes and repeat each until it is accepted, mails come in,
+articles are saved. Prints what was accepted, lost, doubled and orphaned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import text
+
+from kb_app.db.engine import open_database
+
+PORT = 8433
+BASE = f"http://127.0.0.1:{PORT}"
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+ACCEPTED = (200, 302, 303)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Leave redirects to the caller."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+@dataclass
+class Accepted:
+    """Ids of what the site said it has taken."""
+
+    forms: list[str] = field(default_factory=list)
+    votes: list[str] = field(default_factory=list)
+    mails: list[str] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Load:
+    """Visitors, mails and writers."""
+
+    folder: Path
+    environment: dict[str, str]
+    stop: threading.Event = field(default_factory=threading.Event)
+    accepted: Accepted = field(default_factory=Accepted)
+    saved: int = 0
+
+    def forms(self) -> None:
+        """Send messages with a file, each until it is accepted."""
+        while not self.stop.wait(0.15):
+            form_id = str(uuid.uuid4())
+            body, kind = _multipart(
+                {"form_id": form_id, "kind": "question", "message": form_id, "do": "anyway"},
+                f"note of {form_id}",
+            )
+            if self._until_accepted("/en/contact", body, kind):
+                self.accepted.forms.append(form_id)
+
+    def votes(self) -> None:
+        """Vote, each vote until it is accepted."""
+        while not self.stop.wait(0.15):
+            form_id = str(uuid.uuid4())
+            body = urllib.parse.urlencode({"form_id": form_id, "value": "yes"}).encode()
+            kind = "application/x-www-form-urlencoded"
+            if self._until_accepted("/en/articles/reset/vote", body, kind):
+                self.accepted.votes.append(f"{form_id}:yes")
+
+    def mails(self) -> None:
+        """Pipe mails in, as a mail server does."""
+        while not self.stop.wait(1.0):
+            name = str(uuid.uuid4())
+            head = f"From: a@example.com\nMessage-ID: <{name}@example.com>\nSubject: hello"
+            mail = f"{head}\n\n{name}\n"
+            command = [sys.executable, "-m", "kb_app", "mail-in"]
+            run = subprocess.run(
+                command, input=mail.encode(), env=self.environment, capture_output=True, check=False
+            )
+            if run.returncode == 0:
+                self.accepted.mails.append(name)
+
+    def saves(self) -> None:
+        """Save an article again and again."""
+        path = self.folder / "articles" / "en" / "account" / "changing.md"
+        while not self.stop.wait(0.7):
+            self.saved += 1
+            path.write_text(f"---\ntitle: Version zebra{self.saved}\n---\nx\n", encoding="utf-8")
+
+    def _until_accepted(self, path: str, body: bytes, kind: str) -> bool:
+        headers = {"User-Agent": AGENT, "Content-Type": kind, "Sec-Fetch-Site": "same-origin"}
+        for _ in range(100):
+            request = urllib.request.Request(BASE + path, body, headers)  # noqa: S310
+            try:
+                with _OPENER.open(request, timeout=20):
+                    return True
+            except urllib.error.HTTPError as error:
+                if error.code in ACCEPTED:
+                    return True
+                self.accepted.refused[str(error.code)] += 1
+            except OSError as error:
+                self.accepted.refused[type(error).__name__] += 1
+            time.sleep(0.2)
+        return False
+
+
+def _multipart(fields: dict[str, str], file: str) -> tuple[bytes, str]:
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    head = 'Content-Disposition: form-data; name="files"; filename="a.txt"\r\n'
+    parts.append(f"--x\r\n{head}Content-Type: text/plain\r\n\r\n{file}\r\n--x--\r\n")
+    return "".join(parts).encode(), "multipart/form-data; boundary=x"
+
+
+def _below(root: int, *names: str) -> list[int]:
+    """The processes below the supervisor with one of these names."""
+    found, waiting = [], [root]
+    while waiting:
+        pid = waiting.pop()
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+            title = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        waiting += map(int, children.split())
+        found += [pid] if title.startswith(names) else []
+    return found
+
+
+def _ready(path: str = "/readyz", within_s: float = 60) -> bool:
+    ends = time.monotonic() + within_s
+    while time.monotonic() < ends:
+        try:
+            with urllib.request.urlopen(BASE + path, timeout=5):  # noqa: S310
+                return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def measure(folder: Path, kills: int, seed: int, environment: dict[str, str]) -> int:
+    """Run the load and the kills, and print what became of what was accepted."""
+    chosen = random.Random(seed)
+    article = folder / "articles" / "en" / "account" / "reset.md"
+    article.parent.mkdir(parents=True)
+    article.write_text(
+        "---\nid: reset\ntitle: Reset\nslug: reset\n---\nUse it.\n", encoding="utf-8"
+    )
+    server = subprocess.Popen([sys.executable, "-m", "kb_app", "serve"], env=environment)
+    load, killed, not_back = Load(folder, environment), Counter[str](), 0
+    threads = [
+        threading.Thread(target=run)
+        for run in (load.forms, load.forms, load.votes, load.mails, load.saves)
+    ]
+    try:
+        if not _ready(within_s=120):
+            raise SystemExit("the site did not start")
+        for thread in threads:
+            thread.start()
+        for _ in range(kills):
+            time.sleep(chosen.uniform(0.2, 1.8))
+            name = chosen.choice(("kb web ", "kb background"))
+            pids = _below(server.pid, name)
+            if pids:
+                os.kill(chosen.choice(pids), signal.SIGKILL)
+                killed[name.strip()] += 1
+            not_back += not _ready()
+    finally:
+        load.stop.set()
+        for thread in threads:
+            thread.join()
+        found_last = _is_found(f"zebra{load.saved}")
+        server.send_signal(signal.SIGINT)
+        server.wait(60)
+    print(f"killed: {dict(killed)}; not ready again within 60 s: {not_back}")
+    print(f"refused meanwhile, and repeated: {dict(load.accepted.refused)}")
+    print(f"last of {load.saved} saves found: {found_last}")
+    wrong = _count_wrong(folder, load.accepted)
+    return 0 if not wrong and not not_back and found_last else 1
+
+
+def _is_found(word: str) -> bool:
+    for _ in range(60):
+        try:
+            with urllib.request.urlopen(f"{BASE}/api/v1/search?q={word}", timeout=10) as answer:  # noqa: S310
+                if word.encode() in answer.read():
+                    return True
+        except OSError:
+            pass
+        time.sleep(0.5)
+    return False
+
+
+def _count_wrong(folder: Path, accepted: Accepted) -> int:
+    """Print lost, doubled and orphaned things; return their number."""
+    engine = open_database(f"sqlite:///{folder / 'var' / 'kb.sqlite'}")
+    with engine.connect() as connection:
+
+        def counted(query: str) -> Counter[str]:
+            return Counter({str(name): int(n) for name, n in connection.execute(text(query))})
+
+        forms = counted("select message, count(*) from cases group by message")
+        votes = counted("select event_id, count(*) from actions group by event_id")
+        files = counted("select attachment_id, count(*) from attachments group by attachment_id")
+        per_form = counted(
+            "select cases.message, count(*) from attachments "
+            "join cases on cases.case_id = attachments.case_id group by cases.message"
+        )
+    engine.dispose()
+    kept = {path.name for path in (folder / "var" / "uploads").iterdir()}
+    rows = {
+        "forms lost": sum(forms[name] == 0 for name in accepted.forms),
+        "forms or mails doubled": sum(count > 1 for count in forms.values()),
+        "votes lost": sum(votes[name] == 0 for name in accepted.votes),
+        "mails lost": sum(forms[name] == 0 for name in accepted.mails),
+        "files lost": sum(per_form[name] == 0 for name in accepted.forms),
+        "files doubled": sum(per_form[name] > 1 for name in accepted.forms),
+        "files without a row": len(kept - set(files)),
+        "rows without a file": len(set(files) - kept),
+    }
+    print(
+        f"accepted: {len(accepted.forms)} forms, {len(accepted.votes)} votes, "
+        f"{len(accepted.mails)} mails"
+    )
+    for name, count in rows.items():
+        print(f"{name}: {count}")
+    return sum(rows.values())
+
+
+def main() -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model-dir", type=Path, help="the bundled model; without it, no model")
+    flags = parser.parse_args()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "var").mkdir()
+        environment = os.environ | {
+            "KB_ARTICLES": str(folder / "articles"),
+            "KB_DATA": str(folder / "var"),
+            "KB_PORT": str(PORT),
+            "KB_WEB_PROCESSES": "2",
+            "KB_RATE_LIMIT": "off",
+            "KB_LOG_LEVEL": "error",
+        }
+        if flags.model_dir:
+            (folder / "var" / "model").symlink_to(flags.model_dir.resolve())
+        else:
+            environment["KB_EMBEDDING_MODEL"] = "off"
+        return measure(folder, flags.kills, flags.seed, environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
