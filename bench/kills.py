@@ -58,7 +58,7 @@ class Load:
     """Visitors, mails and writers."""
 
     folder: Path
-    environment: dict[str, str]
+    kb: list[str]
     stop: threading.Event = field(default_factory=threading.Event)
     accepted: Accepted = field(default_factory=Accepted)
     saved: int = 0
@@ -89,10 +89,8 @@ class Load:
             name = str(uuid.uuid4())
             head = f"From: a@example.com\nMessage-ID: <{name}@example.com>\nSubject: hello"
             mail = f"{head}\n\n{name}\n"
-            command = [sys.executable, "-m", "kb_app", "mail-in"]
-            run = subprocess.run(
-                command, input=mail.encode(), env=self.environment, capture_output=True, check=False
-            )
+            command = [*self.kb, "mail-in"]
+            run = subprocess.run(command, input=mail.encode(), capture_output=True, check=False)
             if run.returncode == 0:
                 self.accepted.mails.append(name)
 
@@ -156,7 +154,13 @@ def _ready(path: str = "/readyz", within_s: float = 60) -> bool:
     return False
 
 
-def measure(folder: Path, kills: int, seed: int, environment: dict[str, str]) -> int:
+def _kb(settings: dict[str, str]) -> list[str]:
+    """The command kb with these settings."""
+    named = [f"{name}={value}" for name, value in settings.items()]
+    return ["env", *named, sys.executable, "-m", "kb_app"]
+
+
+def measure(folder: Path, kills: int, seed: int, kb: list[str]) -> int:
     """Run the load and the kills, and print what became of what was accepted."""
     chosen = random.Random(seed)
     article = folder / "articles" / "en" / "account" / "reset.md"
@@ -164,8 +168,8 @@ def measure(folder: Path, kills: int, seed: int, environment: dict[str, str]) ->
     article.write_text(
         "---\nid: reset\ntitle: Reset\nslug: reset\n---\nUse it.\n", encoding="utf-8"
     )
-    server = subprocess.Popen([sys.executable, "-m", "kb_app", "serve"], env=environment)
-    load, killed, not_back = Load(folder, environment), Counter[str](), 0
+    server = subprocess.Popen([*kb, "serve"])
+    load, killed, not_back = Load(folder, kb), Counter[str](), 0
     threads = [
         threading.Thread(target=run)
         for run in (load.forms, load.forms, load.votes, load.mails, load.saves)
@@ -255,7 +259,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "var").mkdir()
-        environment = os.environ | {
+        settings = {
             "KB_ARTICLES": str(folder / "articles"),
             "KB_DATA": str(folder / "var"),
             "KB_PORT": str(PORT),
@@ -266,8 +270,8 @@ def main() -> int:
         if flags.model_dir:
             (folder / "var" / "model").symlink_to(flags.model_dir.resolve())
         else:
-            environment["KB_EMBEDDING_MODEL"] = "off"
-        return measure(folder, flags.kills, flags.seed, environment)
+            settings["KB_EMBEDDING_MODEL"] = "off"
+        return measure(folder, flags.kills, flags.seed, _kb(settings))
 
 
 if __name__ == "__main__":

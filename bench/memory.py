@@ -9,7 +9,6 @@ first tenth and after all searches, each with another text.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -67,7 +66,7 @@ def main() -> int:
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (Path(folder) / "model").symlink_to(flags.model_dir.resolve())
-        environment = os.environ | {
+        settings = {
             "KB_ARTICLES": "articles",
             "KB_DATA": folder,
             "KB_PORT": str(PORT),
@@ -75,7 +74,10 @@ def main() -> int:
             "KB_RATE_LIMIT": "off",
             "KB_LOG_LEVEL": "error",
         }
-        server = subprocess.Popen([sys.executable, "-m", "kb_app", "serve"], env=environment)
+        server = subprocess.Popen(
+            ["env", *(f"{name}={value}" for name, value in settings.items())]
+            + [sys.executable, "-m", "kb_app", "serve"]
+        )
         try:
             _wait_for_meaning()
             first = flags.searches // 10

@@ -85,7 +85,7 @@ def _serve(folder: Path, url: str) -> subprocess.Popen[bytes]:
     article = folder / "articles" / "en" / "account" / "reset.md"
     article.parent.mkdir(parents=True)
     article.write_text("---\ntitle: Reset a password\n---\nUse the link.\n", encoding="utf-8")
-    environment = os.environ | {
+    settings = {
         "KB_ARTICLES": str(folder / "articles"),
         "KB_DATA": str(folder / "var"),
         "KB_DATABASE_URL": url,
@@ -95,7 +95,10 @@ def _serve(folder: Path, url: str) -> subprocess.Popen[bytes]:
         "KB_RATE_LIMIT": "off",
         "KB_LOG_LEVEL": "error",
     }
-    return subprocess.Popen([sys.executable, "-m", "kb_app", "serve"], env=environment)
+    return subprocess.Popen(
+        ["env", *(f"{name}={value}" for name, value in settings.items())]
+        + [sys.executable, "-m", "kb_app", "serve"]
+    )
 
 
 def _wait_for_site() -> None:

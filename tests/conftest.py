@@ -21,6 +21,10 @@ from search.errors import ModelError
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.load_profile("quick")
 
+# A test sets what it needs: nothing of the shell, nor of make, may change it.
+for _name in [name for name in os.environ if name.startswith("KB_")]:
+    del os.environ[_name]
+
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI") == "true"
 

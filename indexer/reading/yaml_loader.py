@@ -89,7 +89,7 @@ def read_yaml(text: str) -> Any:
     Raises BrokenYamlError, also for a text with more than MAX_VALUES values, counting those that
     aliases repeat. The caller limits the size of the text.
     """
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError
 
     loader = round_trip_yaml()
     try:
@@ -105,8 +105,11 @@ def read_yaml(text: str) -> Any:
         raise BrokenYamlError(
             str(error.problem or error.context), mark.line if mark else 0, hint
         ) from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise BrokenYamlError(str(error).splitlines()[0]) from error
+    except BrokenYamlError:
+        raise
+    except Exception as error:  # ruamel raises many kinds for values that no YAML has
+        said = str(error).splitlines() or [type(error).__name__]
+        raise BrokenYamlError(said[0]) from error
 
 
 def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
@@ -139,7 +142,7 @@ def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Pro
             ),
         )
     lines = (
-        {str(key): place[0] + first for key, place in values.lc.data.items()}
+        {str(key): place[0] + first for key, place in (values.lc.data or {}).items()}
         if hasattr(values, "lc")
         else {}
     )

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import unicodedata
 
 import pyotp
 from cryptography.fernet import Fernet, InvalidToken
@@ -34,10 +35,11 @@ def setup_uri(secret: str, mail: str, site: str) -> str:
 
 def matching_step(secret: str, code: str, now: float) -> int | None:
     """The time step whose code this is, within TOLERANCE; None for a wrong code."""
-    plain = "".join(code.split())
+    # A Japanese keyboard types full-width digits.
+    plain = unicodedata.normalize("NFKC", "".join(code.split())).encode()
     current = int(now) // STEP_S
     for step in range(current - TOLERANCE, current + TOLERANCE + 1):
-        if hmac.compare_digest(pyotp.TOTP(secret).at(step * STEP_S), plain):
+        if hmac.compare_digest(pyotp.TOTP(secret).at(step * STEP_S).encode(), plain):
             return step
     return None
 
@@ -93,13 +95,16 @@ class SecondFactors:
             except InvalidToken:  # the site's key was replaced: recovery codes still work
                 return False
             step = matching_step(secret, code, now)
-            if step is None or step <= row.totp_step:
+            if step is None:
                 return False
-            self._update(connection, user_id, totp_step=step)
-            return True
+            # In one statement: of two requests with the same code only one may pass.
+            unused = (table.c.user_id == user_id) & (table.c.totp_step < step)
+            used = update(table).where(unused).values(totp_step=step)
+            return bool(connection.execute(used).rowcount)
 
     def _use_recovery(self, user_id: int, code: str) -> bool:
-        plain = "".join(code.lower().replace("-", "").split())
+        folded = unicodedata.normalize("NFKC", code).lower()
+        plain = "".join(char for char in folded if char.isalnum())
         table = schema.recovery_codes
         with self._engine.begin() as connection:
             used = delete(table).where(table.c.code_hash == _hash(user_id, plain))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, delete, select
 
 from kb_app.db import schema
-from kb_app.db.writing import upsert
+from kb_app.db.writing import inserting
 from kb_app.durations import DAY, MINUTE, SECOND
 
 
@@ -86,10 +86,13 @@ class SignInThrottle:
         with self._engine.begin() as connection:
             connection.execute(delete(table).where(table.c.at < now - DAY))
             for _, key in attempt.counters:
-                before = connection.execute(
-                    select(table.c.failures).where(table.c.key == key)
-                ).scalar()
-                upsert(connection, table, {"key": key, "failures": (before or 0) + 1, "at": now})
+                counted = inserting(connection, table).values(key=key, failures=1, at=now)
+                connection.execute(
+                    counted.on_conflict_do_update(
+                        index_elements=[table.c.key],
+                        set_={"failures": table.c.failures + 1, "at": now},
+                    )
+                )
 
     def succeeded(self, attempt: Attempt) -> None:
         """Forget the failures of this account on this device or network."""

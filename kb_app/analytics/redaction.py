@@ -28,28 +28,34 @@ MAIL, PHONE, CARD, NUMBER, BANK, OTHER = (
 LONGEST = 2_000
 
 _KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
-_AT = re.compile(r" ?(?:@|%40|\(at\)|\[at\]) ?")
+_AT = re.compile(r" ?(?:[(\[]?@[)\]]?|%40|[(\[]at[)\]]) ?")
+_DOT = r"(?:\.| \. ?| ?[(\[]dot[)\]] ?)"
 _LABEL = r"[^\W_][\w-]{0,62}+"
-_DOMAIN = re.compile(rf"{_LABEL}(?:(?:\.| \. ?){_LABEL}){{1,8}}+")
+_DOMAIN = re.compile(rf"{_LABEL}(?:{_DOT}{_LABEL}){{1,8}}+")
 _LATIN_LABEL = r"[a-z0-9\u00c0-\u024f-]{1,63}+"
 # Ends where Japanese begins, since no space stands between them.
-_LATIN_DOMAIN = re.compile(rf"{_LATIN_LABEL}(?:(?:\.| \. ?){_LATIN_LABEL}){{1,8}}+")
+_LATIN_DOMAIN = re.compile(rf"{_LATIN_LABEL}(?:{_DOT}{_LATIN_LABEL}){{1,8}}+")
 _LONGEST_LOCAL = 64
 _LOCAL_SIGNS = frozenset(".!#$&'*+/=?^_`{|}~-")
-_SEPARATOR = r"[\s()./_,·*・ー~\-の]"
+_SEPARATOR = r"[\s()./_,·*・ー~\-の「」]"
 # Digits with at most three separators between two of them.
 _RUN = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,3}}+[0-9])*+")
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\u30fc]")
 _IBAN = re.compile(r"(?<![a-z0-9])[a-z]{2}[0-9]{2}(?: ?[a-z0-9]){11,30}")
-_BANK = re.compile(
-    r"(?:口座|普通|当座|貯蓄|記号|番号|account|acct)[^0-9\n]{0,12}"
-    r"[0-9]{3,8}(?:[ -]{1,3}(?:番号)?[ :]{0,2}[0-9]{1,8}){0,2}"
+# Accounts are told by what stands before them: kind or word, and nothing but a colon or particle.
+_BANK = (
+    re.compile(
+        r"(?:(?:普通|当座|貯蓄)(?:預金)?(?:口座)?|口座)(?:番号)?[\sは:]{0,4}+"
+        r"[0-9]{6,8}+(?! ?(?:円|年|月|日|枚|個|cc|km))"
+    ),
+    re.compile(r"記号[\sは:]{0,3}+[0-9]{5}[\s-]{0,3}(?:番号)?[\sは:]{0,3}[0-9]{6,8}+"),
+    re.compile(r"\b(?:account|acct)\.? ?(?:number|num|no\.?|#)[\s:]{0,3}[0-9][0-9 -]{4,16}[0-9]"),
 )
 _BANK_WORDS = ("口座", "普通", "当座", "貯蓄", "記号", "account", "acct")
 _ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Issuer's prefix and lengths of card numbers (ISO/IEC 7812).
 _CARDS = (
-    (re.compile(r"4"), (13, 16, 19)),
+    (re.compile(r"4"), (16, 19)),
     (re.compile(r"5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)"), (16,)),
     (re.compile(r"3[47]"), (15,)),
     (re.compile(r"35(?:2[89]|[3-8])"), (16,)),
@@ -123,6 +129,8 @@ def _folded(text: str) -> _Folded:
             form = char.lower()
         elif unicodedata.category(char) == "Cf":
             continue
+        elif char.isdecimal():
+            form = str(unicodedata.decimal(char))
         else:
             form = unicodedata.normalize("NFKC", char).lower().translate(_KANJI_DIGITS)
         chars.append(form)
@@ -172,8 +180,8 @@ def _accounts(folded: _Folded) -> Iterator[tuple[int, int, str]]:
         if end:
             yield *folded.span(match.start(), match.start() + end), BANK
     if any(word in folded.text for word in _BANK_WORDS):
-        for match in _BANK.finditer(folded.text):
-            if not match.group().startswith("番号") or "記号" in folded.text:
+        for pattern in _BANK:
+            for match in pattern.finditer(folded.text):
                 yield *folded.span(*match.span()), BANK
 
 

@@ -75,8 +75,11 @@ def person_export(mail: str, target: Path) -> None:
     """Write all that is kept about the address MAIL to a zip archive."""
     services = open_services()
     try:
+        services.personal_data.person(mail)
         with target.open("xb") as file:
             counts = services.personal_data.export(mail, file)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     except FileExistsError as error:
         raise click.ClickException(f"{target} exists. Choose another file with --to.") from error
     services.users.note("command line", "exported a person's data")
@@ -90,7 +93,10 @@ def person_export(mail: str, target: Path) -> None:
 def person_erase(mail: str, yes: bool) -> None:
     """Remove all that is kept about the address MAIL; this cannot be undone."""
     services = open_services()
-    known = services.personal_data.person(mail)
+    try:
+        known = services.personal_data.person(mail)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"Kept: {_listed(services.personal_data.count(mail))}")
     if not yes:
         click.confirm("Remove all of it?", abort=True)

@@ -13,6 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 # How long a failure is remembered; then one request tries again while the others are refused.
 REMEMBERED_S = 3.0
+# A server that works ends a slow statement itself, before the connection gives up on the server.
+SERVER_FIRST_S = 0.5
 
 
 class Outage:
@@ -46,6 +48,10 @@ class Outage:
                 self._refused_until = self._trying = 0
 
 
+class NoAnswerError(psycopg.OperationalError):
+    """The server is there, and did not answer in time."""
+
+
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that gives up on a server that takes too long, even if it is frozen."""
 
@@ -53,7 +59,9 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server; after ``answer_s`` close the connection and raise an error."""
-        limit = self.answer_s if timeout is None else timeout
+        limit = timeout
+        if limit is None and self.answer_s is not None:
+            limit = self.answer_s + SERVER_FIRST_S
         began = time.monotonic()
         try:
             return super().wait(gen, interval, limit)
@@ -61,7 +69,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             if limit is None or time.monotonic() - began < limit:
                 raise
             self.pgconn.finish()
-            raise psycopg.OperationalError(f"no answer within {limit:g} s") from error
+            raise NoAnswerError(f"no answer within {limit:g} s") from error
 
 
 def pool_with(outage: Outage) -> type[QueuePool]:
@@ -88,7 +96,10 @@ def watch_answers(engine: Engine, outage: Outage, answer_s: float | None) -> Non
 
     @event.listens_for(engine, "handle_error")
     def note(context: ExceptionContext) -> None:
-        if context.is_disconnect or context.connection is None:
+        # A connection that was closed while it was idle is replaced; only a new one that fails, or
+        # a server that does not answer, is an outage.
+        silent = isinstance(context.original_exception, NoAnswerError)
+        if silent or (not context.is_pre_ping and context.connection is None):
             outage.failed()
 
     @event.listens_for(engine, "after_cursor_execute")

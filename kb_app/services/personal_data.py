@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import zipfile
 from collections import Counter
@@ -24,6 +25,7 @@ log = logging.getLogger("kb_app.services.personal_data")
 # Attempts to empty SQLite's log of changes, which other processes may be reading.
 CHECKPOINTS, CHECKPOINT_PAUSE_S = 20, 0.25
 ERASED = "[erased]"
+_ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,19 @@ class PersonalDataService:
 
 
 def _find(connection: Connection, given: str) -> Person:
+    """What belongs to an address. Raises ValueError for what is no address."""
     mail, cases = given.strip().casefold(), schema.cases
-    owned = select(cases.c.case_id, cases.c.client_id, cases.c.query_id).where(
-        func.lower(cases.c.mail) == mail
-    )
-    theirs = connection.execute(owned).all()
+    if not _ADDRESS.fullmatch(given.strip()):
+        raise ValueError(f"{given!r} is no mail address. Write it as name@example.com.")
+    columns = (cases.c.case_id, cases.c.client_id, cases.c.query_id, cases.c.mail)
+    # Databases fold letters beyond ASCII in different ways: what begins alike is compared here.
+    alike = func.lower(func.substr(cases.c.mail, 1, 1)) == mail[0]
+    other = cases.c.mail >= "\x80"
+    theirs = [
+        row
+        for row in connection.execute(select(*columns).where(or_(alike, other)))
+        if row.mail.strip().casefold() == mail
+    ]
     case_ids = tuple(str(row.case_id) for row in theirs)
     mentions = select(cases.c.number).where(
         cases.c.haystack.contains(folded(mail), autoescape=True), cases.c.case_id.not_in(case_ids)
@@ -209,15 +219,15 @@ def _erase_cases(connection: Connection, case_ids: Sequence[str]) -> list[Attach
 
 
 def _erase_from_audit(connection: Connection, mail: str) -> None:
-    """Take the address out of the audit log; its entries stay."""
+    """Take the address out of the audit log; its entries stay, and other addresses in them."""
     table = schema.audit
+    whole = re.compile(rf"(?<![\w.+%-]){re.escape(mail)}(?![\w-]|\.\w)", re.IGNORECASE)
     for column in (table.c.who, table.c.to_what):
         named = func.lower(column).contains(mail, autoescape=True)
         for audit_id, text in connection.execute(
             select(table.c.audit_id, column).where(named)
         ).all():
-            start = text.casefold().find(mail)
-            rest = text[start + len(mail) :] if start >= 0 else ""
-            cleaned = f"{text[: max(0, start)]}{ERASED}{rest}"
-            here = table.c.audit_id == audit_id
-            connection.execute(update(table).where(here).values({column.name: cleaned}))
+            cleaned = whole.sub(ERASED, text)
+            if cleaned != text:
+                here = table.c.audit_id == audit_id
+                connection.execute(update(table).where(here).values({column.name: cleaned}))

@@ -7,6 +7,7 @@ gets a request whole. Large bodies (uploads) are read by a thread, by half of th
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import logging
@@ -19,20 +20,24 @@ from collections import deque
 from concurrent.futures import Future
 from typing import Any
 
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 log = logging.getLogger("kb_app.web")
 # The deadline for a request, from its first byte or from the connection.
 RECEIVE_S = 15.0
 UPLOAD_S = 180.0
+# The deadline for a thread's whole answer, to a client that takes it slowly.
+ANSWER_S = 120.0
 # A socket operation of a thread that makes no progress for this long fails.
 STALLED_S = 20
 HEAD_BYTES = 160 * 1024
 BUFFERED_BODY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
-_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]{1,18}) *\r\n")
-_CHUNKED = re.compile(rb"(?i)\r\ntransfer-encoding:")
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
+# Heads whose body is read by a thread: of unknown length, or held back until it is asked for.
+_UNKNOWN_BODY = re.compile(rb"(?i)\r\n(?:transfer-encoding|content-length|expect)[ \t]*:")
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -54,17 +59,22 @@ class Connection(TConn):  # type: ignore[misc]
             self.parser.unreader.unread(bytes(self.received))
             self.received, self._needed = bytearray(), None
 
+    @property
+    def head_is_known(self) -> bool:
+        """Whether the whole head was received."""
+        return self._needed is not None
+
     def is_complete(self) -> bool:
         """Whether a thread would not have to wait for this request, or for its head if large."""
         if self._needed is None:
             end = self.received.find(_END_OF_HEAD)
             if end < 0:
-                # The parser refuses a head that is too long.
-                return len(self.received) > HEAD_BYTES
+                return False
             head = bytes(self.received[: end + 2])
             length = _LENGTH.search(head)
             size = int(length[1]) if length else 0
-            self.is_upload = size > BUFFERED_BODY_BYTES or bool(_CHUNKED.search(head))
+            unknown = _UNKNOWN_BODY.search(_LENGTH.sub(b"\r\n", head, count=1))
+            self.is_upload = size > BUFFERED_BODY_BYTES or unknown is not None
             self._needed = end + len(_END_OF_HEAD) + size
         return self.is_upload or len(self.received) >= self._needed
 
@@ -76,7 +86,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         # In the order of their deadlines.
         self._receiving: dict[Connection, None] = {}
+        # Those that a thread has, with their deadlines.
         self._uploads: dict[Connection, float] = {}
+        self._answering: dict[Connection, float] = {}
         self._waiting_uploads: deque[Connection] = deque()
         self._most_uploads = max(1, self.cfg.threads // 2)
 
@@ -105,6 +117,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """Go on with a connection after a response: keep, receive or close it."""
         self._uploads.pop(conn, None)
+        self._answering.pop(conn, None)
         self._start_waiting_uploads()
         kept = not fs.cancelled() and fs.exception() is None and fs.result() is True
         if kept and conn.parser.unreader.buf.getvalue():
@@ -120,14 +133,19 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         now = time.monotonic()
         for conn in [conn for conn in self._receiving if self._is_over(conn, now)]:
             self._drop(conn)
-        for conn in [conn for conn, deadline in self._uploads.items() if deadline < now]:
-            # The thread that reads it gets the end of the file.
-            _shut_down(conn.sock)
+        for deadlines in (self._uploads, self._answering):
+            for conn in [conn for conn, deadline in deadlines.items() if deadline < now]:
+                # The thread that reads or writes gets an error.
+                _shut_down(conn.sock)
         while self._waiting_uploads and self._waiting_uploads[0].deadline < now:
             self._close(self._waiting_uploads.popleft())
 
     def _is_over(self, conn: Connection, now: float) -> bool:
-        return conn.deadline < now or (not self.alive and not conn.received)
+        # A stopping process waits a moment for a request that may be on its way.
+        begun = conn.deadline - RECEIVE_S
+        return conn.deadline < now or (
+            not self.alive and not conn.received and now - begun > STOP_KEEPALIVE_LINGER
+        )
 
     def _receive(self, conn: Connection) -> None:
         conn.sock.setblocking(False)
@@ -141,6 +159,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         )
 
     def _on_readable(self, conn: Connection, _sock: object) -> None:
+        if conn not in self._receiving:  # it was closed after this event was noticed
+            return
         try:
             data = conn.sock.recv(CHUNK_BYTES)
         except BlockingIOError:
@@ -154,11 +174,16 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         if conn.is_complete():
             self._forget(conn)
             self._hand_over(conn)
+        elif not conn.head_is_known and len(conn.received) > HEAD_BYTES:
+            with contextlib.suppress(OSError):
+                conn.sock.send(_TOO_LONG)
+            self._drop(conn)
 
     def _hand_over(self, conn: Connection) -> None:
         """Give a request to a thread; an upload waits for one of those that may read uploads."""
         conn.data_ready = True
         if not conn.is_upload:
+            self._answering[conn] = time.monotonic() + ANSWER_S
             self.enqueue_req(conn)
             return
         self._waiting_uploads.append(conn)
@@ -183,7 +208,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _forget(self, conn: Connection) -> None:
         self._receiving.pop(conn, None)
-        self.poller.unregister(conn.sock)
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self.poller.unregister(conn.sock)
 
     def _close(self, conn: Connection) -> None:
         self.nr_conns -= 1

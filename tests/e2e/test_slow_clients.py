@@ -1,5 +1,6 @@
 """Slow, large and many connections hold nobody else up."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -73,8 +74,11 @@ def status_of(connection: socket.socket, request: bytes) -> int:
         POST + "Content-Length: 900000\r\n\r\nmessage=",
         POST + "Content-Length: 9000000\r\n\r\nmessage=",
         POST + "Transfer-Encoding: chunked\r\n\r\nffff\r\nmessage=",
+        POST + "Content-Length:\t900000\r\n\r\nmessage=",
+        POST + "Content-Length: 0000000000000000000000900000\r\n\r\nmessage=",
+        POST + "Expect: 100-continue\r\nContent-Length: 900\r\n\r\nmessage=",
     ],
-    ids=["head", "form", "upload", "chunks"],
+    ids=["head", "form", "upload", "chunks", "tab", "long number", "expect"],
 )
 def test_300_trickling_connections_do_not_stop_others(site: Site, start: str) -> None:
     connections = [connect(site) for _ in range(300)]
@@ -154,3 +158,45 @@ def test_more_connections_than_fit_push_out_the_slowest(site: Site) -> None:
     finally:
         for connection in connections:
             connection.close()
+
+
+def test_a_head_that_never_ends_is_refused(site: Site) -> None:
+    with connect(site) as connection:
+        connection.sendall(b"GET /en/ HTTP/1.1\r\nHost: localhost\r\n")
+        line = b"X-Long: " + b"a" * 8_000 + b"\r\n"
+        answer = b""
+        for _ in range(40):
+            try:
+                connection.sendall(line)
+            except OSError:
+                break
+        with contextlib.suppress(OSError):
+            answer = connection.recv(100)
+        assert answer == b"" or b"431" in answer
+    assert slowest_page(site, 3) < 2
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(site: Site) -> None:
+    head = POST + "Sec-Fetch-Site: same-origin\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    with connect(site) as connection:
+        began = time.perf_counter()
+        assert status_of(connection, head.encode()) == 100
+        assert time.perf_counter() - began < 1
+
+
+def test_connections_that_come_and_go_while_all_are_used_kill_no_process(site: Site) -> None:
+    for _ in range(15):
+        silent = [connect(site) for _ in range(200)]
+        for connection in silent[:50]:
+            connection.sendall(b"G")
+        for connection in silent:
+            connection.close()
+    held = [connect(site) for _ in range(1_000)]
+    for number in range(200):
+        fresh = connect(site)
+        held[number].sendall(b"G")
+        fresh.close()
+    for connection in held:
+        connection.close()
+    assert slowest_page(site, 3) < 2
+    assert "exited" not in site.log.read_text(encoding="utf-8")

@@ -75,7 +75,7 @@ class Reset(FlaskForm):  # type: ignore[misc]
 def sign_in() -> str | BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Sign in by mail address and password; the error does not say which one is wrong."""
     form = SignIn(request.form)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("site/account/sign_in.html", form=form, wrong=False)
     csrf.protect()
     attempt = sign_in_attempts.attempt_of(form.mail.data or "")

@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import select, update
 
 from kb_app import create_app
 from kb_app.accounts.model import RIGHTS, password_problem
+from kb_app.accounts.second_factor import new_secret
 from kb_app.accounts.store import AccountError
 from kb_app.accounts.throttle import Attempt
 from kb_app.db import schema
@@ -543,3 +545,40 @@ def test_a_token_is_revoked_at_the_desk(own: Services, desk: Flask) -> None:
     (known,) = own.users.tokens()
     form_of(client, "/desk/tokens", token_id=known.token_id)
     assert own.users.by_token(token, "search") is None and own.users.tokens() == []
+
+
+def test_full_width_digits_are_a_code_too(own: Services, desk: Flask) -> None:
+    own.users.add("lead@example.com", "lead", password=PASSWORD)
+    app, codes = set_up_second_factor(sign_in(desk, "lead@example.com")[0])
+    wide = str.maketrans("0123456789", "０１２３４５６７８９")
+    client, _ = sign_in(desk, "lead@example.com")
+    assert second_step(client, "１２３") == 401
+    assert second_step(client, app.now().translate(wide)) == 302
+    again, _ = sign_in(desk, "lead@example.com")
+    assert second_step(again, codes[1].translate(wide)) == 302
+
+
+def test_a_code_works_once_even_at_the_same_moment(own: Services, desk: Flask) -> None:
+    lead = own.users.add("lead@example.com", "lead")
+    for _ in range(5):
+        secret = new_secret()
+        own.second_factors.set_up(lead.user_id, secret)
+        code = pyotp.TOTP(secret).at(NOW)
+        with ThreadPoolExecutor(6) as pool:
+            passed = pool.map(
+                lambda code: own.second_factors.check(lead, code, NOW.timestamp()), [code] * 6
+            )
+        assert sum(passed) == 1
+
+
+def test_failures_at_the_same_moment_are_all_counted(own: Services) -> None:
+    attempt, now = Attempt("a@example.com", "192.0.2.1"), 10**12
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: own.throttle.failed(attempt, now), range(16)))
+    assert own.throttle.wait(attempt, now) == 300_000
+
+
+def test_looking_at_the_sign_in_page_is_no_attempt(desk: Flask, own: Services) -> None:
+    for _ in range(25):
+        assert desk.test_client().head("/account/sign-in").status_code == 200
+    assert own.users.notes() == []

@@ -153,3 +153,30 @@ def test_the_commands_do_the_same(own: Services, number: str, tmp_path: Path) ->
     assert "Removed" in runner.invoke(args=["kb", "person", "erase", MAIL, "--yes"]).output
     assert "Kept: nothing" in runner.invoke(args=["kb", "person", "erase", MAIL, "--yes"]).output
     assert runner.invoke(args=["kb", "case", "erase", number]).exit_code == 1
+
+
+@pytest.mark.parametrize("given", ["", " ", "x", "@", "a b@example.com"])
+def test_what_is_no_address_erases_nothing(own: Services, given: str) -> None:
+    own.support.workflow.open(NewCase("f3", "question", "without an address"), AT)
+    with pytest.raises(ValueError, match="no mail address"):
+        own.personal_data.erase(given)
+    run = create_app(own).test_cli_runner().invoke(args=["kb", "person", "erase", given, "--yes"])
+    assert run.exit_code != 0
+    assert own.support.cases.inbox(Filter(state="all"), AT).total == 1
+
+
+def test_addresses_beyond_ascii_are_found(own: Services) -> None:
+    for number, mail in enumerate(("straße@example.de", "ÄNNE@example.de")):
+        own.support.workflow.open(NewCase(f"f{number}", "question", "x", mail=mail), AT)
+    assert own.personal_data.count("straße@example.de")["cases"] == 1
+    assert own.personal_data.count("änne@example.de")["cases"] == 1
+
+
+def test_other_addresses_stay_in_the_audit_log(own: Services) -> None:
+    own.support.workflow.open(NewCase("f", "question", "x", mail="ann@example.com"), AT)
+    own.users.note("joann@example.com", "looked at", "ann@example.com, then ANN@example.com")
+    own.users.note("İİ ann@example.com", "sign-in refused", "ann@example.com.au")
+    own.personal_data.erase("ann@example.com")
+    shown = [(note["who"], note["to_what"]) for note in own.users.notes()]
+    assert ("joann@example.com", "[erased], then [erased]") in shown
+    assert ("İİ [erased]", "ann@example.com.au") in shown

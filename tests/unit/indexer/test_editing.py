@@ -177,6 +177,8 @@ def test_learned_questions_are_searched_after_the_next_build(folder: Path, tmp_p
     [
         ("[", "expected the node content"),
         ("- a\n- b", "not a list of questions"),
+        ("a: [-_]", "index out of range"),
+        ("a: [!!bool x]", "x"),
         ("return: one", "not a list of questions"),
         ("a: " + "[" * 20, "too deeply nested"),
         ("# " + "x" * 600_000, "larger than 512 KB"),
