@@ -11,7 +11,7 @@ from indexer.isolation import IsolationError, isolated_process
 from indexer.reading.article import read_article_text, unreadable
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import site_settings, snapshot, user_store
+from kb_app.web.core.context import services, site_settings, snapshot, user_store
 
 # Time for a preview; a usual one takes 5 ms.
 PREVIEW_S = 10.0
@@ -66,6 +66,14 @@ def edit() -> str | BaseResponse | tuple[str, int]:
         else _("Saved.")
     )
     return redirect(url_for("editor.edit", name=name), 303)
+
+
+@blueprint.get("/build")
+@needs("write")
+def build() -> str:
+    """Show the problems of the last build: what is not served, set aside, or should be mended."""
+    last = services().indexing.last_build()
+    return render_template("desk/build.html", last=last)
 
 
 def _preview(name: str, text: str) -> object:

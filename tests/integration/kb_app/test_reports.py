@@ -350,3 +350,13 @@ def test_savings_are_shown_only_if_a_cost_is_set(own: Services, lead: FlaskClien
 def test_other_definitions_explain_their_limits_in_the_reader_language(lead: FlaskClient) -> None:
     html = text_of(lead, "/desk/definitions")
     assert "あきらめた人" in html and "Opening an article" not in html
+
+
+def test_writers_see_what_the_last_build_refused(own: Services, lead: FlaskClient) -> None:
+    assert "まだありません" in text_of(lead, "/desk/build")
+    bad = own.settings.articles / "ja" / "returns" / "broken.md"
+    bad.write_text("---\ntitle: [\n---\n", encoding="utf-8")
+    own.indexing.publish_build(own.indexing.rebuild())
+    html = text_of(lead, "/desk/build")
+    assert "ja/returns/broken.md" in html and "broken YAML" in html
+    assert "/desk/edit?name=ja/returns/broken.md" in html
