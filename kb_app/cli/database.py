@@ -125,8 +125,22 @@ def case_erase(number: str) -> None:
     click.echo(f"{number} is removed.")
 
 
+@click.command("tasks")
+@click.option("--retry", "name", default="", help="Let a task that was set aside run again.")
+@with_appcontext
+def tasks(name: str) -> None:
+    """List the background tasks that ran too long; two times set a task aside."""
+    from kb_app.services.set_aside import MOST, SetAside
+
+    aside = SetAside(open_services().settings.data)
+    if name and not aside.release(name):
+        raise click.ClickException(f"The task {name} is not set aside. See: kb tasks")
+    for task, count in sorted(aside.counts().items()):
+        click.echo(f"{task}: {'set aside' if count >= MOST else 'ran too long once'}")
+
+
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "nothing"
 
 
-COMMANDS = (backup, restore, erase, purge, person, case)
+COMMANDS = (backup, restore, erase, purge, person, case, tasks)

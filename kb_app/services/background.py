@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from indexer.progress import Bar
 from indexer.watch import watch
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
+from kb_app.services.set_aside import SetAside
 from kb_app.settings import Settings
 from search.embedding.background import BackgroundEmbedder
 from search.errors import SearchError
@@ -36,6 +37,10 @@ NICENESS = 5
 FIRST_FIGURES_S, FIGURES_S = 20.0, 300.0
 SUPPORT_S, INDEX_S = 5.0, 1.0
 STOP_S = 10.0
+# A run that takes longer hangs: a million events take minutes.
+LONGEST_S, WATCHED_S = 3600.0, 10.0
+# Exit status after such a run; the process is started again.
+HUNG = 4
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Task:
     """A function that runs every ``interval_s`` seconds in its own thread.
 
     ``first_s`` is the delay of the first run; None means the interval. ``private`` keeps the
-    traceback of a failure out of the log, since it may contain customers' texts.
+    traceback of a failure out of the log, since it may contain customers' texts. A run longer than
+    ``longest_s`` ends the process; after two the task is set aside.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Task:
     run: Callable[[], object]
     first_s: float | None = None
     private: bool = False
+    longest_s: float = LONGEST_S
 
 
 def tasks(services: Services) -> list[Task]:
@@ -77,7 +84,10 @@ def run(settings: Settings) -> None:
     try:
         if not _begin(services):
             sys.exit(CANNOT_BEGIN)
-        threads = [_repeat(task, stop) for task in tasks(services)]
+        aside, listed = SetAside(settings.data), tasks(services)
+        threads = [_repeat(task, stop, aside) for task in listed]
+        longest = {task.name: task.longest_s for task in listed}
+        _start("task watch", lambda: _watch_tasks(aside, longest, stop))
         if settings.watch:
             threads.append(_start("watcher", lambda: _watch(services, stop)))
         stop.wait()
@@ -136,13 +146,23 @@ def _watch(services: Services, stop: threading.Event) -> None:
     watch(services.settings.articles, indexing.rebuild, indexing.publish_build, stop)
 
 
-def _repeat(task: Task, stop: threading.Event) -> threading.Thread:
+def _watch_tasks(aside: SetAside, longest: Mapping[str, float], stop: threading.Event) -> None:
+    while not stop.wait(WATCHED_S):
+        aside.check(longest, lambda: os._exit(HUNG))
+
+
+def _repeat(task: Task, stop: threading.Event, aside: SetAside) -> threading.Thread:
     def loop() -> None:
+        if aside.holds(task.name):
+            log.error("the task %r is set aside: run kb tasks --retry %s", task.name, task.name)
         delay = task.interval_s if task.first_s is None else task.first_s
         while not stop.wait(delay):
             delay = task.interval_s
+            if aside.holds(task.name):
+                continue
             try:
-                task.run()
+                with aside.running(task.name):
+                    task.run()
             except Exception as error:  # the next run tries again; nothing is lost
                 log.error(
                     "the task %r failed (%s); it runs again in %.0f s",

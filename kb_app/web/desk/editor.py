@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from indexer.editing import Author, EditConflictError, Editor
 from indexer.isolation import IsolationError, isolated_process
 from indexer.reading.article import read_article_text, unreadable
+from kb_app.services.set_aside import SetAside
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import services, site_settings, snapshot, user_store
@@ -73,7 +74,9 @@ def edit() -> str | BaseResponse | tuple[str, int]:
 def build() -> str:
     """Show the problems of the last build: what is not served, set aside, or should be mended."""
     last = services().indexing.last_build()
-    return render_template("desk/build.html", last=last)
+    aside = SetAside(site_settings().data)
+    held = [name for name in aside.counts() if aside.holds(name)]
+    return render_template("desk/build.html", last=last, set_aside=held)
 
 
 def _preview(name: str, text: str) -> object:
