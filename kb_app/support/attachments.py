@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import logging
 import os
 import re
@@ -79,6 +80,15 @@ class Uploads:
     def path(self, attachment: Attachment) -> Path:
         """The path of a file; its name is the attachment id, never the customer's file name."""
         return self._folder / str(uuid.UUID(attachment.attachment_id))
+
+    def same(self, one: Attachment, other: Attachment) -> bool:
+        """Whether two files have the same name and content."""
+        if (one.name, one.size) != (other.name, other.size):
+            return False
+        try:
+            return filecmp.cmp(self.path(one), self.path(other), shallow=False)
+        except OSError:
+            return False
 
     def forget(self, attachment: Attachment) -> None:
         """Delete a file; does nothing if it does not exist."""

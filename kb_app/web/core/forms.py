@@ -73,7 +73,12 @@ def _keep(file: FileStorage, form_id: str, count: int) -> None:
     if count >= limits.most_files:
         raise UploadRejectedError(name[:100], "many")
     stream, most = cast(BinaryIO, file.stream), limits.most_megabytes * MEGABYTE
-    support.cases.add_attachment(support.uploads.keep(stream, name, form_id, most, now_ms()))
+    kept = support.uploads.keep(stream, name, form_id, most, now_ms())
+    # A form that is sent again, because its answer was lost, brings its files again.
+    if any(support.uploads.same(kept, before) for before in waiting_files(form_id)):
+        support.uploads.forget(kept)
+    else:
+        support.cases.add_attachment(kept)
 
 
 def _allow() -> None:

@@ -623,3 +623,14 @@ def test_a_rate_limited_visitor_sees_the_contact_channels(own: Services) -> None
     assert set(sent[:40]) == {303} and sent[40] == 429
     page = visitor.post("/ja/contact", data={"message": "x"}).get_data(as_text=True)
     assert "短い間に多すぎます" in page and "0120-000-123" in page
+
+
+def test_a_form_sent_again_with_its_files_keeps_them_once(
+    own: Services, visitor: FlaskClient
+) -> None:
+    form_id = str(uuid.uuid4())
+    for _ in range(3):
+        write(visitor, form_id=form_id, files=[("a.txt", b"one")])
+    case = only(own)
+    assert [file.name for file in own.support.cases.attachments(case.case_id)] == ["a.txt"]
+    assert len(list((own.settings.data / "uploads").iterdir())) == 1
