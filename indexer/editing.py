@@ -201,7 +201,7 @@ class Editor:
                 f"{opened.name} has no front matter between --- lines. Add it in an editor."
             )
         yaml = writing_yaml()
-        front = yaml.load(match.group(1)) or {}
+        front = _load(yaml, opened.name, match.group(1))
         result = change(front)
         written = io.StringIO()
         yaml.dump(front, written)
@@ -213,7 +213,7 @@ class Editor:
         path = self._folder / name
         yaml = writing_yaml()
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        values = yaml.load(text) if text.strip() else {}
+        values = _load(yaml, name, text)
         if not isinstance(values, dict):
             raise EditConflictError(f"{name} is not a YAML mapping. Fix it in an editor first.")
         if not change(values):
@@ -243,6 +243,14 @@ class Editor:
         except (OSError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0
+
+
+def _load(yaml: Any, name: str, text: str) -> Any:
+    try:
+        return (yaml.load(text) if text.strip() else None) or {}
+    except Exception as error:  # ruamel raises many kinds
+        said = str(error).splitlines() or [type(error).__name__]
+        raise EditConflictError(f"{name} is no valid YAML: {said[0]}. Mend it first.") from error
 
 
 def _dump(front: Mapping[str, Any]) -> str:

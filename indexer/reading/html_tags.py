@@ -10,6 +10,8 @@ from dataclasses import dataclass
 # so no character is read twice, and a tag inside an attribute's value is not taken for a tag.
 _TAG = re.compile(r'<(/?[a-z][a-z0-9]*)((?:[^">]++|"[^"]*+(?:"|\Z))*+)(?:>|\Z)')
 
+_ATTRIBUTE = re.compile(r'(?<![a-z0-9-])([a-z][a-z0-9-]*+)="([^"]*+)"')
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:
@@ -21,13 +23,21 @@ class Tag:
 
     def attribute(self, name: str) -> str | None:
         """Return the value of an attribute, still escaped; None if the tag has none."""
-        _, found, rest = self.attributes.partition(f' {name}="')
-        return rest.partition('"')[0] if found else None
+        found = self._find(name)
+        return found[2] if found else None
 
     def replaced(self, name: str, attribute: str) -> str:
         """Return the tag with another text for one attribute, such as ``href="#top"``."""
-        old = f'{name}="{self.attribute(name)}"'
-        return self.text.replace(f" {old}", f" {attribute}", 1)
+        found = self._find(name)
+        if found is None:
+            return self.text
+        before, after = self.attributes[: found.start()], self.attributes[found.end() :]
+        return f"<{self.name}{before}{attribute}{after}>"
+
+    def _find(self, name: str) -> re.Match[str] | None:
+        # One after the other: a value may hold what looks like another attribute.
+        each = _ATTRIBUTE.finditer(self.attributes)
+        return next((match for match in each if match[1] == name), None)
 
 
 def tags(markup: str) -> Iterator[Tag]:

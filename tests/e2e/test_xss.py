@@ -243,6 +243,13 @@ def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Browse
     made.close()
 
 
+def sign_in(page: Page, hostile: Hostile, role: str, path: str) -> None:
+    page.goto(f"{hostile.url}/account/sign-in?next={path}")
+    page.fill("[name=mail]", f"{role}@example.com")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button")
+
+
 def look_at(page: Page, url: str) -> list[str]:
     """What ran or could run on a page."""
     ran: list[str] = []
@@ -270,20 +277,14 @@ def test_nothing_runs_on_pages_for_visitors(hostile: Hostile, context: BrowserCo
 
 def test_nothing_runs_at_the_desk(hostile: Hostile, context: BrowserContext) -> None:
     page = context.new_page()
-    page.goto(f"{hostile.url}/account/sign-in")
-    page.fill("[name=mail]", "admin@example.com")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    sign_in(page, hostile, "admin", "/desk/")
     page.wait_for_url("**/desk/")
     assert [bad for path in hostile.desk for bad in look_at(page, hostile.url + path)] == []
 
 
 def test_nothing_runs_in_a_preview(hostile: Hostile, context: BrowserContext) -> None:
     page = context.new_page()
-    page.goto(f"{hostile.url}/account/sign-in?next=/desk/edit?name=en/a/body1.md")
-    page.fill("[name=mail]", "writer@example.com")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    sign_in(page, hostile, "writer", "/desk/edit?name=en/a/body1.md")
     ran: list[str] = []
     page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
     page.click("button[value=preview]")

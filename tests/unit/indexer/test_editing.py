@@ -195,3 +195,11 @@ def test_a_broken_file_of_learned_questions_is_reported_and_ignored(
     confirmed, (problem,) = read_learned(folder)
     assert not confirmed and why in problem.message
     assert "return" in articles(folder, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["ja: [", "ja: [-_]", "ja: " + "[" * 20])
+def test_broken_synonyms_are_told_and_kept(folder: Path, text: str) -> None:
+    (folder / "synonyms.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(EditConflictError, match=r"synonyms\.yml is no valid YAML"):
+        Editor(folder).add_synonym("ja", ["学割", "学生割引"], LEAD)
+    assert (folder / "synonyms.yml").read_text(encoding="utf-8") == text

@@ -18,6 +18,13 @@ def test_a_tag_inside_an_attribute_is_text() -> None:
     assert [tag.name for tag in tags(markup)] == ["img"]
 
 
+def test_an_attribute_inside_a_value_is_text() -> None:
+    (image,) = tags('<img alt="x src=" src="a.png">')
+    assert (image.attribute("alt"), image.attribute("src")) == ("x src=", "a.png")
+    assert image.replaced("src", 'src="b.png"') == '<img alt="x src=" src="b.png">'
+    assert image.replaced("href", 'href="b"') == image.text
+
+
 def test_tags_are_rewritten_and_the_rest_is_kept() -> None:
     markup = '甲<img src="a.png" alt="乙">丙<br>'
     shown = rewrite_tags(
