@@ -131,7 +131,8 @@ class Settings(BaseSettings):
     rate_limit: str = Field(
         "600 per minute",
         description=(
-            "Searches and suggestions allowed per client address; `off` disables all rate limits."
+            "Searches and suggestions allowed per client address; `off` disables all rate limits "
+            "but the slowing of wrong passwords."
         ),
     )
     writer_panel: Literal["signed-in", "local", "off"] = Field(

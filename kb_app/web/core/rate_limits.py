@@ -29,7 +29,7 @@ SENT_LIMIT = "120 per minute"
 WRITTEN = ("contact.send", "cases.add", "notices.subscribe")
 WRITTEN_LIMIT = "40 per hour"
 RESET_LIMIT = "5 per hour"
-# The least that each process allows, so that a mistyped password can be corrected.
+# The least that each process allows, so that somebody who errs once can go on.
 LEAST_SHARE = 3
 
 
