@@ -20,7 +20,7 @@ export KB_WRITER_PANEL ?= local
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-unit lint bench browser clean
+.PHONY: help demo serve test test-unit lint bench lock sbom licences browser clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -37,15 +37,39 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install $(TORCH_INDEX) -r requirements.txt
-	$(BIN)/python -m pip install --no-deps -e .
+# Every file that is installed is the one whose hash is kept here. torch comes first, from its own index: the CPU build.
+TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu
+INSTALL := $(BIN)/python -m pip install --quiet --no-deps --require-hashes
+
+$(VENV)/.installed: locks/torch.txt locks/serve.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --retries 2 $(TORCH_INDEX) -r locks/torch.txt
+	$(INSTALL) -r locks/serve.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.installed-dev: requirements.txt requirements-dev.txt requirements-bench.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install $(TORCH_INDEX) -r requirements-dev.txt
-	$(BIN)/python -m pip install --no-deps -e .
-	@touch $@ $(VENV)/.installed
+$(VENV)/.installed-dev: locks/dev.txt $(VENV)/.installed
+	$(INSTALL) -r locks/dev.txt
+	@touch $@
+
+# The lock files after a change of requirements*.txt; UPGRADE=--upgrade takes the newest of what those do not pin.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+  --excludes locks/not-needed.txt --no-emit-package torch --custom-compile-command "make lock" $(UPGRADE)
+lock: $(VENV)/.installed-dev
+	$(LOCK) requirements.txt locks/build.in --output-file locks/serve.txt
+	$(LOCK) requirements-dev.txt --constraint locks/serve.txt --output-file locks/dev.txt
+
+# The software bill of materials of what the site runs on (CycloneDX), for a scanner such as Dependency-Track.
+sbom: $(VENV)/.installed-dev
+	@mkdir -p "$(DATA)"
+	@cat locks/torch.txt locks/serve.txt | $(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file "$(DATA)/sbom.json" - && echo "$(DATA)/sbom.json"
+
+# docs/licences.md: the licence of each distribution the site runs on.
+licences: $(VENV)/.installed-dev
+	@{ printf '# Licences\n\nWhat `make serve` installs, as each distribution states its licence. `make licences` writes this file.\n\n'; \
+	  $(BIN)/pip-licenses --from=mixed --with-urls --with-system --format=markdown \
+	    --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' locks/torch.txt locks/serve.txt) \
+	  | sed -E 's/ +\|/ |/g; s/-{3,}/---/g'; } > docs/licences.md
 
 # Chromium and Japanese fonts, from Debian where that may be done; elsewhere the browser tests say what is missing.
 browser:

@@ -13,7 +13,10 @@ from kb_app.cli.common import open_services
 if TYPE_CHECKING:
     from kb_app.accounts.model import User
 
-_RULE = "A password needs at least ten characters and must not contain the mail address."
+_RULE = (
+    "A password needs at least ten characters, must not contain the mail address and must not be "
+    "one of those that are easy to guess."
+)
 
 
 @click.group("user")

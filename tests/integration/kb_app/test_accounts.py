@@ -384,7 +384,17 @@ def test_weak_passwords_are_refused() -> None:
         password_problem("short", "a@b.c") == "short"
         and password_problem("tarotaro123", "tarotaro@b.c") == "mail"
     )
-    assert password_problem("something else", "taro@b.c") == ""
+    for known in (
+        "password123",
+        "qwertyuiop1",
+        "P@ssw0rd2026",
+        "aaaaaaaaaaaa",
+        "パスワードパスワード",
+    ):
+        assert password_problem(known, "taro@b.c") == "known"
+    for accepted in ("something else", "tsubame kitte ao", "つばめと青い切手の話"):
+        assert password_problem(accepted, "taro@b.c") == ""
+    assert password_problem("a" * 100_000, "taro@b.c") == "known"
 
 
 def test_a_copied_cookie_does_not_outlive_the_sign_out(own: Services, desk: Flask) -> None:
