@@ -3,7 +3,8 @@
     python -m bench.kills --kills 200 --model-dir var/model
 
 Visitors send forms with files and votes and repeat each until it is accepted, mails come in,
-articles are saved. Prints what was accepted, lost, doubled and orphaned.
+articles are saved. Each kill waits until the processes of the one before are back; now and then the
+whole site is killed and started again. Prints what was accepted, lost, doubled and orphaned.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ PORT = 8433
 BASE = f"http://127.0.0.1:{PORT}"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ACCEPTED = (200, 302, 303)
+# The background process waits longer before each new start; after so many the whole site is killed.
+KILLS_IN_A_ROW = 3
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -154,6 +157,16 @@ def _ready(path: str = "/readyz", within_s: float = 60) -> bool:
     return False
 
 
+def _runs(root: int, *names: str, within_s: float = 60) -> bool:
+    """Wait until a process of each name runs."""
+    ends = time.monotonic() + within_s
+    while time.monotonic() < ends:
+        if all(_below(root, name) for name in names):
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def _kb(settings: dict[str, str]) -> list[str]:
     """The command kb with these settings."""
     named = [f"{name}={value}" for name, value in settings.items()]
@@ -169,7 +182,7 @@ def measure(folder: Path, kills: int, seed: int, kb: list[str]) -> int:
         "---\nid: reset\ntitle: Reset\nslug: reset\n---\nUse it.\n", encoding="utf-8"
     )
     server = subprocess.Popen([*kb, "serve"])
-    load, killed, not_back = Load(folder, kb), Counter[str](), 0
+    load, killed, not_back, in_a_row = Load(folder, kb), Counter[str](), 0, 0
     threads = [
         threading.Thread(target=run)
         for run in (load.forms, load.forms, load.votes, load.mails, load.saves)
@@ -182,11 +195,15 @@ def measure(folder: Path, kills: int, seed: int, kb: list[str]) -> int:
         for _ in range(kills):
             time.sleep(chosen.uniform(0.2, 1.8))
             name = chosen.choice(("kb web ", "kb background"))
-            pids = _below(server.pid, name)
-            if pids:
-                os.kill(chosen.choice(pids), signal.SIGKILL)
-                killed[name.strip()] += 1
-            not_back += not _ready()
+            os.kill(chosen.choice(_below(server.pid, name)), signal.SIGKILL)
+            killed[name.strip()] += 1
+            in_a_row += name == "kb background"
+            if in_a_row > KILLS_IN_A_ROW:
+                server.kill()
+                server.wait()
+                killed["kb serve"] += 1
+                server, in_a_row = subprocess.Popen([*kb, "serve"]), 0
+            not_back += not (_ready() and _runs(server.pid, "kb background", "kb web "))
     finally:
         load.stop.set()
         for thread in threads:
