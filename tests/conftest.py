@@ -19,6 +19,8 @@ from search.errors import ModelError
 
 # Enough generated inputs to find failures, few enough to run on every save.
 settings.register_profile("quick", max_examples=50, deadline=None)
+# pytest --hypothesis-profile=long tests/unit/test_hostile_texts.py
+settings.register_profile("long", max_examples=20_000, deadline=None)
 settings.load_profile("quick")
 
 # A test sets what it needs: nothing of the shell, nor of make, may change it.
