@@ -97,6 +97,8 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
     @staticmethod
     def _name(_server: Arbiter, worker: Any) -> None:
         name_process(f"web {worker.age}")
+        # From here on the time counts: without it, who hangs before the first turn is never killed.
+        worker.notify()
 
     def _close(self, _server: Arbiter, _worker: Any) -> None:
         """Write buffered events before the process ends."""
