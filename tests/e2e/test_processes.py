@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.conftest import ROOT, Site, start_site
 from tests.support import write_article
 
-# A hanging web process is killed after 2 s instead of 30 s.
+# A hanging web process is killed after 5 s instead of 30 s.
 IMPATIENT = (
     "-c",
     (
