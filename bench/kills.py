@@ -195,6 +195,8 @@ def measure(folder: Path, kills: int, seed: int, kb: list[str]) -> int:
         for _ in range(kills):
             time.sleep(chosen.uniform(0.2, 1.8))
             name = chosen.choice(("kb web ", "kb background"))
+            if not _runs(server.pid, name):
+                raise SystemExit(f"{name} did not start")
             os.kill(chosen.choice(_below(server.pid, name)), signal.SIGKILL)
             killed[name.strip()] += 1
             in_a_row += name == "kb background"

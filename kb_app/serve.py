@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import logging
 import multiprocessing
@@ -36,6 +37,8 @@ WELL_AFTER_S = 60.0
 # Time that requests and mails in progress get to finish.
 STOP_S = 35.0
 CHECK_S = 0.2
+# Time for the processes of a site that was killed to leave the port.
+PORT_S = 5.0
 _PR_SET_PDEATHSIG = 1
 _ANY_HOST = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104, only displayed
 
@@ -89,7 +92,9 @@ class Supervisor:
         self._link = link
         self._builds = Builds(settings.data / "index")
         self._background = (
-            _Child(BACKGROUND, lambda: background.run(settings)) if background_wanted else None
+            _Child(BACKGROUND, lambda: self._run_background(settings))
+            if background_wanted
+            else None
         )
         self._web = (
             _Child(WEB, lambda: serve_web(settings, listener)) if listener is not None else None
@@ -167,6 +172,12 @@ class Supervisor:
             child.process.start()
             child.started_at = now
 
+    def _run_background(self, settings: Settings) -> None:
+        """Run the background process, which must not hold the port."""
+        if self._listener is not None:
+            self._listener.close()
+        background.run(settings)
+
     def _announce(self) -> None:
         """Print once the site's URL and the link for the first account."""
         if self._announced:
@@ -240,25 +251,41 @@ def _end_with_parent() -> None:
 
 
 def _listen(settings: Settings) -> socket.socket | None:
-    """Open the listening socket before any long work, so that a port in use fails at once."""
+    """Open the listening socket before any long work, so that a port in use fails soon."""
+    ends = time.monotonic() + PORT_S
+    while True:
+        try:
+            return _open_listener(settings)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > ends:
+                _print_refusal(settings, error)
+                return None
+            time.sleep(CHECK_S)
+
+
+def _open_listener(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
         listener.listen(1024)
-    except OSError as error:
-        advice = (
-            f"Choose another port with PORT (make serve PORT={settings.port + 1}) or KB_PORT."
-            if settings.port < 65535
-            else ""
-        )
-        print(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. {advice}",
-            file=sys.stderr,
-        )
-        return None
+    except OSError:
+        listener.close()
+        raise
     return listener
+
+
+def _print_refusal(settings: Settings, error: OSError) -> None:
+    advice = (
+        f"Choose another port with PORT (make serve PORT={settings.port + 1}) or KB_PORT."
+        if settings.port < 65535
+        else ""
+    )
+    print(
+        f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. {advice}",
+        file=sys.stderr,
+    )
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
