@@ -19,7 +19,7 @@ from indexer.bundling.tokens import analyse, key_of
 from indexer.bundling.vectors import Embedded, embed
 from indexer.model import Article, BuildReport, SectionInfo, to_document
 from indexer.progress import Progress, quiet
-from indexer.reading.markdown import VERSION as RENDER_VERSION
+from indexer.reading.markdown.render import VERSION as RENDER_VERSION
 from search.analysis.analyzer import VERSION as ANALYSER_VERSION
 from search.errors import EmbedderUnavailableError
 from search.index.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal

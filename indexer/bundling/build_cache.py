@@ -20,7 +20,7 @@ import orjson
 
 from indexer.model import ARTICLE_CODEC, ARTICLE_FIELDS, Article, Problem
 from indexer.reading.files import SourceFile
-from indexer.reading.markdown import VERSION as RENDER_VERSION
+from indexer.reading.markdown.render import VERSION as RENDER_VERSION
 from search.analysis.analyzer import VERSION as ANALYSER_VERSION
 from search.errors import ModelError
 from search.index.contents import DocumentTokens

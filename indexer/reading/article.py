@@ -9,7 +9,7 @@ from datetime import UTC, tzinfo
 from indexer.model import Article, Problem
 from indexer.reading.files import MAX_BYTES, SourceFile
 from indexer.reading.front_matter import Parsed, parse, read
-from indexer.reading.markdown import render
+from indexer.reading.markdown.render import render
 
 log = logging.getLogger("indexer.reading.article")
 Read = tuple[Article | None, list[Problem]]

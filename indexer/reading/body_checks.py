@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import html
-import re
 from urllib.parse import unquote
 
 from indexer.model import Article, Problem
 from indexer.reading.front_matter import Parsed
 from indexer.reading.html_tags import tags
-
-_UNSAFE_SCHEME = re.compile(
-    r"(?i)(?:\]\(|(?:href|src)\s*+=\s*+[\"']?)\s*+((?:javascript|vbscript|data)\s*+:[^\s)\"'>]*)"
-)
-
-
-_FENCES = ("```", "~~~")
-_INLINE_CODE = re.compile(r"`[^`]++`")
-_SCRIPT = re.compile(r"(?i)<\s*+(script|iframe|object|embed|style|form)\b")
 
 
 def line_of(needle: str, parsed: Parsed) -> int:
@@ -29,35 +19,9 @@ def line_of(needle: str, parsed: Parsed) -> int:
     return parsed.body_line
 
 
-def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
+def body_problems(article: Article, parsed: Parsed) -> list[Problem]:
+    """The problems of a rendered article: no text, images without a description or elsewhere."""
     problems: list[Problem] = []
-    outside_code = _without_code(parsed.body)
-    for match in _UNSAFE_SCHEME.finditer(outside_code):
-        line = parsed.body_line + outside_code[: match.start()].count("\n")
-        message = f"the link {match.group(1)[:40]!r} was removed, because it could run code."
-        problems.append(
-            Problem(
-                article.path,
-                line,
-                "warning",
-                "unsafe-link",
-                message,
-                "Link to a page with https:// or to another article.",
-            )
-        )
-    for match in _SCRIPT.finditer(outside_code):
-        line = parsed.body_line + outside_code[: match.start()].count("\n")
-        message = f"<{match.group(1)}> was removed: scripts, styles and forms are not allowed."
-        problems.append(
-            Problem(
-                article.path,
-                line,
-                "warning",
-                "unsafe-html",
-                message,
-                "Delete it, or show it as code between backticks.",
-            )
-        )
     if not any(section.text for section in article.sections):
         problems.append(
             Problem(
@@ -98,16 +62,3 @@ def _body_problems(article: Article, parsed: Parsed) -> list[Problem]:
                 )
             )
     return problems
-
-
-def _without_code(body: str) -> str:
-    """Return the body with code replaced by spaces; line breaks are kept."""
-    lines, fence = [], ""
-    for line in body.split("\n"):
-        start = line.lstrip()[:3]
-        if fence or start in _FENCES:
-            lines.append(" " * len(line))
-            fence = "" if start == fence else fence or start
-        else:
-            lines.append(_INLINE_CODE.sub(lambda match: " " * len(match.group()), line))
-    return "\n".join(lines)

@@ -60,6 +60,7 @@ class FrontMatter(BaseModel):
     boost: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     cover: str = ""
     featured: bool = False
+    markdown: Literal["commonmark", "classic"] = "commonmark"
 
 
 KNOWN_KEYS = tuple("schema" if name == "schema_" else name for name in FrontMatter.model_fields)
@@ -88,6 +89,7 @@ class Parsed:
     body: str
     body_line: int
     problems: tuple[Problem, ...]
+    classic: bool = False
 
 
 def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
@@ -286,7 +288,7 @@ def _to_article(
                 "expire_at is not after publish_at; the article is never shown.",
             )
         )
-    return Parsed(article, body, body_line, tuple(problems))
+    return Parsed(article, body, body_line, tuple(problems), front.markdown == "classic")
 
 
 def _wrong_value(

@@ -8,35 +8,21 @@ from html.parser import HTMLParser
 from indexer.model import Section
 
 _BLOCKS = frozenset(
-    [
-        "p",
-        "li",
-        "tr",
-        "dt",
-        "dd",
-        "blockquote",
-        "pre",
-        "figcaption",
-        "caption",
-        "summary",
-        "div",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-    ]
+    (
+        *("p", "li", "tr", "dt", "dd", "blockquote", "pre", "figcaption", "caption", "summary"),
+        *("div", "details", "h1", "h2", "h3", "h4", "h5", "h6"),
+    )
 )
-
-
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-
-
-_SILENT = ("footnote-backref", "visually-hidden", "headerlink")
-
-
+_SILENT = ("footnote-backref", "footnote-ref", "visually-hidden", "headerlink")
+# What is struck out no longer holds; the reading above a word is not part of the sentence.
+_LEFT_OUT = ("del", "s", "rt", "rp")
 _VOID = ("img", "br", "hr", "input", "col", "wbr")
+_BREAKS = {"br": "\n", "hr": "\n"}
+_RAISED = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
+_LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
+_SHIFTED = {"sup": (_RAISED, "^"), "sub": (_LOWERED, "_")}
+_SIGNS = re.compile(r"[0-9+=()n-]+")
 
 
 class _Table:
@@ -84,7 +70,7 @@ class _Table:
         return "" if self._headings_said else " / ".join(filter(None, self._headings))
 
 
-class _SectionReader(HTMLParser):
+class SectionReader(HTMLParser):
     """Splits sanitised HTML into the text under each heading."""
 
     def __init__(self, title: str) -> None:
@@ -99,35 +85,72 @@ class _SectionReader(HTMLParser):
         self._pre = 0
         # A nested table is text of the outer cell.
         self._tables: list[_Table] = []
+        self._shifted = ""
+        # One list for each set of tabs that is open: sets may lie in each other.
+        self._labels: list[list[str]] = []
+        self._labels_open = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by feed()."""
         values = dict(attrs)
-        if values.get("id"):
-            self.anchors.append(str(values["id"]))
+        names = (values.get("class") or "").split()
+        anchor = values.get("id") or (values.get("name") if tag == "a" else "")
+        if anchor:
+            self.anchors.append(anchor)
         if tag in _VOID:
-            self._write({"img": f" {values.get('alt') or ''} ", "br": "\n"}.get(tag, ""))
+            alt = f" {values.get('alt') or ''} "
+            self._write(alt if tag == "img" else _BREAKS.get(tag, ""))
             return
-        if self._silent or any(name in (values.get("class") or "") for name in _SILENT):
+        if self._silent or tag in _LEFT_OUT or any(name in _SILENT for name in names):
             self._silent += 1
             return
         self._pre += tag == "pre"
-        if tag in _HEADINGS:
+        self._shifted = tag if tag in _SHIFTED else self._shifted
+        if "tabbed-labels" in names or self._labels_open:
+            self._open_label(tag)
+        elif tag in _HEADINGS:
             self._close()
             self._heading_text = []
             self._heading = ("", _HEADINGS[tag], str(values.get("id") or ""))
-        elif tag == "table":
+        else:
+            self._open_block(tag, names)
+
+    def _open_block(self, tag: str, names: list[str]) -> None:
+        if tag == "table":
             self._tables.append(_Table())
         elif tag in ("td", "th"):
             self._begin_cell(tag)
         elif tag in _BLOCKS:
             self._write("\n")
+            if "tabbed-block" in names:
+                self._write_label()
+        elif tag == "label":
+            self._write(" ")
+
+    def _open_label(self, tag: str) -> None:
+        """The labels of tabs stand together on the page, and here before the text of each tab."""
+        if not self._labels_open:
+            self._labels.append([])
+        elif tag == "label":
+            self._labels[-1].append("")
+        self._labels_open += 1
+
+    def _write_label(self) -> None:
+        while self._labels and not self._labels[-1]:
+            self._labels.pop()
+        if self._labels:
+            self._write(f"{self._labels[-1].pop(0)}\n")
 
     def handle_endtag(self, tag: str) -> None:
+        """Called by feed()."""
         if self._silent:
             self._silent -= tag not in _VOID
             return
         self._pre -= tag == "pre"
-        if tag in _HEADINGS and self._heading_text is not None:
+        self._shifted = "" if tag == self._shifted else self._shifted
+        if self._labels_open:
+            self._labels_open -= 1
+        elif tag in _HEADINGS and self._heading_text is not None:
             _, level, anchor = self._heading
             name = " ".join("".join(self._heading_text).split())
             self._trail = [
@@ -145,12 +168,17 @@ class _SectionReader(HTMLParser):
             self._write("\n")
 
     def handle_data(self, data: str) -> None:
+        """Called by feed()."""
         if self._silent:
             return
-        if self._heading_text is not None:
-            self._heading_text.append(data)
+        text = _shift(data, self._shifted) if self._shifted else data
+        if self._labels_open:
+            if self._labels[-1]:
+                self._labels[-1][-1] += " ".join(text.split())
+        elif self._heading_text is not None:
+            self._heading_text.append(text)
         else:
-            self._write(data if self._pre else re.sub(r"\s+", " ", data))
+            self._write(text if self._pre else re.sub(r"\s+", " ", text))
 
     def _begin_cell(self, tag: str) -> None:
         if len(self._tables) == 1:
@@ -177,3 +205,12 @@ class _SectionReader(HTMLParser):
         """
         self._close()
         return [section for section in self._sections if section.text]
+
+
+def _shift(text: str, tag: str) -> str:
+    """Raised or lowered text in characters of its own: 10² is not 102; but 1st is 1st."""
+    table, mark = _SHIFTED[tag]
+    shown = text.strip()
+    if _SIGNS.fullmatch(shown):
+        return shown.translate(table)
+    return f"{mark}{text}" if any(char.isdigit() for char in shown) else text

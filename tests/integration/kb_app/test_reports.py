@@ -176,7 +176,7 @@ def test_a_concurrently_changed_file_is_not_overwritten(own: Services, lead: Fla
 
 def test_a_preview_is_sanitised_and_says_what_is_wrong(own: Services, lead: FlaskClient) -> None:
     token = token_in(text_of(lead, "/desk/edit?name=ja/returns/refund.md"))
-    text = "---\nid: x\ntitle: 題\nowl: 1\n---\n<script>alert(1)</script>**太字**"
+    text = "---\nid: x\ntitle: 題\nowl: 1\n---\n<script>alert(1)</script>\n\n**太字**"
     html = lead.post(
         "/desk/edit",
         data={"name": "ja/returns/refund.md", "text": text, "do": "preview", "csrf_token": token},

@@ -5,7 +5,7 @@ import pytest
 from indexer.model import Article, Problem
 from indexer.reading.files import resolve
 from indexer.reading.front_matter import Parsed, parse
-from indexer.reading.markdown import render
+from indexer.reading.markdown.render import render
 
 
 def rendered(body: str, lang: str = "ja") -> tuple[Article, list[Problem]]:

@@ -1,0 +1,99 @@
+"""Renders the Markdown of one article: sanitised HTML, table of contents, sections and links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+from indexer.model import Article, Link, Problem
+from indexer.reading.body_checks import body_problems
+from indexer.reading.files import resolve
+from indexer.reading.front_matter import Parsed
+from indexer.reading.html_tags import Tag, rewrite_tags
+from indexer.reading.html_text import SectionReader
+from indexer.reading.markdown import classic, commonmark
+from indexer.reading.markdown.converted import Converted, RawLink
+from indexer.reading.markdown.obsidian import WIKI
+from indexer.reading.markdown.sanitise import SCHEMES, sanitise
+
+VERSION = "6"
+"""Increase when the same file would give different HTML; cached articles are rendered again."""
+
+
+def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
+    """Return the article with its HTML, and the problems found in its body."""
+    article = parsed.article
+    made = _converted(parsed)
+    clean = _scroll_tables(sanitise(made.html))
+    body = SectionReader(article.title)
+    body.feed(clean)
+    body.close()
+    finished = replace(
+        article,
+        html=clean,
+        toc=tuple(made.toc),
+        sections=tuple(body.finish()),
+        anchors=tuple(body.anchors),
+        links=tuple(_links(parsed, made.links)),
+    )
+    return finished, [*parsed.problems, *_noted(parsed, made), *body_problems(finished, parsed)]
+
+
+def _converted(parsed: Parsed) -> Converted:
+    lang = parsed.article.lang
+    if parsed.classic:
+        return classic.to_html(parsed.body, lang)
+    return commonmark.to_html(parsed.body, lang, mdx=parsed.article.path.lower().endswith(".mdx"))
+
+
+def _noted(parsed: Parsed, made: Converted) -> Iterator[Problem]:
+    for note in made.notes:
+        line = parsed.body_line + note.line
+        yield Problem(parsed.article.path, line, "warning", note.code, note.message, note.hint)
+    for link in made.links:
+        if _scheme(link.url) not in ("", WIKI.rstrip(":"), *SCHEMES):
+            message = f"the link {link.url[:40]!r} was removed: it leads to no page, mail or phone."
+            hint = "Link to a page with https:// or to another article."
+            line = parsed.body_line + link.line
+            yield Problem(parsed.article.path, line, "warning", "unsafe-link", message, hint)
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit("".join(url.split())).scheme.lower()
+    except ValueError:
+        return ""
+
+
+def _scroll_tables(clean: str) -> str:
+    """Wrap each table in a scroll container, so that wide tables do not scroll the page."""
+
+    def wrap(tag: Tag) -> str:
+        if tag.name == "table":
+            return f'<div class="table-scroll">{tag.text}'
+        return f"{tag.text}</div>" if tag.name == "/table" else tag.text
+
+    return rewrite_tags(clean, wrap)
+
+
+def _links(parsed: Parsed, raw: Sequence[RawLink]) -> list[Link]:
+    """The links to files of the folder, then the images, each in their order."""
+    cover = [RawLink(parsed.article.cover, 0, image=True)] if parsed.article.cover else []
+    ordered = [*sorted(raw, key=lambda link: link.image), *cover]
+    found = [_link(link, parsed) for link in ordered]
+    return [link for link in found if link is not None]
+
+
+def _link(raw: RawLink, parsed: Parsed) -> Link | None:
+    """Return a link to a file of the folder or an anchor of this article; None for other links."""
+    try:
+        parts = urlsplit(raw.url)
+    except ValueError:  # not a URL, e.g. //[
+        return None
+    if parts.scheme or parts.netloc or raw.url.startswith("/") or not raw.url:
+        return None
+    if raw.url.startswith(("#fn:", "#fnref")):
+        return None
+    target = resolve(parsed.article.path, unquote(parts.path)) if parts.path else ""
+    return Link(target, unquote(parts.fragment), parsed.body_line + raw.line, raw.image)

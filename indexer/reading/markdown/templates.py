@@ -1,0 +1,155 @@
+"""Removes what other tools would have filled in: Liquid, shortcodes, MDX, comments of Obsidian.
+
+Each removed piece is a note with its line; the lines of the text stay as many. Code is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from indexer.reading.markdown.converted import Note
+
+_FENCE = re.compile(r"\A[ \t>]*+(```+|~~~+)")
+_TICKS = re.compile(r"(`+)")
+# {% tag %}, {{ object.of | a filter }}, {{< shortcode >}}, {{% shortcode %}}
+_TAG = re.compile(r"\{%-?[ \t]*+([A-Za-z_]*+)([^%\n]*+)%\}")
+_SHORTCODE = re.compile(r"\{\{([<%])[^\n{}]*+\}\}")
+_OUTPUT = re.compile(r"\{\{-?[ \t]*+([^{}\n]*+)\}\}")
+_IMPORT = re.compile(r"\Aimport[ \t]([^\"'\n]*+)[\"'][^\"'\n]++[\"'];?[ \t]*+\Z")
+_EXPORT = re.compile(r"\Aexport[ \t]++(?:const|let|var|default|function)\b")
+_MDX_COMMENT = re.compile(r"\{/\*[^*\n]*+\*/\}")
+_COMMENT = re.compile(r"%%[^%\n]++%%")
+_SITE_URLS = ("site.baseurl", "site.url", "page.baseurl", "page.url")
+_QUOTED = re.compile(r"\A[\"']([^\"']*+)[\"'][ \t]*+(?:\||\Z)")
+_TOC_MARKS = ("[toc]", "[[toc]]", "[[_toc_]]", "[_toc_]", "${toc}")
+_HINT = "This site does not run templates: write the text itself."
+
+
+def without_templates(body: str, *, mdx: bool = False) -> tuple[str, list[Note]]:
+    """Return the body without template code, and a note for each piece that was removed."""
+    if not mdx and not any(
+        mark in body for mark in ("{%", "{{", "%%", "[TOC", "[[", "{:", "${", "import ", "[toc")
+    ):
+        return body, []
+    return _Remover(mdx).run(body)
+
+
+class _Remover:
+    """Walks the lines of one body."""
+
+    def __init__(self, mdx: bool) -> None:
+        self._mdx = mdx
+        self._notes: list[Note] = []
+        self._line = 0
+        self._verbatim = ""
+        self._commented = False
+
+    def run(self, body: str) -> tuple[str, list[Note]]:
+        lines, fence = [], ""
+        for self._line, line in enumerate(body.split("\n")):
+            mark = _FENCE.match(line)
+            if fence:
+                if mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
+                    fence = ""
+                lines.append(line)
+                continue
+            if mark and not self._commented:
+                fence = mark[1]
+                lines.append(line)
+                continue
+            lines.append(self._without(line))
+        return "\n".join(lines), self._notes
+
+    def _without(self, line: str) -> str:
+        if line.strip() == "%%":
+            self._commented = not self._commented
+            if self._commented:
+                self._note("comment", "a comment (%%) is not shown.")
+            return ""
+        if self._commented:
+            return ""
+        mark = line.strip().lower()
+        if mark in _TOC_MARKS or (mark.startswith(("{:toc", "{: toc")) and mark.endswith("}")):
+            self._note("leftover", f"{mark} was removed: pages have a table of contents.")
+            return ""
+        if self._is_module_code(line):
+            self._note("leftover", f"{line.strip()[:60]!r} was removed.", _HINT)
+            return ""
+        if "{" not in line and "%%" not in line:
+            return line
+        return "".join(
+            piece if is_code else self._replaced(piece) for piece, is_code in _pieces(line)
+        )
+
+    def _is_module_code(self, line: str) -> bool:
+        """``import X from "y"`` of MDX; in Markdown only with a path or package in quotes."""
+        found = _IMPORT.match(line)
+        names = found[1].strip() if found else "-"
+        return names == "" or names.endswith("from") or (self._mdx and bool(_EXPORT.match(line)))
+
+    def _replaced(self, text: str) -> str:
+        steps: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
+            (_COMMENT, self._comment),
+            (_SHORTCODE, self._shortcode),
+            (_TAG, self._tag),
+            (_OUTPUT, self._output),
+        ]
+        for pattern, replace in steps:
+            text = pattern.sub(replace, text)
+        return _MDX_COMMENT.sub("", text) if self._mdx else text
+
+    def _comment(self, match: re.Match[str]) -> str:
+        self._note("comment", "a comment (%%) is not shown.")
+        return ""
+
+    def _tag(self, match: re.Match[str]) -> str:
+        name = match[1]
+        if name in ("raw", "endraw", "comment", "endcomment"):
+            self._verbatim = "" if name.startswith("end") else name
+            return ""
+        if self._verbatim == "raw":
+            return match[0]
+        if name == "link" and match[2].strip():
+            return f"/{match[2].split()[0].lstrip('/')}"
+        self._note("leftover", f"{match[0][:60]} was removed.", _HINT)
+        return ""
+
+    def _shortcode(self, match: re.Match[str]) -> str:
+        self._note("leftover", f"{match[0][:60]} was removed.", _HINT)
+        return ""
+
+    def _output(self, match: re.Match[str]) -> str:
+        inside = match[1].rstrip("- \t")
+        if self._verbatim == "raw":
+            return match[0]
+        if inside in _SITE_URLS:
+            return ""
+        if quoted := _QUOTED.match(inside):
+            return quoted[1]
+        if "." not in inside and "|" not in inside:
+            hint = "If it is meant, put it between backticks."
+            self._note("leftover", f"{match[0][:60]} is shown as it is.", hint)
+            return match[0]
+        self._note("leftover", f"{match[0][:60]} was removed.", _HINT)
+        return ""
+
+    def _note(self, code: str, message: str, hint: str = "") -> None:
+        self._notes.append(Note(self._line, code, message, hint))
+
+
+def _pieces(line: str) -> list[tuple[str, bool]]:
+    """The line cut into text and code spans: from a run of backticks to the next as long."""
+    parts = _TICKS.split(line)
+    later: dict[str, list[int]] = {}
+    for at in range(len(parts) - 2, 0, -2):
+        later.setdefault(parts[at], []).append(at)
+    pieces, at = [(parts[0], False)], 1
+    while at < len(parts):
+        ends = later[parts[at]]
+        while ends and ends[-1] <= at:
+            ends.pop()
+        end = ends[-1] if ends else at
+        pieces += [("".join(parts[at : end + 1]), True), (parts[end + 1], False)]
+        at = end + 2
+    return pieces
