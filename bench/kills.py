@@ -211,7 +211,7 @@ def measure(folder: Path, kills: int, seed: int, kb: list[str]) -> int:
         for thread in threads:
             thread.join()
         found_last = _is_found(f"zebra{load.saved}")
-        server.send_signal(signal.SIGINT)
+        server.terminate()
         server.wait(60)
     print(f"killed: {dict(killed)}; not ready again within 60 s: {not_back}")
     print(f"refused meanwhile, and repeated: {dict(load.accepted.refused)}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import imaplib
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -155,7 +154,7 @@ def _process(command: list[str]) -> Iterator[int]:
     try:
         yield process.pid
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:

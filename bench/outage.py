@@ -134,7 +134,7 @@ def measure(url: str, folder: Path, seconds: float) -> int:
         for thread in threads:
             thread.join()
         time.sleep(5)
-        server.send_signal(signal.SIGINT)
+        server.terminate()
         server.wait(60)
     before, during = load.between(calm, frozen), load.between(frozen, thawed)
     engine = open_database(url)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -149,7 +148,7 @@ def measure(folder: Path, writers: int, seconds: float) -> int:
             done = list(pool.map(lambda number: write(number, ends), range(writers)))
         time.sleep(5)
     finally:
-        server.send_signal(signal.SIGINT)
+        server.terminate()
         server.wait(60)
     serial = ["--articles", str(folder / "articles"), "--data", str(folder / "serial")]
     build = [sys.executable, "-m", "indexer", "build", *serial, "--model", "off"]

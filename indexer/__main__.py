@@ -16,7 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from indexer.errors import IndexerError
-from indexer.model import BuildReport, Problem
+from indexer.model import Article, BuildReport, Problem
 from search.errors import SearchError
 from search.ports import Embedder
 
@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="fix what can be fixed safely: missing ids, links to moved articles",
     )
+    check.add_argument("--all", action="store_true", help="print every problem, not one per kind")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.add_argument("--strict", action="store_true", help="fail on warnings too")
     check.add_argument(
         "--search",
@@ -189,8 +191,11 @@ def _check(flags: argparse.Namespace) -> int:
         cache.close()
     if flags.search:
         problems = [*problems, *_search_tests(flags)]
-    _show(problems)
-    print(_summary(len(articles), problems))
+    if flags.json:
+        print(_json_report(articles, problems))
+    else:
+        _show(problems, everything=flags.all)
+        print(_summary(articles, problems))
     return 1 if any(problem.severity == "error" or flags.strict for problem in problems) else 0
 
 
@@ -267,14 +272,54 @@ def _print_report(report: BuildReport) -> None:
         print(f"This index has no vectors (keyword search only): {report.degraded}.")
 
 
-def _show(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        print(problem)
+def _show(problems: Sequence[Problem], *, everything: bool = False) -> None:
+    from indexer.checking.summary import lines_of
+
+    for line in lines_of(problems, everything=everything):
+        print(line)
 
 
-def _summary(articles: int, problems: Sequence[Problem]) -> str:
+def _hidden(articles: Sequence[Article]) -> int:
+    return sum(one.status != "published" or one.audience != "public" for one in articles)
+
+
+def _json_report(articles: Sequence[Article], problems: Sequence[Problem]) -> str:
+    """The report for programs: counts, kinds and every problem."""
+    import json
+    from dataclasses import asdict
+
+    from indexer.checking.summary import grouped
+
     errors = sum(problem.severity == "error" for problem in problems)
-    return f"{articles} articles, {errors} errors, {len(problems) - errors} warnings"
+    return json.dumps(
+        {
+            "articles": len(articles),
+            "public": len(articles) - _hidden(articles),
+            "errors": errors,
+            "warnings": len(problems) - errors,
+            "kinds": [
+                {
+                    "severity": group.severity,
+                    "code": group.code,
+                    "message": group.kind,
+                    "problems": len(group.problems),
+                    "files": group.files,
+                }
+                for group in grouped(problems)
+            ],
+            "problems": [asdict(problem) for problem in problems],
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+def _summary(articles: Sequence[Article], problems: Sequence[Problem]) -> str:
+    errors = sum(problem.severity == "error" for problem in problems)
+    hidden = _hidden(articles)
+    kept = f" ({hidden} of them not public)" if hidden else ""
+    counts = f"{errors} errors, {len(problems) - errors} warnings"
+    return f"{len(articles)} articles{kept}, {counts}"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 
+from indexer.arrangement import arrange
 from indexer.bundling.build_cache import BuildCache, CachedArticle
 from indexer.checking.cross_checks import Collection, check, without_duplicates
 from indexer.isolation import IsolationError, isolated_process, result_of
@@ -16,7 +17,9 @@ from indexer.model import Article, Problem, SectionInfo
 from indexer.progress import Progress, quiet
 from indexer.reading.article import Read, read_article, unreadable
 from indexer.reading.files import SourceFile, walk
+from indexer.reading.layout import layout_of
 from indexer.reading.learned_file import read_learned
+from indexer.reading.navigation import read_navigation
 from indexer.reading.sections_file import read_sections
 
 log = logging.getLogger("indexer.collect")
@@ -28,7 +31,11 @@ def collect(
     folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet
 ) -> tuple[list[Article], list[Problem], dict[str, SectionInfo]]:
     """(articles that can be served, problems of all files, sections of the site)."""
-    files, problems = walk(folder)
+    found, problems = walk(folder)
+    layout = layout_of(folder.resolve(), [file.name for file in found])
+    files = [replace(file, place=layout.place(file.name)) for file in found]
+    problems += _set_apart([file.name for file in files if file.place is None])
+    files = [file for file in files if file.place is not None]
     articles: list[Article] = []
     known = cache.articles()
     stamps = {file.name: cache.stamp(file, str(zone)) for file in files}
@@ -36,19 +43,19 @@ def collect(
     for number, file in enumerate(files, 1):
         before = cache.read(file.name, known[file.name]) if file.name in known else None
         if before is not None and file.name not in started:
-            article, found = before.article, list(before.problems)
+            article, said = before.article, list(before.problems)
         else:
-            article, found = _read_new(
+            article, said = _read_new(
                 file, zone, started.pop(file.name), before, cache, stamps[file.name]
             )
-        problems += found
+        problems += said
         if article is not None:
             articles.append(article)
         if number % 50 == 0 or number == len(files):
             progress("reading articles", number, len(files))
     cache.forget_articles(known.keys() - {file.name for file in files})
     cache.commit()
-    sections, section_problems = read_sections(folder)
+    named, section_problems = read_sections(folder)
     confirmed_questions, learned_problems = read_learned(folder)
     articles = [
         replace(article, confirmed_questions=confirmed_questions[article.id])
@@ -56,13 +63,23 @@ def collect(
         else article
         for article in articles
     ]
-    kept, duplicates = without_duplicates(articles)
-    collection = Collection(kept, folder, sections)
-    return (
-        kept,
-        [*problems, *section_problems, *learned_problems, *duplicates, *check(collection)],
-        sections,
-    )
+    navigation = read_navigation(folder, [root for root, lang in layout.roots if not lang])
+    places = {file.name: file.place for file in files if file.place is not None}
+    arranged = arrange(articles, places, navigation, named)
+    kept, duplicates = without_duplicates(arranged.articles)
+    collection = Collection(kept, folder, named)
+    problems += [*section_problems, *learned_problems, *navigation.problems]
+    return kept, [*problems, *duplicates, *check(collection)], arranged.sections
+
+
+def _set_apart(names: Sequence[str]) -> list[Problem]:
+    """One warning for the Markdown files that are no articles, such as a README or a licence."""
+    if not names:
+        return []
+    shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+    message = f"{len(names)} files are not articles: {shown}."
+    hint = "They are about the repository, or outside the folder of its articles."
+    return [Problem("", 0, "warning", "not-read", message, hint)]
 
 
 def _read_changed(

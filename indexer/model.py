@@ -19,8 +19,9 @@ Severity = Literal["error", "warning"]
 class Problem:
     """A problem in a source file that its author should fix.
 
-    ``line`` counts from 1; 0 means the whole file. An error keeps the article (or this version
-    of it) out of the index, a warning does not. ``code`` is stable, for tests and tools.
+    ``line`` counts from 1; 0 means the whole file, and a ``path`` of "" the articles folder. An
+    error keeps the article (or this version of it) out of the index, a warning does not. ``code``
+    is stable, for tests and tools.
     """
 
     path: str
@@ -33,7 +34,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path
-        return f"{place}: {self.severity}: {self.message}" + (f" {self.hint}" if self.hint else "")
+        said = f"{self.severity}: {self.message}" + (f" {self.hint}" if self.hint else "")
+        return f"{place}: {said}" if place else said
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class TocEntry:
 class ArticleSummary(Document):
     """The fields that lists and links need, kept in memory for all articles.
 
-    ``path`` is the path of the source file inside the articles folder.
+    ``path`` is the path of the source file inside the articles folder. ``addresses`` are the paths
+    that the article had elsewhere, such as ``/help/returns``; ``order`` is its place in a section.
     """
 
     slug: str = ""
@@ -81,6 +84,8 @@ class ArticleSummary(Document):
     featured: bool = False
     aliases: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    order: float | None = None
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
         """Return whether a reader in ``audiences`` may see the article at ``now``."""
@@ -186,5 +191,5 @@ class SectionInfo:
     key: str
     title: dict[str, str] = field(default_factory=dict)
     description: dict[str, str] = field(default_factory=dict)
-    order: int = 0
+    order: float = 0
     icon: str = "info"

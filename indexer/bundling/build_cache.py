@@ -97,7 +97,10 @@ class BuildCache:
 
         That is the file, the renderer, the article's fields and the time zone of dates without one.
         """
-        return f"{file.size}:{file.mtime_ns}:{RENDER_VERSION}:{_FIELDS_HASH}:{zone}"
+        return (
+            f"{file.size}:{file.mtime_ns}:{file.changed}:{file.place}:{RENDER_VERSION}:"
+            f"{_FIELDS_HASH}:{zone}"
+        )
 
     def read(self, path: str, stamp: str) -> CachedArticle:
         """Return the cached article of a file with this stamp.

@@ -1,27 +1,44 @@
-"""Finds the Markdown files of the articles folder."""
+"""Finds the Markdown files of the articles folder, and counts what is not read."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from indexer.errors import ArticlesFolderError
 from indexer.model import Problem
+from indexer.reading.layout import (
+    BUILD_OUTPUT,
+    INDEXES,
+    SUFFIXES,
+    Place,
+    collections_of,
+    left_alone,
+)
 from indexer.reading.yaml_loader import error_in, printable
 
 MAX_BYTES = 512 * 1024
+# Documents of other kinds, which somebody may expect to be found.
+_OTHER_TEXTS = (".rst", ".adoc", ".asciidoc", ".org", ".textile", ".docx", ".odt", ".ipynb")
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A Markdown file. ``name`` is its path inside the articles folder, with slashes."""
+    """A Markdown file. ``name`` is its path inside the articles folder, with slashes.
+
+    ``changed`` differs after every write, also one that keeps size and time, as ``cp -p`` does.
+    """
 
     name: str
     root: str
     size: int
     mtime_ns: int
+    changed: str = ""
+    place: Place | None = None
 
     @property
     def path(self) -> Path:
@@ -41,75 +58,102 @@ def require_folder(folder: Path) -> None:
 def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
     """Return all Markdown files in the folder, sorted by name, and the problems found.
 
-    Links to files outside the folder are refused. Raises ArticlesFolderError if the folder is
-    missing or is not a folder.
+    Links to files outside the folder are refused; what is passed over is counted in one problem.
+    Raises ArticlesFolderError if the folder is missing or is not a folder.
     """
     require_folder(folder)
     root = folder.resolve()
-    files: list[SourceFile] = []
-    problems: list[Problem] = []
+    found = _Found(root, collections_of(root))
     for base, folders, names in os.walk(root, followlinks=False):
-        folders[:] = sorted(name for name in folders if name[0] not in "._")
-        linked = [Path(base) / name for name in folders if (Path(base) / name).is_symlink()]
-        problems += [
-            error_in(
-                printable(path.relative_to(root).as_posix()),
-                0,
-                "outside",
-                "is a linked folder and is not read.",
-                "Copy the folder instead.",
-            )
-            for path in linked
-        ]
-        subfolder = Path(base).relative_to(root)
-        prefix = f"{subfolder.as_posix()}/" if subfolder.parts else ""
-        for name in sorted(name for name in names if name.endswith(".md") and name[0] not in "._"):
-            path = os.path.join(base, name)  # noqa: PTH118, creating a Path per file is slow
-            shown = f"{prefix}{name}"
-            # os.walk decodes invalid UTF-8 bytes to lone surrogates, which are not printable.
-            if not shown.isprintable():
-                problems.append(
-                    error_in(
-                        printable(shown),
-                        0,
-                        "name",
-                        "has a name that is not UTF-8.",
-                        "Rename the file.",
-                    )
-                )
-                continue
-            try:
-                # Regular files need a single stat call.
-                state = os.lstat(path)
-                if stat.S_ISLNK(state.st_mode):
-                    if not _inside(Path(path), root):
-                        problems.append(
-                            error_in(
-                                shown,
-                                0,
-                                "outside",
-                                "is a link to a file outside the articles folder.",
-                                "Copy the file into the folder.",
-                            )
-                        )
-                        continue
-                    state = os.stat(path)  # noqa: PTH116
-            except OSError as error:
-                problems.append(
-                    error_in(
-                        shown,
-                        0,
-                        "unreadable",
-                        f"cannot be read: {error.strerror}.",
-                        "Check the link and the file permissions.",
-                    )
-                )
-                continue
-            if not stat.S_ISREG(state.st_mode):
-                problems.append(error_in(shown, 0, "unreadable", "is not a regular file."))
-                continue
-            files.append(SourceFile(shown, str(root), state.st_size, state.st_mtime_ns))
-    return files, problems
+        found.add(base, folders, names)
+    return found.files, [*found.problems, *found.passed_over()]
+
+
+class _Found:
+    """What a walk over the folder finds."""
+
+    def __init__(self, root: Path, collections: Sequence[str]) -> None:
+        self.files: list[SourceFile] = []
+        self.problems: list[Problem] = []
+        self._root = root
+        self._collections = collections
+        self._passed: Counter[str] = Counter()
+
+    def add(self, base: str, folders: list[str], names: list[str]) -> None:
+        """Take the files of one folder; leaves in ``folders`` those to be walked."""
+        here = Path(base)
+        for name in folders:
+            if left_alone(name, _names_in(here / name), self._collections) and name[0] != ".":
+                self._passed[f"{name}/"] += 1
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not left_alone(name, _names_in(here / name), self._collections)
+        )
+        inside = here.relative_to(self._root)
+        prefix = f"{inside.as_posix()}/" if inside.parts else ""
+        for name in (name for name in folders if (here / name).is_symlink()):
+            message, hint = "is a linked folder and is not read.", "Copy the folder instead."
+            shown = printable(f"{prefix}{name}")
+            self.problems.append(error_in(shown, 0, "outside", message, hint))
+        for name in sorted(names):
+            self._take(base, prefix, name)
+
+    def _take(self, base: str, prefix: str, name: str) -> None:
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in _OTHER_TEXTS:
+            self._passed[suffix] += 1
+        if suffix not in SUFFIXES or name[0] == ".":
+            return
+        if name[0] == "_" and PurePosixPath(name).stem.lower() not in INDEXES:
+            self._passed["_*.md"] += 1
+            return
+        file = self._checked(base, f"{prefix}{name}", name)
+        if isinstance(file, Problem):
+            self.problems.append(file)
+        else:
+            self.files.append(file)
+
+    def _checked(self, base: str, shown: str, name: str) -> SourceFile | Problem:
+        path = os.path.join(base, name)  # noqa: PTH118, creating a Path per file is slow
+        # os.walk decodes invalid UTF-8 bytes to lone surrogates, which are not printable.
+        if not shown.isprintable():
+            message = "has a name that is not UTF-8."
+            return error_in(printable(shown), 0, "name", message, "Rename the file.")
+        try:
+            # Regular files need a single stat call.
+            state = os.lstat(path)
+            if stat.S_ISLNK(state.st_mode):
+                if not _inside(Path(path), self._root):
+                    message = "is a link to a file outside the articles folder."
+                    hint = "Copy the file into the folder."
+                    return error_in(shown, 0, "outside", message, hint)
+                state = os.stat(path)  # noqa: PTH116
+        except OSError as error:
+            message = f"cannot be read: {error.strerror}."
+            hint = "Check the link and the file permissions."
+            return error_in(shown, 0, "unreadable", message, hint)
+        if not stat.S_ISREG(state.st_mode):
+            return error_in(shown, 0, "unreadable", "is not a regular file.")
+        changed = f"{state.st_ino}:{state.st_ctime_ns}"
+        return SourceFile(shown, str(self._root), state.st_size, state.st_mtime_ns, changed)
+
+    def passed_over(self) -> list[Problem]:
+        """One warning that counts what was not read, and says why."""
+        if not self._passed:
+            return []
+        counted = ", ".join(f"{count} {name}" for name, count in sorted(self._passed.items()))
+        message = f"not read: {counted}."
+        hint = "Articles are .md, .mdx and .markdown; names that begin with _ are parts of others."
+        return [Problem("", 0, "warning", "not-read", message, hint)]
+
+
+def _names_in(folder: Path) -> set[str]:
+    """The names in a folder; only those of build output are ever asked for."""
+    try:
+        return {entry.name for entry in folder.iterdir()} if folder.name in BUILD_OUTPUT else set()
+    except OSError:
+        return set()
 
 
 def _inside(path: Path, root: Path) -> bool:

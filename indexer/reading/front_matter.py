@@ -7,13 +7,16 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.model import ARTICLE_FIELDS, Article, Problem
 from indexer.reading.files import MAX_BYTES, SourceFile
+from indexer.reading.foreign_keys import adapted
+from indexer.reading.layout import Layout, Place, is_language
 from indexer.reading.yaml_loader import Lines, error_in, load_yaml
 from search.analysis.language import detect
 from search.analysis.normalize import fold
@@ -22,7 +25,6 @@ SCHEMA = 1
 _FENCE = re.compile(r"^---[ \t]*$")
 _LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
 _NOT_IN_ID = re.compile(r"[^\w.-]+")
-_SECTION = re.compile(r"[\w-]+")
 ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 _NOT_IN_SLUG = re.compile(r"[\s/\\?#%&\"'<>:;,.!*|(){}\[\]`~^=+@$。、？！「」『』（）：；…　]+")
 
@@ -60,10 +62,16 @@ class FrontMatter(BaseModel):
     boost: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     cover: str = ""
     featured: bool = False
+    order: float | None = None
+    permalink: str | None = None
     markdown: Literal["commonmark", "classic"] = "commonmark"
 
 
-KNOWN_KEYS = tuple("schema" if name == "schema_" else name for name in FrontMatter.model_fields)
+KNOWN_KEYS = tuple(
+    "schema" if name == "schema_" else name
+    for name in FrontMatter.model_fields
+    if name != "permalink"
+)
 _EXPECTED: dict[str, Callable[[Any], str]] = {
     "literal_error": lambda error: f"one of {error['ctx']['expected']}",
     "list_type": lambda _error: "a list: one entry per line, each after a dash",
@@ -118,11 +126,16 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
                 'Save it as UTF-8 (in most editors: "Save with encoding").',
             )
         ]
-    return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone)
+    return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone, file.place)
 
 
-def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
-    """Split the text into front matter and body, and validate the front matter."""
+def parse(
+    name: str, text: str, zone: tzinfo = UTC, place: Place | None = None
+) -> Parsed | list[Problem]:
+    """Split the text into front matter and body, and validate the front matter.
+
+    Without a place, the name alone says language and section.
+    """
     header, body, body_line = split_front_matter(text)
     if body_line < 0:
         return [
@@ -134,37 +147,81 @@ def parse(name: str, text: str, zone: tzinfo = UTC) -> Parsed | list[Problem]:
                 "Add a line with --- after its last key.",
             )
         ]
+    conflict = _conflict(name, text)
     values, lines, problem = load_yaml(name, header)
-    if problem:
-        return [problem]
-    positions = Lines(name, lines)
+    if conflict or problem:
+        return [one for one in (conflict, problem) if one]
+    return _validated(name, values, Lines(name, lines), (header, body, body_line), zone, place)
+
+
+def _validated(
+    name: str,
+    values: dict[str, Any],
+    positions: Lines,
+    parts: tuple[str, str, int],
+    zone: tzinfo,
+    place: Place | None,
+) -> Parsed | list[Problem]:
+    header, body, body_line = parts
     schema = values.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
-        return [
-            positions.error(
-                "schema",
-                "schema",
-                f"schema {schema} is newer than the supported schema {SCHEMA}.",
-                "Update the software, or remove the key.",
-            )
-        ]
+        message = f"schema {schema} is newer than the supported schema {SCHEMA}."
+        hint = "Update the software, or remove the key."
+        return [positions.error("schema", "schema", message, hint)]
+    values, problems = adapted(values, header, positions, KNOWN_KEYS)
+    if any(problem.severity == "error" for problem in problems):
+        return problems
     try:
         front = FrontMatter.model_validate(values)
     except ValidationError as error:
         errors_by_key = {str(entry["loc"][0]): entry for entry in reversed(error.errors())}
         return [_type_problem(positions, entry) for entry in reversed(errors_by_key.values())]
-    problems = [_unknown_key(positions, key) for key in values if key not in KNOWN_KEYS]
+    reading = _Reading(name, place or _place_of(name), positions, problems, zone)
     try:
-        return _to_article(name, front, body, body_line, positions, problems, zone)
+        return _to_article(reading, front, body, body_line)
     except (OverflowError, ValueError) as error:
-        return [
-            positions.error(
-                "publish_at",
-                "dates",
-                f"a date is out of range: {error}.",
-                "Use years between 1900 and 9000.",
+        message = f"a date is out of range: {error}."
+        hint = "Use years between 1900 and 9000."
+        return [positions.error("publish_at", "dates", message, hint)]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What is known of the file besides its values."""
+
+    name: str
+    place: Place
+    lines: Lines
+    problems: list[Problem]
+    zone: tzinfo
+
+    def warn(
+        self, key: str, code: str, message: str, hint: str = "", fixable: bool = False
+    ) -> None:
+        self.problems.append(self.lines.warning(key, code, message, hint, fixable))
+
+
+def _place_of(name: str) -> Place:
+    first = name.split("/", maxsplit=1)[0]
+    languages = frozenset({first} if "/" in name and is_language(first) else ())
+    return Layout(languages=languages).place(name) or Place(stem=PurePosixPath(name).stem)
+
+
+def _conflict(name: str, text: str) -> Problem | None:
+    """Both sides of a merge that nobody has decided."""
+    if "\n<<<<<<< " not in f"\n{text}" or "\n>>>>>>> " not in text:
+        return None
+    fence = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        start = line.lstrip()[:3]
+        if start in ("```", "~~~"):
+            fence = "" if start == fence else fence or start
+        elif not fence and line.startswith("<<<<<<< "):
+            hint = (
+                "Keep one of the two versions, and delete the lines with <<<<<<< ======= >>>>>>>."
             )
-        ]
+            return error_in(name, number, "conflict", "has a merge conflict.", hint)
+    return None
 
 
 def split_front_matter(text: str) -> tuple[str, str, int]:
@@ -207,137 +264,140 @@ def _type_problem(found: Lines, error: Any) -> Problem:
     )
 
 
-def _unknown_key(found: Lines, key: str) -> Problem:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, KNOWN_KEYS, 1)
-    return found.warning(
-        key,
-        "unknown-key",
-        f"unknown key {key}; it is ignored.",
-        f"Did you mean {near[0]}?" if near else "",
-    )
-
-
 def _to_article(
-    name: str,
-    front: FrontMatter,
-    body: str,
-    body_line: int,
-    found: Lines,
-    problems: list[Problem],
-    zone: tzinfo,
+    reading: _Reading, front: FrontMatter, body: str, body_line: int
 ) -> Parsed | list[Problem]:
     body, heading = _title_from_body(body, front.title)
-    title = (front.title or heading or "").strip()
-    folder_lang, folder_section = _from_folder(name)
-    lang = front.lang or folder_lang or detect(f"{title}\n{body}", ("ja", "en"))
-    section = front.section or folder_section or "general"
-    wrong = _wrong_value(found, front, title, lang, section)
-    if wrong:
-        return [wrong]
-    identity = front.id or _NOT_IN_ID.sub("-", name.removesuffix(".md").replace("/", ".")).strip(
-        "-"
-    )
-    if front.id is None:
-        hint = "Run: python -m indexer check --fix"
-        problems.append(
-            found.warning(
-                "id", "no-id", "has no id; a rename loses its history.", hint, fixable=True
-            )
-        )
-    slug = slugify(front.slug or Path(name).stem)
-    if front.slug and slug != unicodedata.normalize("NFKC", front.slug).lower():
-        problems.append(
-            found.warning(
-                "slug",
-                "slug",
-                f"slug {front.slug!r} is not valid in a URL; {slug!r} is used.",
-                f"Write: slug: {slug}",
-            )
-        )
+    title = (front.title or heading or "").strip() or _title_from_name(reading)
+    lang = _lang(reading, front, f"{title}\n{body}")
     given: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in front
         if key in ARTICLE_FIELDS
     }
+    old = [front.permalink or "", *front.aliases, front.slug or ""]
     article = Article(
         **given
         | {
-            "id": identity,
-            "lang": lang.lower(),
-            "section": section,
-            "slug": slug,
+            "id": _identity(reading, front.id),
+            "lang": lang,
+            "section": _section(reading, front),
+            "slug": _slug(reading, front),
             "title": title,
-            "path": name,
+            "path": reading.name,
             "summary": front.summary.strip(),
             "tags": tuple(tag.strip() for tag in front.tags),
-            "aliases": tuple(map(slugify, front.aliases)),
+            "aliases": tuple(slugify(alias) for alias in front.aliases if "/" not in alias),
+            "addresses": tuple(dict.fromkeys(address_of(url) for url in old if "/" in url)),
             "translation_of": front.translation_of or "",
-            "publish_at": _moment(front.publish_at, zone),
-            "expire_at": _moment(front.expire_at, zone),
+            "publish_at": _moment(front.publish_at, reading.zone),
+            "expire_at": _moment(front.expire_at, reading.zone),
             "updated": _day(front.updated),
             "review_by": _day(front.review_by),
         }
     )
     if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
-        problems.append(
-            found.warning(
-                "expire_at",
-                "dates",
-                "expire_at is not after publish_at; the article is never shown.",
-            )
-        )
-    return Parsed(article, body, body_line, tuple(problems), front.markdown == "classic")
+        message = "expire_at is not after publish_at; the article is never shown."
+        reading.warn("expire_at", "dates", message)
+    return Parsed(article, body, body_line, tuple(reading.problems), front.markdown == "classic")
 
 
-def _wrong_value(
-    found: Lines, front: FrontMatter, title: str, lang: str, section: str
-) -> Problem | None:
-    """Return the first value that makes the article invalid."""
-    if not fold(title).strip():
-        return found.error(
-            "title", "title", "has no title.", "Add a line to the front matter: title: ..."
+def _title_from_name(reading: _Reading) -> str:
+    """A title for a file that has none: its name, or its folder's where it introduces that."""
+    place = reading.place
+    name = place.folders[-1] if place.is_index and place.folders else place.stem
+    words = " ".join(re.sub(r"[-_]", " ", name).split())
+    title = words[:1].upper() + words[1:] if fold(words).strip() else "Untitled"
+    hint = "Add a line to the front matter: title: ..."
+    reading.warn("title", "title", f"has no title; {title!r} is used.", hint)
+    return title
+
+
+def _lang(reading: _Reading, front: FrontMatter, text: str) -> str:
+    lang = front.lang or reading.place.lang
+    if lang and not _LANG.match(lang):
+        reading.warn("lang", "lang", f"lang {lang!r} is not a language code.", "Write ja or en.")
+        lang = ""
+    return (lang or detect(text, ("ja", "en"))).lower()
+
+
+def _section(reading: _Reading, front: FrontMatter) -> str:
+    """The key of the section: its name as an address has it."""
+    for name in (front.section, reading.place.section):
+        if name and any(char.isalnum() for char in name):
+            return slugify(name)
+    return "general"
+
+
+def _identity(reading: _Reading, given: str | None) -> str:
+    """The permanent id; without one, it is made of the path."""
+    path = str(PurePosixPath(reading.name).with_suffix(""))
+    by_path = _NOT_IN_ID.sub("-", path.replace("/", ".")).strip("-")
+    if given is None:
+        hint, message = (
+            "Run: python -m indexer check --fix",
+            "has no id; a rename loses its history.",
         )
-    if not _LANG.match(lang):
-        return found.error(
-            "lang", "lang", f"lang {lang!r} is not a language code.", "For example: ja, en, pt-br"
-        )
-    if not _SECTION.fullmatch(section):
-        return found.error(
-            "section",
-            "section",
-            f"section {section!r} is not valid in a URL.",
-            "Use letters, digits, dashes and underscores.",
-        )
-    if front.id is not None and not ID.match(front.id):
-        return found.error(
-            "id",
-            "id",
-            f"id {front.id!r} may only have letters, digits, dots, dashes and underscores.",
-        )
-    return None
+        reading.warn("id", "no-id", message, hint, fixable=True)
+    if given is None or reading.place.ids_are_local:
+        return by_path
+    if ID.match(given):
+        return given
+    made = re.sub(r"[^A-Za-z0-9._-]+", "-", given).strip("-.")[:100] or by_path
+    hint = "Ids have letters, digits, dots, dashes and underscores."
+    reading.warn("id", "id", f"id {given!r} is read as {made!r}.", hint)
+    return made
+
+
+def _slug(reading: _Reading, front: FrontMatter) -> str:
+    """The last part of the address: the given slug, or the name of the file or its folder."""
+    place = reading.place
+    given = (front.slug or "").rstrip("/").rpartition("/")[2]
+    if not given:
+        return slugify(place.folders[-1] if place.is_index and place.folders else place.stem)
+    slug = slugify(given)
+    if slug != unicodedata.normalize("NFKC", given).lower():
+        message = f"slug {given!r} is not valid in a URL; {slug!r} is used."
+        reading.warn("slug", "slug", message, f"Write: slug: {slug}")
+    return slug
+
+
+def address_of(url: str) -> str:
+    """The path of an old address, without what servers leave out: ``/a/b`` for ``/a/b.html``."""
+    path = unquote(urlsplit(url.strip()).path if "://" in url else url.strip())
+    path = "/" + path.partition("#")[0].partition("?")[0].strip("/")
+    for end in (".html", ".htm", ".md", "/index"):
+        path = path.removesuffix(end)
+    return path or "/"
 
 
 def _title_from_body(body: str, title: str | None) -> tuple[str, str | None]:
-    """Remove a level-1 heading at the start of the body and return it as the title.
+    """Remove a heading at the start of the body and return it as the title.
 
-    Only if the front matter has no title or the same one.
+    Only if the front matter has no title or the same one. Without a title, the first heading of
+    level 1 elsewhere is the title too, and stays.
     """
     start = len(body) - len(body.lstrip())
     line, newline, rest = body[start:].partition("\n")
-    heading = line[1:].rstrip(" #\t\r").strip()
-    if not line.startswith("# ") or not heading or (title and heading != title.strip()):
+    heading = _heading(line)
+    if heading and not (title and heading != title.strip()) and (title is None or line[:2] == "# "):
+        return "\n" * body[:start].count("\n") + newline + rest, heading
+    if title is not None:
         return body, None
-    return "\n" * body[:start].count("\n") + newline + rest, heading
+    found = re.search(r"^# [^\n]*", _without_fences(body), re.M)
+    return body, _heading(found[0]) if found else None
 
 
-def _from_folder(name: str) -> tuple[str, str]:
-    """Return (lang, section) from <lang>/<section>/<slug>.md; "" for a missing part."""
-    folders = name.split("/")[:-1]
-    lang = folders[0] if folders and _LANG.match(folders[0]) else ""
-    rest = folders[1:] if lang else folders
-    return lang, rest[0] if rest else ""
+def _heading(line: str) -> str:
+    """The text of a heading, without attributes and marks; "" for another line."""
+    if not re.match(r"#{1,6}[ \t]", line):
+        return ""
+    text = re.sub(r"\{[^{}]*+\}\s*+\Z", "", line.strip("# \t\r"))
+    return re.sub(r"[*_`]|<[^<>]*+>", "", text).strip()
+
+
+def _without_fences(body: str) -> str:
+    return "\n".join("" if at % 2 else part for at, part in enumerate(f"\n{body}".split("\n```")))
 
 
 def _moment(value: datetime | date | None, zone: tzinfo) -> datetime | None:

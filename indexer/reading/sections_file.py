@@ -28,7 +28,7 @@ def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
                 str(key),
                 title,
                 description,
-                int(value.get("order", 0)),
+                float(value.get("order", 0)),
                 str(value.get("icon", "info")),
             )
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError):

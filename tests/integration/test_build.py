@@ -109,7 +109,7 @@ def test_a_removed_article_is_gone(folder: Path, data: Path) -> None:
 
 
 def test_a_bad_article_is_reported_and_the_others_are_built(folder: Path, data: Path) -> None:
-    write_article(folder, "ja/bad.md", "一", tags=3)
+    write_article(folder, "ja/bad.md", "一", status="soon")
     report = build_folder(folder, data)
     assert report.articles == 3 and [problem.path for problem in report.errors] == ["ja/bad.md"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import uuid
 from collections import Counter
@@ -133,6 +134,8 @@ def section(ui: str, section: str) -> str:
         ),
         reverse=True,
     )
+    # Those that have an order come first, in it.
+    cards.sort(key=lambda card: math.inf if card.order is None else card.order)
     return render_template(
         "site/section.html", section=section, cards=cards, infos=articles.sections
     )

@@ -54,7 +54,7 @@ def test_build_skips_a_bad_article_and_exits_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_article(tmp_path / "articles", "ja/a.md", "一")
-    write_article(tmp_path / "articles", "ja/b.md", "二", type="essay")
+    write_article(tmp_path / "articles", "ja/b.md", "二", status="soon")
     arguments = [
         "build",
         "--articles",

@@ -75,17 +75,17 @@ def test_the_first_heading_is_the_title_if_none_is_set() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("---\ntitle: a\ntags: one\n---\n", 3, ("tags", "list")),
+        ("---\ntitle: a\ntags: {a: b}\n---\n", 3, ("tags", "list")),
         ("---\ntitle: a\n\nboost: high\n---\n", 4, ("boost", "number")),
-        ("---\ntitle: a\ntype: essay\n---\n", 3, ("type", "faq")),
+        ("---\ntitle: a\nstatus: soon\n---\n", 3, ("status", "draft")),
         ("---\ntitle: a\nupdated: soon\n---\n", 3, ("updated", "2026-11-30")),
-        ("---\ntitle: 2026\n---\n", 2, ("title", "quotes")),
+        ("---\ntitle: {a: b}\n---\n", 2, ("title", "quotes")),
         ("---\ntitle: a\nschema: 99\n---\n", 3, ("schema 99", "newer")),
         ("---\ntitle: a: b: c\n---\n", 2, ("broken YAML", "Quote")),
         ("---\ntitle: 'a\nid: x\n---\n", 3, ("broken YAML",)),
         ("---\n- a\n- b\n---\n", 2, ("not a list of keys",)),
-        ("---\nid: a\n---\nno title", 1, ("no title",)),
-        ("---\ntitle: a\nid: 'a b'\n---\n", 3, ("id",)),
+        ("---\ntitle: a\nstaus: draft\n---\n", 3, ("staus", "status", "who sees")),
+        ("---\ntitle: a\n---\na\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n", 5, ("merge",)),
     ],
 )
 def test_problems_are_reported_with_their_line(
@@ -155,8 +155,6 @@ def test_special_files_are_refused_without_blocking(tmp_path: Path) -> None:
     [
         "---\ntitle: a\npublish_at: 0001-01-01\n---\n",
         "---\ntitle: a\nexpire_at: 9999-12-31T23:59:59-05:00\n---\n",
-        "---\ntitle: a\nsection: a/b\n---\n",
-        "---\ntitle: a\nsection: '..'\n---\n",
         "---\ntitle: a\ntags: " + "[" * 2_000 + "\n---\n",
         "---\na: &a [x,x]\n" + "".join(f"b{n}: [*a,*a,*a,*a]\n" for n in range(30)) + "---\n",
         "---\ntitle: a\nid: b\n\nthe front matter never ends",
@@ -184,3 +182,124 @@ def test_sections_have_names(tmp_path: Path) -> None:
     sections, problems = read_sections(tmp_path)
     assert sections["orders"].title["ja"] == "ご注文"
     assert problems[0].line == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "read"),
+    [
+        ("id", "4412955149586", "4412955149586"),
+        ("id", "a b", "a-b"),
+        ("title", "404", "404"),
+        ("title", "2026-01-05", "2026-01-05"),
+        ("title", "1.10", "1.10"),
+        ("title", "007", "007"),
+        ("title", "true", "true"),
+        ("title", "Order #123 is late", "Order #123 is late"),
+        ("summary", "注文 #5 について", "注文 #5 について"),
+        ("slug", "123", "123"),
+        ("lang", "JA", "ja"),
+        ("lang", "en_US", "en-us"),
+        ("status", "Published", "published"),
+        ("status", "unlisted", "draft"),
+        ("audience", "Internal", "internal"),
+        ("type", "docs", "faq"),
+        ("section", "Store Support", "store-support"),
+        ("section", "..", "orders"),
+        ("tags", "printer", ("printer",)),
+        ("tags", "a, b、c", ("a", "b", "c")),
+        ("tags", "[1, two]", ("1", "two")),
+        ("keywords", "E-42", ("E-42",)),
+        ("questions", "How?", ("How?",)),
+        ("aliases", "old-name", ("old-name",)),
+        ("updated", "2026/01/05", date(2026, 1, 5)),
+        ("updated", "2026年1月5日", date(2026, 1, 5)),
+        ("updated", "January 5, 2026", date(2026, 1, 5)),
+        ("updated", "2026-01-05 10:00:00 +0900", date(2026, 1, 5)),
+        ("featured", "'yes'", True),
+    ],
+)
+def test_values_are_taken_for_what_they_can_only_mean(key: str, written: str, read: object) -> None:
+    title = "" if key == "title" else "title: a\n"
+    assert getattr(good(f"---\n{title}{key}: {written}\n---\n").article, key) == read
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "read"),
+    [
+        ("description: Short", "summary", "Short"),
+        ("lastmod: 2026-01-05", "updated", date(2026, 1, 5)),
+        ("last_update: {date: 2026-01-05}", "updated", date(2026, 1, 5)),
+        ("date: 2026-01-05T10:00:00Z", "updated", date(2026, 1, 5)),
+        ("categories: [a, b]", "tags", ("a", "b")),
+        ("labels: a", "tags", ("a",)),
+        ("redirect_from: /old/path/", "addresses", ("/old/path",)),
+        ("permalink: /help/x.html", "addresses", ("/help/x",)),
+        ("slug: /help/here/", "slug", "here"),
+        ("sidebar_position: 3", "order", 3.0),
+        ("weight: '4'", "order", 4.0),
+        ("locale: en-us", "lang", "en-us"),
+        ("author: Hana", "owner", "Hana"),
+        ("Summary: Short", "summary", "Short"),
+    ],
+)
+def test_keys_of_other_tools_are_ours(line: str, key: str, read: object) -> None:
+    assert getattr(good(f"---\nid: a\ntitle: a\n{line}\n---\n").article, key) == read
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("draft: true", "draft: yes", "published: false", "publish: false", "unlisted: true"),
+        *("hidden: true", "private: true", "visibility: private", "Draft: true", "is-draft: 1"),
+        *("public: false", "state: in_review", "build: {render: never}", "_build: {list: false}"),
+        *("headless: true", "post_status: pending"),
+    ],
+)
+def test_what_others_would_hide_is_a_draft(line: str) -> None:
+    parsed = good(f"---\nid: a\ntitle: a\n{line}\n---\n")
+    assert parsed.article.status == "draft"
+    assert [(problem.code, problem.line) for problem in parsed.problems] == [("visibility", 4)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["visibility: internal", "access: agents", "user_segment_id: 42", "visibility: [a, b]"],
+)
+def test_what_others_would_show_to_some_is_internal(line: str) -> None:
+    parsed = good(f"---\nid: a\ntitle: a\n{line}\n---\n")
+    assert (parsed.article.audience, parsed.article.status) == ("internal", "published")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["draft: false", "published: true", "visibility: public", "user_segment_id:", "state: live"],
+)
+def test_what_others_would_show_is_shown(line: str) -> None:
+    article = good(f"---\nid: a\ntitle: a\n{line}\n---\n").article
+    assert (article.audience, article.status) == ("public", "published")
+
+
+@pytest.mark.parametrize("key", ["staus", "drafts", "audiance", "publishat", "visibilty", "hiden"])
+def test_a_misspelt_key_that_decides_who_sees_it_is_an_error(key: str) -> None:
+    problem = bad(f"---\nid: a\ntitle: a\n{key}: x\n---\n")
+    assert (problem.severity, problem.code, problem.line) == ("error", "unknown-key", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "title"),
+    [
+        ("en/x/getting-started.md", "text", "Getting started"),
+        ("en/x/getting_started.md", "text\n\n# Real title\n\nmore", "Real title"),
+        ("en/x/a.md", "## First heading\n\ntext", "First heading"),
+        ("en/x/a.md", "# **Bold** `code` {#id}\n\ntext", "Bold code"),
+        ("en/Store Support/index.md", "text", "Store Support"),
+        ("en/x/a.md", "```\n# comment\n```\n", "A"),
+        ("ja/x/返品の手順.md", "本文", "返品の手順"),
+    ],
+)
+def test_a_title_comes_from_the_heading_or_the_name(name: str, body: str, title: str) -> None:
+    assert good(body, name).article.title == title
+
+
+def test_conflict_markers_in_code_are_allowed() -> None:
+    assert good("---\nid: a\ntitle: a\n---\n```\n<<<<<<< HEAD\na\n>>>>>>> b\n```\n")

@@ -1,0 +1,213 @@
+"""Gives articles what depends on other articles: ids, addresses, translations, sections, order."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from indexer.model import Article, SectionInfo, memoized_on_article
+from indexer.reading.front_matter import slugify
+from indexer.reading.layout import Place
+from indexer.reading.navigation import Navigation, without_suffix
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """The articles with their places among each other, and the sections that folders make."""
+
+    articles: list[Article]
+    sections: dict[str, SectionInfo]
+
+
+def arrange(
+    articles: Sequence[Article],
+    places: Mapping[str, Place],
+    navigation: Navigation,
+    named: Mapping[str, SectionInfo],
+) -> Arranged:
+    """Arrange the articles; ``places`` are by path, ``named`` are the sections of sections.yml."""
+    changes: dict[str, dict[str, Any]] = defaultdict(dict)
+    _set_ids(articles, changes)
+    _set_translations(articles, places, changes)
+    _set_slugs(articles, places, changes)
+    _set_order(articles, places, navigation, changes)
+    arranged = [_changed(article, changes.get(article.path, {})) for article in articles]
+    return Arranged(arranged, _sections(articles, places, navigation, named))
+
+
+def _changed(article: Article, changes: Mapping[str, Any]) -> Article:
+    """The article with these values; the same object as in the last build if nothing changed."""
+    differing = {key: value for key, value in changes.items() if getattr(article, key) != value}
+    if not differing:
+        return article
+    kept = _last_changed(article)
+    if not kept or kept[0] != differing:
+        kept[:] = [differing, replace(article, **differing)]
+    result: Article = kept[1]
+    return result
+
+
+@memoized_on_article
+def _last_changed(article: Article) -> list[Any]:
+    """Storage for the changes of the last build and the article with them."""
+    return []
+
+
+def _first(articles: Sequence[Article]) -> list[Article]:
+    """Published ones first, then by path."""
+    return sorted(articles, key=lambda article: (article.status != "published", article.path))
+
+
+# --- ids and translations ---
+
+
+def _set_ids(articles: Sequence[Article], changes: dict[str, dict[str, Any]]) -> None:
+    """An id that two languages share, as translations of other tools do, names the language."""
+    by_id: dict[str, list[Article]] = defaultdict(list)
+    for article in articles:
+        by_id[article.id].append(article)
+    for name, same in by_id.items():
+        languages = {article.lang for article in same}
+        if len(same) < 2 or len(languages) < 2:
+            continue
+        original = _original([one for one in same if one.status == "published"] or same, articles)
+        for article in same:
+            if article.lang != original.lang:
+                changes[article.path]["id"] = f"{name}.{article.lang}"
+                if not article.translation_of:
+                    changes[article.path]["translation_of"] = name
+
+
+def _set_translations(
+    articles: Sequence[Article],
+    places: Mapping[str, Place],
+    changes: dict[str, dict[str, Any]],
+) -> None:
+    """Files of one path below two languages are translations of each other."""
+    groups: dict[str, dict[str, Article]] = defaultdict(dict)
+    for article in articles:
+        place = places.get(article.path)
+        if place is not None:
+            groups[place.key].setdefault(article.lang, article)
+    named = {article.translation_of for article in articles if article.translation_of}
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        original = _original(list(group.values()), articles, named)
+        original_id = changes[original.path].get("id", original.id)
+        for article in group.values():
+            free = not article.translation_of and article.id not in named
+            if article is not original and free and not original.translation_of:
+                changes[article.path].setdefault("translation_of", original_id)
+
+
+def _original(
+    group: Sequence[Article], articles: Sequence[Article], named: set[str] | None = None
+) -> Article:
+    """The one that others name, else the one in the language of most articles."""
+    count = Counter(article.lang for article in articles)
+    return min(
+        group,
+        key=lambda article: (article.id not in (named or ()), -count[article.lang], article.lang),
+    )
+
+
+# --- addresses ---
+
+
+def _set_slugs(
+    articles: Sequence[Article],
+    places: Mapping[str, Place],
+    changes: dict[str, dict[str, Any]],
+) -> None:
+    """Where one name is taken twice, the folder goes before it: ``android-installation``.
+
+    The name alone stays with the only published one, or leads to the first of them.
+    """
+    by_slug: dict[tuple[str, str], list[Article]] = defaultdict(list)
+    for article in articles:
+        by_slug[article.lang, article.slug].append(article)
+    taken = set(by_slug)
+    for (lang, slug), same in by_slug.items():
+        if len(same) < 2:
+            continue
+        published = [article for article in same if article.status == "published"]
+        moved = [article for article in same if len(published) != 1 or article is not published[0]]
+        for article in _first(moved):
+            address = _with_folders(article, slug, lang, places, taken)
+            if address:
+                taken.add((lang, address))
+                changes[article.path]["slug"] = address
+        if len(published) != 1:
+            first = _first(same)[0]
+            if "slug" in changes[first.path]:
+                changes[first.path]["aliases"] = (*first.aliases, slug)
+
+
+def _with_folders(
+    article: Article,
+    slug: str,
+    lang: str,
+    places: Mapping[str, Place],
+    taken: set[tuple[str, str]],
+) -> str:
+    """The slug after as many folders as make it the only one; "" if none do."""
+    place = places.get(article.path, Place())
+    folders = place.folders[:-1] if place.is_index else place.folders
+    address = slug
+    for folder in reversed(folders):
+        address = f"{slugify(folder)}-{address}"
+        if (lang, address) not in taken:
+            return address
+    return ""
+
+
+# --- order and sections ---
+
+
+def _set_order(
+    articles: Sequence[Article],
+    places: Mapping[str, Place],
+    navigation: Navigation,
+    changes: dict[str, dict[str, Any]],
+) -> None:
+    for article in articles:
+        name = without_suffix(article.path)
+        if article.order is None and name in navigation.order:
+            changes[article.path]["order"] = float(navigation.order[name])
+        elif article.order is None and (place := places.get(article.path)) and place.is_index:
+            changes[article.path]["order"] = -1.0
+
+
+def _sections(
+    articles: Sequence[Article],
+    places: Mapping[str, Place],
+    navigation: Navigation,
+    named: Mapping[str, SectionInfo],
+) -> dict[str, SectionInfo]:
+    """The sections that folders make, by their names; those of sections.yml stay as they are."""
+    titles: dict[str, dict[str, str]] = defaultdict(dict)
+    orders: dict[str, float] = {}
+    for article in articles:
+        place = places.get(article.path)
+        if place is None or article.section in named or slugify(place.section) != article.section:
+            continue
+        label, position = _folder_of(article.path, place, navigation)
+        if label or place.section != article.section:
+            titles[article.section].setdefault(article.lang, label or place.section)
+        if position is not None:
+            orders.setdefault(article.section, position)
+    made = {
+        key: SectionInfo(key, titles.get(key, {}), order=orders.get(key, 0))
+        for key in dict.fromkeys((*titles, *orders))
+    }
+    return {**made, **named}
+
+
+def _folder_of(path: str, place: Place, navigation: Navigation) -> tuple[str, float | None]:
+    """Name and position that a file of Docusaurus gives the section's folder."""
+    above = path.split("/")[: -1 - len(place.folders)]
+    folder = "/".join([*above, place.section])
+    return navigation.folders.get(folder, ("", None))
