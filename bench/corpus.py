@@ -39,7 +39,7 @@ def material(folder: Path) -> dict[str, Material]:
     """Return the material to generate articles from, by language."""
     with tempfile.TemporaryDirectory() as temporary:
         cache = BuildCache(Path(temporary) / "cache.sqlite")
-        articles, _, _ = collect(folder, cache, UTC)
+        articles = collect(folder, cache, UTC).articles
         cache.close()
     sections: dict[str, list[Section]] = defaultdict(list)
     questions: dict[str, list[str]] = defaultdict(list)

@@ -71,7 +71,7 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[tuple[Query, bo
         build(Paths(articles, Path(folder)), embedder)
         engine = Engine(open_corpus(Builds(Path(folder) / "index").open_current()), embedder)
         cache = BuildCache(Path(folder) / "again.sqlite")
-        read_articles, _, _ = collect(articles, cache, UTC)
+        read_articles = collect(articles, cache, UTC).articles
         cache.close()
         tests = [
             (Query(test, lang=article.lang, highlight=False), True)

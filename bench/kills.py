@@ -29,6 +29,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from kb_app.db.engine import open_database
+from kb_app.support.attachments import Uploads
 
 PORT = 8433
 BASE = f"http://127.0.0.1:{PORT}"
@@ -248,7 +249,11 @@ def _count_wrong(folder: Path, accepted: Accepted) -> int:
             "join cases on cases.case_id = attachments.case_id group by cases.message"
         )
     engine.dispose()
-    kept = {path.name for path in (folder / "var" / "uploads").iterdir()}
+    uploads = folder / "var" / "uploads"
+    # What the hourly round does with files that are older than an hour.
+    swept = Uploads(uploads).forget_unknown(files.__contains__, time.time() + 1)
+    print(f"files that a kill left without a row, removed by the hourly round: {swept}")
+    kept = {path.name for path in uploads.iterdir()}
     rows = {
         "forms lost": sum(forms[name] == 0 for name in accepted.forms),
         "forms or mails doubled": sum(count > 1 for count in forms.values()),

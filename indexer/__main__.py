@@ -183,12 +183,13 @@ def _check(flags: argparse.Namespace) -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         cache = BuildCache(Path(folder) / "check.sqlite")
-        articles, problems, _ = collect(flags.articles, cache, flags.timezone)
+        found = collect(flags.articles, cache, flags.timezone)
         if flags.fix:
-            for line in fix(flags.articles, articles, problems):
+            for line in fix(flags.articles, found.articles, found.problems):
                 print(line)
-            articles, problems, _ = collect(flags.articles, cache, flags.timezone)
+            found = collect(flags.articles, cache, flags.timezone)
         cache.close()
+    articles, problems = found.articles, found.problems
     if flags.search:
         problems = [*problems, *_search_tests(flags)]
     if flags.json:

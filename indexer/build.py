@@ -91,12 +91,18 @@ def _build(
             # The previous bundle's checksums are verified while the articles are read.
             with ThreadPoolExecutor(1, "reading") as pool:
                 opened = pool.submit(_previous, builds)
-                articles, problems, sections = collect(paths.articles, cache, zone, progress)
+                collected = collect(paths.articles, cache, zone, progress)
                 synonyms, wrong = read_synonyms(paths.articles)
                 previous = opened.result()
             context = BuildContext(builds, work, embedder, cache, progress, previous)
-            report = publish(context, Source(articles, paths.articles, sections, synonyms))
-            return report, [*problems, *wrong]
+            source = Source(
+                collected.articles,
+                paths.articles,
+                collected.sections,
+                synonyms,
+                collected.targets,
+            )
+            return publish(context, source), [*collected.problems, *wrong]
         finally:
             cache.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 
@@ -21,16 +21,25 @@ from indexer.reading.layout import layout_of
 from indexer.reading.learned_file import read_learned
 from indexer.reading.navigation import read_navigation
 from indexer.reading.sections_file import read_sections
+from indexer.targets import Targets
 
 log = logging.getLogger("indexer.collect")
 # Time for one article; a usual one takes 5 ms.
 ARTICLE_S = 20.0
 
 
-def collect(
-    folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet
-) -> tuple[list[Article], list[Problem], dict[str, SectionInfo]]:
-    """(articles that can be served, problems of all files, sections of the site)."""
+@dataclass(frozen=True)
+class Collected:
+    """The articles to serve, the problems of all files, the sections, and what links mean."""
+
+    articles: list[Article]
+    problems: list[Problem]
+    sections: dict[str, SectionInfo]
+    targets: Targets
+
+
+def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet) -> Collected:
+    """Read the folder."""
     found, problems = walk(folder)
     layout = layout_of(folder.resolve(), [file.name for file in found])
     files = [replace(file, place=layout.place(file.name)) for file in found]
@@ -67,9 +76,10 @@ def collect(
     places = {file.name: file.place for file in files if file.place is not None}
     arranged = arrange(articles, places, navigation, named)
     kept, duplicates = without_duplicates(arranged.articles)
-    collection = Collection(kept, folder, named)
-    problems += [*section_problems, *learned_problems, *navigation.problems]
-    return kept, [*problems, *duplicates, *check(collection)], arranged.sections
+    targets = Targets(kept, folder, [root for root, _ in layout.roots])
+    problems += [*section_problems, *learned_problems, *navigation.problems, *duplicates]
+    problems += check(Collection(kept, folder, named, targets))
+    return Collected(kept, problems, arranged.sections, targets)
 
 
 def _set_apart(names: Sequence[str]) -> list[Problem]:

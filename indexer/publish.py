@@ -20,6 +20,7 @@ from indexer.bundling.vectors import Embedded, embed
 from indexer.model import Article, BuildReport, SectionInfo, to_document
 from indexer.progress import Progress, quiet
 from indexer.reading.markdown.render import VERSION as RENDER_VERSION
+from indexer.targets import Targets
 from search.analysis.analyzer import VERSION as ANALYSER_VERSION
 from search.errors import EmbedderUnavailableError
 from search.index.bundle import KEEP, SCHEMA, Builds, Bundle, Checksum, seal
@@ -53,6 +54,7 @@ class Source:
     folder: Path
     sections: Mapping[str, SectionInfo]
     synonyms: Sequence[Rule] = ()
+    targets: Targets | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def publish(context: BuildContext, source: Source) -> BuildReport:
 
 
 def _prepare(source: Source) -> _Prepared:
-    linked, images = link(source.articles, source.folder)
+    targets = source.targets or Targets(source.articles, source.folder)
+    linked, images = link(source.articles, source.folder, targets)
     return _Prepared(
         articles=linked,
         documents=[to_document(article) for article in linked],

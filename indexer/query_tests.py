@@ -79,15 +79,16 @@ def failed_tests(
         cache = BuildCache(Paths(folder, data).cache)
         builds = Builds(Path(temporary))
         try:
-            articles, _, sections = collect(folder, cache, zone)
+            found = collect(folder, cache, zone)
             synonyms, _ = read_synonyms(folder)
             with builds.building() as work:
                 context = BuildContext(builds, work, embedder, cache, progress)
-                publish(context, Source(articles, folder, sections, synonyms))
+                source = Source(found.articles, folder, found.sections, synonyms, found.targets)
+                publish(context, source)
         finally:
             cache.close()
         engine = Engine(open_corpus(builds.open_current()), embedder)
-        return [problem for article in articles for problem in _failures(engine, article)]
+        return [problem for article in found.articles for problem in _failures(engine, article)]
 
 
 def _failures(engine: Engine, article: Article) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Replaces links between articles by ids, and image paths by names in the bundle."""
+"""Replaces links between articles by ids, and paths of files by their names in the bundle."""
 
 from __future__ import annotations
 
@@ -6,66 +6,118 @@ import hashlib
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from pathlib import Path, PurePosixPath
 
-from indexer.model import Article, memoized_on_article
-from indexer.reading.files import resolve
+from indexer.model import Article, Link, memoized_on_article
 from indexer.reading.html_tags import Tag, rewrite_tags
-from indexer.reading.images import image_file
+from indexer.reading.images import IMAGE_TYPES
+from indexer.reading.link_targets import WIKI, target_of
+from indexer.targets import Targets
 
 _BROKEN = 'class="broken-link"'
+_MEDIA = ("img", "video", "audio", "source", "track")
+_kept_names: dict[tuple[str, int, int, int], str] = {}
+MOST_KEPT = 50_000
 
 
-def link(articles: Sequence[Article], folder: Path) -> tuple[list[Article], dict[str, Path]]:
-    """Return the articles with links and images replaced, and the image files by bundle name."""
-    ids = {article.path: article.id for article in articles}
+def link(
+    articles: Sequence[Article], folder: Path, targets: Targets
+) -> tuple[list[Article], dict[str, Path]]:
+    """Return the articles with links and files replaced, and the files by bundle name."""
     names: dict[str, str] = {}
-    images: dict[str, Path] = {}
-    for target in {link.target for article in articles for link in article.links if link.image}:
-        path = image_file(folder, target)
-        if path is not None:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
-            names[target] = f"{digest}{path.suffix.lower()}"
-            images[names[target]] = path
-    return [_linked(article, ids, names) for article in articles], images
+    files: dict[str, Path] = {}
+    for article in articles:
+        for each in article.links:
+            path = _file_of(article, each, targets)
+            if path is not None and path not in names:
+                names[path] = bundle_name(folder / path)
+                files[names[path]] = folder / path
+    linker = _Linker(targets, names)
+    return [linker.linked(article) for article in articles], files
 
 
-def _linked(article: Article, ids: Mapping[str, str], names: Mapping[str, str]) -> Article:
-    if not article.links:
-        return article
+def _file_of(article: Article, each: Link, targets: Targets) -> str | None:
+    """The file of the folder that a link or image means, where it means no article."""
+    if not each.target or (not each.image and targets.article(article, each) is not None):
+        return None
+    path = targets.file(article, each)
+    is_image = path is not None and PurePosixPath(path).suffix.lower() in IMAGE_TYPES
+    return path if path is not None and (is_image or not each.image) else None
 
-    def rewrite(tag: Tag) -> str:
+
+def bundle_name(path: Path) -> str:
+    """A name made of the content; remembered as long as the file does not change."""
+    state = path.stat()
+    key = (str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if key not in _kept_names:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:20]
+        if len(_kept_names) > MOST_KEPT:
+            _kept_names.clear()
+        _kept_names[key] = f"{digest}{path.suffix.lower()}"
+    return _kept_names[key]
+
+
+class _Linker:
+    """Rewrites the tags of articles."""
+
+    def __init__(self, targets: Targets, names: Mapping[str, str]) -> None:
+        self._targets = targets
+        self._names = names
+
+    def linked(self, article: Article) -> Article:
+        """The article for the bundle; the same object as in the last build if nothing changed."""
+        if not article.links:
+            return article
+        text = rewrite_tags(article.html, lambda tag: self._rewritten(article, tag))
+        cover = ""
+        if article.cover and (target := target_of(article.path, article.cover)):
+            cover = self._name(article, Link(target.path, "", 0, image=True))
+        cached = _last_linked(article)
+        if not cached or (cached[-1].html, cached[-1].cover) != (text, cover):
+            # Keep the object of the last build if nothing changed: results are cached on it.
+            cached[:] = [replace(article, html=text, cover=cover)]
+        return cached[-1]
+
+    def _rewritten(self, article: Article, tag: Tag) -> str:
         if tag.name == "a" and (url := tag.attribute("href")) is not None:
-            attribute = _article_link(article.path, url, ids)
+            attribute = self._href(article, html.unescape(url))
             return tag.replaced("href", attribute) if attribute else tag.text
-        if tag.name == "img" and (url := tag.attribute("src")) is not None:
-            path = unquote(html.unescape(url).split("#")[0].split("?")[0])
-            name = names.get(resolve(article.path, path))
-            return (
-                tag.replaced("src", f'src="kb-image:{name}" loading="lazy"') if name else tag.text
-            )
+        if tag.name in _MEDIA and (url := tag.attribute("src")) is not None:
+            return self._with_file(article, tag, html.unescape(url))
         return tag.text
 
-    cover = names.get(resolve(article.path, article.cover), "") if article.cover else ""
-    cached, text = _last_linked(article), rewrite_tags(article.html, rewrite)
-    if not cached or (cached[-1].html, cached[-1].cover) != (text, cover):
-        # Keep the object of the last build if nothing changed: results are cached on it.
-        cached[:] = [replace(article, html=text, cover=cover)]
-    return cached[-1]
+    def _with_file(self, article: Article, tag: Tag, url: str) -> str:
+        target = target_of(article.path, url)
+        name = self._name(article, Link(target.path, "", 0, tag.name == "img")) if target else ""
+        if not name:
+            # A name that leads nowhere would be asked for at an address that is none.
+            return tag.replaced("src", 'src=""') if url.startswith(WIKI) else tag.text
+        lazy = ' loading="lazy"' if tag.name == "img" else ""
+        return tag.replaced("src", f'src="kb-image:{name}"{lazy}')
 
+    def _name(self, article: Article, each: Link) -> str:
+        path = _file_of(article, each, self._targets)
+        return self._names.get(path, "") if path else ""
 
-def _article_link(path: str, url: str, ids: Mapping[str, str]) -> str:
-    """The attribute that replaces a link to a file; "" for other links."""
-    try:
-        parts = urlsplit(html.unescape(url))
-    except ValueError:
+    def _href(self, article: Article, url: str) -> str:
+        """The attribute that replaces a link into the folder; "" for other links."""
+        target = target_of(article.path, url)
+        if target is None:
+            return ""
+        each = Link(target.path, target.anchor, 0)
+        found = self._targets.article(article, each)
+        if found is not None:
+            anchor = self._targets.anchor(found, target.anchor)
+            shown = f"#{html.escape(anchor or target.anchor)}" if target.anchor else ""
+            return (
+                f'href="{shown}"' if found is article and shown else f'href="kb:{found.id}{shown}"'
+            )
+        name = self._name(article, each)
+        if name:
+            shown = html.escape(PurePosixPath(target.path.removeprefix(WIKI)).name)
+            return f'href="kb-image:{name}" download="{shown}"'
         return _BROKEN
-    if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
-        return ""
-    target = ids.get(resolve(path, unquote(parts.path)))
-    anchor = f"#{parts.fragment}" if parts.fragment else ""
-    return f'href="kb:{target}{html.escape(anchor)}"' if target else _BROKEN
 
 
 @memoized_on_article

@@ -9,10 +9,13 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.model import Article, Link, Problem, SectionInfo
-from indexer.reading.images import IMAGE_TYPES, image_file
+from indexer.reading.images import IMAGE_TYPES
+from indexer.reading.link_targets import WIKI
+from indexer.targets import MAX_FILE_BYTES, Targets
 from search.analysis.normalize import fold
 
 _SIGNS = re.compile(r"[\W_]+")
+_HOST = re.compile(r"\A(?:www\.)?[a-z0-9-]++\.(?:com|org|net|jp|io|dev|app)\b")
 MOST_HINTS, MOST_COMPARED = 50, 500
 
 
@@ -23,6 +26,7 @@ class Collection:
     articles: Sequence[Article]
     folder: Path
     sections: Mapping[str, SectionInfo]
+    targets: Targets
 
     def by_path(self) -> dict[str, Article]:
         """Return the articles by path."""
@@ -76,79 +80,88 @@ def _broken_links(collection: Collection, hints: _Hints) -> Iterator[Problem]:
     for article in collection.articles:
         for link in article.links:
             problem = (
-                _image(article, link, collection.folder, hints)
+                _image(article, link, collection, hints)
                 if link.image
-                else _target(article, link, articles, hints)
+                else _target(article, link, collection, articles, hints)
             )
             if problem:
                 yield problem
 
 
-def _image(article: Article, link: Link, folder: Path, hints: _Hints) -> Problem | None:
-    if image_file(folder, link.target):
+def _image(article: Article, link: Link, collection: Collection, hints: _Hints) -> Problem | None:
+    found = collection.targets.file(article, link)
+    shown = link.target.removeprefix(WIKI)[:100]
+    if found and Path(found).suffix.lower() in IMAGE_TYPES:
         return None
-    shown = link.target[:100]
-    if link.target.startswith(".."):
-        return Problem(
-            article.path,
-            link.line,
-            "error",
-            "image-outside",
-            f"the image {shown} is outside the articles folder.",
-            "Copy it into the folder of the article.",
-        )
-    if Path(link.target).suffix.lower() not in IMAGE_TYPES:
-        return Problem(
-            article.path,
-            link.line,
-            "error",
-            "image-type",
-            f"{shown} is not an image that browsers can show.",
-            f"Use one of: {' '.join(IMAGE_TYPES)}",
-        )
-    parent = (folder / link.target).parent
-    hint = (
-        hints.near(Path(link.target).name, (entry.name for entry in parent.iterdir()))
-        if "\0" not in link.target and parent.is_dir()
-        else ""
-    )
-    return Problem(
-        article.path,
-        link.line,
-        "error",
-        "image-missing",
-        f"the image {shown} does not exist.",
-        hint,
-    )
+    if shown.startswith(".."):
+        code, message = "image-outside", f"the image {shown} is outside the articles folder."
+        hint = "Copy it into the folder of the article."
+    elif Path(shown).suffix.lower() not in IMAGE_TYPES:
+        code, message = "image-type", f"{shown} is not an image that browsers can show."
+        hint = f"Use one of: {' '.join(IMAGE_TYPES)}"
+    else:
+        code, message = "image-missing", f"the image {shown} does not exist."
+        hint = _near_file(collection.folder, shown, hints)
+    return Problem(article.path, link.line, "error", code, message, hint)
+
+
+def _near_file(folder: Path, name: str, hints: _Hints) -> str:
+    parent = (folder / name.lstrip("/")).parent
+    if "\0" in name or not parent.is_dir():
+        return ""
+    return hints.near(Path(name).name, (entry.name for entry in parent.iterdir()))
 
 
 def _target(
-    article: Article, link: Link, articles: Mapping[str, Article], hints: _Hints
+    article: Article,
+    link: Link,
+    collection: Collection,
+    articles: Mapping[str, Article],
+    hints: _Hints,
 ) -> Problem | None:
-    target = article if not link.target else articles.get(link.target)
+    target = collection.targets.article(article, link)
     if target is None:
-        moved = moved_to(link, articles)
-        hint = f"Did it move to {moved}?" if moved else hints.near(link.target, articles)
-        return Problem(
-            article.path,
-            link.line,
-            "error",
-            "link",
-            f"links to {link.target}, which does not exist.",
-            hint,
-            fixable=bool(moved),
-        )
-    if link.anchor and link.anchor not in target.anchors:
+        return _no_target(article, link, collection, articles, hints)
+    if collection.targets.anchor(target, link.anchor) is None:
         where = "this article" if target is article else target.path
-        return Problem(
-            article.path,
-            link.line,
-            "error",
-            "anchor",
-            f"links to #{link.anchor}, which {where} does not have.",
-            hints.near(link.anchor, target.anchors),
-        )
+        message = f"links to #{link.anchor}, which {where} does not have."
+        hint = hints.near(link.anchor, target.anchors)
+        return Problem(article.path, link.line, "error", "anchor", message, hint)
     return None
+
+
+def _no_target(
+    article: Article,
+    link: Link,
+    collection: Collection,
+    articles: Mapping[str, Article],
+    hints: _Hints,
+) -> Problem | None:
+    file = collection.targets.file(article, link)
+    shown = link.target.removeprefix(WIKI)
+    if file is not None:
+        size = (collection.folder / file).stat().st_size
+        if size <= MAX_FILE_BYTES:
+            return None
+        message = f"the file {file} is too large ({size // 1024 // 1024} MB)."
+        hint = f"At most {MAX_FILE_BYTES // 1024 // 1024} MB; link to where it is kept."
+        return Problem(article.path, link.line, "error", "file-size", message, hint)
+    message = f"links to {shown}, which does not exist."
+    moved = moved_to(link, articles)
+    written = _last_part(article, shown)
+    host = _HOST.match(written)
+    if host:
+        hint = f"Did you mean https://{written}?"
+    else:
+        hint = f"Did it move to {moved}?" if moved else hints.near(shown, articles)
+    fixable = bool(moved) and not host
+    return Problem(article.path, link.line, "error", "link", message, hint, fixable=fixable)
+
+
+def _last_part(article: Article, target: str) -> str:
+    """The link as written, where it is relative to the article."""
+    above = article.path.rpartition("/")[0]
+    return target.removeprefix(f"{above}/") if above else target
 
 
 def moved_to(link: Link, articles: Mapping[str, Article]) -> str | None:

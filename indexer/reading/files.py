@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,9 +117,9 @@ class _Found:
 
     def _checked(self, base: str, shown: str, name: str) -> SourceFile | Problem:
         path = os.path.join(base, name)  # noqa: PTH118, creating a Path per file is slow
-        # os.walk decodes invalid UTF-8 bytes to lone surrogates, which are not printable.
-        if not shown.isprintable():
-            message = "has a name that is not UTF-8."
+        # os.walk decodes invalid UTF-8 bytes to lone surrogates.
+        if any(unicodedata.category(char) in ("Cs", "Cc") for char in shown):
+            message = "has a name that is not UTF-8, or with a control character."
             return error_in(printable(shown), 0, "name", message, "Rename the file.")
         try:
             # Regular files need a single stat call.

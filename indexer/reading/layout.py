@@ -115,7 +115,7 @@ class Layout:
             folders[0] if folders else "",
             tuple(folders),
             stem,
-            stem.casefold() in INDEXES,
+            stem.casefold() in (*INDEXES, *(name.casefold() for name in folders[-1:])),
             self.ids_are_local,
         )
 

@@ -201,6 +201,7 @@ class SupportService:
         for file in self.cases.abandoned_attachments(now - DAY):
             self.uploads.forget(file)
             self.cases.forget_attachment(file.attachment_id)
+        self.uploads.forget_unknown(self.cases.has_attachment, (now - HOUR) / 1000)
         self.outbox.forget(now - SENT_KEPT)
         for file in self.cases.purge(now - self.settings.case_days * DAY):
             self.uploads.forget(file)

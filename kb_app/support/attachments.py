@@ -9,7 +9,7 @@ import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,6 +94,19 @@ class Uploads:
         """Delete a file; does nothing if it does not exist."""
         with contextlib.suppress(FileNotFoundError):
             self.path(attachment).unlink()
+
+    def forget_unknown(self, known: Callable[[str], bool], before: float) -> int:
+        """Delete the files written before a time, in s, that have no row; returns how many.
+
+        A process that is killed between the file and its row leaves one.
+        """
+        removed = 0
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before and not known(path.name):
+                    path.unlink()
+                    removed += 1
+        return removed
 
 
 def tidy(name: str) -> str:

@@ -10,12 +10,12 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from indexer.reading.link_targets import WIKI
+
 _WIKI = re.compile(r"(!?)\[\[([^\[\]\n]++)\]\]")
 _MARK = re.compile(r"==(?=[^\s=])([^=\n]*+)==(?!=)")
 _SIZE = re.compile(r"\A(.*?)\|?(\d{1,4})(?:x(\d{1,4}))?\Z", re.DOTALL)
 _IMAGE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg)\Z", re.IGNORECASE)
-WIKI = "wiki:"
-"""Prefix of a link that names a file or a title wherever it lies, not a path."""
 
 
 def obsidian_plugin(md: MarkdownIt) -> None:

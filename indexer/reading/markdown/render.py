@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from indexer.model import Article, Link, Problem
 from indexer.reading.body_checks import body_problems
-from indexer.reading.files import resolve
 from indexer.reading.front_matter import Parsed
 from indexer.reading.html_tags import Tag, rewrite_tags
 from indexer.reading.html_text import SectionReader
+from indexer.reading.link_targets import WIKI, target_of
 from indexer.reading.markdown import classic, commonmark
 from indexer.reading.markdown.converted import Converted, RawLink
-from indexer.reading.markdown.obsidian import WIKI
 from indexer.reading.markdown.sanitise import SCHEMES, sanitise
 
 VERSION = "6"
@@ -87,13 +86,7 @@ def _links(parsed: Parsed, raw: Sequence[RawLink]) -> list[Link]:
 
 def _link(raw: RawLink, parsed: Parsed) -> Link | None:
     """Return a link to a file of the folder or an anchor of this article; None for other links."""
-    try:
-        parts = urlsplit(raw.url)
-    except ValueError:  # not a URL, e.g. //[
+    target = target_of(parsed.article.path, raw.url)
+    if target is None:
         return None
-    if parts.scheme or parts.netloc or raw.url.startswith("/") or not raw.url:
-        return None
-    if raw.url.startswith(("#fn:", "#fnref")):
-        return None
-    target = resolve(parsed.article.path, unquote(parts.path)) if parts.path else ""
-    return Link(target, unquote(parts.fragment), parsed.body_line + raw.line, raw.image)
+    return Link(target.path, target.anchor, parsed.body_line + raw.line, raw.image)

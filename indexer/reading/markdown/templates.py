@@ -1,5 +1,7 @@
 """Removes what other tools would have filled in: Liquid, shortcodes, MDX, comments of Obsidian.
 
+A link to a file with spaces in its name, ``[a](my file.md)``, becomes one that CommonMark knows.
+
 Each removed piece is a note with its line; the lines of the text stay as many. Code is left alone.
 """
 
@@ -22,15 +24,16 @@ _MDX_COMMENT = re.compile(r"\{/\*[^*\n]*+\*/\}")
 _COMMENT = re.compile(r"%%[^%\n]++%%")
 _SITE_URLS = ("site.baseurl", "site.url", "page.baseurl", "page.url")
 _QUOTED = re.compile(r"\A[\"']([^\"']*+)[\"'][ \t]*+(?:\||\Z)")
+_MARKS = ("{%", "{{", "%%", "[TOC", "[toc", "[[", "{:", "${", "import ")
 _TOC_MARKS = ("[toc]", "[[toc]]", "[[_toc_]]", "[_toc_]", "${toc}")
+_SPACED = re.compile(r"\]\(([^()<>\n\"']*+)\)")
+_NAMED = re.compile(r"\.[A-Za-z0-9]{2,8}(?:#\S*+)?\Z")
 _HINT = "This site does not run templates: write the text itself."
 
 
 def without_templates(body: str, *, mdx: bool = False) -> tuple[str, list[Note]]:
     """Return the body without template code, and a note for each piece that was removed."""
-    if not mdx and not any(
-        mark in body for mark in ("{%", "{{", "%%", "[TOC", "[[", "{:", "${", "import ", "[toc")
-    ):
+    if not mdx and not any(mark in body for mark in _MARKS) and not _has_spaced_link(body):
         return body, []
     return _Remover(mdx).run(body)
 
@@ -76,7 +79,7 @@ class _Remover:
         if self._is_module_code(line):
             self._note("leftover", f"{line.strip()[:60]!r} was removed.", _HINT)
             return ""
-        if "{" not in line and "%%" not in line:
+        if "{" not in line and "%%" not in line and "](" not in line:
             return line
         return "".join(
             piece if is_code else self._replaced(piece) for piece, is_code in _pieces(line)
@@ -94,6 +97,7 @@ class _Remover:
             (_SHORTCODE, self._shortcode),
             (_TAG, self._tag),
             (_OUTPUT, self._output),
+            (_SPACED, _in_angles),
         ]
         for pattern, replace in steps:
             text = pattern.sub(replace, text)
@@ -136,6 +140,16 @@ class _Remover:
 
     def _note(self, code: str, message: str, hint: str = "") -> None:
         self._notes.append(Note(self._line, code, message, hint))
+
+
+def _has_spaced_link(body: str) -> bool:
+    return any(_in_angles(match) != match[0] for match in _SPACED.finditer(body))
+
+
+def _in_angles(match: re.Match[str]) -> str:
+    """``](<my file.md>)`` for ``](my file.md)``: in angles, CommonMark takes spaces."""
+    target = match[1].strip()
+    return f"](<{target}>)" if " " in target and _NAMED.search(target) else match[0]
 
 
 def _pieces(line: str) -> list[tuple[str, bool]]:

@@ -1,6 +1,7 @@
 """Parts around a case: secret links, files, spam and notices."""
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,16 @@ def test_a_file_is_accepted_by_its_content(
             and uploads.path(kept).read_bytes() == content
             and uploads.path(kept).stat().st_mode & 0o077 == 0
         )
+
+
+def test_a_file_that_a_killed_process_left_is_removed_later(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path / "uploads")
+    kept, left = (uploads.keep(io.BytesIO(b"x"), "a.txt", "f", 1_000, NOW) for _ in range(2))
+    (tmp_path / "uploads" / ".staged").write_bytes(b"half")
+    known = {kept.attachment_id}.__contains__
+    assert uploads.forget_unknown(known, time.time() - 3600) == 0
+    assert uploads.forget_unknown(known, time.time() + 1) == 2
+    assert uploads.path(kept).exists() and not uploads.path(left).exists()
 
 
 @given(st.text(max_size=300))

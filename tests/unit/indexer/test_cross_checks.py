@@ -9,6 +9,7 @@ from indexer.checking.autofix import fix
 from indexer.checking.cross_checks import Collection, check
 from indexer.collect import collect
 from indexer.model import Article, Link, Problem
+from indexer.targets import Targets
 from tests.support import write_article
 
 
@@ -16,7 +17,8 @@ def checked(folder: Path) -> tuple[list[Article], list[Problem]]:
     from datetime import UTC
 
     cache = BuildCache(folder.parent / "cache.sqlite")
-    articles, problems, _ = collect(folder, cache, UTC)
+    found = collect(folder, cache, UTC)
+    articles, problems = found.articles, found.problems
     cache.close()
     return articles, problems
 
@@ -146,7 +148,8 @@ def test_many_broken_links_in_many_articles_are_checked_in_a_moment(tmp_path: Pa
         Article(id=f"a{number}", slug=f"a{number}", path=f"ja/x/goner-{number}.md", **base)
         for number in range(5_000)
     ]
-    collection = Collection([replace(articles[0], links=links), *articles[1:]], tmp_path, {})
+    many = [replace(articles[0], links=links), *articles[1:]]
+    collection = Collection(many, tmp_path, {}, Targets(many, tmp_path))
     started = time.perf_counter()
     problems = check(collection)
     assert time.perf_counter() - started < 5

@@ -45,7 +45,8 @@ def articles(folder: Path, tmp_path: Path) -> dict[str, object]:
     from datetime import UTC
 
     cache = BuildCache(tmp_path / "cache.sqlite")
-    found, problems, _ = collect(folder, cache, UTC)
+    collected = collect(folder, cache, UTC)
+    found, problems = collected.articles, collected.problems
     cache.close()
     assert not [problem for problem in problems if problem.severity == "error"]
     return {article.id: article for article in found}

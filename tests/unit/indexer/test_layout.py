@@ -28,10 +28,11 @@ def collected(
     write(folder / "articles", contents)
     cache = BuildCache(folder / "cache.sqlite")
     try:
-        articles, problems, sections = collect(folder / "articles", cache, UTC)
+        found = collect(folder / "articles", cache, UTC)
     finally:
         cache.close()
-    return {article.path: article for article in articles}, problems, sections
+    articles = {article.path: article for article in found.articles}
+    return articles, found.problems, found.sections
 
 
 def codes(problems: list[Problem]) -> set[str]:
