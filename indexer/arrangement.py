@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from indexer.model import Article, SectionInfo, memoized_on_article
-from indexer.reading.front_matter import slugify
+from indexer.reading.front_matter import address_of, slugify
 from indexer.reading.layout import Place
 from indexer.reading.navigation import Navigation, without_suffix
 
@@ -29,10 +29,13 @@ def arrange(
 ) -> Arranged:
     """Arrange the articles; ``places`` are by path, ``named`` are the sections of sections.yml."""
     changes: dict[str, dict[str, Any]] = defaultdict(dict)
+    moved = [article for article in articles if article.redirect_to]
+    articles = [article for article in articles if not article.redirect_to]
     _set_ids(articles, changes)
     _set_translations(articles, places, changes)
     _set_slugs(articles, places, changes)
     _set_order(articles, places, navigation, changes)
+    _set_addresses(articles, places, moved, changes)
     arranged = [_changed(article, changes.get(article.path, {})) for article in articles]
     return Arranged(arranged, _sections(articles, places, navigation, named))
 
@@ -162,6 +165,36 @@ def _with_folders(
         if (lang, address) not in taken:
             return address
     return ""
+
+
+def _set_addresses(
+    articles: Sequence[Article],
+    places: Mapping[str, Place],
+    moved: Sequence[Article],
+    changes: dict[str, dict[str, Any]],
+) -> None:
+    """The path of a file was its address elsewhere; pages that only lead on are addresses too."""
+    added = {article.path: _addresses(article, places) for article in articles}
+    by_address = {address.casefold(): path for path, each in added.items() for address in each}
+    for article in articles:
+        by_address.update((address.casefold(), article.path) for address in article.addresses)
+    for page in moved:
+        target = by_address.get(address_of(page.redirect_to).casefold())
+        if target is not None and not page.redirect_to.startswith(("http:", "https:")):
+            added[target] += _addresses(page, places)
+    for article in articles:
+        found = dict.fromkeys((*article.addresses, *added[article.path]))
+        changes[article.path]["addresses"] = tuple(found)
+
+
+def _addresses(article: Article, places: Mapping[str, Place]) -> list[str]:
+    place = places.get(article.path)
+    if place is None:
+        return list(article.addresses)
+    parts = (*place.folders, *(() if place.is_index else (place.stem,)))
+    below = "/".join(parts)
+    language = f"/{place.lang}" if place.lang else ""
+    return [*article.addresses, f"{language}/{below}"] if below else list(article.addresses)
 
 
 # --- order and sections ---

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from indexer.model import (
 from search.index.bundle import Bundle
 
 SHARDS = 64
-_IMAGE = re.compile(r'src="kb-image:([^"]+)"')
+_IMAGE = re.compile(r'(?:src|href)="kb-image:([^"]++)"')
 _CARDS, _HASHES, _SECTIONS = "library.json", "article-hashes.json", "sections.json"
 
 
@@ -82,6 +82,18 @@ class ArticleStore:
     def by_alias(self, lang: str, slug: str) -> ArticleSummary | None:
         """Return the article that lists this slug as an alias."""
         return self._by_alias.get((lang, slug))
+
+    def by_address(self, path: str) -> ArticleSummary | None:
+        """Return the article that had this path elsewhere, or has it in another spelling."""
+        return self._addresses.get(path.casefold())
+
+    @cached_property
+    def _addresses(self) -> dict[str, ArticleSummary]:
+        found: dict[str, ArticleSummary] = {}
+        for card in self.summaries.values():
+            for address in (f"/{card.lang}/articles/{card.slug}", *card.addresses):
+                found.setdefault(address.casefold(), card)
+        return found
 
     def translations(self, card: ArticleSummary) -> list[ArticleSummary]:
         """Return the article and its translations, sorted by language."""

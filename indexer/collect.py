@@ -13,6 +13,7 @@ from indexer.arrangement import arrange
 from indexer.bundling.build_cache import BuildCache, CachedArticle
 from indexer.checking.cross_checks import Collection, check, without_duplicates
 from indexer.isolation import IsolationError, isolated_process, result_of
+from indexer.linked_files import with_words_of_files
 from indexer.model import Article, Problem, SectionInfo
 from indexer.progress import Progress, quiet
 from indexer.reading.article import Read, read_article, unreadable
@@ -77,6 +78,7 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     arranged = arrange(articles, places, navigation, named)
     kept, duplicates = without_duplicates(arranged.articles)
     targets = Targets(kept, folder, [root for root, _ in layout.roots])
+    kept = with_words_of_files(kept, folder, targets, cache)
     problems += [*section_problems, *learned_problems, *navigation.problems, *duplicates]
     problems += check(Collection(kept, folder, named, targets))
     return Collected(kept, problems, arranged.sections, targets)

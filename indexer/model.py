@@ -100,7 +100,7 @@ class ArticleSummary(Document):
 
 @dataclass(frozen=True)
 class Article(ArticleSummary):
-    """A full article. ``html`` is sanitised.
+    """A full article. ``html`` is sanitised. With ``redirect_to`` it is an address of another.
 
     In a bundle, links to articles are ``kb:<id>#anchor`` and images are ``kb-image:<name>``.
     """
@@ -109,6 +109,7 @@ class Article(ArticleSummary):
     owner: str = ""
     related: tuple[str, ...] = ()
     cover: str = ""
+    redirect_to: str = ""
     sections: tuple[Section, ...] = ()
     toc: tuple[TocEntry, ...] = ()
     anchors: tuple[str, ...] = ()

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
         INTERFACE_LANGUAGES,
         description="Interface languages; the first one is the default: ja,en.",
     )
+    embed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Hosts whose frames articles may show, e.g. www.youtube-nocookie.com; frames of others "
+            "become links."
+        ),
+    )
     timezone: str = Field(
         "UTC", description="Time zone of dates in front matter and on pages, e.g. Asia/Tokyo."
     )
@@ -268,7 +275,7 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("languages", "second_factor", mode="before")
+    @field_validator("languages", "second_factor", "embed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -284,6 +291,13 @@ class Settings(BaseSettings):
         if unknown or not value:
             raise ValueError(f"must be one or more of {', '.join(INTERFACE_LANGUAGES)}")
         return tuple(dict.fromkeys(value))
+
+    @field_validator("embed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.match(r"\A(?:[a-z0-9-]++\.)++[a-z0-9-]++\Z", host) for host in value):
+            raise ValueError("must be host names without https://, such as player.vimeo.com")
+        return value
 
     @field_validator("second_factor")
     @classmethod

@@ -34,6 +34,7 @@ create table if not exists articles (
     path text primary key, stamp text not null, record text, problems text not null
 );
 create table if not exists tokens (key text primary key, tokens text not null) without rowid;
+create table if not exists file_words (key text primary key, words text not null) without rowid;
 create table if not exists vectors (key text primary key, vector blob not null);
 """
 
@@ -146,6 +147,15 @@ class BuildCache:
                 "insert or replace into articles values (?, ?, ?, ?)",
                 [(path, stamp, record, encoded)],
             )
+
+    def file_words(self, key: str) -> str | None:
+        """The words of a file beside articles; None if they are not known."""
+        rows = self._rows("select words from file_words where key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def store_file_words(self, key: str, words: str) -> None:
+        """Cache the words of a file."""
+        self._write("insert or replace into file_words values (?, ?)", [(key, words)])
 
     def forget_articles(self, paths: Iterable[str]) -> None:
         """Delete the entries of files that no longer exist."""

@@ -10,12 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from indexer.model import Article, Link, memoized_on_article
 from indexer.reading.html_tags import Tag, rewrite_tags
-from indexer.reading.images import IMAGE_TYPES
 from indexer.reading.link_targets import WIKI, target_of
+from indexer.reading.media_types import IMAGE_TYPES, MEDIA_TAGS, SHOWN_TYPES
 from indexer.targets import Targets
 
 _BROKEN = 'class="broken-link"'
-_MEDIA = ("img", "video", "audio", "source", "track")
 _kept_names: dict[tuple[str, int, int, int], str] = {}
 MOST_KEPT = 50_000
 
@@ -83,7 +82,7 @@ class _Linker:
         if tag.name == "a" and (url := tag.attribute("href")) is not None:
             attribute = self._href(article, html.unescape(url))
             return tag.replaced("href", attribute) if attribute else tag.text
-        if tag.name in _MEDIA and (url := tag.attribute("src")) is not None:
+        if tag.name in MEDIA_TAGS and (url := tag.attribute("src")) is not None:
             return self._with_file(article, tag, html.unescape(url))
         return tag.text
 
@@ -116,7 +115,8 @@ class _Linker:
         name = self._name(article, each)
         if name:
             shown = html.escape(PurePosixPath(target.path.removeprefix(WIKI)).name)
-            return f'href="kb-image:{name}" download="{shown}"'
+            inline = PurePosixPath(name).suffix in SHOWN_TYPES
+            return f'href="kb-image:{name}"' + ("" if inline else f' download="{shown}"')
         return _BROKEN
 
 

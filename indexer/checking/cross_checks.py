@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.model import Article, Link, Problem, SectionInfo
-from indexer.reading.images import IMAGE_TYPES
 from indexer.reading.link_targets import WIKI
+from indexer.reading.media_types import IMAGE_TYPES
 from indexer.targets import MAX_FILE_BYTES, Targets
 from search.analysis.normalize import fold
 

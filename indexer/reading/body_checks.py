@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from urllib.parse import unquote
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
 
 from indexer.model import Article, Problem
 from indexer.reading.front_matter import Parsed
@@ -32,33 +33,28 @@ def body_problems(article: Article, parsed: Parsed) -> list[Problem]:
                 "has no text; only its title and questions are searchable.",
             )
         )
-    for tag in tags(article.html):
-        source = tag.attribute("src")
-        if tag.name != "img" or source is None:
-            continue
-        line = line_of(html.unescape(source), parsed)
-        if not tag.attribute("alt"):
-            hint = "Describe it: ![The pairing button](pairing.svg)"
-            problems.append(
-                Problem(
-                    article.path,
-                    line,
-                    "warning",
-                    "alt",
-                    f"the image {source} has no alternative text.",
-                    hint,
-                )
-            )
-        if source.startswith(("http:", "https:", "//")):
-            message = f"the image {source} is on another site and is not shown."
-            problems.append(
-                Problem(
-                    article.path,
-                    line,
-                    "warning",
-                    "remote-image",
-                    message,
-                    "Save it in the folder of the article.",
-                )
-            )
+    problems += _media_problems(article, parsed)
     return problems
+
+
+def _media_problems(article: Article, parsed: Parsed) -> Iterator[Problem]:
+    """Images without a description, files of other sites, frames."""
+    for tag in tags(article.html):
+        source = html.unescape(tag.attribute("src") or "")
+        if not source:
+            continue
+        line = line_of(source, parsed)
+        if tag.name == "iframe":
+            message = f"a frame of {urlsplit(source).hostname} may be shown as a link."
+            hint = "It is shown where KB_EMBED_HOSTS names its host."
+            yield Problem(article.path, line, "warning", "frame", message, hint)
+            continue
+        if tag.name == "img" and not tag.attribute("alt"):
+            hint = "Describe it: ![The pairing button](pairing.svg)"
+            message = f"the image {source} has no alternative text."
+            yield Problem(article.path, line, "warning", "alt", message, hint)
+        if source.startswith(("http:", "https:", "//")):
+            kind = "image" if tag.name == "img" else "file"
+            message = f"the {kind} {source} is on another site and is not shown."
+            hint = "Save it in the folder of the article."
+            yield Problem(article.path, line, "warning", "remote-image", message, hint)

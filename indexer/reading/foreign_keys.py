@@ -111,6 +111,9 @@ def _take(work: _Adapting, key: str, value: Any, own: tuple[str, ...]) -> None:
         _take_foreign(work, key, _OURS_FOR[name], value)
     elif name in ("permalink", "url"):
         work.values.setdefault("permalink", value)
+    elif name in ("redirect", "redirect_to", "redirect_url"):
+        work.values["redirect_to"] = str(value or "")
+        work.warn(key, "redirect", f"{key}: {str(value)[:60]} makes this an address of that page.")
     else:
         _unknown(work, key, own)
 

@@ -64,13 +64,14 @@ class FrontMatter(BaseModel):
     featured: bool = False
     order: float | None = None
     permalink: str | None = None
+    redirect_to: str = ""
     markdown: Literal["commonmark", "classic"] = "commonmark"
 
 
 KNOWN_KEYS = tuple(
     "schema" if name == "schema_" else name
     for name in FrontMatter.model_fields
-    if name != "permalink"
+    if name not in ("permalink", "redirect_to")
 )
 _EXPECTED: dict[str, Callable[[Any], str]] = {
     "literal_error": lambda error: f"one of {error['ctx']['expected']}",

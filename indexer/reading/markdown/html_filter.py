@@ -15,6 +15,7 @@ from markdown_it.utils import EnvType
 
 from indexer.reading.markdown.converted import Note, RawLink
 from indexer.reading.markdown.sanitise import ATTRIBUTES, TAGS
+from indexer.reading.media_types import MEDIA_TAGS
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*+)((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
 _NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9-]*+)")
@@ -137,7 +138,7 @@ def _filtered(text: str, line: int, env: EnvType, notes: list[Note], links: list
             for each in _ATTRIBUTE.finditer(rest)
         }
         notes.extend(_removed_attributes(name.lower(), values, at))
-        if name.lower() in ("a", "img") and (url := values.get("href") or values.get("src")):
+        if url := values.get("href" if name.lower() == "a" else MEDIA_TAGS.get(name.lower(), "")):
             links.append(RawLink(url, at, name.lower() == "img"))
         return match[0]
 

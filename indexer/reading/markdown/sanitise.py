@@ -5,10 +5,10 @@ from __future__ import annotations
 import nh3
 
 _NAMES = (
-    "a abbr b bdi bdo blockquote br caption cite code col colgroup dd del details dfn div dl dt "
-    "em figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd label li mark ol p pre q rp "
-    "rt ruby s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul var "
-    "wbr"
+    "a abbr audio b bdi bdo blockquote br caption cite code col colgroup dd del details dfn div "
+    "dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i iframe img input ins kbd label li mark "
+    "ol p picture pre q rp rt ruby s samp small source span strong sub summary sup table tbody "
+    "td tfoot th thead tr track u ul var video wbr"
 )
 TAGS = frozenset(_NAMES.split())
 ATTRIBUTES: dict[str, set[str]] = {
@@ -24,6 +24,11 @@ ATTRIBUTES: dict[str, set[str]] = {
     "col": {"span"},
     "colgroup": {"span"},
     "details": {"open"},
+    "video": {"src", "poster", "width", "height", "loop", "muted", "preload", "controls"},
+    "audio": {"src", "loop", "preload", "controls"},
+    "source": {"src", "type"},
+    "track": {"src", "kind", "srclang", "label", "default"},
+    "iframe": {"src", "width", "height", "allowfullscreen"},
 }
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms"})
 
@@ -37,6 +42,10 @@ def sanitise(raw: str) -> str:
         attributes=ATTRIBUTES,
         url_schemes={*SCHEMES, "wiki"},
         link_rel=None,
-        set_tag_attribute_values={"input": {"type": "radio"}},
+        set_tag_attribute_values={
+            "input": {"type": "radio"},
+            "video": {"controls": ""},
+            "audio": {"controls": ""},
+        },
         strip_comments=True,
     )

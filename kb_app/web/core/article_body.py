@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from flask import url_for
 from markupsafe import Markup
@@ -11,9 +12,15 @@ from markupsafe import Markup
 from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
 from indexer.reading.html_tags import Tag, rewrite_tags
+from indexer.reading.media_types import MEDIA_TAGS
+from kb_app.web.core.context import site_settings
 from kb_app.web.core.template_helpers import article_url
 
 _ARTICLE, _IMAGE = "kb:", "kb-image:"
+_FRAME = (
+    'loading="lazy" referrerpolicy="strict-origin-when-cross-origin" '
+    'sandbox="allow-scripts allow-same-origin allow-presentation allow-popups"'
+)
 
 
 def render_body(
@@ -34,11 +41,16 @@ class _Links:
     ) -> None:
         self._articles, self._may_see, self._lang = articles, may_see, lang
         self._open_tag_removed = False
+        self._frame_removed = False
 
     def rewritten(self, tag: Tag) -> str:
         """The tag for the reader; "" for both tags of a link that is removed."""
-        if tag.name == "img":
-            return self._image(tag)
+        if tag.name in MEDIA_TAGS:
+            return self._file(tag, "src")
+        if tag.name == "iframe":
+            return self._embed(tag)
+        if tag.name == "/iframe":
+            return "" if self._frame_removed else tag.text
         if tag.name == "a":
             return self._link(tag)
         if tag.name == "/a" and self._open_tag_removed:
@@ -47,17 +59,31 @@ class _Links:
         return tag.text
 
     @staticmethod
-    def _image(tag: Tag) -> str:
-        source = tag.attribute("src") or ""
-        if not source.startswith(_IMAGE):
-            return tag.text
-        url = url_for("assets.media", name=source.removeprefix(_IMAGE))
-        return tag.replaced("src", f'src="{url}"')
+    def _file(tag: Tag, name: str) -> str:
+        """A file of the folder by its address; films of other sites are not loaded."""
+        source = tag.attribute(name) or ""
+        if source.startswith(_IMAGE):
+            url = url_for("assets.media", name=source.removeprefix(_IMAGE))
+            return tag.replaced(name, f'{name}="{url}"')
+        return tag.text if tag.name == "img" else tag.replaced(name, "")
+
+    def _embed(self, tag: Tag) -> str:
+        """A frame of an allowed host; for others a link."""
+        source = html.unescape(tag.attribute("src") or "")
+        host = urlsplit(source).hostname or "" if source.startswith("https://") else ""
+        self._frame_removed = host not in site_settings().embed_hosts
+        if not self._frame_removed:
+            return tag.replaced("src", f'src="{html.escape(source)}" {_FRAME}')
+        if not host:
+            return ""
+        return f'<a rel="noopener noreferrer" href="{html.escape(source)}">{html.escape(host)}</a>'
 
     def _link(self, tag: Tag) -> str:
         target = tag.attribute("href") or ""
         if target.startswith(("http://", "https://")):
             return tag.replaced("href", f'rel="noopener noreferrer" href="{target}"')
+        if target.startswith(_IMAGE):
+            return self._file(tag, "href")
         if not target.startswith(_ARTICLE):
             return tag.text
         name, _, anchor = target.removeprefix(_ARTICLE).partition("#")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
-from flask import Flask, jsonify, make_response, render_template, request
+from flask import Flask, jsonify, make_response, redirect, render_template, request
 from flask_babel import gettext
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import (
@@ -14,6 +15,11 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 from werkzeug.wrappers import Response as BaseResponse
+
+from indexer.reading.front_matter import address_of
+from kb_app.web.core.context import site_settings, snapshot
+from kb_app.web.core.template_helpers import article_url
+from kb_app.web.core.urls import may_see
 
 log = logging.getLogger("kb_app.errors")
 
@@ -50,6 +56,8 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
         return error  # for an untrusted host no links can be generated
     if request.path.startswith("/api/"):
         return problem(code, error.description or _title(code))
+    if code == 404 and request.method in ("GET", "HEAD") and (url := _address_now()):
+        return redirect(url, 301)
     words = (request.view_args or {}).get("slug") or ""
     guess = "" if request.url_rule is None else str(words).replace("-", " ")
     page = make_response(
@@ -60,6 +68,19 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
     )
     page.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
     return page
+
+
+def _address_now() -> str:
+    """The URL of the article that this path, an old one or another spelling, leads to; or ""."""
+    try:
+        card = snapshot().articles.by_address(address_of(request.path))
+    except Exception:  # an error page must not fail
+        return ""
+    if card is None or not may_see(card):
+        return ""
+    languages = site_settings().languages
+    url = article_url(card, card.lang if card.lang in languages else None)
+    return "" if urlsplit(url).path == request.path else url
 
 
 def _database(error: SQLAlchemyError) -> BaseResponse | tuple[str, int] | HTTPException:

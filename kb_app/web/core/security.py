@@ -17,8 +17,8 @@ from kb_app.settings import Settings
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "media-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -47,7 +47,9 @@ def set_up(app: Flask, settings: Settings) -> None:
     """Add the headers and the middleware."""
     names = _own_names(settings)
     app.before_request(lambda: _check_host(names, any_address=not settings.base_url))
-    app.after_request(_headers)
+    frames = " ".join(f"https://{host}" for host in settings.embed_hosts)
+    policy = f"{CONTENT_POLICY}; frame-src {frames}" if frames else CONTENT_POLICY
+    app.after_request(lambda response: _headers(response, policy))
     app.session_interface = SiteSessions()
     if settings.path_prefix:
         app.wsgi_app = PathPrefix(app.wsgi_app, settings.path_prefix)  # type: ignore[method-assign]
@@ -96,7 +98,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _headers(response: Response) -> Response:
+def _headers(response: Response, policy: str) -> Response:
     headers = response.headers
     if session.get("_user_id") or g.get("token"):
         # What a signed-in person sees is for nobody else, and no cache may keep it.
@@ -104,7 +106,7 @@ def _headers(response: Response) -> Response:
     if response.status_code >= 400 and request.method not in ("GET", "HEAD"):
         # What was refused need not be received to its end.
         headers["Connection"] = "close"
-    headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+    headers.setdefault("Content-Security-Policy", policy)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

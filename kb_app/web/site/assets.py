@@ -1,11 +1,11 @@
-"""Article images, the logo, the favicon and the theme's CSS."""
+"""Files of articles, the logo, the favicon and the theme's CSS."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, abort, redirect, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.reading.images import IMAGE_TYPES
+from indexer.reading.media_types import DOWNLOAD_TYPE, IMAGE_TYPES, SHOWN_TYPES
 from kb_app.web.core.context import PUBLIC, audiences, now, site_settings, snapshot
 from kb_app.web.core.theme import theme_css
 
@@ -16,16 +16,22 @@ _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 @blueprint.get("/media/<name>")
 def media(name: str) -> BaseResponse:
-    """An image by its name in the bundle, for visitors who may see an article that shows it."""
+    """A file by its name in the bundle, for visitors who may see an article that shows it."""
     articles = snapshot().articles
     owners = articles.image_owners(name)
     path = articles.image(name)
     if path is None or not any(card.visible(now(), audiences()) for card in owners):
         abort(404)
-    response = send_file(path.resolve(), mimetype=IMAGE_TYPES[path.suffix], max_age=3600)
+    kind = SHOWN_TYPES.get(path.suffix, DOWNLOAD_TYPE)
+    download = kind == DOWNLOAD_TYPE
+    response = send_file(
+        path.resolve(), mimetype=kind, max_age=3600, as_attachment=download, conditional=True
+    )
     if not any(card.visible(now(), PUBLIC) for card in owners):
         response.headers["Cache-Control"] = "no-store"
-    response.headers["Content-Security-Policy"] = _IMAGE_POLICY
+    # Chromium's viewer of PDF documents does not work in a sandbox.
+    if kind != SHOWN_TYPES[".pdf"]:
+        response.headers["Content-Security-Policy"] = _IMAGE_POLICY
     return response
 
 

@@ -198,8 +198,22 @@ def test_a_repository_of_jekyll(tmp_path: Path) -> None:
         },
     )
     assert set(articles) == {"_kb/returns/how.md", "_posts/2026-01-05-news.md"}
-    assert articles["_kb/returns/how.md"].addresses == ("/kb/how",)
+    assert articles["_kb/returns/how.md"].addresses == ("/kb/how", "/returns/how")
     assert articles["_kb/returns/how.md"].section == "returns"
+
+
+def test_pages_that_only_lead_on_are_addresses(tmp_path: Path) -> None:
+    articles, problems, _ = collected(
+        tmp_path,
+        {
+            "en/a/new.md": "# New\n\nx",
+            "en/a/old.md": "---\nredirect: /en/a/new\n---\n",
+            "en/a/away.md": "---\nredirect: https://example.com/\n---\n",
+        },
+    )
+    assert list(articles) == ["en/a/new.md"]
+    assert articles["en/a/new.md"].addresses == ("/en/a/new", "/en/a/old")
+    assert codes(problems) == {"redirect", "empty"}
 
 
 def test_a_repository_with_one_folder_of_content(tmp_path: Path) -> None:
