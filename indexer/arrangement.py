@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from indexer.model import Article, SectionInfo, memoized_on_article
@@ -26,8 +27,13 @@ def arrange(
     places: Mapping[str, Place],
     navigation: Navigation,
     named: Mapping[str, SectionInfo],
+    *,
+    foreign: bool = False,
 ) -> Arranged:
-    """Arrange the articles; ``places`` are by path, ``named`` are the sections of sections.yml."""
+    """Arrange the articles; ``places`` are by path, ``named`` are the sections of sections.yml.
+
+    In a ``foreign`` folder, one of another tool, the path of a file was its address there.
+    """
     changes: dict[str, dict[str, Any]] = defaultdict(dict)
     moved = [article for article in articles if article.redirect_to]
     articles = [article for article in articles if not article.redirect_to]
@@ -35,7 +41,8 @@ def arrange(
     _set_translations(articles, places, changes)
     _set_slugs(articles, places, changes)
     _set_order(articles, places, navigation, changes)
-    _set_addresses(articles, places, moved, changes)
+    if foreign or moved:
+        _set_addresses(articles, places, moved, changes)
     arranged = [_changed(article, changes.get(article.path, {})) for article in articles]
     return Arranged(arranged, _sections(articles, places, navigation, named))
 
@@ -58,6 +65,16 @@ def _last_changed(article: Article) -> list[Any]:
     return []
 
 
+def _shared(articles: Sequence[Article], key: Callable[[Article], Any]) -> dict[Any, list[Article]]:
+    """The articles that share a key, by it. Few do: no list is made for the others."""
+    count = Counter(map(key, articles))
+    shared: dict[Any, list[Article]] = {name: [] for name, number in count.items() if number > 1}
+    for article in articles if shared else ():
+        if (name := key(article)) in shared:
+            shared[name].append(article)
+    return shared
+
+
 def _first(articles: Sequence[Article]) -> list[Article]:
     """Published ones first, then by path."""
     return sorted(articles, key=lambda article: (article.status != "published", article.path))
@@ -68,12 +85,8 @@ def _first(articles: Sequence[Article]) -> list[Article]:
 
 def _set_ids(articles: Sequence[Article], changes: dict[str, dict[str, Any]]) -> None:
     """An id that two languages share, as translations of other tools do, names the language."""
-    by_id: dict[str, list[Article]] = defaultdict(list)
-    for article in articles:
-        by_id[article.id].append(article)
-    for name, same in by_id.items():
-        languages = {article.lang for article in same}
-        if len(same) < 2 or len(languages) < 2:
+    for name, same in _shared(articles, attrgetter("id")).items():
+        if len({article.lang for article in same}) < 2:
             continue
         original = _original([one for one in same if one.status == "published"] or same, articles)
         for article in same:
@@ -89,15 +102,14 @@ def _set_translations(
     changes: dict[str, dict[str, Any]],
 ) -> None:
     """Files of one path below two languages are translations of each other."""
-    groups: dict[str, dict[str, Article]] = defaultdict(dict)
-    for article in articles:
-        place = places.get(article.path)
-        if place is not None:
-            groups[place.key].setdefault(article.lang, article)
+    if len({article.lang for article in articles}) < 2:
+        return
+    shared = _shared(articles, lambda article: places[article.path].key)
     named = {article.translation_of for article in articles if article.translation_of}
-    for group in groups.values():
-        if len(group) < 2:
-            continue
+    for same in shared.values():
+        group: dict[str, Article] = {}
+        for article in same:
+            group.setdefault(article.lang, article)
         original = _original(list(group.values()), articles, named)
         original_id = changes[original.path].get("id", original.id)
         for article in group.values():
@@ -129,13 +141,8 @@ def _set_slugs(
 
     The name alone stays with the only published one, or leads to the first of them.
     """
-    by_slug: dict[tuple[str, str], list[Article]] = defaultdict(list)
-    for article in articles:
-        by_slug[article.lang, article.slug].append(article)
-    taken = set(by_slug)
-    for (lang, slug), same in by_slug.items():
-        if len(same) < 2:
-            continue
+    taken = {(article.lang, article.slug) for article in articles}
+    for (lang, slug), same in _shared(articles, attrgetter("lang", "slug")).items():
         published = [article for article in same if article.status == "published"]
         moved = [article for article in same if len(published) != 1 or article is not published[0]]
         for article in _first(moved):
@@ -183,8 +190,8 @@ def _set_addresses(
         if target is not None and not page.redirect_to.startswith(("http:", "https:")):
             added[target] += _addresses(page, places)
     for article in articles:
-        found = dict.fromkeys((*article.addresses, *added[article.path]))
-        changes[article.path]["addresses"] = tuple(found)
+        if len(added[article.path]) != len(article.addresses):
+            changes[article.path]["addresses"] = tuple(dict.fromkeys(added[article.path]))
 
 
 def _addresses(article: Article, places: Mapping[str, Place]) -> list[str]:
@@ -207,10 +214,11 @@ def _set_order(
     changes: dict[str, dict[str, Any]],
 ) -> None:
     for article in articles:
-        name = without_suffix(article.path)
-        if article.order is None and name in navigation.order:
+        if article.order is not None:
+            continue
+        if navigation.order and (name := without_suffix(article.path)) in navigation.order:
             changes[article.path]["order"] = float(navigation.order[name])
-        elif article.order is None and (place := places.get(article.path)) and place.is_index:
+        elif (place := places.get(article.path)) and place.is_index:
             changes[article.path]["order"] = -1.0
 
 

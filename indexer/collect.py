@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from indexer.model import Article, Problem, SectionInfo
 from indexer.progress import Progress, quiet
 from indexer.reading.article import Read, read_article, unreadable
 from indexer.reading.files import SourceFile, walk
-from indexer.reading.layout import layout_of
+from indexer.reading.layout import Place, layout_of
 from indexer.reading.learned_file import read_learned
 from indexer.reading.navigation import read_navigation
 from indexer.reading.sections_file import read_sections
@@ -43,20 +44,26 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     """Read the folder."""
     found, problems = walk(folder)
     layout = layout_of(folder.resolve(), [file.name for file in found])
-    files = [replace(file, place=layout.place(file.name)) for file in found]
-    problems += _set_apart([file.name for file in files if file.place is None])
-    files = [file for file in files if file.place is not None]
+    places = {file.name: layout.place(file.name) for file in found}
+    problems += _set_apart([name for name, place in places.items() if place is None])
+    files = [file for file in found if places[file.name] is not None]
     articles: list[Article] = []
     known = cache.articles()
-    stamps = {file.name: cache.stamp(file, str(zone)) for file in files}
-    started = _read_changed(files, known, stamps, zone)
+    signature = hashlib.sha256(repr(layout).encode()).hexdigest()[:8]
+    stamps = {file.name: cache.stamp(file, str(zone), signature) for file in files}
+    started = _read_changed(files, places, known, stamps, zone)
     for number, file in enumerate(files, 1):
         before = cache.read(file.name, known[file.name]) if file.name in known else None
         if before is not None and file.name not in started:
             article, said = before.article, list(before.problems)
         else:
             article, said = _read_new(
-                file, zone, started.pop(file.name), before, cache, stamps[file.name]
+                replace(file, place=places[file.name]),
+                zone,
+                started.pop(file.name),
+                before,
+                cache,
+                stamps[file.name],
             )
         problems += said
         if article is not None:
@@ -74,8 +81,10 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
         for article in articles
     ]
     navigation = read_navigation(folder, [root for root, lang in layout.roots if not lang])
-    places = {file.name: file.place for file in files if file.place is not None}
-    arranged = arrange(articles, places, navigation, named)
+    known_places = {name: place for name, place in places.items() if place is not None}
+    arranged = arrange(
+        articles, known_places, navigation, named, foreign=layout.roots != (("", ""),)
+    )
     kept, duplicates = without_duplicates(arranged.articles)
     targets = Targets(kept, folder, [root for root, _ in layout.roots])
     kept = with_words_of_files(kept, folder, targets, cache)
@@ -95,11 +104,17 @@ def _set_apart(names: Sequence[str]) -> list[Problem]:
 
 
 def _read_changed(
-    files: Sequence[SourceFile], known: Mapping[str, str], stamps: Mapping[str, str], zone: tzinfo
+    files: Sequence[SourceFile],
+    places: Mapping[str, Place | None],
+    known: Mapping[str, str],
+    stamps: Mapping[str, str],
+    zone: tzinfo,
 ) -> dict[str, Future[Read]]:
     """Start to read the new and changed files in a child process, by name."""
     return {
-        file.name: isolated_process().submit(ARTICLE_S, read_article, file, zone)
+        file.name: isolated_process().submit(
+            ARTICLE_S, read_article, replace(file, place=places[file.name]), zone
+        )
         for file in files
         if known.get(file.name) != stamps[file.name]
     }

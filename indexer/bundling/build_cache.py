@@ -93,13 +93,14 @@ class BuildCache:
         return dict(self._rows("select path, stamp from articles"))
 
     @staticmethod
-    def stamp(file: SourceFile, zone: str) -> str:
+    def stamp(file: SourceFile, zone: str, layout: str = "") -> str:
         """Return a key that changes with everything that affects the parsed article.
 
-        That is the file, the renderer, the article's fields and the time zone of dates without one.
+        That is the file, the renderer, the article's fields, the time zone of dates without one,
+        and the layout of the folder.
         """
         return (
-            f"{file.size}:{file.mtime_ns}:{file.changed}:{file.place}:{RENDER_VERSION}:"
+            f"{file.size}:{file.mtime_ns}:{file.changed}:{layout}:{RENDER_VERSION}:"
             f"{_FIELDS_HASH}:{zone}"
         )
 

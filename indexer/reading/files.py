@@ -101,12 +101,13 @@ class _Found:
             self._take(base, prefix, name)
 
     def _take(self, base: str, prefix: str, name: str) -> None:
-        suffix = PurePosixPath(name).suffix.lower()
+        stem, dot, ending = name.rpartition(".")
+        suffix = f".{ending.lower()}" if dot and stem else ""
         if suffix in _OTHER_TEXTS:
             self._passed[suffix] += 1
         if suffix not in SUFFIXES or name[0] == ".":
             return
-        if name[0] == "_" and PurePosixPath(name).stem.lower() not in INDEXES:
+        if name[0] == "_" and stem.lower() not in INDEXES:
             self._passed["_*.md"] += 1
             return
         file = self._checked(base, f"{prefix}{name}", name)
@@ -118,7 +119,9 @@ class _Found:
     def _checked(self, base: str, shown: str, name: str) -> SourceFile | Problem:
         path = os.path.join(base, name)  # noqa: PTH118, creating a Path per file is slow
         # os.walk decodes invalid UTF-8 bytes to lone surrogates.
-        if any(unicodedata.category(char) in ("Cs", "Cc") for char in shown):
+        if not shown.isprintable() and any(
+            unicodedata.category(char) in ("Cs", "Cc") for char in shown
+        ):
             message = "has a name that is not UTF-8, or with a control character."
             return error_in(printable(shown), 0, "name", message, "Rename the file.")
         try:

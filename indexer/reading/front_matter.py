@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -239,6 +240,7 @@ def split_front_matter(text: str) -> tuple[str, str, int]:
     return "\n".join(lines[1:]), "", -1
 
 
+@lru_cache(maxsize=4_096)
 def slugify(title: str) -> str:
     """Return a URL slug for any title; Japanese is kept.
 

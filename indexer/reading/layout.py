@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from indexer.reading.yaml_loader import BrokenYamlError, read_yaml
@@ -62,7 +63,7 @@ class Place:
     is_index: bool = False
     ids_are_local: bool = False
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The path without language and suffix."""
         return "/".join((*self.folders, "index" if self.is_index else self.stem)).casefold()
@@ -95,14 +96,27 @@ class Layout:
 
     def place(self, name: str) -> Place | None:
         """The place of a file; None for one that is no article, such as a licence."""
-        for root, lang in self.roots:
-            if name.startswith(root):
-                return self._within(name[len(root) :], lang)
-        return None
+        if name in self._known:
+            return self._known[name]
+        found = next(
+            (
+                self._within(name[len(root) :], lang)
+                for root, lang in self.roots
+                if name.startswith(root)
+            ),
+            None,
+        )
+        self._known[name] = found
+        return found
+
+    @property
+    def _known(self) -> dict[str, Place | None]:
+        """Places found before, also by an equal layout of an earlier build."""
+        return _places.setdefault(self, {})
 
     def _within(self, name: str, lang: str) -> Place | None:
         folders = name.split("/")[:-1]
-        stem = PurePosixPath(name).stem
+        stem = name.rpartition("/")[2].rpartition(".")[0]
         stem, _, suffix = stem.rpartition(".") if self._has_suffix(stem) else (stem, "", "")
         if not folders and self._is_about_the_repository(stem):
             return None
@@ -125,6 +139,10 @@ class Layout:
 
     def _is_about_the_repository(self, stem: str) -> bool:
         return _is_meta(stem) and not (stem.casefold() == "readme" and self.readme_is_article)
+
+
+# Places by layout and name: they are asked for in every build.
+_places: dict[Layout, dict[str, Place | None]] = {}
 
 
 def _is_meta(stem: str) -> bool:
@@ -210,8 +228,8 @@ def _languages(firsts: set[str]) -> frozenset[str]:
 
 def _are_suffixed(names: Sequence[str]) -> bool:
     """Whether languages stand in file names: ``x.md`` beside ``x.ja.md``."""
-    stems = {str(PurePosixPath(name).with_suffix("")) for name in names}
-    suffixed = [stem for stem in stems if is_language(stem.rpartition(".")[2]) and "." in stem]
+    stems = {name.rpartition(".")[0] for name in names}
+    suffixed = [stem for stem in stems if "." in stem and is_language(stem.rpartition(".")[2])]
     return any(
         stem.rpartition(".")[0] in stems or stem.rpartition(".")[2] in ("ja", "en")
         for stem in suffixed
