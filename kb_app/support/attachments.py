@@ -29,6 +29,8 @@ TYPES: Mapping[str, str] = {
     ".log": "text/plain",
     ".csv": "text/csv",
 }
+# The mail that a message came by, as it came; for the desk alone.
+MAIL_TYPE = "message/rfc822"
 TEXTS = frozenset({"text/plain", "text/csv"})
 _HEAD = 8_192
 _CHUNK = 64 * 1024
@@ -76,6 +78,15 @@ class Uploads:
             with contextlib.suppress(OSError):
                 staged.unlink()
         return Attachment(attachment_id, form_id, "", shown, kind, size, at)
+
+    def keep_mail(self, raw: bytes, form_id: str, at: int) -> Attachment:
+        """Store a mail as it came. Raises OSError: it is then fetched again."""
+        attachment_id = str(uuid.uuid4())
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        staged = self._folder / f".{attachment_id}"
+        staged.write_bytes(raw)
+        os.replace(staged, self._folder / attachment_id)
+        return Attachment(attachment_id, form_id, "", "mail.eml", MAIL_TYPE, len(raw), at)
 
     def path(self, attachment: Attachment) -> Path:
         """The path of a file; its name is the attachment id, never the customer's file name."""

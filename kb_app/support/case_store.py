@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, true, update
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import personal_data, schema
 from kb_app.db.writing import insert_once, storable
+from kb_app.support.attachments import MAIL_TYPE
 from kb_app.support.model import CLOSED, OPEN, SOLVED, WAITING, Attachment, Case, Message, NewCase
 
 # Without characters that are easily confused: 0 and O, 1 and I.
@@ -334,15 +335,21 @@ class CaseStore:
         )
 
     def attachments(
-        self, case_id: str = "", form_id: str = "", within: Connection | None = None
+        self,
+        case_id: str = "",
+        form_id: str = "",
+        within: Connection | None = None,
+        *,
+        mails: bool = False,
     ) -> list[Attachment]:
         """The files of a case, or those uploaded with a form that is not submitted yet.
 
-        ``within`` is the transaction to read in, if any.
+        ``mails`` adds the mails of a case as they came, which are for the desk alone. ``within`` is
+        the transaction to read in, if any.
         """
         table = schema.attachments
         condition = (
-            table.c.case_id == case_id
+            (table.c.case_id == case_id) & (true() if mails else table.c.type != MAIL_TYPE)
             if case_id
             else (table.c.form_id == _files_of(form_id)) & (table.c.case_id == "")
         )

@@ -298,10 +298,14 @@ class CaseWorkflow:
         self._count(case, now)
         return True
 
-    def note(self, case: Case, who: str, text: str, now: int, once: str = "") -> None:
-        """Add a note that only staff can see."""
+    def note(
+        self, case: Case, who: str, text: str, now: int, once: str = "", files: str = ""
+    ) -> None:
+        """Add a note that only staff can see; ``files`` is the form id of its files."""
         with self.cases.changing() as connection:
             self.cases.add_message(connection, case, now, NOTE, who, text, once=once)
+            if files:
+                self.cases.attach(connection, files, case.case_id)
 
     def take(self, case: Case, owner: str, now: int) -> None:
         """Set the owner of the case."""

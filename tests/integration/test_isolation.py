@@ -21,7 +21,7 @@ from indexer.reading.files import SourceFile
 from kb_app.services import support_adapters
 from kb_app.services.support_adapters import parse_mail
 from kb_app.support.inbound.email_parser import Incoming
-from kb_app.support.inbound.mail_to_case import without_quote
+from kb_app.support.inbound.quotations import split_reply
 from tests.support import build_folder, fast_thread_switching, write_article
 
 
@@ -210,7 +210,7 @@ def many_parts(count: int) -> bytes:
 def test_a_mail_made_to_be_slow_is_read_in_a_moment(raw: bytes) -> None:
     started = time.perf_counter()
     mail = parse_mail(raw)
-    without_quote(mail.text)
+    split_reply(mail.text)
     assert mail.sender == "a@example.com"
     assert time.perf_counter() - started < 10
 

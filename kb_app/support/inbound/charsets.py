@@ -66,11 +66,8 @@ def _codec(declared: str) -> str:
 def _decoded(data: bytes, codec: str) -> str | None:
     """The text in a declared charset, wrong bytes replaced; None if too many are wrong."""
     if codec == "cp1252":
-        # What is valid UTF-8 beyond ASCII is UTF-8, whatever the header says.
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError:
-            return _windows_1252(data)
+        # It is said by programs that know no other; what is no Latin is recognised.
+        return _guessed(data)
     try:
         text = _euc(data) if codec == "euc-jp" else data.decode(codec, "replace")
     except (LookupError, ValueError):
@@ -188,10 +185,10 @@ def _pairs(data: bytes) -> str:
         if first in (0x0A, 0x0D, 0x20, 0x09):
             out.append(chr(first))
             at += 1
-        elif 0x21 <= first <= 0x7E and at + 1 < len(data) and 0x21 <= data[at + 1] <= 0x7E:
-            out.append(_jis_character(first, data[at + 1]))
-            at += 2
         else:
-            out.append("\ufffd")
-            at += 1
+            pair = data[at : at + 2]
+            good = len(pair) == 2 and all(0x21 <= byte <= 0x7E for byte in pair)
+            out.append(_jis_character(*pair) if good else "\ufffd")
+            # A wrong byte stands for a right one: the pairs after it keep their places.
+            at += 1 if len(pair) == 2 and pair[1] in (0x0A, 0x0D) else 2
     return "".join(out)

@@ -1,54 +1,49 @@
-"""Parses incoming mail: sender, text, thread, attachments and automatic-mail detection.
+"""Parses incoming mail: sender, text, thread, files, and whether a machine wrote it.
 
 Never fails on malformed mail.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import policy
-from email.errors import MessageError
-from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses, quote
-from itertools import islice
+
+import idna
 
 from kb_app.db.writing import storable
+from kb_app.support.inbound.charsets import decode
+from kb_app.support.inbound.mail_parts import contents_of, decoded_words
 from kb_app.support.model import LONGEST_MAIL, MAIL
 
-# Parts of a mail beyond these are not read; no person writes so many.
 MAX_BYTES = 25 * 1024 * 1024
-MAX_PARTS = 200
-MAX_HTML_CHARS = 200_000
 _ID = re.compile(r"<[^<>\s]{1,240}>")
 _TAG = re.compile(r"\[#([2-9A-HJ-NP-Z]{8})\]")
 # Consecutive encoded words (RFC 2047), with or without the quotes that some programs add.
 _ENCODED_WORDS = re.compile(
     r'"?(=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=(?:\s+=\?[^?\s]+\?[BbQq]\?[^?\r\n]*\?=)*)"?'
 )
-# Charset names in mails -> Python codecs, or more tolerant supersets of them.
-_CHARSETS = {
-    "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "iso-2022-jp": "iso2022_jp_ext",
-    "gb2312": "gb18030",
-    "ks_c_5601-1987": "cp949",
-}
-_BREAKS = re.compile(r"(?i)<(?:br|/p|/div|/li|/tr|/h[1-6])[^<>]*>")
+# Subjects of absences and other automatic answers, whatever the headers say.
+_AUTOMATIC_SUBJECT = re.compile(
+    r"\A(?:re: ?)?(?:automatic reply|auto(?:matic)?[ -]?(?:reply|response|antwort)|autoreply"
+    r"|out of (?:the )?office|自動返信|自動応答|【自動返信】|\[自動返信\]|不在のお知らせ|不在通知"
+    r"|abwesenheitsnotiz|automatische antwort|réponse automatique)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Incoming:
     """A parsed mail.
 
-    ``automatic`` names the header that marks an automatic or list mail, "unreadable" for a mail
-    that could not be parsed, "" for a mail from a person. ``bounce`` is a delivery failure report.
+    ``automatic`` names what marks a mail of a machine, "unreadable" for a mail that could not be
+    parsed, "" for a mail from a person. ``quiet`` is true where nobody wants an automatic answer:
+    lists, and senders that say so. ``bounce`` is a delivery failure report. ``answer_to`` is where
+    answers go, "" if nowhere; ``written_by`` is the sender as written.
     """
 
     message_id: str
@@ -60,6 +55,9 @@ class Incoming:
     automatic: str = ""
     bounce: bool = False
     files: tuple[tuple[str, bytes], ...] = ()
+    quiet: bool = False
+    answer_to: str = ""
+    written_by: str = ""
 
     @property
     def case_number(self) -> str:
@@ -87,54 +85,88 @@ def unreadable_mail(raw: bytes) -> Incoming:
         sender=sender[1].decode("ascii", "ignore") if sender else "",
         sender_name="",
         subject="",
-        text=storable(_decode(head, ""))[:LONGEST_MAIL].strip(),
+        text=storable(decode(head))[:LONGEST_MAIL].strip(),
         # Marked as automatic, so that it gets no automatic reply.
         automatic="unreadable",
+        quiet=True,
+        answer_to=sender[1].decode("ascii", "ignore") if sender else "",
     )
 
 
 def _read(raw: bytes) -> Incoming:
     message = BytesParser(policy=policy.compat32).parsebytes(raw[:MAX_BYTES])
-    name, address = next(_addresses(message, "From"), ("", ""))
-    name = storable(name)
-    files = tuple(_files(message))
+    name, address = _sender(message)
+    reply_to = next((found for _, found in _addresses(message, "Reply-To")), "")
+    contents = contents_of(message)
     thread = tuple(
         dict.fromkeys(
             _ID.findall(_raw(message, "References")) + _ID.findall(_raw(message, "In-Reply-To"))
         )
     )
     ids = _ID.findall(_raw(message, "Message-ID"))
+    subject = " ".join(storable(_header(message, "Subject")).split())[:300]
+    machine = automatic(message, subject)
     return Incoming(
         message_id=ids[0] if ids else "",
         thread=thread[-50:],
-        sender=address if MAIL.match(address) else "",
-        sender_name=" ".join(name.split())[:200],
-        subject=" ".join(storable(_header(message, "Subject")).split())[:300],
-        text=storable(_text(message))[:LONGEST_MAIL].strip(),
-        automatic=automatic(message),
+        sender=mailable(address),
+        sender_name=" ".join(storable(name).split())[:200],
+        subject=subject,
+        text=storable(contents.text)[:LONGEST_MAIL].strip(),
+        automatic=machine,
         bounce=_is_bounce(message, address),
-        files=files,
+        files=tuple((storable(file), data) for file, data in contents.files),
+        quiet=bool(machine) or _wants_no_answer(message),
+        answer_to=mailable(reply_to) or mailable(address),
+        written_by=storable(" ".join(f"{name} <{address}>".split()))[:300] if address else "",
     )
 
 
-def automatic(message: Message) -> str:
-    """The header that marks an automatic or list mail (RFC 3834, RFC 2919), "" if there is none."""
+def _sender(message: Message) -> tuple[str, str]:
+    """(name, address) of who wrote the mail: From, or else what comes nearest to it."""
+    for header in ("From", "Sender", "Reply-To", "Return-Path"):
+        found = next(_addresses(message, header), None)
+        if found is not None:
+            return found
+    return "", ""
+
+
+def mailable(address: str) -> str:
+    """The address as mail servers take it, a domain of other letters by its ASCII name; or ""."""
+    local, _, domain = address.strip().rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            return ""
+    full = f"{local}@{domain}"
+    return full if local and MAIL.match(full) else ""
+
+
+def automatic(message: Message, subject: str = "") -> str:
+    """What marks a mail of a machine (RFC 3834), "" if a person wrote it.
+
+    Lists and X-Auto-Response-Suppress say nothing of it: they ask others not to answer.
+    """
     submitted = _raw(message, "Auto-Submitted").split(";")[0].strip().lower()
     if submitted and submitted != "no":
         return "Auto-Submitted"
-    if _raw(message, "Precedence").strip().lower() in ("bulk", "junk", "list", "auto_reply"):
+    if _raw(message, "Precedence").strip().lower() in ("junk", "auto_reply"):
         return "Precedence"
-    for name in (
-        "List-Id",
-        "List-Unsubscribe",
-        "X-Auto-Response-Suppress",
-        "X-Autoreply",
-        "X-Autorespond",
-        "X-Loop",
-    ):
+    for name in ("X-Autoreply", "X-Autorespond", "X-Autogenerated", "X-Loop"):
         if message.get(name) is not None:
             return name
-    return "Return-Path" if _raw(message, "Return-Path").strip() == "<>" else ""
+    if _raw(message, "Return-Path").strip() == "<>":
+        return "Return-Path"
+    return "Subject" if _AUTOMATIC_SUBJECT.match(subject) else ""
+
+
+def _wants_no_answer(message: Message) -> bool:
+    """Whether an automatic answer would go to a list, or to somebody who asked for none."""
+    names = ("List-Id", "List-Unsubscribe", "X-Auto-Response-Suppress")
+    return any(message.get(name) is not None for name in names) or (
+        _raw(message, "Precedence").strip().lower() in ("bulk", "list")
+    )
 
 
 def _is_bounce(message: Message, address: str) -> bool:
@@ -155,7 +187,7 @@ def _raw(message: Message, name: str) -> str:
 
 def _header(message: Message, name: str) -> str:
     """A decoded header."""
-    return _decoded(_as_sent(message, name))
+    return decoded_words(_as_sent(message, name))
 
 
 def _addresses(message: Message, header: str) -> Iterator[tuple[str, str]]:
@@ -164,13 +196,13 @@ def _addresses(message: Message, header: str) -> Iterator[tuple[str, str]]:
     Encoded names are quoted first, so that an address inside a name stays part of the name.
     """
     quoted = _ENCODED_WORDS.sub(
-        lambda words: f'"{quote(_decoded(words[1]))}"', _as_sent(message, header)
+        lambda words: f'"{quote(decoded_words(words[1]))}"', _as_sent(message, header)
     )
     return ((name, address) for name, address in getaddresses([quoted]) if address)
 
 
 def _as_sent(message: Message, name: str) -> str:
-    """A header before decoding of encoded words; raw 8-bit headers are decoded by guessing."""
+    """A header before decoding of encoded words; raw 8-bit and JIS headers are decoded."""
     text = next(
         (
             " ".join(str(value).split())
@@ -179,80 +211,6 @@ def _as_sent(message: Message, name: str) -> str:
         ),
         "",
     )
-    if any(0xDC80 <= ord(char) <= 0xDCFF for char in text):
-        return _decode(text.encode("ascii", "surrogateescape"), "")
+    if "\x1b" in text or any(0xDC80 <= ord(char) <= 0xDCFF for char in text):
+        return decode(text.encode("utf-8", "surrogateescape"))
     return text
-
-
-def _decode(data: bytes, charset: str) -> str:
-    """Decode bytes in the declared charset, else in the first likely one that works."""
-    declared = _CHARSETS.get(charset.strip().casefold(), charset.strip())
-    for name in dict.fromkeys(
-        (declared, "utf-8", "iso2022_jp_ext" if b"\x1b$" in data else "utf-8", "cp932", "euc_jp")
-    ):
-        try:
-            return data.decode(name)
-        except (UnicodeDecodeError, LookupError, ValueError):
-            continue
-    return data.decode("utf-8", "replace")
-
-
-def _text(message: Message) -> str:
-    """The plain text parts, else the HTML parts converted to text."""
-    plain: list[str] = []
-    rich: list[str] = []
-    for part in _parts(message):
-        if part.is_multipart() or part.get_content_disposition() == "attachment":
-            continue
-        kind = part.get_content_type()
-        if kind in ("text/plain", "text/html"):
-            payload = part.get_payload(decode=True)
-            data = payload if isinstance(payload, bytes) else b""
-            (plain if kind == "text/plain" else rich).append(
-                _decode(data, part.get_content_charset() or "")
-            )
-    return (
-        "\n".join(plain).replace("\r\n", "\n")
-        if any(text.strip() for text in plain)
-        else "\n".join(map(_as_plain, rich))
-    )
-
-
-def _parts(message: Message) -> Iterator[Message]:
-    return islice(message.walk(), MAX_PARTS)
-
-
-def _as_plain(markup: str) -> str:
-    import nh3
-
-    text = nh3.clean(
-        _BREAKS.sub("\n", markup[:MAX_HTML_CHARS].replace("\n", " ")),
-        tags=set(),
-        clean_content_tags={"script", "style", "head", "title"},
-    )
-    return "\n".join(
-        " ".join(line.split()) for line in html.unescape(text).splitlines() if line.strip()
-    )
-
-
-def _files(message: Message) -> Iterator[tuple[str, bytes]]:
-    for part in _parts(message):
-        if part.is_multipart():
-            continue
-        name = part.get_filename()
-        if not name and part.get_content_disposition() != "attachment":
-            continue
-        payload = part.get_payload(decode=True)
-        if isinstance(payload, bytes) and payload:
-            yield storable(_decoded(name or "file")), payload
-
-
-def _decoded(text: str) -> str:
-    """Decode encoded words; malformed ones stay unchanged."""
-    try:
-        return "".join(
-            part if isinstance(part, str) else _decode(part, charset or "ascii")
-            for part, charset in decode_header(text)
-        )
-    except (ValueError, MessageError):
-        return text

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-MAX_CHARS = 2_000_000
+# Beyond them only the mail as it came has the text; nested tags take a quadratic time to mend.
+MAX_CHARS = 200_000
 _SKIPPED = ("script", "style", "head", "title", "template", "noscript")
 _BLOCKS = frozenset(
     (
@@ -14,6 +15,8 @@ _BLOCKS = frozenset(
         *("address", "fieldset", "figure", "dt", "dd", "caption", "tbody", "thead", "body"),
     )
 )
+_TAGS = {*_BLOCKS, "a", "br", "hr", "img", "li", "span", "td", "th", "b", "i", "em", "strong"}
+_ATTRIBUTES = {"*": {"style"}, "a": {"href"}, "img": {"alt"}, "td": {"style"}}
 _APART = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre")
 _CELLS = ("td", "th")
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0]+")
@@ -23,10 +26,21 @@ _VOID = ("br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr
 
 def html_to_text(markup: str) -> str:
     """The text of an HTML mail. Linear in its length; never fails."""
+    import nh3
+
     reader = _Reader()
-    reader.feed(markup[:MAX_CHARS])
+    # Broken markup is mended first: the parser of Python takes quadratic time for it.
+    for start, end in (("<!--", "-->"), ("<style", "</style>")):
+        markup = _without(markup, start, end)
+    reader.feed(nh3.clean(markup[:MAX_CHARS], tags=_TAGS, attributes=_ATTRIBUTES))
     reader.close()
     return reader.text()
+
+
+def _without(markup: str, start: str, end: str) -> str:
+    """The markup without the parts between two marks, which may be most of it."""
+    first, *rest = markup.split(start)
+    return first + "".join(part.partition(end)[2] if end in part else part for part in rest)
 
 
 class _Reader(HTMLParser):
@@ -43,6 +57,7 @@ class _Reader(HTMLParser):
         self._link = ""
         self._link_from = 0
         self._cells = 0
+        self._indent = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Called by feed()."""
@@ -76,8 +91,8 @@ class _Reader(HTMLParser):
         number = self._lists[-1] if self._lists else 0
         if number:
             self._lists[-1] += 1
-        indent = "  " * (len(self._lists) - 1)
-        self._line.append(f"{indent}{number}. " if number else f"{indent}- ")
+        self._indent = "  " * (len(self._lists) - 1)
+        self._line.append(f"{number}. " if number else "- ")
 
     def _begin_block(self, tag: str) -> None:
         self._end_line()
@@ -136,14 +151,12 @@ class _Reader(HTMLParser):
 
     def _end_line(self, *, keep_empty: bool = False) -> None:
         text = "".join(self._line)
-        text = text.rstrip() if self._pre else re.sub(r" {2,}", " ", text).strip(" ")
-        indented = re.match(r" *(?:-|\d+\.) ", "".join(self._line))
-        if indented and not self._pre:
-            text = f"{' ' * (len(indented[0]) - len(indented[0].lstrip()))}{text}"
-        self._line = []
-        self._link_from = 0
+        text = text.rstrip() if self._pre else " ".join(filter(None, text.split(" ")))
+        if text:
+            text = self._indent + text
+        self._line, self._link_from, self._indent = [], 0, ""
         if text or keep_empty:
-            self._lines.append(f"{self._mark()}{text}".rstrip() if text else self._mark().rstrip())
+            self._lines.append(f"{self._mark()}{text}".rstrip())
 
     def _empty_line(self) -> None:
         if self._lines and self._lines[-1].strip("> "):
@@ -152,4 +165,11 @@ class _Reader(HTMLParser):
     def text(self) -> str:
         """The whole text; no more than one empty line in a row."""
         self._end_line()
-        return re.sub(r"\n(?:[> ]*\n){2,}", "\n\n", "\n".join(self._lines)).strip()
+        while self._lines and not self._lines[-1].strip("> "):
+            self._lines.pop()
+        kept = [
+            line
+            for line, before in zip(self._lines, ["", *self._lines], strict=False)
+            if line.strip("> ") or before.strip("> ")
+        ]
+        return "\n".join(kept).strip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +13,7 @@ from kb_app.durations import DAY
 from kb_app.support.attachments import MEGABYTE, UploadRejectedError, Uploads
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.inbound.email_parser import Incoming, read_mail
+from kb_app.support.inbound.quotations import split_reply
 from kb_app.support.model import LONGEST_MESSAGE, NOTE, Case, NewCase
 from kb_app.support.workflow import CaseWorkflow
 
@@ -21,13 +21,8 @@ log = logging.getLogger("kb_app.workflow")
 # Daily limits per sender: automatic replies, and cases before further ones count as spam.
 REPLIES_A_DAY = 3
 CASES_A_DAY = 50
-# How mail programs separate and introduce quoted text.
-_QUOTED = re.compile(
-    r"^(-{2,} ?(Original Message|Forwarded message"
-    r"|元のメッセージ|転送メッセージ) ?-{2,}|_{20,})\s*$"
-)
-_WROTE = (" wrote", "さん", "さんは書きました", "のメール")
-LONGEST_INTRODUCTION = 250
+# Who is shown as the author of a note with the quoted part of a mail.
+QUOTED = "quoted"
 
 
 @dataclass(frozen=True)
@@ -74,8 +69,7 @@ class MailIntake:
 
         "created": a new case. "added": a message from the customer. "answered": a reply from the
         ticket system or escalation step that has the case. "noted": an automatic mail in a case.
-        "ignored": a bounce, a mail without sender or from the site itself. "known": a repeated
-        mail.
+        "ignored": a bounce, or a mail from the site itself. "known": a repeated mail.
         """
         mail = self._parse(raw)
         once = mail.message_id or f"<{hashlib.sha256(raw).hexdigest()}@no-id>"
@@ -84,30 +78,33 @@ class MailIntake:
         if cases.by_form(f"mail:{once}"):
             return "known"
         if case is not None:
-            return self._add(case, mail, once, now)
-        if mail.bounce or not mail.sender or mail.sender.casefold() in self._own:
-            log.info(
-                "mail ignored: %s",
-                "bounce" if mail.bounce else "no sender, or an address of this site",
-            )
+            return self._add(case, mail, raw, once, now)
+        if mail.bounce or self._customer(mail).casefold() in self._own:
+            log.info("mail ignored: %s", "bounce" if mail.bounce else "from an own address")
             return "ignored"
-        return self._open(mail, once, now)
+        return self._open(mail, raw, once, now)
 
-    def _open(self, mail: Incoming, once: str, now: int) -> str:
-        cases, source = self._handoff.cases, self._source(mail)
+    def _customer(self, mail: Incoming) -> str:
+        """Where answers go: Reply-To, unless that is this site; "" if they go nowhere."""
+        return mail.sender if mail.answer_to.casefold() in self._own else mail.answer_to
+
+    def _open(self, mail: Incoming, raw: bytes, once: str, now: int) -> str:
+        customer = self._customer(mail)
+        cases, source = self._handoff.cases, self._source(customer or mail.written_by)
         reading = self._read(mail.subject, mail.text)
         today = cases.seen(source, now - DAY)
-        may_reply = not mail.automatic and today < REPLIES_A_DAY
+        may_reply = bool(customer) and not mail.quiet and today < REPLIES_A_DAY
         with cases.changing() as connection:
             cases.first_time(connection, source, once, now)
         text, more = mail.text[:LONGEST_MESSAGE], mail.text[LONGEST_MESSAGE:]
-        refused = self._keep(mail, f"mail:{once}", now)
+        refused = self._keep(mail, raw, f"mail:{once}", now)
         new = NewCase(
             form_id=f"mail:{once}",
             kind="question",
             message=text or mail.subject or "(empty)",
-            name=mail.sender_name,
-            mail=mail.sender,
+            # Without an address to answer to, the desk sees the sender as written.
+            name=mail.sender_name if customer else mail.written_by[:200],
+            mail=customer,
             language=reading.language,
             section=reading.section,
             subject=mail.subject,
@@ -126,36 +123,39 @@ class MailIntake:
         self._tell_refused(case, refused, once, now)
         return "created"
 
-    def _add(self, case: Case, mail: Incoming, once: str, now: int) -> str:
+    def _add(self, case: Case, mail: Incoming, raw: bytes, once: str, now: int) -> str:
         if mail.bounce or mail.automatic:
-            self._handoff.note(
-                case, mail.automatic or "bounce", f"{mail.subject}\n{mail.text[:1_000]}", now, once
-            )
-            return "noted"
+            return self._note_machine(case, mail, raw, once, now)
+        said, quoted = split_reply(mail.text)
         if self._is_ours(case, mail):
-            fresh = self._handoff.reply(
-                case,
-                mail.sender_name or mail.sender,
-                mail.sender,
-                without_quote(mail.text),
-                now,
-                once,
-            )
+            who = mail.sender_name or mail.sender
+            fresh = self._handoff.reply(case, who, mail.sender, said, now, once)
+            self._note_quoted(case, quoted, once, now)
             return "answered" if fresh else "known"
-        refused = self._keep(mail, once, now)
-        text = without_quote(mail.text)
+        refused = self._keep(mail, raw, once, now)
+        known = {mail.sender.casefold(), mail.answer_to.casefold()}
         other = (
             ""
-            if not mail.sender or mail.sender.casefold() == case.mail.casefold()
+            if not mail.sender or case.mail.casefold() in known
             else mail.sender_name or mail.sender
         )
-        if not self._handoff.customer_says(
-            case, text[:LONGEST_MESSAGE] or mail.subject, now, once, once, files=once, who=other
-        ):
+        first = said[:LONGEST_MESSAGE] or mail.subject
+        if not self._handoff.customer_says(case, first, now, once, once, files=once, who=other):
             return "known"
-        self._note_rest(case, text[LONGEST_MESSAGE:], once, now)
+        self._note_rest(case, said[LONGEST_MESSAGE:], once, now)
+        self._note_quoted(case, quoted, once, now)
         self._tell_refused(case, refused, once, now)
         return "added"
+
+    def _note_machine(self, case: Case, mail: Incoming, raw: bytes, once: str, now: int) -> str:
+        """A machine's mail is a note with all its text; its files stay with the case."""
+        refused = self._keep(mail, raw, once, now)
+        text = f"{mail.subject}\n{mail.text}"
+        who = mail.automatic or "bounce"
+        self._handoff.note(case, who, text[:LONGEST_MESSAGE], now, once, files=once)
+        self._note_rest(case, text[LONGEST_MESSAGE:], once, now)
+        self._tell_refused(case, refused, once, now)
+        return "noted"
 
     def _case_of(self, mail: Incoming) -> Case | None:
         """The case by thread, else by the number in the subject if the sender is its customer."""
@@ -165,11 +165,8 @@ class MailIntake:
         if by_thread is not None:
             return by_thread
         by_number = cases.by_number(mail.case_number) if mail.case_number else None
-        return (
-            by_number
-            if by_number and by_number.mail and mail.sender.casefold() == by_number.mail.casefold()
-            else None
-        )
+        known = {mail.sender.casefold(), mail.answer_to.casefold()}
+        return by_number if by_number and by_number.mail.casefold() in known - {""} else None
 
     def _is_ours(self, case: Case, mail: Incoming) -> bool:
         """Whether the mail is a reply by the ticket system or escalation step that has the case.
@@ -185,12 +182,14 @@ class MailIntake:
         } - {""}
         return mail.sender.casefold() in {address.casefold() for address in known}
 
-    def _keep(self, mail: Incoming, form_id: str, now: int) -> list[str]:
-        """Store the attachments; returns the names of rejected ones, with the reason."""
+    def _keep(self, mail: Incoming, raw: bytes, form_id: str, now: int) -> list[str]:
+        """Store the mail as it came and its files; returns the names of rejected ones, and why."""
         support, refused = self._handoff.support(), []
         for left in self._handoff.cases.attachments(form_id=form_id):  # of a failed attempt
             self._uploads.forget(left)
             self._handoff.cases.forget_attachment(left.attachment_id)
+        original = self._uploads.keep_mail(raw, form_id, now)
+        self._handoff.cases.add_attachment(original)
         for number, (name, data) in enumerate(mail.files):
             try:
                 if number >= support.most_files:
@@ -210,6 +209,12 @@ class MailIntake:
                 case, "", more[start : start + LONGEST_MESSAGE], now + place, f"{once}:{start}"
             )
 
+    def _note_quoted(self, case: Case, quoted: str, once: str, now: int) -> None:
+        """The mail below the reply: out of the way, but with the case."""
+        if quoted:
+            text = quoted[:LONGEST_MESSAGE]
+            self._handoff.note(case, QUOTED, text, now + 1, f"{once}:{QUOTED}")
+
     def _tell_refused(self, case: Case, refused: Sequence[str], once: str, now: int) -> None:
         if refused:
             self._handoff.note(
@@ -217,33 +222,6 @@ class MailIntake:
             )
 
     @staticmethod
-    def _source(mail: Incoming) -> str:
+    def _source(address: str) -> str:
         """A key for the sender that does not contain the address."""
-        return f"from:{hashlib.sha256(mail.sender.casefold().encode()).hexdigest()[:30]}"
-
-
-def introduces_quote(line: str) -> bool:
-    """Whether a line names who wrote the text below: "On ... wrote:", "... <mail>:", "...さん:"."""
-    written = line.strip()
-    if len(written) > LONGEST_INTRODUCTION or not written.endswith((":", "：")):
-        return False
-    name = written[:-1].rstrip()
-    _, opened, address = name.rpartition("<")
-    return len(name) > 4 and (
-        name.endswith(_WROTE) or bool(opened and "@" in address and address.endswith(">"))
-    )
-
-
-def without_quote(text: str) -> str:
-    """A reply without the quoted mail at its end; a text that is only a quotation is kept."""
-    all_lines = text.rstrip().splitlines()
-    cut = next(
-        (place for place, line in enumerate(all_lines) if place and _QUOTED.match(line)),
-        len(all_lines),
-    )
-    lines = all_lines[:cut]
-    while lines and (
-        lines[-1].startswith(">") or not lines[-1].strip() or introduces_quote(lines[-1])
-    ):
-        lines.pop()
-    return "\n".join(lines).strip() or text.strip()
+        return f"from:{hashlib.sha256(address.casefold().encode()).hexdigest()[:30]}"

@@ -89,9 +89,10 @@ def _marked_cut(lines: list[str]) -> int:
 def _above_introduction(lines: list[str], at: int) -> int:
     """The line above "On ... wrote:", which may be wrapped over three lines."""
     for count in (1, 2, 3):
-        if count <= at and introduces_quote(" ".join(lines[at - count : at])):
+        words = " ".join(line.strip() for line in lines[max(0, at - count) : at])
+        if count <= at and _OPENS.match(words) and introduces_quote(words):
             return at - count
-    return at
+    return at - 1 if at and introduces_quote(lines[at - 1]) else at
 
 
 def introduces_quote(line: str) -> bool:

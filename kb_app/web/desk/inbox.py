@@ -86,7 +86,7 @@ def _page(case: Case, text: str = "") -> str:
         "desk/case.html",
         case=case,
         messages=support.cases.messages(case.case_id, notes=True),
-        files=support.cases.attachments(case.case_id),
+        files=support.cases.attachments(case.case_id, mails=True),
         hits=_suggested(case),
         cards=snapshot().articles.summaries,
         members=members,

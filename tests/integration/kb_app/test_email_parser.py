@@ -15,7 +15,8 @@ from kb_app.support.case_store import Filter
 from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.inbound.email_parser import automatic, read_mail
-from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailAnswer, MailIntake, without_quote
+from kb_app.support.inbound.mail_to_case import REPLIES_A_DAY, MailAnswer, MailIntake
+from kb_app.support.inbound.quotations import split_reply
 from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
 from tests.support import new_database
 
@@ -134,10 +135,10 @@ def test_html_is_read_as_text() -> None:
     [
         ({"Auto_Submitted": "auto-replied"}, "Auto-Submitted"),
         ({"Auto_Submitted": "no"}, ""),
-        ({"Precedence": "bulk"}, "Precedence"),
-        ({"List_Id": "<news.example.com>"}, "List-Id"),
+        ({"Precedence": "bulk"}, ""),
+        ({"List_Id": "<news.example.com>"}, ""),
         ({"Return_Path": "<>"}, "Return-Path"),
-        ({"X_Auto_Response_Suppress": "All"}, "X-Auto-Response-Suppress"),
+        ({"X_Auto_Response_Suppress": "All"}, ""),
         ({}, ""),
     ],
 )
@@ -416,22 +417,24 @@ def test_a_long_mail_is_kept_completely(support: SupportFixture, inbox: MailInta
     )
 
 
+def said(text: str) -> str:
+    return split_reply(text).said
+
+
 def test_a_reply_is_kept_without_the_quoted_mail() -> None:
+    assert said("はい。\n\n> 前の\n> 文") == "はい。" and said("> だけ") == "> だけ"
     assert (
-        without_quote("はい。\n\n> 前の\n> 文") == "はい。" and without_quote("> だけ") == "> だけ"
-    )
-    assert (
-        without_quote(
+        said(
             "まだです。\n\n"
             "2026年11月22日(日) 21:30 つばめ商店 <help@example.com>:\n> 解決しましたか"
         )
         == "まだです。"
     )
     assert (
-        without_quote("Not yet.\n\nOn Sun, 22 Nov 2026, Tsubame <help@example.com> wrote:\n> x")
+        said("Not yet.\n\nOn Sun, 22 Nov 2026, Tsubame <help@example.com> wrote:\n> x")
         == "Not yet."
     )
-    assert without_quote("だめでした\n\n-----Original Message-----\nFrom: x") == "だめでした"
+    assert said("だめでした\n\n-----Original Message-----\nFrom: x") == "だめでした"
 
 
 @pytest.mark.parametrize(
@@ -553,3 +556,71 @@ def test_disabled_analytics_record_no_mail(support: SupportFixture, tmp_path: Pa
     )
     box.take(mail("電気がつかない"), NOW)
     assert support.log.told == []
+
+
+# --- nothing a customer wrote is thrown away ---
+
+
+def test_the_mail_as_it_came_is_kept_for_the_desk(
+    support: SupportFixture, inbox: MailIntake
+) -> None:
+    raw = mail("電気がつかない")
+    inbox.take(raw, NOW)
+    cases, case = support.workflow.cases, only(support)
+    assert cases.attachments(case.case_id) == []
+    (kept,) = cases.attachments(case.case_id, mails=True)
+    assert inbox._uploads.path(kept).read_bytes() == raw
+    assert (kept.type, kept.name) == ("message/rfc822", "mail.eml")
+
+
+def test_what_a_reply_quotes_is_kept_as_a_note(support: SupportFixture, inbox: MailIntake) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    reply = EmailMessage()
+    reply["From"], reply["Subject"] = "hanako@example.com", "Re"
+    reply["References"] = support.mails()[0]["message_id"]
+    reply.set_content("まだです。\n\n-----Original Message-----\nFrom: x\n\n色は？\n青です。")
+    assert inbox.take(reply.as_bytes(), NOW + HOUR) == "added"
+    messages = support.workflow.cases.messages(only(support).case_id, notes=True)
+    assert [(one.who, one.text) for one in messages if one.author == "customer"] == [
+        ("", "まだです。")
+    ] or messages
+    (quoted,) = [one.text for one in messages if one.who == "quoted"]
+    assert quoted.endswith("青です。")
+
+
+def test_a_machine_in_a_case_is_noted_with_all_its_text_and_files(
+    support: SupportFixture, inbox: MailIntake
+) -> None:
+    inbox.take(mail("電気がつかない"), NOW)
+    reply = EmailMessage()
+    reply["From"], reply["Subject"] = "hanako@example.com", "自動返信: 不在のお知らせ"
+    reply["References"] = support.mails()[0]["message_id"]
+    reply.set_content("不在です。" * 500)
+    reply.add_attachment(b"%PDF-1.7 x", maintype="application", subtype="pdf", filename="a.pdf")
+    assert inbox.take(reply.as_bytes(), NOW + HOUR) == "noted"
+    case = only(support)
+    noted = support.workflow.cases.messages(case.case_id, notes=True)
+    assert sum(one.text.count("不在です。") for one in noted) == 500
+    assert [file.name for file in support.workflow.cases.attachments(case.case_id)] == ["a.pdf"]
+
+
+@pytest.mark.parametrize(
+    "sender", ["山田 <山田@例え.jp>", '"jan smith"@example.com', "scanner@copier"]
+)
+def test_who_cannot_be_answered_has_a_case_too(
+    support: SupportFixture, inbox: MailIntake, sender: str
+) -> None:
+    raw = f"From: {sender}\nSubject: x\nMessage-ID: <q@x>\n\n電気がつかない".encode()
+    assert inbox.take(raw, NOW) == "created"
+    case = only(support)
+    assert case.mail == "" and sender.split("@", maxsplit=1)[0].strip('"').split()[0] in case.name
+    assert support.mails() == []
+
+
+def test_a_web_form_is_answered_at_reply_to(support: SupportFixture, inbox: MailIntake) -> None:
+    raw = (
+        b"From: noreply@shop.example\nReply-To: Hanako <hanako@example.com>\n"
+        b"Subject: Form\nMessage-ID: <f@x>\n\nno light"
+    )
+    assert inbox.take(raw, NOW) == "created"
+    assert only(support).mail == "hanako@example.com"
