@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import delete, insert, select
+
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
+from kb_app.db import schema
 from kb_app.db.schema import cases
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.localized import localized
@@ -39,7 +42,7 @@ from kb_app.support.delivery.outbox import (
     TransientDeliveryError,
 )
 from kb_app.support.delivery.zendesk import ZendeskSink
-from kb_app.support.inbound.imap import fetch
+from kb_app.support.inbound.imap import Mailbox, MailboxError
 from kb_app.support.inbound.mail_to_case import MailIntake
 from kb_app.support.model import CLOSED, SOLVED, Case
 from kb_app.support.notices import Notice, NoticeStore
@@ -74,7 +77,12 @@ class SupportService:
     sinks: SinkRegistry
     clock: Callable[[], datetime]
     done_at: dict[str, int] = field(default_factory=dict)
+    mailbox: Mailbox = field(init=False)
     polled: int = 0
+
+    def __post_init__(self) -> None:
+        """One mailbox for the life of the process: it remembers what it has fetched."""
+        self.mailbox = Mailbox(self.settings.imap_url)
 
     @property
     def cases(self) -> CaseStore:
@@ -118,12 +126,30 @@ class SupportService:
         return True
 
     def _fetch(self, now: int) -> None:
+        start = self._mailbox_start()
         try:
-            fetch(self.settings.imap_url, lambda raw: self.mail_intake.take(raw, now))
+            _, began = self.mailbox.fetch(lambda raw: self.mail_intake.take(raw, now), start)
+            if began != start:
+                self._keep_mailbox_start(began)
+        except MailboxError as error:
+            log.warning("%s", error)
         except (OSError, imaplib.IMAP4.error) as error:
             log.warning(
                 "the mailbox could not be read (%s): check KB_IMAP_URL", type(error).__name__
             )
+
+    def _mailbox_start(self) -> str:
+        """Where in the mailbox the site began; mails that were read before are no cases."""
+        table = schema.job_state
+        with self.cases.engine.connect() as connection:
+            row = connection.execute(select(table.c.value).where(table.c.name == "mailbox")).first()
+        return str(row[0]) if row else ""
+
+    def _keep_mailbox_start(self, start: str) -> None:
+        table = schema.job_state
+        with self.cases.engine.begin() as connection:
+            connection.execute(delete(table).where(table.c.name == "mailbox"))
+            connection.execute(insert(table).values(name="mailbox", value=start))
 
     def poll(self, now: int) -> int:
         """Poll ticket systems without webhooks for solved cases; returns the number solved."""

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,7 @@ from kb_app.support.attachments import Uploads
 from kb_app.support.case_store import Filter
 from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.outbox import Outbox, TransientDeliveryError
-from kb_app.support.inbound.imap import fetch
+from kb_app.support.inbound.imap import Mailbox, MailboxError, modified_utf7
 from kb_app.support.inbound.mail_to_case import MailAnswer, MailIntake
 from kb_app.support.model import Attachment, Delivery, NewCase
 from kb_app.support.notices import Notice, NoticeStore
@@ -205,6 +206,10 @@ def mailbox() -> Iterator[str]:
     server.wait()
 
 
+def fetch(url: str, take: Callable[[bytes], str]) -> int:
+    return Mailbox(url).fetch(take)[0]
+
+
 def put(url: str, raw: bytes) -> None:
     with imaplib.IMAP4("127.0.0.1", int(url.rpartition(":")[2].split("/")[0])) as box:
         box.login("help@example.com", "demopass")
@@ -242,6 +247,52 @@ def test_mails_become_cases_and_a_mail_that_failed_to_save_is_fetched_again(
         "電気がつかない",
     ]
     engine.dispose()
+
+
+def test_folders_have_names_in_any_language(mailbox: str) -> None:
+    with imaplib.IMAP4("127.0.0.1", int(mailbox.rpartition(":")[2].split("/")[0])) as box:
+        box.login("help@example.com", "demopass")
+        box.create('"&U9dP4Xux-"')
+        box.append('"&U9dP4Xux-"', None, None, mail("返品したい"))  # type: ignore[arg-type]
+    taken: list[bytes] = []
+    url = mailbox.replace("INBOX", quote("受信箱"))
+    assert fetch(url, lambda raw: str(taken.append(raw))) == 1 and len(taken) == 1
+    assert fetch(mailbox.replace("INBOX", "&U9dP4Xux-"), lambda _raw: "") == 0
+
+
+def test_a_folder_that_is_not_there_is_named(mailbox: str) -> None:
+    with pytest.raises(MailboxError, match="KB_IMAP_URL: there is no folder no such"):
+        fetch(mailbox.replace("INBOX", "no%20such"), lambda _raw: "")
+
+
+def test_a_mail_that_somebody_opened_elsewhere_is_fetched(mailbox: str) -> None:
+    port = int(mailbox.rpartition(":")[2].split("/")[0])
+
+    def open_all() -> None:
+        with imaplib.IMAP4("127.0.0.1", port) as box:
+            box.login("help@example.com", "demopass")
+            box.select("INBOX")
+            box.store("1:*", "+FLAGS", "(\\Seen)")
+
+    put(mailbox, mail("前からあるメール"))
+    open_all()
+    box = Mailbox(mailbox)
+    count, start = box.fetch(lambda _raw: "")
+    assert count == 0
+    put(mailbox, mail("返品したい"))
+    open_all()
+    assert box.fetch(lambda _raw: "", start) == (1, start)
+    assert box.fetch(lambda _raw: "", start) == (0, start)
+    # After a restart it is fetched once more, and known by its Message-ID.
+    assert Mailbox(mailbox).fetch(lambda _raw: "", start) == (1, start)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("INBOX", "INBOX"), ("受信箱", "&U9dP4Xux-"), ("A&B", "A&-B"), ("&U9dP4Xux-", "&U9dP4Xux-")],
+)
+def test_names_of_folders_in_modified_utf7(name: str, written: str) -> None:
+    assert modified_utf7(name) == written
 
 
 def test_a_mailbox_with_a_wrong_password_is_an_error(mailbox: str) -> None:
