@@ -84,7 +84,12 @@ class Engine:
     def search(self, query: Query) -> Results:
         """Rank the articles for a query. Never raises for user input."""
         started = time.perf_counter()
-        results = self._search(replace(query, now=query.now or datetime.now(UTC)))
+        dated = replace(query, now=query.now or datetime.now(UTC))
+        results = self._search(dated)
+        if not results.hits and not results.problem and parser.has_phrase(query.text):
+            # People paste messages with their quotation marks.
+            without = self._search(replace(dated, text=parser.without_quotes(query.text)))
+            results = replace(without, relaxed=bool(without.hits))
         return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
 
     def answer_features(self, query: Query) -> AnswerFeatures | None:

@@ -158,7 +158,8 @@ class Results:
     ``degraded`` is why semantic search is unavailable: "off", "warming", "failed" or "stale".
     ``probability`` (0 to 1) is the estimated probability that the first hit answers the query.
     ``problem`` reports an invalid query ("empty", "unsearchable") instead of an exception.
-    ``answer`` is set only where the verdict is strict.
+    ``answer`` is set only where the verdict is strict. ``relaxed`` says that nothing has exactly
+    the quoted words, and that these are the results without quotation marks.
     ``relevant`` holds the ids of all ``total`` articles, in rank order.
     """
 
@@ -174,3 +175,4 @@ class Results:
     elapsed_ms: float = 0.0
     degraded: str = ""
     problem: str = ""
+    relaxed: bool = False

@@ -60,6 +60,9 @@ ENGLISH_FUNCTION_WORDS = frozenset(
 _ALPHANUMERIC = re.compile(rf"[^\W\d_{SPACELESS}]+|\d+")
 _ALPHANUMERIC_ASCII = re.compile(r"[A-Za-z]+|\d+")
 _SEPARATORS = re.compile(r"[-'._/&@]")
+# Between digits a separator is part of the number: 2.1.0 is not 21.0.
+_NOT_IN_NUMBER = re.compile(r"(?<!\d)[-'._/&@]|[-'._/&@](?!\d)")
+_IN_NUMBER = "."
 _POSSESSIVE = re.compile(r"'s?$|'s(?=\W|$)")
 
 Stem = Callable[[str], str]
@@ -74,10 +77,15 @@ def latin_words(folded: str, stem: Stem) -> Iterator[Token]:
             continue
         plain = _POSSESSIVE.sub("", run) if "'" in run else run
         parts = _parts(run)
-        yield Token(stem(_SEPARATORS.sub("", plain)), start, match.end())
+        yield Token(stem(joined(plain)), start, match.end())
         if "'" not in run and len(parts) > 1:
             for part, offset in parts:
                 yield Token(stem(part), start + offset, start + offset + len(part))
+
+
+def joined(run: str) -> str:
+    """A compound without separators, but for those between digits, which become dots."""
+    return _SEPARATORS.sub(_IN_NUMBER, _NOT_IN_NUMBER.sub("", run))
 
 
 def _parts(run: str) -> list[tuple[str, int]]:
@@ -97,9 +105,11 @@ def _parts(run: str) -> list[tuple[str, int]]:
 def may_hold(word: str) -> re.Pattern[str]:
     """Return a pattern that matches every folded text containing the word, stemming aside.
 
-    It matches the word's letters with optional compound separators between them.
+    It matches the word's letters with optional compound separators between them, and any one
+    separator inside a number.
     """
-    return re.compile(r"(?:'s|[-'._/&@])*".join(map(re.escape, word)))
+    each = (_SEPARATORS.pattern if char == _IN_NUMBER else re.escape(char) for char in word)
+    return re.compile(r"(?:'s|[-'._/&@])*".join(each))
 
 
 @lru_cache(maxsize=64)

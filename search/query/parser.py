@@ -70,3 +70,13 @@ def _is_sentence(outside: str) -> bool:
     """
     spaceless = sum(char > "\u2e80" for char in outside)
     return len(outside.split()) > FEW_WORDS or spaceless > FEW_CHARS
+
+
+def has_phrase(text: str) -> bool:
+    """Whether a query asks for exact words."""
+    return bool(parse(text).phrases)
+
+
+def without_quotes(text: str) -> str:
+    """The query without quotation marks: its words need not stand together."""
+    return re.sub('["\u201c\u201d]', " ", text)

@@ -70,6 +70,7 @@ def search() -> Response:
         answer=_answer(results, served.articles, ui),
         degraded=results.degraded,
         problem=results.problem,
+        relaxed=results.relaxed,
         lang=results.lang,
         suggestions=list(results.suggestions),
         elapsed_ms=results.elapsed_ms,

@@ -103,7 +103,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
     cards = [articles.summaries[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
     return SearchPage(
-        query_id=before or new_query_id(results),
+        query_id=before or new_query_id(results, form.q, ui, form.filters),
         first=not before,
         results=results,
         pages=min(pages, MAX_PAGE),

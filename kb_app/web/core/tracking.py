@@ -17,26 +17,43 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kb_app.analytics import model as m
 from kb_app.analytics.redaction import redact, redact_all
+from kb_app.analytics.text_key import text_key
 from kb_app.web.core.context import event_store, now, services, snapshot
 from kb_app.web.core.inputs import whole_number
 from kb_app.web.core.visitor import visitor
+from search.analysis.normalize import fold
 from search.model import Results
 
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 LONGEST_HITS = 20
 
 
-def new_query_id(results: Results) -> str:
-    """A new query id; for recorded searches one that every web process can verify (see ``known``).
+def new_query_id(results: Results, text: str = "", *more: object) -> str:
+    """A query id; for recorded searches one that every web process can verify (see ``known``).
 
-    Half of it is random, the other half is its signature, so that actions are accepted before
-    the search itself is in the database.
+    Half of it is its signature, so that actions are accepted before the search itself is in the
+    database. The other half is random, but for one visitor's same words, with the same filters
+    (``more``), in one visit: a reload, Back, or asking again is the same search.
     """
-    return (
-        _signed(secrets.token_bytes(8))
-        if visitor().recorded and not results.problem
-        else str(uuid.uuid4())
-    )
+    who = visitor()
+    if not who.recorded or results.problem:
+        return str(uuid.uuid4())
+    if not who.session_id or not text:
+        return _signed(secrets.token_bytes(8))
+    return _signed(_once("search", text_key(" ".join(fold(text).split())), *more).bytes[:8])
+
+
+def _once(*what: object) -> uuid.UUID:
+    """An id of something that counts once in a visit."""
+    who = visitor()
+    name = "\0".join(map(str, (who.client_id, who.session_id, *what)))
+    key = str(current_app.secret_key).encode()
+    return uuid.UUID(bytes=hmac.digest(key, name.encode(), "sha256")[:16], version=4)
+
+
+def once_in_a_visit(*what: object) -> str:
+    """The id of an event that counts once in a visit; "" for visitors without one."""
+    return str(_once(*what)) if visitor().session_id else ""
 
 
 def _signed(head: bytes) -> str:
@@ -95,7 +112,7 @@ def record_query(
 
 def record_refinement(query_id: str, before: str) -> None:
     """Record that a search refines the one with id ``before``."""
-    if known(before):
+    if before != query_id and known(before):
         put(m.REFINE, query_id=query_id, attributes={"from": before}, event_id=f"refine:{query_id}")
 
 

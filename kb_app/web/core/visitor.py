@@ -15,6 +15,9 @@ from kb_app.web.core.context import site_settings
 CLIENT, SESSION, CONSENT = "kb_client", "kb_visit", "kb_consent"
 _YEAR = 365 * 24 * 3600
 _SESSION_S = 30 * 60
+# Headers of requests that browsers send before anybody asked for the page.
+_AHEAD = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+_AHEAD_WORDS = ("prefetch", "prerender", "preview")
 _ID = re.compile(r"^[0-9a-f]{32}$")
 
 
@@ -70,13 +73,19 @@ def _visitor() -> Visitor:
     bot = is_bot(request.headers.get("User-Agent", ""))
     # Staff searches are tests, not customers' queries; API clients search for customers.
     staff = current_user.is_authenticated and not g.get("token")
-    if settings.analytics == "off" or staff:
+    if settings.analytics == "off" or staff or not is_visit():
         return Visitor(None, None, bot, recorded=False)
     if settings.consent == "ask" and request.cookies.get(CONSENT) != "yes":
         return Visitor(None, None, bot, recorded=False)
     if bot or wishes_privacy():
         return Visitor(None, None, bot, recorded=True)
     return Visitor(_kept(CLIENT), _kept(SESSION), bot=False, recorded=True)
+
+
+def is_visit() -> bool:
+    """Whether somebody wants to see the page now: no HEAD, and no browser that fetches ahead."""
+    said = " ".join(request.headers.get(name, "") for name in _AHEAD).lower()
+    return request.method != "HEAD" and not any(word in said for word in _AHEAD_WORDS)
 
 
 def _kept(name: str) -> str:

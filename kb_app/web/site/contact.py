@@ -79,7 +79,12 @@ def contact(ui: str) -> str:
     """Show the contact form."""
     query_id = tracking.given_query_id()
     _wait_for_log(query_id)
-    tracking.put(m.CONTACT_OPEN, query_id=query_id or None, language=ui)
+    tracking.put(
+        m.CONTACT_OPEN,
+        query_id=query_id or None,
+        event_id=tracking.once_in_a_visit(m.CONTACT_OPEN, query_id),
+        language=ui,
+    )
     query = _asked(query_id)
     is_own = (
         query is not None and query.client_id is not None and query.client_id == visitor().client_id

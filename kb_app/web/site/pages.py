@@ -208,7 +208,7 @@ def _record_reading(card: ArticleSummary, ui: str) -> str:
             index_version=snapshot().version,
             lang=ui,
         )
-        query_id = tracking.new_query_id(results)
+        query_id = tracking.new_query_id(results, typed, "suggest", ui)
         tracking.record_query(
             query_id, typed, results, ui, {}, channel="suggest", origin="suggestion"
         )
@@ -218,7 +218,13 @@ def _record_reading(card: ArticleSummary, ui: str) -> str:
         tracking.record_click(
             query_id, card.id, tracking.given_position() or (1 if typed else None)
         )
-    tracking.put(m.VIEW, query_id=query_id or None, object_id=card.id, language=ui)
+    tracking.put(
+        m.VIEW,
+        query_id=query_id or None,
+        object_id=card.id,
+        event_id=tracking.once_in_a_visit(m.VIEW, card.id, query_id),
+        language=ui,
+    )
     return query_id
 
 

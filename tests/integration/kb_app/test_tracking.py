@@ -110,7 +110,7 @@ def test_a_click_counts_once_even_if_the_page_is_reloaded(visitor: FlaskClient, 
     _, actions = log()
     assert [action.position for action in actions if action.action_name == "click"] == [
         2
-    ] and names(actions).count("view") == 3
+    ] and names(actions).count("view") == 1
 
 
 def test_a_new_query_from_the_results_is_a_refinement_but_paging_is_not(
@@ -421,3 +421,61 @@ def test_no_log_line_contains_a_query(
         visitor.get("/ja/search?q=ひみつのしつもん")
         visitor.post("/ja/contact", data={"message": "ひみつのしつもん"})
     assert "ひみつ" not in caplog.text and "%E3%81%B2" not in caplog.text
+
+
+# --- what is no visit ---
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X-Moz": "prefetch"},
+        {"X-Purpose": "preview"},
+    ],
+)
+def test_pages_that_a_browser_fetches_ahead_are_no_visits(
+    visitor: FlaskClient, log: Log, headers: dict[str, str]
+) -> None:
+    for path in ("/ja/search?q=返金の時期", ARTICLE, "/ja/contact"):
+        assert visitor.get(path, headers=headers).status_code == 200
+    assert log() == ([], [])
+
+
+def test_head_is_no_visit(visitor: FlaskClient, log: Log) -> None:
+    for path in ("/ja/search?q=返金の時期", ARTICLE, "/ja/contact"):
+        assert visitor.head(path).status_code == 200
+    assert log() == ([], [])
+
+
+def test_reload_and_back_are_no_new_searches_views_or_contacts(
+    visitor: FlaskClient, log: Log
+) -> None:
+    query_id = ask(visitor, log)
+    for _ in range(2):
+        visitor.get("/ja/search?q=返金の時期")
+        visitor.get(f"{ARTICLE}?from={query_id}&at=1")
+        visitor.get(f"/ja/contact?from={query_id}")
+    queries, actions = log()
+    assert [query.query_id for query in queries] == [query_id]
+    assert names(actions) == ["click", "contact_open", "view"]
+
+
+def test_the_same_words_in_another_spelling_are_the_same_search(
+    visitor: FlaskClient, log: Log
+) -> None:
+    for text in ("My Parcel", "my  parcel", "ｍｙ ｐａｒｃｅｌ"):
+        visitor.get("/en/search", query_string={"q": text})
+    assert len(log()[0]) == 1
+
+
+def test_other_words_other_filters_and_other_visitors_are_other_searches(
+    own: Services, visitor: FlaskClient, log: Log
+) -> None:
+    visitor.get("/ja/search?q=返金の時期")
+    visitor.get("/ja/search?q=返金の方法")
+    visitor.get("/ja/search?q=返金の時期&section=returns")
+    client(own).get("/ja/search?q=返金の時期")
+    assert len(log()[0]) == 4

@@ -37,6 +37,31 @@ def test_japanese_spelling_variants_share_tokens(spellings: tuple[str, ...]) -> 
     assert all(first & set(words("ja", other)) for other in spellings[1:])
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2.1.0", "21.0"),
+        ("10.1", "101"),
+        ("101.1.2.3", "10.11.2.3"),
+        ("8.0", "80"),
+        ("18.19", "1.8.19"),
+        ("v2.10", "v21.0"),
+        ("２．１．０", "21.0"),
+    ],
+)
+def test_numbers_with_other_separators_are_other_words(one: str, other: str) -> None:
+    for lang in ("en", "ja"):
+        joined = words(lang, one)[0], words(lang, other)[0]
+        assert joined[0] != joined[1], joined
+
+
+@pytest.mark.parametrize(
+    "spellings", [("RV15", "RV-15", "rv.15"), ("2026-01-05", "2026/01/05"), ("Wi-Fi", "wifi")]
+)
+def test_separators_beside_letters_make_no_difference(spellings: tuple[str, ...]) -> None:
+    assert len({words("en", text)[0] for text in spellings}) == 1
+
+
 def test_codes_are_single_tokens() -> None:
     assert "e502" in words("ja", "エラーコードE-502")
     assert "iphone15" in words("ja", "iPhone15の画面割れ")

@@ -163,8 +163,17 @@ def test_snippets_highlight_the_matched_words(engine: Engine) -> None:
 def test_quoted_phrases_are_required(by_keyword: Engine) -> None:
     engine = by_keyword
     assert ask(engine, '"営業日で返金"') == ["refund"]
-    assert ask(engine, '"返金で営業日"') == []
+    assert not engine.search(Query('"営業日で返金"', lang="ja", now=NOW)).relaxed
     assert "refund" not in ask(engine, "返金 -倉庫", limit=50)
+
+
+def test_a_quoted_sentence_that_nothing_contains_is_searched_without_quotes(
+    by_keyword: Engine,
+) -> None:
+    for text in ('"返金で営業日"', "\u201c返金で営業日\u201d"):
+        results = by_keyword.search(Query(text, lang="ja", now=NOW))
+        assert results.relaxed and results.hits[0].article_id == "refund"
+    assert not by_keyword.search(Query('"zebra quokka"', lang="en", now=NOW)).relaxed
 
 
 def test_a_misspelt_word_is_corrected(by_keyword: Engine) -> None:
