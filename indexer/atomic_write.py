@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 from pathlib import Path
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file atomically. An existing file keeps its permissions; a new one has its folder's.
+    """Write a file atomically.
 
-    The folder's, since the articles may be read by others than the account that the site runs as.
+    An existing file keeps its permissions, its byte order mark and its line ends (CRLF where all of
+    them are). A new one has its folder's permissions, since the articles may be read by others than
+    the account that the site runs as.
     """
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_bytes(text.encode("utf-8"))
+    staged = path.with_name(f".{path.name[:100]}.tmp")
+    staged.write_bytes(_like(path, text))
     if path.exists():
         shutil.copymode(path, staged)
     else:
         staged.chmod(path.parent.stat().st_mode & 0o666)
     os.replace(staged, path)
+
+
+def _like(path: Path, text: str) -> bytes:
+    """The text with the line ends and the byte order mark of the file that it replaces."""
+    before = path.read_bytes() if path.is_file() else b""
+    breaks = before.count(b"\n")
+    if breaks and before.count(b"\r\n") == breaks:
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
+    return mark + text.encode("utf-8")

@@ -22,13 +22,12 @@ from indexer.errors import IndexerError
 from indexer.ids import new_id
 from indexer.reading.files import MAX_BYTES
 from indexer.reading.front_matter import parse, slugify
+from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
 
 log = logging.getLogger("indexer.editing")
 SYNONYMS = "synonyms.yml"
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
-# Articles alone: not images, and not support.yml, which names the addresses that the site calls.
-_NAME = re.compile(r"\A[\w-]+(?:/[\w-][\w.-]*)*\.md")
 
 
 class EditConflictError(IndexerError):
@@ -82,7 +81,7 @@ class Editor:
             raise EditConflictError(
                 f"{opened.name} would be larger than {MAX_BYTES // 1024} KB. Shorten it."
             )
-        if opened.name.endswith(".md"):
+        if opened.name.lower().endswith(SUFFIXES):
             parsed = parse(opened.name, text.replace("\r\n", "\n"))
             if isinstance(parsed, list):
                 raise EditConflictError(str(parsed[0]))
@@ -182,8 +181,7 @@ class Editor:
     def _inside(self, name: str) -> Path:
         path = self._folder / name
         if (
-            not _NAME.fullmatch(name)
-            or ".." in name.split("/")
+            not _is_article(name)
             or not path.resolve().is_relative_to(self._folder.resolve())
             or path.is_symlink()
         ):
@@ -238,11 +236,29 @@ class Editor:
     def _git(self, *arguments: str) -> bool:
         try:
             done = subprocess.run(
-                ["git", *arguments], cwd=self._folder, capture_output=True, timeout=20, check=False
+                ["git", "--literal-pathspecs", *arguments],
+                cwd=self._folder,
+                capture_output=True,
+                timeout=20,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0
+
+
+def _is_article(name: str) -> bool:
+    """Whether a name is that of an article, whatever its letters.
+
+    Not images, and not support.yml, which names the addresses that the site calls.
+    """
+    parts = name.split("/")
+    return (
+        name.lower().endswith(SUFFIXES)
+        and name.isprintable()
+        and all(part and not part.startswith(".") for part in parts)
+        and "\\" not in name
+    )
 
 
 def _load(yaml: Any, name: str, text: str) -> Any:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from indexer.atomic_write import replace_file
 from indexer.checking.cross_checks import moved_to
@@ -73,9 +73,8 @@ def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -
         if target is None:
             return match.group()
         fixes.append(f"{article.path}: {match.group(2)} is now {target}")
-        return match.group(1) + os.path.relpath(
-            target, PurePosixPath(article.path).parent.as_posix()
-        )
+        path = os.path.relpath(target, PurePosixPath(article.path).parent.as_posix())
+        return match.group(1) + (path if match.group(1).endswith("<") else quote(path))
 
     changed = _LINK.sub(rewrite, text)
     if fixes and not path.is_symlink():

@@ -9,29 +9,16 @@ import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from kb_app.support.file_kinds import kind_of
 from kb_app.support.model import Attachment
 
 log = logging.getLogger("kb_app.workflow")
-# Allowed extensions and the content type that each must have.
-TYPES: Mapping[str, str] = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".heic": "image/heic",
-    ".pdf": "application/pdf",
-    ".txt": "text/plain",
-    ".log": "text/plain",
-    ".csv": "text/csv",
-}
 # The mail that a message came by, as it came; for the desk alone.
 MAIL_TYPE = "message/rfc822"
-TEXTS = frozenset({"text/plain", "text/csv"})
 _HEAD = 8_192
 _CHUNK = 64 * 1024
 _ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
@@ -58,18 +45,14 @@ class Uploads:
     def keep(
         self, stream: BinaryIO, name: str, form_id: str, most_bytes: int, at: int
     ) -> Attachment:
-        """Store a file atomically. Raises UploadRejectedError."""
+        """Store a file atomically, named as its content is. Raises UploadRejectedError."""
         shown = tidy(name)
-        kind = TYPES.get(Path(shown).suffix.lower())
-        if kind is None:
-            raise UploadRejectedError(shown, "type")
         attachment_id = str(uuid.uuid4())
         staged = self._folder / f".{attachment_id}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             size = _copy(stream, staged, most_bytes, shown)
-            if not looks_like(staged, kind):
-                raise UploadRejectedError(shown, "misnamed")
+            kind, shown = _kind(staged, shown)
             os.replace(staged, self._folder / attachment_id)
         except OSError as error:
             log.error("cannot store an uploaded file: %s", error.strerror)
@@ -135,31 +118,17 @@ def tidy(name: str) -> str:
     return path.stem[:100] + path.suffix[:10]
 
 
-def looks_like(path: Path, kind: str) -> bool:
-    """Whether the content of a file has the type that its extension claims."""
-    import puremagic
-
+def _kind(path: Path, name: str) -> tuple[str, str]:
+    """Type and name of a stored file, by its content. Raises UploadRejectedError."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    if kind in TEXTS:
-        return _is_text(head)
     try:
-        types = {match.mime_type for match in puremagic.magic_string(head)}
-    except (puremagic.PureError, ValueError):
-        return False
-    return kind in types or (kind == "image/heic" and bool(types & {"image/heif", "image/heic"}))
-
-
-def _is_text(head: bytes) -> bool:
-    if b"\x00" in head or head.lstrip()[:1] == b"<" or head[:2] in (b"MZ", b"PK"):
-        return False
-    for charset in ("utf-8", "cp932"):
-        try:
-            head[: len(head) - 4 if len(head) == _HEAD else None].decode(charset)
-        except UnicodeDecodeError:
-            continue
-        return True
-    return False
+        found = kind_of(name, head)
+    except ValueError:
+        raise UploadRejectedError(name, "misnamed") from None
+    if found is None:
+        raise UploadRejectedError(name, "type")
+    return found
 
 
 def _copy(stream: BinaryIO, target: Path, most: int, name: str) -> int:

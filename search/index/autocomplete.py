@@ -7,6 +7,7 @@ All keys are computed when the bundle is built; a lookup is a binary search over
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ _ROMAJI = re.compile(
     r"(?:(?:([kstpgdbzjfhmr])(?=\1)|t(?=ch)|c(?=ch))?"
     r"(?:[kgnhbpmrsztdj]y|sh|ch|ts|[kgsztdnhbpmyrwfvj])?[aeiou]|n'?|-)+"
 )
+_IN_COMPOUND = re.compile(r"(?<=[a-z0-9])[-'._/&](?=[a-z0-9])")
+_ACCENTS = re.compile("([a-z])[\u0300-\u036f]+")
 _WORD_START = re.compile(r"[^\W_]+")
 _PARTICLE_START = re.compile(f"[{HIRAGANA}]")
 
@@ -72,7 +75,8 @@ class SuggestIndex:
         ``allowed`` and ``preferred`` are masks over documents. Preferred documents come first,
         then entries that start with the typed text, then titles; one entry per document.
         """
-        parts = [forms for part in fold(typed).split() if (forms := typed_forms(part))]
+        words = _plain(fold(typed)).split()
+        parts = [forms for part in words if (forms := typed_forms(part))]
         if not parts or not len(self.documents):
             return []
         hits, heads = self._entries(parts[-1])
@@ -191,6 +195,20 @@ def entry_keys(text: str, lang: str) -> tuple[tuple[str, bool], ...]:
 
 def _keys(text: str, lang: str) -> Iterator[tuple[str, bool]]:
     folded = fold(text)
+    for written in dict.fromkeys((folded, _plain(folded))):
+        yield from _keys_as_written(written, lang)
+
+
+def _plain(folded: str) -> str:
+    """Compounds as one word and letters without accents, as people type them: wifi, cafe."""
+    text = _IN_COMPOUND.sub("", folded)
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", _ACCENTS.sub(r"\1", apart))
+
+
+def _keys_as_written(folded: str, lang: str) -> Iterator[tuple[str, bool]]:
     if lang != "ja" or not _KANA_OR_KANJI.search(folded):
         for match in _WORD_START.finditer(folded):
             yield sound_key(folded[match.start() :])[:KEY_CHARS], match.start() == 0

@@ -272,7 +272,7 @@ def test_files_are_checked_stored_separately_and_sent_as_downloads(
         visitor,
         files=[
             ("x.exe", b"MZ"),
-            ("photo.png", b"MZ\x00"),
+            ("photo.txt", b"\x00\x01\x02"),
             ("big.txt", b"x" * 1_100_000),
             ("ok.png", PNG),
         ],

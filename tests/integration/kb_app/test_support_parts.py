@@ -58,14 +58,14 @@ PNG = (
         ("setup.exe", b"MZ\x90", "type"),
         ("page.html", b"<script>", "type"),
         ("a.svg", b"<svg/>", "type"),
-        ("photo.png", b"MZ\x90\x00" * 20, "misnamed"),
-        ("photo.jpg", PNG, "misnamed"),
-        ("note.txt", b"<html><script>alert(1)</script>", "misnamed"),
-        ("note.txt", PNG, "misnamed"),
-        ("a.pdf", b"PK\x03\x04", "misnamed"),
+        ("photo.png", b"MZ\x90\x00" * 20, "type"),
+        ("photo.jpg", PNG, ""),
+        ("note.txt", b"<html><script>alert(1)</script>", ""),
+        ("note.txt", PNG, ""),
+        ("a.txt", b"PK\x03\x04\x00\x00\x00", "misnamed"),
         ("empty.txt", b"", "empty"),
         ("big.txt", b"x" * 2_000, "large"),
-        ("none", b"x", "type"),
+        ("none", b"x", ""),
         ("a.png.exe", PNG, "type"),
     ],
 )
@@ -84,6 +84,40 @@ def test_a_file_is_accepted_by_its_content(
             and uploads.path(kept).read_bytes() == content
             and uploads.path(kept).stat().st_mode & 0o077 == 0
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kept", "kind"),
+    [
+        ("photo.jpg", PNG, "photo.png", "image/png"),
+        ("photo.png", b"RIFF....WEBPVP8 ", "photo.webp", "image/webp"),
+        ("photo.jfif", b"\xff\xd8\xff\xe0..JFIF", "photo.jpg", "image/jpeg"),
+        ("note.txt", PNG, "note.png", "image/png"),
+        ("powershell.log", "失敗".encode("utf-16"), "powershell.log", "text/plain"),
+        ("syslog.log", b"<13>Jan 5 host app: started", "syslog.log", "text/plain"),
+        ("latin.txt", b"Caf\xe9", "latin.txt", "text/plain"),
+        ("list.docx", b"PK\x03\x04\x14\x00", "list.docx", "application/octet-stream"),
+        ("all.zip", b"PK\x03\x04\x14\x00", "all.zip", "application/octet-stream"),
+        ("film.mp4", b"\x00\x00\x00\x18ftypmp42", "film.mp4", "application/octet-stream"),
+        ("old.eml", b"From: a\n\nb", "old.eml", "application/octet-stream"),
+        ("scan.tiff", b"II*\x00", "scan.tiff", "application/octet-stream"),
+        ("README", b"text", "README.txt", "text/plain"),
+    ],
+)
+def test_a_file_is_what_its_content_is(
+    tmp_path: Path, name: str, content: bytes, kept: str, kind: str
+) -> None:
+    found = Uploads(tmp_path / "uploads").keep(io.BytesIO(content), name, "form", 1_000, NOW)
+    assert (found.name, found.type) == (kept, kind)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.exe", "a.bat", "a.js", "a.html", "a.svg", "a.docm", "a.png.exe", "a.xyz"]
+)
+def test_what_runs_or_shows_itself_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UploadRejectedError) as refused:
+        Uploads(tmp_path / "uploads").keep(io.BytesIO(b"\x01\x02"), name, "form", 1_000, NOW)
+    assert refused.value.why == "type"
 
 
 def test_a_file_that_a_killed_process_left_is_removed_later(tmp_path: Path) -> None:

@@ -155,3 +155,16 @@ def test_many_broken_links_in_many_articles_are_checked_in_a_moment(tmp_path: Pa
     assert time.perf_counter() - started < 5
     assert len(problems) == 1_000
     assert sum("Did you mean" in problem.hint for problem in problems) == 50
+
+
+def test_fix_keeps_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "en/other/my moved.md", "Moved")
+    path = folder / "en/returns/a.md"
+    path.parent.mkdir(parents=True)
+    path.write_bytes("\ufeff---\r\ntitle: A\r\n---\r\n[x](my%20moved.md)\r\n".encode())
+    fix(folder, *checked(folder))
+    written = path.read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf---\r\nid: ")
+    assert b"(../other/my%20moved.md)\r\n" in written
+    assert written.count(b"\n") == written.count(b"\r\n")

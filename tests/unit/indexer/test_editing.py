@@ -204,3 +204,49 @@ def test_broken_synonyms_are_told_and_kept(folder: Path, text: str) -> None:
     with pytest.raises(EditConflictError, match=r"synonyms\.yml is no valid YAML"):
         Editor(folder).add_synonym("ja", ["学割", "学生割引"], LEAD)
     assert (folder / "synonyms.yml").read_text(encoding="utf-8") == text
+
+
+CRLF = "\ufeff---\r\nid: crlf\r\ntitle: One\r\n---\r\nText.\r\n"
+
+
+def test_an_edit_keeps_line_ends_and_byte_order_mark(folder: Path) -> None:
+    path = folder / "ja/returns/crlf.md"
+    path.write_bytes(CRLF.encode())
+    editor = Editor(folder)
+    editor.add_questions(editor.open("ja/returns/crlf.md"), ["返せますか"], LEAD)
+    editor.save(
+        editor.open("ja/returns/crlf.md"),
+        editor.open("ja/returns/crlf.md").text.replace("\r\n", "\n") + "More.\n",
+        LEAD,
+        "x",
+    )
+    written = path.read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf---\r\n") and b"More.\r\n" in written
+    assert written.count(b"\n") == written.count(b"\r\n") and "返せますか".encode() in written
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "en/Store Support/a b.md",
+        "ja/ご注文・配送/返品（１）.md",
+        "en/q&a/what's+new.MD",
+        "en/a/x.mdx",
+    ],
+)
+def test_articles_of_any_name_are_edited(folder: Path, name: str) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("---\nid: any\ntitle: One\n---\nText.\n", encoding="utf-8")
+    editor = Editor(folder)
+    assert editor.add_questions(editor.open(name), ["How?"], LEAD) == 1
+    assert "How?" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../a.md", "en/../../a.md", ".git/a.md", "en/.a.md", "support.yml", "a\x00.md", "a\\b.md"],
+)
+def test_other_files_are_not_opened(folder: Path, name: str) -> None:
+    with pytest.raises(EditConflictError):
+        Editor(folder).open(name)

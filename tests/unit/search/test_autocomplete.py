@@ -54,3 +54,22 @@ def test_hidden_articles_are_not_suggested() -> None:
 def test_no_input_is_an_error(typed: str) -> None:
     assert isinstance(found(typed), list)
     assert isinstance(typed_forms(typed), list)
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("wifi", "Wi-Fi setup"),
+        ("wi-fi", "Wi-Fi setup"),
+        ("email", "E-mail settings"),
+        ("signin", "Sign-in trouble"),
+        ("cafe", "Café vouchers"),
+        ("café", "Café vouchers"),
+        ("wifi", "Wi-Fiの設定"),
+        ("ガソリン", "ガソリン"),
+    ],
+)
+def test_suggestions_find_what_search_finds(typed: str, title: str) -> None:
+    lang = "en" if title.isascii() or "é" in title else "ja"
+    index = build_suggest([Entry(0, title, True)], [lang])
+    assert [text for _, text in index.find(typed, np.array([True]), np.array([True]), 8)] == [title]
