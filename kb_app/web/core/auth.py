@@ -14,6 +14,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from kb_app.accounts.model import User
 from kb_app.settings import Settings
+from kb_app.web.core.below import this_address
 from kb_app.web.core.context import site_settings, user_store
 
 csrf = CSRFProtect()
@@ -80,7 +81,7 @@ def needs(right: str) -> Callable[[F], F]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if not user().is_authenticated:
                 return redirect(
-                    url_for("accounts.sign_in", next=request.full_path.rstrip("?"))
+                    url_for("accounts.sign_in", next=this_address())
                     if request.method == "GET"
                     else url_for("accounts.sign_in")
                 )

@@ -80,7 +80,7 @@ def _address_now() -> str:
         return ""
     languages = site_settings().languages
     url = article_url(card, card.lang if card.lang in languages else None)
-    return "" if urlsplit(url).path == request.path else url
+    return "" if urlsplit(url).path == request.script_root + request.path else url
 
 
 def _database(error: SQLAlchemyError) -> BaseResponse | tuple[str, int] | HTTPException:

@@ -7,6 +7,7 @@ from flask_babel import Babel
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.settings import INTERFACE_LANGUAGES, Settings
+from kb_app.web.core.below import cookie_path
 
 COOKIE = "kb_lang"
 _YEAR = 365 * 24 * 3600
@@ -62,7 +63,13 @@ def language_name(lang: str) -> str:
 def remember(response: BaseResponse, lang: str) -> None:
     """Store a language in the reader's cookie."""
     response.set_cookie(
-        COOKIE, lang, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure
+        COOKIE,
+        lang,
+        max_age=_YEAR,
+        path=cookie_path(),
+        samesite="Lax",
+        httponly=True,
+        secure=request.is_secure,
     )
 
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from kb_app.settings import Settings
+from kb_app.web.core.below import cookie_path
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -70,7 +71,14 @@ class SiteSessions(SecureCookieSessionInterface):
     def get_cookie_name(self, app: Flask) -> str:
         """A name that browsers accept only from this host by HTTPS, where that is so."""
         name = super().get_cookie_name(app)
-        return f"__Host-{name}" if request.is_secure else name
+        if not request.is_secure:
+            return name
+        # __Host- is for cookies of a whole host.
+        return f"__Secure-{name}" if request.script_root else f"__Host-{name}"
+
+    def get_cookie_path(self, app: Flask) -> str:
+        """Below the site's path prefix alone: other sites of the host have their own."""
+        return cookie_path()
 
 
 def _own_names(settings: Settings) -> frozenset[str]:

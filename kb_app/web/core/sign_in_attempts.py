@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.accounts.model import User
 from kb_app.accounts.throttle import Attempt
+from kb_app.web.core.below import cookie_path
 from kb_app.web.core.context import services, user_store
 from kb_app.web.core.rate_limits import client_key
 
@@ -42,7 +43,7 @@ def remember_device(response: BaseResponse, account: User) -> None:
         httponly=True,
         samesite="Lax",
         secure=request.is_secure,
-        path="/",
+        path=cookie_path(),
     )
 
 

@@ -16,6 +16,7 @@ from indexer.model import ArticleSummary, SectionInfo
 from kb_app.localized import localized
 from kb_app.settings import Settings
 from kb_app.web.core import context, i18n
+from kb_app.web.core.below import this_address
 from kb_app.web.core.visitor import consent_open
 
 # Only these URL arguments are carried into links: url_for treats some others specially.
@@ -128,7 +129,7 @@ def type_name(kind: str) -> str:
 def switch_url(lang: str) -> str:
     """The URL of this page in another interface language."""
     if request.url_rule is None or "ui" not in (request.view_args or {}):
-        return url_for("pages.speak", ui=lang, to=request.full_path.rstrip("?"))
+        return url_for("pages.speak", ui=lang, to=this_address())
     arguments = (
         {name: value for name, value in request.args.items() if name in _KEPT}
         if request.endpoint == "pages.search"

@@ -10,6 +10,7 @@ from functools import lru_cache
 from flask import Flask, Response, g, request
 from flask_login import current_user
 
+from kb_app.web.core.below import cookie_path
 from kb_app.web.core.context import site_settings
 
 CLIENT, SESSION, CONSENT = "kb_client", "kb_visit", "kb_consent"
@@ -116,10 +117,16 @@ def _keep(response: Response) -> Response:
             (SESSION, who.session_id or "", _SESSION_S),
         ):
             response.set_cookie(
-                name, value, max_age=age, httponly=True, samesite="Lax", secure=request.is_secure
+                name,
+                value,
+                max_age=age,
+                path=cookie_path(),
+                httponly=True,
+                samesite="Lax",
+                secure=request.is_secure,
             )
     elif who is not None and wishes_privacy():
         for name in (CLIENT, SESSION):
             if name in request.cookies:
-                response.delete_cookie(name)
+                response.delete_cookie(name, path=cookie_path())
     return response

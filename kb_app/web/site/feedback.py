@@ -12,6 +12,7 @@ from kb_app.analytics import model as m
 from kb_app.analytics.event_writer import PAUSE_S
 from kb_app.analytics.redaction import LONGEST
 from kb_app.web.core import tracking
+from kb_app.web.core.below import cookie_path
 from kb_app.web.core.context import services, snapshot
 from kb_app.web.core.inputs import own_path
 from kb_app.web.core.same_site import require_same_site
@@ -85,11 +86,17 @@ def choose(ui: str) -> BaseResponse:
         services().erase(client)
     if choice != "erase":
         response.set_cookie(
-            CONSENT, choice, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure
+            CONSENT,
+            choice,
+            max_age=_YEAR,
+            path=cookie_path(),
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure,
         )
     if choice != "yes":
         for name in (CLIENT, SESSION):
-            response.delete_cookie(name)
+            response.delete_cookie(name, path=cookie_path())
     return response
 
 

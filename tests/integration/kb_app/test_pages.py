@@ -307,3 +307,17 @@ def test_name_logo_and_colour_are_configurable(articles: Path, data: Path, tmp_p
     assert site.get("/logo", buffered=True).status_code == 200 and "--accent:" in page(
         site, "/theme.css"
     )
+
+
+def test_below_a_path_prefix_addresses_and_cookies_stay_below_it(
+    articles: Path, data: Path
+) -> None:
+    services = make_services(articles, data, base_url="https://example.com/help")
+    site = create_app(services).test_client()
+    away = site.get("/help/desk/cases", base_url="https://example.com").location
+    assert away == "/help/account/sign-in?next=/help/desk/cases"
+    html = site.get("/help/account/sign-in", base_url="https://example.com").get_data(as_text=True)
+    assert "to=/help/account/sign-in" in html or "to=%2Fhelp%2Faccount%2Fsign-in" in html
+    answer = site.get("/help/ja/search?q=返金", base_url="https://example.com")
+    cookies = answer.headers.getlist("Set-Cookie")
+    assert cookies and all("Path=/help/" in cookie for cookie in cookies)
