@@ -65,7 +65,10 @@ def spikes(queries: Sequence[QueryEvent], vectors: Mapping[str, Vectors], now: i
         people = _people(group.questions, now - WINDOW, now)
         usual = (_people(group.questions, 0, now - WINDOW) + PRIOR) * WINDOW / _span(searches, now)
         if people >= LEAST_PEOPLE and pdtrc(people - 1, usual) < CHANCE:
-            recent_questions = [question for question in group.questions if question.key in recent]
+            recent_questions = sorted(
+                (question for question in group.questions if question.key in recent),
+                key=lambda question: -sum(query.at > now - WINDOW for query in question.queries),
+            )
             sections = [
                 query.section
                 for question in recent_questions

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 Z = 1.959963984540054
 Counts = Mapping[str, float]
 SEASON_LEAST, SEASON_FACTOR = 24, 1.8
-# Upper bounds of the classes of seconds to the first article read.
-SECONDS = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 86_400)
 
 
 @dataclass(frozen=True)
@@ -156,28 +154,13 @@ def reciprocal_rank(counts: Counts) -> Figure:
 
 
 def seconds_to_answer(counts: Counts) -> Figure:
-    """Median seconds to the first article read, interpolated linearly within its class.
-
-    This is the usual median of grouped data.
-    """
-    sizes = [counts.get(f"seconds_{bound}", 0) for bound in SECONDS]
-    total = sum(sizes)
+    """Median seconds to the first article read, over the episodes with one."""
+    total = int(counts.get("read_episodes", 0))
     formula = (
         "median seconds from the first query to the first article read, over episodes with one"
     )
-    if not total:
-        return Figure("seconds_to_answer", formula, 0, 0, None, unit="s", rows="read=1")
-    before, low = 0.0, 0
-    for bound, size in zip(SECONDS, sizes, strict=True):
-        if before + size >= total / 2 and size:
-            value = low + (bound - low) * (total / 2 - before) / size
-            return Figure(
-                "seconds_to_answer", formula, total, total, value, unit="s", rows="read=1"
-            )
-        before, low = before + size, bound
-    return Figure(
-        "seconds_to_answer", formula, total, total, float(SECONDS[-1]), unit="s", rows="read=1"
-    )
+    value = counts.get("median_seconds") if total else None
+    return Figure("seconds_to_answer", formula, total, total, value, unit="s", rows="read=1")
 
 
 def probable_calibration(counts: Counts) -> Figure:
@@ -196,7 +179,7 @@ def survey_response(counts: Counts) -> Figure:
     """Response rate of the micro-survey; a low rate means a possible non-response bias."""
     answered = counts.get("surveyed_yes", 0) + counts.get("surveyed_no", 0)
     asked = answered + counts.get("surveyed_asked", 0)
-    return share("survey_response", "answered / asked", answered, asked, "surveyed=asked")
+    return share("survey_response", "answered / asked", answered, asked, "surveyed=yes,no")
 
 
 def season(by_month: Mapping[str, float], months: int) -> tuple[int, float] | None:
@@ -224,8 +207,3 @@ def money_saved(confirmed: float, cost: tuple[float, float] | None) -> tuple[flo
     ``cost`` is the (lowest, highest) cost per contact; the result has the same currency.
     """
     return None if cost is None else (confirmed * cost[0], confirmed * cost[1])
-
-
-def class_of(seconds: float) -> int:
-    """The upper bound in SECONDS of the class of a duration."""
-    return next((bound for bound in SECONDS if seconds <= bound), SECONDS[-1])

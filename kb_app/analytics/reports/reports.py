@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
-from typing import Any
+from statistics import fmean
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.analytics.model import CLICK, OUTCOMES, VOTE_REASON, Episode
@@ -21,10 +22,11 @@ from kb_app.analytics.reports.metrics import (
     season,
     survey_response,
 )
-from kb_app.analytics.reports.rollup_job import bounds, to_episode
+from kb_app.analytics.reports.rollup_job import asked_again, bounds, to_episode
 from kb_app.db import schema
 
 MOST_ROWS = 500
+Row = TypeVar("Row")
 TOP = 15
 
 
@@ -90,6 +92,31 @@ class Line:
     season: tuple[int, float] | None = None
 
 
+@dataclass(frozen=True)
+class Rows(Sequence[Row]):
+    """One page of the rows behind a figure. ``total`` is the number of all of them."""
+
+    rows: list[Row]
+    total: int
+    page: int = 1
+
+    @property
+    def pages(self) -> int:
+        """The number of pages."""
+        return max(1, -(-self.total // MOST_ROWS))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows[index]
+
+
+def _count(connection: Connection, table: Table, conditions: Sequence[ColumnElement[bool]]) -> int:
+    counted = select(func.count()).select_from(table).where(*conditions)
+    return int(connection.execute(counted).scalar_one())
+
+
 class Reports:
     """Reads the figures and lists from the database. Thread-safe."""
 
@@ -107,7 +134,31 @@ class Reports:
             .group_by(table.c.measure)
         )
         with self._engine.connect() as connection:
-            return {str(measure): float(value) for measure, value in connection.execute(query)}
+            counts = {str(name): float(value) for name, value in connection.execute(query)}
+            return {**counts, **self._reading_times(connection, period)}
+
+    def _reading_times(self, connection: Connection, period: Period) -> Counts:
+        """Number of episodes with an article read, and the median of their seconds."""
+        table = schema.episodes
+        seconds = table.c.seconds_to_answer
+        conditions = [*self._began(period), seconds.is_not(None)]
+        total = _count(connection, table, conditions)
+        if not total:
+            return {}
+        middle = connection.execute(
+            select(seconds)
+            .where(*conditions)
+            .order_by(seconds)
+            .limit(2 - total % 2)
+            .offset((total - 1) // 2)
+        ).scalars()
+        return {"read_episodes": float(total), "median_seconds": fmean(map(float, middle))}
+
+    @staticmethod
+    def _began(period: Period) -> list[ColumnElement[bool]]:
+        table = schema.episodes
+        began = [table.c.first_at >= period.start, table.c.first_at < period.end]
+        return [*began, *(table.c[name] == value for name, value in period.narrowed.items())]
 
     def by_day(self, period: Period, measures: Sequence[str]) -> dict[str, Counter[str]]:
         """Measures by day (YYYY-MM-DD); includes days without data."""
@@ -317,36 +368,35 @@ class Reports:
         frustrated: bool = False,
         surveyed: str = "",
         read: bool = False,
-        limit: int = MOST_ROWS,
-    ) -> list[Episode]:
+        page: int = 1,
+    ) -> Rows[Episode]:
         """Episodes that began in a period, newest first, filtered by the given conditions.
 
         ``read`` selects episodes with an article read.
         """
         table = schema.episodes
-        conditions: list[ColumnElement[bool]] = [
-            table.c.first_at >= period.start,
-            table.c.first_at < period.end,
-        ]
-        conditions += [table.c[name] == value for name, value in period.narrowed.items()]
+        conditions = self._began(period)
         conditions += (
             [table.c.outcome.in_([name for name in outcomes if name in OUTCOMES])]
             if outcomes
             else []
         )
         conditions += [table.c.frustrated.is_(True)] if frustrated else []
-        conditions += [table.c.surveyed == surveyed] if surveyed else []
+        conditions += [table.c.surveyed.in_(surveyed.split(","))] if surveyed else []
         conditions += [table.c.seconds_to_answer.is_not(None)] if read else []
         with self._engine.connect() as connection:
             rows = connection.execute(
                 select(table)
                 .where(*conditions)
                 .order_by(table.c.first_at.desc(), table.c.episode_id)
-                .limit(limit)
+                .limit(MOST_ROWS)
+                .offset((page - 1) * MOST_ROWS)
             ).mappings()
+            total = _count(connection, table, conditions)
             episodes = [to_episode(row) for row in rows]
             ids = self._queries_of(connection, [episode.episode_id for episode in episodes])
-        return [replace(episode, query_ids=tuple(ids[episode.episode_id])) for episode in episodes]
+        found = [replace(episode, query_ids=tuple(ids[episode.episode_id])) for episode in episodes]
+        return Rows(found, total, page)
 
     def episode(self, episode_id: str) -> Episode | None:
         """The episode with this id and its query ids, or None."""
@@ -366,11 +416,11 @@ class Reports:
         verdict: str = "",
         clicked: bool | None = None,
         reworded: bool = False,
-        limit: int = MOST_ROWS,
-    ) -> list[dict[str, Any]]:
+        page: int = 1,
+    ) -> Rows[dict[str, Any]]:
         """Searches of a period, newest first, filtered by the given conditions.
 
-        ``reworded`` selects searches of episodes with more than one search.
+        ``reworded`` selects searches that were asked again in other words.
         """
         table, actions = schema.queries, schema.actions
         conditions = self._asked(period)
@@ -384,24 +434,17 @@ class Reports:
                 if clicked
                 else table.c.query_id.not_in(clicked_ids)
             )
-        if reworded:
-            members = schema.episode_queries
-            multi_query_episodes = (
-                select(members.c.episode_id).group_by(members.c.episode_id).having(func.count() > 1)
-            )
-            conditions.append(
-                table.c.query_id.in_(
-                    select(members.c.query_id).where(members.c.episode_id.in_(multi_query_episodes))
-                )
-            )
+        conditions += [asked_again()] if reworded else []
         with self._engine.connect() as connection:
             query = (
                 select(table)
                 .where(*conditions)
                 .order_by(table.c.at.desc(), table.c.query_id)
-                .limit(limit)
+                .limit(MOST_ROWS)
+                .offset((page - 1) * MOST_ROWS)
             )
-            return [dict(row) for row in connection.execute(query).mappings()]
+            found = [dict(row) for row in connection.execute(query).mappings()]
+            return Rows(found, _count(connection, table, conditions), page)
 
     def known_queries(self) -> list[tuple[str, str, bool]]:
         """(text, language, answered) of queries in confirmed or unanswered final episodes.

@@ -6,12 +6,11 @@ Pure functions over rows.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from kb_app.analytics.model import CLICK, NO, VIEW, YES, ActionEvent, Episode, QueryEvent
-from kb_app.analytics.reports.metrics import class_of
 from kb_app.analytics.text_key import text_key
 from kb_app.durations import SECOND
 
@@ -59,7 +58,7 @@ def count_queries(
 
 
 def count_episodes(episodes: Iterable[Episode]) -> dict[Key, Counter[str]]:
-    """Counts of episodes by outcome, survey result and class of seconds to the answer."""
+    """Counts of episodes by outcome and survey result."""
     counts: dict[Key, Counter[str]] = defaultdict(Counter)
     for episode in episodes:
         count = counts[episode.channel, episode.language, episode.section, episode.audience]
@@ -69,8 +68,6 @@ def count_episodes(episodes: Iterable[Episode]) -> dict[Key, Counter[str]]:
         count["frustrated"] += episode.frustrated
         if episode.surveyed:
             count[f"surveyed_{episode.surveyed}"] += 1
-        if episode.seconds_to_answer is not None:
-            count[f"seconds_{class_of(episode.seconds_to_answer)}"] += 1
     return dict(counts)
 
 
@@ -124,8 +121,3 @@ def count_articles(
         if episode.outcome == "escalated" and episode.article_id:
             counts[episode.article_id, "contacts after reading"] += 1
     return counts
-
-
-def reworded_in(trails: Iterable[Sequence[str]]) -> frozenset[str]:
-    """The ids of all searches of each task except the last one."""
-    return frozenset(query_id for trail in trails for query_id in trail[:-1])

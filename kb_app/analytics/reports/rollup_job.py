@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta, tzinfo
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.model import Episode
@@ -27,9 +27,9 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
     start, end = bounds(day, zone)
     # A click can follow later; it counts on the day of its search.
     clicks = store.actions(start, end + DAY)
-    episodes, trails = _stored_episodes(store, start, end)
+    episodes = _stored_episodes(store, start, end)
     by_query = rollup.count_queries(
-        store.each_query(start, end, bots=True), clicks, rollup.reworded_in(trails)
+        store.each_query(start, end, bots=True), clicks, _asked_again(store, start, end)
     )
     by_episode = rollup.count_episodes(episodes)
     rows = [
@@ -76,10 +76,34 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
             insert_new(connection, table, new_rows)
 
 
-def _stored_episodes(
-    store: EventStore, start: int, end: int
-) -> tuple[list[Episode], list[list[str]]]:
-    """Episodes that began in [start, end), and the query ids of each in order."""
+def asked_again() -> ColumnElement[bool]:
+    """Whether a search was followed, in the same episode, by one in other words."""
+    queries, later = schema.queries, schema.queries.alias()
+    here, there = schema.episode_queries.alias(), schema.episode_queries.alias()
+    return exists(
+        select(1)
+        .select_from(here)
+        .join(there, there.c.episode_id == here.c.episode_id)
+        .join(later, later.c.query_id == there.c.query_id)
+        .where(
+            here.c.query_id == queries.c.query_id,
+            later.c.text_key != queries.c.text_key,
+            later.c.at > queries.c.at,
+        )
+    )
+
+
+def _asked_again(store: EventStore, start: int, end: int) -> frozenset[str]:
+    queries = schema.queries
+    asked = select(queries.c.query_id).where(
+        queries.c.at >= start, queries.c.at < end, asked_again()
+    )
+    with store.engine.connect() as connection:
+        return frozenset(connection.execute(asked).scalars())
+
+
+def _stored_episodes(store: EventStore, start: int, end: int) -> list[Episode]:
+    """Episodes that began in [start, end), each with its query ids in order."""
     table, members, queries = schema.episodes, schema.episode_queries, schema.queries
     condition = (table.c.first_at >= start) & (table.c.first_at < end)
     trails: dict[str, list[str]] = defaultdict(list)
@@ -93,11 +117,10 @@ def _stored_episodes(
         )
         for episode_id, query_id in connection.execute(joined):
             trails[episode_id].append(query_id)
-        episodes = [
+        return [
             to_episode(row, tuple(trails[row["episode_id"]]))
             for row in connection.execute(select(table).where(condition)).mappings()
         ]
-    return episodes, list(trails.values())
 
 
 def to_episode(row: object, query_ids: tuple[str, ...] = ()) -> Episode:

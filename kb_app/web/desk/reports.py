@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask_babel import gettext as _
 
 from kb_app.analytics.model import OUTCOMES, Episode
 from kb_app.analytics.reports.metrics import Figure, money_saved, share
 from kb_app.analytics.reports.pillars import scorecard
-from kb_app.analytics.reports.reports import Period, Reports
+from kb_app.analytics.reports.reports import Period, Reports, Rows
 from kb_app.support.case_metrics import CaseFigures, case_figures
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import (
@@ -118,9 +118,14 @@ def rows() -> str:
             request.args.get("verdict", ""),
             {"1": True, "0": False}.get(request.args.get("clicked", "")),
             "refined" in request.args,
+            page=_page(),
         )
         return render_template(
-            "desk/searches.html", period=shown, args=arguments(shown), searches=searches
+            "desk/searches.html",
+            period=shown,
+            args=arguments(shown),
+            searches=searches,
+            page_url=_page_url,
         )
     episodes = _episodes(reader, shown)
     queries = {
@@ -134,12 +139,13 @@ def rows() -> str:
         period=shown,
         args=arguments(shown),
         episodes=episodes,
+        page_url=_page_url,
         asked=queries,
         title=analytics_service().finder.title,
     )
 
 
-def _episodes(reader: Reports, shown: Period) -> list[Episode]:
+def _episodes(reader: Reports, shown: Period) -> Rows[Episode]:
     outcomes = [name for name in request.args.get("outcome", "").split(",") if name]
     return reader.episodes(
         shown,
@@ -147,7 +153,24 @@ def _episodes(reader: Reports, shown: Period) -> list[Episode]:
         "frustrated" in request.args,
         request.args.get("surveyed", ""),
         "read" in request.args,
+        page=_page(),
     )
+
+
+# Arguments of the rows behind a figure.
+_ROWS = (
+    *("from", "to", "days", "channel", "language", "section", "audience", "verdict", "clicked"),
+    *("refined", "outcome", "frustrated", "surveyed", "read"),
+)
+
+
+def _page_url(number: int) -> str:
+    kept: dict[str, Any] = {name: request.args[name] for name in _ROWS if name in request.args}
+    return url_for("desk.rows", **kept, page=number)
+
+
+def _page() -> int:
+    return whole_number(request.args.get("page", ""), 1, 10_000) or 1
 
 
 @blueprint.get("/episodes/<episode_id>")

@@ -360,3 +360,38 @@ def test_writers_see_what_the_last_build_refused(own: Services, lead: FlaskClien
     html = text_of(lead, "/desk/build")
     assert "ja/returns/broken.md" in html and "broken YAML" in html
     assert "/desk/edit?name=ja/returns/broken.md" in html
+
+
+def test_every_figure_has_exactly_the_rows_that_it_counts(own: Services, lead: FlaskClient) -> None:
+    """Walks every figure of the dashboard and compares its count with the rows behind it."""
+    from datetime import date
+    from urllib.parse import parse_qs
+
+    from kb_app.analytics.reports.reports import Period, Reports
+
+    own.analytics.update_episodes()
+    reader = Reports(own.store.engine)
+    period = Period(date(2020, 1, 1), date(2030, 1, 1), own.settings.zone)
+    figures = reader.figures(period)
+    checked = 0
+    for figure in figures:
+        if not figure.rows:
+            continue
+        asked = {name: values[0] for name, values in parse_qs(figure.rows).items()}
+        wanted = figure.whole if figure.unit in ("s", "") else figure.part
+        if figure.name == "click_through_per_impression":
+            continue  # counts clicks; its rows are the searches that have one
+        if {"verdict", "clicked", "refined"} & set(asked):
+            clicked = {"1": True, "0": False}.get(asked.get("clicked", ""))
+            rows = reader.searches(period, asked.get("verdict", ""), clicked, "refined" in asked)
+        else:
+            rows = reader.episodes(
+                period,
+                [name for name in asked.get("outcome", "").split(",") if name],
+                "frustrated" in asked,
+                asked.get("surveyed", ""),
+                "read" in asked,
+            )
+        assert rows.total == wanted, figure
+        checked += bool(wanted)
+    assert checked > 3

@@ -94,11 +94,10 @@ def test_searches_of_bots_and_unidentified_visitors_are_counted_separately() -> 
     assert (counter["queries"], counter["queries_unrecognised"], counter["bots"]) == (2, 1, 1)
 
 
-def test_the_median_is_interpolated_within_its_bin() -> None:
-    # Four values up to 5 s, six up to 20 s: the median is 1/6 into the bin from 10 s to 20 s.
-    assert seconds_to_answer({"seconds_5": 4, "seconds_20": 6}).value == pytest.approx(
-        10 + 10 * 1 / 6
-    )
+def test_the_median_is_that_of_the_stored_seconds() -> None:
+    found = seconds_to_answer({"read_episodes": 3, "median_seconds": 12.5})
+    assert (found.whole, found.value) == (3, 12.5)
+    assert seconds_to_answer({}).value is None
 
 
 def test_the_survey_calibrates_probable_episodes() -> None:
@@ -115,7 +114,6 @@ def test_episodes_are_counted_by_channel_and_language() -> None:
     assert counts["site", "ja", "", "public"] == {
         "episodes": 1,
         "confirmed": 1,
-        "seconds_20": 1,
         "provisional": 0,
         "frustrated": 0,
     }
