@@ -1,6 +1,7 @@
 """The installed package is complete: it serves any articles folder from any working directory."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -56,7 +57,7 @@ def test_an_installed_package_serves_any_folder(tmp_path: Path) -> None:
         assert str(ROOT) not in log.read_text(encoding="utf-8")
         assert list(elsewhere.iterdir()) == [], "nothing is written beside the caller"
     finally:
-        assert served.stop() == 0
+        assert served.stop(signal.SIGTERM) == 0
 
 
 def test_kb_prints_its_version() -> None:

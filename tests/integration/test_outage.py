@@ -36,7 +36,10 @@ def refused(engine: Engine) -> None:
 
 
 def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:  # it ended while the processes were listed
+        return 0
 
 
 @pytest.fixture
