@@ -14,6 +14,8 @@ FEW = 3
 _QUOTED = re.compile(r"'[^']*+'|\"[^\"]*+\"")
 _VARIABLE = re.compile(r"[/#\d]|\w\.\w")
 _VALUE = re.compile(r"(?<=\w): [^:]*+\Z")
+_TAG = re.compile(r"</?+\w++>")
+_TEMPLATE = re.compile(r"\A\{([{%])[-\s]*+(\w*+)")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class ProblemGroup:
 def kind_of(problem: Problem) -> str:
     """The message without what differs from file to file."""
     message = _VALUE.sub(".", problem.message)
+    if problem.code == "removed-attribute":
+        message = _TAG.sub("<...>", message)
+    if problem.code == "anchor":
+        article = " which ..." if "which this article" not in message else " which this article"
+        message = f"links to ...,{article} does not have."
+    if template := _TEMPLATE.match(message):
+        name = f"% {template[2]}" if template[1] == "%" else "{"
+        message = f"{{{name} ... {message[message.rfind(' was ') + 1 :]}"
     words = _QUOTED.sub("...", message).split()
     return " ".join("..." if _VARIABLE.search(word) else word for word in words)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -18,6 +18,7 @@ from indexer.model import ARTICLE_FIELDS, Article, Problem
 from indexer.reading.files import MAX_BYTES, SourceFile
 from indexer.reading.foreign_keys import adapted
 from indexer.reading.layout import Layout, Place, is_language
+from indexer.reading.repeated_keys import keep_last_of_repeated
 from indexer.reading.yaml_loader import Lines, error_in, load_yaml
 from search.analysis.language import detect
 from search.analysis.normalize import fold
@@ -151,9 +152,21 @@ def parse(
         ]
     conflict = _conflict(name, text)
     values, lines, problem = load_yaml(name, header)
+    repeated: dict[str, int] = {}
+    if problem:
+        header, repeated = keep_last_of_repeated(header)
+        values, lines, problem = load_yaml(name, header) if repeated else (values, lines, problem)
     if conflict or problem:
         return [one for one in (conflict, problem) if one]
-    return _validated(name, values, Lines(name, lines), (header, body, body_line), zone, place)
+    positions = Lines(name, lines)
+    parsed = _validated(name, values, positions, (header, body, body_line), zone, place)
+    if isinstance(parsed, list):
+        return parsed
+    again = tuple(
+        positions.warning(key, "repeated-key", f"the key {key} stands twice; the last one is used.")
+        for key in repeated
+    )
+    return replace(parsed, problems=(*again, *parsed.problems))
 
 
 def _validated(

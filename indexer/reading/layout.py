@@ -33,12 +33,18 @@ LEFT_ALONE = frozenset(("node_modules", "vendor", "__pycache__", "venv"))
 BUILD_OUTPUT = ("build", "dist", "public", "site", "out", "_site")
 # Folders of Jekyll and others whose names begin with _ and that do hold articles.
 _COLLECTIONS = ("_docs", "_posts", "_articles", "_pages", "_guides")
+# At the root of a repository these are about it, whatever their case.
 _ABOUT_THE_REPOSITORY = frozenset(
     (
-        *("readme", "license", "licence", "changelog", "changes", "contributing", "security"),
-        *("code_of_conduct", "code-of-conduct", "agents", "claude", "gemini", "authors", "support"),
-        *("pull_request_template", "issue_template", "history", "maintainers", "governance"),
-        *("notice", "404", "todo", "summary", "copying"),
+        *("readme", "license", "licence", "changelog", "contributing", "copying", "agents"),
+        *("code_of_conduct", "code-of-conduct", "pull_request_template", "issue_template"),
+    )
+)
+# These only in capitals: security.md can be an article.
+_ABOUT_IN_CAPITALS = frozenset(
+    (
+        *("CHANGES", "SECURITY", "SUPPORT", "HISTORY", "AUTHORS", "MAINTAINERS", "GOVERNANCE"),
+        *("NOTICE", "TODO", "SUMMARY", "CLAUDE", "GEMINI"),
     )
 )
 _CONTENT = ("content", "docs", "doc", "documentation", "src/content/docs", "src/content")
@@ -100,7 +106,7 @@ class Layout:
             return self._known[name]
         found = next(
             (
-                self._within(name[len(root) :], lang)
+                self._within(name[len(root) :], lang, at_top=not root)
                 for root, lang in self.roots
                 if name.startswith(root)
             ),
@@ -114,11 +120,12 @@ class Layout:
         """Places found before, also by an equal layout of an earlier build."""
         return _places.setdefault(self, {})
 
-    def _within(self, name: str, lang: str) -> Place | None:
+    def _within(self, name: str, lang: str, *, at_top: bool) -> Place | None:
         folders = name.split("/")[:-1]
         stem = name.rpartition("/")[2].rpartition(".")[0]
         stem, _, suffix = stem.rpartition(".") if self._has_suffix(stem) else (stem, "", "")
-        if not folders and self._is_about_the_repository(stem):
+        about = stem in ("404", "SUMMARY") or (at_top and self._is_about_the_repository(stem))
+        if not folders and about:
             return None
         if folders and not lang and folders[0] in self.languages:
             lang, folders = folders[0], folders[1:]
@@ -146,7 +153,7 @@ _places: dict[Layout, dict[str, Place | None]] = {}
 
 
 def _is_meta(stem: str) -> bool:
-    return stem.casefold() in _ABOUT_THE_REPOSITORY
+    return stem.casefold() in _ABOUT_THE_REPOSITORY or stem in _ABOUT_IN_CAPITALS
 
 
 def left_alone(name: str, inside: Iterable[str], collections: Iterable[str] = ()) -> bool:

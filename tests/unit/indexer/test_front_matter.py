@@ -303,3 +303,20 @@ def test_a_title_comes_from_the_heading_or_the_name(name: str, body: str, title:
 
 def test_conflict_markers_in_code_are_allowed() -> None:
     assert good("---\nid: a\ntitle: a\n---\n```\n<<<<<<< HEAD\na\n>>>>>>> b\n```\n")
+
+
+def test_the_last_of_a_repeated_key_counts_as_in_the_tools_that_accept_it() -> None:
+    header = "title: お届け日\nsummary: 古い\n  文\ntags: [a]\nsummary: 新しい"
+    parsed = parse("ja/a.md", f"---\n{header}\n---\n本文です。")
+    assert not isinstance(parsed, list)
+    assert parsed.article.summary == "新しい" and parsed.article.title == "お届け日"
+    assert [(p.line, p.severity, p.code) for p in parsed.problems if p.code != "no-id"] == [
+        (6, "warning", "repeated-key")
+    ]
+
+
+@pytest.mark.parametrize("key", ["status", "draft", "audience", "id", "publish_at", "Visibility"])
+def test_a_repeated_key_that_may_hide_or_rename_is_refused(key: str) -> None:
+    parsed = parse("en/a.md", f"---\ntitle: A\n{key}: x\n{key}: y\n---\nText.")
+    assert isinstance(parsed, list)
+    assert [(p.line, p.severity, p.code) for p in parsed] == [(4, "error", "yaml")]

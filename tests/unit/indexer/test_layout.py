@@ -303,3 +303,26 @@ def test_the_report_sums_up_and_speaks_json(
     assert (report["articles"], report["public"], report["errors"]) == (10, 9, 1)
     kinds = {kind["message"]: kind["files"] for kind in report["kinds"]}
     assert kinds["unknown key layout; it is ignored."] == 9
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        ("_config.yml _articles/security.md", True),
+        ("docusaurus.config.js docs/support.md", True),
+        ("mkdocs.yml docs/README.md", True),
+        ("mkdocs.yml docs/404.md", False),
+        ("security.md", True),
+        ("SECURITY.md", False),
+        ("readme.md", False),
+        ("サポート.md", True),
+    ],
+)
+def test_only_files_about_the_repository_are_no_articles(
+    tmp_path: Path, path: str, served: bool
+) -> None:
+    *configs, article = path.split()
+    texts = {"mkdocs.yml": "site_name: x", "_config.yml": "title: x"}
+    contents = {name: texts.get(name, "") for name in configs} | {article: "# A\n\nx"}
+    articles, _, _ = collected(tmp_path, contents | {"en/other.md": "# B\n\nx"})
+    assert (article in articles) is served
