@@ -19,7 +19,7 @@ from indexer.reading.yaml_loader import Lines
 
 # Our key, and those of others that mean it; the first that is there counts.
 _MEANT: dict[str, tuple[str, ...]] = {
-    "title": ("name", "pagetitle"),
+    "title": ("question", "name", "pagetitle"),
     "summary": ("description", "excerpt", "abstract", "subtitle", "meta_description"),
     "updated": (
         *("last_update", "lastmod", "last_modified_at", "last_updated", "lastupdated"),
@@ -83,8 +83,8 @@ def adapted(
     An error among the problems means that the article must not be served.
     """
     work = _Adapting({}, header.split("\n"), lines)
-    for key, value in values.items():
-        _take(work, key, value, own)
+    for key in sorted(values, key=lambda key: key not in own):  # ours go first
+        _take(work, key, values[key], own)
     _hide(work, values)
     for key in _TEXTS:
         _as_text(work, key)
@@ -108,7 +108,7 @@ def _take(work: _Adapting, key: str, value: Any, own: tuple[str, ...]) -> None:
     elif name in SEARCH_KEYS:
         work.warn(key, "search-key", f"{key} is about other searches; here the article is found.")
     elif name in _OURS_FOR:
-        _take_foreign(work, key, _OURS_FOR[name], value)
+        _take_foreign(work, key, _OURS_FOR[name], value, own)
     elif name in ("permalink", "url"):
         work.values.setdefault("permalink", value)
     elif name in ("redirect", "redirect_to", "redirect_url"):
@@ -118,7 +118,7 @@ def _take(work: _Adapting, key: str, value: Any, own: tuple[str, ...]) -> None:
         _unknown(work, key, own)
 
 
-def _take_foreign(work: _Adapting, key: str, ours: str, value: Any) -> None:
+def _take_foreign(work: _Adapting, key: str, ours: str, value: Any, own: tuple[str, ...]) -> None:
     if isinstance(value, dict):  # Docusaurus: last_update: {date: ...}
         value = value.get("date")
     if ours in _DATES and value is not None:
@@ -132,6 +132,11 @@ def _take_foreign(work: _Adapting, key: str, ours: str, value: Any) -> None:
     elif before is None:
         work.values[ours] = value
         work.lines.lines.setdefault(ours, work.lines.lines.get(key, 1))
+    elif before != value:
+        near = get_close_matches(key, own, 1)
+        hint = f"Did you mean {near[0]}?" if near else ""
+        work.warn(key, "foreign-key", f"the key {key} is not used: {ours} is there.", hint)
+        return
     work.warn(key, "foreign-key", f"the key {key} is read as {ours}.")
 
 

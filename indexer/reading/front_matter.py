@@ -28,6 +28,8 @@ _FENCE = re.compile(r"^---[ \t]*$")
 _LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
 _NOT_IN_ID = re.compile(r"[^\w.-]+")
 ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+# ``2.setup`` and ``02-setup``: the number only orders the files.
+_ORDER = re.compile(r"\A(?:\d{1,3}\.|\d{2,3}[-_])(?=[^\d\s.])")
 _NOT_IN_SLUG = re.compile(r"[\s/\\?#%&\"'<>:;,.!*|(){}\[\]`~^=+@$。、？！「」『』（）：；…　]+")
 
 Text = Annotated[str, Field(min_length=1)]
@@ -322,7 +324,7 @@ def _title_from_name(reading: _Reading) -> str:
     """A title for a file that has none: its name, or its folder's where it introduces that."""
     place = reading.place
     name = place.folders[-1] if place.is_index and place.folders else place.stem
-    words = " ".join(re.sub(r"[-_]", " ", name).split())
+    words = " ".join(re.sub(r"[-_]", " ", _ORDER.sub("", name)).split())
     title = words[:1].upper() + words[1:] if fold(words).strip() else "Untitled"
     hint = "Add a line to the front matter: title: ..."
     reading.warn("title", "title", f"has no title; {title!r} is used.", hint)

@@ -18,7 +18,7 @@ from indexer.model import TocEntry
 
 _ATTRIBUTE = re.compile(
     r"(?<![ \t])[ \t]*+(?:#(?P<id>[^\s{}#\"'=]++)|\.(?P<name>[\w-]++)"
-    r"|(?<![\w-])(?P<key>[A-Za-z][\w-]*+)=(?:\"(?P<quoted>[^\"{}]*+)\"|(?P<bare>[^\s{}\"']++)))"
+    r"|(?<![\w-])(?P<key>[A-Za-z][\w-]*+)=(?:\"(?P<quoted>[^\"{}]*+)\"|'(?P<single>[^'{}]*+)'|(?P<bare>[^\s{}\"']++)))"
 )
 _AT_END = re.compile(r"(?<![ \t])[ \t]*+\{:?([^{}\n]*+)\}[ \t]*+\Z")
 _AT_START = re.compile(r"\{:?([^{}\n]*+)\}")
@@ -30,7 +30,7 @@ _SHOWN = (2, 3, 4)
 def attribute_plugin(md: MarkdownIt) -> None:
     """Add the rules for attributes and the ids of headings."""
     md.core.ruler.after("block", "block-attributes", _blocks)
-    md.core.ruler.after("inline", "inline-attributes", _inlines)
+    md.core.ruler.after("text_join", "inline-attributes", _inlines)
     md.core.ruler.push("heading-ids", _headings)
 
 
@@ -47,7 +47,7 @@ def attributes_in(text: str) -> dict[str, str] | None:
         elif match["name"]:
             found["class"] = f"{found.get('class', '')} {match['name']}".strip()
         else:
-            found[match["key"].lower()] = match["quoted"] or match["bare"] or ""
+            found[match["key"].lower()] = match["quoted"] or match["single"] or match["bare"] or ""
         at = match.end()
     return found or None
 
@@ -92,11 +92,12 @@ def _inlines(state: StateCore) -> None:
     for token in state.tokens:
         children = token.children or []
         for at, (child, after) in enumerate(pairwise(children)):
-            if child.type not in _AFTER or after.type != "text" or after.content[:1] != "{":
+            if child.type not in _AFTER or after.type != "text":
                 continue
-            match = _AT_START.match(after.content)
-            found = attributes_in(match[1]) if match else None
-            if match and found:
+            while match := _AT_START.match(after.content):
+                found = attributes_in(match[1])
+                if not found:
+                    break
                 after.content = after.content[match.end() :]
                 _take(_opening(children, at), found)
 

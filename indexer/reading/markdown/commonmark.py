@@ -14,7 +14,7 @@ from indexer.reading.markdown.abbreviations import abbreviation_plugin
 from indexer.reading.markdown.attributes import attribute_plugin
 from indexer.reading.markdown.blocks import block_plugin
 from indexer.reading.markdown.converted import Converted, RawLink
-from indexer.reading.markdown.html_filter import html_plugin, with_lines
+from indexer.reading.markdown.html_filter import components_in, html_plugin, with_lines
 from indexer.reading.markdown.obsidian import obsidian_plugin
 from indexer.reading.markdown.renderers import renderer_plugin
 from indexer.reading.markdown.templates import without_templates
@@ -24,7 +24,13 @@ from indexer.reading.markdown.typography import japanese_plugin
 def to_html(body: str, lang: str, *, mdx: bool = False) -> Converted:
     """Convert a body. Pure; the parser keeps nothing between two texts."""
     text, notes = without_templates(body, mdx=mdx)
-    env: dict[str, Any] = {"lang": lang, "mdx": mdx, "notes": notes, "links": []}
+    env: dict[str, Any] = {
+        "lang": lang,
+        "mdx": mdx,
+        "components": components_in(text),
+        "notes": notes,
+        "links": [],
+    }
     tokens = _parser().parse(text, env)
     links: list[RawLink] = env["links"]
     for token in tokens:

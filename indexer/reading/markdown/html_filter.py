@@ -23,6 +23,11 @@ _ATTRIBUTE = re.compile(
     r"(?<![\w:.@-])([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+(\"[^\"]*+\"|'[^']*+'|[^\s\"'>]++))?"
 )
 _COMPONENT = re.compile(r"\A[A-Z][a-z0-9][A-Za-z0-9]*+\Z")
+# A component has an end, a slash or a value; <Name> alone is text that a writer shows.
+_USED_AS_COMPONENT = re.compile(
+    r"</([A-Z][a-z0-9][A-Za-z0-9]*+)>"
+    r"|<([A-Z][a-z0-9][A-Za-z0-9]*+)(?:[ \t]*+/>|\s++[:@]?[\w-]++=[\"'{])"
+)
 # Attributes whose loss changes nothing that a reader sees.
 _QUIET = (
     *("markdown", "target", "rel", "loading", "role", "tabindex", "frameborder", "allow", "key"),
@@ -54,6 +59,11 @@ def html_plugin(md: MarkdownIt) -> None:
     md.core.ruler.after("inline", "html-filter", _filter)
 
 
+def components_in(body: str) -> frozenset[str]:
+    """Names of the components of MDX, Vue or Nuxt that a body uses."""
+    return frozenset(match[1] or match[2] for match in _USED_AS_COMPONENT.finditer(body))
+
+
 def _html_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """CommonMark's rule, but ``<user-name>`` begins no HTML; after ``markdown`` comes Markdown."""
     line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
@@ -81,7 +91,8 @@ def _wants_markdown(line: str) -> bool:
 
 def _is_html(name: str, env: EnvType) -> bool:
     """Whether it is an element of HTML, or a component of MDX."""
-    return name.lower() in _HTML or (bool(env.get("mdx")) and bool(_COMPONENT.match(name)))
+    is_component = name in env["components"] or (env["mdx"] and bool(_COMPONENT.match(name)))
+    return name.lower() in _HTML or is_component
 
 
 def _filter(state: StateCore) -> None:

@@ -326,3 +326,29 @@ def test_only_files_about_the_repository_are_no_articles(
     contents = {name: texts.get(name, "") for name in configs} | {article: "# A\n\nx"}
     articles, _, _ = collected(tmp_path, contents | {"en/other.md": "# B\n\nx"})
     assert (article in articles) is served
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("5.client-not-working", "Client not working"),
+        ("01-入門", "入門"),
+        ("02_setup", "Setup"),
+        ("24-7-support", "24 7 support"),
+        ("v1.2", "V1.2"),
+        ("3 ways to pay", "3 ways to pay"),
+        ("2026", "2026"),
+    ],
+)
+def test_a_number_that_orders_files_is_not_in_the_title(
+    tmp_path: Path, name: str, title: str
+) -> None:
+    articles, _, _ = collected(tmp_path, {f"en/a/{name}.md": "Text."})
+    assert articles[f"en/a/{name}.md"].title == title
+
+
+def test_a_question_of_another_faq_is_the_title(tmp_path: Path) -> None:
+    header = "---\nquestion: ログインできません\n---\n"
+    articles, problems, _ = collected(tmp_path, {"ja/a/5.login.md": header + "文です。"})
+    assert articles["ja/a/5.login.md"].title == "ログインできません"
+    assert codes(problems) == {"foreign-key"}

@@ -208,6 +208,28 @@ def test_components_of_mdx_are_removed_and_their_text_stays() -> None:
     assert [problem.code for problem in problems] == ["leftover"]
 
 
+@pytest.mark.parametrize(
+    "component",
+    [
+        '<MkIndex :sort="(a, b) => b.name - a.name"></MkIndex>',
+        "<MkIndex />",
+        "<Callout kind='tip'>",
+        "文の<Badge text='新'/>中",
+        "<Tabs>\n\n文\n\n</Tabs>",
+    ],
+)
+def test_components_in_plain_markdown_are_reported_and_not_shown(component: str) -> None:
+    article, problems = both(f"前\n\n{component}\n\n後")
+    assert "&lt;" not in article.html and "後" in article.html
+    assert {(problem.code, problem.line) for problem in problems} == {("leftover", 7)}
+
+
+def test_a_name_in_angles_is_no_component() -> None:
+    article, problems = both("Enter <Name> and <Serial Number>, or <Your Mail> ...")
+    assert "&lt;Name&gt;" in article.html and "&lt;Serial Number&gt;" in article.html
+    assert problems == []
+
+
 # --- Obsidian ---
 
 
@@ -238,6 +260,21 @@ def test_anchors_of_all_kinds_are_kept() -> None:
     article = rendered('<a name="one"></a>\n\n## Second{#two}\n\n## <a id="three"></a>Third\n\nx')
     assert {"one", "two", "three", "third"} <= set(article.anchors)
     assert [entry.title for entry in article.toc] == ["Second", "Third"]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        '{:target="_blank"}',
+        '{:target="_blank"}{:rel="noopener noreferrer"}',
+        '{:target="\\_blank"}',
+        '{: target="_blank" .button }',
+        "{target=_blank rel='noopener'}",
+    ],
+)
+def test_attributes_of_a_link_are_not_shown(attributes: str) -> None:
+    article, _ = both(f"see [YubiKey](https://example.com){attributes} for *more* _words_.")
+    assert article.sections[0].text == "see YubiKey for more words."
 
 
 def test_braces_that_are_no_attributes_are_text() -> None:
