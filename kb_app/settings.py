@@ -119,8 +119,8 @@ class Settings(BaseSettings):
     embed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description=(
-            "Hosts whose frames articles may show, e.g. www.youtube-nocookie.com; frames of others "
-            "become links."
+            "Hosts whose frames, images and media articles may show, e.g. "
+            "www.youtube-nocookie.com; those of others become links."
         ),
     )
     timezone: str = Field(

@@ -55,6 +55,6 @@ def _media_problems(article: Article, parsed: Parsed) -> Iterator[Problem]:
             yield Problem(article.path, line, "warning", "alt", message, hint)
         if source.startswith(("http:", "https:", "//")):
             kind = "image" if tag.name == "img" else "file"
-            message = f"the {kind} {source} is on another site and is not shown."
-            hint = "Save it in the folder of the article."
+            message = f"the {kind} {source} is on another site and is shown as a link."
+            hint = "Save it in the folder of the article, or name its host in KB_EMBED_HOSTS."
             yield Problem(article.path, line, "warning", "remote-image", message, hint)

@@ -15,6 +15,7 @@ from indexer.reading.markdown.attributes import attribute_plugin
 from indexer.reading.markdown.blocks import block_plugin
 from indexer.reading.markdown.converted import Converted, RawLink
 from indexer.reading.markdown.html_filter import components_in, html_plugin, with_lines
+from indexer.reading.markdown.inline_images import inline_image_plugin
 from indexer.reading.markdown.obsidian import obsidian_plugin
 from indexer.reading.markdown.renderers import renderer_plugin
 from indexer.reading.markdown.templates import without_templates
@@ -60,6 +61,7 @@ def _parser() -> MarkdownIt:
         attribute_plugin,
         abbreviation_plugin,
         obsidian_plugin,
+        inline_image_plugin,
         japanese_plugin,
         renderer_plugin,
     ):

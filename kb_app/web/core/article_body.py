@@ -33,6 +33,11 @@ def render_body(
     return Markup(rewrite_tags(body, _Links(articles, may_see, lang).rewritten))
 
 
+def _host(source: str) -> str:
+    """The host of a file of another site; "" for other addresses than https."""
+    return (urlsplit(source).hostname or "") if source.startswith("https://") else ""
+
+
 class _Links:
     """Rewrites the tags of one article in order."""
 
@@ -42,9 +47,12 @@ class _Links:
         self._articles, self._may_see, self._lang = articles, may_see, lang
         self._open_tag_removed = False
         self._frame_removed = False
+        self._inside_link = False
 
     def rewritten(self, tag: Tag) -> str:
         """The tag for the reader; "" for both tags of a link that is removed."""
+        if tag.name in ("a", "/a"):
+            self._inside_link = tag.name == "a"
         if tag.name in MEDIA_TAGS:
             return self._file(tag, "src")
         if tag.name == "iframe":
@@ -58,19 +66,28 @@ class _Links:
             return ""
         return tag.text
 
-    @staticmethod
-    def _file(tag: Tag, name: str) -> str:
-        """A file of the folder by its address; films of other sites are not loaded."""
+    def _file(self, tag: Tag, name: str) -> str:
+        """A file of the folder by its address; of other sites only those of allowed hosts."""
         source = tag.attribute(name) or ""
         if source.startswith(_IMAGE):
             url = url_for("assets.media", name=source.removeprefix(_IMAGE))
             return tag.replaced(name, f'{name}="{url}"')
-        return tag.text if tag.name == "img" else tag.replaced(name, "")
+        if _host(html.unescape(source)) in site_settings().embed_hosts:
+            return tag.replaced(name, f'{name}="{source}" referrerpolicy="no-referrer"')
+        return self._image_as_link(tag, source) if tag.name == "img" else tag.replaced(name, "")
+
+    def _image_as_link(self, tag: Tag, source: str) -> str:
+        """An image that the page does not load: a link to it, or its description alone."""
+        path = urlsplit(html.unescape(source)).path
+        words = tag.attribute("alt") or html.escape(path.rpartition("/")[2])
+        if self._inside_link or not _host(html.unescape(source)):
+            return words
+        return f'<a rel="noopener noreferrer" href="{source}">{words}</a>'
 
     def _embed(self, tag: Tag) -> str:
         """A frame of an allowed host; for others a link."""
         source = html.unescape(tag.attribute("src") or "")
-        host = urlsplit(source).hostname or "" if source.startswith("https://") else ""
+        host = _host(source)
         self._frame_removed = host not in site_settings().embed_hosts
         if not self._frame_removed:
             return tag.replaced("src", f'src="{html.escape(source)}" {_FRAME}')

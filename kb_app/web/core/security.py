@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,8 +48,7 @@ def set_up(app: Flask, settings: Settings) -> None:
     """Add the headers and the middleware."""
     names = _own_names(settings)
     app.before_request(lambda: _check_host(names, any_address=not settings.base_url))
-    frames = " ".join(f"https://{host}" for host in settings.embed_hosts)
-    policy = f"{CONTENT_POLICY}; frame-src {frames}" if frames else CONTENT_POLICY
+    policy = content_policy(settings.embed_hosts)
     app.after_request(lambda response: _headers(response, policy))
     app.session_interface = SiteSessions()
     if settings.path_prefix:
@@ -59,6 +58,17 @@ def set_up(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=count, x_proto=count, x_host=count
         )
+
+
+def content_policy(hosts: Sequence[str]) -> str:
+    """The Content-Security-Policy; images, media and frames of these hosts too."""
+    if not hosts:
+        return CONTENT_POLICY
+    allowed = " ".join(f"https://{host}" for host in hosts)
+    policy = CONTENT_POLICY
+    for kind in ("img-src", "media-src"):
+        policy = policy.replace(f"{kind} 'self'", f"{kind} 'self' {allowed}")
+    return f"{policy}; frame-src {allowed}"
 
 
 class SiteSessions(SecureCookieSessionInterface):

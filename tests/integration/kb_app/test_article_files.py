@@ -102,6 +102,29 @@ def test_files_are_served_with_their_type(site: FlaskClient) -> None:
     assert fetched(site, photo).mimetype == "image/png"
 
 
+def test_pictures_of_other_sites_are_links_unless_their_host_is_allowed(
+    folder: Path, tmp_path: Path
+) -> None:
+    pictures = (
+        "![The menu](https://cdn.example/menu.png)\n\n"
+        "[![Inside a link](https://cdn.example/b.png)](https://example.com)\n\n"
+        '![](https://evil.example/c.png) <img src="https://www.youtube-nocookie.com/d.png">'
+    )
+    write_article(folder, "en/orders/pictures.md", "Pictures", pictures)
+    build_folder(folder, tmp_path / "var")
+    services = make_services(folder, tmp_path / "var", embed_hosts=("www.youtube-nocookie.com",))
+    response = create_app(services).test_client().get("/en/articles/pictures")
+    html = response.get_data(as_text=True)
+    assert 'href="https://cdn.example/menu.png">The menu</a>' in html
+    assert 'href="https://example.com">Inside a link</a>' in html
+    assert 'href="https://evil.example/c.png">c.png</a>' in html
+    assert 'src="https://www.youtube-nocookie.com/d.png"' in html and 'evil.example/c.png"' in html
+    assert "<img" in html and 'src="https://cdn' not in html and 'src="https://evil' not in html
+    policy = response.headers["Content-Security-Policy"]
+    assert "img-src 'self' https://www.youtube-nocookie.com;" in policy
+    assert "media-src 'self' https://www.youtube-nocookie.com;" in policy
+
+
 def test_films_have_controls_and_come_from_here(site: FlaskClient) -> None:
     html = body_of(site, "/en/articles/start")
     assert 'controls=""' in html and "autoplay" not in html

@@ -5,6 +5,7 @@ import pytest
 from indexer.model import Article, Problem
 from indexer.reading.files import resolve
 from indexer.reading.front_matter import Parsed, parse
+from indexer.reading.markdown.commonmark import to_html
 from indexer.reading.markdown.render import render
 
 
@@ -174,3 +175,20 @@ def test_every_wrapped_table_is_closed() -> None:
 
 def test_task_boxes_have_a_name() -> None:
     assert "済み" in rendered("- [x] a")[0].html and "<input" not in rendered("- [x] a")[0].html
+
+
+@pytest.mark.parametrize(
+    ("body", "inline"),
+    [
+        ("歯車 ![歯車](a.png) を押します。", True),
+        ("- Press ![gear](a.png).", True),
+        ("`Ctrl` ![gear](a.png)", True),
+        ('Press <img src="a.png" alt="gear"> twice.', True),
+        ("![the screen](a.png)", False),
+        ("1. Press OK:\n   ![the screen](a.png)\n   Then wait.", False),
+        ("[![the screen](a.png)](https://example.com)", False),
+    ],
+)
+def test_a_picture_in_a_line_of_text_stays_in_it(body: str, inline: bool) -> None:
+    html = to_html(body, "ja").html
+    assert ('class="inline"' in html) is inline
