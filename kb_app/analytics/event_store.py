@@ -126,6 +126,26 @@ class EventStore:
                 ]
         return sorted(events, key=lambda event: (event.at, event.query_id))
 
+    def actions_of(self, query_ids: Sequence[str]) -> list[ActionEvent]:
+        """Actions on these searches from any client and channel, including linked tickets."""
+        actions, links = schema.actions, schema.ticket_links
+        found: list[ActionEvent] = []
+        with self.engine.connect() as connection:
+            for start in range(0, len(query_ids), ROWS):
+                chunk = query_ids[start : start + ROWS]
+                own = select(actions).where(actions.c.query_id.in_(chunk))
+                found += [to_action(row) for row in connection.execute(own).mappings()]
+                joined = (
+                    select(actions, links.c.query_id.label("linked"))
+                    .join(links, links.c.event_id == actions.c.event_id)
+                    .where(links.c.query_id.in_(chunk))
+                )
+                for row in connection.execute(joined).mappings():
+                    values = dict(row)
+                    linked = values.pop("linked")
+                    found.append(to_action(values | {"query_id": linked}))
+        return found
+
     def active_clients(self, since: int) -> list[str]:
         """Ids of clients with a search or an action since ``since`` (ms), sorted."""
         with self.engine.connect() as connection:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kb_app.analytics.episodes.outcomes import classify_outcome, to_row
 from kb_app.analytics.episodes.task_detection import EPISODE, by_client, group, searches_of_tickets
-from kb_app.analytics.event_store import EventStore, to_action
+from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.model import CONTACTS, ActionEvent, Episode
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports import rollup
@@ -138,7 +138,7 @@ def _episodes_of(
         action.event_id: action
         for action in [
             *store.actions(0, FAR_FUTURE, clients),
-            *_of_queries(store, [query.query_id for query in queries]),
+            *store.actions_of([query.query_id for query in queries]),
         ]
     }
     past_actions = [action for action in actions.values() if action.at <= now]
@@ -152,31 +152,6 @@ def _episodes_of(
             for trail in group(client_queries, client_actions, vectors_by_id)
         ]
     return episodes
-
-
-def _of_queries(store: EventStore, query_ids: Sequence[str]) -> list[ActionEvent]:
-    """Actions on these searches from any client and channel, including linked tickets."""
-    actions, links = schema.actions, schema.ticket_links
-    results: list[ActionEvent] = []
-    with store.engine.connect() as connection:
-        for start in range(0, len(query_ids), ROWS):
-            chunk = query_ids[start : start + ROWS]
-            results += [
-                to_action(row)
-                for row in connection.execute(
-                    select(actions).where(actions.c.query_id.in_(chunk))
-                ).mappings()
-            ]
-            joined = (
-                select(actions, links.c.query_id.label("linked"))
-                .join(links, links.c.event_id == actions.c.event_id)
-                .where(links.c.query_id.in_(chunk))
-            )
-            for row in connection.execute(joined).mappings():
-                values = dict(row)
-                linked = values.pop("linked")
-                results.append(to_action(values | {"query_id": linked}))
-    return results
 
 
 def _replace(

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask_babel import gettext as _
 
-from kb_app.analytics.model import OUTCOMES, Episode
+from kb_app.analytics.model import OUTCOMES, ActionEvent, Episode, QueryEvent
 from kb_app.analytics.reports.metrics import Figure, money_saved, share
 from kb_app.analytics.reports.pillars import scorecard
 from kb_app.analytics.reports.reports import Period, Reports, Rows
@@ -27,9 +37,10 @@ from kb_app.web.core.context import (
 )
 from kb_app.web.core.inputs import day, whole_number
 from kb_app.web.desk import charts
-from kb_app.web.desk.labels import NAMES
+from kb_app.web.desk.labels import NAMES, format_time
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
+Row = TypeVar("Row")
 SPANS = (7, 28, 90, 365)
 USUAL = 28
 # The longest period of a report: three years and their leap day.
@@ -104,6 +115,7 @@ def dashboard() -> str:
             name: reader.values(name) for name in ("channel", "language", "section", "audience")
         },
         spans=SPANS,
+        today=now().astimezone(site_settings().zone).date(),
     )
 
 
@@ -112,40 +124,100 @@ def dashboard() -> str:
 def rows() -> str:
     """List the searches or episodes behind a figure."""
     shown, reader = period(), reports()
-    if {"verdict", "clicked", "refined"} & set(request.args):
-        searches = reader.searches(
-            shown,
-            request.args.get("verdict", ""),
-            {"1": True, "0": False}.get(request.args.get("clicked", "")),
-            "refined" in request.args,
-            page=_page(),
-        )
+    if _asks_for_searches():
         return render_template(
             "desk/searches.html",
             period=shown,
             args=arguments(shown),
-            searches=searches,
+            searches=_searches(reader, shown, _page()),
             page_url=_page_url,
+            all_rows=_rows_url("desk.all_rows"),
         )
-    episodes = _episodes(reader, shown)
-    queries = {
-        query.query_id: query
-        for query in event_store().queries_of(
-            [episode.query_ids[0] for episode in episodes if episode.query_ids]
-        )
-    }
+    episodes = _episodes(reader, shown, _page())
     return render_template(
         "desk/episodes.html",
         period=shown,
         args=arguments(shown),
         episodes=episodes,
         page_url=_page_url,
-        asked=queries,
+        all_rows=_rows_url("desk.all_rows"),
+        asked=_first_queries(episodes),
         title=analytics_service().finder.title,
     )
 
 
-def _episodes(reader: Reports, shown: Period) -> Rows[Episode]:
+@blueprint.get("/rows.csv")
+@needs("rows")
+def all_rows() -> Response:
+    """All rows behind a figure as CSV, written page by page."""
+    shown, reader = period(), reports()
+    lines = _search_lines if _asks_for_searches() else _episode_lines
+    user_store().note(user().mail, "exported rows", f"{shown.first} to {shown.last}")
+    return Response(
+        stream_with_context(_csv(lines(reader, shown))),
+        mimetype="text/csv",
+        headers=_attached("rows.csv"),
+    )
+
+
+def _search_lines(reader: Reports, shown: Period) -> Iterator[list[Any]]:
+    yield ["when", "question", "verdict", "probability", "language", "channel"]
+    pages = _pages(lambda page: _searches(reader, shown, page))
+    for row in itertools.chain.from_iterable(pages):
+        yield [
+            *(format_time(row["at"]), harmless(row["user_query"]), row["verdict"]),
+            *(row["probability"], row["language"], row["channel"]),
+        ]
+
+
+def _episode_lines(reader: Reports, shown: Period) -> Iterator[list[Any]]:
+    yield ["when", "question", "outcome", "reason", "article", "searches"]
+    for episodes in _pages(lambda page: _episodes(reader, shown, page)):
+        asked = _first_queries(episodes)
+        for episode in episodes:
+            first = asked.get(episode.query_ids[0]) if episode.query_ids else None
+            yield [
+                *(format_time(episode.first_at), harmless(first.user_query if first else "")),
+                *(episode.outcome, episode.reason, episode.article_id, len(episode.query_ids)),
+            ]
+
+
+def _pages(read: Callable[[int], Rows[Row]]) -> Iterator[Rows[Row]]:
+    page = read(1)
+    yield page
+    for number in range(2, page.pages + 1):
+        yield read(number)
+
+
+def _csv(lines: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Lines as CSV, with the mark by which spreadsheets know UTF-8."""
+    yield "\ufeff"
+    for line in lines:
+        text = io.StringIO()
+        csv.writer(text).writerow(line)
+        yield text.getvalue()
+
+
+def _asks_for_searches() -> bool:
+    return bool({"verdict", "clicked", "refined"} & set(request.args))
+
+
+def _searches(reader: Reports, shown: Period, page: int) -> Rows[dict[str, Any]]:
+    return reader.searches(
+        shown,
+        request.args.get("verdict", ""),
+        {"1": True, "0": False}.get(request.args.get("clicked", "")),
+        "refined" in request.args,
+        page=page,
+    )
+
+
+def _first_queries(episodes: Sequence[Episode]) -> dict[str, QueryEvent]:
+    ids = [episode.query_ids[0] for episode in episodes if episode.query_ids]
+    return {query.query_id: query for query in event_store().queries_of(ids)}
+
+
+def _episodes(reader: Reports, shown: Period, page: int) -> Rows[Episode]:
     outcomes = [name for name in request.args.get("outcome", "").split(",") if name]
     return reader.episodes(
         shown,
@@ -153,7 +225,7 @@ def _episodes(reader: Reports, shown: Period) -> Rows[Episode]:
         "frustrated" in request.args,
         request.args.get("surveyed", ""),
         "read" in request.args,
-        page=_page(),
+        page=page,
     )
 
 
@@ -165,8 +237,12 @@ _ROWS = (
 
 
 def _page_url(number: int) -> str:
+    return _rows_url("desk.rows", page=number)
+
+
+def _rows_url(endpoint: str, **more: Any) -> str:
     kept: dict[str, Any] = {name: request.args[name] for name in _ROWS if name in request.args}
-    return url_for("desk.rows", **kept, page=number)
+    return url_for(endpoint, **kept, **more)
 
 
 def _page() -> int:
@@ -180,18 +256,24 @@ def episode(episode_id: str) -> str:
     found = reports().episode(episode_id)
     if found is None:
         abort(404)
-    queries = event_store().queries_of(found.query_ids)
-    ids = set(found.query_ids)
-    done = [
-        action
-        for action in event_store().actions(found.first_at, found.last_at + 1)
-        if action.query_id in ids or action.client_id == found.client_id
-    ]
-    steps: list[Any] = [*queries, *done]
-    trail = sorted(steps, key=lambda event: event.at)
     return render_template(
-        "desk/episode.html", episode=found, trail=trail, title=analytics_service().finder.title
+        "desk/episode.html",
+        episode=found,
+        trail=_trail(found),
+        title=analytics_service().finder.title,
     )
+
+
+def _trail(episode: Episode) -> list[QueryEvent | ActionEvent]:
+    """What happened in an episode in order: its searches, what was done, linked messages."""
+    store = event_store()
+    ids = set(episode.query_ids)
+    done = {action.event_id: action for action in store.actions_of(episode.query_ids)}
+    for action in store.actions(episode.first_at, episode.last_at + 1, [episode.client_id]):
+        if not action.query_id or action.query_id in ids:
+            done.setdefault(action.event_id, action)
+    steps: list[QueryEvent | ActionEvent] = [*store.queries_of(episode.query_ids), *done.values()]
+    return sorted(steps, key=lambda step: step.at)
 
 
 @blueprint.get("/articles")

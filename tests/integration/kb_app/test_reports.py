@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import insert
 
 from kb_app import create_app
 from kb_app.analytics import model as m
+from kb_app.db import schema
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.services.container import Services
 from kb_app.web.desk import editor
@@ -100,6 +102,47 @@ def test_every_metric_links_to_its_rows(lead: FlaskClient) -> None:
     assert rows.count("何も見つからなかった") == 4
     trail = re.search(r'href="(/desk/episodes/[^"]+)"', rows)
     assert trail and "何も見つからなかった" in text_of(lead, trail.group(1))
+
+
+def test_a_mail_without_a_cookie_stands_in_the_trail_that_it_ended(
+    own: Services, lead: FlaskClient
+) -> None:
+    came = did(m.TICKET_CREATED, None, AT + 2 * HOUR, None, "", text="学割はありますか 大学生です")
+    own.store.append([], [replace(came, channel="mail")])
+    with own.store.engine.begin() as connection:  # as the job links it by what it says
+        link = {"event_id": came.event_id, "query_id": "none1"}
+        connection.execute(insert(schema.ticket_links).values(**link))
+    own.analytics.update_episodes(everything=True)
+    rows = text_of(lead, "/desk/rows?outcome=escalated")
+    (trail,) = set(re.findall(r'href="(/desk/episodes/[^"]+)"', rows))
+    page = text_of(lead, trail)
+    assert "問い合わせを送った" in page and "大学生です" in page and "ticket_created" not in page
+
+
+def test_a_trail_shows_whole_seconds_and_only_its_own_steps(lead: FlaskClient) -> None:
+    rows = text_of(lead, "/desk/rows?outcome=confirmed")
+    (trail,) = set(re.findall(r'href="(/desk/episodes/[^"]+)"', rows))
+    page = text_of(lead, trail)
+    assert "記事を読んだ" in page and "40 秒" in page and "役に立ったと答えた" in page
+
+
+def test_all_rows_are_exported_not_one_page(
+    own: Services, lead: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb_app.analytics.reports.reports.MOST_ROWS", 2)
+    page = text_of(lead, "/desk/rows?verdict=none")
+    (link,) = re.findall(r'href="(/desk/rows\.csv[^"]+)"', page)
+    lines = list(csv.reader(io.StringIO(text_of(lead, link.replace("&amp;", "&"))[1:])))
+    assert [line[1] for line in lines] == ["question", "学割", "'=cmd()", "学割", "学割"]
+    episodes = text_of(lead, "/desk/rows.csv?outcome=unanswered")
+    assert len(list(csv.reader(io.StringIO(episodes)))) == 1 + 4
+    noted = [entry["did"] for entry in own.users.notes()]
+    assert noted.count("exported rows") == 2
+
+
+def test_only_who_sees_rows_exports_them(own: Services) -> None:
+    writer = sign_in(create_app(own), "writer@example.com")[0]
+    text_of(writer, "/desk/rows.csv?verdict=none", 403)
 
 
 @pytest.mark.parametrize(
