@@ -10,7 +10,7 @@ from functools import cached_property, wraps
 from typing import Literal, TypeVar
 
 from search.index.record_codec import RecordCodec
-from search.model import DRAFTS, Document
+from search.model import DRAFTS, Block, Document
 
 Severity = Literal["error", "warning"]
 
@@ -42,13 +42,15 @@ class Problem:
 class Section:
     """The text under one heading.
 
-    ``heading`` is the full heading path, e.g. "By card > What happens next".
+    ``heading`` is the full heading path, e.g. "By card > What happens next". ``blocks`` are the
+    blocks of its lines; without any, each line is a paragraph.
     """
 
     heading: str
     anchor: str
     level: int
     text: str
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from indexer.article_store import write_article_store
-from indexer.bundling.build_cache import BuildCache, text_key
+from indexer.bundling.build_cache import BuildCache
 from indexer.bundling.links import link
 from indexer.bundling.passages import to_passages
 from indexer.bundling.tokens import analyse, key_of
@@ -178,10 +178,9 @@ def _make_current(context: BuildContext, prepared: _Prepared, written: _Written)
 
 def _prune_cache(cache: BuildCache, prepared: _Prepared, embedded: Embedded) -> None:
     cache.prune_tokens(set(prepared.token_keys))
-    vectors = embedded.vectors
-    if vectors is not None:
+    if embedded.vectors is not None:
         # A build without the model must keep the vectors that the model made.
-        cache.prune_vectors({*vectors.passage_keys, *map(text_key, vectors.question_keys)})
+        cache.prune_vectors(embedded.used)
 
 
 def _store_inputs(work: Path, inputs: str, embedded: Embedded) -> None:

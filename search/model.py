@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
-Verdict = Literal["strict", "weak", "none"]
+Verdict = Literal["strict", "weak", "partly", "none"]
 Span = tuple[int, int]
 ARMS = ("keyword", "passage", "question")
 
@@ -56,6 +56,45 @@ class Document:
         )
 
 
+BlockKind = Literal[
+    "paragraph",
+    "list",
+    "steps",
+    "table",
+    "definition",
+    "code",
+    "quotation",
+    "figure",
+    "label",
+    "note",
+]
+# Descriptions of images, labels of tabs and footnotes are found, and never quoted as sentences.
+NOT_QUOTED = frozenset({"figure", "label", "note"})
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines of a passage that belong together.
+
+    ``first`` is its first line in the passage. ``items`` has for each line the number of its row,
+    step, list item or term (from 1), or 0. ``number`` is its place in the article; -1 for text
+    that has none. ``label`` is that of the tab or admonition around it; blocks of one such
+    container have the same ``group``, and 0 means none.
+    """
+
+    kind: BlockKind
+    first: int
+    items: tuple[int, ...]
+    number: int = -1
+    label: str = ""
+    group: int = 0
+
+    @property
+    def end(self) -> int:
+        """The line after its last one."""
+        return self.first + len(self.items)
+
+
 @dataclass(frozen=True)
 class Passage:
     """A section of an article under one heading, short enough for the embedding model.
@@ -70,6 +109,7 @@ class Passage:
     heading: str
     anchor: str
     text: str
+    blocks: tuple[Block, ...] = ()
 
     @property
     def embedded_text(self) -> str:
@@ -142,13 +182,57 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class QuotedBlock:
+    """A block, or some items of it, as it is quoted.
+
+    ``texts`` are verbatim from the article, one per item. ``number`` is the block's place in the
+    article, or -1. ``items`` are the numbers (from 1) of the rows, steps or terms quoted, out of
+    ``of``. ``whole`` is false where a paragraph was cut to some of its sentences. ``label`` is that
+    of the tab or admonition around the block. ``spans`` are the highlights in ``text``.
+    """
+
+    kind: BlockKind
+    texts: tuple[str, ...]
+    number: int = -1
+    label: str = ""
+    items: tuple[int, ...] = ()
+    of: int = 0
+    whole: bool = True
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The words, one line per item."""
+        return "\n".join(self.texts)
+
+    @property
+    def plain(self) -> str:
+        """The block in a plain text: steps with their numbers, other items with a dash."""
+        if self.kind not in ("list", "steps") or len(self.items) != len(self.texts):
+            return self.text
+        marks = [f"{item}." if self.kind == "steps" else "-" for item in self.items]
+        return "\n".join(f"{mark} {text}" for mark, text in zip(marks, self.texts, strict=True))
+
+
+@dataclass(frozen=True)
 class Answer:
-    """A quoted answer: ``text`` is verbatim from the passage; ``spans`` are its highlights."""
+    """A quoted answer: blocks of an article in its order; the first is of ``passage``."""
 
     article_id: str
     passage: Passage
-    text: str
-    spans: tuple[Span, ...] = ()
+    blocks: tuple[QuotedBlock, ...]
+
+    @property
+    def text(self) -> str:
+        """The quote as plain text, with the labels of tabs and the marks of lists."""
+        lines: list[str] = []
+        label = ""
+        for block in self.blocks:
+            if block.label and block.label != label:
+                lines.append(block.label)
+            label = block.label
+            lines.append(block.plain)
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -160,7 +244,8 @@ class Results:
     ``problem`` reports an invalid query ("empty", "unsearchable") instead of an exception.
     ``answer`` is set only where the verdict is strict. ``relaxed`` says that nothing has exactly
     the quoted words, and that these are the results without quotation marks.
-    ``relevant`` holds the ids of all ``total`` articles, in rank order.
+    ``relevant`` holds the ids of all ``total`` articles, in rank order. With the verdict "partly"
+    ``topic`` is what the articles are about, and ``focus`` what is asked and they do not tell.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -176,3 +261,5 @@ class Results:
     degraded: str = ""
     problem: str = ""
     relaxed: bool = False
+    topic: str = ""
+    focus: str = ""

@@ -31,10 +31,12 @@ from search.index.bundle import Builds
 from search.index.corpus import Corpus, LexicalIndex, SemanticIndex
 from search.index.reader import open_corpus
 from search.index.synonyms import Rule, Synonyms
+from search.index.units import embedded_units
 from search.ports import Embedder
 from search.testing import HashEmbedder, MemoryKeywordIndex, MemoryLexicalScorer, MemoryVectors
 from search.vectors.centering import centre, centres_of
 from search.vectors.cosine_scale import Scale
+from search.vectors.unit_vectors import UnitVectors
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 PUBLIC = frozenset({"public"})
@@ -101,9 +103,14 @@ def _meaning(
         [articles[row].lang for row, _ in asked],
     )
     centres = centres_of(vectors, langs, embedder.calibrated)
+    units = [embedded_units(passage) for passage in passages]
     return SemanticIndex(
         MemoryVectors(embedder.encode([passage.embedded_text for passage in passages], "passage")),
         MemoryVectors(centre(vectors, langs, centres)),
+        UnitVectors.of(
+            embedder.encode([text for texts in units for text in texts], "passage"),
+            list(map(len, units)),
+        ),
         np.array([row for row, _ in asked]),
         centres,
         embedder.fingerprint,

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -252,11 +252,11 @@ class BuildCache:
         """Delete unused tokens once they are most of the table."""
         self._prune("tokens", used)
 
-    def prune_vectors(self, used: set[str]) -> None:
+    def prune_vectors(self, used: Set[str]) -> None:
         """Delete unused vectors once they are most of the table."""
         self._prune("vectors", used)
 
-    def _prune(self, table: str, used: set[str]) -> None:
+    def _prune(self, table: str, used: Set[str]) -> None:
         [(count,)] = self._rows(f"select count(*) from {table}")
         if count > 4 * len(used) + 1000:
             stored = [key for (key,) in self._rows(f"select key from {table}")]

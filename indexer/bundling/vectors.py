@@ -1,14 +1,15 @@
-"""Embeds passages and questions.
+"""Embeds passages, their units, and questions.
 
 Known vectors come from the previous bundle or the build cache.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -21,9 +22,12 @@ from search.errors import EmbedderUnavailableError, ModelError
 from search.index.bundle import Bundle, ModelStamp
 from search.index.contents import Vectors
 from search.index.reader import known_vectors
+from search.index.units import embedded_units
+from search.model import Passage
 from search.ports import Embedder, Kind, Vector
-from search.vectors.centering import centre, centres_of
+from search.vectors.centering import Centres, centre, centres_of
 from search.vectors.cosine_scale import Scale
+from search.vectors.unit_vectors import UnitVectors
 
 log = logging.getLogger("indexer.bundling.vectors")
 # Means are recomputed when more than this share of the questions was added or removed.
@@ -34,14 +38,30 @@ MOVED_SHARE = 0.01
 class Embedded:
     """The result of embedding.
 
-    ``texts`` is the number of texts that had to be embedded. ``degraded`` says why there are no
-    vectors.
+    ``texts`` is the number of texts that had to be embedded. ``used`` are the keys of the cached
+    vectors that it was made of. ``degraded`` says why there are no vectors.
     """
 
     vectors: Vectors | None = None
     model: ModelStamp | None = None
     texts: int = 0
+    used: frozenset[str] = frozenset()
     degraded: str = ""
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """Keys of the vectors of one article or more; ``units`` has those of each passage."""
+
+    passages: list[str]
+    questions: list[str]
+    units: list[tuple[str, ...]]
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The keys in the build cache."""
+        units = (key for keys in self.units for key in keys)
+        return frozenset((*self.passages, *map(text_key, self.questions), *units))
 
 
 def embed(
@@ -76,53 +96,76 @@ def _embed(
     progress: Progress,
     previous: Bundle | None,
 ) -> Embedded:
-    passage_keys, question_keys = vector_keys(articles, embedder)
+    keys = _vector_keys(articles, embedder)
     known, stamp = known_vectors(previous, embedder.fingerprint) or (None, None)
     source = _Source(embedder, cache, progress)
     texts = [passage for article in articles for passage in to_passages(article)]
     passages, embedded_passages = source.taken_over(
-        passage_keys,
+        keys.passages,
         (known.passage_keys, known.passages) if known else None,
         lambda place: texts[place].embedded_text,
+    )
+    units, unit_keys, embedded_units_ = source.units(
+        keys.units, (known.unit_keys, known.units) if known else None, texts
     )
     questions = [
         (row, text) for row, article in enumerate(articles) for text in question_texts(article)
     ]
-    langs, owners = (
-        [articles[row].lang for row, _ in questions],
-        np.array([row for row, _ in questions], dtype=np.int64),
+    langs = [articles[row].lang for row, _ in questions]
+    owners = np.array([row for row, _ in questions], dtype=np.int64)
+    centred, stamp, embedded_questions = _questions(
+        source, keys.questions, [text for _, text in questions], langs, passages, known, stamp
+    )
+    vectors = Vectors(
+        passages,
+        centred.vectors,
+        units,
+        owners,
+        centred.centres,
+        keys.passages,
+        keys.questions,
+        unit_keys,
+        centred.moved,
+        centred.same,
+    )
+    return Embedded(
+        vectors, stamp, embedded_passages + embedded_units_ + embedded_questions, keys.used
     )
 
-    def question(place: int) -> str:
-        return questions[place][1]
 
-    moved = _moved(question_keys, known) if known else 0
+@dataclass(frozen=True)
+class _Centred:
+    """Question vectors; ``same`` is true if the previous bundle has the same."""
+
+    vectors: Vector
+    centres: Centres
+    moved: int = 0
+    same: bool = False
+
+
+def _questions(
+    source: _Source,
+    keys: Sequence[str],
+    texts: Sequence[str],
+    langs: Sequence[str],
+    passages: Vector,
+    known: Vectors | None,
+    stamp: ModelStamp | None,
+) -> tuple[_Centred, ModelStamp, int]:
+    """Return the centered question vectors, the stamp of the model and the texts embedded."""
+    moved = _moved(keys, known) if known else 0
     if known is not None and stamp is not None and _still_centred(known, moved, langs):
-        if list(question_keys) == list(known.question_keys):
-            unchanged = Vectors(
-                passages,
-                known.questions,
-                owners,
-                known.centres,
-                passage_keys,
-                question_keys,
-                moved,
-                same_questions=True,
-            )
-            return Embedded(unchanged, stamp, embedded_passages)
+        if list(keys) == list(known.question_keys):
+            return _Centred(known.questions, known.centres, moved, same=True), stamp, 0
 
         def centred_of(vectors: Vector, places: Sequence[int]) -> Vector:
             return centre(vectors, [langs[place] for place in places], known.centres)
 
-        centred, embedded_questions = source.taken_over(
-            question_keys, (known.question_keys, known.questions), question, "query", centred_of
-        )
-        return Embedded(
-            Vectors(passages, centred, owners, known.centres, passage_keys, question_keys, moved),
-            stamp,
-            embedded_passages + embedded_questions,
-        )
-    uncentred, embedded_questions = source.taken_over(question_keys, None, question, "query")
+        taken = (known.question_keys, known.questions)
+        centred, count = source.taken_over(keys, taken, texts.__getitem__, "query", centred_of)
+        return _Centred(centred, known.centres, moved), stamp, count
+    embedder = source.embedder
+    uncentred, count = source.taken_over(keys, None, texts.__getitem__, "query")
     centres = centres_of(uncentred, langs, embedder.calibrated)
     centred = centre(uncentred, langs, centres)
     scales = (
@@ -130,12 +173,8 @@ def _embed(
         if embedder.calibrated
         else (measure_scale(passages, uncentred), measure_scale(centred, centred))
     )
-    stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
-    return Embedded(
-        Vectors(passages, centred, owners, centres, passage_keys, question_keys),
-        stamp,
-        embedded_passages + embedded_questions,
-    )
+    new_stamp = ModelStamp(embedder.fingerprint, passages.shape[1], *scales)
+    return _Centred(centred, centres), new_stamp, count
 
 
 def _moved(keys: Sequence[str], known: Vectors) -> int:
@@ -190,6 +229,32 @@ class _Source:
             vectors[missing] = made(missing_vectors, missing)
         return vectors, count
 
+    def units(
+        self,
+        keys: Sequence[tuple[str, ...]],
+        known: tuple[Sequence[str], UnitVectors] | None,
+        passages: Sequence[Passage],
+    ) -> tuple[UnitVectors, list[str], int]:
+        """Return (vectors of the units of each passage, their keys, texts that were embedded)."""
+        joined = [_joined(each) for each in keys]
+        rows = dict(zip(known[0], range(len(known[0])), strict=True)) if known else {}
+        missing = [place for place, key in enumerate(joined) if key not in rows]
+        texts = [text for place in missing for text in embedded_units(passages[place])]
+        vectors, count = self.cache.vectors(
+            self.embedder,
+            [key for place in missing for key in keys[place]],
+            texts.__getitem__,
+            "passage",
+            partial(self.progress, "embedding blocks"),
+        )
+        made = UnitVectors.of(vectors, [len(keys[place]) for place in missing])
+        if known is None:
+            return made, joined, count
+        shift = len(known[0])
+        rows |= {joined[place]: shift + row for row, place in enumerate(missing)}
+        order = np.array([rows[key] for key in joined], dtype=np.int64)
+        return known[1].joined(made).taken(order), joined, count
+
 
 def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
     """Return mean and standard deviation of the cosines between samples of two sets of texts.
@@ -203,33 +268,43 @@ def measure_scale(left: Vector, right: Vector, sample: int = 400) -> Scale:
     return Scale(float(cosines.mean()), max(float(cosines.std()), 1e-3))
 
 
-def vector_keys(articles: Sequence[Article], embedder: Embedder) -> tuple[list[str], list[str]]:
-    """Return (keys of all passage vectors, keys of all question vectors).
+def _vector_keys(articles: Sequence[Article], embedder: Embedder) -> _Keys:
+    keys = [_keys_of(article, embedder.fingerprint) for article in articles]
+    return _Keys(
+        [key for each in keys for key in each.passages],
+        [key for each in keys for key in each.questions],
+        [key for each in keys for key in each.units],
+    )
+
+
+def _keys_of(article: Article, fingerprint: str) -> _Keys:
+    """Return the keys of an article's vectors under a model.
 
     Question keys include the language, because question vectors are centered per language.
     """
-    fingerprint = embedder.fingerprint
-    keys = [_keys_of(article, fingerprint) for article in articles]
-    return [key for passages, _ in keys for key in passages], [
-        key for _, questions in keys for key in questions
-    ]
-
-
-def _keys_of(article: Article, fingerprint: str) -> tuple[list[str], list[str]]:
-    """Return the keys of an article's passage and question vectors under a model."""
     cached = _known_keys(article)
     if fingerprint not in cached:
         cached.clear()
-        passages = [
-            vector_key(fingerprint, "passage", passage.embedded_text)
-            for passage in to_passages(article)
-        ]
+        passages = to_passages(article)
         questions = [vector_key(fingerprint, "query", text) for text in question_texts(article)]
-        cached[fingerprint] = passages, [in_language(article.lang, key) for key in questions]
+        cached[fingerprint] = _Keys(
+            [vector_key(fingerprint, "passage", passage.embedded_text) for passage in passages],
+            [in_language(article.lang, key) for key in questions],
+            [
+                tuple(vector_key(fingerprint, "passage", text) for text in embedded_units(passage))
+                for passage in passages
+            ],
+        )
     return cached[fingerprint]
 
 
 @memoized_on_article
-def _known_keys(article: Article) -> dict[str, tuple[list[str], list[str]]]:
+def _known_keys(article: Article) -> dict[str, _Keys]:
     """Storage for the article's keys under the current model."""
     return {}
+
+
+@lru_cache(maxsize=100_000)
+def _joined(keys: tuple[str, ...]) -> str:
+    """One key for the units of a passage. Cached: an edit changes few of them."""
+    return hashlib.sha256("".join(keys).encode("ascii")).hexdigest()[:32]

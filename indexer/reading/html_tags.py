@@ -48,3 +48,13 @@ def tags(markup: str) -> Iterator[Tag]:
 def rewrite_tags(markup: str, rewrite: Callable[[Tag], str]) -> str:
     """Return sanitised HTML with each tag replaced by the result of ``rewrite``."""
     return _TAG.sub(lambda match: rewrite(Tag(match[1], match[2], match[0])), markup)
+
+
+def rewrite_text(markup: str, rewrite: Callable[[str], str]) -> str:
+    """Return sanitised HTML with the text between its tags replaced, which stays escaped."""
+    pieces: list[str] = []
+    at = 0
+    for match in _TAG.finditer(markup):
+        pieces += (rewrite(markup[at : match.start()]), match[0])
+        at = match.end()
+    return "".join((*pieces, rewrite(markup[at:])))

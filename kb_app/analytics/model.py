@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["strict", "weak", "none"]
+Verdict = Literal["strict", "weak", "partly", "none"]
+# Verdicts with which nothing is offered as an answer.
+UNANSWERED = ("none", "partly")
 CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone")
 
 # Action names. Actions in COUNTED are committed before the response, others in the background.

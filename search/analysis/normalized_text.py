@@ -38,12 +38,13 @@ def normalized_sentences(text: str) -> tuple[str, ...]:
     whole = normalized(text)
     return tuple(
         whole.text[start:end] if whole.in_place else fold_to_kana(text[start:end])
-        for start, end in _sentences(text)
+        for start, end in sentence_spans(text)
     )
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def _sentences(text: str) -> tuple[Span, ...]:
+def sentence_spans(text: str) -> tuple[Span, ...]:
+    """Return the spans of the sentences of a text, without the spaces around them."""
     spans = [
         (start, end) for start, end in pairwise(sentence_bounds(text)) if text[start:end].strip()
     ]

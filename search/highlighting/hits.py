@@ -1,4 +1,4 @@
-"""Builds hits and answers: best passage, snippet or quote, and highlights.
+"""Builds hits: best passage, snippet, and highlights.
 
 Pure functions.
 """
@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from search.highlighting import snippets
 from search.highlighting.highlighter import spans
-from search.model import Answer, Document, Hit, Passage, Span
+from search.index.units import shown_text
+from search.model import Document, Hit, Passage, Span
 from search.ports import Vector
 from search.query.terms import HighlightTerms
 
 # Writers put the answer first, so the first of equal passages is shown.
 FIRST_PASSAGE = 0.02
-# Maximum length of an answer relative to a snippet.
-ANSWER_SHARE = 1.6
 
 
 def best_passage(
@@ -37,25 +36,12 @@ def best_passage(
     return scores.index(max(scores))
 
 
-def answer_window(passage: Passage, shown: HighlightTerms) -> Span:
-    """Return the span of a passage to quote as the answer.
-
-    It starts at the sentence or step with most query terms that the title and heading lack, or
-    else at the first sentence, and includes the following sentences that fit: writers answer
-    first, then explain.
-    """
-    return snippets.snippet_window(
-        passage.text,
-        snippets.missing_terms(shown.texts, f"{passage.title} {passage.heading}"),
-        ANSWER_SHARE,
-    )
-
-
-def snippet_of(passage: Passage, shown: HighlightTerms) -> tuple[Span, tuple[Span, ...]]:
-    """Return the snippet's span in the passage, and highlights with offsets from its start."""
-    start, end = snippets.snippet_window(passage.text, shown.texts)
-    return (start, end), tuple(
-        spans(passage.lang, passage.text, shown.words, shown.bigrams, (start, end))
+def snippet_of(passage: Passage, shown: HighlightTerms) -> tuple[str, tuple[Span, ...]]:
+    """Return the snippet of a passage, and its highlights with offsets from its start."""
+    text = shown_text(passage)
+    start, end = snippets.snippet_window(text, shown.texts)
+    return text[start:end], tuple(
+        spans(passage.lang, text, shown.words, shown.bigrams, (start, end))
     )
 
 
@@ -70,24 +56,14 @@ def make_hit(
     title_spans = tuple(spans(document.lang, document.title, shown.words, shown.bigrams))
     if passage is None:
         return Hit(document.id, document, None, score, arms, title_spans=title_spans)
-    window, marks = snippet_of(passage, shown)
+    snippet, marks = snippet_of(passage, shown)
     return Hit(
         document.id,
         document,
         passage,
         score,
         arms,
-        passage.text[slice(*window)],
+        snippet,
         marks,
         title_spans,
     )
-
-
-def make_answer(hit: Hit, shown: HighlightTerms) -> Answer | None:
-    """Quote the sentences of a hit that answer the query; None if there is nothing to quote."""
-    passage = hit.passage
-    if passage is None:
-        return None
-    start, end = answer_window(passage, shown)
-    marks = tuple(spans(passage.lang, passage.text, shown.words, shown.bigrams, (start, end)))
-    return Answer(hit.article_id, passage, passage.text[start:end], marks) if end > start else None

@@ -8,10 +8,10 @@ from functools import lru_cache
 from search.analysis.normalize import fold_kana, fold_with_offsets
 from search.analysis.normalized_text import (
     TEXTS_KEPT,
-    _sentences,
     _trimmed,
     normalized,
     normalized_sentences,
+    sentence_spans,
 )
 from search.analysis.scripts import is_wide
 from search.model import Span
@@ -44,7 +44,7 @@ def snippet_window(text: str, pieces: Sequence[str], share: float = 1.0) -> Span
     It has whole sentences, from the one with most terms on, that fit ``share`` times the usual
     width; a longer sentence is cut.
     """
-    sentences = _sentences(text)
+    sentences = sentence_spans(text)
     if not sentences:
         return 0, 0
     width = int(share * (WIDTH_WIDE if _is_wide(text) else WIDTH))

@@ -28,7 +28,7 @@ from search.vectors.cosine_scale import Scale
 
 log = logging.getLogger("search.index.bundle")
 
-SCHEMA = 7
+SCHEMA = 8
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3

@@ -12,6 +12,7 @@ from search.index.synonyms import Rule
 from search.model import Document, Passage
 from search.ports import Vector
 from search.vectors.centering import Centres
+from search.vectors.unit_vectors import UnitVectors
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,22 @@ class DocumentTokens:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors: one per passage, and one centered vector per question.
+    """Vectors of length 1: one per passage and per unit, and one centered vector per question.
 
-    ``question_documents`` has the document row of each question. ``passage_keys`` and
-    ``question_keys`` identify the inputs: equal keys mean equal vectors. ``moved`` is the number
-    of questions added or removed since the centers were computed. ``same_questions`` is true if
-    the previous bundle has identical question vectors.
+    ``question_documents`` has the document row of each question. ``passage_keys``,
+    ``question_keys`` and ``unit_keys`` (one per passage) identify the inputs: equal keys mean equal
+    vectors. ``moved`` is the number of questions added or removed since the centers were computed.
+    ``same_questions`` is true if the previous bundle has identical question vectors.
     """
 
     passages: Vector
     questions: Vector
+    units: UnitVectors
     question_documents: NDArray[np.int64]
     centres: Centres
     passage_keys: Sequence[str]
     question_keys: Sequence[str]
+    unit_keys: Sequence[str]
     moved: int = 0
     same_questions: bool = False
 

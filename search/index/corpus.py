@@ -12,6 +12,7 @@ from search.model import Document, Passage
 from search.ports import KeywordIndex, LexicalScorer, Rows, VectorIndex
 from search.vectors.centering import Centres
 from search.vectors.cosine_scale import Scale
+from search.vectors.unit_vectors import UnitVectors
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class LexicalIndex:
 class SemanticIndex:
     """The vector arms.
 
-    Row i of ``passages`` is passage i. Row j of ``questions`` is a centered vector of document
-    ``question_documents[j]``. The scales are set only for a model other than the bundled one.
+    Row i of ``passages`` and of ``units`` is passage i. Row j of ``questions`` is a centered
+    vector of document ``question_documents[j]``. The scales are set only for a model other than
+    the bundled one.
     """
 
     passages: VectorIndex
     questions: VectorIndex
+    units: UnitVectors
     question_documents: Rows
     centres: Centres
     fingerprint: str

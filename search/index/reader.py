@@ -21,6 +21,7 @@ from search.index.record_codec import RecordCodec
 from search.index.record_files import RecordFile, StringFile
 from search.index.synonyms import Rule, Synonyms
 from search.model import Document, Passage
+from search.vectors.unit_vectors import UnitVectors
 from search.vectors.vector_index import FileVectors
 
 _DOCUMENTS, _PASSAGES, _NAMED, _IMPACTS = (
@@ -35,6 +36,9 @@ _PASSAGE_VECTORS, _QUESTION_VECTORS = "passages.npy", "questions.npy"
 
 
 _PASSAGE_KEYS, _QUESTION_KEYS, _MOVED = "passage-keys.txt", "question-keys.txt", "centres-moved.txt"
+
+
+_UNIT_KEYS = "unit-keys.txt"
 
 
 # Size of the LRU cache of decoded passages.
@@ -61,9 +65,9 @@ def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, M
         passages, questions = (
             load_array(folder / name) for name in (_PASSAGE_VECTORS, _QUESTION_VECTORS)
         )
-        passage_keys, question_keys = (
+        passage_keys, question_keys, unit_keys = (
             (folder / name).read_text(encoding="ascii").split("\n")
-            for name in (_PASSAGE_KEYS, _QUESTION_KEYS)
+            for name in (_PASSAGE_KEYS, _QUESTION_KEYS, _UNIT_KEYS)
         )
         owners, moved = (
             load_array(folder / "question-documents.npy"),
@@ -72,17 +76,20 @@ def known_vectors(previous: Bundle | None, fingerprint: str) -> tuple[Vectors, M
         known = Vectors(
             passages,
             questions,
+            UnitVectors.open(folder, mapped=False),
             owners,
             load_arrays(folder / _CENTRES),
             passage_keys,
             question_keys,
+            unit_keys,
             moved,
         )
     except (OSError, ValueError):
         return None
     return (
         (known, previous.model)
-        if len(passages) == len(passage_keys) and len(questions) == len(question_keys)
+        if len(passages) == len(passage_keys) == len(unit_keys)
+        and len(questions) == len(question_keys)
         else None
     )
 
@@ -162,6 +169,7 @@ def _open_semantic(bundle: Bundle, passages: int) -> SemanticIndex | None:
     return SemanticIndex(
         FileVectors(bundle.path / _PASSAGE_VECTORS, passages),
         FileVectors(bundle.path / _QUESTION_VECTORS, len(question_documents)),
+        UnitVectors.open(bundle.path),
         question_documents,
         load_arrays(bundle.path / _CENTRES),
         bundle.model.fingerprint,

@@ -36,6 +36,7 @@ from search.index.reader import (
     _SUGGEST_KEYS,
     _SUGGEST_TEXTS,
     _SYNONYMS,
+    _UNIT_KEYS,
     _open_suggest,
     known_keys,
 )
@@ -79,11 +80,13 @@ def write_vectors(
             shutil.copyfile(previous.path / name, folder / name)
     else:
         large += save_vectors(folder / _QUESTION_VECTORS, vectors.questions)
+    large += vectors.units.save(folder)
     np.savez(folder / _CENTRES, **dict(vectors.centres))  # type: ignore[arg-type]
     np.save(folder / "question-documents.npy", vectors.question_documents)
     for name, keys in (
         (_PASSAGE_KEYS, vectors.passage_keys),
         (_QUESTION_KEYS, vectors.question_keys),
+        (_UNIT_KEYS, vectors.unit_keys),
     ):
         (folder / name).write_text("\n".join(keys), encoding="ascii")
     (folder / _MOVED).write_text(str(vectors.moved), encoding="ascii")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from search.analysis.normalize import fold, fold_kana
 from search.analysis.tokens import Token, Tokens
 from search.index.corpus import LexicalIndex
+from search.model import Span
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,14 @@ class QueryTerms:
 
 @dataclass(frozen=True)
 class WeightedTerm:
-    """A query word with its idf; any of ``forms`` (folded, kana as katakana) matches it."""
+    """A query word with its idf; any of ``forms`` (folded, kana as katakana) matches it.
+
+    ``spans`` are its places in the query.
+    """
 
     forms: tuple[str, ...]
     weight: float
+    spans: tuple[Span, ...] = ()
 
 
 def weighted_terms(lexical: LexicalIndex, asked: QueryTerms) -> Iterator[WeightedTerm]:
@@ -49,11 +54,14 @@ def weighted_terms(lexical: LexicalIndex, asked: QueryTerms) -> Iterator[Weighte
         return fold_kana(fold(asked.text[token.start : token.end]))
 
     for token in asked.plain[0]:
-        yield WeightedTerm((written(token),), lexical.words.total_weight([token]))
+        weight = lexical.words.total_weight([token])
+        yield WeightedTerm((written(token),), weight, ((token.start, token.end),))
     for choice in asked.choices:
         others = (fold_kana(token.text) for other in choice.others for token in other[0])
         yield WeightedTerm(
-            (*map(written, choice.asked[0]), *others), lexical.words.total_weight(choice.asked[0])
+            (*map(written, choice.asked[0]), *others),
+            lexical.words.total_weight(choice.asked[0]),
+            tuple((token.start, token.end) for token in choice.asked[0]),
         )
 
 

@@ -50,6 +50,20 @@ def query_information(lexical: LexicalIndex, asked: QueryTerms) -> float:
     return total / max(lexical.words.unknown_weight(), 1e-6)
 
 
+def known_share(lexical: LexicalIndex, asked: QueryTerms) -> float:
+    """Share of a query's words, weighted by idf, that occur in any document, 0 to 1."""
+    groups = [
+        *([token] for token in asked.plain[0]),
+        *(choice.asked[0] for choice in asked.choices),
+    ]
+    parts = [
+        (lexical.words.total_weight(group), any(map(lexical.words.weight, group)))
+        for group in groups
+    ]
+    total = sum(weight for weight, _ in parts)
+    return sum(weight for weight, known in parts if known) / total if total else 0.0
+
+
 def title_coverage(lexical: LexicalIndex, asked: QueryTerms, forms: set[str]) -> float:
     """Share of a query's words, weighted by idf, that are among ``forms``, 0 to 1.
 

@@ -12,6 +12,7 @@ from search.model import ARMS
 from search.ports import Comparison, Rows, Vector
 from search.query.terms import QueryTerms
 from search.ranking import fusion
+from search.ranking.coherence import Coherence
 from search.ranking.doc_values import DocValues, Mask
 from search.ranking.features import query_coverage
 from search.ranking.fusion import Evidence
@@ -103,6 +104,13 @@ class Ranker:
         self._questions = (
             RowsByDocument(corpus.semantic.question_documents, self._documents)
             if corpus.semantic is not None
+            else None
+        )
+        semantic = corpus.semantic
+        # Its constants are for the cosines of the bundled model.
+        self._coherence = (
+            Coherence.of(semantic.questions.vectors, self._questions, self._documents)
+            if semantic is not None and self._questions is not None and not semantic.question_scale
             else None
         )
         self._second_look = (
@@ -204,7 +212,12 @@ class Ranker:
             # An article with fewer questions repeats its last one.
             picked = starts + np.minimum(place, np.maximum(sizes - 1, 0))
             best[sizes > 0, place] = ranked[picked[sizes > 0]]
-        return fusion.blend_top3(best)
+        nearest = fusion.blend_top3(best)
+        if self._coherence is None:
+            return nearest
+        means = np.zeros(len(documents), dtype=np.float32)
+        means[sizes > 0] = np.add.reduceat(cosines, starts[sizes > 0]) / sizes[sizes > 0]
+        return self._coherence.blend(documents, nearest, means)
 
     def _coverage(self, question: RankRequest) -> Vector:
         coverage = np.zeros(self._documents, dtype=np.float32)

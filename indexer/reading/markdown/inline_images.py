@@ -9,7 +9,8 @@ from markdown_it.token import Token
 
 def inline_image_plugin(md: MarkdownIt) -> None:
     """Give images that share their line with text the class ``inline``."""
-    md.core.ruler.after("text_join", "inline-images", _mark)
+    # After the attributes, whose braces are no words.
+    md.core.ruler.after("inline-attributes", "inline-images", _mark)
 
 
 def _mark(state: StateCore) -> None:

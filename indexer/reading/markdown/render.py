@@ -16,7 +16,7 @@ from indexer.reading.markdown import classic, commonmark
 from indexer.reading.markdown.converted import Converted, RawLink
 from indexer.reading.markdown.sanitise import SCHEMES, sanitise
 
-VERSION = "8"
+VERSION = "9"
 """Increase when the same file would give different HTML; cached articles are rendered again."""
 
 
@@ -25,14 +25,13 @@ def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
     article = parsed.article
     made = _converted(parsed)
     clean = _scroll_tables(sanitise(made.html))
-    body = SectionReader(article.title)
-    body.feed(clean)
-    body.close()
+    body = SectionReader()
+    sections = body.read(clean)
     finished = replace(
         article,
         html=clean,
         toc=tuple(made.toc),
-        sections=tuple(body.finish()),
+        sections=tuple(sections),
         anchors=tuple(body.anchors),
         links=tuple(_links(parsed, made.links)),
     )

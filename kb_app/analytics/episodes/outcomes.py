@@ -40,7 +40,7 @@ FORM_LEFT = 3_600 * SECOND
 FRUSTRATED_REFINEMENTS = 3
 FRUSTRATED_NOES = 2
 FRUSTRATED_RAGE = 1
-_BEST = {"strict": 2, "weak": 1, "none": 0}
+_BEST = {"strict": 3, "weak": 2, "partly": 1, "none": 0}
 _EPISODES = uuid.UUID("6b5cf64e-4a0c-5f6b-9d43-0d8f35b1a6c1")
 
 
@@ -142,11 +142,13 @@ def _unanswered(
     verdict = best_verdict(queries)
     if verdict == "none":
         return "nothing found"
+    if verdict == "partly":
+        return "topic known, no answer"
     return "weak, nothing read" if verdict == "weak" and not _touched(actions) else ""
 
 
 def best_verdict(queries: Sequence[QueryEvent]) -> str:
-    """The best verdict of the searches, in the order strict, weak, none."""
+    """The best verdict of the searches, in the order strict, weak, partly, none."""
     return max((query.verdict for query in queries), key=lambda verdict: _BEST.get(verdict, 0))
 
 

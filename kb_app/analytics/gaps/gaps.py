@@ -176,4 +176,4 @@ def suggested_action(verdict: str, probability: float, others: int) -> str:
         return "add question"
     if verdict == "weak":
         return "add synonym" if others == 0 else "extend"
-    return "extend" if probability >= 0.15 else "write"
+    return "extend" if verdict == "partly" or probability >= 0.15 else "write"

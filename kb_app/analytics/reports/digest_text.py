@@ -13,6 +13,7 @@ NAMES = {
     "unanswered_rate": "Unanswered",
     "escalation_rate": "Reached a person",
     "no_answer_rate": "Searches without an answer",
+    "topic_alone_rate": "Searches with the topic known and no answer",
 }
 
 

@@ -110,6 +110,13 @@ def query_figures(counts: Counts) -> list[Figure]:
             "verdict=none",
         ),
         share(
+            "topic_alone_rate",
+            "queries with verdict partly / queries",
+            counts.get("queries_partly", 0),
+            n,
+            "verdict=partly",
+        ),
+        share(
             "weak_rate",
             "queries with verdict weak / queries",
             counts.get("queries_weak", 0),

@@ -43,7 +43,7 @@ def scorecard(counts: Counts, of_cases: Sequence[Figure] = ()) -> list[Pillar]:
     return [
         Pillar(
             "integrity",
-            of("no_answer_rate", "weak_rate"),
+            of("no_answer_rate", "topic_alone_rate", "weak_rate"),
             N_("An honest “we do not have it” is counted; whether it was believed is not."),
         ),
         Pillar(

@@ -10,7 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from kb_app.analytics.model import CLICK, NO, VIEW, YES, ActionEvent, Episode, QueryEvent
+from kb_app.analytics.model import (
+    CLICK,
+    NO,
+    UNANSWERED,
+    VIEW,
+    YES,
+    ActionEvent,
+    Episode,
+    QueryEvent,
+)
 from kb_app.analytics.text_key import text_key
 from kb_app.durations import SECOND
 
@@ -52,7 +61,7 @@ def count_queries(
             count["queries_clicked"] += 1
             first = min((place for place in clicked_positions if place > 0), default=0)
             count["reciprocal_rank"] += 1 / first if first else 0  # type: ignore[assignment]
-        elif query.verdict != "none":
+        elif query.verdict not in UNANSWERED:
             count["queries_unclicked"] += 1
     return dict(counts)
 
@@ -96,8 +105,8 @@ def count_questions(
         )
         count = counts.setdefault(key, QuestionCount(query.user_query))
         count.searches += 1
-        count.unanswered += query.verdict == "none"
-        count.unopened += query.verdict != "none" and query.query_id not in clicked
+        count.unanswered += query.verdict in UNANSWERED
+        count.unopened += query.verdict not in UNANSWERED and query.query_id not in clicked
     return counts
 
 

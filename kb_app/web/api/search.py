@@ -11,11 +11,14 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.article_store import ArticleStore
+from kb_app.services.live_index import Snapshot
 from kb_app.web.core import i18n, tracking
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.errors import problem
 from kb_app.web.core.inputs import whole_number
+from kb_app.web.core.quotes import quoted_parts
+from kb_app.web.core.search import shown
 from kb_app.web.core.template_helpers import article_url, public_url
 from search.model import FILTER_NAMES, Filters, Hit, Query, Results
 
@@ -51,7 +54,7 @@ def search() -> Response:
         audiences=audiences(),
     )
     served = snapshot()
-    results = served.search(query)
+    results = shown(served.search(query), query.offset)
     query_id = tracking.new_query_id(results)
     if not query.offset:
         tracking.record_query(
@@ -67,10 +70,12 @@ def search() -> Response:
         query_id=query_id,
         verdict=results.verdict,
         probability=results.probability,
-        answer=_answer(results, served.articles, ui),
+        answer=_answer(results, served, ui),
         degraded=results.degraded,
         problem=results.problem,
         relaxed=results.relaxed,
+        topic=results.topic,
+        focus=results.focus,
         lang=results.lang,
         suggestions=list(results.suggestions),
         elapsed_ms=results.elapsed_ms,
@@ -142,18 +147,34 @@ def article(article_id: str) -> BaseResponse:
     )
 
 
-def _answer(results: Results, articles: ArticleStore, ui: str) -> dict[str, Any] | None:
-    """The quoted sentence or step that answers the query, with its article, heading and URL."""
+def _answer(results: Results, served: Snapshot, ui: str) -> dict[str, Any] | None:
+    """The quoted blocks that answer the query, with their article, heading and URL."""
     answer = results.answer
     if answer is None:
         return None
-    card = articles.summaries[answer.article_id]
+    card = served.articles.summaries[answer.article_id]
     return {
         "article_id": answer.article_id,
-        "text": answer.text,
-        "spans": [list(span) for span in answer.spans],
+        "lang": card.lang,
+        "title": card.title,
         "heading": answer.passage.heading,
+        "anchor": answer.passage.anchor,
         "url": article_url(card, ui, answer.passage.anchor),
+        "text": answer.text,
+        "blocks": [
+            {
+                "kind": part.kind,
+                "label": part.label,
+                "text": part.text,
+                "html": str(part.html),
+                "markdown": part.markdown,
+                "first": part.first,
+                "last": part.last,
+                "of": part.of,
+                "left": part.left,
+            }
+            for part in quoted_parts(answer, served.articles, served.version, ui)
+        ],
     }
 
 

@@ -13,7 +13,7 @@ from search.model import FILTER_NAMES, Filters, Query, Results, filter_values
 
 PAGE_SIZE = 10
 MAX_PAGE = 100
-# Results shown when the verdict is "none": a long list would look like an answer.
+# Results shown without an answer: a long list would look like one.
 NEAREST = 3
 # Characters of a message that are used as the query.
 LONGEST_ASKED = 400
@@ -79,6 +79,22 @@ def ask(text: str, lang: str, limit: int) -> Results | None:
     return None if results is None or results.problem else results
 
 
+def shown(results: Results, offset: int) -> Results:
+    """The results as they are shown, from ``offset`` on: what counts can be paged through.
+
+    Without an answer these are the nearest few.
+    """
+    total = results.total
+    if results.verdict in ("none", "partly"):
+        total = min(total, NEAREST)
+    return replace(
+        results,
+        hits=results.hits[: max(0, total - offset)],
+        total=total,
+        relevant=results.relevant[:total],
+    )
+
+
 def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
     """Run the search for one page of results.
 
@@ -89,17 +105,7 @@ def run_search(form: SearchForm, ui: str, before: str = "") -> SearchPage:
     results = snapshot().search(
         Query(form.q, ui, PAGE_SIZE, offset, form.filters, audiences(), now())
     )
-    if results.verdict == "none" and not results.problem:
-        shown = results.hits[:NEAREST] if form.page == 1 else ()
-        results = replace(
-            results,
-            hits=shown,
-            total=min(results.total, NEAREST),
-            relevant=results.relevant[:NEAREST],
-        )
-    else:
-        # The hits shown must not exceed the total.
-        results = replace(results, hits=results.hits[: max(0, results.total - offset)])
+    results = shown(results, offset)
     cards = [articles.summaries[name] for name in results.relevant]
     pages = -(-results.total // PAGE_SIZE)
     return SearchPage(

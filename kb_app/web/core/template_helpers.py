@@ -29,7 +29,6 @@ def set_up(app: Flask, settings: Settings) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         marked=marked,
-        marked_lines=marked_lines,
         day=day,
         language_name=i18n.language_name,
         localized=localized,
@@ -61,11 +60,6 @@ def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     return _in_marks(text, spans).replace(
         "\n", Markup(' <span class="gap" aria-hidden="true">·</span> ')
     )
-
-
-def marked_lines(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
-    """Highlight like ``marked``, but keep line breaks as <br>, for steps."""
-    return _in_marks(text, spans).replace("\n", Markup("<br>"))
 
 
 def _in_marks(text: str, spans: Sequence[tuple[int, int]]) -> Markup:

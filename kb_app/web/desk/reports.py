@@ -79,7 +79,7 @@ def dashboard() -> str:
     shown, reader = period(), reports()
     figures, of_cases = reader.figures(shown), _case_figures(shown)
     earlier = {figure.name: figure for figure in reader.figures(shown.before)}
-    days = reader.by_day(shown, [*OUTCOMES, "queries_none", "queries"])
+    days = reader.by_day(shown, [*OUTCOMES, "queries_none", "queries_partly", "queries"])
     dates = list(days)
     names = NAMES["outcome_names"]
     outcomes = charts.stacked(
@@ -90,7 +90,7 @@ def dashboard() -> str:
     )
     nothing = charts.line(
         dates,
-        {"no answer": [days[day]["queries_none"] for day in dates]},
+        {"no answer": [days[day]["queries_none"] + days[day]["queries_partly"] for day in dates]},
         {},
         _("Searches without an answer by day"),
     )

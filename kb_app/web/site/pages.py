@@ -19,6 +19,7 @@ from kb_app.web.core import i18n, tracking
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.inputs import own_path
+from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
 from kb_app.web.core.template_helpers import article_url
 from kb_app.web.core.urls import find_article, language_of_address, may_see
@@ -94,8 +95,17 @@ def search(ui: str) -> str | tuple[str, int]:
         cards=articles.summaries,
         beyond=beyond,
         page_size=PAGE_SIZE,
+        quote=_quote(page_results, form, ui),
     )
     return (page, 404) if beyond else page
+
+
+def _quote(page_results: SearchPage, form: SearchForm, ui: str) -> list[QuotedPart]:
+    """The quoted blocks on the first page; none where nothing is quoted."""
+    answer, served = page_results.results.answer, snapshot()
+    if answer is None or form.page > 1:
+        return []
+    return quoted_parts(answer, served.articles, served.version, ui)
 
 
 def _record(form: SearchForm, page_results: SearchPage, ui: str) -> None:

@@ -185,6 +185,7 @@ def test_task_boxes_have_a_name() -> None:
         ("`Ctrl` ![gear](a.png)", True),
         ('Press <img src="a.png" alt="gear"> twice.', True),
         ("![the screen](a.png)", False),
+        ("![the screen](a.png){ width=620 }", False),
         ("1. Press OK:\n   ![the screen](a.png)\n   Then wait.", False),
         ("[![the screen](a.png)](https://example.com)", False),
     ],
