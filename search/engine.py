@@ -31,6 +31,7 @@ from search.query.focus import (
     without,
 )
 from search.query.prepared_query import PreparedQuery, prepare, query_problem
+from search.query.readings import as_written
 from search.query.terms import HighlightTerms, weighted_terms
 from search.ranking import answerability, fusion
 from search.ranking.answerability import AnswerFeatures, Calibration, QuoteEvidence
@@ -124,7 +125,7 @@ class Engine:
 
     def answer_features(self, query: Query) -> AnswerFeatures | None:
         """Return the features behind the verdict; None for a bad query or without any hit."""
-        parsed = parser.parse(query.text, query.filters)
+        parsed, _ = self._parsed(query)
         if query_problem(parsed.plain):
             return None
         ranked = self._rank(query, parsed)
@@ -139,7 +140,7 @@ class Engine:
         return self._doc_values.visibility_epoch(now)
 
     def _search(self, query: Query) -> Results:
-        parsed = parser.parse(query.text, query.filters)
+        parsed, read_as = self._parsed(query)
         problem = query_problem(parsed.plain)
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
@@ -168,7 +169,14 @@ class Engine:
             degraded=ranked.degraded,
             topic=topic,
             focus=focus,
+            read_as=read_as,
         )
+
+    def _parsed(self, query: Query) -> tuple[parser.Parsed, str]:
+        """Parse a query, and tell how its romaji or kana was read ("" if it was not)."""
+        parsed = parser.parse(query.text, query.filters)
+        written = "" if parser.has_phrase(query.text) else as_written(self.corpus, parsed.plain)
+        return (replace(parsed, plain=written), written) if written else (parsed, "")
 
     @staticmethod
     def _topic_and_focus(ranked: _Ranked, quotable: _Quotable) -> tuple[str, str]:
@@ -329,13 +337,38 @@ class Engine:
     ) -> list[tuple[str, Document]]:
         """Complete the typed text; returns pairs (title or question, its article).
 
-        Only articles visible to the audiences are included.
+        Only articles visible to the audiences are included, and one of an article and its
+        translations. Where nothing completes the text, misspelt words in it are corrected.
         """
-        allowed = self.visible(now, audiences, Filters())
-        completions = self.corpus.suggest.find(
-            typed[:100], allowed, self._doc_values.in_language(lang), limit
+        typed = typed[:100]
+        completions = self._completions(typed, lang, limit, now, audiences)
+        if not completions:
+            corrected = " ".join(
+                self.corpus.keyword.correct(lang, word) or word for word in typed.split()
+            )
+            if corrected != typed:
+                completions = self._completions(corrected, lang, limit, now, audiences)
+        return completions
+
+    def _completions(
+        self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
+    ) -> list[tuple[str, Document]]:
+        found = self.corpus.suggest.find(
+            typed,
+            self.visible(now, audiences, Filters()),
+            self._doc_values.in_language(lang),
+            2 * limit,
+            # Who types English means English: "ref" is no 連名.
+            with_romaji=lang in ("", "ja"),
         )
-        return [(text, self.corpus.documents[document]) for document, text in completions]
+        groups = self._doc_values.groups
+        first = {int(groups[document]): (document, text) for document, text in reversed(found)}
+        kept = set(first.values())
+        return [
+            (text, self.corpus.documents[document])
+            for document, text in found
+            if (document, text) in kept
+        ][:limit]
 
     def suggest_by_meaning(
         self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]

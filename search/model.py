@@ -243,7 +243,8 @@ class Results:
     ``probability`` (0 to 1) is the estimated probability that the first hit answers the query.
     ``problem`` reports an invalid query ("empty", "unsearchable") instead of an exception.
     ``answer`` is set only where the verdict is strict. ``relaxed`` says that nothing has exactly
-    the quoted words, and that these are the results without quotation marks.
+    the quoted words, and that these are the results without quotation marks. ``read_as`` is how a
+    query in romaji or kana was read, or "".
     ``relevant`` holds the ids of all ``total`` articles, in rank order. With the verdict "partly"
     ``topic`` is what the articles are about, and ``focus`` what is asked and they do not tell.
     """
@@ -261,5 +262,6 @@ class Results:
     degraded: str = ""
     problem: str = ""
     relaxed: bool = False
+    read_as: str = ""
     topic: str = ""
     focus: str = ""

@@ -81,6 +81,9 @@ class KeywordIndex(Protocol):
     def correct(self, lang: str, word: str) -> str | None:
         """Return the nearest indexed word for a word that no document has; else None."""
 
+    def written(self, lang: str, reading: str) -> list[str]:
+        """Return the indexed words with a reading in katakana, most frequent first."""
+
 
 class Comparison(Protocol):
     """The comparison of one vector with the rows of an index by inner product."""

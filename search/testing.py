@@ -120,6 +120,13 @@ class MemoryKeywordIndex:
             )
         }
 
+    def written(self, lang: str, reading: str) -> list[str]:
+        """Return the indexed words with a reading in katakana, most frequent first."""
+        words = self._surfaces.get(lang, Counter())
+        found = [word for word in words if word.partition("|")[0] == reading]
+        found.sort(key=lambda word: (-words[word], word))
+        return [word.partition("|")[2] for word in found]
+
     def correct(self, lang: str, word: str) -> str | None:
         """Return the indexed word with the same spelling key, else the nearest one, or None.
 

@@ -56,6 +56,12 @@ def reading(text: str) -> str:
     return "".join(fold_sounds(part) for _surface, part in morphemes_with_reading(fold(text)))
 
 
+def in_dictionary(folded: str) -> bool:
+    """Whether all of a text is words of the dictionary; False for a text without any."""
+    parts = [morpheme for line in lines(folded) for morpheme in _sudachi().tokenize(line[1])]
+    return bool(parts) and not any(morpheme.is_oov() for morpheme in parts)
+
+
 def japanese_function_words() -> frozenset[str]:
     """Return Japanese function words, and the English ones, which occur in Japanese texts too."""
     lines = _FUNCTION_WORDS.read_text(encoding="utf-8").splitlines()

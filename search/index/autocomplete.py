@@ -68,15 +68,22 @@ class SuggestIndex:
     ranks: NDArray[np.int32]
 
     def find(
-        self, typed: str, allowed: NDArray[np.bool_], preferred: NDArray[np.bool_], limit: int
+        self,
+        typed: str,
+        allowed: NDArray[np.bool_],
+        preferred: NDArray[np.bool_],
+        limit: int,
+        *,
+        with_romaji: bool = True,
     ) -> list[tuple[int, str]]:
         """Return up to ``limit`` (document, text) pairs that complete the typed text.
 
         ``allowed`` and ``preferred`` are masks over documents. Preferred documents come first,
-        then entries that start with the typed text, then titles; one entry per document.
+        then entries that start with the typed text, then titles; one entry per document, its title
+        if that matches. ``with_romaji`` reads Latin letters as Japanese too.
         """
         words = _plain(fold(typed)).split()
-        parts = [forms for part in words if (forms := typed_forms(part))]
+        parts = [forms for part in words if (forms := typed_forms(part, with_romaji))]
         if not parts or not len(self.documents):
             return []
         hits, heads = self._entries(parts[-1])
@@ -102,12 +109,15 @@ class SuggestIndex:
         return hits, heads
 
     def _one_a_document(self, entries: NDArray[np.int64], limit: int) -> list[tuple[int, str]]:
-        results: dict[int, str] = {}
+        """The first entries, one per document: the best ranked of those that match."""
+        best: dict[int, int] = {}
         for entry in entries.tolist():
-            results.setdefault(int(self.documents[entry]), self.texts[entry])
-            if len(results) == limit:
-                break
-        return list(results.items())
+            document = int(self.documents[entry])
+            if document in best:
+                best[document] = min(best[document], entry, key=self.ranks.__getitem__)
+            elif len(best) < limit:
+                best[document] = entry
+        return [(document, self.texts[entry]) for document, entry in best.items()]
 
 
 def _smallest(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -227,10 +237,11 @@ def _is_minor(surface: str) -> bool:
     return not surface[0].isalnum() or bool(_PARTICLE_START.match(surface))
 
 
-def typed_forms(part: str) -> list[str]:
+def typed_forms(part: str, with_romaji: bool = True) -> list[str]:
     """Prefix forms of a partly typed word.
 
-    They are the word with folded kana, the kana before trailing romaji letters, and romaji as kana.
+    They are the word with folded kana, the kana before trailing romaji letters, and, with
+    ``with_romaji``, romaji as kana.
     """
     key = fold_sounds(fold_kana(part))
     forms = [key]
@@ -239,7 +250,7 @@ def typed_forms(part: str) -> list[str]:
         forms += [kana_part] if kana_part and kana_part != key else []
         # Keys have no trailing long-vowel mark, but a partly typed word may end in one.
         forms += [key[:-1]] if key.endswith("ー") and len(key) > 2 else []
-    elif part.isascii() and len(part) > 1 and part.replace("-", "").isalpha():
+    elif with_romaji and part.isascii() and len(part) > 1 and part.replace("-", "").isalpha():
         forms += [kana for kana in [romaji(part)] if kana]
     return list(dict.fromkeys(forms))
 

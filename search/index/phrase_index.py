@@ -8,7 +8,7 @@ which turn a query into an AND of wildcards, are not used.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,10 @@ class WhooshIndex:
         )
         if written:
             return None if folded in written else written[0]
+        # The corrector counts two letters in the wrong order as two edits.
+        for swapped in _swaps(key):
+            if self._searcher.reader().doc_frequency(field, swapped):
+                return next(iter(self._written(lang, swapped)), None)
         corrector = self._searcher.corrector(field)
         # The nearest word is nearly always in a live document, and fetching more is slow.
         for count in (1, NEAREST_LOOKED_AT):
@@ -100,6 +104,10 @@ class WhooshIndex:
             if correction or not nearest:
                 return correction
         return None
+
+    def written(self, lang: str, reading: str) -> list[str]:
+        """Return the written forms in the articles with this reading, most frequent first."""
+        return self._written(lang, reading) if f"written_{lang}" in self._fields else []
 
     def _written(self, lang: str, key: str) -> list[str]:
         """Written forms with this key in the articles, most frequent first."""
@@ -122,6 +130,13 @@ class WhooshIndex:
         Whoosh keeps the terms of deleted documents until it merges their segment.
         """
         return bool(self._searcher.reader().postings(field, entry).is_active())
+
+
+def _swaps(key: str) -> Iterator[str]:
+    """The key with two neighbouring letters after the first in the other order."""
+    for at in range(1, len(key) - 1):
+        if key[at] != key[at + 1]:
+            yield key[:at] + key[at + 1] + key[at] + key[at + 2 :]
 
 
 def write_index(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from search.analysis.analyzer import analyser
-from search.analysis.scripts import HIRAGANA, KATAKANA
+from search.analysis.dictionary import is_word
+from search.analysis.scripts import HIRAGANA, IDEOGRAPH, KATAKANA
 from search.analysis.spelling import folded_word
 from search.analysis.tokens import Token, Tokens
 from search.index.corpus import Corpus
@@ -99,10 +100,17 @@ def _corrections(
     for span in _worth_correcting(plain, unknown):
         if any(start < span[1] and span[0] < end for start, end in taken):
             continue
-        better = corpus.keyword.correct(lang, folded_word(plain[slice(*span)]))
-        if better:
+        word = folded_word(plain[slice(*span)])
+        better = corpus.keyword.correct(lang, word)
+        # A word that the articles lack is no typing error: noise is not noisy.
+        if better and not _is_meant(lang, word, better):
             taken = [*taken, span]
             yield Correction(*span, better)
+
+
+def _is_meant(lang: str, word: str, better: str) -> bool:
+    """Whether a word is one as it stands; one in kana for a word in kanji is not."""
+    return not IDEOGRAPH.search(better) and is_word(lang, word)
 
 
 def _worth_correcting(plain: str, unknown: list[Span]) -> Iterator[Span]:

@@ -74,6 +74,7 @@ def search() -> Response:
         degraded=results.degraded,
         problem=results.problem,
         relaxed=results.relaxed,
+        read_as=results.read_as,
         topic=results.topic,
         focus=results.focus,
         lang=results.lang,
