@@ -23,6 +23,7 @@ from search.ports import Comparison, Embedder, Rows, Vector
 from search.query import parser
 from search.query.focus import (
     FocusTerm,
+    codes,
     extent,
     focus_terms,
     not_named,
@@ -43,8 +44,8 @@ from search.vectors.cosine_scale import PASSAGE_SCALE, QUESTION_SCALE
 log = logging.getLogger("search.engine")
 # Upper bound of the probability for a one-letter query: it may match, but states no question.
 UNSURE = 0.3
-# Passages per article considered for the one to show.
-SHOWN_PASSAGES = 64
+# Passages per article considered for the one to show, and those read for a code.
+SHOWN_PASSAGES, READ_FOR_CODES = 64, 2_000
 # Minimum centred cosine of a semantic suggestion; unrelated questions are at about 0.
 SUGGESTED_NEAR = 0.5
 MEANING_ARMS = frozenset({"passage", "question"})
@@ -248,7 +249,7 @@ class Engine:
             )
         )
         focus = not_named(terms, [document.title])
-        rows = self._ranker.passages_of(row)[:SHOWN_PASSAGES].tolist()
+        rows = self._quotable_passages(row, ranked.ranking.passages, focus)
         passages = [self.corpus.passage(passage) for passage in rows]
         vectors = self._unit_vectors(rows) if ranked.vector is not None else []
         cosines = [self._cosines(each, ranked.vector) for each in vectors]
@@ -257,6 +258,26 @@ class Engine:
         questions = map(" ".join, self.corpus.named(row))
         texts = [*(f"{each.heading}\n{each.text}" for each in passages), *questions]
         return _Quotable(document, terms, focus, units, vectors, texts)
+
+    def _quotable_passages(
+        self, row: int, compared: Comparison | None, focus: Sequence[FocusTerm]
+    ) -> list[int]:
+        """The passages of a document to quote from, in reading order.
+
+        Of a long document these are those with a code of the query, and the nearest.
+        """
+        rows = self._ranker.passages_of(row)
+        if len(rows) <= SHOWN_PASSAGES:
+            return [int(passage) for passage in rows]
+        asked = {term.code for term in focus if term.code}
+        with_code = [
+            passage
+            for passage in rows[:READ_FOR_CODES].tolist()
+            if asked and asked & codes(self.corpus.passage(passage).text)
+        ][:SHOWN_PASSAGES]
+        nearest = rows if compared is None else rows[np.argsort(-compared.scores_for(rows))]
+        few = SHOWN_PASSAGES - len(with_code)
+        return sorted({int(rows[0]), *with_code, *nearest[:few].tolist()})
 
     def _unit_vectors(self, passages: Sequence[int]) -> list[Vector]:
         """The vectors of the units of passages; a passage of one unit has its own."""

@@ -79,7 +79,8 @@ class Block:
     ``first`` is its first line in the passage. ``items`` has for each line the number of its row,
     step, list item or term (from 1), or 0. ``number`` is its place in the article; -1 for text
     that has none. ``label`` is that of the tab or admonition around it; blocks of one such
-    container have the same ``group``, and 0 means none.
+    container have the same ``group``, and 0 means none. ``of`` is how many items the whole block
+    has, of which a passage may hold some.
     """
 
     kind: BlockKind
@@ -88,6 +89,7 @@ class Block:
     number: int = -1
     label: str = ""
     group: int = 0
+    of: int = 0
 
     @property
     def end(self) -> int:

@@ -380,7 +380,9 @@ def _runs(lines: list[_Line]) -> Iterator[Block]:
         if block is None:
             yield Block("paragraph", first, items)
         else:
-            yield Block(block.kind, first, items, block.number, block.label, block.group)
+            yield Block(
+                block.kind, first, items, block.number, block.label, block.group, len(block.items)
+            )
         first += len(run)
 
 

@@ -164,19 +164,18 @@ def _part(
     if kind == "table":
         return _Part((_quoted(units, _rows(units, block, chosen)),), frozenset(block), group)
     if kind in _LISTS:
-        lead = [place for place in _introduction(units, block) if place not in used]
-        quoted = [_quoted(units, _items(units, block, best))]
-        return _Part(
-            (*(_quoted(units, [place]) for place in lead), *quoted),
-            frozenset([*lead, *block]),
-            group,
-        )
-    text = _cut_paragraph(chosen.unit.text, focus)
+        items = _items(units, block, best)
+        if sum(_widths(units[place].unit.text) for place in items) <= LIST:
+            lead = [place for place in _introduction(units, block) if place not in used]
+            quoted = (*(_quoted(units, [place]) for place in lead), _quoted(units, items))
+            return _Part(quoted, frozenset([*lead, *block]), group)
+    whole = _cut_paragraph(chosen.unit.text, focus)
     following = [place for place in _introduced(units, best) if place not in used]
-    blocks = [replace(_quoted(units, [best]), texts=(text,), whole=text == chosen.unit.text)]
+    is_whole = whole == chosen.unit.text and len(block) == 1
+    blocks = [replace(_quoted(units, [best]), texts=(whole,), whole=is_whole)]
     if following:
         blocks.append(_quoted(units, following))
-    return _Part(tuple(blocks), frozenset([best, *following]), group)
+    return _Part(tuple(blocks), frozenset([*block, *following]), group)
 
 
 def _rows(units: Sequence[ScoredUnit], rows: Sequence[int], best: ScoredUnit) -> list[int]:
@@ -185,11 +184,24 @@ def _rows(units: Sequence[ScoredUnit], rows: Sequence[int], best: ScoredUnit) ->
 
 
 def _items(units: Sequence[ScoredUnit], items: Sequence[int], best: int) -> list[int]:
-    """All items of a list that fits, else those from the one before the best on."""
-    if sum(_widths(units[place].unit.text) for place in items) <= LIST and len(items) <= MAX_ITEMS:
+    """All items of a list that fits, else those from the one before the best on.
+
+    An item that was cut into several passages is quoted with its first part.
+    """
+    numbers = [units[place].unit.item for place in items]
+    kept = [place for place, number in zip(items, numbers, strict=True) if number]
+    kept = list({units[place].unit.item: place for place in reversed(kept)}.values())[::-1]
+    if not kept:
         return list(items)
-    first = max(0, min(items.index(best) - 1, len(items) - SOME_ITEMS))
-    return list(items[first : first + SOME_ITEMS])
+    if sum(_widths(units[place].unit.text) for place in kept) <= LIST and len(kept) <= MAX_ITEMS:
+        return kept
+    at = next(
+        at for at, place in enumerate(kept) if units[place].unit.item == units[best].unit.item
+    )
+    first = max(0, min(at - 1, len(kept) - SOME_ITEMS))
+    some = kept[first : first + SOME_ITEMS]
+    too_long = sum(_widths(units[place].unit.text) for place in some) > LIST
+    return [kept[at]] if too_long else some
 
 
 def _introduction(units: Sequence[ScoredUnit], block: Sequence[int]) -> list[int]:
@@ -267,7 +279,7 @@ def _quoted(units: Sequence[ScoredUnit], places: Sequence[int]) -> QuotedBlock:
         number=first.block.number,
         label=first.block.label,
         items=tuple(units[place].unit.item for place in places if units[place].unit.item),
-        of=max(unit.unit.item for unit in units if unit.key == key),
+        of=max(first.block.of, *(unit.unit.item for unit in units if unit.key == key)),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from search.analysis.normalize import fold, fold_kana
 from search.highlighting.answers import make_answer, scored_units
 from search.index.units import embedded_units, shown_text, units_of
 from search.model import Answer, Block, BlockKind, Passage
@@ -29,7 +30,7 @@ def passage(
 
 
 def term(word: str) -> FocusTerm:
-    return focus_terms([WeightedTerm((word,), 1.0)])[0]
+    return focus_terms([WeightedTerm((fold_kana(fold(word)),), 1.0)])[0]
 
 
 def quoted(shown: Passage, *words: str, cosines: Sequence[float] = ()) -> Answer:
@@ -143,3 +144,31 @@ def test_the_focus_is_what_the_title_does_not_name() -> None:
     assert without("TB-200 battery life", named) == "battery life"
     assert covered(focus, "the batteries last") == pytest.approx(2 / 3)
     assert covered((), "anything") == 0
+
+
+def test_an_item_cut_into_several_passages_is_quoted_once_and_short() -> None:
+    parts = [f"とても長い項目の{number}つ目の文です。" * 9 for number in range(4)]
+    blocks = (Block("list", 0, (1, 1, 1, 1, 2), 0, of=2),)
+    shown = Passage("a#0", "a", "ja", "題", "", "", "\n".join([*parts, "短い項目。"]), blocks)
+    answer = quoted(shown, "2つ目")
+    assert len(answer.text) < 200 and answer.text.endswith("。")
+    assert quoted(shown, "短い").text == "- 短い項目。"
+
+
+def test_a_paragraph_that_runs_over_passages_is_never_quoted_as_the_whole() -> None:
+    first, second = (
+        Passage(f"a#{at}", "a", "ja", "題", "", "", text, (Block("paragraph", 0, (0,), 0),))
+        for at, text in enumerate(["長い段落の前半です。", "後半です。"])
+    )
+    units = scored_units([first, second], [np.zeros(0, np.float32)] * 2, [term("後半")])
+    answer = make_answer("a", units, [term("後半")], NONE_SHOWN)
+    assert answer is not None
+    [block] = answer.blocks
+    assert block.text == "後半です。" and not block.whole
+
+
+def test_more_rows_than_a_passage_has_are_counted() -> None:
+    blocks = (Block("table", 0, (7, 8), 0, of=5_000),)
+    shown = Passage("a#0", "a", "ja", "題", "", "", "コード: E-07\nコード: E-08", blocks)
+    [block] = quoted(shown, "e-08").blocks
+    assert block.items == (8,) and block.of == 5_000
