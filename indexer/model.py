@@ -78,6 +78,7 @@ class ArticleSummary(Document):
 
     ``path`` is the path of the source file inside the articles folder. ``addresses`` are the paths
     that the article had elsewhere, such as ``/help/returns``; ``order`` is its place in a section.
+    ``expect`` has test queries with the texts that the quote must hold.
     """
 
     slug: str = ""
@@ -88,6 +89,7 @@ class ArticleSummary(Document):
     tests: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     order: float | None = None
+    expect: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
         """Return whether a reader in ``audiences`` may see the article at ``now``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -15,10 +15,11 @@ from indexer.model import Article, Problem
 from indexer.progress import Progress, quiet
 from indexer.publish import BuildContext, Source, publish
 from indexer.reading.synonyms_file import read_synonyms
+from search.analysis.normalize import fold
 from search.engine import Engine
 from search.index.bundle import Builds
 from search.index.reader import open_corpus
-from search.model import Filters, Query
+from search.model import Filters, Query, Results
 from search.ports import Embedder
 
 DEPTH = 50
@@ -29,18 +30,21 @@ class Trial:
     """The result of one test query.
 
     ``rank`` counts from 1; 0 means that the article is not among the first DEPTH results.
-    ``above`` holds the titles of up to three results ranked above it.
+    ``above`` holds the titles of up to three results ranked above it. ``lacks`` are the expected
+    texts that the quote does not hold; ``quote`` is "" where nothing is quoted.
     """
 
     article_id: str
     query: str
     rank: int
     above: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    quote: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the article ranked first."""
-        return self.rank == 1
+        """Whether the article ranked first, and the quote holds what is expected."""
+        return self.rank == 1 and not self.lacks
 
 
 def try_article(
@@ -50,21 +54,34 @@ def try_article(
     tests: Iterable[str],
     now: datetime,
     audiences: frozenset[str],
+    expect: Sequence[tuple[str, tuple[str, ...]]] = (),
 ) -> list[Trial]:
-    """Run each test query with the filters of a visitor who reads the article's language."""
-    return [_try(engine, article_id, lang, test, now, audiences) for test in tests]
+    """Run each test query with the filters of a visitor who reads the article's language.
+
+    ``expect`` has the texts that the quotes of some of them must hold.
+    """
+    expected = dict(expect)
+    trials: list[Trial] = []
+    for test in tests:
+        query = Query(
+            test, lang=lang, limit=DEPTH, filters=Filters(lang=lang), now=now, audiences=audiences
+        )
+        trials.append(_tried(engine.search(query), article_id, test, expected.get(test, ())))
+    return trials
 
 
-def _try(
-    engine: Engine, article_id: str, lang: str, test: str, now: datetime, audiences: frozenset[str]
-) -> Trial:
-    query = Query(
-        test, lang=lang, limit=DEPTH, filters=Filters(lang=lang), now=now, audiences=audiences
-    )
-    hits = engine.search(query).hits
+def _tried(results: Results, article_id: str, test: str, expected: Sequence[str]) -> Trial:
+    hits = results.hits
     rank = next((place for place, hit in enumerate(hits, 1) if hit.article_id == article_id), 0)
     above = hits[: rank - 1] if rank else hits
-    return Trial(article_id, test, rank, tuple(hit.document.title for hit in above[:3]))
+    titles = tuple(hit.document.title for hit in above[:3])
+    quote = results.answer.text if results.answer else ""
+    lacks = tuple(text for text in expected if _plain(text) not in _plain(quote))
+    return Trial(article_id, test, rank, titles, lacks, quote)
+
+
+def _plain(text: str) -> str:
+    return "".join(fold(text).split())
 
 
 def failed_tests(
@@ -100,11 +117,19 @@ def _failures(engine: Engine, article: Article) -> list[Problem]:
         or (article.expire_at and article.expire_at <= now)
     ):
         return []
-    trials = try_article(engine, article.id, article.lang, article.tests, now, audiences)
+    trials = try_article(
+        engine, article.id, article.lang, article.tests, now, audiences, article.expect
+    )
     return [_problem(article, trial) for trial in trials if not trial.passed]
 
 
 def _problem(article: Article, trial: Trial) -> Problem:
+    if trial.rank == 1:
+        lacks = ", ".join(map(repr, trial.lacks))
+        quoted = f"quotes {trial.quote[:200]!r}" if trial.quote else "quotes nothing"
+        message = f"the test {trial.query!r} {quoted}, without {lacks}."
+        hint = "Answer in the first paragraph of its section, or name the section under answers:."
+        return Problem(article.path, 1, "error", "search-quote", message, hint)
     place = (
         f"finds it at rank {trial.rank}"
         if trial.rank

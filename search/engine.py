@@ -7,78 +7,39 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from search.analysis.scripts import has_letters
 from search.errors import EmbedderUnavailableError, ModelError
-from search.highlighting.answers import ScoredUnit, best_unit, make_answer, scored_units
 from search.highlighting.hits import best_passage, make_hit
 from search.index.corpus import Corpus
-from search.model import Answer, Document, Filters, Hit, Passage, Query, Results
+from search.model import Document, Filters, Hit, Passage, Query, Results
 from search.ports import Comparison, Embedder, Rows, Vector
 from search.query import parser
-from search.query.focus import (
-    FocusTerm,
-    codes,
-    extent,
-    focus_terms,
-    not_named,
-    outermost,
-    told,
-    without,
-)
-from search.query.prepared_query import PreparedQuery, prepare, query_problem
+from search.query.prepared_query import prepare, query_problem
 from search.query.readings import as_written
-from search.query.terms import HighlightTerms, weighted_terms
+from search.query.terms import HighlightTerms
+from search.quoting import Quotable, Quoter, RankedQuery
 from search.ranking import answerability, fusion
-from search.ranking.answerability import AnswerFeatures, Calibration, QuoteEvidence
+from search.ranking.answerability import AnswerFeatures, Calibration
 from search.ranking.doc_values import DocValues, Mask
-from search.ranking.ranker import Ranker, Ranking, RankRequest
+from search.ranking.ranker import Ranker, RankRequest
 from search.vectors.centering import ANY, centre_one
-from search.vectors.cosine_scale import PASSAGE_SCALE, QUESTION_SCALE
+from search.vectors.cosine_scale import QUESTION_SCALE
 
 log = logging.getLogger("search.engine")
 # Upper bound of the probability for a one-letter query: it may match, but states no question.
 UNSURE = 0.3
-# Passages per article considered for the one to show, and those read for a code.
-SHOWN_PASSAGES, READ_FOR_CODES = 64, 2_000
+# Passages per article considered for the one to show.
+SHOWN_PASSAGES = 64
 # Minimum centred cosine of a semantic suggestion; unrelated questions are at about 0.
 SUGGESTED_NEAR = 0.5
 MEANING_ARMS = frozenset({"passage", "question"})
-_NO_COSINES = np.zeros(0, np.float32)
 # Minimum length in characters of a query for semantic suggestions.
 SHORTEST_MEANT = 4
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """A query with its ranking. ``degraded`` is why semantic search is unavailable, or ""."""
-
-    prepared: PreparedQuery
-    ranking: Ranking
-    vector: Vector | None
-    degraded: str
-
-
-@dataclass(frozen=True)
-class _Quotable:
-    """What can be quoted of the first hit.
-
-    ``terms`` are the words of the query and ``focus`` those that the title lacks. ``vectors`` has
-    those of the units of each passage, shape (units, dimension); empty without semantic search.
-    ``texts`` are those of the article, with its headings and questions.
-    """
-
-    document: Document
-    terms: Sequence[FocusTerm]
-    focus: Sequence[FocusTerm]
-    units: Sequence[ScoredUnit]
-    vectors: Sequence[Vector]
-    texts: Sequence[str]
 
 
 class Engine:
@@ -92,6 +53,9 @@ class Engine:
         self.calibration = calibration or answerability.shipped()
         self._doc_values = DocValues(corpus.documents)
         self._ranker = Ranker(corpus, self._doc_values)
+        self._quoter = Quoter(
+            corpus, self._ranker, self._doc_values.rows, lambda text: self._vector(text)[0]
+        )
 
     @property
     def version(self) -> str:
@@ -130,7 +94,7 @@ class Engine:
         if query_problem(parsed.plain):
             return None
         ranked = self._rank(query, parsed)
-        quotable = self._quotable(ranked)
+        quotable = self._quoter.quotable(ranked)
         return self._answer_features(ranked, quotable) if quotable else None
 
     def visibility_epoch(self, now: datetime) -> int:
@@ -146,13 +110,13 @@ class Engine:
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
         ranked = self._rank(query, parsed)
-        quotable = self._quotable(ranked)
+        quotable = self._quoter.quotable(ranked)
         features = self._answer_features(ranked, quotable) if quotable else None
         probability = self._probability(ranked, features)
         verdict = self.calibration.verdict(probability)
         topic, focus = ("", "")
         if quotable and features and answerability.tells_topic_alone(features, probability):
-            verdict, (topic, focus) = "partly", self._topic_and_focus(ranked, quotable)
+            verdict, (topic, focus) = "partly", self._quoter.topic_and_focus(ranked, quotable)
         hits = self._hits(ranked)
         relevant = ranked.ranking.documents[ranked.ranking.relevant()].tolist()
         return Results(
@@ -161,7 +125,7 @@ class Engine:
             relevant=tuple(map(self.corpus.ids.__getitem__, relevant)),
             verdict=verdict,
             probability=round(probability, 6),
-            answer=self._answer(ranked, quotable)
+            answer=self._quoter.answer(ranked, quotable)
             if verdict == "strict" and quotable and not query.offset
             else None,
             lang=ranked.prepared.lang,
@@ -179,23 +143,16 @@ class Engine:
         written = "" if parser.has_phrase(query.text) else as_written(self.corpus, parsed.plain)
         return (replace(parsed, plain=written), written) if written else (parsed, "")
 
-    @staticmethod
-    def _topic_and_focus(ranked: _Ranked, quotable: _Quotable) -> tuple[str, str]:
-        """The words of the query that the title has, and those that it lacks, as written."""
-        plain = ranked.prepared.plain
-        named = [term for term in quotable.terms if term not in quotable.focus]
-        return extent(plain, named), extent(plain, quotable.focus)
-
-    def _rank(self, query: Query, parsed: parser.Parsed) -> _Ranked:
+    def _rank(self, query: Query, parsed: parser.Parsed) -> RankedQuery:
         vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
         prepared = prepare(self.corpus, query, parsed, self._allowed(query, parsed))
         terms = {lang: expanded.terms for lang, expanded in prepared.expanded.items()}
         ranking = self._ranker.rank(
             RankRequest(terms, vector, prepared.allowed, prepared.langs, query.arms)
         )
-        return _Ranked(prepared, ranking, vector, degraded)
+        return RankedQuery(prepared, ranking, vector, degraded)
 
-    def _probability(self, ranked: _Ranked, features: AnswerFeatures | None) -> float:
+    def _probability(self, ranked: RankedQuery, features: AnswerFeatures | None) -> float:
         """Return the probability (0 to 1) that the first hit answers the query.
 
         At most UNSURE where the query is a single letter or kana.
@@ -205,19 +162,12 @@ class Engine:
         probability = self.calibration.probability(features)
         return probability if ranked.prepared.says_something else min(probability, UNSURE)
 
-    def _answer_features(self, ranked: _Ranked, quotable: _Quotable) -> AnswerFeatures:
+    def _answer_features(self, ranked: RankedQuery, quotable: Quotable) -> AnswerFeatures:
         return answerability.answer_features(
-            self.corpus, ranked.prepared, ranked.ranking, self._evidence(ranked, quotable)
+            self.corpus, ranked.prepared, ranked.ranking, self._quoter.evidence(ranked, quotable)
         )
 
-    @staticmethod
-    def _answer(ranked: _Ranked, quotable: _Quotable) -> Answer | None:
-        """Quote the first hit."""
-        document = quotable.document
-        shown = ranked.prepared.expanded[document.lang].highlight
-        return make_answer(document.id, quotable.units, quotable.focus, shown)
-
-    def _hits(self, ranked: _Ranked) -> tuple[Hit, ...]:
+    def _hits(self, ranked: RankedQuery) -> tuple[Hit, ...]:
         """Return the hits of the requested page."""
         query, ranking = ranked.prepared.query, ranked.ranking
         places = ranking.order[query.offset : query.offset + query.limit]
@@ -226,7 +176,7 @@ class Engine:
             for place, arms in zip(places.tolist(), ranking.arms(places), strict=True)
         )
 
-    def _hit(self, ranked: _Ranked, place: int, arms: dict[str, tuple[int, float]]) -> Hit:
+    def _hit(self, ranked: RankedQuery, place: int, arms: dict[str, tuple[int, float]]) -> Hit:
         row = int(ranked.ranking.documents[place])
         document = self.corpus.documents[row]
         score = round(float(ranked.ranking.scores[place]), 4)
@@ -236,83 +186,6 @@ class Engine:
         return make_hit(
             document, self._best_passage(row, shown, ranked.ranking.passages), score, arms, shown
         )
-
-    def _quotable(self, ranked: _Ranked) -> _Quotable | None:
-        """Score what can be quoted of the first hit; None without any hit."""
-        if not len(ranked.ranking.order):
-            return None
-        row = int(ranked.ranking.documents[ranked.ranking.order[0]])
-        document = self.corpus.documents[row]
-        terms = focus_terms(
-            weighted_terms(
-                self.corpus.lexical[document.lang], ranked.prepared.expanded[document.lang].terms
-            )
-        )
-        focus = not_named(terms, [document.title])
-        rows = self._quotable_passages(row, ranked.ranking.passages, focus)
-        passages = [self.corpus.passage(passage) for passage in rows]
-        vectors = self._unit_vectors(rows) if ranked.vector is not None else []
-        cosines = [self._cosines(each, ranked.vector) for each in vectors]
-        cosines = cosines or [_NO_COSINES] * len(rows)
-        units = scored_units(passages, cosines, focus)
-        questions = map(" ".join, self.corpus.named(row))
-        texts = [*(f"{each.heading}\n{each.text}" for each in passages), *questions]
-        return _Quotable(document, terms, focus, units, vectors, texts)
-
-    def _quotable_passages(
-        self, row: int, compared: Comparison | None, focus: Sequence[FocusTerm]
-    ) -> list[int]:
-        """The passages of a document to quote from, in reading order.
-
-        Of a long document these are those with a code of the query, and the nearest.
-        """
-        rows = self._ranker.passages_of(row)
-        if len(rows) <= SHOWN_PASSAGES:
-            return [int(passage) for passage in rows]
-        asked = {term.code for term in focus if term.code}
-        with_code = [
-            passage
-            for passage in rows[:READ_FOR_CODES].tolist()
-            if asked and asked & codes(self.corpus.passage(passage).text)
-        ][:SHOWN_PASSAGES]
-        nearest = rows if compared is None else rows[np.argsort(-compared.scores_for(rows))]
-        few = SHOWN_PASSAGES - len(with_code)
-        return sorted({int(rows[0]), *with_code, *nearest[:few].tolist()})
-
-    def _unit_vectors(self, passages: Sequence[int]) -> list[Vector]:
-        """The vectors of the units of passages; a passage of one unit has its own."""
-        semantic = self.corpus.semantic
-        if semantic is None:
-            return []
-        return [
-            semantic.units.vectors(passage)
-            if semantic.units.sizes[passage]
-            else semantic.passages.vectors[passage : passage + 1]
-            for passage in passages
-        ]
-
-    def _cosines(self, units: Vector, vector: Vector | None) -> Vector:
-        """The cosines of units with a vector, on the scale of the bundled model."""
-        if vector is None:
-            return _NO_COSINES
-        scale = self.corpus.semantic.scale if self.corpus.semantic else None
-        cosines: Vector = units @ vector
-        return scale.rescale(PASSAGE_SCALE, cosines) if scale else cosines
-
-    def _evidence(self, ranked: _Ranked, quotable: _Quotable) -> QuoteEvidence:
-        """What the quote says for the verdict."""
-        plain, best = ranked.prepared.plain, best_unit(quotable.units)
-        topic = [term for term in quotable.terms if term not in quotable.focus]
-        focus = without(plain, topic) if topic and quotable.focus else plain
-        named = focus != plain and has_letters(focus)
-        share = told(outermost(quotable.focus), quotable.texts) if named else 0.0
-        if best is None or not quotable.vectors:
-            return QuoteEvidence(named, share, 0.0 if quotable.vectors else None)
-        vector = self._vector(focus)[0] if named else ranked.vector
-        units = quotable.vectors[best.place]
-        unit = units[[min(best.number, len(units) - 1)]]
-        nearer = self._cosines(unit, ranked.vector) - self._cosines(unit, vector)
-        return QuoteEvidence(named, share, max(0.0, float(nearer[0])) if len(nearer) else 0.0)
 
     def _best_passage(
         self, row: int, shown: HighlightTerms, compared: Comparison | None

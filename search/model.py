@@ -17,6 +17,19 @@ DRAFTS = "draft"
 
 
 @dataclass(frozen=True)
+class OwnAnswer:
+    """What a writer gives as the answer to a question of an article.
+
+    ``target`` is "#anchor", the heading to quote from, or the text itself. ``place`` is that of the
+    question among the article's title and questions.
+    """
+
+    question: str
+    target: str
+    place: int
+
+
+@dataclass(frozen=True)
 class Document:
     """The indexed metadata of an article."""
 
@@ -36,6 +49,7 @@ class Document:
     publish_at: datetime | None = None
     expire_at: datetime | None = None
     boost: float = 1.0
+    answers: tuple[OwnAnswer, ...] = ()
 
     @property
     def group(self) -> str:

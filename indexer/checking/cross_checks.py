@@ -70,6 +70,7 @@ def check(collection: Collection) -> list[Problem]:
         *_references(collection, hints),
         *_aliases(collection.articles),
         *_idle_tests(collection.articles),
+        *_lost_answers(collection.articles),
         *_unnamed_sections(collection),
     ]
     return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.code))
@@ -249,6 +250,18 @@ def _aliases(articles: Sequence[Article]) -> Iterator[Problem]:
                     f"the alias {alias} is also the slug of {owner.path}, which has precedence.",
                     "Remove the alias.",
                 )
+
+
+def _lost_answers(articles: Sequence[Article]) -> Iterator[Problem]:
+    """Answers that point to a heading that is not there."""
+    for article in articles:
+        for answer in article.answers:
+            anchor = answer.target.removeprefix("#")
+            if answer.target.startswith("#") and anchor not in article.anchors:
+                message = f"answers: {answer.question!r} points to #{anchor}, which is not there."
+                known = ", ".join(f"#{each}" for each in article.anchors[:8])
+                hint = f"Write one of {known}, or the text itself." if known else ""
+                yield Problem(article.path, 1, "error", "answer-target", message, hint)
 
 
 def _idle_tests(articles: Sequence[Article]) -> Iterator[Problem]:

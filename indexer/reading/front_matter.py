@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
@@ -22,6 +22,7 @@ from indexer.reading.repeated_keys import keep_last_of_repeated
 from indexer.reading.yaml_loader import Lines, error_in, load_yaml
 from search.analysis.language import detect
 from search.analysis.normalize import fold
+from search.model import OwnAnswer
 
 SCHEMA = 1
 _FENCE = re.compile(r"^---[ \t]*$")
@@ -54,6 +55,8 @@ class FrontMatter(BaseModel):
     questions: Texts = []
     keywords: Texts = []
     tests: Texts = []
+    answers: dict[Text, Text] = {}
+    expect: dict[Text, Text | Texts] = {}
     audience: Literal["public", "internal"] = "public"
     status: Literal["draft", "published", "archived"] = "published"
     publish_at: datetime | date | None = None
@@ -80,6 +83,7 @@ KNOWN_KEYS = tuple(
 _EXPECTED: dict[str, Callable[[Any], str]] = {
     "literal_error": lambda error: f"one of {error['ctx']['expected']}",
     "list_type": lambda _error: "a list: one entry per line, each after a dash",
+    "dict_type": lambda _error: "one line per question, each with its answer after a colon",
     "string_type": lambda _error: "text; put it in quotes",
     "string_too_short": lambda _error: "text that is not empty",
     "bool_type": lambda _error: "true or false",
@@ -293,6 +297,7 @@ def _to_article(
         for key, value in front
         if key in ARTICLE_FIELDS
     }
+    questions = tuple(dict.fromkeys((*front.questions, *front.answers)))
     old = [front.permalink or "", *front.aliases, front.slug or ""]
     article = Article(
         **given
@@ -303,6 +308,13 @@ def _to_article(
             "slug": _slug(reading, front),
             "title": title,
             "path": reading.name,
+            "questions": questions,
+            "answers": tuple(_own_answers(front.answers, (title, *questions))),
+            "tests": tuple(dict.fromkeys((*front.tests, *front.expect))),
+            "expect": tuple(
+                (query, (texts,) if isinstance(texts, str) else tuple(texts))
+                for query, texts in front.expect.items()
+            ),
             "summary": front.summary.strip(),
             "tags": tuple(tag.strip() for tag in front.tags),
             "aliases": tuple(slugify(alias) for alias in front.aliases if "/" not in alias),
@@ -318,6 +330,12 @@ def _to_article(
         message = "expire_at is not after publish_at; the article is never shown."
         reading.warn("expire_at", "dates", message)
     return Parsed(article, body, body_line, tuple(reading.problems), front.markdown == "classic")
+
+
+def _own_answers(given: dict[str, str], named: Sequence[str]) -> Iterator[OwnAnswer]:
+    places = {text: place for place, text in enumerate(dict.fromkeys(named))}
+    for question, target in given.items():
+        yield OwnAnswer(question, target.strip(), places[question])
 
 
 def _title_from_name(reading: _Reading) -> str:

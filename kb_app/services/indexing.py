@@ -103,5 +103,7 @@ class IndexingService:
             trial
             for card in changed
             if card.visible(now, PUBLIC)
-            for trial in try_article(snapshot.engine, card.id, card.lang, card.tests, now, PUBLIC)
+            for trial in try_article(
+                snapshot.engine, card.id, card.lang, card.tests, now, PUBLIC, card.expect
+            )
         ]

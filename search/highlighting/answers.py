@@ -131,6 +131,26 @@ def make_answer(
     return Answer(article_id, units[min(parts[0].covers)].passage, blocks)
 
 
+def own_answer(
+    article_id: str,
+    units: Sequence[ScoredUnit],
+    target: str,
+    focus: Sequence[FocusTerm],
+    shown: HighlightTerms,
+) -> Answer | None:
+    """What the writer gives as the answer: a text, or the best of the section with an anchor.
+
+    None if there is no such section, or nothing to quote in it.
+    """
+    if target.startswith("#"):
+        section = [unit for unit in units if unit.passage.anchor == target[1:]]
+        return make_answer(article_id, section, focus, shown)
+    if not units:
+        return None
+    block = QuotedBlock("paragraph", (target,))
+    return Answer(article_id, units[0].passage, (_marked(block, units[0].passage.lang, shown),))
+
+
 @dataclass(frozen=True)
 class _Part:
     """Blocks that are quoted together. ``covers`` are the places of their units."""

@@ -49,8 +49,8 @@ class RankRequest:
 class Ranking:
     """Candidates with their scores and each arm's evidence.
 
-    ``order`` has indices of candidates, best first, one per group of translations. ``passages`` is
-    the comparison of the query with all passages, or None without semantic search.
+    ``order`` has indices of candidates, best first, one per group of translations. ``passages`` and
+    ``questions`` are the comparisons of the query with all of them; None without semantic search.
     """
 
     documents: Rows
@@ -58,6 +58,7 @@ class Ranking:
     evidence: Evidence
     order: Rows
     passages: Comparison | None = None
+    questions: Comparison | None = None
 
     def relevant(self) -> Rows:
         """The part of ``order`` to list as results: scores close enough to the top score."""
@@ -123,6 +124,10 @@ class Ranker:
         """The passage rows of a document."""
         return self._passages.rows_of(row)
 
+    def questions_of(self, row: int) -> Rows:
+        """The rows of a document's title and questions; none without semantic search."""
+        return self._questions.rows_of(row) if self._questions else np.zeros(0, np.int64)
+
     def rank(self, question: RankRequest) -> Ranking:
         """Rank the candidates of all requested arms by fused score."""
         coverage = (
@@ -142,7 +147,8 @@ class Ranker:
             if len(question.arms) > 1
             else _single(evidence, question.arms)
         )
-        return Ranking(chosen, scores, evidence, self._order(question, chosen, scores), passages)
+        order = self._order(question, chosen, scores)
+        return Ranking(chosen, scores, evidence, order, passages, questions)
 
     def _together(
         self, question: RankRequest, chosen: Rows, evidence: Evidence, passages: Comparison | None

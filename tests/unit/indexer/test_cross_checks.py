@@ -70,6 +70,16 @@ def test_a_search_test_that_cannot_fail_is_reported(tmp_path: Path) -> None:
     assert [code for _, code, _ in codes(folder)] == ["idle-test"]
 
 
+def test_an_answer_whose_heading_is_gone_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(
+        folder, "ja/a.md", "一", "## 節 {#there}\n\n文", answers={"問": "#gone", "二": "#there"}
+    )
+    _, problems = checked(folder)
+    [problem] = [problem for problem in problems if problem.code == "answer-target"]
+    assert "#gone" in problem.message and "#there" in problem.hint
+
+
 def test_references_to_unknown_articles_are_warnings(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一", related=["none"], translation_of="none", aliases=["b"])

@@ -320,3 +320,27 @@ def test_a_repeated_key_that_may_hide_or_rename_is_refused(key: str) -> None:
     parsed = parse("en/a.md", f"---\ntitle: A\n{key}: x\n{key}: y\n---\nText.")
     assert isinstance(parsed, list)
     assert [(p.line, p.severity, p.code) for p in parsed] == [(4, "error", "yaml")]
+
+
+def test_answers_are_questions_and_expectations_are_tests() -> None:
+    header = (
+        'title: 返品\nquestions: [返せますか]\ntests: [へんぴん]\nanswers:\n  返せますか: "#how"\n'
+        "  送料は: 一律550円です。\nexpect:\n  送料は: 550円\n  いつまで: [30日, 以内]"
+    )
+    parsed = parse("ja/a.md", f"---\nid: a\n{header}\n---\n本文です。")
+    assert not isinstance(parsed, list)
+    made = parsed.article
+    assert made.questions == ("返せますか", "送料は")
+    assert [(one.question, one.target, one.place) for one in made.answers] == [
+        ("返せますか", "#how", 1),
+        ("送料は", "一律550円です。", 2),
+    ]
+    assert made.tests == ("へんぴん", "送料は", "いつまで")
+    assert made.expect == (("送料は", ("550円",)), ("いつまで", ("30日", "以内")))
+
+
+@pytest.mark.parametrize("value", ["text", "[a, b]", "{q: 1}", "{q: [a]}", '{q: ""}'])
+def test_answers_of_another_form_are_refused(value: str) -> None:
+    parsed = parse("ja/a.md", f"---\nid: a\ntitle: a\nanswers: {value}\n---\n本文です。")
+    assert isinstance(parsed, list)
+    assert [(p.severity, p.code) for p in parsed] == [("error", "type")]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from indexer.model import Section
+from indexer.query_tests import try_article
 from search.engine import Engine
 from search.errors import CalibrationError
-from search.model import Query
+from search.model import OwnAnswer, Query
 from search.ranking.answerability import AnswerFeatures, read, shipped, write
 from search.ranking.calibration import fit, for_model
 from search.testing import HashEmbedder
@@ -182,3 +184,39 @@ def test_the_answer_features_of_a_query(engine: Engine) -> None:
         Query("送料", lang="ja", now=NOW)
     )
     assert both is not None and both.has_vectors and len(both.values()) == 12
+
+
+@pytest.mark.parametrize(
+    ("target", "quoted"),
+    [
+        ("#late", "遅れたときはご連絡ください。"),
+        ("ちょうど5日です。", "ちょうど5日です。"),
+        ("#gone", "5日です。"),
+    ],
+)
+def test_a_writer_says_what_answers_a_question(target: str, quoted: str) -> None:
+    sections = (
+        Section("", "", 0, "5日です。"),
+        Section("遅れ", "late", 2, "遅れたときはご連絡ください。"),
+    )
+    question = "お届けはいつですか"
+    given = article(
+        "time",
+        "お届けの日",
+        questions=(question,),
+        sections=sections,
+        answers=(OwnAnswer(question, target, 1),),
+    )
+    results = memory_engine([given]).search(Query(f"{question}?", lang="ja", now=NOW))
+    assert results.answer is not None and results.answer.text.startswith(quoted)
+
+
+def test_tests_say_what_the_quote_lacks(engine: Engine) -> None:
+    expect = (("お金はいつ戻りますか", ("5営業日", "10日")), ("返金の時期", ("5 営業日",)))
+    trials = try_article(
+        engine, "refund", "ja", [query for query, _ in expect], NOW, frozenset({"public"}), expect
+    )
+    assert [(trial.rank, trial.lacks, trial.passed) for trial in trials] == [
+        (1, ("10日",), False),
+        (1, (), True),
+    ]

@@ -1,0 +1,206 @@
+"""Quotes the first hit of a query, and tells the verdict what the quote says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.analysis.scripts import has_letters
+from search.analysis.spelling import sound_key
+from search.highlighting.answers import (
+    ScoredUnit,
+    best_unit,
+    make_answer,
+    own_answer,
+    scored_units,
+)
+from search.index.corpus import Corpus
+from search.model import Answer, Document, OwnAnswer
+from search.ports import Comparison, Vector
+from search.query.focus import (
+    FocusTerm,
+    codes,
+    extent,
+    focus_terms,
+    not_named,
+    outermost,
+    told,
+    without,
+)
+from search.query.prepared_query import PreparedQuery
+from search.query.terms import weighted_terms
+from search.ranking.answerability import QuoteEvidence
+from search.ranking.ranker import Ranker, Ranking
+from search.vectors.cosine_scale import PASSAGE_SCALE, QUESTION_SCALE
+
+# Passages of an article that are scored, and those that are read for a code.
+SCORED_PASSAGES, READ_FOR_CODES = 64, 2_000
+# Minimum centred cosine of a query and a question that its writer answers; the question must be
+# the nearest of its article.
+SAME_QUESTION = 0.6
+_NO_COSINES = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True)
+class RankedQuery:
+    """A query with its ranking. ``degraded`` is why semantic search is unavailable, or ""."""
+
+    prepared: PreparedQuery
+    ranking: Ranking
+    vector: Vector | None
+    degraded: str
+
+
+@dataclass(frozen=True)
+class Quotable:
+    """What can be quoted of the first hit.
+
+    ``terms`` are the words of the query and ``focus`` those that the title lacks. ``vectors`` has
+    those of the units of each passage, shape (units, dimension); empty without semantic search.
+    ``texts`` are those of the article, with its headings and questions.
+    """
+
+    document: Document
+    terms: Sequence[FocusTerm]
+    focus: Sequence[FocusTerm]
+    units: Sequence[ScoredUnit]
+    vectors: Sequence[Vector]
+    texts: Sequence[str]
+
+
+class Quoter:
+    """Quotes articles of one corpus. Thread-safe.
+
+    ``embed`` returns the embedding of a query, or None where there is none.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        ranker: Ranker,
+        rows: Mapping[str, int],
+        embed: Callable[[str], Vector | None],
+    ) -> None:
+        self._corpus = corpus
+        self._ranker = ranker
+        self._rows = rows
+        self._embed = embed
+
+    def quotable(self, ranked: RankedQuery) -> Quotable | None:
+        """Score what can be quoted of the first hit; None without any hit."""
+        if not len(ranked.ranking.order):
+            return None
+        row = int(ranked.ranking.documents[ranked.ranking.order[0]])
+        document = self._corpus.documents[row]
+        terms = focus_terms(
+            weighted_terms(
+                self._corpus.lexical[document.lang], ranked.prepared.expanded[document.lang].terms
+            )
+        )
+        focus = not_named(terms, [document.title])
+        rows = self._quotable_passages(row, ranked.ranking.passages, focus)
+        passages = [self._corpus.passage(passage) for passage in rows]
+        vectors = self._unit_vectors(rows) if ranked.vector is not None else []
+        cosines = [self._cosines(each, ranked.vector) for each in vectors]
+        cosines = cosines or [_NO_COSINES] * len(rows)
+        units = scored_units(passages, cosines, focus)
+        questions = map(" ".join, self._corpus.named(row))
+        texts = [*(f"{each.heading}\n{each.text}" for each in passages), *questions]
+        return Quotable(document, terms, focus, units, vectors, texts)
+
+    def evidence(self, ranked: RankedQuery, quotable: Quotable) -> QuoteEvidence:
+        """What the quote says for the verdict."""
+        plain, best = ranked.prepared.plain, best_unit(quotable.units)
+        topic = [term for term in quotable.terms if term not in quotable.focus]
+        focus = without(plain, topic) if topic and quotable.focus else plain
+        named = focus != plain and has_letters(focus)
+        share = told(outermost(quotable.focus), quotable.texts) if named else 0.0
+        if best is None or not quotable.vectors:
+            return QuoteEvidence(named, share, 0.0 if quotable.vectors else None)
+        vector = self._embed(focus) if named else ranked.vector
+        units = quotable.vectors[best.place]
+        unit = units[[min(best.number, len(units) - 1)]]
+        nearer = self._cosines(unit, ranked.vector) - self._cosines(unit, vector)
+        return QuoteEvidence(named, share, max(0.0, float(nearer[0])) if len(nearer) else 0.0)
+
+    def answer(self, ranked: RankedQuery, quotable: Quotable) -> Answer | None:
+        """Quote the first hit: what its writer gives for this question, or the best blocks."""
+        document, units, focus = quotable.document, quotable.units, quotable.focus
+        shown = ranked.prepared.expanded[document.lang].highlight
+        own = self._own_answer(ranked, document)
+        given = own_answer(document.id, units, own.target, focus, shown) if own else None
+        return given or make_answer(document.id, units, focus, shown)
+
+    @staticmethod
+    def topic_and_focus(ranked: RankedQuery, quotable: Quotable) -> tuple[str, str]:
+        """The words of the query that the title has, and those that it lacks, as written."""
+        plain = ranked.prepared.plain
+        named = [term for term in quotable.terms if term not in quotable.focus]
+        return extent(plain, named), extent(plain, quotable.focus)
+
+    def _own_answer(self, ranked: RankedQuery, document: Document) -> OwnAnswer | None:
+        """The writer's answer to the question that the query asks; None without any."""
+        if not document.answers:
+            return None
+        asked = _letters(ranked.prepared.plain)
+        for answer in document.answers:
+            if _letters(answer.question) == asked:
+                return answer
+        compared, semantic = ranked.ranking.questions, self._corpus.semantic
+        if compared is None or semantic is None:
+            return None
+        rows = self._ranker.questions_of(self._rows[document.id])
+        cosines = compared.scores_for(rows)
+        if semantic.question_scale:
+            cosines = semantic.question_scale.rescale(QUESTION_SCALE, cosines)
+        nearest = int(np.argmax(cosines))
+        if cosines[nearest] < SAME_QUESTION:
+            return None
+        return next((each for each in document.answers if each.place == nearest), None)
+
+    def _quotable_passages(
+        self, row: int, compared: Comparison | None, focus: Sequence[FocusTerm]
+    ) -> list[int]:
+        """The passages of a document to quote from, in reading order.
+
+        Of a long document these are those with a code of the query, and the nearest.
+        """
+        rows = self._ranker.passages_of(row)
+        if len(rows) <= SCORED_PASSAGES:
+            return [int(passage) for passage in rows]
+        asked = {term.code for term in focus if term.code}
+        with_code = [
+            passage
+            for passage in rows[:READ_FOR_CODES].tolist()
+            if asked and asked & codes(self._corpus.passage(passage).text)
+        ][:SCORED_PASSAGES]
+        nearest = rows if compared is None else rows[np.argsort(-compared.scores_for(rows))]
+        few = SCORED_PASSAGES - len(with_code)
+        return sorted({int(rows[0]), *with_code, *nearest[:few].tolist()})
+
+    def _unit_vectors(self, passages: Sequence[int]) -> list[Vector]:
+        """The vectors of the units of passages; a passage of one unit has its own."""
+        semantic = self._corpus.semantic
+        if semantic is None:
+            return []
+        return [
+            semantic.units.vectors(passage)
+            if semantic.units.sizes[passage]
+            else semantic.passages.vectors[passage : passage + 1]
+            for passage in passages
+        ]
+
+    def _cosines(self, units: Vector, vector: Vector | None) -> Vector:
+        """The cosines of units with a vector, on the scale of the bundled model."""
+        if vector is None:
+            return _NO_COSINES
+        scale = self._corpus.semantic.scale if self._corpus.semantic else None
+        cosines: Vector = units @ vector
+        return scale.rescale(PASSAGE_SCALE, cosines) if scale else cosines
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text as they sound."""
+    return "".join(filter(str.isalnum, sound_key(text)))
