@@ -44,7 +44,7 @@ function suggestFor(input) {
   // What was typed goes along, so that a suggestion taken counts as a question answered.
   function chosen(option) {
     const url = new URL(option.dataset.url, location.href);
-    url.searchParams.set("typed", typed);
+    if (!("search" in option.dataset)) url.searchParams.set("typed", typed);
     return url.href;
   }
 
@@ -74,6 +74,34 @@ function suggestFor(input) {
     }
   }
 
+  // The text with what was typed in bold.
+  function marked(text) {
+    const words = typed.trim().split(/\s+/).filter(Boolean).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    const part = new RegExp(`(${words.join("|")})`, "i");
+    return text.split(part).filter(Boolean).map((piece) => {
+      if (!part.test(piece)) return piece;
+      const bold = document.createElement("b");
+      bold.textContent = piece;
+      return bold;
+    });
+  }
+
+  // The last line searches for what was typed.
+  function searchLine(place) {
+    const option = document.createElement("li");
+    option.id = `${list.id}-${place}`;
+    option.className = "suggestion-search";
+    option.setAttribute("role", "option");
+    option.setAttribute("aria-selected", "false");
+    option.dataset.text = typed;
+    option.dataset.search = "";
+    const url = new URL(form.action, location.href);
+    url.searchParams.set("q", typed);
+    option.dataset.url = url.href;
+    option.textContent = input.dataset.search.replace("{q}", typed.trim());
+    return option;
+  }
+
   function show(suggestions) {
     list.replaceChildren(...suggestions.map((suggestion, place) => {
       const option = document.createElement("li");
@@ -82,11 +110,17 @@ function suggestFor(input) {
       option.setAttribute("aria-selected", "false");
       option.dataset.text = suggestion.text;
       option.dataset.url = suggestion.url;
-      option.lang = suggestion.lang;
-      option.textContent = suggestion.text;
+      const text = document.createElement("span");
+      text.lang = suggestion.lang;
+      text.append(...marked(suggestion.text));
+      const section = document.createElement("span");
+      section.className = "suggestion-section";
+      section.textContent = suggestion.section;
+      option.append(text, section);
       return option;
     }));
-    active = suggestions.length;
+    if (suggestions.length) list.append(searchLine(suggestions.length));
+    active = options().length;
     list.hidden = !suggestions.length;
     input.setAttribute("aria-expanded", String(suggestions.length > 0));
     input.removeAttribute("aria-activedescendant");

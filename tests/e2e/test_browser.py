@@ -30,9 +30,9 @@ def test_search_to_answer(site: Site, open_page: Opener) -> None:
     expect(page).to_have_url(site.url + "/ja/")
     page.get_by_role("combobox").fill("パスワードを忘れた")
     page.get_by_role("button", name="検索").click()
-    first = page.locator(".hit").first
-    expect(first.locator("mark").first).to_have_text("パスワード")
-    first.get_by_role("link").click()
+    answer = page.locator(".answer")
+    expect(answer.locator("mark").first).to_have_text("パスワード")
+    answer.locator(".answer-source").get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("パスワードを忘れた")
     expect(page.get_by_role("navigation", name="現在の位置")).to_be_visible()
 
@@ -83,7 +83,7 @@ def test_a_whole_visit_by_keyboard(site: Site, open_page: Opener) -> None:
     page.keyboard.type("my parcel never came")
     page.keyboard.press("Enter")
     expect(page).to_have_url(site.url + "/en/search?q=my+parcel+never+came")
-    page.locator(".hit a").first.focus()
+    page.locator(".answer-source a").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("parcel")
 

@@ -19,7 +19,7 @@ from kb_app.web.core.errors import problem
 from kb_app.web.core.inputs import whole_number
 from kb_app.web.core.quotes import quoted_parts
 from kb_app.web.core.search import shown
-from kb_app.web.core.template_helpers import article_url, public_url
+from kb_app.web.core.template_helpers import article_url, public_url, section_title
 from search.model import FILTER_NAMES, Filters, Hit, Query, Results
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -102,6 +102,7 @@ def suggest() -> Response:
             "text": text,
             "article_id": document.id,
             "lang": document.lang,
+            "section": section_title(document.section, articles.sections, ui),
             "url": article_url(articles.summaries[document.id], ui),
         }
         for text, document in completions
