@@ -116,7 +116,8 @@ class Engine:
         verdict = self.calibration.verdict(probability)
         topic, focus = ("", "")
         if quotable and features and answerability.tells_topic_alone(features, probability):
-            verdict, (topic, focus) = "partly", self._quoter.topic_and_focus(ranked, quotable)
+            topic, focus = self._quoter.topic_and_focus(ranked, quotable)
+            verdict = "partly" if topic and focus else verdict
         hits = self._hits(ranked)
         relevant = ranked.ranking.documents[ranked.ranking.relevant()].tolist()
         return Results(

@@ -37,6 +37,11 @@ from search.vectors.cosine_scale import PASSAGE_SCALE, QUESTION_SCALE
 
 # Passages of an article that are scored, and those that are read for a code.
 SCORED_PASSAGES, READ_FOR_CODES = 64, 2_000
+# What happened to another customer is told to be read whole: only its introduction is quoted.
+STORY = "case"
+# Lowest idf of a word of the topic, as a share of that of a word that no article has: "arrived" is
+# no topic.
+TOPIC_IDF = 0.3
 # Minimum centred cosine of a query and a question that its writer answers; the question must be
 # the nearest of its article.
 SAME_QUESTION = 0.6
@@ -133,12 +138,18 @@ class Quoter:
         given = own_answer(document.id, units, own.target, focus, shown) if own else None
         return given or make_answer(document.id, units, focus, shown)
 
-    @staticmethod
-    def topic_and_focus(ranked: RankedQuery, quotable: Quotable) -> tuple[str, str]:
-        """The words of the query that the title has, and those that it lacks, as written."""
+    def topic_and_focus(self, ranked: RankedQuery, quotable: Quotable) -> tuple[str, str]:
+        """The words of the query that the title has, and those that it lacks, as written.
+
+        Both are "" where the title has no word of the query that says what it is about.
+        """
         plain = ranked.prepared.plain
         named = [term for term in quotable.terms if term not in quotable.focus]
-        return extent(plain, named), extent(plain, quotable.focus)
+        unknown = self._corpus.lexical[quotable.document.lang].words.unknown_weight()
+        if max((term.weight for term in named), default=0.0) < TOPIC_IDF * unknown:
+            return "", ""
+        topic, focus = extent(plain, named), extent(plain, quotable.focus)
+        return topic, without(plain, named) if topic in focus or focus in topic else focus
 
     def _own_answer(self, ranked: RankedQuery, document: Document) -> OwnAnswer | None:
         """The writer's answer to the question that the query asks; None without any."""
@@ -168,6 +179,9 @@ class Quoter:
         Of a long document these are those with a code of the query, and the nearest.
         """
         rows = self._ranker.passages_of(row)
+        if self._corpus.documents[row].type == STORY:
+            introduction = [at for at in rows.tolist() if not self._corpus.passage(at).heading]
+            return introduction[:SCORED_PASSAGES] or rows[:1].tolist()
         if len(rows) <= SCORED_PASSAGES:
             return [int(passage) for passage in rows]
         asked = {term.code for term in focus if term.code}

@@ -31,6 +31,8 @@ FIRST = 0.02
 CODE_BLOCK = 0.03
 # A second block is quoted if its best unit is this near to the best one.
 NEARLY = 0.02
+# Panels of tabs whose best units are this near are equally good, and what each then loses.
+UNDECIDED, PANEL = 0.01, 0.03
 # Rows of a table that are this near to the best one are quoted with it.
 NEARLY_ROW = 0.005
 MAX_BLOCKS, MAX_ROWS, MAX_ITEMS, SOME_ITEMS = 2, 5, 10, 4
@@ -81,10 +83,28 @@ def scored_units(
         for place, passage in enumerate(passages)
         for number, (unit, score) in enumerate(_scores(passage, cosines[place], focus, asked))
     ]
-    return [
-        replace(unit, score=unit.score + FIRST) if unit.key == scored[0].key else unit
-        for unit in scored
-    ]
+    return _without_undecided_panels(
+        [
+            replace(unit, score=unit.score + FIRST) if unit.key == scored[0].key else unit
+            for unit in scored
+        ]
+    )
+
+
+def _without_undecided_panels(units: list[ScoredUnit]) -> list[ScoredUnit]:
+    """Lower the panels of tabs where two are equally good: which one is meant is not said."""
+    best = best_unit(units)
+    if best is None or not best.block.group:
+        return units
+    rivals = (
+        unit
+        for unit in units
+        if unit.block.group not in (0, best.block.group)
+        and unit.passage.heading == best.passage.heading
+    )
+    if all(unit.score < best.score - UNDECIDED for unit in rivals):
+        return units
+    return [replace(unit, score=unit.score - PANEL) if unit.block.group else unit for unit in units]
 
 
 def _scores(

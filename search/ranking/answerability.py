@@ -30,7 +30,7 @@ _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "calibration.json"
 # Changes when a feature changes; files fitted to another version are rejected.
 FEATURES_VERSION = 2
 # Highest probability, and lowest gap of the focus, at which the topic alone counts as known.
-TOPIC_ALONE, TOPIC_ALONE_GAP = 0.4, 0.02
+TOPIC_ALONE, TOPIC_ALONE_GAP = 0.3, 0.02
 # The features of the regression in order; the last ones need vectors.
 FEATURES = (
     "coverage",

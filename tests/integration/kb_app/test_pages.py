@@ -1,6 +1,7 @@
 """The pages of the site as a visitor sees them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 
 from kb_app import create_app
 from search.embedding.background import DisabledEmbedder
+from search.model import Results
 from tests.support import make_services
 
 
@@ -63,7 +65,7 @@ def test_results_show_as_many_articles_as_they_count(by_words: FlaskClient, quer
 
 def test_results_in_another_language_are_labelled(site: FlaskClient) -> None:
     html = page(site, "/ja/search?q=descale+kettle")
-    assert 'lang="en"' in html and ("English の記事" in html or "English だけ" in html)
+    assert 'lang="en"' in html and ("English の記事" in html or "Englishの記事だけ" in html)
 
 
 @pytest.fixture(scope="module")
@@ -339,3 +341,23 @@ def test_a_quote_is_given_as_blocks_to_machines(by_words: FlaskClient) -> None:
     for block in answer["blocks"]:
         assert block["html"].startswith("<") and block["markdown"] and block["text"]
         assert block["kind"] in ("paragraph", "list", "steps", "table", "definition")
+
+
+def test_a_page_says_that_only_the_topic_is_known(
+    site: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def partly(results: Results, _offset: int) -> Results:
+        return replace(results, verdict="partly", topic="TB-200", focus="防水 <b>", answer=None)
+
+    monkeypatch.setattr("kb_app.web.core.search.shown", partly)
+    for lang, words, button in (
+        ("ja", "「TB-200」の記事はありますが、「防水 &lt;b&gt;」", "担当者に相談する"),
+        (
+            "en",
+            "articles on “TB-200”, but found nothing in them on “防水 &lt;b&gt;”",
+            "Talk to a person",
+        ),
+    ):
+        html = page(site, f"/{lang}/search?q=返金")
+        assert words in html and button in html and 'class="answer"' not in html
+        assert f"/{lang}/contact?from=" in html

@@ -87,6 +87,14 @@ def test_click_through_per_search_differs_from_per_impression() -> None:
     ] == pytest.approx(1 / 3)
 
 
+def test_searches_that_found_only_the_topic_are_counted_apart_and_as_unanswered() -> None:
+    queries = [asked("a"), asked("b", at=MINUTE, verdict="partly")]
+    (counter,) = count_queries(queries, [], frozenset()).values()
+    figures = {figure.name: figure.value for figure in query_figures(counter)}
+    assert figures["topic_alone_rate"] == 0.5 and figures["no_answer_rate"] == 0
+    assert counter["queries_unclicked"] == 1
+
+
 def test_searches_of_bots_and_unidentified_visitors_are_counted_separately() -> None:
     (counter,) = count_queries(
         [asked("a"), asked("b", client=None), asked("c", bot=True)], [], frozenset()

@@ -11,6 +11,7 @@ from tests.unit.kb_app.trails import asked, did, read
 LATER = 30 * DAY
 Q = asked("q")
 WEAK, NONE = asked("q", verdict="weak"), asked("q", verdict="none")
+PARTLY = asked("q", verdict="partly")
 AGAIN = asked("q2", at=3 * DAY)
 
 STORIES = [
@@ -112,6 +113,21 @@ STORIES = [
         [read("q2", at=3 * MINUTE)],
         "probable",
         "read",
+    ),
+    ("found only the topic", [PARTLY], [], "unanswered", "topic known, no answer"),
+    (
+        "found only the topic, and read it",
+        [PARTLY],
+        [read()],
+        "unanswered",
+        "topic known, no answer",
+    ),
+    (
+        "found the topic, and then an answer",
+        [PARTLY, asked("q2", at=MINUTE)],
+        [],
+        "unknown",
+        "left",
     ),
     ("a perhaps that nobody read", [WEAK], [did(m.CLICK)], "unanswered", "weak, nothing read"),
     ("a perhaps that was read", [WEAK], [read()], "probable", "read"),

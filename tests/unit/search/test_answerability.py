@@ -220,3 +220,32 @@ def test_tests_say_what_the_quote_lacks(engine: Engine) -> None:
         (1, ("10日",), False),
         (1, (), True),
     ]
+
+
+def test_of_a_story_only_the_introduction_is_quoted() -> None:
+    sections = (
+        Section("", "", 0, "二重に見えるときは、注文が1件か2件かを確かめてください。"),
+        Section("Aさんの例", "a", 2, "Aさんの引き落としは1回だけでした。"),
+    )
+    told = article("story", "二重に引き落とされた例", sections=sections, type="case")
+    results = memory_engine([told]).search(Query("Aさんの引き落としは1回だけ", lang="ja", now=NOW))
+    assert results.hits[0].article_id == "story"
+    assert results.answer is None or "Aさん" not in results.answer.text
+
+
+def test_where_only_the_topic_is_known_the_results_say_so() -> None:
+    engine = memory_engine(
+        [
+            article(
+                "pair",
+                "ヘッドホンTB-200をつなぐ",
+                "電源ボタンを7秒押します。",
+                questions=("TB-200",),
+            ),
+            *(article(f"other{n}", f"返品の手順{n}", "返品は30日以内です。") for n in range(20)),
+        ],
+        HashEmbedder(),
+    )
+    results = engine.search(Query("TB-200 フジツボ", lang="ja", now=NOW))
+    assert results.verdict == "partly" and results.answer is None
+    assert (results.topic, results.focus) == ("TB-200", "フジツボ")

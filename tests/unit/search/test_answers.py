@@ -107,6 +107,19 @@ def test_a_tab_is_quoted_alone_with_its_label() -> None:
     assert answer.text == "Android\n1. 長押しします。"
 
 
+def test_where_two_tabs_are_equally_good_the_introduction_is_quoted() -> None:
+    lines = ["7秒押します。", "設定を開きます。", "設定を開きます。"]
+    blocks = (
+        Block("paragraph", 0, (0,), 0),
+        Block("steps", 1, (1,), 1, "iPhone", 1),
+        Block("steps", 2, (1,), 2, "Android", 2),
+    )
+    shown = Passage("a#0", "a", "ja", "題", "", "", "\n".join(lines), blocks)
+    assert quoted(shown, cosines=(0.80, 0.83, 0.825)).text.startswith("7秒押します。")
+    labels = [block.label for block in quoted(shown, cosines=(0.80, 0.83, 0.81)).blocks]
+    assert labels == ["", "iPhone"]
+
+
 @pytest.mark.parametrize("count", [30, 4_000])
 def test_a_long_paragraph_is_cut_between_sentences(count: int) -> None:
     sentences = [f"これは{number}番目の文です。" for number in range(count)]
