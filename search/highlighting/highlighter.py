@@ -33,7 +33,7 @@ def spans(
     results = (
         list(_japanese(searched, kana, words)) if lang == "ja" else _spaced(lang, searched, words)
     )
-    return merge_spans(results + _bigram_runs(searched, kana, bigrams))
+    return _to_long_ends(searched, merge_spans(results + _bigram_runs(searched, kana, bigrams)))
 
 
 def _spans_moved(lang: str, text: str, words: set[str], bigrams: set[str]) -> list[Span]:
@@ -150,6 +150,13 @@ def _kana_key(word: str) -> str:
 @lru_cache(maxsize=16_384)
 def _words_in(lang: str, sentence: str) -> Sequence[Token]:
     return analyser(lang).words(sentence)
+
+
+def _to_long_ends(text: str, found: list[Span]) -> list[Span]:
+    """The spans with the long-vowel mark after them: スピーカー is one word with スピーカ."""
+    if "ー" not in text:
+        return found
+    return merge_spans([(start, end + (text[end : end + 1] == "ー")) for start, end in found])
 
 
 def merge_spans(spans: list[Span]) -> list[Span]:
