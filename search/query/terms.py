@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from search.analysis.normalize import fold, fold_kana
+from search.analysis.scripts import HIRAGANA
 from search.analysis.tokens import Token, Tokens
 from search.index.corpus import LexicalIndex
 from search.model import Span
+
+HIRAGANA_ONLY = re.compile(f"[{HIRAGANA}ー]+")
+# Last kana of the dictionary form of a verb.
+VERB_ENDS = frozenset("ウクグスツヌブムル")
 
 
 @dataclass(frozen=True)
@@ -77,18 +83,25 @@ class HighlightTerms:
 def highlight_terms(plain: str, tokens: Tokens) -> HighlightTerms:
     """Return the terms of a query to search for and to mark.
 
-    Only bigrams inside a word are marked, or all of them where none is inside a word.
+    Only bigrams inside a marked word are marked, or all of them where the query has no words. Verbs
+    in kana are not marked: かかり of かかりません stands in too many words.
     """
     words, bigrams = tokens
+    marked = [word for word in words if not _is_kana_verb(plain[word.start : word.end], word.text)]
     inside = [
         bigram
         for bigram in bigrams
-        if any(word.start <= bigram.start and bigram.end <= word.end for word in words)
+        if any(word.start <= bigram.start and bigram.end <= word.end for word in marked)
     ]
     written = [fold_kana(fold(plain[token.start : token.end])) for token in words]
     texts = [
         piece for piece in dict.fromkeys([*written, *(token.text for token in bigrams)]) if piece
     ]
+    shown = inside or ([] if marked else bigrams)
     return HighlightTerms(
-        texts, {token.text for token in words}, {bigram.text for bigram in inside or bigrams}
+        texts, {token.text for token in marked}, {bigram.text for bigram in shown}
     )
+
+
+def _is_kana_verb(written: str, form: str) -> bool:
+    return bool(HIRAGANA_ONLY.fullmatch(written)) and fold_kana(form[-1:]) in VERB_ENDS

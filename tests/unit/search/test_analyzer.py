@@ -9,6 +9,7 @@ from search.analysis.bigrams import bigram_places, bigrams_of
 from search.analysis.latin import latin_words, may_hold
 from search.analysis.normalize import fold, fold_kana
 from search.highlighting.highlighter import merge_spans, spans
+from search.query.terms import highlight_terms
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
 
@@ -175,3 +176,19 @@ def test_bigram_places_match_the_bigrams_of_the_text(text: str, other: str) -> N
         if bigram.text in wanted and not bigram.prefix
     }
     assert set(bigram_places(fold(text), fold_kana(fold(text)), wanted)) == cut
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "marked"),
+    [
+        ("修理はいくらかかりますか", "送料はかかりません。修理は有料です。", ["修理"]),
+        ("つながらない", "Wi-Fiにつながらないとき", ["つながらない"]),
+        ("のしを付けたい", "のしは無料です。", ["のし"]),
+    ],
+)
+def test_verbs_in_kana_are_marked_only_where_nothing_else_is(
+    asked: str, text: str, marked: list[str]
+) -> None:
+    shown = highlight_terms(asked, analyser("ja").analyse_query(asked))
+    found = spans("ja", text, shown.words, shown.bigrams)
+    assert [text[start:end] for start, end in found] == marked
