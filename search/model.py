@@ -28,6 +28,12 @@ class OwnAnswer:
     target: str
     place: int
 
+    @property
+    def anchor(self) -> str:
+        """The anchor to quote from, or "" where the target is the text."""
+        is_anchor = self.target.startswith("#") and len(self.target.split()) == 1
+        return self.target[1:] if is_anchor else ""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -94,7 +100,7 @@ class Block:
     step, list item or term (from 1), or 0. ``number`` is its place in the article; -1 for text
     that has none. ``label`` is that of the tab or admonition around it; blocks of one such
     container have the same ``group``, and 0 means none. ``of`` is how many items the whole block
-    has, of which a passage may hold some.
+    has, of which a passage may hold some. ``numbered_from`` is the number that its first step has.
     """
 
     kind: BlockKind
@@ -104,6 +110,7 @@ class Block:
     label: str = ""
     group: int = 0
     of: int = 0
+    numbered_from: int = 1
 
     @property
     def end(self) -> int:
@@ -204,7 +211,8 @@ class QuotedBlock:
     ``texts`` are verbatim from the article, one per item. ``number`` is the block's place in the
     article, or -1. ``items`` are the numbers (from 1) of the rows, steps or terms quoted, out of
     ``of``. ``whole`` is false where a paragraph was cut to some of its sentences. ``label`` is that
-    of the tab or admonition around the block. ``spans`` are the highlights in ``text``.
+    of the tab or admonition around the block. ``numbered_from`` is the number that the first of all
+    steps has. ``spans`` are the highlights in ``text``.
     """
 
     kind: BlockKind
@@ -215,6 +223,7 @@ class QuotedBlock:
     of: int = 0
     whole: bool = True
     spans: tuple[Span, ...] = ()
+    numbered_from: int = 1
 
     @property
     def text(self) -> str:
@@ -226,7 +235,8 @@ class QuotedBlock:
         """The block in a plain text: steps with their numbers, other items with a dash."""
         if self.kind not in ("list", "steps") or len(self.items) != len(self.texts):
             return self.text
-        marks = [f"{item}." if self.kind == "steps" else "-" for item in self.items]
+        shift = self.numbered_from - 1
+        marks = [f"{item + shift}." if self.kind == "steps" else "-" for item in self.items]
         return "\n".join(f"{mark} {text}" for mark, text in zip(marks, self.texts, strict=True))
 
 

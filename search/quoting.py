@@ -12,16 +12,17 @@ from search.analysis.spelling import sound_key
 from search.highlighting.answers import (
     ScoredUnit,
     best_unit,
+    given_answer,
     make_answer,
-    own_answer,
     scored_units,
 )
 from search.index.corpus import Corpus
-from search.model import Answer, Document, OwnAnswer
+from search.model import Answer, Document, OwnAnswer, Passage
 from search.ports import Comparison, Vector
 from search.query.focus import (
     FocusTerm,
     codes,
+    covered,
     extent,
     focus_terms,
     not_named,
@@ -35,8 +36,8 @@ from search.ranking.answerability import QuoteEvidence
 from search.ranking.ranker import Ranker, Ranking
 from search.vectors.cosine_scale import PASSAGE_SCALE, QUESTION_SCALE
 
-# Passages of an article that are scored, and those that are read for a code.
-SCORED_PASSAGES, READ_FOR_CODES = 64, 2_000
+# Passages of an article that are scored, and those that are read for a code or an anchor.
+SCORED_PASSAGES, READ_PASSAGES = 64, 2_000
 # What happened to another customer is told to be read whole: only its introduction is quoted.
 STORY = "case"
 # Lowest idf of a word of the topic, as a share of that of a word that no article has: "arrived" is
@@ -106,14 +107,19 @@ class Quoter:
         )
         focus = not_named(terms, [document.title])
         rows = self._quotable_passages(row, ranked.ranking.passages, focus)
+        passages, units, vectors = self._scored(ranked, rows, focus)
+        questions = map(" ".join, self._corpus.named(row))
+        texts = [*(f"{each.heading}\n{each.text}" for each in passages), *questions]
+        return Quotable(document, terms, focus, units, vectors, texts)
+
+    def _scored(
+        self, ranked: RankedQuery, rows: Sequence[int], focus: Sequence[FocusTerm]
+    ) -> tuple[list[Passage], list[ScoredUnit], list[Vector]]:
         passages = [self._corpus.passage(passage) for passage in rows]
         vectors = self._unit_vectors(rows) if ranked.vector is not None else []
         cosines = [self._cosines(each, ranked.vector) for each in vectors]
         cosines = cosines or [_NO_COSINES] * len(rows)
-        units = scored_units(passages, cosines, focus)
-        questions = map(" ".join, self._corpus.named(row))
-        texts = [*(f"{each.heading}\n{each.text}" for each in passages), *questions]
-        return Quotable(document, terms, focus, units, vectors, texts)
+        return passages, scored_units(passages, cosines, focus), vectors
 
     def evidence(self, ranked: RankedQuery, quotable: Quotable) -> QuoteEvidence:
         """What the quote says for the verdict."""
@@ -135,18 +141,28 @@ class Quoter:
         document, units, focus = quotable.document, quotable.units, quotable.focus
         shown = ranked.prepared.expanded[document.lang].highlight
         own = self._own_answer(ranked, document)
-        given = own_answer(document.id, units, own.target, focus, shown) if own else None
-        return given or make_answer(document.id, units, focus, shown)
+        if own is not None:
+            rows = self._ranker.passages_of(self._rows[document.id])[:READ_PASSAGES].tolist()
+            if not own.anchor and rows:
+                return given_answer(document.id, self._corpus.passage(rows[0]), own.target, shown)
+            section = [row for row in rows if self._corpus.passage(row).anchor == own.anchor]
+            if section:
+                units = self._scored(ranked, section, focus)[1] or units
+        return make_answer(document.id, units, focus, shown)
 
     def topic_and_focus(self, ranked: RankedQuery, quotable: Quotable) -> tuple[str, str]:
         """The words of the query that the title has, and those that it lacks, as written.
 
-        Both are "" where the title has no word of the query that says what it is about.
+        Both are "" where the title has no word of the query that says what it is about, or the
+        article has a code that is asked for.
         """
         plain = ranked.prepared.plain
         named = [term for term in quotable.terms if term not in quotable.focus]
         unknown = self._corpus.lexical[quotable.document.lang].words.unknown_weight()
         if max((term.weight for term in named), default=0.0) < TOPIC_IDF * unknown:
+            return "", ""
+        asked = {term.code for term in quotable.focus if term.code}
+        if any(asked & codes(text) for text in quotable.texts):
             return "", ""
         topic, focus = extent(plain, named), extent(plain, quotable.focus)
         return topic, without(plain, named) if topic in focus or focus in topic else focus
@@ -187,10 +203,15 @@ class Quoter:
         asked = {term.code for term in focus if term.code}
         with_code = [
             passage
-            for passage in rows[:READ_FOR_CODES].tolist()
+            for passage in rows[:READ_PASSAGES].tolist()
             if asked and asked & codes(self._corpus.passage(passage).text)
         ][:SCORED_PASSAGES]
-        nearest = rows if compared is None else rows[np.argsort(-compared.scores_for(rows))]
+        if compared is not None:
+            near = compared.scores_for(rows)
+        else:
+            read = rows[:READ_PASSAGES].tolist()
+            near = np.array([covered(focus, self._corpus.passage(each).text) for each in read])
+        nearest = rows[np.argsort(-near, kind="stable")]
         few = SCORED_PASSAGES - len(with_code)
         return sorted({int(rows[0]), *with_code, *nearest[:few].tolist()})
 

@@ -231,9 +231,9 @@ class SectionReader:
 
     def _is_item(self, node: Node) -> bool:
         block = self._block
-        if block is None or self._cell is not None or node.tag not in ("li", "dt", "dd"):
+        if block is None or self._cell is not None or self._item:
             return False
-        return block.kind == "definition" if node.tag != "li" else self._item == 0
+        return node.tag == "li" or (node.tag in ("dt", "dd") and block.kind == "definition")
 
     def _read_item(self, node: Node, shifted: str) -> None:
         """An item of the outermost list; a term with the definitions below it."""
@@ -244,9 +244,10 @@ class SectionReader:
             block.items[-1] = (block.items[-1][0], node.end)
         else:
             block.items.append((node.start, node.end))
+        before = self._item
         self._item = len(block.items)
         self._inside(node, shifted)
-        self._item = 0
+        self._item = before
 
     def _in_container(self, node: Node, label: str, shifted: str) -> None:
         before = self._container
@@ -381,7 +382,14 @@ def _runs(lines: list[_Line]) -> Iterator[Block]:
             yield Block("paragraph", first, items)
         else:
             yield Block(
-                block.kind, first, items, block.number, block.label, block.group, len(block.items)
+                block.kind,
+                first,
+                items,
+                block.number,
+                block.label,
+                block.group,
+                len(block.items),
+                block.first_item,
             )
         first += len(run)
 

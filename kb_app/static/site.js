@@ -98,7 +98,7 @@ function suggestFor(input) {
     const url = new URL(form.action, location.href);
     url.searchParams.set("q", typed);
     option.dataset.url = url.href;
-    option.textContent = input.dataset.search.replace("{q}", typed.trim());
+    option.textContent = input.dataset.search.replace("{q}", () => typed.trim());
     return option;
   }
 

@@ -29,6 +29,8 @@ OWN, ABOVE, CODES = 0.10, 0.05, 0.10
 FIRST = 0.02
 # A block of code answers only who asks for it by its words.
 CODE_BLOCK = 0.03
+# A longer one is not quoted: a part of it is no program.
+TOO_LONG = 1.0
 # A second block is quoted if its best unit is this near to the best one.
 NEARLY = 0.02
 # Panels of tabs whose best units are this near are equally good, and what each then loses.
@@ -74,7 +76,8 @@ def scored_units(
 ) -> list[ScoredUnit]:
     """Score the units of an article's passages, in its order.
 
-    ``cosines`` has for each passage those of its units, shape (units,); missing ones count 0.
+    ``cosines`` has for each passage those of its units, shape (units,). Units beyond them have
+    their mean; without any all have 0.
     ``focus`` are the query's words that the article's title lacks.
     """
     asked = frozenset(term.code for term in focus if term.code)
@@ -110,13 +113,16 @@ def _without_undecided_panels(units: list[ScoredUnit]) -> list[ScoredUnit]:
 def _scores(
     passage: Passage, cosines: Vector, focus: Sequence[FocusTerm], asked: frozenset[str]
 ) -> Iterator[tuple[Unit, float]]:
+    usual = float(cosines.mean()) if len(cosines) else 0.0
     for number, unit in enumerate(units_of(passage)):
         above = f"{passage.heading}\n{unit.block.label}"
-        score = float(cosines[number]) if number < len(cosines) else 0.0
+        score = float(cosines[number]) if number < len(cosines) else usual
         score += OWN * covered(focus, unit.text) + ABOVE * covered(focus, above)
         if asked:
             score += CODES * len(asked & codes(f"{unit.text}\n{above}")) / len(asked)
-        yield unit, score - CODE_BLOCK * (unit.block.kind == "code")
+        if unit.block.kind == "code":
+            score -= CODE_BLOCK if _widths(unit.text) <= LIST else TOO_LONG
+        yield unit, score
 
 
 def best_unit(units: Sequence[ScoredUnit]) -> ScoredUnit | None:
@@ -151,24 +157,10 @@ def make_answer(
     return Answer(article_id, units[min(parts[0].covers)].passage, blocks)
 
 
-def own_answer(
-    article_id: str,
-    units: Sequence[ScoredUnit],
-    target: str,
-    focus: Sequence[FocusTerm],
-    shown: HighlightTerms,
-) -> Answer | None:
-    """What the writer gives as the answer: a text, or the best of the section with an anchor.
-
-    None if there is no such section, or nothing to quote in it.
-    """
-    if target.startswith("#"):
-        section = [unit for unit in units if unit.passage.anchor == target[1:]]
-        return make_answer(article_id, section, focus, shown)
-    if not units:
-        return None
-    block = QuotedBlock("paragraph", (target,))
-    return Answer(article_id, units[0].passage, (_marked(block, units[0].passage.lang, shown),))
+def given_answer(article_id: str, passage: Passage, text: str, shown: HighlightTerms) -> Answer:
+    """The text that the writer gives as the answer."""
+    block = _marked(QuotedBlock("paragraph", (text,)), passage.lang, shown)
+    return Answer(article_id, passage, (block,))
 
 
 @dataclass(frozen=True)
@@ -201,15 +193,17 @@ def _part(
         if sum(_widths(units[place].unit.text) for place in panel) <= LIST:
             return _Part(tuple(_blocks(units, panel)), frozenset(panel), group)
     block = [place for place, unit in enumerate(units) if unit.key == chosen.key]
-    if kind == "table":
-        return _Part((_quoted(units, _rows(units, block, chosen)),), frozenset(block), group)
+    rows = [place for place in block if units[place].unit.item]
+    if kind == "table" and rows:
+        return _Part((_quoted(units, _rows(units, rows, chosen)),), frozenset(block), group)
     if kind in _LISTS:
         items = _items(units, block, best)
         if sum(_widths(units[place].unit.text) for place in items) <= LIST:
             lead = [place for place in _introduction(units, block) if place not in used]
             quoted = (*(_quoted(units, [place]) for place in lead), _quoted(units, items))
             return _Part(quoted, frozenset([*lead, *block]), group)
-    whole = _cut_paragraph(chosen.unit.text, focus)
+    is_code = kind == "code"
+    whole = chosen.unit.text if is_code else _cut_paragraph(chosen.unit.text, focus)
     following = [place for place in _introduced(units, best) if place not in used]
     is_whole = whole == chosen.unit.text and len(block) == 1
     blocks = [replace(_quoted(units, [best]), texts=(whole,), whole=is_whole)]
@@ -219,7 +213,8 @@ def _part(
 
 
 def _rows(units: Sequence[ScoredUnit], rows: Sequence[int], best: ScoredUnit) -> list[int]:
-    near = [row for row in rows if units[row].score >= best.score - NEARLY_ROW]
+    highest = max(units[row].score for row in rows)
+    near = [row for row in rows if units[row].score >= min(best.score, highest) - NEARLY_ROW]
     return sorted(sorted(near, key=lambda row: -units[row].score)[:MAX_ROWS])
 
 
@@ -235,9 +230,8 @@ def _items(units: Sequence[ScoredUnit], items: Sequence[int], best: int) -> list
         return list(items)
     if sum(_widths(units[place].unit.text) for place in kept) <= LIST and len(kept) <= MAX_ITEMS:
         return kept
-    at = next(
-        at for at, place in enumerate(kept) if units[place].unit.item == units[best].unit.item
-    )
+    wanted = units[best].unit.item
+    at = next((at for at, place in enumerate(kept) if units[place].unit.item == wanted), 0)
     first = max(0, min(at - 1, len(kept) - SOME_ITEMS))
     some = kept[first : first + SOME_ITEMS]
     too_long = sum(_widths(units[place].unit.text) for place in some) > LIST
@@ -250,15 +244,26 @@ def _introduction(units: Sequence[ScoredUnit], block: Sequence[int]) -> list[int
     if before < 0:
         return []
     above, first = units[before], units[block[0]]
-    same = above.place == first.place and above.block.group == first.block.group
     short = _widths(above.unit.text) <= PARAGRAPH
-    return [before] if same and short and above.block.kind == "paragraph" else []
+    is_lead = above.block.kind == "paragraph" and _stand_together(above, first)
+    return [before] if is_lead and short else []
+
+
+def _stand_together(one: ScoredUnit, other: ScoredUnit) -> bool:
+    """Whether two units are under one heading, and in one container or in none."""
+    return (one.passage.heading, one.passage.anchor, one.block.group) == (
+        other.passage.heading,
+        other.passage.anchor,
+        other.block.group,
+    )
 
 
 def _introduced(units: Sequence[ScoredUnit], paragraph: int) -> list[int]:
     """The list that a paragraph ends in a colon for; none otherwise."""
     follows = paragraph + 1
     if not units[paragraph].unit.text.endswith((":", "：")) or follows >= len(units):
+        return []
+    if not _stand_together(units[paragraph], units[follows]):
         return []
     block = [place for place, unit in enumerate(units) if unit.key == units[follows].key]
     return _items(units, block, follows) if units[follows].block.kind in _LISTS else []
@@ -318,6 +323,7 @@ def _quoted(units: Sequence[ScoredUnit], places: Sequence[int]) -> QuotedBlock:
         texts=tuple(units[place].unit.text for place in places),
         number=first.block.number,
         label=first.block.label,
+        numbered_from=first.block.numbered_from,
         items=tuple(units[place].unit.item for place in places if units[place].unit.item),
         of=max(first.block.of, *(unit.unit.item for unit in units if unit.key == key)),
     )

@@ -12,7 +12,7 @@ from itertools import groupby
 from search.model import NOT_QUOTED, Block, Passage
 
 # Units of one passage that are compared by meaning; the words of all of them are.
-MAX_UNITS = 24
+MAX_UNITS = 64
 _ITEMS = frozenset({"list", "steps", "table", "definition"})
 
 

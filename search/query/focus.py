@@ -16,8 +16,8 @@ from search.query.terms import WeightedTerm
 
 # Codes and numbers with letters: e-07, tb-200, 2fa. Their hyphens do not count.
 _CODE = re.compile(r"(?<![a-z0-9])(?:[a-z]++-?[0-9]++[a-z]*+|[0-9]++-?[a-z]++)(?![a-z0-9])")
-# Latin words are compared without their last letters: charging, charged, charge.
-_ENDING, _SHORTEST = 2, 4
+# Latin words are compared without their endings, from the start of a word: charging, charge.
+_ENDINGS, _SHORTEST = ("ies", "ing", "ed", "es", "s", "y", "e"), 4
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FocusTerm:
         if self.code:
             return self.code in codes(text)
         folded = normalized(text).text
-        return any(form in folded for form in self.forms)
+        return any(form in folded and _begins(form, folded) for form in self.forms)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
@@ -100,6 +100,21 @@ def _focus_term(term: WeightedTerm) -> FocusTerm:
 
 
 def _stem(form: str) -> str:
-    if form.isascii() and form.isalpha() and len(form) > _SHORTEST:
-        return form[: max(_SHORTEST, len(form) - _ENDING)]
+    if not (form.isascii() and form.isalpha() and len(form) > _SHORTEST):
+        return form
+    for ending in _ENDINGS:
+        stem = form.removesuffix(ending)
+        if stem != form and len(stem) >= _SHORTEST - 1:
+            is_doubled = ending in ("ing", "ed") and stem[-1:] == stem[-2:-1]
+            return stem[:-1] if is_doubled else stem
     return form
+
+
+def _begins(form: str, text: str) -> bool:
+    """Whether a form stands in a text; one in Latin letters at the start of a word."""
+    return not form.isascii() or bool(_at_word_start(form).search(text))
+
+
+@lru_cache(maxsize=4096)
+def _at_word_start(form: str) -> re.Pattern[str]:
+    return re.compile(f"(?<![a-z0-9]){re.escape(form)}")

@@ -29,7 +29,9 @@ def as_written(corpus: Corpus, plain: str) -> str:
         return ""
     kana = _kana_of_romaji(corpus, folded) if folded.isascii() else plain
     words = analyser(JAPANESE).analyse_query(kana).words
-    if not kana or all(map(corpus.lexical[JAPANESE].words.weight, words)):
+    if not words:
+        return ""
+    if all(map(corpus.lexical[JAPANESE].words.weight, words)):
         return kana if folded.isascii() else ""
     written = KANA.sub(lambda run: _in_kanji(corpus, run[0]), kana)
     if written != kana:

@@ -31,6 +31,8 @@ _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "calibration.json"
 FEATURES_VERSION = 2
 # Highest probability, and lowest gap of the focus, at which the topic alone counts as known.
 TOPIC_ALONE, TOPIC_ALONE_GAP = 0.3, 0.02
+# Share of the focus that the article may have and still not tell it.
+TOPIC_ALONE_TOLD = 0.5
 # The features of the regression in order; the last ones need vectors.
 FEATURES = (
     "coverage",
@@ -160,6 +162,7 @@ def tells_topic_alone(features: AnswerFeatures, chance: float) -> bool:
         features.named
         and features.focus_gap is not None
         and features.focus_gap > TOPIC_ALONE_GAP
+        and features.focus_told < TOPIC_ALONE_TOLD
         and chance < TOPIC_ALONE
     )
 

@@ -26,7 +26,7 @@ from search.ranking.answerability import (
 # Fewest answered, and fewest unanswered, queries needed to fit.
 FEWEST = 20
 # L2 penalty on the mean loss; small, because there are few features and many queries.
-PENALTY = 0.001
+PENALTY = 0.003
 FOLDS = 5
 # Replaces the model's fingerprint when semantic search is off.
 WITHOUT_MODEL = "off"

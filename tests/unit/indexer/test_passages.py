@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from indexer.bundling.passages import MAX_CHARS, MAX_CHARS_WIDE, cut, question_texts, to_passages
 from indexer.model import Section
 from tests.support import article
+from tests.unit.indexer.test_markdown import rendered
 
 
 def test_an_article_without_text_still_has_a_passage() -> None:
@@ -33,3 +34,10 @@ def test_splitting_loses_no_text(text: str) -> None:
 def test_questions_are_embedded_separately_and_once() -> None:
     one = article("a", "題名", questions=("質問", "題名"), confirmed_questions=("学んだ質問",))
     assert question_texts(one) == ("題名", "質問", "学んだ質問")
+
+
+def test_text_after_a_nested_definition_belongs_to_the_outer_term() -> None:
+    body = "Outer\n:   Outer def\n\n    Inner\n    :   Inner def\n\n    Afterwards tariff text"
+    [section] = rendered(body)[0].sections
+    [block] = section.blocks
+    assert set(block.items) == {1} and block.of == 1

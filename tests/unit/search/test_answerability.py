@@ -249,3 +249,47 @@ def test_where_only_the_topic_is_known_the_results_say_so() -> None:
     results = engine.search(Query("TB-200 フジツボ", lang="ja", now=NOW))
     assert results.verdict == "partly" and results.answer is None
     assert (results.topic, results.focus) == ("TB-200", "フジツボ")
+
+
+@pytest.mark.parametrize("embedder", [None, HashEmbedder()])
+@pytest.mark.parametrize("kind", ["faq", "case"])
+def test_a_writers_answer_is_found_in_a_long_article_and_a_story(
+    embedder: HashEmbedder | None, kind: str
+) -> None:
+    parts = tuple(Section(f"節{n}", f"p{n}", 2, f"{n}番目の節の文です。") for n in range(150))
+    question = "返金は何日ですか"
+    given = article(
+        "long",
+        "長い記事",
+        questions=(question,),
+        sections=parts,
+        type=kind,
+        answers=(OwnAnswer(question, "#p140", 1),),
+    )
+    engine = memory_engine([given], embedder)
+    engine.calibration = replace(shipped(), strict=0.0, weak=0.0)
+    results = engine.search(Query(question, lang="ja", now=NOW))
+    assert results.answer is not None and results.answer.text == "140番目の節の文です。"
+
+
+def test_a_writers_text_needs_nothing_else_to_quote() -> None:
+    rule = "#1 の決まり: 10日です。"
+    given = article(
+        "map", "店の地図", questions=("何日か",), answers=(OwnAnswer("何日か", rule, 1),)
+    )
+    engine = memory_engine([given])
+    engine.calibration = replace(shipped(), strict=0.0, weak=0.0)
+    results = engine.search(Query("何日か", lang="ja", now=NOW))
+    assert results.answer is not None and results.answer.text == rule
+
+
+def test_it_is_never_said_that_a_code_is_missing_that_is_there() -> None:
+    engine = memory_engine(
+        [
+            article("dryer", "乾燥機DR-5のエラーコード", "E-70: ベルトが切れています。"),
+            *(article(f"other{n}", f"返品の手順{n}", "返品は30日以内です。") for n in range(20)),
+        ],
+        HashEmbedder(),
+    )
+    for query in ("乾燥機 E-70", "乾燥機のe70って何の意味ですか"):
+        assert engine.search(Query(query, lang="ja", now=NOW)).verdict != "partly"

@@ -152,7 +152,7 @@ def test_the_focus_is_what_the_title_does_not_name() -> None:
         ]
     )
     focus = not_named(terms, ["Pair the TB-200 headphones"])
-    assert [one.forms[0] for one in focus] == ["batte", "life"]
+    assert [one.forms[0] for one in focus] == ["batter", "life"]
     named = [one for one in terms if one not in focus]
     assert without("TB-200 battery life", named) == "battery life"
     assert covered(focus, "the batteries last") == pytest.approx(2 / 3)
@@ -185,3 +185,43 @@ def test_more_rows_than_a_passage_has_are_counted() -> None:
     shown = Passage("a#0", "a", "ja", "題", "", "", "コード: E-07\nコード: E-08", blocks)
     [block] = quoted(shown, "e-08").blocks
     assert block.items == (8,) and block.of == 5_000
+
+
+def test_the_last_of_many_rows_is_as_good_as_the_first() -> None:
+    rows = [f"コード: E-{number} / 直し方: 拭く{number}" for number in range(10, 56)]
+    shown = passage(("table", rows))
+    [block] = quoted(shown, "e-54", cosines=[0.8] * 24).blocks
+    assert block.texts == (rows[44],)
+
+
+def test_a_colon_at_the_end_of_a_section_takes_nothing_from_the_next() -> None:
+    first = Passage("a#0", "a", "ja", "題", "部品", "", "次の部品が要ります:", ())
+    second = Passage("a#1", "a", "ja", "題", "保証", "w", "2年", (Block("list", 0, (1,), 1),))
+    units = scored_units([first, second], [np.zeros(0, np.float32)] * 2, [])
+    answer = make_answer("a", units, [], NONE_SHOWN)
+    assert answer is not None and answer.blocks[0].text == "次の部品が要ります:"
+    assert all(part.kind == "paragraph" for part in answer.blocks[:1])
+
+
+def test_a_table_found_by_its_caption_shows_rows() -> None:
+    blocks = (Block("table", 0, (0, 1, 2), 0, of=2),)
+    shown = Passage("a#0", "a", "ja", "題", "", "", "海外の送料\nEMS: 900円\n船便: 500円", blocks)
+    [block] = quoted(shown, "海外").blocks
+    assert block.items == (1, 2)
+    head = Passage("a#0", "a", "ja", "題", "", "", "種類 / 料金", (Block("table", 0, (0,), 0),))
+    assert quoted(head, "料金").blocks[0].items == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "found"),
+    [
+        ("charging", "Charge it for two hours", True),
+        ("batteries", "the battery lasts", True),
+        ("shipping", "we ship to you", True),
+        ("pin", "free shipping and spinning", False),
+        ("life", "a lifetime", True),
+        ("prices", "the price is 5", True),
+    ],
+)
+def test_latin_words_are_compared_without_endings(word: str, text: str, found: bool) -> None:
+    assert term(word).is_in(text) is found
