@@ -15,6 +15,7 @@ from itertools import groupby
 
 from indexer.model import Section
 from indexer.reading.html_tree import Node, tree_of
+from indexer.reading.table_lines import TableLines, rows_of
 from search.model import Block, BlockKind
 
 # Elements that stand on lines of their own.
@@ -62,35 +63,6 @@ class BlockMarkup:
     items: list[tuple[int, int]] = field(default_factory=list)
     head: list[tuple[int, int]] = field(default_factory=list)
     first_item: int = 1
-
-
-class _Table:
-    """Collects table rows as lines of text.
-
-    Each cell is prefixed with its column heading, so that a row is understood on its own.
-    """
-
-    def __init__(self) -> None:
-        self._headings: list[str] = []
-        self._headings_said = True
-
-    def line(self, cells: list[str], is_heading: bool) -> str:
-        """Return the row as a line. A heading row is returned with the rows below it."""
-        if is_heading:
-            pending = self.end()
-            self._headings, self._headings_said = cells, not any(cells)
-            return pending
-        headings = self._headings if len(self._headings) == len(cells) else [""] * len(cells)
-        self._headings_said |= headings is self._headings and any(cells)
-        return " / ".join(
-            f"{heading.rstrip(':：')}: {cell}" if heading else cell
-            for heading, cell in zip(headings, cells, strict=True)
-            if cell
-        )
-
-    def end(self) -> str:
-        """Return column headings that no row has used."""
-        return "" if self._headings_said else " / ".join(filter(None, self._headings))
 
 
 # A line of text with the block and the item that it belongs to.
@@ -303,8 +275,8 @@ class SectionReader:
             self._rows(node, block)
 
     def _rows(self, node: Node, block: BlockMarkup | None) -> None:
-        table, item = _Table(), self._item
-        for row in _rows_of(node):
+        table, item = TableLines(), self._item
+        for row in rows_of(node):
             self._note_anchor(row)
             if row.tag == "caption":
                 self._write("\n")
@@ -396,14 +368,6 @@ def _runs(lines: list[_Line]) -> Iterator[Block]:
 
 def _owner(place: int, block: BlockMarkup | None) -> tuple[str, int]:
     return ("line", place) if block is None else (block.kind, id(block))
-
-
-def _rows_of(table: Node) -> Iterator[Node]:
-    for child in table.elements:
-        if child.tag in ("tr", "caption"):
-            yield child
-        elif child.tag in ("thead", "tbody", "tfoot"):
-            yield from (row for row in child.elements if row.tag == "tr")
 
 
 def _is_image_alone(node: Node) -> bool:
