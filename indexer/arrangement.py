@@ -43,7 +43,10 @@ def arrange(
     _set_order(articles, places, navigation, changes)
     if foreign or moved:
         _set_addresses(articles, places, moved, changes)
-    arranged = [_changed(article, changes.get(article.path, {})) for article in articles]
+    arranged = [
+        _changed(article, changes[article.path]) if article.path in changes else article
+        for article in articles
+    ]
     return Arranged(arranged, _sections(articles, places, navigation, named))
 
 
@@ -141,8 +144,9 @@ def _set_slugs(
 
     The name alone stays with the only published one, or leads to the first of them.
     """
-    taken = {(article.lang, article.slug) for article in articles}
-    for (lang, slug), same in _shared(articles, attrgetter("lang", "slug")).items():
+    shared = _shared(articles, attrgetter("lang", "slug"))
+    taken = {(article.lang, article.slug) for article in articles} if shared else set()
+    for (lang, slug), same in shared.items():
         published = [article for article in same if article.status == "published"]
         moved = [article for article in same if len(published) != 1 or article is not published[0]]
         for article in _first(moved):
@@ -231,9 +235,10 @@ def _sections(
     """The sections that folders make, by their names; those of sections.yml stay as they are."""
     titles: dict[str, dict[str, str]] = defaultdict(dict)
     orders: dict[str, float] = {}
+    keys = {name: slugify(name) for name in {place.section for place in places.values()}}
     for article in articles:
         place = places.get(article.path)
-        if place is None or article.section in named or slugify(place.section) != article.section:
+        if place is None or article.section in named or keys[place.section] != article.section:
             continue
         label, position = _folder_of(article.path, place, navigation)
         if label or place.section != article.section:
@@ -249,6 +254,8 @@ def _sections(
 
 def _folder_of(path: str, place: Place, navigation: Navigation) -> tuple[str, float | None]:
     """Name and position that a file of Docusaurus gives the section's folder."""
+    if not navigation.folders:
+        return "", None
     above = path.split("/")[: -1 - len(place.folders)]
     folder = "/".join([*above, place.section])
     return navigation.folders.get(folder, ("", None))

@@ -42,11 +42,12 @@ class Collected:
 
 def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet) -> Collected:
     """Read the folder."""
-    found, problems = walk(folder)
-    layout = layout_of(folder.resolve(), [file.name for file in found])
-    places = {file.name: layout.place(file.name) for file in found}
-    problems += _set_apart([name for name, place in places.items() if place is None])
-    files = [file for file in found if places[file.name] is not None]
+    walked = walk(folder)
+    layout = layout_of(folder.resolve(), [file.name for file in walked.files])
+    places = {file.name: layout.place(file.name) for file in walked.files}
+    apart = [name for name, place in places.items() if place is None]
+    problems = [*walked.problems, *_set_apart(apart)]
+    files = [file for file in walked.files if places[file.name] is not None]
     articles: list[Article] = []
     known = cache.articles()
     signature = hashlib.sha256(repr(layout).encode()).hexdigest()[:8]
@@ -80,7 +81,8 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
         else article
         for article in articles
     ]
-    navigation = read_navigation(folder, [root for root, lang in layout.roots if not lang])
+    content = [root for root, lang in layout.roots if not lang]
+    navigation = read_navigation(folder, content, walked.categories)
     known_places = {name: place for name, place in places.items() if place is not None}
     arranged = arrange(
         articles, known_places, navigation, named, foreign=layout.roots != (("", ""),)

@@ -21,7 +21,10 @@ def with_words_of_files(
     articles: Sequence[Article], folder: Path, targets: Targets, cache: BuildCache
 ) -> list[Article]:
     """The articles, with a section for each linked file that has words."""
-    return [_with_words(article, folder, targets, cache) for article in articles]
+    return [
+        _with_words(article, folder, targets, cache) if article.links else article
+        for article in articles
+    ]
 
 
 def _with_words(article: Article, folder: Path, targets: Targets, cache: BuildCache) -> Article:

@@ -34,9 +34,11 @@ class Targets:
         self._folder = folder
         self._roots = tuple(dict.fromkeys(("", *roots)))
         self._by_path = {article.path: article for article in articles}
-        self._by_name: dict[str, Article] = {}
-        for article in articles:
-            self._by_name.setdefault(_loose(article.path), article)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Article]:
+        # The first of one name stays.
+        return {_loose(article.path): article for article in reversed(self._articles)}
 
     @cached_property
     def _by_numberless(self) -> Mapping[str, Article]:

@@ -241,7 +241,7 @@ def _aliases(articles: Sequence[Article]) -> Iterator[Problem]:
     for article in articles:
         for alias in article.aliases:
             owner = slugs.get((article.lang, alias))
-            if owner is not None:
+            if owner is not None and owner is not article:
                 yield Problem(
                     article.path,
                     1,

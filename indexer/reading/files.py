@@ -23,6 +23,8 @@ from indexer.reading.layout import (
 from indexer.reading.yaml_loader import error_in, printable
 
 MAX_BYTES = 512 * 1024
+# Files of Docusaurus that name their folder and order it.
+CATEGORIES = frozenset(("_category_.json", "_category_.yml", "_category_.yaml"))
 # Documents of other kinds, which somebody may expect to be found.
 _OTHER_TEXTS = (".rst", ".adoc", ".asciidoc", ".org", ".textile", ".docx", ".odt", ".ipynb")
 
@@ -56,8 +58,20 @@ def require_folder(folder: Path) -> None:
         )
 
 
-def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
-    """Return all Markdown files in the folder, sorted by name, and the problems found.
+@dataclass(frozen=True)
+class Walked:
+    """The Markdown files of a folder, sorted by name, and the problems found.
+
+    ``categories`` are the paths of the files that name folders, as Docusaurus has them.
+    """
+
+    files: list[SourceFile]
+    problems: list[Problem]
+    categories: list[str]
+
+
+def walk(folder: Path) -> Walked:
+    """Find all Markdown files in the folder.
 
     Links to files outside the folder are refused; what is passed over is counted in one problem.
     Raises ArticlesFolderError if the folder is missing or is not a folder.
@@ -67,7 +81,7 @@ def walk(folder: Path) -> tuple[list[SourceFile], list[Problem]]:
     found = _Found(root, collections_of(root))
     for base, folders, names in os.walk(root, followlinks=False):
         found.add(base, folders, names)
-    return found.files, [*found.problems, *found.passed_over()]
+    return Walked(found.files, [*found.problems, *found.passed_over()], found.categories)
 
 
 class _Found:
@@ -76,7 +90,8 @@ class _Found:
     def __init__(self, root: Path, collections: Sequence[str]) -> None:
         self.files: list[SourceFile] = []
         self.problems: list[Problem] = []
-        self._root = root
+        self.categories: list[str] = []
+        self._root = str(root)
         self._collections = collections
         self._passed: Counter[str] = Counter()
 
@@ -97,27 +112,28 @@ class _Found:
             message, hint = "is a linked folder and is not read.", "Copy the folder instead."
             shown = printable(f"{prefix}{name}")
             self.problems.append(error_in(shown, 0, "outside", message, hint))
-        for name in sorted(names):
-            self._take(base, prefix, name)
+        self.categories += [f"{prefix}{name}" for name in names if name in CATEGORIES]
+        for name in sorted(filter(self._is_article, names)):
+            # Creating a Path per file is slow.
+            file = self._checked(f"{base}/{name}", f"{prefix}{name}")
+            if isinstance(file, Problem):
+                self.problems.append(file)
+            else:
+                self.files.append(file)
 
-    def _take(self, base: str, prefix: str, name: str) -> None:
+    def _is_article(self, name: str) -> bool:
+        """Whether a file is an article by its name; counts what looks like one."""
         stem, dot, ending = name.rpartition(".")
         suffix = f".{ending.lower()}" if dot and stem else ""
-        if suffix in _OTHER_TEXTS:
-            self._passed[suffix] += 1
         if suffix not in SUFFIXES or name[0] == ".":
-            return
+            self._passed.update([suffix] if suffix in _OTHER_TEXTS else ())
+            return False
         if name[0] == "_" and stem.lower() not in INDEXES:
             self._passed["_*.md"] += 1
-            return
-        file = self._checked(base, f"{prefix}{name}", name)
-        if isinstance(file, Problem):
-            self.problems.append(file)
-        else:
-            self.files.append(file)
+            return False
+        return True
 
-    def _checked(self, base: str, shown: str, name: str) -> SourceFile | Problem:
-        path = os.path.join(base, name)  # noqa: PTH118, creating a Path per file is slow
+    def _checked(self, path: str, shown: str) -> SourceFile | Problem:
         # os.walk decodes invalid UTF-8 bytes to lone surrogates.
         if not shown.isprintable() and any(
             unicodedata.category(char) in ("Cs", "Cc") for char in shown
@@ -128,7 +144,7 @@ class _Found:
             # Regular files need a single stat call.
             state = os.lstat(path)
             if stat.S_ISLNK(state.st_mode):
-                if not _inside(Path(path), self._root):
+                if not _inside(Path(path), Path(self._root)):
                     message = "is a link to a file outside the articles folder."
                     hint = "Copy the file into the folder."
                     return error_in(shown, 0, "outside", message, hint)
@@ -140,7 +156,7 @@ class _Found:
         if not stat.S_ISREG(state.st_mode):
             return error_in(shown, 0, "unreadable", "is not a regular file.")
         changed = f"{state.st_ino}:{state.st_ctime_ns}"
-        return SourceFile(shown, str(self._root), state.st_size, state.st_mtime_ns, changed)
+        return SourceFile(shown, self._root, state.st_size, state.st_mtime_ns, changed)
 
     def passed_over(self) -> list[Problem]:
         """One warning that counts what was not read, and says why."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,15 @@ from search.model import OwnAnswer
 
 SCHEMA = 1
 _FENCE = re.compile(r"^---[ \t]*$")
+# A heading of one line: after #, above === or ---, or in <h1>.
+_UNDERLINED = r"(?![ \t#>*+`|=~:!<-]|\d++[.)])[^\n]++\n {0,3}"
+_IN_HTML = r"<h1\b[^<>\n]*+>(?:[^<\n]++|<(?!/?h1\b))*+</h1>[ \t]*+(?:\n|\Z)"
+_FIRST_HEADING = re.compile(
+    rf"(?m)^ {{0,3}}(?:#{{1,6}}[ \t][^\n]*+(?:\n|\Z)"
+    rf"|{_UNDERLINED}(?:=++|-++)[ \t]*+(?:\n|\Z)|{_IN_HTML})"
+)
+_TOP_HEADING = re.compile(rf"(?m)^(?:# [^\n]*+|{_UNDERLINED}=++[ \t]*+$|{_IN_HTML})")
+_BLANK_LINES = re.compile(r"\A(?:[ \t\r]*+\n)*+")
 _LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
 _NOT_IN_ID = re.compile(r"[^\w.-]+")
 ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
@@ -413,23 +423,27 @@ def _title_from_body(body: str, title: str | None) -> tuple[str, str | None]:
     Only if the front matter has no title or the same one. Without a title, the first heading of
     level 1 elsewhere is the title too, and stays.
     """
-    start = len(body) - len(body.lstrip())
-    line, newline, rest = body[start:].partition("\n")
-    heading = _heading(line)
-    if heading and not (title and heading != title.strip()) and (title is None or line[:2] == "# "):
-        return "\n" * body[:start].count("\n") + newline + rest, heading
+    blank = _BLANK_LINES.match(body)
+    first = _FIRST_HEADING.match(body, blank.end() if blank else 0)
+    heading = _heading(first[0]) if first else ""
+    if first and heading and (title is None or (_is_top(first[0]) and heading == title.strip())):
+        return "\n" * body[: first.end()].count("\n") + body[first.end() :], heading
     if title is not None:
         return body, None
-    found = re.search(r"^# [^\n]*", _without_fences(body), re.M)
+    found = _TOP_HEADING.search(_without_fences(body))
     return body, _heading(found[0]) if found else None
 
 
-def _heading(line: str) -> str:
-    """The text of a heading, without attributes and marks; "" for another line."""
-    if not re.match(r"#{1,6}[ \t]", line):
-        return ""
+def _is_top(heading: str) -> bool:
+    """Whether a heading is of level 1."""
+    return heading.lstrip().startswith(("# ", "<h1")) or heading.rstrip().endswith("=")
+
+
+def _heading(markup: str) -> str:
+    """The text of a heading, without attributes and marks."""
+    line = markup.strip().split("\n")[0]
     text = re.sub(r"\{[^{}]*+\}\s*+\Z", "", line.strip("# \t\r"))
-    return re.sub(r"[*_`]|<[^<>]*+>", "", text).strip()
+    return html.unescape(re.sub(r"[*_`]|<[^<>]*+>", "", text)).strip()
 
 
 def _without_fences(body: str) -> str:

@@ -114,6 +114,8 @@ class SectionReader:
         if tag in _LEFT_OUT or any(name in _SILENT for name in names):
             for inner in node.descendants():
                 self._note_anchor(inner)
+        elif "hidden" in node.attributes:
+            self._hidden(node)
         elif tag == "img":
             self._image(node, inline="inline" in names)
         elif tag in _BREAKS:
@@ -242,6 +244,13 @@ class SectionReader:
             return
         with self._reading(BlockMarkup(-1, "label", label, self._container[1], 0, 0)):
             self._write(f"\n{label}\n")
+
+    def _hidden(self, node: Node) -> None:
+        """Text that is found and not shown: a label, since that is never quoted."""
+        with self._reading(BlockMarkup(-1, "label", "", 0, 0, 0)):
+            self._write("\n")
+            self._inside(node, "")
+            self._write("\n")
 
     def _next_label(self) -> str:
         while self._labels and not self._labels[-1]:

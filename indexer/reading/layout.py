@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from indexer.reading.yaml_loader import BrokenYamlError, read_yaml
 
@@ -47,14 +48,13 @@ _ABOUT_IN_CAPITALS = frozenset(
         *("NOTICE", "TODO", "SUMMARY", "CLAUDE", "GEMINI"),
     )
 )
-_CONTENT = ("content", "docs", "doc", "documentation", "src/content/docs", "src/content")
+_CONTENT = ("content/", "docs/", "doc/", "documentation/", "src/content/docs/", "src/content/")
 # A folder with this share of the files is where the articles are.
 MOST_OF = 0.8
 _DOCUSAURUS = "docusaurus-plugin-content-docs/current/"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """What the place of a file says about its article.
 
     ``lang`` and ``section`` are "" where it says nothing. ``key`` is the same for translations of
@@ -69,7 +69,7 @@ class Place:
     is_index: bool = False
     ids_are_local: bool = False
 
-    @cached_property
+    @property
     def key(self) -> str:
         """The path without language and suffix."""
         return "/".join((*self.folders, "index" if self.is_index else self.stem)).casefold()
@@ -102,54 +102,46 @@ class Layout:
 
     def place(self, name: str) -> Place | None:
         """The place of a file; None for one that is no article, such as a licence."""
-        if name in self._known:
-            return self._known[name]
-        found = next(
-            (
-                self._within(name[len(root) :], lang, at_top=not root)
-                for root, lang in self.roots
-                if name.startswith(root)
-            ),
-            None,
-        )
-        self._known[name] = found
-        return found
-
-    @property
-    def _known(self) -> dict[str, Place | None]:
-        """Places found before, also by an equal layout of an earlier build."""
-        return _places.setdefault(self, {})
+        for root, lang in self.roots:
+            if name.startswith(root):
+                return self._within(name[len(root) :], lang, at_top=not root)
+        return None
 
     def _within(self, name: str, lang: str, *, at_top: bool) -> Place | None:
-        folders = name.split("/")[:-1]
-        stem = name.rpartition("/")[2].rpartition(".")[0]
-        stem, _, suffix = stem.rpartition(".") if self._has_suffix(stem) else (stem, "", "")
+        folder, _, last = name.rpartition("/")
+        stem, suffix = self._stem_and_suffix(last.rpartition(".")[0])
         about = stem in ("404", "SUMMARY") or (at_top and self._is_about_the_repository(stem))
-        if not folders and about:
+        if not folder and about:
             return None
-        if folders and not lang and folders[0] in self.languages:
-            lang, folders = folders[0], folders[1:]
-        elif suffix:
-            lang = suffix
-        return Place(
-            language_code(lang),
-            folders[0] if folders else "",
-            tuple(folders),
-            stem,
-            stem.casefold() in (*INDEXES, *(name.casefold() for name in folders[-1:])),
-            self.ids_are_local,
-        )
+        of_folder, folders = self._folders(folder, lang)
+        lang = of_folder or language_code(suffix)
+        folded = stem.casefold()
+        is_index = folded in INDEXES or bool(folders and folded == folders[-1].casefold())
+        section = folders[0] if folders else ""
+        return Place(lang, section, folders, stem, is_index, self.ids_are_local)
 
-    def _has_suffix(self, stem: str) -> bool:
-        before, _, suffix = stem.rpartition(".")
-        return self.suffixed and bool(before) and is_language(suffix)
+    def _folders(self, folder: str, lang: str) -> tuple[str, tuple[str, ...]]:
+        """The language that a folder says, or "", and the names of the folders below it."""
+        known = self._known_folders.get((folder, lang))
+        if known is None:
+            names = tuple(folder.split("/")) if folder else ()
+            is_language = bool(names) and not lang and names[0] in self.languages
+            known = (names[0], names[1:]) if is_language else (lang, names)
+            known = language_code(known[0]), known[1]
+            self._known_folders[folder, lang] = known
+        return known
+
+    @cached_property
+    def _known_folders(self) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
+        return {}
+
+    def _stem_and_suffix(self, stem: str) -> tuple[str, str]:
+        """``x`` and ``ja`` of ``x.ja`` where the files of this folder have suffixes."""
+        before, _, suffix = stem.rpartition(".") if self.suffixed else ("", "", "")
+        return (before, suffix) if before and is_language(suffix) else (stem, "")
 
     def _is_about_the_repository(self, stem: str) -> bool:
         return _is_meta(stem) and not (stem.casefold() == "readme" and self.readme_is_article)
-
-
-# Places by layout and name: they are asked for in every build.
-_places: dict[Layout, dict[str, Place | None]] = {}
 
 
 def _is_meta(stem: str) -> bool:
@@ -201,12 +193,11 @@ def _roots(root: Path, top: set[str], names: Sequence[str]) -> tuple[tuple[str, 
         used = [f"{name}/" for name in dict.fromkeys(named) if name in top]
         return (*((name, "") for name in used), ("", ""))
     deep = [name for name in names if "/" in name or not _is_meta(PurePosixPath(name).stem)]
-    counted = Counter(
-        folder for name in deep for folder in _CONTENT if name.startswith(f"{folder}/")
-    )
+    inside = [name for name in deep if name.startswith(_CONTENT)]
+    counted = Counter(folder for name in inside for folder in _CONTENT if name.startswith(folder))
     for folder in sorted(counted, key=len, reverse=True):
         if counted[folder] >= MOST_OF * len(deep):
-            return ((f"{folder}/", ""),)
+            return ((folder, ""),)
     return (("", ""),)
 
 

@@ -19,7 +19,7 @@ from indexer.model import Problem
 from indexer.reading.layout import config_of
 
 MAX_BYTES = 256 * 1024
-MOST_DEEP = 12
+MOST_DEEP, MOST_CATEGORIES = 12, 2_000
 _SUMMARY_LINK = re.compile(r"\A[ \t]*+[*+-][ \t]++\[([^\[\]\n]*+)\]\(<?([^()<>\n]*+)>?\)")
 _EXPORT = re.compile(
     r"\b(?:module\.exports|export[ \t]++default|const[ \t]++\w++)[ \t]*+=?[ \t]*+(?=[{\[])"
@@ -51,8 +51,11 @@ def without_suffix(path: str) -> str:
     return re.sub(r"(?i)\.(?:md|mdx|markdown)\Z", "", clean).removeprefix("./")
 
 
-def read_navigation(root: Path, content: Sequence[str]) -> Navigation:
-    """Read the files at the root of a folder whose articles lie below the folders ``content``."""
+def read_navigation(root: Path, content: Sequence[str], categories: Sequence[str]) -> Navigation:
+    """Read the files at the root of a folder whose articles lie below the folders ``content``.
+
+    ``categories`` are the paths of its _category_ files.
+    """
     found = Navigation()
     for title, path in _mkdocs_pages(config_of(root / "mkdocs.yml").get("nav"), 0):
         for prefix in content:
@@ -64,9 +67,8 @@ def read_navigation(root: Path, content: Sequence[str]) -> Navigation:
                 found.add(f"{folder}{page[2]}", page[1].strip())
     for name in _SIDEBARS:
         _add_sidebars(found, root / name, content)
-    for pattern in ("_category_.json", "_category_.yml", "_category_.yaml"):
-        for file in sorted(root.rglob(pattern))[:2_000]:
-            _add_category(found, file, file.parent.relative_to(root).as_posix())
+    for name in sorted(categories)[:MOST_CATEGORIES]:
+        _add_category(found, root / name, name.rpartition("/")[0] or ".")
     return found
 
 

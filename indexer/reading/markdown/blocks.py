@@ -25,6 +25,7 @@ _ADMONITION = re.compile(r"\A(!!!|\?\?\?\+?)[ \t]*+([A-Za-z][\w-]*+)([^\n]*+)")
 _TAB = re.compile(r"\A===[!+]?[ \t]++\"([^\"\n]*+)\"[ \t]*+\Z")
 _CONTAINER = re.compile(r"\A(:{2,}+)[ \t]*+([A-Za-z][\w-]*+)([^\n]*+)")
 _CONTAINER_END = re.compile(r"\A(:{2,}+)[ \t]*+\Z")
+_TITLE_ATTRIBUTE = re.compile(r"\b(?:title|label|summary)=(\"[^\"]*+\"|'[^']*+'|[^\s\"']++)")
 _CALLOUT = re.compile(r"\A\[!([A-Za-z][\w-]*+)(?:\|[\w|-]*+)?\]([+-]?)[ \t]*+([^\n]*+)(?:\n|\Z)")
 _PLACES = ("inline", "end", "left", "right")
 _CODE_LABEL = re.compile(r"\[([^\[\]\n]++)\]")
@@ -201,8 +202,8 @@ def _container_title(rest: str) -> str:
         return rest[1:].partition("]")[0].strip()
     if rest.startswith("{"):
         inside, _, rest = rest[1:].partition("}")
-        found = re.search(r'(?:title|label)="([^"]*)"', inside)
-        return found[1] if found else rest.strip()
+        found = _TITLE_ATTRIBUTE.search(inside)
+        return found[1].strip("\"'") if found else rest.strip()
     return rest.partition("{")[0].strip() if rest.endswith("}") else rest
 
 

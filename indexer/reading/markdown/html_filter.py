@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -49,6 +49,7 @@ _NAMES_OF_HTML = (
     "mfrac annotation semantics mtext msqrt"
 )
 _HTML = frozenset(_NAMES_OF_HTML.split())
+_INVISIBLE = re.compile(r"(?i)(?:display\s*+:\s*+none|visibility\s*+:\s*+hidden)")
 # Removed with all that is inside.
 _WITH_CONTENT = ("script", "style", "svg", "template", "noscript")
 
@@ -144,16 +145,35 @@ def _filtered(text: str, line: int, env: EnvType, notes: list[Note], links: list
                 name.lower() if name.lower() in _WITH_CONTENT and not rest.endswith("/") else ""
             )
             return match[0]
-        values = {
-            each[1].lower(): html.unescape((each[2] or "").strip("\"'"))
-            for each in _ATTRIBUTE.finditer(rest)
-        }
-        notes.extend(_removed_attributes(name.lower(), values, at))
-        if url := values.get("href" if name.lower() == "a" else MEDIA_TAGS.get(name.lower(), "")):
-            links.append(RawLink(url, at, name.lower() == "img"))
-        return match[0]
+        return _opened(match, at, notes, links)
 
     return _TAG.sub(replaced, text)
+
+
+def _opened(match: re.Match[str], line: int, notes: list[Note], links: list[RawLink]) -> str:
+    """An opening tag that an article may have; one whose text is invisible says so."""
+    name, rest = match[2], match[3]
+    tag = name.lower()
+    values = {
+        each[1].lower(): html.unescape((each[2] or "").strip("\"'"))
+        for each in _ATTRIBUTE.finditer(rest)
+    }
+    notes.extend(_removed_attributes(tag, values, line))
+    if url := values.get("href" if tag == "a" else MEDIA_TAGS.get(tag, "")):
+        links.append(RawLink(url, line, tag == "img"))
+    if not _is_hidden(values):
+        return match[0]
+    notes.append(_hidden(tag, line))
+    return f"<{name} hidden{rest}>"
+
+
+def _is_hidden(values: Mapping[str, str]) -> bool:
+    return "hidden" in values or bool(_INVISIBLE.search(values.get("style", "")))
+
+
+def _hidden(tag: str, line: int) -> Note:
+    message = f"the text of <{tag}> is hidden: it is found, and not shown."
+    return Note(line, "hidden-text", message, "Write words for the search to keywords: instead.")
 
 
 def _removed(name: str, line: int) -> Note:
@@ -167,8 +187,10 @@ def _removed(name: str, line: int) -> Note:
     return Note(line, "unsafe-html", message, "To show it, put it between backticks.")
 
 
-def _removed_attributes(tag: str, names: Iterable[str], line: int) -> Iterator[Note]:
+def _removed_attributes(tag: str, values: Mapping[str, str], line: int) -> Iterator[Note]:
     allowed = ATTRIBUTES["*"] | ATTRIBUTES.get(tag, set())
-    for name in names:
+    for name in values:
+        if name == "style" and _INVISIBLE.search(values[name]):
+            continue
         if name not in allowed and name not in _QUIET and not name.startswith(_QUIET_STARTS):
             yield Note(line, "removed-attribute", f"{name} of <{tag}> was removed.")

@@ -16,7 +16,7 @@ from indexer.reading.markdown import classic, commonmark
 from indexer.reading.markdown.converted import Converted, RawLink
 from indexer.reading.markdown.sanitise import SCHEMES, sanitise
 
-VERSION = "10"
+VERSION = "11"
 """Increase when the same file would give different HTML; cached articles are rendered again."""
 
 

@@ -12,7 +12,7 @@ _NAMES = (
 )
 TAGS = frozenset(_NAMES.split())
 ATTRIBUTES: dict[str, set[str]] = {
-    "*": {"class", "id", "title", "lang", "dir"},
+    "*": {"class", "id", "title", "lang", "dir", "hidden"},
     "a": {"href", "name"},
     "img": {"src", "alt", "width", "height"},
     "input": {"type", "checked", "name", "disabled"},

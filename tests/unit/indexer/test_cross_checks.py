@@ -51,6 +51,12 @@ def test_broken_links_anchors_and_images_are_found_with_their_line(tmp_path: Pat
     ]
 
 
+def test_an_alias_that_is_its_own_slug_is_no_problem(tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    write_article(folder, "ja/a.md", "一", slug="a", aliases=["a"])
+    assert codes(folder) == []
+
+
 def test_of_two_articles_with_one_id_or_slug_the_first_is_served(tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     write_article(folder, "ja/a.md", "一", id="same")

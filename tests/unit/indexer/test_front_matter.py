@@ -124,7 +124,7 @@ def test_any_title_gives_a_usable_slug(title: str, slug: str) -> None:
 def test_files_that_are_not_text_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes("---\ntitle: a\n---\n日本語".encode("shift_jis"))
     (tmp_path / "b.md").write_text("x" * (MAX_BYTES + 1), encoding="utf-8")
-    files, _ = walk(tmp_path)
+    files = walk(tmp_path).files
     first, second = (read(file) for file in files)
     assert isinstance(first, list) and "UTF-8" in str(first[0]) and first[0].line == 4
     assert isinstance(second, list) and "MB" in str(second[0]) and "Split" in second[0].hint
@@ -137,7 +137,8 @@ def test_symlinks_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     write_article(folder, "ja/a.md")
     (folder / "ja" / "leak.md").symlink_to(secret)
     (folder / "ja" / "outside").symlink_to(tmp_path)
-    files, problems = walk(folder)
+    walked = walk(folder)
+    files, problems = walked.files, walked.problems
     assert [file.name for file in files] == ["ja/a.md"]
     assert {problem.path for problem in problems} == {"ja/leak.md", "ja/outside"}
 
@@ -146,7 +147,8 @@ def test_special_files_are_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "loop.md").symlink_to(tmp_path / "loop.md")
     (tmp_path / os.fsdecode(b"\xff.md")).write_text("# a", encoding="utf-8")
-    files, problems = walk(tmp_path)
+    walked = walk(tmp_path)
+    files, problems = walked.files, walked.problems
     assert files == [] and len(problems) == 3
 
 

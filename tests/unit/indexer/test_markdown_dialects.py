@@ -59,6 +59,9 @@ def test_a_list_that_begins_with_another_number_keeps_it() -> None:
         (":::note\nText.\n:::", "note", "Note", "Text."),
         ("::: tip Own title\nText.\n:::", "tip", "Own title", "Text."),
         (":::caution[Own title]\nText.\n:::", "warning", "Own title", "Text."),
+        (":::tip{label='Own title'}\nText.\n:::", "tip", "Own title", "Text."),
+        (':::tip{.x title="Own title"}\nText.\n:::', "tip", "Own title", "Text."),
+        (":::tip{label=前提}\nText.\n:::", "tip", "前提", "Text."),
         ('!!! danger "Own title"\n    Text.', "danger", "Own title", "Text."),
         ("!!! note\n    Text.", "note", "Note", "Text."),
     ],
@@ -323,3 +326,43 @@ def test_each_tab_is_read_with_its_label() -> None:
         *("Model A", "Hold it.", "Model B", "Left", "Pull.", "Right", "Push."),
         *("Model C", "Leave it."),
     ]
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<p style="display:none;">',
+        "<p style='color: red; DISPLAY : none'>",
+        "<p hidden>",
+        '<div style="visibility: hidden">',
+    ],
+)
+def test_hidden_text_is_found_and_neither_shown_nor_quoted(tag: str) -> None:
+    name = tag[1:].split(maxsplit=1)[0]
+    article, problems = both(f"隠れていない文。\n\n{tag}\n  秘密の言葉\n</{name}>\n")
+    assert re.search(rf"<{name} [^>]*hidden", article.html), article.html
+    [section] = article.sections
+    lines = section.text.split("\n")
+    hidden = [block.kind for block in section.blocks if "秘密" in lines[block.first]]
+    assert hidden == ["label"]
+    assert [problem.code for problem in problems] == ["hidden-text"]
+
+
+@pytest.mark.parametrize(
+    ("body", "title", "left"),
+    [
+        ("返品する方法\n=====\n\n本文", "返品する方法", "<p>本文</p>"),
+        ("Return it\n---------\ntext", "Return it", "<p>text</p>"),
+        ('<h1 align="center">Return &amp; refund</h1>\n\ntext', "Return & refund", "<p>text</p>"),
+        ("text first\n\nReturn it\n===\nmore", "Return it", "Return it</h1>"),
+        ("# Return it #\ntext", "Return it", "<p>text</p>"),
+        ("- a list\n---\ntext", "A", "a list"),
+        ("```\nno title\n===\n```\ntext", "A", "no title"),
+        ("|a|b|\n|---|---|\n|c|d|", "A", "<td>c</td>"),
+    ],
+)
+def test_a_title_is_any_first_heading(body: str, title: str, left: str) -> None:
+    article, _ = read_article_text("en/general/a.md", f"---\nid: a\n---\n{body}")
+    assert article is not None
+    assert (article.title, left in article.html) == (title, True), article.html
+    assert article.html.count(title) == left.count(title)
