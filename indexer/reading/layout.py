@@ -75,6 +75,19 @@ class Place(NamedTuple):
         return "/".join((*self.folders, "index" if self.is_index else self.stem)).casefold()
 
 
+class _Folder(NamedTuple):
+    """What the files of one folder share. ``index_name`` is that of a page about the folder."""
+
+    lang: str
+    section: str
+    folders: tuple[str, ...]
+    index_name: str | None
+    is_root: bool
+
+
+_OUTSIDE = _Folder("", "", (), None, is_root=False)
+
+
 def is_language(name: str) -> bool:
     """Whether a name can be a language, as in ``ja``, ``pt-br`` or ``zh_CN``."""
     found = _REGION.match(name)
@@ -102,38 +115,46 @@ class Layout:
 
     def place(self, name: str) -> Place | None:
         """The place of a file; None for one that is no article, such as a licence."""
-        for root, lang in self.roots:
-            if name.startswith(root):
-                return self._within(name[len(root) :], lang, at_top=not root)
-        return None
-
-    def _within(self, name: str, lang: str, *, at_top: bool) -> Place | None:
         folder, _, last = name.rpartition("/")
-        stem, suffix = self._stem_and_suffix(last.rpartition(".")[0])
-        about = stem in ("404", "SUMMARY") or (at_top and self._is_about_the_repository(stem))
-        if not folder and about:
-            return None
-        of_folder, folders = self._folders(folder, lang)
-        lang = of_folder or language_code(suffix)
-        folded = stem.casefold()
-        is_index = folded in INDEXES or bool(folders and folded == folders[-1].casefold())
-        section = folders[0] if folders else ""
-        return Place(lang, section, folders, stem, is_index, self.ids_are_local)
-
-    def _folders(self, folder: str, lang: str) -> tuple[str, tuple[str, ...]]:
-        """The language that a folder says, or "", and the names of the folders below it."""
-        known = self._known_folders.get((folder, lang))
+        known = self._known_folders.get(folder)
         if known is None:
-            names = tuple(folder.split("/")) if folder else ()
-            is_language = bool(names) and not lang and names[0] in self.languages
-            known = (names[0], names[1:]) if is_language else (lang, names)
-            known = language_code(known[0]), known[1]
-            self._known_folders[folder, lang] = known
-        return known
+            known = self._known_folders[folder] = self._folder(folder)
+        if known is _OUTSIDE:
+            return None
+        stem, suffix = self._stem_and_suffix(last.rpartition(".")[0])
+        if known.is_root and self._is_no_article(stem, at_top=not folder):
+            return None
+        folded = stem.casefold()
+        return Place(
+            known.lang or (language_code(suffix) if suffix else ""),
+            known.section,
+            known.folders,
+            stem,
+            folded in INDEXES or folded == known.index_name,
+            self.ids_are_local,
+        )
+
+    def _folder(self, folder: str) -> _Folder:
+        """What a folder says of its files; _OUTSIDE for one outside the roots."""
+        path = f"{folder}/" if folder else ""
+        root = next(((root, lang) for root, lang in self.roots if path.startswith(root)), None)
+        if root is None:
+            return _OUTSIDE
+        names, lang = tuple(path[len(root[0]) :].split("/")[:-1]), root[1]
+        is_root = not names
+        if names and not lang and names[0] in self.languages:
+            lang, names = names[0], names[1:]
+        section, index_name = (names[0], names[-1].casefold()) if names else ("", None)
+        return _Folder(language_code(lang), section, names, index_name, is_root)
 
     @cached_property
-    def _known_folders(self) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
+    def _known_folders(self) -> dict[str, _Folder]:
         return {}
+
+    def _is_no_article(self, stem: str, *, at_top: bool) -> bool:
+        if stem in ("404", "SUMMARY"):
+            return True
+        return at_top and self._is_about_the_repository(stem)
 
     def _stem_and_suffix(self, stem: str) -> tuple[str, str]:
         """``x`` and ``ja`` of ``x.ja`` where the files of this folder have suffixes."""
