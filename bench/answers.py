@@ -5,6 +5,7 @@
 Each NAME-answers.jsonl in DIR (or bench/data) is asked of the articles, in process, or of the site
 at URL. Its rows have id, q, lang, kind ("answered" or "unanswered-..."), articles (accepted ones),
 must (texts that a good quote holds), must_any (at least one of them) and must_not (harmful ones).
+The tests of the articles are asked with the name of a product as well (bench/topic_pairs.py).
 Each collection in DIR with a spans.jsonl is asked in process: which share of the quotes of the
 right article holds a gold span, and how long they are.
 
@@ -30,7 +31,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.fit_answerability import visible_articles
 from bench.retrieval import collections, load, make_engine
+from bench.topic_pairs import product_questions
 from indexer.build import Paths, build
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
@@ -186,6 +189,13 @@ def span_figures(folder: Path, engine: Engine) -> dict[str, Any]:
     }
 
 
+def product_figures(articles: Path, ask: Ask) -> dict[str, Any]:
+    """How often the right article comes first for a question that also names a product."""
+    asked = product_questions(visible_articles(articles))
+    first = [ask(each.query.text, each.query.lang).first in each.articles for each in asked]
+    return {"questions": len(asked), "first_right": _share(first)}
+
+
 def _share(values: Any) -> float | None:
     listed = list(values)
     return round(sum(listed) / len(listed), 4) if listed else None
@@ -224,6 +234,7 @@ def main() -> None:
             lines = path.read_text(encoding="utf-8").splitlines()
             rows = [json.loads(line) for line in lines]
             report[path.stem] = figures([judge(row, ask(row["q"], row["lang"])) for row in rows])
+        report["tests with the name of a product"] = product_figures(flags.articles, ask)
         for folder in collections(flags.data) if flags.data != OWN else ():
             if (folder / "spans.jsonl").is_file():
                 engine = make_engine(load(folder), embedder, Path(data), flags.cache)

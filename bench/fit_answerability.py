@@ -85,7 +85,7 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[Labeled], list[
     with tempfile.TemporaryDirectory() as folder:
         build(Paths(articles, Path(folder)), embedder)
         engine = Engine(open_corpus(Builds(Path(folder) / "index").open_current()), embedder)
-        seen = _visible(articles, Path(folder))
+        seen = visible_articles(articles)
         tests = [
             Labeled(Query(test, lang=article.lang, highlight=False), True, (article.id,))
             for article in seen
@@ -109,11 +109,12 @@ def of_samples(articles: Path, embedder: Embedder) -> tuple[list[Labeled], list[
         return [*tests, *everyday], made, engine
 
 
-def _visible(articles: Path, folder: Path) -> list[Article]:
+def visible_articles(folder: Path) -> list[Article]:
     """The articles that everybody may see now; what nobody can see answers nothing."""
-    cache = BuildCache(folder / "again.sqlite")
-    read = collect(articles, cache, UTC).articles
-    cache.close()
+    with tempfile.TemporaryDirectory() as data:
+        cache = BuildCache(Path(data) / "cache.sqlite")
+        read = collect(folder, cache, UTC).articles
+        cache.close()
     now = datetime.now(UTC)
     return [article for article in read if to_summary(article).visible(now, PUBLIC)]
 

@@ -1,5 +1,7 @@
 """Questions made of a topic of the articles and a property that they tell, or that none tells.
 
+And questions that name a product, and ask what the article about something else tells.
+
 The topics and properties are in bench/data. A property counts as untold if none of the words that
 would tell it stands in an article of the topic. Told ones are the headings, tabs, rows and terms of
 these articles.
@@ -69,6 +71,27 @@ def topic_questions(articles: Sequence[Article], seed: int = 0) -> list[TopicQue
                         tuple(article.id for article in known),
                     )
                 )
+    return questions
+
+
+def product_questions(articles: Sequence[Article], seed: int = 0) -> list[TopicQuestion]:
+    """The tests of articles about no product, each with the name of a product before or after it.
+
+    "RV-15 how do I return this" is answered by the article about returns.
+    """
+    products = [topic for topic in _read("topics.jsonl") if topic["kind"] == "product"]
+    about_products = {name for topic in products for name in topic["articles"]}
+    chance = random.Random(seed)
+    questions: list[TopicQuestion] = []
+    for article in articles:
+        names = [topic["topic"] for topic in products if topic["lang"] == article.lang]
+        if article.id in about_products or not names:
+            continue
+        for test in article.tests:
+            name = chance.choice(names)
+            text = f"{name} {test}" if chance.random() < 0.5 else f"{test} {name}"
+            query = Query(text, lang=article.lang, highlight=False)
+            questions.append(TopicQuestion(name, query, True, (article.id,)))
     return questions
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -33,6 +33,11 @@ from search.vectors.cosine_scale import QUESTION_SCALE
 log = logging.getLogger("search.engine")
 # Upper bound of the probability for a one-letter query: it may match, but states no question.
 UNSURE = 0.3
+# Upper bound of the probability where the quote lacks the amount, time or measure asked for.
+UNTOLD_KIND = 0.5
+# The focus is looked for in other articles if the first hit tells at most this share of it, and
+# answers less probably than this; the one that is then found first answers at most this probably.
+ELSEWHERE_TOLD, ELSEWHERE_BELOW, LED_BY_FOCUS = 0.3, 0.3, 0.5
 # Passages per article considered for the one to show.
 SHOWN_PASSAGES = 64
 # Minimum centred cosine of a semantic suggestion; unrelated questions are at about 0.
@@ -40,6 +45,15 @@ SUGGESTED_NEAR = 0.5
 MEANING_ARMS = frozenset({"passage", "question"})
 # Minimum length in characters of a query for semantic suggestions.
 SHORTEST_MEANT = 4
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The first hit of a query: what can be quoted, its features, and its probability (0 to 1)."""
+
+    quotable: Quotable | None
+    features: AnswerFeatures | None
+    probability: float
 
 
 class Engine:
@@ -93,9 +107,7 @@ class Engine:
         parsed, _ = self._parsed(query)
         if query_problem(parsed.plain):
             return None
-        ranked = self._rank(query, parsed)
-        quotable = self._quoter.quotable(ranked)
-        return self._answer_features(ranked, quotable) if quotable else None
+        return self._judged(self._rank(query, parsed)).features
 
     def visibility_epoch(self, now: datetime) -> int:
         """Return the number of article visibility changes up to ``now``.
@@ -110,14 +122,17 @@ class Engine:
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
         ranked = self._rank(query, parsed)
-        quotable = self._quoter.quotable(ranked)
-        features = self._answer_features(ranked, quotable) if quotable else None
-        probability = self._probability(ranked, features)
-        verdict = self.calibration.verdict(probability)
-        topic, focus = ("", "")
-        if quotable and features and answerability.tells_topic_alone(features, probability):
-            topic, focus = self._quoter.topic_and_focus(ranked, quotable)
-            verdict = "partly" if topic and focus else verdict
+        judged = self._judged(ranked)
+        led = self._led_by_focus(ranked, parsed, judged)
+        if led is not None:
+            ranked, judged = led
+        topic, focus = self._topic_alone(ranked, judged)
+        verdict = "partly" if topic and focus else self.calibration.verdict(judged.probability)
+        answer, probability = None, judged.probability
+        if verdict == "strict" and judged.quotable:
+            answer = self._quoter.answer(ranked, judged.quotable)
+            if answer and not self._quoter.tells(ranked, judged.quotable, answer):
+                verdict, probability, answer = "weak", min(probability, UNTOLD_KIND), None
         hits = self._hits(ranked)
         relevant = ranked.ranking.documents[ranked.ranking.relevant()].tolist()
         return Results(
@@ -126,9 +141,7 @@ class Engine:
             relevant=tuple(map(self.corpus.ids.__getitem__, relevant)),
             verdict=verdict,
             probability=round(probability, 6),
-            answer=self._quoter.answer(ranked, quotable)
-            if verdict == "strict" and quotable and not query.offset
-            else None,
+            answer=answer if not query.offset else None,
             lang=ranked.prepared.lang,
             suggestions=ranked.prepared.spelling,
             index_version=self.version,
@@ -137,6 +150,44 @@ class Engine:
             focus=focus,
             read_as=read_as,
         )
+
+    def _judged(self, ranked: RankedQuery) -> _Judged:
+        """What the first hit says to a query, and how probably it answers."""
+        quotable = self._quoter.quotable(ranked)
+        features = self._answer_features(ranked, quotable) if quotable else None
+        return _Judged(quotable, features, self._probability(ranked, features))
+
+    def _led_by_focus(
+        self, ranked: RankedQuery, parsed: parser.Parsed, judged: _Judged
+    ) -> tuple[RankedQuery, _Judged] | None:
+        """The ranking led by the article that tells the focus, where the first hit does not.
+
+        "TB-200 return" is about returns. None where the first hit tells it, or no article does.
+        """
+        quotable, features = judged.quotable, judged.features
+        if quotable is None or features is None or not features.named:
+            return None
+        if features.focus_told > ELSEWHERE_TOLD or judged.probability >= ELSEWHERE_BELOW:
+            return None
+        focus = self._quoter.focus(ranked, quotable)
+        alone = self._rank(ranked.prepared.query, replace(parsed, plain=focus))
+        probability = self._judged(alone).probability
+        if probability < max(self.calibration.weak, judged.probability):
+            return None
+        ranking = ranked.ranking.led_by(int(alone.ranking.documents[alone.ranking.order[0]]))
+        if ranking is None:
+            return None
+        found = replace(ranked, ranking=ranking)
+        return found, _Judged(self._quoter.quotable(found), None, min(probability, LED_BY_FOCUS))
+
+    def _topic_alone(self, ranked: RankedQuery, judged: _Judged) -> tuple[str, str]:
+        """The topic that is known and the focus that is not; "" where the first hit tells both."""
+        quotable, features = judged.quotable, judged.features
+        if quotable is None or features is None:
+            return "", ""
+        if not answerability.tells_topic_alone(features, judged.probability):
+            return "", ""
+        return self._quoter.topic_and_focus(ranked, quotable)
 
     def _parsed(self, query: Query) -> tuple[parser.Parsed, str]:
         """Parse a query, and tell how its romaji or kana was read ("" if it was not)."""

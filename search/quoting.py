@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from search.highlighting.answers import (
 from search.index.corpus import Corpus
 from search.model import Answer, Document, OwnAnswer, Passage
 from search.ports import Comparison, Vector
+from search.query.answer_kinds import tells_what_is_asked
 from search.query.focus import (
     FocusTerm,
     codes,
@@ -46,6 +47,8 @@ TOPIC_IDF = 0.3
 # Minimum centred cosine of a query and a question that its writer answers; the question must be
 # the nearest of its article.
 SAME_QUESTION = 0.6
+# Where the quote lacks the amount or time that is asked for, units that have it gain this.
+TELLS = 0.03
 _NO_COSINES = np.zeros(0, np.float32)
 
 
@@ -124,8 +127,7 @@ class Quoter:
     def evidence(self, ranked: RankedQuery, quotable: Quotable) -> QuoteEvidence:
         """What the quote says for the verdict."""
         plain, best = ranked.prepared.plain, best_unit(quotable.units)
-        topic = [term for term in quotable.terms if term not in quotable.focus]
-        focus = without(plain, topic) if topic and quotable.focus else plain
+        focus = self.focus(ranked, quotable)
         named = focus != plain and has_letters(focus)
         share = told(outermost(quotable.focus), quotable.texts) if named else 0.0
         if best is None or not quotable.vectors:
@@ -135,6 +137,13 @@ class Quoter:
         unit = units[[min(best.number, len(units) - 1)]]
         nearer = self._cosines(unit, ranked.vector) - self._cosines(unit, vector)
         return QuoteEvidence(named, share, max(0.0, float(nearer[0])) if len(nearer) else 0.0)
+
+    @staticmethod
+    def focus(ranked: RankedQuery, quotable: Quotable) -> str:
+        """The query without what the title names; all of it where that is all or nothing."""
+        topic = [term for term in quotable.terms if term not in quotable.focus]
+        plain = ranked.prepared.plain
+        return without(plain, topic) if topic and quotable.focus else plain
 
     def answer(self, ranked: RankedQuery, quotable: Quotable) -> Answer | None:
         """Quote the first hit: what its writer gives for this question, or the best blocks."""
@@ -148,7 +157,22 @@ class Quoter:
             section = [row for row in rows if self._corpus.passage(row).anchor == own.anchor]
             if section:
                 units = self._scored(ranked, section, focus)[1] or units
-        return make_answer(document.id, units, focus, shown)
+        plain = ranked.prepared.plain
+        answer = make_answer(document.id, units, focus, shown)
+        if answer is None or tells_what_is_asked(plain, answer.text):
+            return answer
+        telling = [
+            replace(unit, score=unit.score + TELLS)
+            if tells_what_is_asked(plain, unit.unit.text)
+            else unit
+            for unit in units
+        ]
+        return make_answer(document.id, telling, focus, shown)
+
+    def tells(self, ranked: RankedQuery, quotable: Quotable, answer: Answer) -> bool:
+        """Whether a quote has the amount, time or measure asked for; the writer's own one does."""
+        is_own = self._own_answer(ranked, quotable.document) is not None
+        return is_own or tells_what_is_asked(ranked.prepared.plain, answer.text)
 
     def topic_and_focus(self, ranked: RankedQuery, quotable: Quotable) -> tuple[str, str]:
         """The words of the query that the title has, and those that it lacks, as written.

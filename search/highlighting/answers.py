@@ -41,7 +41,7 @@ MAX_BLOCKS, MAX_ROWS, MAX_ITEMS, SOME_ITEMS = 2, 5, 10, 4
 # In widths of a snippet: the longest paragraph that is quoted whole, and what the sentences of a
 # longer one are filled up to; the longest run of sentences that have the words asked for; the
 # longest list; and the longest quote of several blocks.
-PARAGRAPH, SENTENCES, LIST, QUOTE = 1.3, 2.0, 4.5, 3.2
+PARAGRAPH, SENTENCES, LIST, QUOTE = 1.3, 2.4, 4.5, 3.2
 _LISTS = frozenset({"list", "steps", "definition"})
 
 

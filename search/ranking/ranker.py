@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,6 +67,13 @@ class Ranking:
             return self.order
         relevant: Rows = self.order[scores >= RELEVANT_SHARE * scores[0]]
         return relevant
+
+    def led_by(self, document: int) -> Ranking | None:
+        """The same ranking with a document first; None where it is no candidate."""
+        is_led = self.documents[self.order] == document
+        if not is_led.any():
+            return None
+        return replace(self, order=np.concatenate([self.order[is_led], self.order[~is_led]]))
 
     def arms(self, places: Rows) -> list[dict[str, tuple[int, float]]]:
         """For each candidate index, map arms to (rank from 1 in ``order``, score).

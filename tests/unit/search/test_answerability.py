@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.model import Section
+from indexer.model import Article, Section
 from indexer.query_tests import try_article
 from search.engine import Engine
 from search.errors import CalibrationError
@@ -293,3 +293,53 @@ def test_it_is_never_said_that_a_code_is_missing_that_is_there() -> None:
     )
     for query in ("乾燥機 E-70", "乾燥機のe70って何の意味ですか"):
         assert engine.search(Query(query, lang="ja", now=NOW)).verdict != "partly"
+
+
+def surely_answering(*articles: Article) -> Engine:
+    engine = memory_engine([*articles], HashEmbedder())
+    engine.calibration = replace(shipped(), strict=0.0, weak=0.0)
+    return engine
+
+
+def test_who_asks_for_an_amount_is_quoted_the_amount() -> None:
+    fee = article(
+        "fee",
+        "代金引換の手数料",
+        "代金引換の手数料は、お客様に手数料としてお願いしています。\n代金引換では330円を払います。",
+    )
+    results = surely_answering(fee).search(Query("代金引換の手数料はいくら", lang="ja", now=NOW))
+    assert results.answer is not None and "330円" in results.answer.text
+
+
+def test_a_quote_without_the_amount_asked_for_is_no_answer() -> None:
+    filters = article("filter", "掃除機のフィルター", "フィルターは外して水で洗えます。")
+    engine = surely_answering(filters)
+    results = engine.search(Query("掃除機のフィルターはいくら", lang="ja", now=NOW))
+    assert (results.verdict, results.answer) == ("weak", None) and results.probability <= 0.5
+    assert engine.search(Query("掃除機のフィルターを洗う", lang="ja", now=NOW)).answer
+
+
+def test_what_the_writer_gives_as_the_answer_is_quoted_as_it_is() -> None:
+    question = "フィルターはいくらですか"
+    own = OwnAnswer(question, "店でたずねてください。", 1)
+    told = article(
+        "filter", "掃除機のフィルター", "水で洗えます。", questions=(question,), answers=(own,)
+    )
+    results = surely_answering(told).search(Query(question, lang="ja", now=NOW))
+    assert results.answer is not None and results.answer.text == own.target
+
+
+def test_a_product_beside_a_question_does_not_hide_the_answer() -> None:
+    engine = memory_engine(
+        [
+            article("pair", "ヘッドホンTB-200", "電源を7秒押します。", questions=("TB-200",)),
+            article("return", "返品する", "30日以内に送り返します。", questions=("返品",)),
+            *(article(f"other{n}", f"会員登録{n}", "メールで登録します。") for n in range(20)),
+        ],
+        HashEmbedder(),
+    )
+    named = engine.search(Query("TB-200 返品", lang="ja", now=NOW))
+    assert [hit.article_id for hit in named.hits[:2]] == ["return", "pair"]
+    assert 0 < named.probability <= 0.5 and named.answer is None
+    untold = engine.search(Query("TB-200 フジツボ", lang="ja", now=NOW))
+    assert untold.hits[0].article_id == "pair" and untold.verdict == "partly"
