@@ -35,9 +35,10 @@ log = logging.getLogger("search.engine")
 UNSURE = 0.3
 # Upper bound of the probability where the quote lacks the amount, time or measure asked for.
 UNTOLD_KIND = 0.5
-# The focus is looked for in other articles if the first hit tells at most this share of it, and
-# answers less probably than this; the one that is then found first answers at most this probably.
-ELSEWHERE_TOLD, ELSEWHERE_BELOW, LED_BY_FOCUS = 0.3, 0.3, 0.5
+# The focus is looked for in other articles if the first hit tells at most this share of it and
+# answers less probably than this. One of the first few hits leads if it is the first for the focus
+# alone and answers that at least this probably; the whole query at most with the last value.
+ELSEWHERE_TOLD, ELSEWHERE_BELOW, FEW, ELSEWHERE_FROM, LED_BY_FOCUS = 0.3, 0.3, 3, 0.2, 0.5
 # Passages per article considered for the one to show.
 SHOWN_PASSAGES = 64
 # Minimum centred cosine of a semantic suggestion; unrelated questions are at about 0.
@@ -172,12 +173,14 @@ class Engine:
         focus = self._quoter.focus(ranked, quotable)
         alone = self._rank(ranked.prepared.query, replace(parsed, plain=focus))
         probability = self._judged(alone).probability
-        if probability < max(self.calibration.weak, judged.probability):
+        if probability < max(ELSEWHERE_FROM, judged.probability):
             return None
-        ranking = ranked.ranking.led_by(int(alone.ranking.documents[alone.ranking.order[0]]))
-        if ranking is None:
+        few = ranked.ranking.order[:FEW]
+        first = alone.ranking.documents[alone.ranking.order[0]]
+        place = few[ranked.ranking.documents[few] == first]
+        if not len(place):
             return None
-        found = replace(ranked, ranking=ranking)
+        found = replace(ranked, ranking=ranked.ranking.led_by(int(place[0])))
         return found, _Judged(self._quoter.quotable(found), None, min(probability, LED_BY_FOCUS))
 
     def _topic_alone(self, ranked: RankedQuery, judged: _Judged) -> tuple[str, str]:

@@ -68,12 +68,10 @@ class Ranking:
         relevant: Rows = self.order[scores >= RELEVANT_SHARE * scores[0]]
         return relevant
 
-    def led_by(self, document: int) -> Ranking | None:
-        """The same ranking with a document first; None where it is no candidate."""
-        is_led = self.documents[self.order] == document
-        if not is_led.any():
-            return None
-        return replace(self, order=np.concatenate([self.order[is_led], self.order[~is_led]]))
+    def led_by(self, place: int) -> Ranking:
+        """The same ranking with a candidate of ``order`` first."""
+        others = self.order[self.order != place]
+        return replace(self, order=np.concatenate([[place], others]))
 
     def arms(self, places: Rows) -> list[dict[str, tuple[int, float]]]:
         """For each candidate index, map arms to (rank from 1 in ``order``, score).
