@@ -5,7 +5,8 @@
 Each NAME-answers.jsonl in DIR (or bench/data) is asked of the articles, in process, or of the site
 at URL. Its rows have id, q, lang, kind ("answered" or "unanswered-..."), articles (accepted ones),
 must (texts that a good quote holds), must_any (at least one of them) and must_not (harmful ones).
-The tests of the articles are asked with the name of a product as well (bench/topic_pairs.py).
+The tests of the articles are asked with the name of a product as well (bench/topic_pairs.py), and
+the Japanese ones typed in kana alone.
 Each collection in DIR with a spans.jsonl is asked in process: which share of the quotes of the
 right article holds a gold span, and how long they are.
 
@@ -29,12 +30,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jaconv
 import numpy as np
 
 from bench.fit_answerability import visible_articles
 from bench.retrieval import collections, load, make_engine
 from bench.topic_pairs import product_questions
 from indexer.build import Paths, build
+from search.analysis.japanese import reading
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder
 from search.engine import Engine
@@ -196,6 +199,19 @@ def product_figures(articles: Path, ask: Ask) -> dict[str, Any]:
     return {"questions": len(asked), "first_right": _share(first)}
 
 
+def kana_figures(articles: Path, ask: Ask) -> dict[str, Any]:
+    """How often the right article comes first for a Japanese question without any kanji."""
+    asked = [
+        (jaconv.kata2hira(reading(test)), article.id)
+        for article in visible_articles(articles)
+        if article.lang == "ja"
+        for test in article.tests
+    ]
+    asked = [(text, name) for text, name in asked if not re.search("[a-z0-9]", text)]
+    first = [ask(text, "ja").first == name for text, name in asked]
+    return {"questions": len(asked), "first_right": _share(first)}
+
+
 def _share(values: Any) -> float | None:
     listed = list(values)
     return round(sum(listed) / len(listed), 4) if listed else None
@@ -235,6 +251,7 @@ def main() -> None:
             rows = [json.loads(line) for line in lines]
             report[path.stem] = figures([judge(row, ask(row["q"], row["lang"])) for row in rows])
         report["tests with the name of a product"] = product_figures(flags.articles, ask)
+        report["tests typed in kana alone"] = kana_figures(flags.articles, ask)
         for folder in collections(flags.data) if flags.data != OWN else ():
             if (folder / "spans.jsonl").is_file():
                 engine = make_engine(load(folder), embedder, Path(data), flags.cache)

@@ -57,6 +57,15 @@ class _Judged:
     probability: float
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A query that was ranked and judged; ``read_as`` is how romaji or kana was read, or ""."""
+
+    ranked: RankedQuery
+    judged: _Judged
+    read_as: str = ""
+
+
 class Engine:
     """Searches one corpus. Immutable and thread-safe."""
 
@@ -105,10 +114,10 @@ class Engine:
 
     def answer_features(self, query: Query) -> AnswerFeatures | None:
         """Return the features behind the verdict; None for a bad query or without any hit."""
-        parsed, _ = self._parsed(query)
+        parsed = parser.parse(query.text, query.filters)
         if query_problem(parsed.plain):
             return None
-        return self._judged(self._rank(query, parsed)).features
+        return self._read(query, parsed).judged.features
 
     def visibility_epoch(self, now: datetime) -> int:
         """Return the number of article visibility changes up to ``now``.
@@ -118,12 +127,12 @@ class Engine:
         return self._doc_values.visibility_epoch(now)
 
     def _search(self, query: Query) -> Results:
-        parsed, read_as = self._parsed(query)
+        parsed = parser.parse(query.text, query.filters)
         problem = query_problem(parsed.plain)
         if problem:
             return Results(problem=problem, index_version=self.version, lang=query.lang)
-        ranked = self._rank(query, parsed)
-        judged = self._judged(ranked)
+        read = self._read(query, parsed)
+        ranked, judged = read.ranked, read.judged
         led = self._led_by_focus(ranked, parsed, judged)
         if led is not None:
             ranked, judged = led
@@ -149,8 +158,19 @@ class Engine:
             degraded=ranked.degraded,
             topic=topic,
             focus=focus,
-            read_as=read_as,
+            read_as=read.read_as,
         )
+
+    def _read(self, query: Query, parsed: parser.Parsed) -> _Read:
+        """A query as typed; in romaji or kana, as read where that is answered more probably."""
+        ranked = self._rank(query, parsed)
+        typed = _Read(ranked, self._judged(ranked))
+        written = "" if parser.has_phrase(query.text) else as_written(self.corpus, parsed.plain)
+        if not written:
+            return typed
+        ranked = self._rank(query, replace(parsed, plain=written))
+        read = _Read(ranked, self._judged(ranked), written)
+        return read if read.judged.probability > typed.judged.probability else typed
 
     def _judged(self, ranked: RankedQuery) -> _Judged:
         """What the first hit says to a query, and how probably it answers."""
@@ -191,12 +211,6 @@ class Engine:
         if not answerability.tells_topic_alone(features, judged.probability):
             return "", ""
         return self._quoter.topic_and_focus(ranked, quotable)
-
-    def _parsed(self, query: Query) -> tuple[parser.Parsed, str]:
-        """Parse a query, and tell how its romaji or kana was read ("" if it was not)."""
-        parsed = parser.parse(query.text, query.filters)
-        written = "" if parser.has_phrase(query.text) else as_written(self.corpus, parsed.plain)
-        return (replace(parsed, plain=written), written) if written else (parsed, "")
 
     def _rank(self, query: Query, parsed: parser.Parsed) -> RankedQuery:
         vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")

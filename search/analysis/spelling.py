@@ -14,6 +14,8 @@ _SPELT = re.compile(f"[^\\W\\d_{HIRAGANA}\u3400-\u9fff]+")
 SHORTEST_CORRECTED = 5
 # One kana carries about as much information as two letters.
 SHORTEST_KANA = 4
+# Shortest reading by which a word in kanji is found; shorter ones mean too many words.
+SHORTEST_READING = 3
 _SIGNS = " '\"-_.,"
 
 
@@ -28,7 +30,7 @@ def surfaces(words: Iterable[str], spoken: Iterable[tuple[str, str]]) -> Iterato
         if len(word) > 2 and _SPELT.fullmatch(word):
             yield f"{spelling_key(word)}|{word}"
     for surface, key in spoken:
-        if len(key) >= SHORTEST_KANA:
+        if len(key) >= SHORTEST_READING:
             yield f"{key}|{surface}"
 
 

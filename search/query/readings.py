@@ -8,37 +8,42 @@ import jaconv
 
 from search.analysis.analyzer import analyser
 from search.analysis.normalize import fold
-from search.analysis.scripts import IDEOGRAPH, KANA
-from search.analysis.spelling import sound_key
+from search.analysis.scripts import HIRAGANA, IDEOGRAPH, KANA
+from search.analysis.spelling import SHORTEST_KANA, SHORTEST_READING, sound_key
 from search.index.autocomplete import romaji
 from search.index.corpus import Corpus
 
 JAPANESE = "ja"
-# Readings of indexed words that are looked for in kana; shorter ones mean too many things.
-SHORTEST, LONGEST = 4, 10
+LONGEST = 10
 _WORD = re.compile(r"[a-z]{2,}")
+_HIRAGANA_WORD = re.compile(f"[{HIRAGANA}\u30fc]+")
 
 
 def as_written(corpus: Corpus, plain: str) -> str:
     """Return a query in romaji or kana as the articles write it; "" where it need not be.
 
-    Words in Latin letters are taken for romaji only if the articles have none of them.
+    Words in Latin letters are taken for romaji only if the articles have none of them. It may be
+    read wrongly: whether it was meant is for the caller to judge.
     """
     folded = fold(plain)
     if JAPANESE not in corpus.lexical or IDEOGRAPH.search(folded):
         return ""
     kana = _kana_of_romaji(corpus, folded) if folded.isascii() else plain
-    words = analyser(JAPANESE).analyse_query(kana).words
-    if not words:
+    if not analyser(JAPANESE).analyse_query(kana).words:
         return ""
-    if all(map(corpus.lexical[JAPANESE].words.weight, words)):
-        return kana if folded.isascii() else ""
     written = KANA.sub(lambda run: _in_kanji(corpus, run[0]), kana)
     if written != kana:
         return written
     # Words that the articles write in kana, and misspelt ones.
-    is_near = any(corpus.keyword.correct(JAPANESE, word) for word in kana.split())
-    return kana if folded.isascii() and is_near else ""
+    return kana if folded.isascii() and _is_near(corpus, kana) else ""
+
+
+def _is_near(corpus: Corpus, kana: str) -> bool:
+    """Whether all words are known, or one is a misspelt known word."""
+    words = analyser(JAPANESE).analyse_query(kana).words
+    if all(map(corpus.lexical[JAPANESE].words.weight, words)):
+        return True
+    return any(corpus.keyword.correct(JAPANESE, word) for word in kana.split())
 
 
 def _kana_of_romaji(corpus: Corpus, folded: str) -> str:
@@ -65,9 +70,9 @@ def _in_kanji(corpus: Corpus, run: str) -> str:
     pieces: list[str] = []
     at, found_any = 0, False
     while at < len(run):
-        for length in range(min(LONGEST, len(run) - at), SHORTEST - 1, -1):
+        for length in range(min(LONGEST, len(run) - at), SHORTEST_READING - 1, -1):
             found = corpus.keyword.written(JAPANESE, sounds[at : at + length])
-            if found and not KANA.fullmatch(found[0]):
+            if found and _may_be_meant(found[0], length):
                 pieces.append(found[0])
                 at, found_any = at + length, True
                 break
@@ -76,3 +81,10 @@ def _in_kanji(corpus: Corpus, run: str) -> str:
             pieces.append(jaconv.kata2hira(run[at]) if found_any else run[at])
             at += 1
     return "".join(pieces)
+
+
+def _may_be_meant(written: str, length: int) -> bool:
+    """Whether kana may stand for a word: one in kanji, or a longer one in katakana."""
+    if not KANA.fullmatch(written):
+        return True
+    return length >= SHORTEST_KANA and not _HIRAGANA_WORD.fullmatch(written)

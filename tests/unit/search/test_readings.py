@@ -16,6 +16,12 @@ def engine() -> Engine:
             article("return", "返品する", "返品は30日以内です。返品送料はかかりません。"),
             article("fees", "配送料金", "配送料金は一律550円です。"),
             article("password", "パスワードを忘れたとき", "再設定します。"),
+            article(
+                "refund",
+                "お金が戻る時期",
+                "お金は5日で戻ってきます。",
+                questions=("へんきんはいつ",),
+            ),
             article("sale", "Sale of noisy lamps", "A sale of lamps.", lang="en"),
         ]
     )
@@ -27,6 +33,8 @@ def engine() -> Engine:
         ("ヘンピンシタイ", "返品したい"),
         ("へんぴんしたい", "返品したい"),
         ("henpin shitai", "返品 したい"),
+        ("おかねもどってきてない", "お金戻ってきてない"),
+        ("ぱすわーどわすれた", "パスワード忘れた"),
         ("返品したい", ""),
         ("sale", ""),
         ("noisy lamps", ""),
@@ -48,6 +56,11 @@ def test_the_results_say_how_a_query_was_read(engine: Engine) -> None:
     assert results.read_as == "返品したい" and results.hits[0].article_id == "return"
     literal = engine.search(Query('"ヘンピンシタイ"', lang="ja", now=NOW))
     assert literal.read_as == "" or literal.relaxed
+
+
+def test_a_query_stays_as_typed_where_that_is_answered_better(engine: Engine) -> None:
+    results = engine.search(Query("へんきんはいつ", lang="ja", now=NOW))
+    assert results.read_as == "" and results.hits[0].article_id == "refund"
 
 
 @pytest.mark.parametrize(
