@@ -22,9 +22,9 @@ from search.query import parser
 from search.query.prepared_query import prepare, query_problem
 from search.query.readings import as_written
 from search.query.terms import HighlightTerms
-from search.quoting import Quotable, Quoter, RankedQuery
+from search.quoting import FocusQuery, Quotable, Quoter, RankedQuery
 from search.ranking import answerability, fusion
-from search.ranking.answerability import AnswerFeatures, Calibration
+from search.ranking.answerability import AnswerFeatures, Calibration, QuoteEvidence
 from search.ranking.doc_values import DocValues, Mask
 from search.ranking.ranker import Ranker, RankRequest
 from search.vectors.centering import ANY, centre_one
@@ -38,7 +38,9 @@ UNTOLD_KIND = 0.5
 # The focus is looked for in other articles if the first hit tells at most this share of it and
 # answers less probably than this. One of the first few hits leads if it is the first for the focus
 # alone and answers that at least this probably; the whole query at most with the last value.
-ELSEWHERE_TOLD, ELSEWHERE_BELOW, FEW, ELSEWHERE_FROM, LED_BY_FOCUS = 0.3, 0.3, 3, 0.2, 0.5
+ELSEWHERE_TOLD, ELSEWHERE_BELOW, FEW, ELSEWHERE_FROM, LED_BY_FOCUS = 0.3, 0.3, 3, 0.3, 0.5
+# The focus is not quoted: it is judged by the article alone.
+NO_EVIDENCE = QuoteEvidence(named=False, focus_told=0.0, focus_gap=0.0)
 # Passages per article considered for the one to show.
 SHOWN_PASSAGES = 64
 # Minimum centred cosine of a semantic suggestion; unrelated questions are at about 0.
@@ -55,6 +57,7 @@ class _Judged:
     quotable: Quotable | None
     features: AnswerFeatures | None
     probability: float
+    focus: FocusQuery | None = None
 
 
 @dataclass(frozen=True)
@@ -175,8 +178,12 @@ class Engine:
     def _judged(self, ranked: RankedQuery) -> _Judged:
         """What the first hit says to a query, and how probably it answers."""
         quotable = self._quoter.quotable(ranked)
-        features = self._answer_features(ranked, quotable) if quotable else None
-        return _Judged(quotable, features, self._probability(ranked, features))
+        if quotable is None:
+            return _Judged(None, None, 0.0)
+        focus = self._quoter.focus_query(ranked, quotable)
+        evidence = self._quoter.evidence(ranked, quotable, focus)
+        features = self._answer_features(ranked, evidence)
+        return _Judged(quotable, features, self._probability(ranked, features), focus)
 
     def _led_by_focus(
         self, ranked: RankedQuery, parsed: parser.Parsed, judged: _Judged
@@ -185,14 +192,14 @@ class Engine:
 
         "TB-200 return" is about returns. None where the first hit tells it, or no article does.
         """
-        quotable, features = judged.quotable, judged.features
-        if quotable is None or features is None or not features.named:
+        focus = judged.focus
+        if focus is None or not self._may_be_elsewhere(ranked, judged, focus):
             return None
-        if features.focus_told > ELSEWHERE_TOLD or judged.probability >= ELSEWHERE_BELOW:
+        asked = replace(parsed, plain=focus.text)
+        alone = self._ranked(ranked.prepared.query, asked, focus.vector)
+        if not len(alone.ranking.order):
             return None
-        focus = self._quoter.focus(ranked, quotable)
-        alone = self._rank(ranked.prepared.query, replace(parsed, plain=focus))
-        probability = self._judged(alone).probability
+        probability = self._probability(alone, self._answer_features(alone, NO_EVIDENCE))
         if probability < max(ELSEWHERE_FROM, judged.probability):
             return None
         few = ranked.ranking.order[:FEW]
@@ -202,6 +209,23 @@ class Engine:
             return None
         found = replace(ranked, ranking=ranked.ranking.led_by(int(place[0])))
         return found, _Judged(self._quoter.quotable(found), None, min(probability, LED_BY_FOCUS))
+
+    def _may_be_elsewhere(self, ranked: RankedQuery, judged: _Judged, focus: FocusQuery) -> bool:
+        """Whether the first hit does not tell the focus, and the second or third is nearer to it."""
+        features = judged.features
+        if features is None or not features.named or features.focus_told > ELSEWHERE_TOLD:
+            return False
+        if judged.probability >= ELSEWHERE_BELOW:
+            return False
+        semantic, ranking = self.corpus.semantic, ranked.ranking
+        if semantic is None or focus.vector is None:
+            return True
+        first, *others = (
+            float(np.max(semantic.passages.vectors[rows] @ focus.vector, initial=-1.0))
+            for row in ranking.documents[ranking.order[:FEW]].tolist()
+            for rows in [self._ranker.passages_of(row)[:SHOWN_PASSAGES]]
+        )
+        return any(other > first for other in others)
 
     def _topic_alone(self, ranked: RankedQuery, judged: _Judged) -> tuple[str, str]:
         """The topic that is known and the focus that is not; "" where the first hit tells both."""
@@ -214,6 +238,11 @@ class Engine:
 
     def _rank(self, query: Query, parsed: parser.Parsed) -> RankedQuery:
         vector, degraded = self._vector(parsed.plain) if query.arms & MEANING_ARMS else (None, "")
+        return self._ranked(query, parsed, vector, degraded)
+
+    def _ranked(
+        self, query: Query, parsed: parser.Parsed, vector: Vector | None, degraded: str = ""
+    ) -> RankedQuery:
         prepared = prepare(self.corpus, query, parsed, self._allowed(query, parsed))
         terms = {lang: expanded.terms for lang, expanded in prepared.expanded.items()}
         ranking = self._ranker.rank(
@@ -231,10 +260,8 @@ class Engine:
         probability = self.calibration.probability(features)
         return probability if ranked.prepared.says_something else min(probability, UNSURE)
 
-    def _answer_features(self, ranked: RankedQuery, quotable: Quotable) -> AnswerFeatures:
-        return answerability.answer_features(
-            self.corpus, ranked.prepared, ranked.ranking, self._quoter.evidence(ranked, quotable)
-        )
+    def _answer_features(self, ranked: RankedQuery, evidence: QuoteEvidence) -> AnswerFeatures:
+        return answerability.answer_features(self.corpus, ranked.prepared, ranked.ranking, evidence)
 
     def _hits(self, ranked: RankedQuery) -> tuple[Hit, ...]:
         """Return the hits of the requested page."""

@@ -79,6 +79,18 @@ class Quotable:
     texts: Sequence[str]
 
 
+@dataclass(frozen=True)
+class FocusQuery:
+    """What is asked about the thing that a title names; ``named`` if the title names some of it.
+
+    Where it does not, this is the whole query. ``vector`` is its embedding, if there is one.
+    """
+
+    text: str
+    named: bool
+    vector: Vector | None
+
+
 class Quoter:
     """Quotes articles of one corpus. Thread-safe.
 
@@ -124,26 +136,25 @@ class Quoter:
         cosines = cosines or [_NO_COSINES] * len(rows)
         return passages, scored_units(passages, cosines, focus), vectors
 
-    def evidence(self, ranked: RankedQuery, quotable: Quotable) -> QuoteEvidence:
-        """What the quote says for the verdict."""
-        plain, best = ranked.prepared.plain, best_unit(quotable.units)
-        focus = self.focus(ranked, quotable)
-        named = focus != plain and has_letters(focus)
-        share = told(outermost(quotable.focus), quotable.texts) if named else 0.0
-        if best is None or not quotable.vectors:
-            return QuoteEvidence(named, share, 0.0 if quotable.vectors else None)
-        vector = self._embed(focus) if named else ranked.vector
-        units = quotable.vectors[best.place]
-        unit = units[[min(best.number, len(units) - 1)]]
-        nearer = self._cosines(unit, ranked.vector) - self._cosines(unit, vector)
-        return QuoteEvidence(named, share, max(0.0, float(nearer[0])) if len(nearer) else 0.0)
-
-    @staticmethod
-    def focus(ranked: RankedQuery, quotable: Quotable) -> str:
-        """The query without what the title names; all of it where that is all or nothing."""
+    def focus_query(self, ranked: RankedQuery, quotable: Quotable) -> FocusQuery:
+        """The query without what the title names, embedded; the query itself where that is all."""
         topic = [term for term in quotable.terms if term not in quotable.focus]
         plain = ranked.prepared.plain
-        return without(plain, topic) if topic and quotable.focus else plain
+        text = without(plain, topic) if topic and quotable.focus else plain
+        if text == plain or not has_letters(text):
+            return FocusQuery(text, False, ranked.vector)
+        return FocusQuery(text, True, self._embed(text) if quotable.vectors else None)
+
+    def evidence(self, ranked: RankedQuery, quotable: Quotable, focus: FocusQuery) -> QuoteEvidence:
+        """What the quote says for the verdict."""
+        best = best_unit(quotable.units)
+        share = told(outermost(quotable.focus), quotable.texts) if focus.named else 0.0
+        if best is None or not quotable.vectors:
+            return QuoteEvidence(focus.named, share, 0.0 if quotable.vectors else None)
+        units = quotable.vectors[best.place]
+        unit = units[[min(best.number, len(units) - 1)]]
+        nearer = self._cosines(unit, ranked.vector) - self._cosines(unit, focus.vector)
+        return QuoteEvidence(focus.named, share, max(0.0, float(nearer[0])) if len(nearer) else 0.0)
 
     def answer(self, ranked: RankedQuery, quotable: Quotable) -> Answer | None:
         """Quote the first hit: what its writer gives for this question, or the best blocks."""

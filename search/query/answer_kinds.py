@@ -20,7 +20,8 @@ _KINDS = {
         r"いくら(?!か|でも|も|つ)|料金|手数料|値段|価格|何円|送料は"
         r"|\bhow much (?:is|are|does|do|will|would|for|to)\b|\bprices?\b|\bcosts?\b|\bfees?\b",
         rf"{_NUMBER} ?(?:円|万|yen|jpy|usd|eur|gbp|dollars?|euros?)|[¥$€£] ?[0-9]"
-        r"|無料|かかりません|いただきません|負担|\bfree\b|\bno (?:charge|fee|cost)",
+        r"|無料|かかりません|かからず|いただきません|負担|(?:料|代|費): ?なし"
+        r"|\bfree\b|\bno (?:charge|fee|cost)|\bcosts? nothing\b",
     ),
     "time": (
         r"いつ(?!も|の間)|何日|何時|何分|何週間|何か月|何ヶ月|何ヵ月|何年|期限|締め?切"
