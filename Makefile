@@ -64,12 +64,12 @@ sbom: $(VENV)/.installed-dev
 	@cat locks/torch.txt locks/serve.txt | $(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 	  --output-file "$(DATA)/sbom.json" - && echo "$(DATA)/sbom.json"
 
-# docs/licences.md: the licence of each distribution the site runs on.
+# docs/licences.md: the licence of each distribution the site runs on. pyrage states its own in a file only.
 licences: $(VENV)/.installed-dev
 	@{ printf '# Licences\n\nWhat `make serve` installs, as each distribution states its licence. `make licences` writes this file.\n\n'; \
 	  $(BIN)/pip-licenses --from=mixed --with-urls --with-system --format=markdown \
 	    --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' locks/torch.txt locks/serve.txt) \
-	  | sed -E 's/ +\|/ |/g; s/-{3,}/---/g'; } > docs/licences.md
+	  | sed -E '/^\| pyrage /s/UNKNOWN/MIT License/; s/ +\|/ |/g; s/-{3,}/---/g'; } > docs/licences.md
 
 # Chromium and Japanese fonts, from Debian where that may be done; elsewhere the browser tests say what is missing.
 browser:

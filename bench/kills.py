@@ -248,12 +248,13 @@ def _count_wrong(folder: Path, accepted: Accepted) -> int:
             "select cases.message, count(*) from attachments "
             "join cases on cases.case_id = attachments.case_id group by cases.message"
         )
-    engine.dispose()
-    uploads = folder / "var" / "uploads"
     # What the hourly round does with files that are older than an hour.
-    swept = Uploads(uploads).forget_unknown(files.__contains__, time.time() + 1)
+    swept = Uploads(engine).forget_unknown(int(time.time() * 1000) + 1)
     print(f"files that a kill left without a row, removed by the hourly round: {swept}")
-    kept = {path.name for path in uploads.iterdir()}
+    with engine.connect() as connection:
+        stored = connection.execute(text("select attachment_id from stored_files")).scalars()
+        kept = {str(name) for name in stored}
+    engine.dispose()
     rows = {
         "forms lost": sum(forms[name] == 0 for name in accepted.forms),
         "forms or mails doubled": sum(count > 1 for count in forms.values()),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,13 +21,22 @@ INTERFACE_LANGUAGES = ("ja", "en")
 ROLES = ("agent", "writer", "lead", "admin")
 _COST = re.compile(r"^(\d{1,9}(?:\.\d+)?)-(\d{1,9}(?:\.\d+)?) (\S{1,8})$")
 _WEEKLY = re.compile(r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):([0-5]\d)$")
+_DAILY = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _COLOUR = re.compile(r"^#[0-9a-fA-F]{6}$")
 
 
 # Settings whose values never appear in messages or command output.
 SECRETS = frozenset(
-    {"secret_key", "database_url", "smtp_url", "imap_url", "desk_secrets", "oidc_client_secret"}
+    {
+        "secret_key",
+        "database_url",
+        "smtp_url",
+        "imap_url",
+        "desk_secrets",
+        "oidc_client_secret",
+        "backup_passphrase",
+    }
 )
 
 
@@ -56,7 +64,8 @@ class Settings(BaseSettings):
 
     articles: Path = Field(Path("articles"), description="The articles folder.")
     data: Path = Field(
-        Path("var"), description="The data folder: index, model, database, secret key."
+        Path("var"),
+        description="The data folder: index, model, and the database if that is a file.",
     )
     embedding_model: str = Field(
         "",
@@ -96,7 +105,7 @@ class Settings(BaseSettings):
     secret_key: str = Field(
         "",
         description=(
-            "Key that signs cookies and links; generated and kept in the data folder when empty."
+            "Key that signs cookies and links; generated and kept in the database when empty."
         ),
         repr=False,
     )
@@ -263,6 +272,24 @@ class Settings(BaseSettings):
     )
     oidc_client_id: str = Field("", description="OpenID Connect: client id of this site.")
     oidc_client_secret: str = Field("", description="OpenID Connect: client secret.", repr=False)
+    backup: str = Field(
+        "",
+        description=(
+            "When a backup is made every day, in KB_TIMEZONE, e.g. 03:30; only by command when "
+            "empty."
+        ),
+    )
+    backup_folder: Path = Field(
+        Path("backups"), description="The folder of the daily backups; best on another disk."
+    )
+    backup_keep: int = Field(
+        14, ge=1, le=3650, description="Daily backups that are kept; older ones are removed."
+    )
+    backup_passphrase: str = Field(
+        "",
+        description="Passphrase that encrypts backups, and opens them for `kb restore`.",
+        repr=False,
+    )
     log_format: Literal["json", "text"] = Field(
         "text", description="Format of the log: `text` or `json`."
     )
@@ -343,6 +370,13 @@ class Settings(BaseSettings):
     def _is_weekly(cls, value: str) -> str:
         if value and not _WEEKLY.match(value):
             raise ValueError("must be like mon 08:00")
+        return value
+
+    @field_validator("backup")
+    @classmethod
+    def _is_daily(cls, value: str) -> str:
+        if value and not _DAILY.match(value):
+            raise ValueError("must be like 03:30")
         return value
 
     @field_validator("smtp_url")
@@ -554,30 +588,3 @@ def _explain(name: object, message: str, value: object) -> str:
     reason = message.removeprefix("Value error, ")
     shown = "(hidden)" if name in SECRETS else repr(str(value))
     return f"KB_{str(name).upper()}={shown}: {reason[0].lower() + reason[1:]}"
-
-
-def secret_key(settings: Settings) -> str:
-    """The secret key: the one set, or one generated once in the data folder.
-
-    The file is readable only by its owner. Raises SettingsError where the folder is not writable.
-    """
-    if settings.secret_key:
-        return settings.secret_key
-    path = settings.data / "secret-key"
-    try:
-        stored = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-        return stored or _make_key(path)
-    except OSError as error:
-        raise SettingsError(
-            f"KB_DATA={str(settings.data)!r}: is not writable ({error.strerror})."
-        ) from error
-
-
-def _make_key(path: Path) -> str:
-    """Generate a key and store it atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    staged.touch(mode=0o600)
-    staged.write_text(secrets.token_urlsafe(48), encoding="utf-8")
-    staged.replace(path)
-    return path.read_text(encoding="utf-8").strip()

@@ -211,7 +211,7 @@ class Engine:
         return found, _Judged(self._quoter.quotable(found), None, min(probability, LED_BY_FOCUS))
 
     def _may_be_elsewhere(self, ranked: RankedQuery, judged: _Judged, focus: FocusQuery) -> bool:
-        """Whether the first hit does not tell the focus, and the second or third is nearer to it."""
+        """Whether the first hit does not tell the focus, and another one is nearer to it."""
         features = judged.features
         if features is None or not features.named or features.focus_told > ELSEWHERE_TOLD:
             return False

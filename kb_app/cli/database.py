@@ -33,26 +33,37 @@ def purge() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @with_appcontext
 def backup(file: Path) -> None:
-    """Export the database to FILE, a zip archive."""
-    from kb_app.db.backup import backup as write
+    """Write the database, its files and keys, the articles and the calibration to FILE.
 
-    counts = write(open_services().store.engine, file)
-    click.echo(f"{file}: {sum(counts.values())} rows")
+    The site may go on serving. An existing file is not replaced. KB_BACKUP_PASSPHRASE encrypts.
+    """
+    from kb_app.services.site_backup import BackupError, back_up
+
+    services = open_services()
+    try:
+        made = back_up(services.site, file, services.settings.backup_passphrase, services.clock())
+    except BackupError as error:
+        raise click.ClickException(str(error)) from error
+    encrypted = ", encrypted" if services.settings.backup_passphrase else ""
+    click.echo(f"{file}: {sum(made.rows.values())} rows, {made.files} files{encrypted}; verified")
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @with_appcontext
 def restore(file: Path) -> None:
-    """Import FILE, written by kb backup, into an empty database."""
-    from kb_app.db.backup import restore as read
-    from kb_app.db.engine import DatabaseError
+    """Fill an empty site from FILE, written by kb backup; SQLite or PostgreSQL."""
+    from kb_app.services.site_backup import BackupError
+    from kb_app.services.site_backup import restore as read
 
+    services = open_services()
     try:
-        counts = read(open_services().store.engine, file)
-    except DatabaseError as error:
+        made = read(services.site, file, services.settings.backup_passphrase)
+    except BackupError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{sum(counts.values())} rows restored")
+    of = f" of {made.made_at}" if made.made_at else ""
+    click.echo(f"{sum(made.rows.values())} rows and {made.files} files{of} restored.")
+    click.echo("Start the site again, so that it uses the restored key: kb serve")
 
 
 @click.group("person")

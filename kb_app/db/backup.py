@@ -1,110 +1,116 @@
-"""Backup of the whole database in a ZIP file with one JSON Lines file per table.
+"""All tables in a ZIP archive, one JSON Lines file each, and back into an empty database.
 
-A backup can be restored into SQLite or PostgreSQL.
+What was exported from SQLite can be imported into PostgreSQL, and the reverse.
 """
 
 from __future__ import annotations
 
-import os
+import base64
 import zipfile
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, Table, func, insert, select
+from sqlalchemy import Connection, Engine, LargeBinary, Table, delete, func, insert, select
 
 from kb_app.db import schema
 from kb_app.db.engine import HEAD, DatabaseError
 
 # Recomputed from the log and the embedding model.
 LEFT_OUT = frozenset({"query_vectors", "job_state"})
+# Written at the first start, also of a site that is about to be restored.
+REPLACED = frozenset({"secrets"})
 ROWS = 500
+# Rows of these tables are up to half a megabyte.
+FEW_ROWS, LARGE = 4, frozenset({"file_pieces"})
 
 
-def backup(engine: Engine, target: Path) -> dict[str, int]:
-    """Write a consistent snapshot of all tables to ``target``; returns row counts by table.
-
-    The file is written atomically, readable by its owner only.
-    """
-    staged = target.with_name(f".{target.name}.tmp")
+def export_tables(engine: Engine, archive: zipfile.ZipFile) -> dict[str, int]:
+    """Write a consistent snapshot of all tables; returns row counts by table."""
     counts: dict[str, int] = {}
-    with (
-        engine.connect() as connection,
-        zipfile.ZipFile(staged, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
+    with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection = connection.execution_options(  # noqa: PLW2901
                 isolation_level="REPEATABLE READ"
             )
-        with connection.begin():
-            for table in _tables():
-                with archive.open(f"{table.name}.jsonl", "w") as file:
-                    counts[str(table.name)] = 0
-                    for row in (
-                        connection.execution_options(yield_per=ROWS)
-                        .execute(select(table))
-                        .mappings()
-                    ):
-                        file.write(
-                            orjson.dumps({str(name): value for name, value in row.items()}) + b"\n"
-                        )
-                        counts[str(table.name)] += 1
-        archive.writestr("manifest.json", orjson.dumps({"schema": HEAD, "rows": counts}))
-    staged.chmod(0o600)
-    os.replace(staged, target)
+        else:
+            # pysqlite begins no transaction for reads: each table would be of another moment.
+            connection.exec_driver_sql("begin")
+        for table in _tables():
+            with archive.open(f"{table.name}.jsonl", "w", force_zip64=True) as file:
+                counts[str(table.name)] = 0
+                for row in _rows(connection, table):
+                    file.write(orjson.dumps(row) + b"\n")
+                    counts[str(table.name)] += 1
+        connection.rollback()
     return counts
 
 
-def restore(engine: Engine, source: Path) -> dict[str, int]:
-    """Load a backup into an empty database in one transaction; returns row counts by table.
+def import_tables(engine: Engine, archive: zipfile.ZipFile, schema_version: str) -> None:
+    """Fill an empty database in one transaction.
 
-    Raises DatabaseError if the database is not empty, or if the file is damaged, no backup of this
-    program, or from a newer version.
+    Raises DatabaseError if the database is not empty, or the archive is of a newer version.
     """
-    try:
-        with zipfile.ZipFile(source) as archive:
-            manifest = orjson.loads(archive.read("manifest.json"))
-            if manifest["schema"] > HEAD:
-                raise DatabaseError(
-                    f"{source} is a backup of a newer version of this program. "
-                    "Update the program first."
-                )
-            with engine.begin() as connection:
-                non_empty = [
-                    table.name
-                    for table in _tables()
-                    if connection.execute(select(func.count()).select_from(table)).scalar_one()
-                ]
-                if non_empty:
-                    raise DatabaseError(
-                        f"The database is not empty ({', '.join(non_empty)}). "
-                        "Set KB_DATABASE_URL or KB_DATA to a new database."
-                    )
-                for table in _tables():
-                    _fill(connection, table, archive)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    if schema_version > HEAD:
         raise DatabaseError(
-            f"{source} is no backup made by kb backup, or it is damaged "
-            f"({type(error).__name__}). The database is unchanged; choose another file."
-        ) from error
-    return dict(manifest["rows"])
+            "The backup is of a newer version of this program. Update the program first."
+        )
+    with engine.begin() as connection:
+        full = [
+            str(table.name)
+            for table in _tables()
+            if table.name not in REPLACED and _count(connection, table)
+        ]
+        if full:
+            raise DatabaseError(
+                f"The database is not empty ({', '.join(full)}). "
+                "Set KB_DATABASE_URL or KB_DATA to a new database."
+            )
+        for table in _tables():
+            if f"{table.name}.jsonl" in archive.namelist():
+                if table.name in REPLACED:
+                    connection.execute(delete(table))
+                _fill(connection, table, archive)
 
 
-def _fill(connection: Any, table: Table, archive: zipfile.ZipFile) -> None:
-    if f"{table.name}.jsonl" not in archive.namelist():
-        return
-    known = set(table.columns.keys())
-    rows: list[dict[str, Any]] = []
+def _rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
+    few = FEW_ROWS if table.name in LARGE else ROWS
+    found = connection.execution_options(yield_per=few).execute(select(table)).mappings()
+    binary = _binary(table)
+    for row in found:
+        yield {
+            str(name): base64.b64encode(value).decode() if name in binary and value else value
+            for name, value in row.items()
+        }
+
+
+def _fill(connection: Connection, table: Table, archive: zipfile.ZipFile) -> None:
+    known, binary = set(table.columns.keys()), _binary(table)
+    few = FEW_ROWS if table.name in LARGE else ROWS
+    rows: list[Mapping[str, Any]] = []
     with archive.open(f"{table.name}.jsonl") as file:
         for line in file:
+            stored = orjson.loads(line)
             rows.append(
-                {name: value for name, value in orjson.loads(line).items() if name in known}
+                {
+                    name: base64.b64decode(value) if name in binary else value
+                    for name, value in stored.items()
+                    if name in known
+                }
             )
-            if len(rows) == ROWS:
+            if len(rows) == few:
                 connection.execute(insert(table), rows)
                 rows = []
     if rows:
         connection.execute(insert(table), rows)
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _binary(table: Table) -> frozenset[str]:
+    return frozenset(str(each.name) for each in table.c if isinstance(each.type, LargeBinary))
 
 
 def _tables() -> list[Table]:

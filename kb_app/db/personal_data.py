@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, s
 from kb_app.db import schema
 from kb_app.db.writing import ROWS, insert_new
 
-Whose = Literal["visitor", "question", "case", "subscriber", "staff"]
+Whose = Literal["visitor", "question", "case", "file", "subscriber", "staff"]
 VISITOR: Whose = "visitor"
 """Of one visitor's searches and actions, by client id; removed on request and after the retention
 time."""
@@ -22,6 +22,8 @@ QUESTION: Whose = "question"
 """Made of visitors' texts, by text key; removed when no search has the text any more."""
 CASE: Whose = "case"
 """Of a customer's case, by case id; removed with the case."""
+FILE: Whose = "file"
+"""Of a file that a customer sent, by attachment id; removed with the case."""
 SUBSCRIBER: Whose = "subscriber"
 """The address of a subscriber; removed with the notice's end, or on request."""
 STAFF: Whose = "staff"
@@ -62,6 +64,8 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
         ("message_id", "case_id", "who", "text", "mail_message_id"), CASE
     ),
     "attachments": dict.fromkeys(("attachment_id", "form_id", "case_id", "name"), CASE),
+    "stored_files": dict.fromkeys(("attachment_id", "digest"), FILE),
+    "file_pieces": dict.fromkeys(("attachment_id", "content"), FILE),
     "outbox": dict.fromkeys(("delivery_id", "case_id", "key", "payload", "error"), CASE),
     "received": dict.fromkeys(("source", "event_id", "case_id"), CASE),
     "subscribers": {"mail": SUBSCRIBER},
@@ -134,6 +138,8 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     "outbox": frozenset({"sink", "action", "state"}),
     "notices": frozenset({"notice_id", "title", "text", "languages", "sections", "questions"}),
     "subscribers": frozenset({"notice_id", "language"}),
+    # The site's own key.
+    "secrets": frozenset({"name", "value"}),
     "users": frozenset({"role"}),
     # A hash of an address or a network, for a day.
     "sign_in_failures": frozenset({"key"}),
@@ -269,8 +275,12 @@ def purge(connection: Connection, before: int) -> int:
 
 
 def erase_cases(connection: Connection, case_ids: Collection[str]) -> None:
-    """Remove cases with everything that belongs to them, but for the files of attachments."""
+    """Remove cases with everything that belongs to them."""
+    attachments = schema.attachments
     for part in _parts(case_ids):
+        files = select(attachments.c.attachment_id).where(attachments.c.case_id.in_(part))
+        for table in tables_of(FILE):
+            connection.execute(delete(table).where(table.c.attachment_id.in_(files)))
         for table in tables_of(CASE):
             connection.execute(delete(table).where(table.c.case_id.in_(part)))
 

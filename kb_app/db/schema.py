@@ -273,6 +273,23 @@ attachments = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+# The files of attachments, in pieces; the row here is written with the last piece.
+stored_files = Table(
+    "stored_files",
+    metadata,
+    Column("attachment_id", String(36), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+
+file_pieces = Table(
+    "file_pieces",
+    metadata,
+    Column("attachment_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 # Transactional outbox: a delivery is committed together with the change that causes it.
 outbox = Table(
     "outbox",
@@ -327,6 +344,17 @@ subscribers = Table(
     Column("mail", String(200), primary_key=True),
     Column("language", String(8), nullable=False, default=""),
     Column("at", BigInteger, nullable=False),
+)
+
+# --- the site -------------------------------------------------------------------------
+
+# What all nodes of a site share and nobody else may know, such as the key that signs cookies.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 # --- accounts ------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""The background process: builds, updates figures, sends and fetches mail.
+"""The background process: builds, updates figures, sends and fetches mail, makes backups.
 
-Only one runs per data folder. ``tasks`` lists its periodic tasks.
+One runs per data folder. Of the nodes that share a database, one leads: it alone does what must be
+done once. ``tasks`` lists the periodic tasks.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from filelock import FileLock, Timeout
 from indexer.errors import IndexerError
 from indexer.progress import Bar
 from indexer.watch import watch
+from kb_app.db.leadership import Leadership
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
+from kb_app.services.daily_backup import run_daily_backup
 from kb_app.services.set_aside import SetAside
 from kb_app.settings import Settings
 from search.embedding.background import BackgroundEmbedder
@@ -30,12 +33,12 @@ log = logging.getLogger("kb_app.services.background")
 # Exit status when there is no index and none can be built: a restart would not help.
 CANNOT_BEGIN = 3
 LOCK = "background.lock"
-LOCK_RETRY_S = 2.0
+LOCK_RETRY_S = LEAD_S = 2.0
 # Web requests take priority over a build.
 NICENESS = 5
 # The first update runs soon after a start, so that the overview is not empty.
 FIRST_FIGURES_S, FIGURES_S = 20.0, 300.0
-SUPPORT_S, INDEX_S = 5.0, 1.0
+SUPPORT_S, INDEX_S, BACKUP_S = 5.0, 1.0, 60.0
 STOP_S = 10.0
 # A run that takes longer hangs: a million events take minutes.
 LONGEST_S, WATCHED_S = 3600.0, 10.0
@@ -49,7 +52,8 @@ class Task:
 
     ``first_s`` is the delay of the first run; None means the interval. ``private`` keeps the
     traceback of a failure out of the log, since it may contain customers' texts. A run longer than
-    ``longest_s`` ends the process; after two the task is set aside.
+    ``longest_s`` ends the process; after two the task is set aside. ``once`` is for what only the
+    leading node does.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Task:
     first_s: float | None = None
     private: bool = False
     longest_s: float = LONGEST_S
+    once: bool = False
 
 
 def tasks(services: Services) -> list[Task]:
@@ -65,10 +70,20 @@ def tasks(services: Services) -> list[Task]:
     settings = services.settings
     enabled = [Task("index", INDEX_S, services.live.refresh)]
     if settings.background_jobs:
-        enabled.append(Task("support", SUPPORT_S, services.support.run_now, private=True))
+        enabled.append(
+            Task("support", SUPPORT_S, services.support.run_now, private=True, once=True)
+        )
     if settings.background_jobs and settings.analytics == "on":
-        enabled.append(Task("figures", FIGURES_S, services.analytics.run, FIRST_FIGURES_S))
+        enabled.append(
+            Task("figures", FIGURES_S, services.analytics.run, FIRST_FIGURES_S, once=True)
+        )
+    if settings.background_jobs and settings.backup:
+        enabled.append(Task("backup", BACKUP_S, lambda: _back_up(services), once=True))
     return enabled
+
+
+def _back_up(services: Services) -> None:
+    run_daily_backup(services.site, services.settings, services.clock())
 
 
 def run(settings: Settings) -> None:
@@ -81,11 +96,13 @@ def run(settings: Settings) -> None:
     if not _acquire(lock, settings.data, stop):
         return
     services = build_services(settings, progress=Bar())
+    leadership = Leadership(settings.database)
     try:
         if not _begin(services):
             sys.exit(CANNOT_BEGIN)
         aside, listed = SetAside(settings.data), tasks(services)
-        threads = [_repeat(task, stop, aside) for task in listed]
+        threads = [_repeat(task, stop, aside, leadership) for task in listed]
+        threads.append(_start("leadership", lambda: _lead(leadership, stop)))
         longest = {task.name: task.longest_s for task in listed}
         _start("task watch", lambda: _watch_tasks(aside, longest, stop))
         if settings.watch:
@@ -94,6 +111,7 @@ def run(settings: Settings) -> None:
         for thread in threads:
             thread.join(STOP_S)
     finally:
+        leadership.close()
         services.close()
         lock.release()
 
@@ -151,14 +169,22 @@ def _watch_tasks(aside: SetAside, longest: Mapping[str, float], stop: threading.
         aside.check(longest, lambda: os._exit(HUNG))
 
 
-def _repeat(task: Task, stop: threading.Event, aside: SetAside) -> threading.Thread:
+def _lead(leadership: Leadership, stop: threading.Event) -> None:
+    leadership.check()
+    while not stop.wait(LEAD_S):
+        leadership.check()
+
+
+def _repeat(
+    task: Task, stop: threading.Event, aside: SetAside, leadership: Leadership
+) -> threading.Thread:
     def loop() -> None:
         if aside.holds(task.name):
             log.error("the task %r is set aside: run kb tasks --retry %s", task.name, task.name)
         delay = task.interval_s if task.first_s is None else task.first_s
         while not stop.wait(delay):
             delay = task.interval_s
-            if aside.holds(task.name):
+            if aside.holds(task.name) or (task.once and not leadership.leads):
                 continue
             try:
                 with aside.running(task.name):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.progress import Progress, quiet
 from kb_app.accounts.second_factor import SecondFactors
@@ -15,13 +17,15 @@ from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.analytics.redaction import patterns
 from kb_app.db.engine import DatabaseError, migrate, open_database
+from kb_app.db.secret_key import site_key
 from kb_app.services.analytics import AnalyticsService
 from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.personal_data import PersonalDataService
+from kb_app.services.site_backup import Site
 from kb_app.services.support import SupportService, make_support
 from kb_app.services.weekly_digest import receivers
-from kb_app.settings import Settings, SettingsError, secret_key
+from kb_app.settings import Settings, SettingsError
 from kb_app.support.config.file import SupportError
 from kb_app.support.config.values import without_file
 from kb_app.support.config.watcher import SupportFile
@@ -41,6 +45,7 @@ class Services:
     """All services of one process."""
 
     settings: Settings
+    secret_key: str = field(repr=False)
     embedder: ServingEmbedder
     live: LiveIndex
     clock: Clock
@@ -55,6 +60,11 @@ class Services:
     analytics: AnalyticsService
     personal_data: PersonalDataService
     redactions: tuple[re.Pattern[str], ...] = ()
+
+    @property
+    def site(self) -> Site:
+        """What a backup of this site holds."""
+        return Site(self.store.engine, self.settings.articles, self.settings.data)
 
     @property
     def meaning(self) -> str:
@@ -88,6 +98,7 @@ def build_services(
     now = clock or (lambda: datetime.now(UTC))
     live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
     store = _open_store(settings, answer_s)
+    key = settings.secret_key or _site_key(store, settings)
     events, users = BackgroundWriter(store), UserStore(store.engine)
     redactions = patterns(settings.redact.splitlines())
     support_file = _open_support_file(settings)
@@ -100,11 +111,13 @@ def build_services(
         redactions,
         support_file.current,
         lambda: receivers(users),
+        key,
     )
     indexing = IndexingService(settings, serving, live, now)
     analytics = AnalyticsService(settings, store, events, users, serving, live, now)
     return Services(
         settings=settings,
+        secret_key=key,
         embedder=serving,
         live=live,
         clock=now,
@@ -112,7 +125,7 @@ def build_services(
         events=events,
         users=users,
         throttle=SignInThrottle(store.engine),
-        second_factors=SecondFactors(store.engine, secret_key(settings)),
+        second_factors=SecondFactors(store.engine, key),
         support_file=support_file,
         support=support,
         indexing=indexing,
@@ -139,6 +152,16 @@ def _open_store(settings: Settings, answer_s: float | None) -> EventStore:
     except DatabaseError as error:
         raise SettingsError(str(error)) from error
     return store
+
+
+def _site_key(store: EventStore, settings: Settings) -> str:
+    try:
+        return site_key(store.engine, settings.data)
+    except SQLAlchemyError as error:
+        raise SettingsError(
+            f"The secret key cannot be kept in the database ({type(error).__name__}). "
+            "Let this account write to it, or set KB_SECRET_KEY."
+        ) from error
 
 
 def _open_support_file(settings: Settings) -> SupportFile:

@@ -70,9 +70,11 @@ class PersonalDataService:
                 text = orjson.dumps(rows, option=orjson.OPT_INDENT_2)
                 archive.writestr(f"{table.name}.json", text)
             for file in _attachments(connection, person.case_ids):
-                path = self._uploads.path(file)
-                if path.is_file():
-                    archive.write(path, f"files/{file.attachment_id} {file.name}")
+                pieces = self._uploads.read(file)
+                if pieces is not None:
+                    with archive.open(f"files/{file.attachment_id} {file.name}", "w") as member:
+                        for piece in pieces:
+                            member.write(piece)
                     counts["files"] += 1
             archive.writestr("mentions.json", orjson.dumps(list(person.mentions)))
         return +counts
@@ -94,7 +96,7 @@ class PersonalDataService:
             connection.execute(delete(table).where(func.lower(table.c.mail) == person.mail))
             connection.execute(delete(schema.outbox).where(_sent_to(person.mail)))
             _erase_from_audit(connection, person.mail)
-        removed["files"] += self._forget(files)
+        removed["files"] += len(files)
         self._overwrite()
         return +removed
 
@@ -106,15 +108,9 @@ class PersonalDataService:
             case_id = connection.execute(here).scalar()
             if case_id is None:
                 return False
-            files = _erase_cases(connection, [str(case_id)])
-        self._forget(files)
+            _erase_cases(connection, [str(case_id)])
         self._overwrite()
         return True
-
-    def _forget(self, files: Sequence[Attachment]) -> int:
-        for file in files:
-            self._uploads.forget(file)
-        return len(files)
 
     def _overwrite(self) -> None:
         """Take what was erased out of the database's files too, as far as the database can."""

@@ -26,7 +26,7 @@ from kb_app.services.support_adapters import (
     SiteMailer,
     parse_mail,
 )
-from kb_app.settings import Settings, secret_key
+from kb_app.settings import Settings
 from kb_app.smtp import new_message_id
 from kb_app.support.access_links import Links
 from kb_app.support.attachments import Uploads
@@ -227,7 +227,7 @@ class SupportService:
         for file in self.cases.abandoned_attachments(now - DAY):
             self.uploads.forget(file)
             self.cases.forget_attachment(file.attachment_id)
-        self.uploads.forget_unknown(self.cases.has_attachment, (now - HOUR) / 1000)
+        self.uploads.forget_unknown(now - HOUR)
         self.outbox.forget(now - SENT_KEPT)
         for file in self.cases.purge(now - self.settings.case_days * DAY):
             self.uploads.forget(file)
@@ -242,20 +242,21 @@ def make_support(
     redactions: tuple[re.Pattern[str], ...],
     support: Callable[[], Support],
     leads: Callable[[], Sequence[str]],
+    secret_key: str,
 ) -> SupportService:
     """Build the support service and its parts."""
     cases = CaseStore(store.engine)
     site = SiteIdentity(
         settings.name, settings.address, settings.contact_mail, settings.languages[0], leads
     )
-    links = Links(secret_key(settings), settings.link_days)
+    links = Links(secret_key, settings.link_days)
     workflow = CaseWorkflow(
         cases,
         support,
         CaseLog(store, redactions),
         CaseNotifications(cases, support, links, SiteMailer(settings), site),
     )
-    uploads, sinks = Uploads(settings.data / "uploads"), SinkRegistry(settings, support, cases)
+    uploads, sinks = Uploads(store.engine), SinkRegistry(settings, support, cases)
     reader = MailReader(live, events, settings, redactions, clock)
     own = [settings.contact_mail, settings.mail_from]
     mail_intake = MailIntake(workflow, uploads, reader, own, parse_mail)

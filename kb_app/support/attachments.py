@@ -1,18 +1,24 @@
-"""Customer uploads: checked by content, stored outside the web root under generated names."""
+"""Customer uploads: checked by content, stored in the database under generated names.
+
+A file is stored in pieces, so that no statement and no process holds a large one whole. Every node
+of a site reads the same files, and a backup of the database has them.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import filecmp
+import hashlib
 import logging
-import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from kb_app.db import schema
 from kb_app.support.file_kinds import kind_of
 from kb_app.support.model import Attachment
 
@@ -20,9 +26,9 @@ log = logging.getLogger("kb_app.workflow")
 # The mail that a message came by, as it came; for the desk alone.
 MAIL_TYPE = "message/rfc822"
 _HEAD = 8_192
-_CHUNK = 64 * 1024
-_ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 MEGABYTE = 1024 * 1024
+PIECE_BYTES = 512 * 1024
+_ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 
 
 class UploadRejectedError(Exception):
@@ -37,70 +43,140 @@ class UploadRejectedError(Exception):
 
 
 class Uploads:
-    """The uploads folder; only this class builds paths in it."""
+    """The stored files of cases."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def keep(
         self, stream: BinaryIO, name: str, form_id: str, most_bytes: int, at: int
     ) -> Attachment:
-        """Store a file atomically, named as its content is. Raises UploadRejectedError."""
+        """Store a file whole or not at all, named as its content is. Raises UploadRejectedError."""
         shown = tidy(name)
-        attachment_id = str(uuid.uuid4())
-        staged = self._folder / f".{attachment_id}"
+        head = stream.read(_HEAD)
+        if not head:
+            raise UploadRejectedError(shown, "empty")
+        kind, shown = _kind(head, shown)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            size = _copy(stream, staged, most_bytes, shown)
-            kind, shown = _kind(staged, shown)
-            os.replace(staged, self._folder / attachment_id)
-        except OSError as error:
-            log.error("cannot store an uploaded file: %s", error.strerror)
+            return self._store(_pieces(stream, head, most_bytes, shown), form_id, shown, kind, at)
+        except (OSError, SQLAlchemyError) as error:
+            log.error("cannot store an uploaded file: %s", type(error).__name__)
             raise UploadRejectedError(shown, "disk") from error
-        finally:
-            with contextlib.suppress(OSError):
-                staged.unlink()
-        return Attachment(attachment_id, form_id, "", shown, kind, size, at)
 
     def keep_mail(self, raw: bytes, form_id: str, at: int) -> Attachment:
-        """Store a mail as it came. Raises OSError: it is then fetched again."""
-        attachment_id = str(uuid.uuid4())
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        staged = self._folder / f".{attachment_id}"
-        staged.write_bytes(raw)
-        os.replace(staged, self._folder / attachment_id)
-        return Attachment(attachment_id, form_id, "", "mail.eml", MAIL_TYPE, len(raw), at)
+        """Store a mail as it came. Raises SQLAlchemyError: it is then fetched again."""
+        pieces = (raw[at : at + PIECE_BYTES] for at in range(0, len(raw), PIECE_BYTES))
+        return self._store(pieces, form_id, "mail.eml", MAIL_TYPE, at)
 
-    def path(self, attachment: Attachment) -> Path:
-        """The path of a file; its name is the attachment id, never the customer's file name."""
-        return self._folder / str(uuid.UUID(attachment.attachment_id))
+    def _store(
+        self, pieces: Iterator[bytes], form_id: str, name: str, kind: str, at: int
+    ) -> Attachment:
+        attachment_id, size, digest = str(uuid.uuid4()), 0, hashlib.sha256()
+        with self._engine.begin() as connection:
+            for number, piece in enumerate(pieces):
+                row = {"attachment_id": attachment_id, "number": number, "content": piece}
+                connection.execute(insert(schema.file_pieces), row)
+                size += len(piece)
+                digest.update(piece)
+            row = {"attachment_id": attachment_id, "digest": digest.hexdigest(), "at": at}
+            connection.execute(insert(schema.stored_files), row)
+        return Attachment(attachment_id, form_id, "", name, kind, size, at)
+
+    def read(self, attachment: Attachment) -> Iterator[bytes] | None:
+        """The pieces of a file, each read when it is asked for; None if it does not exist."""
+        files = schema.stored_files
+        here = files.c.attachment_id == attachment.attachment_id
+        with self._engine.connect() as connection:
+            if connection.execute(select(files.c.at).where(here)).first() is None:
+                return None
+        return self._pieces(attachment.attachment_id)
+
+    def _pieces(self, attachment_id: str) -> Iterator[bytes]:
+        table, number = schema.file_pieces, 0
+        while True:
+            here = (table.c.attachment_id == attachment_id) & (table.c.number == number)
+            # A connection of its own for each: a slow client must not hold one.
+            with self._engine.connect() as connection:
+                piece: bytes | None = connection.execute(
+                    select(table.c.content).where(here)
+                ).scalar()
+            if piece is None:
+                return
+            yield piece
+            number += 1
 
     def same(self, one: Attachment, other: Attachment) -> bool:
         """Whether two files have the same name and content."""
         if (one.name, one.size) != (other.name, other.size):
             return False
-        try:
-            return filecmp.cmp(self.path(one), self.path(other), shallow=False)
-        except OSError:
-            return False
+        table = schema.stored_files
+        ids = [one.attachment_id, other.attachment_id]
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                select(table.c.digest).where(table.c.attachment_id.in_(ids))
+            ).scalars()
+            digests = list(found)
+        return len(digests) == len(set(ids)) and len(set(digests)) == 1
 
     def forget(self, attachment: Attachment) -> None:
         """Delete a file; does nothing if it does not exist."""
-        with contextlib.suppress(FileNotFoundError):
-            self.path(attachment).unlink()
+        self._delete([attachment.attachment_id])
 
-    def forget_unknown(self, known: Callable[[str], bool], before: float) -> int:
-        """Delete the files written before a time, in s, that have no row; returns how many.
+    def forget_unknown(self, before: int) -> int:
+        """Delete the files stored before a time, in ms, that have no row; returns how many.
 
         A process that is killed between the file and its row leaves one.
         """
-        removed = 0
-        for path in self._folder.iterdir() if self._folder.is_dir() else ():
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < before and not known(path.name):
-                    path.unlink()
-                    removed += 1
-        return removed
+        files, known = schema.stored_files, schema.attachments
+        with self._engine.connect() as connection:
+            orphans = connection.execute(
+                select(files.c.attachment_id)
+                .outerjoin(known, known.c.attachment_id == files.c.attachment_id)
+                .where(files.c.at < before, known.c.attachment_id.is_(None))
+                .limit(1_000)
+            ).scalars()
+            names = [str(name) for name in orphans]
+        self._delete(names)
+        return len(names)
+
+    def _delete(self, names: list[str]) -> None:
+        with self._engine.begin() as connection:
+            for table in (schema.file_pieces, schema.stored_files):
+                connection.execute(delete(table).where(table.c.attachment_id.in_(names)))
+
+
+def take_over_folder(engine: Engine, folder: Path) -> int:
+    """Store the files of an earlier version, one file in a folder each; returns how many.
+
+    Each is removed after it is stored, and the folder when it is empty.
+    """
+    taken = 0
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith("."):
+            path.unlink()
+            continue
+        with path.open("rb") as stream:
+            taken += _take_over(engine, stream, path)
+        path.unlink()
+    if folder.is_dir():
+        folder.rmdir()
+    return taken
+
+
+def _take_over(engine: Engine, stream: BinaryIO, path: Path) -> bool:
+    files, digest = schema.stored_files, hashlib.sha256()
+    with engine.begin() as connection:
+        here = files.c.attachment_id == path.name
+        if connection.execute(select(files.c.at).where(here)).first() is not None:
+            return False
+        for number, piece in enumerate(iter(lambda: stream.read(PIECE_BYTES), b"")):
+            row = {"attachment_id": path.name, "number": number, "content": piece}
+            connection.execute(insert(schema.file_pieces), row)
+            digest.update(piece)
+        at = int(path.stat().st_mtime * 1000)
+        row = {"attachment_id": path.name, "digest": digest.hexdigest(), "at": at}
+        connection.execute(insert(files), row)
+    return True
 
 
 def tidy(name: str) -> str:
@@ -118,10 +194,8 @@ def tidy(name: str) -> str:
     return path.stem[:100] + path.suffix[:10]
 
 
-def _kind(path: Path, name: str) -> tuple[str, str]:
-    """Type and name of a stored file, by its content. Raises UploadRejectedError."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+def _kind(head: bytes, name: str) -> tuple[str, str]:
+    """Type and name of a file, by its content. Raises UploadRejectedError."""
     try:
         found = kind_of(name, head)
     except ValueError:
@@ -131,14 +205,13 @@ def _kind(path: Path, name: str) -> tuple[str, str]:
     return found
 
 
-def _copy(stream: BinaryIO, target: Path, most: int, name: str) -> int:
+def _pieces(stream: BinaryIO, head: bytes, most: int, name: str) -> Iterator[bytes]:
+    """The file in pieces. Raises UploadRejectedError where it is larger than ``most`` bytes."""
     size = 0
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            if size > most:
-                raise UploadRejectedError(name, "large")
-            file.write(chunk)
-    if not size:
-        raise UploadRejectedError(name, "empty")
-    return size
+    piece = head + stream.read(PIECE_BYTES - len(head))
+    while piece:
+        size += len(piece)
+        if size > most:
+            raise UploadRejectedError(name, "large")
+        yield piece
+        piece = stream.read(PIECE_BYTES)

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from kb_app.services.container import Services, build_services
-from kb_app.settings import load_settings, secret_key
+from kb_app.settings import load_settings
 from kb_app.web.api import events, health, tickets, webhooks
 from kb_app.web.api import search as api
 from kb_app.web.core import (
@@ -65,7 +65,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         static_url_path="/static",
     )
     app.config.update(
-        SECRET_KEY=secret_key(settings),
+        SECRET_KEY=services.secret_key,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         MAX_CONTENT_LENGTH=1024 * 1024,
         SESSION_COOKIE_SAMESITE="Lax",

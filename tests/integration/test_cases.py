@@ -226,7 +226,7 @@ def test_mails_become_cases_and_a_mail_that_failed_to_save_is_fetched_again(
     support = support_fixture(engine)
     inbox = MailIntake(
         support.workflow,
-        Uploads(tmp_path / "uploads"),
+        Uploads(engine),
         lambda _subject, _text: MailAnswer(language="ja"),
         [],
     )

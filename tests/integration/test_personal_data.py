@@ -22,6 +22,7 @@ from kb_app.db import schema
 from kb_app.db.engine import migrate, open_database
 from kb_app.db.personal_data import (
     CASE,
+    FILE,
     IMPERSONAL,
     PERSONAL,
     QUESTION,
@@ -107,7 +108,7 @@ def columns_with_marker(engine: Engine, *whose: str) -> set[str]:
 
 
 def test_the_marker_is_planted_in_every_column(planted: Engine) -> None:
-    for whose in (VISITOR, QUESTION, CASE, SUBSCRIBER, STAFF):
+    for whose in (VISITOR, QUESTION, CASE, FILE, SUBSCRIBER, STAFF):
         for table in tables_of(whose):
             assert any(
                 column.startswith(f"{table.name}.")
@@ -152,7 +153,7 @@ def test_nothing_outlives_its_retention(planted: Engine) -> None:
 def test_a_case_is_erased_from_every_column(planted: Engine) -> None:
     with planted.begin() as connection:
         erase_cases(connection, ["case"])
-    assert columns_with_marker(planted, CASE) == set()
+    assert columns_with_marker(planted, CASE, FILE) == set()
 
 
 def test_erased_bytes_are_overwritten_in_a_file(tmp_path: Path) -> None:

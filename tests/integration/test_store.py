@@ -5,7 +5,6 @@ import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -24,12 +23,11 @@ from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports.reports import Period, Reports
 from kb_app.analytics.reports.rollup_job import roll_up
 from kb_app.db import schema
-from kb_app.db.backup import backup, restore
+from kb_app.db.backup import restore
 from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.support.case_store import CaseStore, Filter
 from tests.conftest import ROOT
-from tests.integration.conftest import fresh
 from tests.support import count_rows
 from tests.unit.kb_app.trails import asked, did, read
 
@@ -360,32 +358,6 @@ def test_confirmed_questions_are_offered_and_decided(store: EventStore) -> None:
     assert (offered["text"], offered["article_id"]) == ("返したい", "return")
     gaps.decide_learned([(offered["text_key"], "return")], "approved", "lead", NOW)
     assert gaps.learned() == [] and len(gaps.learned("approved")) == 1
-
-
-def test_a_backup_of_one_database_fills_another(
-    request: pytest.FixtureRequest, store: EventStore, tmp_path: Path
-) -> None:
-    store.append(*STORY)
-    update_episodes(store)
-    counts = backup(store.engine, tmp_path / "kb.zip")
-    assert counts["queries"] == 7
-    other = "sqlite" if store.engine.dialect.name == "postgresql" else "postgresql"
-    with contextmanager(fresh)(request, other, tmp_path / "other.sqlite") as target:
-        assert restore(target, tmp_path / "kb.zip") == counts
-        for table in (schema.queries, schema.actions, schema.episodes, schema.daily):
-            assert rows(target, table) == rows(store.engine, table)
-        with pytest.raises(DatabaseError, match="not empty"):
-            restore(target, tmp_path / "kb.zip")
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"not a zip"])
-def test_an_invalid_backup_file_changes_nothing(
-    store: EventStore, tmp_path: Path, content: bytes
-) -> None:
-    (tmp_path / "kb.zip").write_bytes(content)
-    with pytest.raises(DatabaseError, match="no backup made by kb backup"):
-        restore(store.engine, tmp_path / "kb.zip")
-    assert count_rows(store.engine, schema.queries) == 0
 
 
 def test_migrating_again_changes_nothing_and_a_newer_schema_is_refused(engine: Engine) -> None:

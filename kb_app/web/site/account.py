@@ -29,7 +29,6 @@ from kb_app.accounts.model import User, password_problem
 from kb_app.accounts.store import AccountError
 from kb_app.accounts.throttle import Attempt
 from kb_app.services.container import Services
-from kb_app.settings import secret_key
 from kb_app.smtp import MailError, send_mail
 from kb_app.web.core import sign_in_attempts
 from kb_app.web.core.auth import begin_session, csrf, end_session
@@ -309,7 +308,7 @@ def first_link(services: Services) -> str:
     """The path of the one-time link for the first account; "" where an account exists."""
     if not services.users.empty():
         return ""
-    token = _serializer("first", secret_key(services.settings)).dumps("first")
+    token = _serializer("first", services.secret_key).dumps("first")
     return f"{services.settings.path_prefix}/account/first/{token}"
 
 

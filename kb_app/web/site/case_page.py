@@ -6,9 +6,12 @@ and offers the next escalation step.
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
+from collections.abc import Iterator
+from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -110,16 +113,18 @@ def send_attachment(case: Case, attachment_id: str) -> Response:
         ),
         None,
     )
-    if attachment is None or not support_service().uploads.path(attachment).is_file():
+    pieces = support_service().uploads.read(attachment) if attachment else None
+    if attachment is None or pieces is None:
         abort(404)
-    return _download(attachment)
+    return _download(attachment, pieces)
 
 
-def _download(attachment: Attachment) -> Response:
-    path = support_service().uploads.path(attachment).resolve()
-    response: Response = send_file(
-        path, mimetype=attachment.type, as_attachment=True, download_name=attachment.name
-    )
+def _download(attachment: Attachment, pieces: Iterator[bytes]) -> Response:
+    response = Response(pieces, mimetype=attachment.type)
+    response.content_length = attachment.size
+    plain = unicodedata.normalize("NFKD", attachment.name).encode("ascii", "ignore").decode()
+    named = {"filename": plain, "filename*": f"UTF-8''{quote(attachment.name, safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", **named)
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from kb_app import create_app
 from kb_app.analytics import model as m
@@ -633,4 +634,5 @@ def test_a_form_sent_again_with_its_files_keeps_them_once(
         write(visitor, form_id=form_id, files=[("a.txt", b"one")])
     case = only(own)
     assert [file.name for file in own.support.cases.attachments(case.case_id)] == ["a.txt"]
-    assert len(list((own.settings.data / "uploads").iterdir())) == 1
+    with own.store.engine.connect() as connection:
+        assert len(connection.execute(select(schema.stored_files)).all()) == 1

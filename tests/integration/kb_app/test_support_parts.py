@@ -1,16 +1,26 @@
 """Parts around a case: secret links, files, spam and notices."""
 
 import io
-import time
+import uuid
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine, func, select
 
+from kb_app.db import schema
+from kb_app.db.engine import open_database
 from kb_app.durations import DAY, HOUR
 from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError, Links
-from kb_app.support.attachments import UploadRejectedError, Uploads, tidy
+from kb_app.support.attachments import (
+    PIECE_BYTES,
+    UploadRejectedError,
+    Uploads,
+    take_over_folder,
+    tidy,
+)
+from kb_app.support.model import Attachment
 from kb_app.support.notices import Notice, NoticeStore, names_it
 from kb_app.support.spam import spam_reason
 from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
@@ -70,20 +80,15 @@ PNG = (
     ],
 )
 def test_a_file_is_accepted_by_its_content(
-    tmp_path: Path, name: str, content: bytes, why: str
+    engine: Engine, name: str, content: bytes, why: str
 ) -> None:
-    uploads = Uploads(tmp_path / "uploads")
+    uploads = Uploads(engine)
     try:
         kept = uploads.keep(io.BytesIO(content), name, "form", 1_000, NOW)
     except UploadRejectedError as refused:
-        assert refused.why == why
-        assert not list((tmp_path / "uploads").glob("*"))
+        assert refused.why == why and stored(engine) == 0
     else:
-        assert (
-            not why
-            and uploads.path(kept).read_bytes() == content
-            and uploads.path(kept).stat().st_mode & 0o077 == 0
-        )
+        assert not why and b"".join(uploads.read(kept) or ()) == content
 
 
 @pytest.mark.parametrize(
@@ -105,29 +110,64 @@ def test_a_file_is_accepted_by_its_content(
     ],
 )
 def test_a_file_is_what_its_content_is(
-    tmp_path: Path, name: str, content: bytes, kept: str, kind: str
+    engine: Engine, name: str, content: bytes, kept: str, kind: str
 ) -> None:
-    found = Uploads(tmp_path / "uploads").keep(io.BytesIO(content), name, "form", 1_000, NOW)
+    found = Uploads(engine).keep(io.BytesIO(content), name, "form", 1_000, NOW)
     assert (found.name, found.type) == (kept, kind)
 
 
 @pytest.mark.parametrize(
     "name", ["a.exe", "a.bat", "a.js", "a.html", "a.svg", "a.docm", "a.png.exe", "a.xyz"]
 )
-def test_what_runs_or_shows_itself_is_refused(tmp_path: Path, name: str) -> None:
+def test_what_runs_or_shows_itself_is_refused(engine: Engine, name: str) -> None:
     with pytest.raises(UploadRejectedError) as refused:
-        Uploads(tmp_path / "uploads").keep(io.BytesIO(b"\x01\x02"), name, "form", 1_000, NOW)
+        Uploads(engine).keep(io.BytesIO(b"\x01\x02"), name, "form", 1_000, NOW)
     assert refused.value.why == "type"
 
 
-def test_a_file_that_a_killed_process_left_is_removed_later(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path / "uploads")
+def test_a_file_that_a_killed_process_left_is_removed_later(support: SupportFixture) -> None:
+    uploads = Uploads(support.engine)
     kept, left = (uploads.keep(io.BytesIO(b"x"), "a.txt", "f", 1_000, NOW) for _ in range(2))
-    (tmp_path / "uploads" / ".staged").write_bytes(b"half")
-    known = {kept.attachment_id}.__contains__
-    assert uploads.forget_unknown(known, time.time() - 3600) == 0
-    assert uploads.forget_unknown(known, time.time() + 1) == 2
-    assert uploads.path(kept).exists() and not uploads.path(left).exists()
+    support.workflow.cases.add_attachment(kept)
+    assert uploads.forget_unknown(NOW - HOUR) == 0
+    assert uploads.forget_unknown(NOW + 1) == 1
+    assert uploads.read(kept) is not None and uploads.read(left) is None
+    assert stored(support.engine) == 1
+
+
+def test_a_large_file_is_stored_in_pieces_and_read_whole(engine: Engine) -> None:
+    uploads, content = Uploads(engine), PNG + bytes(3 * PIECE_BYTES // 2)
+    kept = uploads.keep(io.BytesIO(content), "写真.png", "form", 10 * PIECE_BYTES, NOW)
+    pieces = list(uploads.read(kept) or ())
+    assert b"".join(pieces) == content and len(pieces) == 2 and kept.size == len(content)
+
+
+def test_a_file_that_is_too_large_leaves_no_piece(engine: Engine) -> None:
+    with pytest.raises(UploadRejectedError) as refused:
+        text = io.BytesIO(b"x" * 3 * PIECE_BYTES)
+        Uploads(engine).keep(text, "a.log", "f", 2 * PIECE_BYTES, NOW)
+    assert refused.value.why == "large" and stored(engine) == 0
+
+
+def test_files_of_an_earlier_version_are_taken_over_once(engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    name = str(uuid.uuid4())
+    (folder / name).write_bytes(PNG)
+    (folder / ".staged").write_bytes(b"half")
+    assert take_over_folder(engine, folder) == 1 and not folder.exists()
+    assert take_over_folder(engine, folder) == 0
+    of_case = Attachment(name, "form", "", "a.png", "image/png", len(PNG), NOW)
+    assert b"".join(Uploads(engine).read(of_case) or ()) == PNG
+
+
+def stored(engine: Engine) -> int:
+    """The number of stored files; without one there is no piece either."""
+    with engine.connect() as connection:
+        files = connection.execute(select(func.count()).select_from(schema.stored_files)).scalar()
+        pieces = connection.execute(select(func.count()).select_from(schema.file_pieces)).scalar()
+    assert bool(files) == bool(pieces)
+    return int(files or 0)
 
 
 @given(st.text(max_size=300))
@@ -214,18 +254,11 @@ def test_subscribers_are_notified_once_when_a_notice_ends(support: SupportFixtur
     ) == []
 
 
-def test_on_a_full_disk_the_file_is_refused_and_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import os
-
-    def full(*_args: object, **_more: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
+def test_where_the_database_cannot_store_it_the_file_is_refused(tmp_path: Path) -> None:
+    unusable = open_database(f"sqlite:///{tmp_path / 'no-schema.sqlite'}")
     with pytest.raises(UploadRejectedError) as refused:
-        Uploads(tmp_path / "uploads").keep(io.BytesIO(PNG), "写真.png", "form", 1_000, NOW)
-    assert refused.value.why == "disk" and not list((tmp_path / "uploads").iterdir())
+        Uploads(unusable).keep(io.BytesIO(PNG), "写真.png", "form", 1_000, NOW)
+    assert refused.value.why == "disk"
 
 
 def test_a_mistaken_notice_is_withdrawn_without_notification(support: SupportFixture) -> None:

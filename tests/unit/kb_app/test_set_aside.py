@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kb_app.db.leadership import Leadership
 from kb_app.services.background import Task, _repeat
 from kb_app.services.set_aside import FILE, SetAside
 
@@ -38,9 +39,25 @@ def test_a_broken_file_holds_nothing(tmp_path: Path, text: str) -> None:
 def test_a_task_set_aside_does_not_run_until_it_is_released(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"figures": 2}')
     aside, stop, ran = SetAside(tmp_path), threading.Event(), threading.Event()
-    thread = _repeat(Task("figures", 0.01, ran.set), stop, aside)
+    thread = _repeat(Task("figures", 0.01, ran.set), stop, aside, Leadership("sqlite://"))
     assert not ran.wait(0.2)
     aside.release("figures")
     assert ran.wait(5)
     stop.set()
     thread.join(5)
+
+
+def test_what_must_be_done_once_is_left_to_the_leading_node(tmp_path: Path) -> None:
+    stop, ran, ran_once = threading.Event(), threading.Event(), threading.Event()
+    node, aside = Leadership("sqlite://"), SetAside(tmp_path)
+    node.leads = False
+    threads = [
+        _repeat(Task("figures", 0.01, ran_once.set, once=True), stop, aside, node),
+        _repeat(Task("index", 0.01, ran.set), stop, aside, node),
+    ]
+    assert ran.wait(5) and not ran_once.wait(0.2)
+    node.leads = True
+    assert ran_once.wait(5)
+    stop.set()
+    for thread in threads:
+        thread.join(5)

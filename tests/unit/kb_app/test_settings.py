@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kb_app.settings import SettingsError, load_settings, secret_key, settings_warnings
+from kb_app.settings import SettingsError, load_settings, settings_warnings
 
 
 @pytest.mark.parametrize(
@@ -34,25 +34,6 @@ def test_a_bad_value_names_its_setting(
     with pytest.raises(SettingsError) as refused:
         load_settings()
     assert name in str(refused.value) and words in str(refused.value)
-
-
-def test_the_secret_key_is_created_once_and_kept_private(tmp_path: Path) -> None:
-    settings = load_settings(data=tmp_path)
-    key = secret_key(settings)
-    assert len(key) > 40 and secret_key(settings) == key
-    assert (tmp_path / "secret-key").stat().st_mode & 0o077 == 0
-    assert secret_key(load_settings(data=tmp_path, secret_key="given")) == "given"
-
-
-def test_an_empty_key_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "secret-key").touch()
-    assert len(secret_key(load_settings(data=tmp_path))) > 40
-
-
-def test_an_invalid_data_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="KB_DATA"):
-        secret_key(load_settings(data=tmp_path / "file" / "data"))
 
 
 def test_secrets_do_not_show(tmp_path: Path) -> None:
