@@ -1,22 +1,19 @@
-# make serve   the site on http://localhost:8000 (PORT, ARTICLES, DATA may be set)
+# make serve   the site on http://localhost:8000 (kb.toml; PORT, ARTICLES, DATA may be set)
 # make test    everything that must hold
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
-PORT ?= 8000
-ARTICLES ?= articles
-DATA ?= var
 BIN := $(VENV)/bin
 
-# The sample articles are of an invented shop; its name and its people stand on their pages. Yours: see docs/operating.md.
-ifeq ($(ARTICLES),articles)
-export KB_SITE_NAME ?= Tsubame Store Help
-export KB_SITE_NAME_JA ?= つばめ商店 ヘルプ
-export KB_CONTACT_MAIL ?= help@tsubame.example
-export KB_CONTACT_PHONE ?= 0120-000-123
-export KB_TIMEZONE ?= Asia/Tokyo
-# Problems of saved articles on the pages, without an account: this machine only.
-export KB_WRITER_PANEL ?= local
+# kb.toml has the settings, of the sample shop here. PORT, ARTICLES and DATA go before it.
+export KB_PORT := $(or $(PORT),$(KB_PORT))
+export KB_ARTICLES := $(or $(ARTICLES),$(KB_ARTICLES))
+export KB_DATA := $(or $(DATA),$(KB_DATA))
+unexport $(foreach name,KB_PORT KB_ARTICLES KB_DATA,$(if $($(name)),,$(name)))
+DATA ?= var
+# Other articles have no use for the sample shop's name: their settings are in a kb.toml of their own.
+ifneq ($(or $(ARTICLES),articles),articles)
+export KB_CONFIG ?= /dev/null
 endif
 
 .DEFAULT_GOAL := help
@@ -26,12 +23,12 @@ help:
 	@sed -n '1,2s/^# //p' Makefile
 
 serve: $(VENV)/.installed
-	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)" exec $(BIN)/kb serve
+	@exec $(BIN)/kb serve
 
 # The reports full: ninety days of simulated visits, in a database of their own.
 demo: $(VENV)/.installed
-	$(BIN)/python -m bench.demo --articles "$(ARTICLES)" --data "$(DATA)/demo"
-	@KB_PORT=$(PORT) KB_ARTICLES="$(ARTICLES)" KB_DATA="$(DATA)/demo" exec $(BIN)/kb serve
+	$(BIN)/python -m bench.demo --articles "$(or $(KB_ARTICLES),articles)" --data "$(DATA)/demo"
+	@KB_DATA="$(DATA)/demo" exec $(BIN)/kb serve
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }

@@ -8,9 +8,12 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import sys
+from contextvars import ContextVar
 
 from setproctitle import setproctitle
 
+# The id of the request that this thread works on; "" outside of one.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 OURS = ("kb_app", "indexer", "search")
 
 
@@ -38,7 +41,9 @@ class _Quiet(logging.Filter):
     """Drops library records below WARNING, since some libraries set their own level to DEBUG."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is logged."""
+        """Whether the record is logged; one of a request gets its id."""
+        if request_id.get():
+            record.request = request_id.get()
         return record.levelno >= logging.WARNING or record.name.startswith(OURS)
 
 

@@ -23,7 +23,6 @@ from kb_app.logs import name_process, set_up
 from kb_app.services import background
 from kb_app.services.container import build_services
 from kb_app.settings import Settings, SettingsError, settings_warnings
-from kb_app.support.attachments import take_over_folder
 from kb_app.web.server import serve_web
 from kb_app.web.site.account import first_link
 from search.index.bundle import Builds
@@ -226,9 +225,6 @@ def _prepare(settings: Settings) -> str:
                 "no contact channel is set: set KB_CONTACT_MAIL, KB_CONTACT_PHONE or "
                 "KB_CONTACT_LINK"
             )
-        taken = take_over_folder(services.store.engine, settings.data / "uploads")
-        if taken:
-            log.info("%d files of cases are in the database now", taken)
         return first_link(services)
     finally:
         services.close()

@@ -1,4 +1,4 @@
-"""All settings, read once from the environment; no other module reads it.
+"""All settings, read once from the environment and kb.toml; no other module reads them.
 
 docs/operating.md explains each setting.
 """
@@ -16,6 +16,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kb_app.settings_file import NAME, SettingsFile, SettingsFileError, read_settings_file
+
+# Settings that are paths; in kb.toml they are relative to the file.
+_PATHS = frozenset({"articles", "data", "logo", "backup_folder"})
 INTERFACE_LANGUAGES = ("ja", "en")
 # Those of kb_app.accounts.model.
 ROLES = ("agent", "writer", "lead", "admin")
@@ -62,6 +66,10 @@ class Settings(BaseSettings):
         env_prefix="KB_", extra="ignore", frozen=True, validate_default=True
     )
 
+    config: Path = Field(
+        Path(NAME),
+        description="The settings file; every setting may stand in it, e.g. `port = 8080`.",
+    )
     articles: Path = Field(Path("articles"), description="The articles folder.")
     data: Path = Field(
         Path("var"),
@@ -297,7 +305,7 @@ class Settings(BaseSettings):
         "info", description="Least severe level to log: debug, info, warning or error."
     )
 
-    @field_validator("web_processes", mode="before")
+    @field_validator("web_processes", "logo", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -480,6 +488,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{(self.data / 'kb.sqlite').resolve()}"
 
     @property
+    def has_site(self) -> bool:
+        """Whether a site has been started with these settings before, as far as the disk tells."""
+        return bool(self.database_url) or (self.data / "kb.sqlite").exists()
+
+    @property
     def cost(self) -> tuple[float, float] | None:
         """The lowest and highest cost of a contact; None where it is not set."""
         match = _COST.match(self.contact_cost)
@@ -532,20 +545,48 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: object) -> Settings:
-    """Load the settings from the environment, overridden by ``given``.
+    """Load the settings from kb.toml and the environment above it, overridden by ``given``.
 
     Raises SettingsError, which names each invalid setting.
     """
+    environment = _environment()
     for old, new in RENAMED.items():
-        if old in _environment() and new not in _environment():
-            given.setdefault(new, _environment()[old])
+        if old in environment and new not in environment:
+            given.setdefault(new, environment[old])
+    file = settings_file()
+    of_file = {
+        name: value
+        for name, value in file.values.items()
+        if name in Settings.model_fields and name not in given and name not in environment
+    }
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        return Settings(**(of_file | given))  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [
-            _explain(entry["loc"][0], entry["msg"], entry.get("input")) for entry in error.errors()
+            _explain(
+                str(entry["loc"][0]),
+                entry["msg"],
+                entry.get("input"),
+                file.path if entry["loc"][0] in of_file else None,
+            )
+            for entry in error.errors()
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def settings_file() -> SettingsFile:
+    """The settings file: the one that KB_CONFIG names, or kb.toml in the current folder if any.
+
+    Raises SettingsError where it cannot be read.
+    """
+    named = _environment().get("config", "")
+    path = Path(named or NAME)
+    if not named and not path.is_file():
+        return SettingsFile()
+    try:
+        return read_settings_file(path, _PATHS)
+    except SettingsFileError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _environment() -> dict[str, str]:
@@ -558,11 +599,17 @@ def _environment() -> dict[str, str]:
 
 
 def settings_warnings() -> list[str]:
-    """Warnings about variables with old, ineffective or unknown names.
+    """Warnings about variables and lines of kb.toml with old, ineffective or unknown names.
 
     For an unknown name the warning suggests the nearest setting.
     """
-    return [warning for name in sorted(_environment()) if (warning := _warning(name))]
+    file = settings_file()
+    of_file = [f"{file.path}: {_nearest(name, name)}" for name in file.values if _is_unknown(name)]
+    return of_file + [warning for name in sorted(_environment()) if (warning := _warning(name))]
+
+
+def _is_unknown(name: str) -> bool:
+    return name not in Settings.model_fields
 
 
 def _warning(name: str) -> str:
@@ -576,15 +623,19 @@ def _warning(name: str) -> str:
         )
     if name in REMOVED:
         return f"{shown} has no effect: {REMOVED[name]}."
-    nearest = get_close_matches(name, Settings.model_fields, n=1)
-    return f"{shown} is not a setting." + (
-        f" Did you mean KB_{nearest[0].upper()}?"
-        if nearest
-        else " See docs/operating.md for all settings."
-    )
+    return _nearest(name, shown)
 
 
-def _explain(name: object, message: str, value: object) -> str:
+def _nearest(name: str, shown: str) -> str:
+    """That a name, written as ``shown``, is no setting, and which one may be meant."""
+    nearest = get_close_matches(name.lower().removeprefix("kb_"), Settings.model_fields, n=1)
+    meant = f"KB_{nearest[0].upper()}" if nearest and shown.startswith("KB_") else "".join(nearest)
+    hint = f"Did you mean {meant}?" if meant else "See docs/operating.md for all settings."
+    return f"{shown} is not a setting. {hint}"
+
+
+def _explain(name: str, message: str, value: object, file: Path | None = None) -> str:
     reason = message.removeprefix("Value error, ")
     shown = "(hidden)" if name in SECRETS else repr(str(value))
-    return f"KB_{str(name).upper()}={shown}: {reason[0].lower() + reason[1:]}"
+    where = f"{file}: {name} = {shown}" if file else f"KB_{name.upper()}={shown}"
+    return f"{where}: {reason[0].lower() + reason[1:]}"

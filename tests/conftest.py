@@ -26,6 +26,8 @@ settings.load_profile("quick")
 # A test sets what it needs: nothing of the shell, nor of make, may change it.
 for _name in [name for name in os.environ if name.startswith("KB_")]:
     del os.environ[_name]
+# Nor may the settings of the sample shop.
+os.environ["KB_CONFIG"] = os.devnull
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI") == "true"

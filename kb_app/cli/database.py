@@ -45,6 +45,8 @@ def backup(file: Path) -> None:
     except BackupError as error:
         raise click.ClickException(str(error)) from error
     encrypted = ", encrypted" if services.settings.backup_passphrase else ""
+    for name in made.left_out:
+        click.echo(f"left out: {name}", err=True)
     click.echo(f"{file}: {sum(made.rows.values())} rows, {made.files} files{encrypted}; verified")
 
 

@@ -7,15 +7,20 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
-from kb_app.cli import accounts, analytics, database, support
+if TYPE_CHECKING:
+    from flask import Flask
+
+from kb_app.cli import accounts, analytics, database, init, support
 
 kb = AppGroup("kb", help="Run and maintain the knowledge base.")
 click.version_option(package_name="kb-app", prog_name="kb", message="%(prog)s %(version)s")(kb)
-for command in (*accounts.COMMANDS, *analytics.COMMANDS, *database.COMMANDS, *support.COMMANDS):
+_MODULES = (accounts, analytics, database, init, support)
+for command in (each for module in _MODULES for each in module.COMMANDS):
     kb.add_command(command)
 
 
@@ -165,15 +170,22 @@ def calibrate(file: Path) -> None:
     click.echo(f"Stored in {target}. A running site uses it from its next index or restart on.")
 
 
-@kb.command("settings")
-@with_appcontext
-def settings() -> None:
+@kb.command("settings", with_appcontext=False)
+@click.option("--sample", "wants_sample", is_flag=True, help="Print a kb.toml with all settings.")
+def settings(wants_sample: bool) -> None:
     """Show every setting and its value; secrets are hidden."""
-    from flask import current_app
+    from kb_app.settings import SECRETS, Settings, SettingsError, load_settings, settings_warnings
+    from kb_app.settings_file import sample
 
-    from kb_app.settings import SECRETS
-
-    current = current_app.extensions["kb_services"].settings
+    if wants_sample:
+        click.echo("\n".join(sample(Settings.model_fields)))
+        return
+    try:
+        current = load_settings()
+        for warning in settings_warnings():
+            click.echo(warning, err=True)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
     for name in type(current).model_fields:
         value = getattr(current, name)
         shown = (
@@ -186,10 +198,32 @@ def settings() -> None:
         click.echo(f"KB_{name.upper()}={'' if shown is None else shown}")
 
 
+# Commands that may be the first one on a folder.
+_MAKE_A_SITE = frozenset({"build", "model", "restore"})
+
+
+def _application() -> Flask:
+    """The application of a command, which does not make a site where there is none."""
+    from kb_app import create_app
+    from kb_app.settings import SettingsError, load_settings
+
+    context = click.get_current_context(silent=True)
+    names = context.command_path.split() if context else []
+    if len(names) > 1 and names[1] not in _MAKE_A_SITE:
+        try:
+            settings = load_settings()
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from error
+        if not settings.has_site:
+            raise click.ClickException(
+                f"There is no site in {settings.data.resolve()}. Go to the folder of its kb.toml, "
+                "or set KB_DATA. kb serve starts a new site; kb init makes a folder for one."
+            )
+    return create_app()
+
+
 def main() -> None:
     """Entry point of the command ``kb``."""
-    from kb_app import create_app
-
     # What the site writes is read by its own account only.
     os.umask(0o077)
-    kb.main(prog_name="kb", obj=ScriptInfo(create_app=create_app))
+    kb.main(prog_name="kb", obj=ScriptInfo(create_app=_application))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from sqlalchemy import Connection, Engine, LargeBinary, Table, delete, func, insert, select
@@ -21,6 +21,7 @@ LEFT_OUT = frozenset({"query_vectors", "job_state"})
 # Written at the first start, also of a site that is about to be restored.
 REPLACED = frozenset({"secrets"})
 ROWS = 500
+LONGEST_LINE = 64 * 1024 * 1024
 # Rows of these tables are up to half a megabyte.
 FEW_ROWS, LARGE = 4, frozenset({"file_pieces"})
 
@@ -71,6 +72,27 @@ def import_tables(engine: Engine, archive: zipfile.ZipFile, schema_version: str)
                 if table.name in REPLACED:
                     connection.execute(delete(table))
                 _fill(connection, table, archive)
+        _continue_numbers(connection)
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a member. Raises DatabaseError for one that is longer than any row can be."""
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise DatabaseError(f"The backup is damaged: a row is over {LONGEST_LINE >> 20} MB.")
+        yield line
+
+
+def _continue_numbers(connection: Connection) -> None:
+    """Have PostgreSQL's sequences go on after the numbers that were imported."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in _tables():
+        for column in table.primary_key:
+            if column is table.autoincrement_column:
+                highest = connection.execute(select(func.max(column))).scalar()
+                sequence = func.pg_get_serial_sequence(str(table.name), str(column.name))
+                connection.execute(select(func.setval(sequence, highest or 1, highest is not None)))
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
@@ -89,7 +111,7 @@ def _fill(connection: Connection, table: Table, archive: zipfile.ZipFile) -> Non
     few = FEW_ROWS if table.name in LARGE else ROWS
     rows: list[Mapping[str, Any]] = []
     with archive.open(f"{table.name}.jsonl") as file:
-        for line in file:
+        for line in lines_of(file):
             stored = orjson.loads(line)
             rows.append(
                 {

@@ -137,14 +137,24 @@ def _with_driver(url: str) -> str:
 
 
 def _postgres_arguments(answer_s: float | None) -> dict[str, Any]:
-    """libpq's options: a server that is gone is noticed, and does not work on for nobody."""
+    """libpq's options: who is gone is noticed by the other, and nobody works on for nobody."""
     silent_s = round(answer_s or 60)
-    bound = {"options": f"-c statement_timeout={round(answer_s * 1000)}"} if answer_s else {}
-    return bound | {
+    interval_s = max(1, silent_s // 3)
+    # The server must notice a client that is gone too: it frees that client's locks then.
+    of_server = {
+        "tcp_keepalives_idle": silent_s,
+        "tcp_keepalives_interval": interval_s,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 3 * silent_s * 1000,
+    }
+    if answer_s:
+        of_server["statement_timeout"] = round(answer_s * 1000)
+    return {
+        "options": " ".join(f"-c {name}={value}" for name, value in of_server.items()),
         "connect_timeout": CONNECT_S,
         "tcp_user_timeout": silent_s * 1000,
         "keepalives_idle": silent_s,
-        "keepalives_interval": max(1, silent_s // 3),
+        "keepalives_interval": interval_s,
         "keepalives_count": 3,
     }
 

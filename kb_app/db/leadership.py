@@ -7,6 +7,7 @@ database stops leading without a word from it. A database in a file belongs to o
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,6 +40,9 @@ class Leadership:
         except SQLAlchemyError as error:
             self._let_go()
             log.debug("the lock cannot be had: %s", type(error).__name__)
+        except Exception:  # who cannot tell whether it leads must not
+            self._let_go()
+            log.exception("whether this node leads cannot be told")
         if self.leads != before:
             log.info("this node leads now" if self.leads else "this node no longer leads")
         return self.leads
@@ -73,7 +77,8 @@ class Leadership:
     def _let_go(self) -> None:
         self.leads = self._engine is None
         if self._connection is not None:
-            # Closed for real: a pooled connection would keep the lock.
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+            connection, self._connection = self._connection, None
+            with suppress(Exception):
+                # Closed for real: a pooled connection would keep the lock.
+                connection.invalidate()
+                connection.close()

@@ -22,11 +22,8 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 def insert_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless one of its unique keys exists; returns whether it was inserted."""
-    return bool(
-        connection.execute(
-            inserting(connection, table).on_conflict_do_nothing().values(**row)
-        ).rowcount
-    )
+    statement = inserting(connection, table).on_conflict_do_nothing().values(**row)
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 def upsert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:

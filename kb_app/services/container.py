@@ -17,7 +17,7 @@ from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.analytics.redaction import patterns
 from kb_app.db.engine import DatabaseError, migrate, open_database
-from kb_app.db.secret_key import site_key
+from kb_app.db.secret_key import OLD_FILE, site_key
 from kb_app.services.analytics import AnalyticsService
 from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
@@ -26,6 +26,7 @@ from kb_app.services.site_backup import Site
 from kb_app.services.support import SupportService, make_support
 from kb_app.services.weekly_digest import receivers
 from kb_app.settings import Settings, SettingsError
+from kb_app.support.attachments import take_over_folder
 from kb_app.support.config.file import SupportError
 from kb_app.support.config.values import without_file
 from kb_app.support.config.watcher import SupportFile
@@ -64,7 +65,14 @@ class Services:
     @property
     def site(self) -> Site:
         """What a backup of this site holds."""
-        return Site(self.store.engine, self.settings.articles, self.settings.data)
+        settings = self.settings
+        return Site(
+            self.store.engine,
+            settings.articles,
+            settings.data,
+            settings.backup_folder,
+            settings.secret_key,
+        )
 
     @property
     def meaning(self) -> str:
@@ -99,6 +107,7 @@ def build_services(
     live = LiveIndex(Builds(settings.data / "index"), serving, settings.data / CALIBRATION)
     store = _open_store(settings, answer_s)
     key = settings.secret_key or _site_key(store, settings)
+    take_over_folder(store.engine, settings.data / "uploads")
     events, users = BackgroundWriter(store), UserStore(store.engine)
     redactions = patterns(settings.redact.splitlines())
     support_file = _open_support_file(settings)
@@ -161,6 +170,11 @@ def _site_key(store: EventStore, settings: Settings) -> str:
         raise SettingsError(
             f"The secret key cannot be kept in the database ({type(error).__name__}). "
             "Let this account write to it, or set KB_SECRET_KEY."
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"The key file {settings.data / OLD_FILE} cannot be read: {error.strerror}. "
+            "Let this account read it: without it links and second factors are lost."
         ) from error
 
 

@@ -30,7 +30,10 @@ def run_daily_backup(site: Site, settings: Settings, now: datetime) -> Path | No
         log.error("no backup was made: %s", error)
         return None
     log.info("backup %s: %d rows, %d files", target, sum(made.rows.values()), made.files)
-    for old in _backups(settings.backup_folder)[: -settings.backup_keep]:
+    for name in made.left_out:
+        log.warning("backup %s: left out %s", target, name)
+    made_before = [path for path in _backups(target.parent) if path.name <= target.name]
+    for old in made_before[: -settings.backup_keep]:
         old.unlink(missing_ok=True)
     return target
 
@@ -39,8 +42,10 @@ def _is_due(settings: Settings, local: datetime) -> bool:
     hour, minute = map(int, settings.backup.split(":"))
     time = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
     last_due = time if time <= local else time - timedelta(days=1)
-    made = _backups(settings.backup_folder)
-    return not made or made[-1].name < f"kb-{last_due.strftime(_STAMP)}.zip"
+    # One of a time to come, made while the clock was wrong, does not count.
+    now = f"kb-{local.strftime(_STAMP)}.zip"
+    past = [path for path in _backups(settings.backup_folder) if path.name <= now]
+    return not past or past[-1].name < f"kb-{last_due.strftime(_STAMP)}.zip"
 
 
 def _backups(folder: Path) -> list[Path]:

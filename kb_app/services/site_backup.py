@@ -11,29 +11,40 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
+import shutil
 import tempfile
+import time
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pyrage
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from kb_app.db.backup import export_tables, import_tables
+from kb_app.db.backup import export_tables, import_tables, lines_of
 from kb_app.db.engine import HEAD, DatabaseError
+from kb_app.db.secret_key import replace_key
 
 # Changes when the members or their meaning change; newer ones are refused.
 FORMAT = 2
-KEY, SEALED, MANIFEST = "key.age", "backup.zip.age", "manifest.json"
+KEY, SEALED, MANIFEST, SUMS = "key.age", "backup.zip.age", "manifest.json", "checksums.json"
 CHUNK = 1024 * 1024
 # Files of the data folder that are not made again from the rest.
 KEPT_DATA = ("calibration.json",)
+# The key of a site that has it from a setting, not from its database.
+GIVEN_KEY = "data/secret-key"
+WORK = ".backup-"
+# What a killed process left in the data folder is removed after this time.
+LEFT_S = 6 * 3600
+_DAMAGED = (KeyError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 class BackupError(Exception):
@@ -42,20 +53,30 @@ class BackupError(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """What is backed up: a database, its articles folder and its data folder."""
+    """What is backed up: a database, its articles folder and its data folder.
+
+    ``backups`` is a folder whose files are no part of the site. ``given_key`` is the secret key
+    where a setting gives it.
+    """
 
     engine: Engine
     articles: Path
     data: Path
+    backups: Path | None = None
+    given_key: str = ""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a backup holds: when it was made, rows by table, and the number of articles' files."""
+    """What a backup holds: when it was made, rows by table, and the number of articles' files.
+
+    ``left_out`` names what lies in the articles folder and could not be taken, with the reason.
+    """
 
     made_at: str
     rows: dict[str, int]
     files: int
+    left_out: tuple[str, ...] = ()
 
 
 def back_up(site: Site, target: Path, passphrase: str, now: datetime) -> Contents:
@@ -65,22 +86,26 @@ def back_up(site: Site, target: Path, passphrase: str, now: datetime) -> Content
     """
     if target.exists():
         raise BackupError(f"{target} exists. Choose another name; backups are never replaced.")
-    staged = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    sealed = staged.with_suffix(".sealed")
+    staged = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write(site, staged, now)
-        _verify(staged)
-        if passphrase:
-            _seal(staged, sealed, passphrase)
-            with _opened(sealed, passphrase) as again:
-                _verify(again)
-        written = sealed if passphrase else staged
-        _flush(written)
-        # Fails where a file of this name has appeared since.
-        os.link(written, target)
-        with zipfile.ZipFile(staged) as archive:
-            return _contents(archive)
+        with _work_folder(site.data) as work:
+            plain = work / "backup.zip"
+            left_out = _write(site, plain, now)
+            verify(plain)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _private(staged) as file:
+                if passphrase:
+                    _seal(plain, file, passphrase)
+                else:
+                    with plain.open("rb") as source:
+                        shutil.copyfileobj(source, file, CHUNK)
+                file.flush()
+                os.fsync(file.fileno())
+            with opened(staged, passphrase, work) as again:
+                verify(again)
+            _name(staged, target)
+            with zipfile.ZipFile(plain) as archive:
+                return replace(_contents(archive), left_out=left_out)
     except FileExistsError:
         raise BackupError(f"{target} exists. Choose another name.") from None
     except OSError as error:
@@ -88,51 +113,92 @@ def back_up(site: Site, target: Path, passphrase: str, now: datetime) -> Content
     except SQLAlchemyError as error:
         raise BackupError(f"The database cannot be read ({type(error).__name__}).") from error
     finally:
-        for left in (staged, sealed):
-            with contextlib.suppress(OSError):
-                left.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            staged.unlink(missing_ok=True)
 
 
 def restore(site: Site, source: Path, passphrase: str) -> Contents:
-    """Fill an empty site from a backup; what a wrong one would change is not changed.
+    """Fill an empty site from a backup, whole or not at all.
 
     Raises BackupError if the site is not empty, or the file is damaged, locked or newer.
     """
-    has_articles = site.articles.is_dir() and any(site.articles.iterdir())
-    with _opened(source, passphrase) as opened:
-        _verify(opened)
-        with zipfile.ZipFile(opened) as archive:
-            members = [name for name in archive.namelist() if name.startswith("articles/")]
-            if members and has_articles:
-                raise BackupError(
-                    f"The articles folder {site.articles} is not empty, and the backup has "
-                    "articles. Set KB_ARTICLES to a new folder."
-                )
-            try:
-                import_tables(site.engine, archive, _manifest(archive)["schema"])
-            except DatabaseError as error:
-                raise BackupError(str(error)) from error
-            for name in members:
-                _extract(archive, name, site.articles / name.removeprefix("articles/"))
-            for name in KEPT_DATA:
-                if f"data/{name}" in archive.namelist():
-                    _extract(archive, f"data/{name}", site.data / name)
-            return _contents(archive)
+    try:
+        with _work_folder(site.data) as work, opened(source, passphrase, work) as inner:
+            verify(inner)
+            with zipfile.ZipFile(inner) as archive:
+                return _restore(site, archive, work)
+    except DatabaseError as error:
+        raise BackupError(str(error)) from error
+    except OSError as error:
+        where = error.filename or site.data
+        raise BackupError(
+            f"{where} cannot be written: {error.strerror}. Nothing was restored."
+        ) from error
+    except SQLAlchemyError as error:
+        raise BackupError(
+            f"The database cannot be filled ({type(error).__name__}). Nothing was restored."
+        ) from error
 
 
-def _write(site: Site, staged: Path, now: datetime) -> None:
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _restore(site: Site, archive: zipfile.ZipFile, work: Path) -> Contents:
+    articles = [name for name in archive.namelist() if name.startswith("articles/")]
+    data = [name for name in KEPT_DATA if f"data/{name}" in archive.namelist()]
+    _refuse_what_is_there(site, articles, data)
+    # Beside the folder, so that the last step is one rename, which a full disk cannot stop.
+    site.articles.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=site.articles.parent, prefix=WORK) as beside:
+        staged = Path(beside) / "articles"
+        staged.mkdir()
+        for name in articles:
+            _extract(archive, name, staged, name.removeprefix("articles/"))
+        for name in data:
+            _extract(archive, f"data/{name}", work, name)
+        import_tables(site.engine, archive, str(_manifest(archive)["schema"]))
+        if GIVEN_KEY in archive.namelist():
+            replace_key(site.engine, archive.read(GIVEN_KEY).decode())
+        for name in data:
+            (work / name).replace(site.data / name)
+        if articles:
+            _put_in_place(staged, site.articles)
+    return _contents(archive)
+
+
+def _refuse_what_is_there(site: Site, articles: Sequence[str], data: Sequence[str]) -> None:
+    if articles and site.articles.is_dir() and any(site.articles.iterdir()):
+        raise BackupError(
+            f"The articles folder {site.articles} is not empty, and the backup has articles. "
+            "Set KB_ARTICLES to a new folder."
+        )
+    for name in data:
+        if (site.data / name).exists():
+            raise BackupError(f"{site.data / name} exists. Set KB_DATA to a new folder.")
+
+
+def _put_in_place(staged: Path, folder: Path) -> None:
+    """Rename a folder to where there is none, or an empty one."""
+    if folder.is_dir():
+        folder.rmdir()
+    staged.rename(folder)
+
+
+def _write(site: Site, target: Path, now: datetime) -> tuple[str, ...]:
+    """Write the inner archive; returns what was left out."""
+    left_out: list[str] = []
     with (
-        os.fdopen(descriptor, "wb") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        _private(target) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
     ):
         rows = export_tables(site.engine, archive)
-        for path in _files(site.articles):
-            archive.write(path, f"articles/{path.relative_to(site.articles).as_posix()}")
+        for path, name in _files(site, left_out):
+            try:
+                archive.write(path, f"articles/{name}")
+            except FileNotFoundError:  # removed meanwhile
+                left_out.append(f"{name} (gone)")
         for name in KEPT_DATA:
             if (site.data / name).is_file():
                 archive.write(site.data / name, f"data/{name}")
-        names = archive.namelist()
+        if site.given_key:
+            archive.writestr(GIVEN_KEY, site.given_key)
         manifest = {
             "format": FORMAT,
             "program": version("kb-app"),
@@ -141,24 +207,44 @@ def _write(site: Site, staged: Path, now: datetime) -> None:
             "rows": rows,
         }
         archive.writestr(MANIFEST, orjson.dumps(manifest))
-    with zipfile.ZipFile(staged) as archive:
-        sums = {name: _digest(archive, name) for name in names}
-    with zipfile.ZipFile(staged, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("checksums.json", orjson.dumps(sums))
+    with zipfile.ZipFile(target) as archive:
+        sums = {name: _digest(archive, name) for name in archive.namelist()}
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(SUMS, orjson.dumps(sums))
+    return tuple(left_out)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The files of the articles folder, without hidden ones such as .git."""
-    for base, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+def _files(site: Site, left_out: list[str]) -> Iterator[tuple[Path, str]]:
+    """The files of the articles folder with their names, without hidden ones such as .git.
+
+    A link to a file inside the folder is stored as that file, as the site serves it.
+    """
+    root = site.articles.resolve()
+    apart = {path.resolve() for path in (site.data, site.backups) if path is not None}
+    for base, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and Path(base, name).resolve() not in apart
+        )
         for name in sorted(names):
             path = Path(base, name)
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
-                yield path
+            inside = path.relative_to(root).as_posix()
+            if name.startswith("."):
+                continue
+            if inside != inside.encode("utf-8", "ignore").decode():
+                left_out.append(f"{inside!a} (its name is not UTF-8)")
+            elif not path.resolve().is_relative_to(root) or not path.is_file():
+                left_out.append(f"{inside} (a link out of the folder, or no file)")
+            else:
+                yield path, inside
 
 
-def _verify(backup: Path) -> None:
-    """Compare every member with its checksum, and the rows with their counts."""
+def verify(backup: Path) -> None:
+    """Compare every member with its checksum, and the rows with their counts.
+
+    Raises BackupError.
+    """
     try:
         with zipfile.ZipFile(backup) as archive:
             manifest = _manifest(archive)
@@ -168,15 +254,15 @@ def _verify(backup: Path) -> None:
                     f"({manifest.get('program', '?')}). Update the program first."
                 )
             if manifest.get("format", 1) > 1:
-                sums = orjson.loads(archive.read("checksums.json"))
+                sums = orjson.loads(archive.read(SUMS))
                 wrong = [name for name, digest in sums.items() if _digest(archive, name) != digest]
                 if wrong:
                     raise BackupError(f"{backup.name} is damaged: {wrong[0]} has changed.")
             for table, count in manifest["rows"].items():
                 with archive.open(f"{table}.jsonl") as file:
-                    if sum(1 for _ in file) != count:
+                    if sum(1 for _ in lines_of(file)) != count:
                         raise BackupError(f"{backup.name} is damaged: {table} lacks rows.")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, *_DAMAGED) as error:
         raise BackupError(
             f"{backup.name} is no backup made by kb backup, or it is cut short or damaged "
             f"({type(error).__name__}). Nothing was changed; choose another file."
@@ -184,39 +270,76 @@ def _verify(backup: Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(source: Path, passphrase: str) -> Iterator[Path]:
-    """The inner archive of a backup, deciphered where it needs to be. Raises BackupError."""
-    if not zipfile.is_zipfile(source):
+def opened(source: Path, passphrase: str, work: Path) -> Iterator[Path]:
+    """The inner archive of a backup, deciphered into ``work`` where it needs to be.
+
+    Raises BackupError.
+    """
+    try:
+        with zipfile.ZipFile(source) as outer:
+            is_sealed = SEALED in outer.namelist()
+            key = outer.read(KEY) if is_sealed else b""
+    except (OSError, *_DAMAGED) as error:
         raise BackupError(
             f"{source} is no backup made by kb backup, or it is cut short. "
             "Nothing was changed; choose another file."
+        ) from error
+    if not is_sealed:
+        yield source
+        return
+    if not passphrase:
+        raise BackupError(f"{source} is encrypted. Set KB_BACKUP_PASSPHRASE to its passphrase.")
+    plain = work / "opened.zip"
+    try:
+        identity = pyrage.x25519.Identity.from_str(
+            pyrage.passphrase.decrypt(key, passphrase).decode()
         )
-    with zipfile.ZipFile(source) as outer:
-        if SEALED not in outer.namelist():
-            yield source
-            return
-        if not passphrase:
-            raise BackupError(f"{source} is encrypted. Set KB_BACKUP_PASSPHRASE to its passphrase.")
-        with tempfile.TemporaryDirectory(dir=source.parent, prefix=".restore-") as folder:
-            opened = Path(folder) / "backup.zip"
-            try:
-                key = pyrage.passphrase.decrypt(outer.read(KEY), passphrase).decode()
-                with outer.open(SEALED) as sealed, opened.open("wb") as plain:
-                    pyrage.decrypt_io(sealed, plain, [pyrage.x25519.Identity.from_str(key)])
-            except (pyrage.DecryptError, OSError, KeyError, zipfile.BadZipFile) as error:
-                raise BackupError(
-                    f"{source} cannot be deciphered: the passphrase is wrong, or the file is cut "
-                    "short or damaged. Nothing was changed."
-                ) from error
-            yield opened
+        with (
+            zipfile.ZipFile(source) as outer,
+            outer.open(SEALED) as sealed,
+            _private(plain) as file,
+        ):
+            pyrage.decrypt_io(sealed, file, [identity])
+    except (pyrage.DecryptError, pyrage.IdentityError, OSError, *_DAMAGED) as error:
+        raise BackupError(
+            f"{source} cannot be deciphered: the passphrase is wrong, or the file is cut short or "
+            "damaged. Nothing was changed."
+        ) from error
+    yield plain
+    plain.unlink(missing_ok=True)
 
 
-def _seal(plain: Path, sealed: Path, passphrase: str) -> None:
+@contextlib.contextmanager
+def _work_folder(data: Path) -> Iterator[Path]:
+    """A private folder in the data folder, removed at the end; those of killed processes too."""
+    data.mkdir(parents=True, exist_ok=True)
+    for left in data.glob(f"{WORK}*"):
+        if time.time() - left.stat().st_mtime > LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=data, prefix=WORK) as folder:
+        yield Path(folder)
+
+
+def _private(path: Path) -> IO[bytes]:
+    """A new file that only its owner reads. Raises FileExistsError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _name(staged: Path, target: Path) -> None:
+    """Give a file its name; a file that has it meanwhile stays. Raises FileExistsError."""
+    try:
+        os.link(staged, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without links
+        if target.exists():
+            raise FileExistsError(target) from None
+        staged.rename(target)
+
+
+def _seal(plain: Path, file: IO[bytes], passphrase: str) -> None:
     identity = pyrage.x25519.Identity.generate()
-    with (
-        os.fdopen(os.open(sealed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as outer,
-    ):
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as outer:
         outer.writestr(KEY, pyrage.passphrase.encrypt(str(identity).encode(), passphrase))
         with plain.open("rb") as source, outer.open(SEALED, "w", force_zip64=True) as target:
             pyrage.encrypt_io(source, target, [identity.to_public()])
@@ -241,15 +364,12 @@ def _digest(archive: zipfile.ZipFile, name: str) -> str:
     return digest.hexdigest()
 
 
-def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> None:
-    if ".." in Path(name).parts:
-        raise BackupError(f"The backup is damaged: {name} leads out of its folder.")
+def _extract(archive: zipfile.ZipFile, member: str, folder: Path, name: str) -> None:
+    """Write a member below a folder. Raises BackupError for a name that leads out of it."""
+    parts = name.split("/")
+    target = folder.joinpath(*parts)
+    if not all(parts) or not target.resolve().is_relative_to(folder.resolve()):
+        raise BackupError(f"The backup is damaged: {member} leads out of its folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(name) as source, target.open("xb") as file:
-        while chunk := source.read(CHUNK):
-            file.write(chunk)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    with archive.open(member) as source, target.open("xb") as file:
+        shutil.copyfileobj(source, file, CHUNK)

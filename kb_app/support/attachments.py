@@ -12,11 +12,12 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import Engine, delete, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from kb_app.db import schema
 from kb_app.support.file_kinds import kind_of
@@ -28,6 +29,7 @@ MAIL_TYPE = "message/rfc822"
 _HEAD = 8_192
 MEGABYTE = 1024 * 1024
 PIECE_BYTES = 512 * 1024
+_OWN_NAME = re.compile(r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 
 
@@ -148,17 +150,22 @@ class Uploads:
 def take_over_folder(engine: Engine, folder: Path) -> int:
     """Store the files of an earlier version, one file in a folder each; returns how many.
 
-    Each is removed after it is stored, and the folder when it is empty.
+    Each is removed after it is stored, and the folder when it is empty. What is no file of ours
+    stays, and is logged.
     """
     taken = 0
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name.startswith("."):
-            path.unlink()
+        if path.is_file() and _OWN_NAME.match(path.name.removeprefix(".")) and path.name[0] == ".":
+            path.unlink()  # half a file
             continue
-        with path.open("rb") as stream:
-            taken += _take_over(engine, stream, path)
-        path.unlink()
-    if folder.is_dir():
+        if not path.is_file() or path.is_symlink() or not _OWN_NAME.match(path.name):
+            log.warning("%s is no file of a case, and stays where it is", path)
+            continue
+        with suppress(FileNotFoundError, IntegrityError):  # another process takes it
+            with path.open("rb") as stream:
+                taken += _take_over(engine, stream, path)
+            path.unlink()
+    with suppress(OSError):
         folder.rmdir()
     return taken
 

@@ -99,6 +99,7 @@ def start_site(
     data.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     environment |= {
+        "KB_CONFIG": os.devnull,
         "KB_ARTICLES": str(articles),
         "KB_DATA": str(data),
         "KB_PORT": str(port),

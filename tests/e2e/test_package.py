@@ -34,6 +34,13 @@ def test_an_installed_package_serves_any_folder(tmp_path: Path) -> None:
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    own = subprocess.run(
+        [python, "-m", "kb_app", "init", str(tmp_path / "own")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert own.returncode == 0 and (tmp_path / "own" / ".gitignore").is_file(), own.stderr
     write_article(tmp_path / "faq", "ja/account/reset.md", "パスワードを忘れた", "再設定できます。")
     port, log = free_port(), tmp_path / "serve.log"
     arguments = ["serve", "--articles", str(tmp_path / "faq"), "--data", str(tmp_path / "data")]

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import text
 
-from kb_app.db.engine import open_database
+from kb_app.db.engine import _postgres_arguments, open_database
 from kb_app.db.leadership import Leadership
 
 
@@ -65,3 +65,21 @@ def test_a_database_in_a_file_belongs_to_its_only_node() -> None:
     node = Leadership("sqlite:///none.sqlite")
     assert node.leads and node.check()
     node.close()
+
+
+def test_who_cannot_tell_whether_it_leads_does_not(
+    nodes: list[Leadership], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert nodes[0].check()
+
+    def broken() -> bool:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(nodes[0], "_holds", broken)
+    assert not nodes[0].check() and not nodes[0].leads
+    assert nodes[1].check()
+
+
+def test_the_server_notices_a_node_that_lost_its_power() -> None:
+    options = _postgres_arguments(5.0)["options"]
+    assert "tcp_keepalives_idle=5" in options and "tcp_keepalives_count=3" in options

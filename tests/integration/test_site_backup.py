@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import random
 import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +19,9 @@ from sqlalchemy import Engine, func, insert, select
 
 from kb_app.db import schema
 from kb_app.db.secret_key import site_key
+from kb_app.db.writing import insert_once
 from kb_app.services.daily_backup import run_daily_backup
-from kb_app.services.site_backup import SEALED, BackupError, Site, back_up, restore
+from kb_app.services.site_backup import SEALED, BackupError, Site, back_up, restore, verify
 from kb_app.settings import Settings
 from kb_app.support.attachments import Uploads
 from kb_app.support.model import Attachment
@@ -215,3 +219,112 @@ def test_a_backup_that_fails_leaves_nothing_and_says_why(
     settings = Settings(backup="03:30", backup_folder=tmp_path / "file" / "below")
     assert run_daily_backup(site, settings, NOW) is None
     assert "no backup was made" in caplog.text
+
+
+def test_numbers_go_on_after_those_that_were_restored(
+    site: Site, empty: Site, tmp_path: Path
+) -> None:
+    def enqueue(engine: Engine, key: str) -> bool:
+        row = {"delivery_id": key, "case_id": "c", "sink": "mail", "action": "send", "key": key}
+        with engine.begin() as connection:
+            return insert_once(connection, schema.outbox, row | {"created_at": 1, "next_at": 1})
+
+    assert [enqueue(site.engine, f"old{number}") for number in range(8)] == [True] * 8
+    back_up(site, tmp_path / "kb.zip", "", NOW)
+    restore(empty, tmp_path / "kb.zip", "")
+    assert [enqueue(empty.engine, f"new{number}") for number in range(5)] == [True] * 5
+    assert not enqueue(empty.engine, "new1") and not enqueue(empty.engine, "old1")
+    assert len(rows_of(empty.engine)["outbox"]) == 13
+
+
+def test_odd_names_dates_and_links_do_not_stop_a_backup(
+    site: Site, empty: Site, tmp_path: Path
+) -> None:
+    os.utime(site.articles / "ja" / "図.png", (0, 0))
+    (site.articles / "ja" / "link.md").symlink_to(site.articles / "ja" / "返品" / "a.md")
+    (site.articles / "ja" / "out.md").symlink_to(tmp_path / "log.sqlite")
+    Path(os.fsdecode(os.fsencode(site.articles) + b"/\x83\x65.md")).write_text("cp932")
+    made = back_up(site, tmp_path / "kb.zip", "", NOW)
+    assert len(made.left_out) == 2 and made.files == 3
+    assert "not UTF-8" in made.left_out[0] and "out.md" in made.left_out[1]
+    restore(empty, tmp_path / "kb.zip", "")
+    assert "返品" in (empty.articles / "ja" / "link.md").read_text(encoding="utf-8")
+
+
+def test_a_backup_does_not_hold_the_backups_before_it(site: Site) -> None:
+    inside = replace(site, backups=site.articles / "backups")
+    sizes = []
+    for day in range(4):
+        target = site.articles / "backups" / f"{day}.zip"
+        back_up(inside, target, "", NOW)
+        sizes.append(target.stat().st_size)
+    assert max(sizes) < 1.1 * min(sizes)
+
+
+def test_a_restore_that_cannot_write_leaves_the_site_empty(
+    site: Site, empty: Site, tmp_path: Path
+) -> None:
+    back_up(site, tmp_path / "kb.zip", "", NOW)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(BackupError, match="Nothing was restored"):
+        restore(replace(empty, articles=tmp_path / "file" / "a"), tmp_path / "kb.zip", "")
+    empty.data.mkdir(exist_ok=True)
+    (empty.data / "calibration.json").write_text("mine")
+    with pytest.raises(BackupError, match=r"calibration\.json exists"):
+        restore(empty, tmp_path / "kb.zip", "")
+    assert rows_of(empty.engine)["cases"] == []
+    (empty.data / "calibration.json").unlink()
+    assert restore(empty, tmp_path / "kb.zip", "").files == 2
+
+
+@pytest.mark.parametrize("name", ["/owned-by-a-backup", "../owned", "a/../../owned", "a//b", ""])
+def test_no_member_leaves_its_folder(empty: Site, tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "kb.zip", "w") as archive:
+        archive.writestr(f"articles/{name}", "owned")
+        archive.writestr("manifest.json", orjson.dumps({"schema": "0003", "rows": {}}))
+    with pytest.raises(BackupError, match="leads out of its folder"):
+        restore(empty, tmp_path / "kb.zip", "")
+    assert not list(tmp_path.rglob("owned")) and not Path("/owned-by-a-backup").exists()
+
+
+def test_no_changed_bit_is_an_unexplained_error(site: Site, empty: Site, tmp_path: Path) -> None:
+    back_up(site, tmp_path / "kb.zip", "", NOW)
+    content = bytearray((tmp_path / "kb.zip").read_bytes())
+    chance, changed = random.Random(7), tmp_path / "changed.zip"
+    for _ in range(60):
+        at, bit = chance.randrange(len(content)), 1 << chance.randrange(8)
+        content[at] ^= bit
+        changed.write_bytes(content)
+        content[at] ^= bit
+        try:
+            verify(changed)
+        except BackupError:
+            continue
+
+
+def test_a_key_that_a_setting_gives_is_in_the_backup(
+    site: Site, empty: Site, tmp_path: Path
+) -> None:
+    back_up(replace(site, given_key="from the setting"), tmp_path / "kb.zip", "", NOW)
+    restore(empty, tmp_path / "kb.zip", "")
+    assert site_key(empty.engine, tmp_path) == "from the setting"
+
+
+def test_what_a_killed_backup_left_is_removed(site: Site, tmp_path: Path) -> None:
+    left = site.data / ".backup-left"
+    left.mkdir()
+    (left / "backup.zip").write_text("plain")
+    os.utime(left, (0, 0))
+    back_up(site, tmp_path / "kb.zip", "secret", NOW)
+    assert not left.exists() and [path.name for path in site.data.glob(".*")] == []
+
+
+def test_a_backup_of_a_time_to_come_stops_no_backup(site: Site, tmp_path: Path) -> None:
+    settings = Settings(backup="03:30", backup_folder=tmp_path / "backups", backup_keep=1)
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / "kb-20300101-0400.zip").write_text("made while the clock was wrong")
+    assert run_daily_backup(site, settings, NOW + timedelta(hours=1)) is not None
+    assert run_daily_backup(site, settings, NOW + timedelta(hours=2)) is None
+    assert run_daily_backup(site, settings, NOW + timedelta(hours=25)) is not None
+    names = sorted(path.name for path in (tmp_path / "backups").iterdir())
+    assert names == ["kb-20261201-0400.zip", "kb-20300101-0400.zip"]

@@ -23,7 +23,7 @@ from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports.reports import Period, Reports
 from kb_app.analytics.reports.rollup_job import roll_up
 from kb_app.db import schema
-from kb_app.db.backup import restore
+from kb_app.db.backup import import_tables
 from kb_app.db.engine import HEAD, MIGRATIONS, DatabaseError, migrate, open_database
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.support.case_store import CaseStore, Filter
@@ -422,7 +422,8 @@ def test_a_backup_of_the_previous_version_is_restored(store: EventStore, tmp_pat
     with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
         archive.writestr("cases.jsonl", json.dumps(old) + "\n")
         archive.writestr("manifest.json", json.dumps({"schema": "0001", "rows": {"cases": 1}}))
-    restore(store.engine, tmp_path / "old.zip")
+    with zipfile.ZipFile(tmp_path / "old.zip") as archive:
+        import_tables(store.engine, archive, "0001")
     found = CaseStore(store.engine).by_number("K3F9K3F9")
     assert (
         found is not None

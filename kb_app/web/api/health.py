@@ -5,14 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from kb_app.web.core.context import services
+from kb_app.web.core.version import VERSION
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Liveness: the process answers."""
-    return jsonify(status="ok")
+    """Liveness: the process answers. ``version`` is that of the program."""
+    return jsonify(status="ok", version=VERSION)
 
 
 @blueprint.get("/readyz")

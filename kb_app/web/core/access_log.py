@@ -1,15 +1,22 @@
 """Access log: one line per request with route, status and elapsed time.
 
-Never logs the path, the query, the client address or the user agent.
+Never logs the path, the query, the client address or the user agent. Each request has an id, which
+all its log lines and its response (X-Request-ID) carry; that of a trusted proxy is taken over.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import secrets
 import time
 
 from flask import Flask, Response, g, request
 
+from kb_app.logs import request_id
+from kb_app.web.core.context import services
+
+_GIVEN = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
 log = logging.getLogger("kb_app.request")
 
 
@@ -21,6 +28,8 @@ def set_up(app: Flask) -> None:
 
 def _start() -> None:
     g.started = time.perf_counter()
+    given = request.headers.get("X-Request-ID", "") if services().settings.proxies else ""
+    request_id.set(given if _GIVEN.match(given) else secrets.token_hex(8))
 
 
 def _finish(response: Response) -> Response:
@@ -36,4 +45,5 @@ def _finish(response: Response) -> Response:
                 "ms": elapsed,
             },
         )
+    response.headers["X-Request-ID"] = request_id.get()
     return response

@@ -17,6 +17,7 @@ from kb_app.localized import localized
 from kb_app.settings import Settings
 from kb_app.web.core import context, i18n
 from kb_app.web.core.below import this_address
+from kb_app.web.core.version import VERSION
 from kb_app.web.core.visitor import consent_open
 
 # Only these URL arguments are carried into links: url_for treats some others specially.
@@ -44,6 +45,7 @@ def set_up(app: Flask, settings: Settings) -> None:
     app.context_processor(
         lambda: {
             "settings": settings,
+            "version": VERSION,
             "ui": i18n.interface_language(),
             "site_name": settings.name(i18n.interface_language()),
             "other_languages": [

@@ -17,6 +17,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError
+from kb_app.support.attachments import tidy
 from kb_app.support.escalation import next_step
 from kb_app.support.model import LONGEST_MESSAGE, Attachment, Case
 from kb_app.support.workflow import CaseTransitionError
@@ -123,7 +124,7 @@ def _download(attachment: Attachment, pieces: Iterator[bytes]) -> Response:
     response = Response(pieces, mimetype=attachment.type)
     response.content_length = attachment.size
     plain = unicodedata.normalize("NFKD", attachment.name).encode("ascii", "ignore").decode()
-    named = {"filename": plain, "filename*": f"UTF-8''{quote(attachment.name, safe='')}"}
+    named = {"filename": tidy(plain), "filename*": f"UTF-8''{quote(attachment.name, safe='')}"}
     response.headers.set("Content-Disposition", "attachment", **named)
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response

@@ -1,5 +1,6 @@
 """The JSON API: the response shape, and errors that name the parameter."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_an_unknown_article_is_a_problem(site: FlaskClient) -> None:
 
 
 def test_health(site: FlaskClient) -> None:
-    assert site.get("/healthz").get_json() == {"status": "ok"}
+    assert site.get("/healthz").get_json() == {"status": "ok", "version": version("kb-app")}
     ready = site.get("/readyz").get_json()
     assert ready["meaning"] == "ready" and ready["vectors"] == {
         "passages": "exact",

@@ -147,3 +147,16 @@ def test_the_database_is_readable_by_its_owner_only(
     services.users.add("lead@example.com", "lead")
     modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("kb.sqlite*")}
     assert len(modes) == 3 and set(modes.values()) == {0o600}
+
+
+def test_every_response_has_the_id_of_its_log_lines(
+    articles: Path, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"X-Request-ID": "from-the-proxy-1"}
+    alone = create_app(make_services(articles, data)).test_client()
+    ids = [alone.get("/healthz", headers=given).headers["X-Request-ID"] for _ in range(2)]
+    assert len(set(ids)) == 2 and given["X-Request-ID"] not in ids
+    behind = create_app(make_services(articles, data, proxies=1)).test_client()
+    assert behind.get("/ja/", headers=given).headers["X-Request-ID"] == given["X-Request-ID"]
+    strange = behind.get("/ja/", headers={"X-Request-ID": "a b\x7f<"}).headers["X-Request-ID"]
+    assert len(strange) == 16

@@ -154,11 +154,21 @@ def test_files_of_an_earlier_version_are_taken_over_once(engine: Engine, tmp_pat
     folder.mkdir()
     name = str(uuid.uuid4())
     (folder / name).write_bytes(PNG)
-    (folder / ".staged").write_bytes(b"half")
+    (folder / f".{uuid.uuid4()}").write_bytes(b"half")
     assert take_over_folder(engine, folder) == 1 and not folder.exists()
     assert take_over_folder(engine, folder) == 0
     of_case = Attachment(name, "form", "", "a.png", "image/png", len(PNG), NOW)
     assert b"".join(Uploads(engine).read(of_case) or ()) == PNG
+
+
+def test_what_is_no_file_of_a_case_stays_and_stops_nothing(engine: Engine, tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "uploads"
+    (elsewhere / "lost+found").mkdir(parents=True)
+    (elsewhere / "notes.txt").write_text("mine")
+    (elsewhere / str(uuid.uuid4())).write_bytes(PNG)
+    folder.symlink_to(elsewhere)
+    assert take_over_folder(engine, folder) == 1
+    assert {path.name for path in elsewhere.iterdir()} == {"lost+found", "notes.txt"}
 
 
 def stored(engine: Engine) -> int:

@@ -1,0 +1,7 @@
+"""The version of the program that runs."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+VERSION = version("kb-app")
