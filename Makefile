@@ -68,11 +68,11 @@ licences: $(VENV)/.installed-dev
 	    --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' locks/torch.txt locks/serve.txt) \
 	  | sed -E '/^\| pyrage /s/UNKNOWN/MIT License/; s/ +\|/ |/g; s/-{3,}/---/g'; } > docs/licences.md
 
-# Chromium and Japanese fonts, from Debian where that may be done; elsewhere the browser tests say what is missing.
+# Chromium, Japanese fonts and ip, from Debian where that may be done; elsewhere the tests say what is missing.
 browser:
-	@if ! command -v chromium >/dev/null || ! fc-list 2>/dev/null | grep -qi 'noto.*cjk'; then \
+	@if ! command -v chromium >/dev/null || ! command -v ip >/dev/null || ! fc-list 2>/dev/null | grep -qi 'noto.*cjk'; then \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig >/dev/null; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig iproute2 >/dev/null; \
 	  else echo "Browser tests need Chromium and Noto CJK fonts: sudo apt-get install chromium fonts-noto-cjk"; fi; fi
 
 test: $(VENV)/.installed-dev browser lint
