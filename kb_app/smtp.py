@@ -83,6 +83,15 @@ def send(settings: Settings, mail: Mail) -> None:
             raise _meaning(error) from error
 
 
+def check_mail_server(settings: Settings) -> None:
+    """Connect and sign in, without a mail; raises MailError."""
+    try:
+        with _connected(settings) as server:
+            server.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        raise _meaning(error) from error
+
+
 def _meaning(error: Exception) -> MailError:
     """Convert an error into a MailError that says whether a retry helps."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):

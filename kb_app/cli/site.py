@@ -198,6 +198,29 @@ def settings(wants_sample: bool) -> None:
         click.echo(f"KB_{name.upper()}={'' if shown is None else shown}")
 
 
+@kb.command("doctor", with_appcontext=False)
+def doctor() -> None:
+    """Look at folders, rights, database, model, mail, clock, disk, proxy and backups."""
+    from kb_app.services.doctor import examine
+    from kb_app.settings import SettingsError, load_settings, settings_warnings
+
+    try:
+        settings = load_settings()
+        for warning in settings_warnings():
+            click.echo(f"{click.style('warning ', fg='yellow')} settings: {warning}")
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    colours = {"ok": "green", "warning": "yellow", "fault": "red"}
+    faults = 0
+    for found in examine(settings):
+        faults += found.state == "fault"
+        state = click.style(f"{found.state:8}", fg=colours[found.state])
+        click.echo(f"{state} {found.name}: {found.said}")
+        if found.hint:
+            click.echo(f"         {found.hint}")
+    sys.exit(1 if faults else 0)
+
+
 # Commands that may be the first one on a folder.
 _MAKE_A_SITE = frozenset({"build", "model", "restore"})
 

@@ -71,6 +71,17 @@ class Mailbox:
         self._done.add(number)
 
 
+def check_mailbox(url: str) -> None:
+    """Sign in and open the folder, and change nothing.
+
+    Raises MailboxError, OSError, imaplib.IMAP4.error.
+    """
+    parts = urlsplit(url)
+    with _connected(parts) as box:
+        _log_in(box, unquote(parts.username or ""), unquote(parts.password or ""))
+        _select(box, unquote(parts.path.strip("/")) or "INBOX")
+
+
 def _connected(parts: SplitResult) -> imaplib.IMAP4:
     context = ssl.create_default_context()
     host = parts.hostname or "localhost"
