@@ -34,7 +34,7 @@ while True:
     print(node.check(), flush=True)
     time.sleep(0.5)
 """
-# Three keep-alives after five seconds, and the node's own interval.
+# Three keepalive probes after five seconds, and the node's own interval.
 LONGEST_S = 40.0
 
 
