@@ -135,7 +135,7 @@ def receive(connection: socket.socket, end: bytes) -> bytes:
 
 
 def test_requests_in_pieces_and_in_a_row_are_answered(site: Site) -> None:
-    end = b'{"status":"ok"}\n'
+    end = b'"}\n'
     with connect(site) as connection:
         request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         for piece in (request[:7], request[7:30], request[30:]):
