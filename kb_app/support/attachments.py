@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from kb_app.db import schema
@@ -73,15 +73,9 @@ class Uploads:
     def _store(
         self, pieces: Iterator[bytes], form_id: str, name: str, kind: str, at: int
     ) -> Attachment:
-        attachment_id, size, digest = str(uuid.uuid4()), 0, hashlib.sha256()
+        attachment_id = str(uuid.uuid4())
         with self._engine.begin() as connection:
-            for number, piece in enumerate(pieces):
-                row = {"attachment_id": attachment_id, "number": number, "content": piece}
-                connection.execute(insert(schema.file_pieces), row)
-                size += len(piece)
-                digest.update(piece)
-            row = {"attachment_id": attachment_id, "digest": digest.hexdigest(), "at": at}
-            connection.execute(insert(schema.stored_files), row)
+            size = _write(connection, attachment_id, pieces, at)
         return Attachment(attachment_id, form_id, "", name, kind, size, at)
 
     def read(self, attachment: Attachment) -> Iterator[bytes] | None:
@@ -171,19 +165,28 @@ def take_over_folder(engine: Engine, folder: Path) -> int:
 
 
 def _take_over(engine: Engine, stream: BinaryIO, path: Path) -> bool:
-    files, digest = schema.stored_files, hashlib.sha256()
+    """Store one file of an earlier version; False where that was done before."""
+    files = schema.stored_files
     with engine.begin() as connection:
         here = files.c.attachment_id == path.name
         if connection.execute(select(files.c.at).where(here)).first() is not None:
             return False
-        for number, piece in enumerate(iter(lambda: stream.read(PIECE_BYTES), b"")):
-            row = {"attachment_id": path.name, "number": number, "content": piece}
-            connection.execute(insert(schema.file_pieces), row)
-            digest.update(piece)
-        at = int(path.stat().st_mtime * 1000)
-        row = {"attachment_id": path.name, "digest": digest.hexdigest(), "at": at}
-        connection.execute(insert(files), row)
+        pieces = iter(lambda: stream.read(PIECE_BYTES), b"")
+        _write(connection, path.name, pieces, int(path.stat().st_mtime * 1000))
     return True
+
+
+def _write(connection: Connection, attachment_id: str, pieces: Iterator[bytes], at: int) -> int:
+    """Insert a file; returns its size in bytes."""
+    size, digest = 0, hashlib.sha256()
+    for number, piece in enumerate(pieces):
+        row = {"attachment_id": attachment_id, "number": number, "content": piece}
+        connection.execute(insert(schema.file_pieces), row)
+        size += len(piece)
+        digest.update(piece)
+    row = {"attachment_id": attachment_id, "digest": digest.hexdigest(), "at": at}
+    connection.execute(insert(schema.stored_files), row)
+    return size
 
 
 def tidy(name: str) -> str:

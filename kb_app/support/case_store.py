@@ -372,13 +372,6 @@ class CaseStore:
                 ).mappings()
             ]
 
-    def has_attachment(self, attachment_id: str) -> bool:
-        """Whether a file has a row."""
-        table = schema.attachments
-        asked = select(table.c.attachment_id).where(table.c.attachment_id == attachment_id)
-        with self.engine.connect() as connection:
-            return connection.execute(asked).first() is not None
-
     def forget_attachment(self, attachment_id: str) -> None:
         """Delete the row of a file."""
         with self.engine.begin() as connection:
