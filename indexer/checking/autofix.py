@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 from indexer.atomic_write import replace_file
-from indexer.checking.cross_checks import moved_to
+from indexer.checking.cross_checks import Places, moved_to, places_by_name
 from indexer.ids import new_id
 from indexer.model import Article, Problem
 from indexer.reading.files import resolve
@@ -21,6 +21,7 @@ _LINK = re.compile(r"(\]\(<?)([^)\s>#]+)")
 def fix(folder: Path, articles: Sequence[Article], problems: Sequence[Problem]) -> list[str]:
     """Fix the fixable problems in place; return one line of text per fix."""
     by_path = {article.path: article for article in articles}
+    places = places_by_name(by_path)
     fixes: list[str] = []
     for problem in problems:
         if problem.fixable and problem.code == "no-id":
@@ -28,7 +29,7 @@ def fix(folder: Path, articles: Sequence[Article], problems: Sequence[Problem]) 
     for path in dict.fromkeys(
         problem.path for problem in problems if problem.fixable and problem.code == "link"
     ):
-        fixes += _mend_links(folder / path, by_path[path], by_path)
+        fixes += _mend_links(folder / path, by_path[path], places)
     return fixes
 
 
@@ -54,12 +55,12 @@ def _add_id(path: Path, shown: str) -> str:
     return f"{shown}: added id: {name}"
 
 
-def _mend_links(path: Path, article: Article, articles: Mapping[str, Article]) -> list[str]:
+def _mend_links(path: Path, article: Article, places: Places) -> list[str]:
     """Rewrite the links to files that moved, and no others."""
     moved = {
-        link.target: moved_to(link, articles)
+        link.target: moved_to(link, places)
         for link in article.links
-        if not link.image and link.target and link.target not in articles
+        if not link.image and link.target
     }
     text = path.read_bytes().decode("utf-8-sig")
     fixes: list[str] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from search.analysis.normalize import fold
 _SIGNS = re.compile(r"[\W_]+")
 _HOST = re.compile(r"\A(?:www\.)?[a-z0-9-]++\.(?:com|org|net|jp|io|dev|app)\b")
 MOST_HINTS, MOST_COMPARED = 50, 500
+# The paths of each file name, by language folder and name.
+Places = Mapping[tuple[str, str], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,9 @@ class Collection:
     sections: Mapping[str, SectionInfo]
     targets: Targets
 
+    @cached_property
     def by_path(self) -> dict[str, Article]:
-        """Return the articles by path."""
+        """The articles by path."""
         return {article.path: article for article in self.articles}
 
 
@@ -77,13 +82,13 @@ def check(collection: Collection) -> list[Problem]:
 
 
 def _broken_links(collection: Collection, hints: _Hints) -> Iterator[Problem]:
-    articles = collection.by_path()
+    places = places_by_name(collection.by_path)
     for article in collection.articles:
         for link in article.links:
             problem = (
                 _image(article, link, collection, hints)
                 if link.image
-                else _target(article, link, collection, articles, hints)
+                else _target(article, link, collection, places, hints)
             )
             if problem:
                 yield problem
@@ -117,12 +122,12 @@ def _target(
     article: Article,
     link: Link,
     collection: Collection,
-    articles: Mapping[str, Article],
+    places: Places,
     hints: _Hints,
 ) -> Problem | None:
     target = collection.targets.article(article, link)
     if target is None:
-        return _no_target(article, link, collection, articles, hints)
+        return _no_target(article, link, collection, places, hints)
     if collection.targets.anchor(target, link.anchor) is None:
         where = "this article" if target is article else target.path
         message = f"links to #{link.anchor}, which {where} does not have."
@@ -135,7 +140,7 @@ def _no_target(
     article: Article,
     link: Link,
     collection: Collection,
-    articles: Mapping[str, Article],
+    places: Places,
     hints: _Hints,
 ) -> Problem | None:
     file = collection.targets.file(article, link)
@@ -148,13 +153,13 @@ def _no_target(
         hint = f"At most {MAX_FILE_BYTES // 1024 // 1024} MB; link to where it is kept."
         return Problem(article.path, link.line, "error", "file-size", message, hint)
     message = f"links to {shown}, which does not exist."
-    moved = moved_to(link, articles)
+    moved = moved_to(link, places)
     written = _last_part(article, shown)
     host = _HOST.match(written)
     if host:
         hint = f"Did you mean https://{written}?"
     else:
-        hint = f"Did it move to {moved}?" if moved else hints.near(shown, articles)
+        hint = f"Did it move to {moved}?" if moved else hints.near(shown, collection.by_path)
     fixable = bool(moved) and not host
     return Problem(article.path, link.line, "error", "link", message, hint, fixable=fixable)
 
@@ -165,21 +170,25 @@ def _last_part(article: Article, target: str) -> str:
     return target.removeprefix(f"{above}/") if above else target
 
 
-def moved_to(link: Link, articles: Mapping[str, Article]) -> str | None:
+def places_by_name(paths: Iterable[str]) -> Places:
+    """Return the paths of each file name in each language folder."""
+    places: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in paths:
+        places[_place(path)].append(path)
+    return places
+
+
+def moved_to(link: Link, places: Places) -> str | None:
     """Return the new path of a moved link target, or None if it is not unique.
 
     The candidates are the articles in the same language folder with the same file name.
     """
-    language, _, _ = link.target.partition("/")
-    name = link.target.rpartition("/")[2]
-    candidates = [
-        path
-        for path in articles
-        if path.endswith(name)
-        and path.rpartition("/")[2] == name
-        and path.partition("/")[0] == language
-    ]
-    return candidates[0] if len(candidates) == 1 else None
+    candidates = places.get(_place(link.target), ())
+    return candidates[0] if len(candidates) == 1 and candidates[0] != link.target else None
+
+
+def _place(path: str) -> tuple[str, str]:
+    return path.partition("/")[0], path.rpartition("/")[2]
 
 
 class _Hints:
