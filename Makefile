@@ -76,7 +76,8 @@ browser:
 	  else echo "Browser tests need Chromium and Noto CJK fonts: sudo apt-get install chromium fonts-noto-cjk"; fi; fi
 
 test: $(VENV)/.installed-dev browser lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/kb model
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered
 
 test-unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/unit

@@ -181,7 +181,7 @@ def measure_in_process(bench: Bench, engine: Engine, with_peers: bool) -> None:
         "suggest",
         timed(
             [
-                lambda text=text, lang=lang: engine.suggest(  # type: ignore[misc]
+                lambda text=text, lang=lang: engine.lookups.suggest(  # type: ignore[misc]
                     text, lang, 8, now, frozenset({"public"})
                 )
                 for text, lang in typed

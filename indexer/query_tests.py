@@ -32,6 +32,7 @@ class Trial:
     ``rank`` counts from 1; 0 means that the article is not among the first DEPTH results.
     ``above`` holds the titles of up to three results ranked above it. ``lacks`` are the expected
     texts that the quote does not hold; ``quote`` is "" where nothing is quoted.
+    ``disagrees`` is the title of another article that says something else, or "".
     """
 
     article_id: str
@@ -40,6 +41,7 @@ class Trial:
     above: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     quote: str = ""
+    disagrees: str = ""
 
     @property
     def passed(self) -> bool:
@@ -77,7 +79,13 @@ def _tried(results: Results, article_id: str, test: str, expected: Sequence[str]
     titles = tuple(hit.document.title for hit in above[:3])
     quote = results.answer.text if results.answer else ""
     lacks = tuple(text for text in expected if _plain(text) not in _plain(quote))
-    return Trial(article_id, test, rank, titles, lacks, quote)
+    return Trial(article_id, test, rank, titles, lacks, quote, _disagreeing(results))
+
+
+def _disagreeing(results: Results) -> str:
+    """The title of the article whose answer is not that of the first one; "" without any."""
+    other = results.other_answer.article_id if results.other_answer else ""
+    return next((hit.document.title for hit in results.hits if hit.article_id == other), "")
 
 
 def _plain(text: str) -> str:
@@ -120,7 +128,20 @@ def _failures(engine: Engine, article: Article) -> list[Problem]:
     trials = try_article(
         engine, article.id, article.lang, article.tests, now, audiences, article.expect
     )
-    return [_problem(article, trial) for trial in trials if not trial.passed]
+    failures = [_problem(article, trial) for trial in trials if not trial.passed]
+    return failures + [_disagreement(article, trial) for trial in trials if trial.disagrees]
+
+
+def _disagreement(article: Article, trial: Trial) -> Problem:
+    return Problem(
+        article.path,
+        1,
+        "warning",
+        "disagrees",
+        f"the test {trial.query!r} is answered {trial.quote[:80]!r}; "
+        f"another article says something else: {trial.disagrees}",
+        "If both hold, say in each for which case; else correct the one that is out of date.",
+    )
 
 
 def _problem(article: Article, trial: Trial) -> Problem:

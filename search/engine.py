@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from search.analysis.scripts import has_letters
+from search.disagreement import BOTH_ANSWER, disagree
 from search.errors import EmbedderUnavailableError, ModelError
 from search.highlighting.hits import best_passage, make_hit
 from search.index.corpus import Corpus
-from search.model import Document, Filters, Hit, Passage, Query, Results
-from search.ports import Comparison, Embedder, Rows, Vector
+from search.lookups import Lookups
+from search.model import Answer, Filters, Hit, Passage, Query, Results
+from search.ports import Comparison, Embedder, Vector
 from search.query import parser
 from search.query.prepared_query import prepare, query_problem
 from search.query.readings import as_written
@@ -27,8 +28,6 @@ from search.ranking import answerability, fusion
 from search.ranking.answerability import AnswerFeatures, Calibration, QuoteEvidence
 from search.ranking.doc_values import DocValues, Mask
 from search.ranking.ranker import Ranker, RankRequest
-from search.vectors.centering import ANY, centre_one
-from search.vectors.cosine_scale import QUESTION_SCALE
 
 log = logging.getLogger("search.engine")
 # Upper bound of the probability for a one-letter query: it may match, but states no question.
@@ -43,11 +42,7 @@ ELSEWHERE_TOLD, ELSEWHERE_BELOW, FEW, ELSEWHERE_FROM, LED_BY_FOCUS = 0.3, 0.3, 3
 NO_EVIDENCE = QuoteEvidence(named=False, focus_told=0.0, focus_gap=0.0)
 # Passages per article considered for the one to show.
 SHOWN_PASSAGES = 64
-# Minimum centred cosine of a semantic suggestion; unrelated questions are at about 0.
-SUGGESTED_NEAR = 0.5
 MEANING_ARMS = frozenset({"passage", "question"})
-# Minimum length in characters of a query for semantic suggestions.
-SHORTEST_MEANT = 4
 
 
 @dataclass(frozen=True)
@@ -80,9 +75,8 @@ class Engine:
         self.calibration = calibration or answerability.shipped()
         self._doc_values = DocValues(corpus.documents)
         self._ranker = Ranker(corpus, self._doc_values)
-        self._quoter = Quoter(
-            corpus, self._ranker, self._doc_values.rows, lambda text: self._vector(text)[0]
-        )
+        self._quoter = Quoter(corpus, self._ranker, self._doc_values.rows, self._embedding)
+        self.lookups = Lookups(corpus, self._doc_values, self._ranker, self._embedding)
 
     @property
     def version(self) -> str:
@@ -146,6 +140,8 @@ class Engine:
             answer = self._quoter.answer(ranked, judged.quotable)
             if answer and not self._quoter.tells(ranked, judged.quotable, answer):
                 verdict, probability, answer = "weak", min(probability, UNTOLD_KIND), None
+        if query.offset:
+            answer = None
         hits = self._hits(ranked)
         relevant = ranked.ranking.documents[ranked.ranking.relevant()].tolist()
         return Results(
@@ -154,7 +150,8 @@ class Engine:
             relevant=tuple(map(self.corpus.ids.__getitem__, relevant)),
             verdict=verdict,
             probability=round(probability, 6),
-            answer=answer if not query.offset else None,
+            answer=answer,
+            other_answer=self._other_answer(ranked, answer) if answer else None,
             lang=ranked.prepared.lang,
             suggestions=ranked.prepared.spelling,
             index_version=self.version,
@@ -227,6 +224,24 @@ class Engine:
         )
         return any(other > first for other in others)
 
+    def _other_answer(self, ranked: RankedQuery, answer: Answer) -> Answer | None:
+        """What another of the first articles answers, where it says something else."""
+        document = self.lookups.document(answer.article_id)
+        said = f"{document.title}\n{answer.text}"
+        for place in ranked.ranking.order[1:FEW].tolist():
+            led = replace(ranked, ranking=ranked.ranking.led_by(place))
+            quotable = self._quoter.quotable(led)
+            if quotable is None or quotable.document.lang != document.lang:
+                continue
+            other = self._quoter.answer(led, quotable)
+            if (
+                other
+                and disagree(said, f"{quotable.document.title}\n{other.text}", document.lang)
+                and self._judged(led).probability >= BOTH_ANSWER
+            ):
+                return other
+        return None
+
     def _topic_alone(self, ranked: RankedQuery, judged: _Judged) -> tuple[str, str]:
         """The topic that is known and the focus that is not; "" where the first hit tells both."""
         quotable, features = judged.quotable, judged.features
@@ -294,104 +309,7 @@ class Engine:
         cosines = compared.scores_for(rows) if compared is not None else None
         return passages[best_passage(passages, cosines, shown, fusion.COVERAGE_WEIGHT)]
 
-    # --- other lookups -----------------------------------------------------------------------
-
-    def document(self, article_id: str) -> Document:
-        """Return the metadata of an indexed article."""
-        return self.corpus.documents[self._doc_values.rows[article_id]]
-
-    def related(
-        self, article_id: str, limit: int, now: datetime, audiences: frozenset[str]
-    ) -> list[Document]:
-        """Return related articles of the same language, never translations of the article.
-
-        They are ranked by passage similarity plus shared metadata, or by metadata alone without a
-        semantic index.
-        """
-        row = self._doc_values.rows.get(article_id)
-        if row is None:
-            return []
-        document = self.corpus.documents[row]
-        allowed = self.visible(now, audiences, Filters(lang=document.lang)) & (
-            self._doc_values.groups != self._doc_values.groups[row]
-        )
-        candidates = np.flatnonzero(allowed)
-        if not len(candidates):
-            return []
-        nearness = self._nearness(row, candidates)
-        order = candidates[np.argsort(-nearness, kind="stable")]
-        return [self.corpus.documents[int(other)] for other in order[:limit]]
-
-    def suggest(
-        self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
-    ) -> list[tuple[str, Document]]:
-        """Complete the typed text; returns pairs (title or question, its article).
-
-        Only articles visible to the audiences are included, and one of an article and its
-        translations. Where nothing completes the text, misspelt words in it are corrected.
-        """
-        typed = typed[:100]
-        completions = self._completions(typed, lang, limit, now, audiences)
-        if not completions:
-            corrected = " ".join(
-                self.corpus.keyword.correct(lang, word) or word for word in typed.split()
-            )
-            if corrected != typed:
-                completions = self._completions(corrected, lang, limit, now, audiences)
-        return completions
-
-    def _completions(
-        self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
-    ) -> list[tuple[str, Document]]:
-        found = self.corpus.suggest.find(
-            typed,
-            self.visible(now, audiences, Filters()),
-            self._doc_values.in_language(lang),
-            2 * limit,
-            # Who types English means English: "ref" is no 連名.
-            with_romaji=lang in ("", "ja"),
-        )
-        groups = self._doc_values.groups
-        first = {int(groups[document]): (document, text) for document, text in reversed(found)}
-        kept = set(first.values())
-        return [
-            (text, self.corpus.documents[document])
-            for document, text in found
-            if (document, text) in kept
-        ][:limit]
-
-    def suggest_by_meaning(
-        self, typed: str, lang: str, limit: int, now: datetime, audiences: frozenset[str]
-    ) -> list[tuple[str, Document]]:
-        """Return pairs (title, its article) of articles with a question similar to the typed text.
-
-        Empty while no embedding is available.
-        """
-        parsed = parser.parse(typed[:100])
-        vector, _ = (
-            self._vector(parsed.plain)
-            if len(parsed.plain) >= SHORTEST_MEANT and has_letters(parsed.plain)
-            else (None, "")
-        )
-        semantic = self.corpus.semantic
-        if vector is None or semantic is None:
-            return []
-        centred = centre_one(vector, lang or ANY, semantic.centres)
-        allowed = self.visible(now, audiences, Filters()) & self._doc_values.in_language(lang)
-        rows, cosines = semantic.questions.compare(centred).top_k(
-            4 * limit, allowed[semantic.question_documents]
-        )
-        if semantic.question_scale:
-            cosines = semantic.question_scale.rescale(QUESTION_SCALE, cosines)
-        near = dict.fromkeys(
-            int(semantic.question_documents[row])
-            for row, cosine in zip(rows, cosines, strict=True)
-            if cosine >= SUGGESTED_NEAR
-        )
-        return [
-            (self.corpus.documents[row].title, self.corpus.documents[row])
-            for row in list(near)[:limit]
-        ]
+    # --- parts -------------------------------------------------------------------------------
 
     def visible(self, now: datetime, audiences: frozenset[str], filters: Filters) -> Mask:
         """Return the mask of documents that the audiences may see at ``now`` and the filters admit.
@@ -413,6 +331,9 @@ class Engine:
                     mask[self._doc_values.rows[name]] = True
         return mask
 
+    def _embedding(self, plain: str) -> Vector | None:
+        return self._vector(plain)[0]
+
     def _vector(self, plain: str) -> tuple[Vector | None, str]:
         """Return the query embedding, or None with the reason why there is none."""
         semantic = self.corpus.semantic
@@ -432,16 +353,3 @@ class Engine:
         except ModelError:
             return None, "failed"
         return vector, ""
-
-    def _nearness(self, row: int, candidates: Rows) -> Vector:
-        semantic = self.corpus.semantic
-        passage_rows = self._ranker.passages_of(row)
-        document = self.corpus.documents[row]
-        metadata_similarity = self._doc_values.metadata_similarity(document)[candidates]
-        if semantic is None or not len(passage_rows):
-            return metadata_similarity
-        centroid = np.ascontiguousarray(semantic.passages.vectors[passage_rows].mean(axis=0))
-        return (
-            self._ranker.passage_scores(semantic.passages.compare(centroid), candidates)
-            + metadata_similarity
-        )

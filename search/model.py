@@ -268,7 +268,8 @@ class Results:
     ``degraded`` is why semantic search is unavailable: "off", "warming", "failed" or "stale".
     ``probability`` (0 to 1) is the estimated probability that the first hit answers the query.
     ``problem`` reports an invalid query ("empty", "unsearchable") instead of an exception.
-    ``answer`` is set only where the verdict is strict. ``relaxed`` says that nothing has exactly
+    ``answer`` is set only where the verdict is strict, ``other_answer`` only where another article
+    answers the query too and says something else. ``relaxed`` says that nothing has exactly
     the quoted words, and that these are the results without quotation marks. ``read_as`` is how a
     query in romaji or kana was read, or "".
     ``relevant`` holds the ids of all ``total`` articles, in rank order. With the verdict "partly"
@@ -281,6 +282,7 @@ class Results:
     verdict: Verdict = "none"
     probability: float = 0.0
     answer: Answer | None = None
+    other_answer: Answer | None = None
     lang: str = ""
     suggestions: tuple[str, ...] = ()
     index_version: str = ""

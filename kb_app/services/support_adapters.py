@@ -151,17 +151,16 @@ class MailReader:
                     section=section,
                 )
             )
-        answers: tuple[Quoted, ...] = ()
-        if results.verdict == "strict" and results.answer:
-            card = snapshot.articles.summaries[results.answer.article_id]
-            answers = (
-                Quoted(
-                    card.title,
-                    f"{self._settings.address}/{self._settings.spoken(lang)}"
-                    f"/articles/{quote(card.slug)}?from={query_id}",
-                    results.answer.text,
-                ),
+        answers = tuple(
+            Quoted(
+                (card := snapshot.articles.summaries[answer.article_id]).title,
+                f"{self._settings.address}/{self._settings.spoken(lang)}"
+                f"/articles/{quote(card.slug)}?from={query_id}",
+                answer.text,
             )
+            for answer in (results.answer, results.other_answer)
+            if answer
+        )
         return MailAnswer(
             query_id if recorded else "",
             client_id if recorded else None,

@@ -149,7 +149,7 @@ def test_an_empty_folder_is_an_empty_site(tmp_path: Path, data: Path) -> None:
     engine = open_engine(data)
     assert (
         engine.search(Query("返金", now=NOW)).hits == ()
-        and engine.suggest("a", "ja", 5, NOW, PUBLIC) == []
+        and engine.lookups.suggest("a", "ja", 5, NOW, PUBLIC) == []
     )
 
 

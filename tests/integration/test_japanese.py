@@ -206,7 +206,7 @@ def test_matches_are_marked_in_the_writers_spelling(engine: Engine) -> None:
 @pytest.mark.parametrize("typed", ["ぱすわ", "パスワ", "pasuwa"])
 def test_suggestions_before_conversion(engine: Engine, typed: str) -> None:
     assert "password" in [
-        document.id for _, document in engine.suggest(typed, "ja", 5, NOW, PUBLIC)
+        document.id for _, document in engine.lookups.suggest(typed, "ja", 5, NOW, PUBLIC)
     ]
 
 

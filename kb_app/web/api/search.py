@@ -20,7 +20,7 @@ from kb_app.web.core.inputs import whole_number
 from kb_app.web.core.quotes import quoted_parts
 from kb_app.web.core.search import shown
 from kb_app.web.core.template_helpers import article_url, public_url, section_title
-from search.model import FILTER_NAMES, Filters, Hit, Query, Results
+from search.model import FILTER_NAMES, Answer, Filters, Hit, Query
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 MAX_LIMIT = 100
@@ -70,7 +70,8 @@ def search() -> Response:
         query_id=query_id,
         verdict=results.verdict,
         probability=results.probability,
-        answer=_answer(results, served, ui),
+        answer=_answer(results.answer, served, ui),
+        other_answer=_answer(results.other_answer, served, ui),
         degraded=results.degraded,
         problem=results.problem,
         relaxed=results.relaxed,
@@ -94,8 +95,9 @@ def suggest() -> Response:
     """
     ui = _language()
     articles = snapshot().articles
-    engine = snapshot().engine
-    find = engine.suggest_by_meaning if request.args.get("by") == "meaning" else engine.suggest
+    lookups = snapshot().engine.lookups
+    by_meaning = request.args.get("by") == "meaning"
+    find = lookups.suggest_by_meaning if by_meaning else lookups.suggest
     completions = find(request.args.get("q", ""), ui, MAX_SUGGESTIONS, now(), audiences())
     lines = [
         {
@@ -149,9 +151,8 @@ def article(article_id: str) -> BaseResponse:
     )
 
 
-def _answer(results: Results, served: Snapshot, ui: str) -> dict[str, Any] | None:
+def _answer(answer: Answer | None, served: Snapshot, ui: str) -> dict[str, Any] | None:
     """The quoted blocks that answer the query, with their article, heading and URL."""
-    answer = results.answer
     if answer is None:
         return None
     card = served.articles.summaries[answer.article_id]

@@ -23,7 +23,7 @@ from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
 from kb_app.web.core.template_helpers import article_url
 from kb_app.web.core.urls import find_article, language_of_address, may_see
-from search.model import Hit, Results
+from search.model import Answer, Hit, Results
 
 blueprint = Blueprint("pages", __name__)
 FEATURED = 6
@@ -86,6 +86,7 @@ def search(ui: str) -> str | tuple[str, int]:
     if page_results.first and form.page == 1:
         _record(form, page_results, ui)
     beyond = form.page > max(1, page_results.pages)
+    quotes = _quotes(page_results, form, ui)
     page = render_template(
         "site/results.html",
         form=form,
@@ -95,17 +96,38 @@ def search(ui: str) -> str | tuple[str, int]:
         cards=articles.summaries,
         beyond=beyond,
         page_size=PAGE_SIZE,
-        quote=_quote(page_results, form, ui),
+        quotes=quotes,
+        unquoted=_unquoted(page_results, quotes),
     )
     return (page, 404) if beyond else page
 
 
-def _quote(page_results: SearchPage, form: SearchForm, ui: str) -> list[QuotedPart]:
-    """The quoted blocks on the first page; none where nothing is quoted."""
-    answer, served = page_results.results.answer, snapshot()
-    if answer is None or form.page > 1:
+def _quotes(
+    page_results: SearchPage, form: SearchForm, ui: str
+) -> list[tuple[Answer, int, list[QuotedPart]]]:
+    """What is quoted on the first page: the answers, their places from 1, and their blocks."""
+    results, served = page_results.results, snapshot()
+    if form.page > 1:
         return []
-    return quoted_parts(answer, served.articles, served.version, ui)
+    places = {hit.article_id: place for place, hit in enumerate(results.hits, 1)}
+    return [
+        (
+            answer,
+            places[answer.article_id],
+            quoted_parts(answer, served.articles, served.version, ui),
+        )
+        for answer in (results.answer, results.other_answer)
+        if answer
+    ]
+
+
+def _unquoted(
+    page_results: SearchPage, quotes: Sequence[tuple[Answer, int, list[QuotedPart]]]
+) -> list[tuple[int, Hit]]:
+    """The other hits, with their places from 1."""
+    quoted = {answer.article_id for answer, _, _ in quotes}
+    hits = enumerate(page_results.results.hits, 1)
+    return [(place, hit) for place, hit in hits if hit.article_id not in quoted]
 
 
 def _record(form: SearchForm, page_results: SearchPage, ui: str) -> None:
@@ -175,7 +197,7 @@ def article(ui: str, slug: str) -> str | BaseResponse:
     ]
     related = [
         articles.summaries[document.id]
-        for document in shown.engine.related(card.id, RELATED, now(), audiences())
+        for document in shown.engine.lookups.related(card.id, RELATED, now(), audiences())
     ]
     named = [
         articles.summaries[name]
@@ -210,7 +232,7 @@ def _record_reading(card: ArticleSummary, ui: str) -> str:
     query_id = tracking.given_query_id()
     typed = request.args.get("typed", "").strip()[:200]
     if typed and not query_id:
-        picked = Hit(card.id, snapshot().engine.document(card.id), None, 1.0, {})
+        picked = Hit(card.id, snapshot().engine.lookups.document(card.id), None, 1.0, {})
         results = Results(
             hits=(picked,),
             verdict="strict",

@@ -80,9 +80,11 @@ def test_the_right_article_is_first(engine: Engine) -> None:
 
 def test_hidden_articles_are_never_returned(engine: Engine) -> None:
     assert not HIDDEN & set(ask(engine, "返金", limit=50))
-    assert not HIDDEN & {document.id for document in engine.related("refund", 20, NOW, PUBLIC)}
     assert not HIDDEN & {
-        document.id for _, document in engine.suggest("返金", "ja", 20, NOW, PUBLIC)
+        document.id for document in engine.lookups.related("refund", 20, NOW, PUBLIC)
+    }
+    assert not HIDDEN & {
+        document.id for _, document in engine.lookups.suggest("返金", "ja", 20, NOW, PUBLIC)
     }
 
 
@@ -219,7 +221,7 @@ def test_vectors_of_another_model_are_not_compared() -> None:
 
 
 def test_related_articles_are_of_the_same_language_and_no_translation(engine: Engine) -> None:
-    related = engine.related("password-en", 5, NOW, PUBLIC)
+    related = engine.lookups.related("password-en", 5, NOW, PUBLIC)
     assert [document.id for document in related] == ["kettle-en"]
 
 
@@ -230,21 +232,21 @@ def test_an_article_that_is_only_in_another_language_is_found() -> None:
 
 def test_semantic_suggestions_are_in_the_query_language() -> None:
     engine = memory_engine(ARTICLES, HashEmbedder())
-    found = engine.suggest_by_meaning("パスワードを忘れたとき", "ja", 5, NOW, PUBLIC)
+    found = engine.lookups.suggest_by_meaning("パスワードを忘れたとき", "ja", 5, NOW, PUBLIC)
     assert (
         found
         and found[0][1].id == "password"
         and all(document.lang == "ja" for _, document in found)
     )
     assert (
-        engine.suggest_by_meaning("パ", "ja", 5, NOW, PUBLIC)
+        engine.lookups.suggest_by_meaning("パ", "ja", 5, NOW, PUBLIC)
         == []
-        == engine.suggest_by_meaning("???????", "ja", 5, NOW, PUBLIC)
+        == engine.lookups.suggest_by_meaning("???????", "ja", 5, NOW, PUBLIC)
     )
 
 
 def test_without_a_model_there_are_no_semantic_suggestions(by_keyword: Engine) -> None:
-    assert by_keyword.suggest_by_meaning("パスワードを忘れた", "ja", 5, NOW, PUBLIC) == []
+    assert by_keyword.lookups.suggest_by_meaning("パスワードを忘れた", "ja", 5, NOW, PUBLIC) == []
 
 
 def test_a_model_of_another_dimension_leaves_keyword_search() -> None:

@@ -86,7 +86,7 @@ def test_a_word_that_the_articles_lack_is_not_corrected(engine: Engine) -> None:
 
 def test_misspelt_words_are_completed(engine: Engine) -> None:
     def suggested(typed: str, lang: str) -> list[str]:
-        found = engine.suggest(typed, lang, 5, NOW, frozenset({"public"}))
+        found = engine.lookups.suggest(typed, lang, 5, NOW, frozenset({"public"}))
         return [document.id for _, document in found]
 
     assert suggested("パスワド", "ja") == ["password"]
