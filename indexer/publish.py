@@ -57,6 +57,10 @@ class Source:
     targets: Targets | None = None
 
 
+# Of the hash of its inputs, as the version of a build.
+VERSION_LETTERS = 16
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """A source ready to be written. ``images`` maps a name in the bundle to its file."""
@@ -87,8 +91,9 @@ def publish(context: BuildContext, source: Source) -> BuildReport:
     if context.previous is not None and _stored_inputs(context.previous) == inputs:
         return _unchanged(context.previous, prepared)
     written = _write(context, prepared)
-    _store_inputs(context.work, inputs, written.embedded)
-    bundle = _make_current(context, prepared, written)
+    inputs = _marked(inputs, written.embedded)
+    (context.work / "inputs.txt").write_text(inputs, encoding="utf-8")
+    bundle = _make_current(context, prepared, written, inputs)
     _prune_cache(context.cache, prepared, written.embedded)
     return BuildReport(
         version=bundle.version,
@@ -126,7 +131,7 @@ def _write(context: BuildContext, prepared: _Prepared) -> _Written:
     with ThreadPoolExecutor(WRITERS, "writing") as pool:
         # The model first: it takes longest.
         embedding = pool.submit(_embed, context, prepared)
-        pool.submit(context.builds.prune, KEEP - 1, previous.version if previous else "")
+        pool.submit(context.builds.prune, KEEP - 1, previous.name if previous else "")
         store = pool.submit(_write_articles, context, prepared)
         contents = _analyse(context, prepared)
         lexical = pool.submit(lambda: seal(work, write_lexical(work, contents, previous)))
@@ -166,12 +171,17 @@ def _write_vectors(work: Path, embedded: Embedded, previous: Bundle | None) -> d
     return seal(work, written) | reused
 
 
-def _make_current(context: BuildContext, prepared: _Prepared, written: _Written) -> Bundle:
+def _make_current(
+    context: BuildContext, prepared: _Prepared, written: _Written, inputs: str
+) -> Bundle:
     known = context.previous.checksums if context.previous else {}
     reused = {name: known[name] for name in written.reused if name in known}
     counts = {"articles": len(prepared.articles), "passages": len(prepared.passages)}
     checksums = reused | dict(written.sealed)
-    bundle = context.builds.publish(context.work, written.embedded.model, counts, checksums)
+    version = "-".join((inputs[:VERSION_LETTERS], *inputs.split()[1:]))
+    bundle = context.builds.publish(
+        context.work, written.embedded.model, counts, checksums, version
+    )
     context.progress("writing the index", 1, 1)
     return bundle
 
@@ -183,10 +193,9 @@ def _prune_cache(cache: BuildCache, prepared: _Prepared, embedded: Embedded) -> 
         cache.prune_vectors(embedded.used)
 
 
-def _store_inputs(work: Path, inputs: str, embedded: Embedded) -> None:
-    """Store the hash of the inputs, marked where the model failed: the next build retries."""
-    marked = f"{inputs} {embedded.degraded}" if embedded.degraded == "failed" else inputs
-    (work / "inputs.txt").write_text(marked, encoding="utf-8")
+def _marked(inputs: str, embedded: Embedded) -> str:
+    """The hash of the inputs, marked where the model failed: the next build retries."""
+    return f"{inputs} {embedded.degraded}" if embedded.degraded == "failed" else inputs
 
 
 def _write_images(folder: Path, images: Mapping[str, Path], previous: Bundle | None) -> set[str]:

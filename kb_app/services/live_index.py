@@ -29,6 +29,7 @@ SEARCHES_AT_ONCE = 2
 class Snapshot:
     """Engine and articles of one bundle, so that pages and search always agree."""
 
+    name: str
     engine: Engine
     articles: ArticleStore
     cached: CachedSearch
@@ -75,7 +76,7 @@ class LiveIndex:
             if (
                 current_name is None
                 or current_name == self._refused
-                or (self._snapshot and self._snapshot.version == current_name)
+                or (self._snapshot and self._snapshot.name == current_name)
             ):
                 return False
             try:
@@ -87,18 +88,19 @@ class LiveIndex:
 
     def _swap(self, name: str) -> bool:
         bundle = self._builds.open_current()
-        if self._snapshot and bundle.version == self._snapshot.version:
+        if self._snapshot and bundle.name == self._snapshot.name:
             self._refused = name
             return False
         self._snapshot = self._open(bundle)
-        self._refused = name if bundle.version != name else ""
+        self._refused = name if bundle.name != name else ""
         log.info("serving index %s", bundle.version)
         return True
 
     def _open(self, bundle: Bundle) -> Snapshot:
         corpus = open_corpus(bundle)
         engine = Engine(corpus, self._embedder, own_calibration(self._calibration, corpus))
-        return Snapshot(engine, ArticleStore.open(bundle), CachedSearch(engine, self._admission))
+        store, cached = ArticleStore.open(bundle), CachedSearch(engine, self._admission)
+        return Snapshot(bundle.name, engine, store, cached)
 
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:
         """Check for newer bundles every ``seconds`` until ``stop`` is set.

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from kb_app.db import schema
+from kb_app.db.pieces import PIECE_BYTES, read_pieces, write_pieces
 from kb_app.support.file_kinds import kind_of
 from kb_app.support.model import Attachment
 
@@ -28,7 +29,6 @@ log = logging.getLogger("kb_app.workflow")
 MAIL_TYPE = "message/rfc822"
 _HEAD = 8_192
 MEGABYTE = 1024 * 1024
-PIECE_BYTES = 512 * 1024
 _OWN_NAME = re.compile(r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 
@@ -85,21 +85,7 @@ class Uploads:
         with self._engine.connect() as connection:
             if connection.execute(select(files.c.at).where(here)).first() is None:
                 return None
-        return self._pieces(attachment.attachment_id)
-
-    def _pieces(self, attachment_id: str) -> Iterator[bytes]:
-        table, number = schema.file_pieces, 0
-        while True:
-            here = (table.c.attachment_id == attachment_id) & (table.c.number == number)
-            # A connection of its own for each: a slow client must not hold one.
-            with self._engine.connect() as connection:
-                piece: bytes | None = connection.execute(
-                    select(table.c.content).where(here)
-                ).scalar()
-            if piece is None:
-                return
-            yield piece
-            number += 1
+        return read_pieces(self._engine, schema.file_pieces, attachment.attachment_id)
 
     def same(self, one: Attachment, other: Attachment) -> bool:
         """Whether two files have the same name and content."""
@@ -179,11 +165,15 @@ def _take_over(engine: Engine, stream: BinaryIO, path: Path) -> bool:
 def _write(connection: Connection, attachment_id: str, pieces: Iterator[bytes], at: int) -> int:
     """Insert a file; returns its size in bytes."""
     size, digest = 0, hashlib.sha256()
-    for number, piece in enumerate(pieces):
-        row = {"attachment_id": attachment_id, "number": number, "content": piece}
-        connection.execute(insert(schema.file_pieces), row)
-        size += len(piece)
-        digest.update(piece)
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for piece in pieces:
+            size += len(piece)
+            digest.update(piece)
+            yield piece
+
+    write_pieces(connection, schema.file_pieces, attachment_id, counted())
     row = {"attachment_id": attachment_id, "digest": digest.hexdigest(), "at": at}
     connection.execute(insert(schema.stored_files), row)
     return size

@@ -59,11 +59,17 @@ class Bundle:
     counts: Mapping[str, int]
     created: str
     checksums: Mapping[str, Checksum] = field(default_factory=dict)
+    built_from: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder; names sort by build time."""
+        return self.path.name
 
     @property
     def version(self) -> str:
-        """The build id; ids sort by build time."""
-        return self.path.name
+        """The version of what it was built from: the same at every node that built it."""
+        return self.built_from or self.name
 
 
 class Builds:
@@ -145,10 +151,11 @@ class Builds:
         model: ModelStamp | None,
         counts: Mapping[str, int],
         known: Mapping[str, Checksum],
+        built_from: str = "",
     ) -> Bundle:
         """Write the manifest of ``work`` and make it the current build.
 
-        ``known`` holds the checksums of files that were copied from the previous build or sealed
+        ``built_from`` is the version of what it was built from. ``known`` holds the checksums of files that were copied from the previous build or sealed
         before. Raises BundleError if a file on disk has the wrong size.
         """
         checksums = {
@@ -158,6 +165,7 @@ class Builds:
         manifest = {
             "schema": SCHEMA,
             "analyser": analyzer.VERSION,
+            "built_from": built_from,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "model": _stamp_to_json(model),
             "counts": dict(counts),
@@ -218,6 +226,7 @@ def _read(path: Path) -> Bundle:
             manifest["counts"],
             manifest["created"],
             checksums,
+            manifest.get("built_from", ""),
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise BundleError(f"{path / MANIFEST} cannot be read ({error}). {_REBUILD}") from error

@@ -128,6 +128,21 @@ def test_another_model_embeds_everything_again(folder: Path, data: Path) -> None
     assert report.embedded > 0 and report.published
 
 
+def built(folder: Path, data: Path) -> str:
+    """Build; the name of the build's folder."""
+    build_folder(folder, data)
+    return str(Builds(data / "index").current_name())
+
+
+def test_nodes_name_a_build_of_the_same_articles_alike(folder: Path, tmp_path: Path) -> None:
+    one = build_folder(folder, tmp_path / "one").version
+    assert build_folder(folder, tmp_path / "other").version == one
+    write_article(folder, "ja/returns/new.md", "新しい記事")
+    assert build_folder(folder, tmp_path / "one").version != one
+    (folder / "ja/returns/new.md").unlink()
+    assert build_folder(folder, tmp_path / "one").version == one
+
+
 def test_without_a_model_the_keyword_part_is_valid(folder: Path, data: Path) -> None:
     report = build_folder(folder, data, DisabledEmbedder())
     assert report.degraded == "off"
@@ -136,7 +151,7 @@ def test_without_a_model_the_keyword_part_is_valid(folder: Path, data: Path) -> 
 
 
 def test_a_missing_folder_keeps_the_served_index(folder: Path, data: Path) -> None:
-    before = build_folder(folder, data).version
+    before = built(folder, data)
     with pytest.raises(ArticlesFolderError):
         build_folder(folder / "none", data)
     assert Builds(data / "index").current_name() == before
@@ -161,7 +176,7 @@ def test_two_builds_at_once_are_refused(folder: Path, data: Path) -> None:
 
 def test_a_full_disk_keeps_the_served_index(folder: Path, data: Path) -> None:
     """A file size limit simulates a full disk, at one file after another."""
-    before = build_folder(folder, data).version
+    before = built(folder, data)
     write_article(folder, "ja/new.md", "新しい", "本文。" * 300)
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
@@ -183,7 +198,7 @@ def test_a_full_disk_keeps_the_served_index(folder: Path, data: Path) -> None:
     assert len(lines) == 6 and all("goes on being served" in line for line in lines), (
         ran.stdout + ran.stderr
     )
-    assert Builds(data / "index").open_current().version == before
+    assert Builds(data / "index").open_current().name == before
     assert not list((data / "index").glob(".building-*"))
     assert build_folder(folder, data).published
 
@@ -194,38 +209,38 @@ def test_a_full_disk_keeps_the_served_index(folder: Path, data: Path) -> None:
 def test_a_flipped_byte_is_refused_and_the_previous_build_is_served(
     folder: Path, data: Path, name: str
 ) -> None:
-    before = build_folder(folder, data).version
+    before = built(folder, data)
     write_article(folder, "ja/new.md", "新しい")
-    after = build_folder(folder, data).version
+    after = built(folder, data)
     path = data / "index" / after / name
     spoilt = bytearray(path.read_bytes())
     spoilt[len(spoilt) // 2] ^= 1
     path.unlink()
     path.write_bytes(spoilt)
     bundle = Builds(data / "index").open_current()
-    assert bundle.version == before
+    assert bundle.name == before
 
 
 def test_a_verified_file_is_verified_again_after_it_was_touched(
     folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version, read = build_folder(folder, data).version, list[Path]()
+    name, read = built(folder, data), list[Path]()
     monkeypatch.setattr(
         "search.index.bundle.checksum", lambda path: (read.append(path), checksum(path))[1]
     )
     builds = Builds(data / "index")
-    assert builds.open_current().version == version and not read, (
+    assert builds.open_current().name == name and not read, (
         "this process wrote it a moment ago"
     )
-    (data / "index" / version / "library.json").touch()
-    assert builds.open_current().version == version and read
+    (data / "index" / name / "library.json").touch()
+    assert builds.open_current().name == name and read
     read.clear()
-    assert builds.open_current().version == version and not read
+    assert builds.open_current().name == name and not read
 
 
 def test_another_schema_is_refused_with_what_to_run(folder: Path, data: Path) -> None:
-    version = build_folder(folder, data).version
-    path = data / "index" / version / "manifest.json"
+    name = built(folder, data)
+    path = data / "index" / name / "manifest.json"
     path.write_text(
         json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"schema": 99}), encoding="utf-8"
     )
@@ -439,14 +454,14 @@ def test_an_edit_reuses_unchanged_vectors_of_the_previous_index(tmp_path: Path) 
 def test_an_edit_of_the_text_alone_copies_the_questions_vectors(tmp_path: Path) -> None:
     folder, data, fresh = tmp_path / "articles", tmp_path / "var", tmp_path / "fresh"
     many_articles(folder, 30)
-    before = build_folder(folder, data).version
+    before = built(folder, data)
     write_article(folder, "ja/orders/a007.md", "質問その7", "住所の変更はこちらです。")
     report = build_folder(folder, data)
     build_folder(folder, fresh)
     index = data / "index"
     assert report.embedded == 1, "the passage alone"
     assert (index / before / "questions.npy").read_bytes() == (
-        index / report.version / "questions.npy"
+        index / str(Builds(index).current_name()) / "questions.npy"
     ).read_bytes()
     one, other = vectors_by_text(data), vectors_by_text(fresh)
     assert one.keys() == other.keys() and all(
