@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 
-from indexer.bundling.build_cache import BuildCache, CacheCorruptError
+from indexer.bundling.build_cache import BuildCache, CacheCorruptError, VectorStore
 from indexer.collect import collect
 from indexer.errors import BuildFailedError
 from indexer.model import BuildReport, Problem
@@ -44,9 +44,13 @@ class Paths:
 
 
 def build(
-    paths: Paths, embedder: Embedder, zone: tzinfo = UTC, progress: Progress = quiet
+    paths: Paths,
+    embedder: Embedder,
+    zone: tzinfo = UTC,
+    progress: Progress = quiet,
+    shared: VectorStore | None = None,
 ) -> BuildReport:
-    """Index the articles folder and publish the bundle.
+    """Index the articles folder and publish the bundle. ``shared`` has the vectors of all nodes.
 
     A bad article is reported and left out, or stays as it was. Raises ArticlesFolderError when the
     folder is missing, BuildInProgressError when another build runs, and BuildFailedError when the
@@ -55,7 +59,7 @@ def build(
     started = time.perf_counter()
     require_folder(paths.articles)
     try:
-        report, problems = _build_with_good_cache(paths, embedder, zone, progress)
+        report, problems = _build_with_good_cache(paths, embedder, zone, progress, shared)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BuildFailedError(
@@ -67,26 +71,34 @@ def build(
 
 
 def _build_with_good_cache(
-    paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress
+    paths: Paths,
+    embedder: Embedder,
+    zone: tzinfo,
+    progress: Progress,
+    shared: VectorStore | None,
 ) -> tuple[BuildReport, list[Problem]]:
     """Build; with a new cache where the old one is corrupt."""
     try:
-        return _build(paths, embedder, zone, progress)
+        return _build(paths, embedder, zone, progress, shared)
     except (CacheCorruptError, sqlite3.DatabaseError) as error:
         if isinstance(error, sqlite3.OperationalError):  # a full disk, not a corrupt file
             raise
         log.warning("%s is corrupt (%s) and is made anew", paths.cache, error)
         paths.cache.unlink(missing_ok=True)
-        return _build(paths, embedder, zone, progress)
+        return _build(paths, embedder, zone, progress, shared)
 
 
 def _build(
-    paths: Paths, embedder: Embedder, zone: tzinfo, progress: Progress
+    paths: Paths,
+    embedder: Embedder,
+    zone: tzinfo,
+    progress: Progress,
+    shared: VectorStore | None,
 ) -> tuple[BuildReport, list[Problem]]:
     """Build under the lock; the report and the problems of articles."""
     builds = Builds(paths.index)
     with builds.building() as work:
-        cache = BuildCache(paths.cache)
+        cache = BuildCache(paths.cache, shared)
         try:
             # The previous bundle's checksums are verified while the articles are read.
             with ThreadPoolExecutor(1, "reading") as pool:

@@ -52,10 +52,15 @@ class Author:
 
 
 class Editor:
-    """Edits the files of one articles folder."""
+    """Edits the files of one articles folder.
 
-    def __init__(self, folder: Path) -> None:
+    ``share`` is called with the name of each file that was changed, before it is committed. It
+    raises EditConflictError where another node changed the file.
+    """
+
+    def __init__(self, folder: Path, share: Callable[[str], None] | None = None) -> None:
         self._folder = folder
+        self._share = share
 
     def open(self, name: str) -> Opened:
         """Read a file of the folder.
@@ -224,6 +229,8 @@ class Editor:
 
     def _commit(self, name: str, author: Author, message: str) -> None:
         """Commit one file only. Other changes in the repository are left alone."""
+        if self._share is not None:
+            self._share(name)
         if not self._git("rev-parse", "--is-inside-work-tree"):
             return
         identity = {"user.name": author.name, "user.email": author.mail}

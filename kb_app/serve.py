@@ -23,6 +23,7 @@ from kb_app.logs import name_process, set_up
 from kb_app.services import background
 from kb_app.services.container import build_services
 from kb_app.settings import Settings, SettingsError, settings_warnings
+from kb_app.web import stopping
 from kb_app.web.server import serve_web
 from kb_app.web.site.account import first_link
 from search.index.bundle import Builds
@@ -103,11 +104,14 @@ class Supervisor:
 
     def run(self) -> int:
         """Supervise until SIGINT or SIGTERM; returns the exit status, 2 without a first index."""
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, _terminate)
         # Exempts shared objects from garbage collection, so that forked pages stay shared.
         gc.freeze()
         try:
             return self._supervise()
+        except _TerminatedError:
+            self._let_proxies_know()
+            return 0
         except KeyboardInterrupt:
             return 0
         finally:
@@ -135,14 +139,12 @@ class Supervisor:
         )
 
     def _cannot_begin(self) -> bool:
-        """Whether the background process failed before there was an index to serve."""
+        """Whether the background process failed before there was an index, or may not serve."""
         child = self._background
-        gave_up = (
-            child is not None
-            and child.process is not None
-            and child.process.exitcode == background.CANNOT_BEGIN
-        )
-        return gave_up and self._builds.current_name() is None
+        status = child.process.exitcode if child and child.process else None
+        if status == background.REFUSED:
+            return True
+        return status == background.CANNOT_BEGIN and self._builds.current_name() is None
 
     def _children(self) -> list[_Child]:
         return [child for child in (self._web, self._background) if child is not None]
@@ -151,7 +153,8 @@ class Supervisor:
         """Start the child if it is not running; after a crash, only after its delay."""
         now = time.monotonic()
         if child.process is not None:
-            if child.process.is_alive() or child.process.exitcode == background.CANNOT_BEGIN:
+            ended = (background.CANNOT_BEGIN, background.REFUSED)
+            if child.process.is_alive() or child.process.exitcode in ended:
                 return
             child.pause_s = (
                 SHORTEST_PAUSE_S
@@ -193,6 +196,15 @@ class Supervisor:
                 file=sys.stderr,
                 flush=True,
             )
+
+    def _let_proxies_know(self) -> None:
+        """Serve on for a while as a node that is not ready; a second signal ends that."""
+        delay_s = self._settings.stop_delay_s
+        if self._web is None or not delay_s:
+            return
+        stopping.tell()
+        with suppress(KeyboardInterrupt):
+            time.sleep(delay_s)
 
     def _stop(self) -> None:
         running = [
@@ -288,5 +300,9 @@ def _print_refusal(settings: Settings, error: OSError) -> None:
     )
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM, as a process manager sends it."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _TerminatedError

@@ -175,6 +175,30 @@ class Settings(BaseSettings):
         ),
         repr=False,
     )
+    share_articles: bool = Field(
+        False,
+        description=(
+            "Several nodes serve this site: keep the articles folder of each like the others', by "
+            "the PostgreSQL database of KB_DATABASE_URL."
+        ),
+    )
+    node_name: str = Field(
+        "",
+        max_length=60,
+        description=(
+            "What `kb nodes` and the log call this node; its host name when empty. Nodes on one "
+            "machine need one each."
+        ),
+    )
+    stop_delay_s: int = Field(
+        0,
+        ge=0,
+        le=300,
+        description=(
+            "Seconds for which a node that is told to stop (SIGTERM) serves on, and answers "
+            "`/readyz` with 503, so that a proxy sends it nothing new."
+        ),
+    )
     analytics: Literal["on", "off"] = Field(
         "on", description="Record searches and their outcomes; or `off`."
     )
@@ -363,6 +387,13 @@ class Settings(BaseSettings):
     def _is_database(cls, value: str) -> str:
         if value and not re.match(r"^(sqlite:///|postgres(ql)?(\+psycopg)?://)", value):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("share_articles")
+    @classmethod
+    def _can_be_shared(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not str(info.data.get("database_url", "")).startswith("postgres"):
+            raise ValueError("needs KB_DATABASE_URL too, a PostgreSQL database that nodes share")
         return value
 
     @field_validator("contact_cost")

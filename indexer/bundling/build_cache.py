@@ -10,10 +10,11 @@ import hashlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -47,6 +48,22 @@ class CachedArticle:
     problems: tuple[Problem, ...]
 
 
+class VectorStore(Protocol):
+    """Vectors that several nodes share, as little-endian float32."""
+
+    def load(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Return those of the keys that are known."""
+
+    def store(self, vectors: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Store vectors; returns those that count, which another node may have made before."""
+
+    def prune(self, used: Set[str]) -> None:
+        """Delete unused vectors once they are most of them."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Wait for a node that embeds many texts, and hold others up meanwhile."""
+
+
 # (cache file, article path) -> (stamp, cached article).
 _kept: dict[tuple[str, str], tuple[str, CachedArticle]] = {}
 MOST_KEPT = 100_000
@@ -58,9 +75,13 @@ class CacheCorruptError(Exception):
 
 
 class BuildCache:
-    """One build at a time uses the cache, under the build lock; its threads may share it."""
+    """One build at a time uses the cache, under the build lock; its threads may share it.
 
-    def __init__(self, path: Path) -> None:
+    ``shared`` has the vectors of all nodes of a site; None where there is one node.
+    """
+
+    def __init__(self, path: Path, shared: VectorStore | None = None) -> None:
+        self.shared = shared
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         # sqlite3 serialises calls on a shared connection, but not whole transactions.
@@ -216,6 +237,29 @@ class BuildCache:
             return np.zeros((0, 0), np.float32), 0
         known = self._known_vectors(keys)
         missing = {key: text(position) for position, key in enumerate(keys) if key not in known}
+        self._take_shared(missing, known)
+        many = self.shared is not None and len(missing) > CHUNK
+        with self.shared.alone() if self.shared and many else nullcontext():
+            if many:  # another node may have made them while this one waited
+                self._take_shared(missing, known)
+            self._embed(embedder, missing, kind, known, progress)
+        return np.stack([known[key] for key in keys]).astype(np.float32), len(missing)
+
+    def _take_shared(self, missing: dict[str, str], known: dict[str, Vector]) -> None:
+        """Move the vectors that another node made from ``missing`` to ``known``."""
+        found = self.shared.load(list(missing)) if self.shared and missing else {}
+        self._keep_vectors(found, known)
+        for key in found:
+            del missing[key]
+
+    def _embed(
+        self,
+        embedder: Embedder,
+        missing: Mapping[str, str],
+        kind: Kind,
+        known: dict[str, Vector],
+        progress: Callable[[int, int], None],
+    ) -> None:
         todo = sorted(missing.items(), key=lambda item: len(item[1]))
         with in_bulk(embedder, len(todo)) as encode:
             for start in range(0, len(todo), CHUNK):
@@ -226,15 +270,17 @@ class BuildCache:
                         "The embedding model returned values that are not numbers. "
                         "Set KB_EMBEDDING_MODEL to another model."
                     )
-                rows = [
-                    (key, vector.astype("<f4").tobytes())
+                made = {
+                    key: vector.astype("<f4").tobytes()
                     for (key, _), vector in zip(part, encoded, strict=True)
-                ]
-                self._write("insert or replace into vectors values (?, ?)", rows)
-                self.commit()
-                known.update({key: vector for (key, _), vector in zip(part, encoded, strict=True)})
+                }
+                self._keep_vectors(self.shared.store(made) if self.shared else made, known)
                 progress(min(start + CHUNK, len(todo)), len(todo))
-        return np.stack([known[key] for key in keys]).astype(np.float32), len(todo)
+
+    def _keep_vectors(self, made: Mapping[str, bytes], known: dict[str, Vector]) -> None:
+        self._write("insert or replace into vectors values (?, ?)", list(made.items()))
+        self.commit()
+        known.update({key: np.frombuffer(vector, "<f4") for key, vector in made.items()})
 
     def _known_vectors(self, keys: Sequence[str]) -> dict[str, Vector]:
         known: dict[str, Vector] = {}
@@ -255,6 +301,8 @@ class BuildCache:
     def prune_vectors(self, used: Set[str]) -> None:
         """Delete unused vectors once they are most of the table."""
         self._prune("vectors", used)
+        if self.shared:
+            self.shared.prune(used)
 
     def _prune(self, table: str, used: Set[str]) -> None:
         [(count,)] = self._rows(f"select count(*) from {table}")

@@ -154,7 +154,9 @@ def _questions(
 ) -> tuple[_Centred, ModelStamp, int]:
     """Return the centered question vectors, the stamp of the model and the texts embedded."""
     moved = _moved(keys, known) if known else 0
-    if known is not None and stamp is not None and _still_centred(known, moved, langs):
+    # The means of a node that built along another way would differ: nodes compute them anew.
+    is_alone = source.cache.shared is None
+    if is_alone and known is not None and stamp is not None and _still_centred(known, moved, langs):
         if list(keys) == list(known.question_keys):
             return _Centred(known.questions, known.centres, moved, same=True), stamp, 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,13 @@ from kb_app.db.outage import Outage, pool_with, watch_answers
 log = logging.getLogger("kb_app.db")
 MIGRATIONS = Path(__file__).parent / "migrations"
 # The newest revision in MIGRATIONS.
-HEAD = "0004"
+HEAD = "0005"
 # Time to connect to PostgreSQL, and time a write of a job waits for SQLite's lock.
 CONNECT_S, BUSY_S = 2, 10.0
+_POSTGRES = re.compile(
+    r"\Apostgres(?:ql)?(?:\+psycopg)?://(?P<account>(?:[^@/?]*@)?)(?P<hosts>[^/?]*)"
+    r"(?P<path>/?[^?]*)\??(?P<options>.*)\Z"
+)
 # Key of the PostgreSQL advisory lock for migrations: an arbitrary unique number.
 _UPGRADING = 0x6B625F6462
 
@@ -49,7 +54,7 @@ def open_database(url: str, answer_s: float | None = None) -> Engine:
                 }
             ),
         )
-    except (ArgumentError, SQLAlchemyError, ImportError) as error:
+    except (ArgumentError, SQLAlchemyError, ImportError, ValueError) as error:
         raise DatabaseError(
             f"KB_DATABASE_URL={_hidden(url)} cannot be used ({type(error).__name__}). "
             "Write sqlite:///path or postgresql://..."
@@ -130,10 +135,16 @@ def _version(engine: Engine) -> str | None:
 
 
 def _with_driver(url: str) -> str:
-    for short in ("postgres://", "postgresql://"):
-        if url.startswith(short):
-            return "postgresql+psycopg://" + url.removeprefix(short)
-    return url
+    """The URL for SQLAlchemy, which takes several servers as options, not as libpq writes them."""
+    match = _POSTGRES.match(url)
+    if match is None:
+        return url
+    hosts, options = match["hosts"], match["options"]
+    if "," in hosts:
+        options = "&".join((*(f"host={host}" for host in hosts.split(",")), options)).rstrip("&")
+        hosts = ""
+    query = f"?{options}" if options else ""
+    return f"postgresql+psycopg://{match['account']}{hosts}{match['path']}{query}"
 
 
 def _postgres_arguments(answer_s: float | None) -> dict[str, Any]:
@@ -177,8 +188,8 @@ def _hidden(url: str) -> str:
     from sqlalchemy import make_url
 
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
+        return make_url(_with_driver(url)).render_as_string(hide_password=True)
+    except (SQLAlchemyError, ValueError):
         return "(hidden)"
 
 

@@ -138,6 +138,11 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     "outbox": frozenset({"sink", "action", "state"}),
     "notices": frozenset({"notice_id", "title", "text", "languages", "sections", "questions"}),
     "subscribers": frozenset({"notice_id", "language"}),
+    # What writers publish, and the machines that serve it.
+    "article_files": frozenset({"path_hash", "path", "digest"}),
+    "article_pieces": frozenset({"digest", "content"}),
+    "text_vectors": frozenset({"key", "vector"}),
+    "nodes": frozenset({"node", "host", "version", "model", "key_hash", "index_version"}),
     # The site's own key.
     "secrets": frozenset({"name", "value"}),
     "users": frozenset({"role"}),

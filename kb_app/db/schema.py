@@ -290,6 +290,48 @@ file_pieces = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# The articles folder of a site with several nodes: what each node's folder is brought up to. A row
+# without a digest is of a file that was deleted. Revisions grow with every change.
+article_files = Table(
+    "article_files",
+    metadata,
+    Column("path_hash", String(64), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("revision", BigInteger, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+article_pieces = Table(
+    "article_pieces",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# Embeddings of the articles' texts by the hash of model and text: one node makes each, all read it.
+text_vectors = Table(
+    "text_vectors",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# The nodes of a site, each with what must be alike at all of them, and when it was last alive.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("key_hash", String(64), nullable=False),
+    Column("index_version", String(64), nullable=False, default=""),
+    Column("leads", Boolean, nullable=False, default=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
 # Transactional outbox: a delivery is committed together with the change that causes it.
 outbox = Table(
     "outbox",

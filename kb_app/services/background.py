@@ -12,10 +12,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.errors import IndexerError
 from indexer.progress import Bar
@@ -25,13 +27,15 @@ from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.services.daily_backup import run_daily_backup
 from kb_app.services.set_aside import SetAside
-from kb_app.settings import Settings
+from kb_app.settings import Settings, SettingsError
 from search.embedding.background import BackgroundEmbedder
 from search.errors import SearchError
 
 log = logging.getLogger("kb_app.services.background")
 # Exit status when there is no index and none can be built: a restart would not help.
 CANNOT_BEGIN = 3
+# Exit status of a node that must not serve the site beside the others.
+REFUSED = 5
 LOCK = "background.lock"
 LOCK_RETRY_S = LEAD_S = 2.0
 # Web requests take priority over a build.
@@ -39,6 +43,8 @@ NICENESS = 5
 # The first update runs soon after a start, so that the overview is not empty.
 FIRST_FIGURES_S, FIGURES_S = 20.0, 300.0
 SUPPORT_S, INDEX_S, BACKUP_S = 5.0, 1.0, 60.0
+# How often a node looks for what others changed, and says that it is alive.
+ARTICLES_S, ALIVE_S = 0.5, 5.0
 STOP_S = 10.0
 # A run that takes longer hangs: a million events take minutes.
 LONGEST_S, WATCHED_S = 3600.0, 10.0
@@ -65,10 +71,13 @@ class Task:
     once: bool = False
 
 
-def tasks(services: Services) -> list[Task]:
+def tasks(services: Services, leadership: Leadership) -> list[Task]:
     """Return the tasks that the settings enable."""
     settings = services.settings
     enabled = [Task("index", INDEX_S, services.live.refresh)]
+    if services.node is not None:
+        enabled.append(Task("articles", ARTICLES_S, lambda: _take_over(services)))
+        enabled.append(Task("alive", ALIVE_S, lambda: _tell_nodes(services, leadership), 0.0))
     if settings.background_jobs:
         enabled.append(
             Task("support", SUPPORT_S, services.support.run_now, private=True, once=True)
@@ -82,12 +91,29 @@ def tasks(services: Services) -> list[Task]:
     return enabled
 
 
+def _take_over(services: Services) -> None:
+    """Write into the articles folder what other nodes changed; the watcher then builds."""
+    if services.node is not None and services.node.articles.behind:
+        synced = services.node.articles.sync()
+        log.info("articles of other nodes", extra={"files": len(synced.pulled)})
+
+
+def _tell_nodes(services: Services, leadership: Leadership) -> None:
+    snapshot = services.live.snapshot()
+    if services.node is not None:
+        services.node.note_alive(snapshot.version if snapshot else "", leadership.leads)
+
+
 def _back_up(services: Services) -> None:
     run_daily_backup(services.site, services.settings, services.clock())
 
 
 def run(settings: Settings) -> None:
-    """Run until SIGTERM; exits with CANNOT_BEGIN when there is no index and none can be built."""
+    """Run until SIGTERM.
+
+    Exits with CANNOT_BEGIN when there is no index and none can be built, and with REFUSED when this
+    node must not serve.
+    """
     name_process("background")
     os.nice(NICENESS)
     stop = threading.Event()
@@ -98,9 +124,11 @@ def run(settings: Settings) -> None:
     services = build_services(settings, progress=Bar())
     leadership = Leadership(settings.database)
     try:
+        if services.node is not None:
+            services.node.begin()
         if not _begin(services):
             sys.exit(CANNOT_BEGIN)
-        aside, listed = SetAside(settings.data), tasks(services)
+        aside, listed = SetAside(settings.data), tasks(services, leadership)
         threads = [_repeat(task, stop, aside, leadership) for task in listed]
         threads.append(_start("leadership", lambda: _lead(leadership, stop)))
         longest = {task.name: task.longest_s for task in listed}
@@ -110,10 +138,20 @@ def run(settings: Settings) -> None:
         stop.wait()
         for thread in threads:
             thread.join(STOP_S)
+    except SettingsError as error:
+        log.error("%s", error)
+        sys.exit(REFUSED)
     finally:
         leadership.close()
+        _tell_stop(services)
         services.close()
         lock.release()
+
+
+def _tell_stop(services: Services) -> None:
+    if services.node is not None:
+        with suppress(SQLAlchemyError):
+            services.node.note_stopped()
 
 
 def _acquire(lock: FileLock, data: Path, stop: threading.Event) -> bool:

@@ -18,9 +18,11 @@ from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.analytics.redaction import patterns
 from kb_app.db.engine import DatabaseError, migrate, open_database
 from kb_app.db.secret_key import OLD_FILE, site_key
+from kb_app.db.shared_vectors import SharedVectors
 from kb_app.services.analytics import AnalyticsService
 from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
+from kb_app.services.node import NodeService
 from kb_app.services.personal_data import PersonalDataService
 from kb_app.services.site_backup import Site
 from kb_app.services.support import SupportService, make_support
@@ -60,6 +62,7 @@ class Services:
     indexing: IndexingService
     analytics: AnalyticsService
     personal_data: PersonalDataService
+    node: NodeService | None = None
     redactions: tuple[re.Pattern[str], ...] = ()
 
     @property
@@ -122,7 +125,15 @@ def build_services(
         lambda: receivers(users),
         key,
     )
-    indexing = IndexingService(settings, serving, live, now)
+    node = NodeService(settings, store.engine, key) if settings.share_articles else None
+    indexing = IndexingService(
+        settings,
+        serving,
+        live,
+        now,
+        node.articles if node else None,
+        SharedVectors(store.engine) if node else None,
+    )
     analytics = AnalyticsService(settings, store, events, users, serving, live, now)
     return Services(
         settings=settings,
@@ -140,6 +151,7 @@ def build_services(
         indexing=indexing,
         analytics=analytics,
         personal_data=PersonalDataService(store.engine, events, support.uploads),
+        node=node,
         redactions=redactions,
     )
 

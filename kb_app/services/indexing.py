@@ -9,13 +9,17 @@ from datetime import datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.atomic_write import replace_file
 from indexer.build import Paths, build
+from indexer.bundling.build_cache import VectorStore
+from indexer.errors import BuildFailedError
 from indexer.model import BuildReport
 from indexer.progress import Progress, quiet
 from indexer.query_tests import Trial, try_article
 from kb_app.services.live_index import LiveIndex
+from kb_app.services.shared_articles import SharedArticles
 from kb_app.settings import Settings
 from search.embedding.background import BackgroundEmbedder
 from search.ports import Embedder
@@ -47,21 +51,33 @@ class IndexingService:
         embedder: Embedder,
         live: LiveIndex,
         clock: Callable[[], datetime],
+        articles: SharedArticles | None = None,
+        vectors: VectorStore | None = None,
     ) -> None:
         self._settings = settings
         self._embedder = embedder
         self._live = live
         self._clock = clock
+        self._articles = articles
+        self._vectors = vectors
 
     def rebuild(self, progress: Progress = quiet) -> BuildReport:
         """Build the index with the embedder of this process, once it is loaded.
 
-        Raises IndexerError or SearchError if the build fails.
+        Of several nodes each first publishes what changed in its articles folder. Raises
+        IndexerError or SearchError if the build fails.
         """
         if isinstance(self._embedder, BackgroundEmbedder):
             self._embedder.wait()
         paths = Paths(self._settings.articles, self._settings.data)
-        return build(paths, self._embedder, self._settings.zone, progress)
+        try:
+            if self._articles is not None:
+                self._articles.sync()
+            return build(paths, self._embedder, self._settings.zone, progress, self._vectors)
+        except SQLAlchemyError as error:
+            raise BuildFailedError(
+                f"The database that nodes share does not answer ({type(error).__name__})."
+            ) from error
 
     def publish_build(self, report: BuildReport) -> None:
         """Serve the build, run the test queries of changed articles, and store the report."""

@@ -54,7 +54,8 @@ TEMPLATES = next(
 def make_application(services: Services | None = None, processes: int = 1) -> Flask:
     """Register blueprints, languages, headers and rate limits.
 
-    ``processes`` is the number of web processes that share the rate limits.
+    ``processes`` is the number of web processes of this node, which share the rate limits with
+    those of the others.
     """
     services = services or build_services(load_settings())
     settings = services.settings
@@ -108,5 +109,6 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         pages,
     ):
         app.register_blueprint(part.blueprint)
-    rate_limits.set_up(app, settings, processes)
+    node = services.node
+    rate_limits.set_up(app, settings, lambda: processes * (node.count() if node else 1))
     return app

@@ -229,9 +229,7 @@ def test_a_verified_file_is_verified_again_after_it_was_touched(
         "search.index.bundle.checksum", lambda path: (read.append(path), checksum(path))[1]
     )
     builds = Builds(data / "index")
-    assert builds.open_current().name == name and not read, (
-        "this process wrote it a moment ago"
-    )
+    assert builds.open_current().name == name and not read, "this process wrote it a moment ago"
     (data / "index" / name / "library.json").touch()
     assert builds.open_current().name == name and read
     read.clear()

@@ -73,8 +73,8 @@ def row_of(table: Table) -> dict[str, Any]:
             row[name] = KEYS[name]
         elif name in held:
             row[name] = MARKER.encode() if isinstance(column.type, LargeBinary) else MARKER
-        elif isinstance(column.type, String | Text):
-            row[name] = "x"
+        elif isinstance(column.type, String | Text | LargeBinary):
+            row[name] = b"x" if isinstance(column.type, LargeBinary) else "x"
         elif isinstance(column.type, Boolean):
             row[name] = False
         elif name in ("satisfaction", "effort", "counted_at"):

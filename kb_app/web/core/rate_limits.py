@@ -6,6 +6,8 @@ Counted in the memory of each web process; nothing is stored.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
+from functools import lru_cache
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
@@ -68,6 +70,7 @@ def _was_answered(response: Response) -> bool:
     return response.status_code != 503
 
 
+@lru_cache
 def share_of(limit: str, processes: int) -> str:
     """One process's share of a limit: a quarter of "600 per minute" is "150 per 1 minute"."""
     whole = parse(limit)
@@ -75,24 +78,26 @@ def share_of(limit: str, processes: int) -> str:
     return f"{share} per {whole.multiples} {whole.GRANULARITY.name}"
 
 
-def set_up(app: Flask, settings: Settings, processes: int = 1) -> None:
-    """Limit the routes that search and send; each process allows its share."""
+def set_up(app: Flask, settings: Settings, processes: Callable[[], int] = lambda: 1) -> None:
+    """Limit the routes that search and send. Of ``processes`` each allows its share."""
     if settings.rate_limit == "off":
         return
     limiter = Limiter(_client, app=app, storage_uri="memory://", headers_enabled=True)
-    shared = limiter.shared_limit(share_of(settings.rate_limit, processes), scope="search")
+
+    def share(limit: str) -> Callable[[], str]:
+        return lambda: share_of(limit, processes())
+
+    shared = limiter.shared_limit(share(settings.rate_limit), scope="search")
     for name in LIMITED:
         app.view_functions[name] = shared(app.view_functions[name])
-    app.view_functions["accounts.reset"] = limiter.limit(
-        share_of(RESET_LIMIT, processes), methods=["POST"]
-    )(app.view_functions["accounts.reset"])
-    sent = limiter.shared_limit(
-        share_of(SENT_LIMIT, processes), scope="sent", deduct_when=_was_answered
+    app.view_functions["accounts.reset"] = limiter.limit(share(RESET_LIMIT), methods=["POST"])(
+        app.view_functions["accounts.reset"]
     )
+    sent = limiter.shared_limit(share(SENT_LIMIT), scope="sent", deduct_when=_was_answered)
     for name in SENT:
         app.view_functions[name] = sent(app.view_functions[name])
     written = limiter.shared_limit(
-        share_of(WRITTEN_LIMIT, processes),
+        share(WRITTEN_LIMIT),
         scope="written",
         methods=["POST"],
         deduct_when=_was_taken,

@@ -15,9 +15,9 @@ from markupsafe import Markup, escape
 from indexer.model import ArticleSummary, SectionInfo
 from kb_app.localized import localized
 from kb_app.settings import Settings
+from kb_app.version import VERSION
 from kb_app.web.core import context, i18n
 from kb_app.web.core.below import this_address
-from kb_app.web.core.version import VERSION
 from kb_app.web.core.visitor import consent_open
 
 # Only these URL arguments are carried into links: url_for treats some others specially.

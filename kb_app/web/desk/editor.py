@@ -21,7 +21,8 @@ blueprint = Blueprint("editor", __name__, url_prefix="/desk")
 
 def editor() -> Editor:
     """The editor of the articles folder."""
-    return Editor(site_settings().articles)
+    node = services().node
+    return Editor(site_settings().articles, node.share if node else None)
 
 
 def author() -> Author:

