@@ -18,8 +18,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.parse
 import urllib.request
 import uuid
 from collections import Counter
@@ -28,64 +26,24 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from bench.load import Accepted, Load
 from kb_app.db.engine import open_database
 from kb_app.support.attachments import Uploads
 
 PORT = 8433
 BASE = f"http://127.0.0.1:{PORT}"
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-ACCEPTED = (200, 302, 303)
 # The background process waits longer before each new start; after so many the whole site is killed.
 KILLS_IN_A_ROW = 3
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        """Leave redirects to the caller."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirect)
-
-
 @dataclass
-class Accepted:
-    """Ids of what the site said it has taken."""
+class SiteLoad(Load):
+    """Visitors, and mails and writers of one site on this machine."""
 
-    forms: list[str] = field(default_factory=list)
-    votes: list[str] = field(default_factory=list)
-    mails: list[str] = field(default_factory=list)
-    refused: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class Load:
-    """Visitors, mails and writers."""
-
-    folder: Path
-    kb: list[str]
-    stop: threading.Event = field(default_factory=threading.Event)
-    accepted: Accepted = field(default_factory=Accepted)
+    folder: Path = Path()
+    kb: list[str] = field(default_factory=list)
+    mailed: list[str] = field(default_factory=list)
     saved: int = 0
-
-    def forms(self) -> None:
-        """Send messages with a file, each until it is accepted."""
-        while not self.stop.wait(0.15):
-            form_id = str(uuid.uuid4())
-            body, kind = _multipart(
-                {"form_id": form_id, "kind": "question", "message": form_id, "do": "anyway"},
-                f"note of {form_id}",
-            )
-            if self._until_accepted("/en/contact", body, kind):
-                self.accepted.forms.append(form_id)
-
-    def votes(self) -> None:
-        """Vote, each vote until it is accepted."""
-        while not self.stop.wait(0.15):
-            form_id = str(uuid.uuid4())
-            body = urllib.parse.urlencode({"form_id": form_id, "value": "yes"}).encode()
-            kind = "application/x-www-form-urlencoded"
-            if self._until_accepted("/en/articles/reset/vote", body, kind):
-                self.accepted.votes.append(f"{form_id}:yes")
 
     def mails(self) -> None:
         """Pipe mails in, as a mail server does."""
@@ -96,7 +54,7 @@ class Load:
             command = [*self.kb, "mail-in"]
             run = subprocess.run(command, input=mail.encode(), capture_output=True, check=False)
             if run.returncode == 0:
-                self.accepted.mails.append(name)
+                self.mailed.append(name)
 
     def saves(self) -> None:
         """Save an article again and again."""
@@ -104,32 +62,6 @@ class Load:
         while not self.stop.wait(0.7):
             self.saved += 1
             path.write_text(f"---\ntitle: Version zebra{self.saved}\n---\nx\n", encoding="utf-8")
-
-    def _until_accepted(self, path: str, body: bytes, kind: str) -> bool:
-        headers = {"User-Agent": AGENT, "Content-Type": kind, "Sec-Fetch-Site": "same-origin"}
-        for _ in range(100):
-            request = urllib.request.Request(BASE + path, body, headers)  # noqa: S310
-            try:
-                with _OPENER.open(request, timeout=20):
-                    return True
-            except urllib.error.HTTPError as error:
-                if error.code in ACCEPTED:
-                    return True
-                self.accepted.refused[str(error.code)] += 1
-            except OSError as error:
-                self.accepted.refused[type(error).__name__] += 1
-            time.sleep(0.2)
-        return False
-
-
-def _multipart(fields: dict[str, str], file: str) -> tuple[bytes, str]:
-    parts = [
-        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    ]
-    head = 'Content-Disposition: form-data; name="files"; filename="a.txt"\r\n'
-    parts.append(f"--x\r\n{head}Content-Type: text/plain\r\n\r\n{file}\r\n--x--\r\n")
-    return "".join(parts).encode(), "multipart/form-data; boundary=x"
 
 
 def _below(root: int, *names: str) -> list[int]:
@@ -183,7 +115,12 @@ def measure(folder: Path, kills: int, seed: int, kb: list[str]) -> int:
         "---\nid: reset\ntitle: Reset\nslug: reset\n---\nUse it.\n", encoding="utf-8"
     )
     server = subprocess.Popen([*kb, "serve"])
-    load, killed, not_back, in_a_row = Load(folder, kb), Counter[str](), 0, 0
+    load, killed, not_back, in_a_row = (
+        SiteLoad(BASE, "reset", folder=folder, kb=kb),
+        Counter[str](),
+        0,
+        0,
+    )
     threads = [
         threading.Thread(target=run)
         for run in (load.forms, load.forms, load.votes, load.mails, load.saves)
@@ -217,7 +154,7 @@ def measure(folder: Path, kills: int, seed: int, kb: list[str]) -> int:
     print(f"killed: {dict(killed)}; not ready again within 60 s: {not_back}")
     print(f"refused meanwhile, and repeated: {dict(load.accepted.refused)}")
     print(f"last of {load.saved} saves found: {found_last}")
-    wrong = _count_wrong(folder, load.accepted)
+    wrong = _count_wrong(folder, load.accepted, load.mailed)
     return 0 if not wrong and not not_back and found_last else 1
 
 
@@ -233,7 +170,7 @@ def _is_found(word: str) -> bool:
     return False
 
 
-def _count_wrong(folder: Path, accepted: Accepted) -> int:
+def _count_wrong(folder: Path, accepted: Accepted, mailed: list[str]) -> int:
     """Print lost, doubled and orphaned things; return their number."""
     engine = open_database(f"sqlite:///{folder / 'var' / 'kb.sqlite'}")
     with engine.connect() as connection:
@@ -259,15 +196,14 @@ def _count_wrong(folder: Path, accepted: Accepted) -> int:
         "forms lost": sum(forms[name] == 0 for name in accepted.forms),
         "forms or mails doubled": sum(count > 1 for count in forms.values()),
         "votes lost": sum(votes[name] == 0 for name in accepted.votes),
-        "mails lost": sum(forms[name] == 0 for name in accepted.mails),
+        "mails lost": sum(forms[name] == 0 for name in mailed),
         "files lost": sum(per_form[name] == 0 for name in accepted.forms),
         "files doubled": sum(per_form[name] > 1 for name in accepted.forms),
         "files without a row": len(kept - set(files)),
         "rows without a file": len(set(files) - kept),
     }
     print(
-        f"accepted: {len(accepted.forms)} forms, {len(accepted.votes)} votes, "
-        f"{len(accepted.mails)} mails"
+        f"accepted: {len(accepted.forms)} forms, {len(accepted.votes)} votes, {len(mailed)} mails"
     )
     for name, count in rows.items():
         print(f"{name}: {count}")

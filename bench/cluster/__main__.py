@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import html
+import signal
 import sys
 import tempfile
 import time
@@ -42,6 +43,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--page", type=int, default=8100, help="port of the page with the state")
     flags = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     model = ensure_model(flags.data / "model").parent.resolve()
     with tempfile.TemporaryDirectory(prefix="kb-cluster-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -69,7 +72,7 @@ def _run(database: Database, nodes: Nodes, page: int) -> int:
     finally:
         print("Stopping.", flush=True)
         end_all([*nodes.processes.values()])
-        end_all([*database.processes.values()])
+        database.end()
 
 
 def _serve_page(port: int, database: Database, nodes: Nodes) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.cluster.processes import ClusterError, Process, free_ports
+import psutil
+
+from bench.cluster.processes import ClusterError, Process, end_all, free_ports
 
 USER, DATABASE, PASSWORD = "kb", "kb", "kb-of-this-machine"
 START_S = 90.0
@@ -58,7 +62,7 @@ class Database:
         self._start_etcd()
         for name in self.ports:
             self.start_member(name)
-        self._wait_for_leader()
+        self._wait_for_all()
         self._make_database()
 
     def start_member(self, name: str) -> None:
@@ -76,6 +80,58 @@ class Database:
         log = self._folder / f"{name}.log"
         command = [python, "-m", "patroni", file]
         self.processes[name] = Process(command, log, environment, self._user)
+
+    def end(self) -> None:
+        """Let all servers end. One whose Patroni was killed before it is killed too."""
+        end_all([*self.processes.values()])
+        for name in self.ports:
+            for process in self.server(name):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def kill(self, name: str) -> None:
+        """Kill a server and its Patroni, as a machine that loses its power."""
+        found = self.server(name)
+        self.processes[name].kill()
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Stop a server and its Patroni without a word to anybody, and let them go on after."""
+        found = self.server(name)
+        self.processes[name].signal(signal.SIGSTOP)
+        for process in found:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in found:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+            self.processes[name].signal(signal.SIGCONT)
+
+    def server(self, name: str) -> list[psutil.Process]:
+        """The processes of a server, which Patroni puts into a session of its own."""
+        try:
+            file = self.data_folder(name) / "postmaster.pid"
+            server = psutil.Process(int(file.read_text(encoding="ascii").split()[0]))
+            return [server, *server.children(recursive=True)]
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return []
+
+    @property
+    def followers(self) -> int:
+        """How many servers follow the leader."""
+        return sum(
+            member["role"] != "leader" and member["state"] in ("running", "streaming")
+            for member in self.members()
+        )
+
+    def data_folder(self, name: str) -> Path:
+        """A server's own folder."""
+        return self._folder / name
 
     def members(self) -> list[dict[str, Any]]:
         """What Patroni says of the servers; [] where none answers."""
@@ -116,7 +172,6 @@ class Database:
 
     def _settings(self, name: str) -> Mapping[str, Any]:
         port, api = self.ports[name], self.api_ports[name]
-        data = self._folder / name
         return {
             "scope": "kb",
             "name": name,
@@ -137,13 +192,15 @@ class Database:
             "postgresql": {
                 "listen": f"127.0.0.1:{port}",
                 "connect_address": f"127.0.0.1:{port}",
-                "data_dir": str(data),
+                "data_dir": str(self.data_folder(name)),
                 "bin_dir": str(_programs()),
                 "authentication": {
                     "superuser": {"username": "postgres", "password": PASSWORD},
                     "replication": {"username": "replicator", "password": PASSWORD},
                     "rewind": {"username": "rewind", "password": PASSWORD},
                 },
+                # Without a word each waits minutes for the leader's next checkpoint.
+                "basebackup": [{"checkpoint": "fast"}],
                 "parameters": {
                     "unix_socket_directories": str(self._folder),
                     "max_connections": 100,
@@ -162,12 +219,12 @@ class Database:
         if self._user:
             shutil.chown(path, self._user, self._user)
 
-    def _wait_for_leader(self) -> None:
+    def _wait_for_all(self) -> None:
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             if not all(process.runs for process in self.processes.values()):
                 break
-            if self.leader:
+            if self.leader and self.followers == len(self.ports) - 1:
                 return
             time.sleep(0.5)
         raise ClusterError(f"the database did not start: see the logs in {self._folder}")

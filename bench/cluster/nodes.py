@@ -11,8 +11,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.cluster.processes import ClusterError, Process, free_ports
 
@@ -181,6 +184,37 @@ class Nodes:
             return (self.state(name) or {}).get("meaning") == wanted
 
         self._wait(is_ready, name, seconds)
+
+    def kill(self, name: str) -> None:
+        """Kill a node with all its processes, as a machine that loses its power."""
+        for process in self._tree(name):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.processes[name].wait(10)
+
+    def kill_background(self, name: str) -> None:
+        """Kill the background process of a node."""
+        for process in self._background(name):
+            process.kill()
+
+    def has_background(self, name: str) -> bool:
+        """Whether the background process of a node runs."""
+        return bool(self._background(name))
+
+    def _background(self, name: str) -> list[psutil.Process]:
+        found = []
+        for process in self._tree(name):
+            with suppress(psutil.Error):
+                if " ".join(process.cmdline()).startswith("kb background"):
+                    found.append(process)
+        return found
+
+    def _tree(self, name: str) -> list[psutil.Process]:
+        try:
+            node = psutil.Process(self.processes[name].pid)
+            return [node, *node.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
     def restart(self, name: str) -> None:
         """Restart a node as a process manager does, and wait until it serves again."""

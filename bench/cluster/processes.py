@@ -24,7 +24,7 @@ class Process:
 
     def __init__(
         self,
-        command: Sequence[str | Path],
+        command: Sequence[object],
         log: Path,
         environment: Mapping[str, str],
         user: str | None = None,
@@ -43,6 +43,11 @@ class Process:
                 preexec_fn=_end_with_parent,  # noqa: PLW1509, no threads run here
                 cwd=log.parent,
             )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     @property
     def runs(self) -> bool:
