@@ -19,6 +19,7 @@ from multiprocessing import connection
 from multiprocessing.context import ForkProcess
 from types import FrameType
 
+from kb_app import metrics
 from kb_app.logs import name_process, set_up
 from kb_app.services import background
 from kb_app.services.container import build_services
@@ -29,7 +30,7 @@ from kb_app.web.site.account import first_link
 from search.index.bundle import Builds
 
 log = logging.getLogger("kb_app.serve")
-WEB, BACKGROUND = "web", "background"
+WEB, BACKGROUND, METRICS = "web", "background", "metrics"
 ROLES = (WEB, BACKGROUND)
 # Delay before a dead child is restarted; it doubles up to the longest.
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -100,6 +101,11 @@ class Supervisor:
         self._web = (
             _Child(WEB, lambda: serve_web(settings, listener)) if listener is not None else None
         )
+        self._metrics = (
+            _Child(METRICS, lambda: self._serve_metrics(settings))
+            if settings.metrics_port
+            else None
+        )
         self._announced = False
 
     def run(self) -> int:
@@ -123,8 +129,9 @@ class Supervisor:
             if self._web is not None and self._may_serve():
                 self._look_after(self._web)
                 self._announce()
-            if self._background is not None:
-                self._look_after(self._background)
+            for child in (self._background, self._metrics):
+                if child is not None:
+                    self._look_after(child)
             if self._cannot_begin():
                 return 2
             sentinels = [
@@ -147,7 +154,8 @@ class Supervisor:
         return status == background.CANNOT_BEGIN and self._builds.current_name() is None
 
     def _children(self) -> list[_Child]:
-        return [child for child in (self._web, self._background) if child is not None]
+        children = (self._web, self._background, self._metrics)
+        return [child for child in children if child is not None]
 
     def _look_after(self, child: _Child) -> None:
         """Start the child if it is not running; after a crash, only after its delay."""
@@ -180,6 +188,21 @@ class Supervisor:
         if self._listener is not None:
             self._listener.close()
         background.run(settings)
+
+    def _serve_metrics(self, settings: Settings) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        name_process(METRICS)
+        try:
+            metrics.serve(settings.metrics_folder, settings.metrics_host, settings.metrics_port)
+        except OSError as error:
+            log.error(
+                "no metrics on %s:%d (%s): set KB_METRICS_PORT to a port that is free",
+                settings.metrics_host,
+                settings.metrics_port,
+                error.strerror,
+            )
+            sys.exit(1)
 
     def _announce(self) -> None:
         """Print once the site's URL and the link for the first account."""

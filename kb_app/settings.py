@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
@@ -189,6 +190,16 @@ class Settings(BaseSettings):
             "What `kb nodes` and the log call this node; its host name when empty. Nodes on one "
             "machine need one each."
         ),
+    )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port of the metrics for Prometheus, at `/metrics`; none when 0.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1",
+        description="Address of the metrics; they are for the operator, not for visitors.",
     )
     stop_delay_s: int = Field(
         0,
@@ -509,6 +520,11 @@ class Settings(BaseSettings):
         return self.web_processes if self.web_processes is not None else os.cpu_count() or 1
 
     @property
+    def metrics_folder(self) -> Path:
+        """Where the processes of a node keep the values that Prometheus reads."""
+        return self.data / "metrics"
+
+    @property
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
         return ZoneInfo(self.timezone)
@@ -670,3 +686,13 @@ def _explain(name: str, message: str, value: object, file: Path | None = None) -
     shown = "(hidden)" if name in SECRETS else repr(str(value))
     where = f"{file}: {name} = {shown}" if file else f"KB_{name.upper()}={shown}"
     return f"{where}: {reason[0].lower() + reason[1:]}"
+
+
+def share_metrics(folder: Path) -> None:
+    """Let the processes that start from here keep their metrics in a folder, which is emptied.
+
+    prometheus_client reads the variable when it is imported: nothing of the site is before this.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from search.engine import Engine
 from search.model import Query, Results
+from search.ports import NoWatch, SearchWatch
 
 # Frequent queries repeat, so a small cache is enough.
 RESULTS_KEPT = 512
@@ -24,8 +25,11 @@ class CachedSearch:
     burst then queues and slows down neither running searches nor pages that need no search.
     """
 
-    def __init__(self, engine: Engine, admission: Executor) -> None:
+    def __init__(
+        self, engine: Engine, admission: Executor, watch: SearchWatch | None = None
+    ) -> None:
         self._engine = engine
+        self._watch = watch or NoWatch()
         self._admission = admission
         self._cache: LRUCache[tuple[Query, int], Results] = LRUCache(RESULTS_KEPT)
         self._lock = threading.Lock()
@@ -41,8 +45,16 @@ class CachedSearch:
         with self._lock:
             results = self._cache.get(key)
         if results is None:
-            results = self._admission.submit(self._engine.search, replace(query, now=now)).result()
+            results = self._admission.submit(self._run, replace(query, now=now), started).result()
             if not results.degraded or results.degraded == "off":
                 with self._lock:
                     self._cache[key] = results
+            self._watch.kept(was_kept=False)
+        else:
+            self._watch.kept(was_kept=True)
+        self._watch.stage("all", time.perf_counter() - started)
         return replace(results, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
+
+    def _run(self, query: Query, asked: float) -> Results:
+        self._watch.stage("queue", time.perf_counter() - asked)
+        return self._engine.search(query)

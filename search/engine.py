@@ -18,7 +18,7 @@ from search.highlighting.hits import best_passage, make_hit
 from search.index.corpus import Corpus
 from search.lookups import Lookups
 from search.model import Answer, Filters, Hit, Passage, Query, Results
-from search.ports import Comparison, Embedder, Vector
+from search.ports import Comparison, Embedder, NoWatch, SearchWatch, Vector
 from search.query import parser
 from search.query.prepared_query import prepare, query_problem
 from search.query.readings import as_written
@@ -68,9 +68,14 @@ class Engine:
     """Searches one corpus. Immutable and thread-safe."""
 
     def __init__(
-        self, corpus: Corpus, embedder: Embedder, calibration: Calibration | None = None
+        self,
+        corpus: Corpus,
+        embedder: Embedder,
+        calibration: Calibration | None = None,
+        watch: SearchWatch | None = None,
     ) -> None:
         self.corpus = corpus
+        self._watch = watch or NoWatch()
         self._embedder = embedder
         self.calibration = calibration or answerability.shipped()
         self._doc_values = DocValues(corpus.documents)
@@ -174,6 +179,12 @@ class Engine:
 
     def _judged(self, ranked: RankedQuery) -> _Judged:
         """What the first hit says to a query, and how probably it answers."""
+        started = time.perf_counter()
+        judged = self._judge(ranked)
+        self._watch.stage("judge", time.perf_counter() - started)
+        return judged
+
+    def _judge(self, ranked: RankedQuery) -> _Judged:
         quotable = self._quoter.quotable(ranked)
         if quotable is None:
             return _Judged(None, None, 0.0)
@@ -258,11 +269,13 @@ class Engine:
     def _ranked(
         self, query: Query, parsed: parser.Parsed, vector: Vector | None, degraded: str = ""
     ) -> RankedQuery:
+        started = time.perf_counter()
         prepared = prepare(self.corpus, query, parsed, self._allowed(query, parsed))
         terms = {lang: expanded.terms for lang, expanded in prepared.expanded.items()}
         ranking = self._ranker.rank(
             RankRequest(terms, vector, prepared.allowed, prepared.langs, query.arms)
         )
+        self._watch.stage("rank", time.perf_counter() - started)
         return RankedQuery(prepared, ranking, vector, degraded)
 
     def _probability(self, ranked: RankedQuery, features: AnswerFeatures | None) -> float:
@@ -336,9 +349,10 @@ class Engine:
 
     def _vector(self, plain: str) -> tuple[Vector | None, str]:
         """Return the query embedding, or None with the reason why there is none."""
-        semantic = self.corpus.semantic
+        semantic, started = self.corpus.semantic, time.perf_counter()
         try:
             vector = self._embedder.encode([plain], "query")[0]
+            self._watch.stage("embed", time.perf_counter() - started)
             if semantic is None:
                 return None, "stale"
             if (

@@ -56,6 +56,26 @@ def in_bulk(embedder: Embedder, count: int) -> AbstractContextManager[Encode]:
     )
 
 
+class SearchWatch(Protocol):
+    """Is told how long the stages of searches take."""
+
+    def stage(self, name: str, seconds: float) -> None:
+        """A stage of one search has ended: queue, embed, rank, judge or all."""
+
+    def kept(self, was_kept: bool) -> None:
+        """A search was answered, from the results that are kept or anew."""
+
+
+class NoWatch:
+    """Tells nobody."""
+
+    def stage(self, name: str, seconds: float) -> None:
+        """Do nothing."""
+
+    def kept(self, was_kept: bool) -> None:
+        """Do nothing."""
+
+
 class LexicalScorer(Protocol):
     """Scores plain queries over one language's documents."""
 

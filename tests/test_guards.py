@@ -67,7 +67,8 @@ def test_only_settings_read_the_environment() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
     }
-    assert readers <= {"kb_app/settings.py"}
+    # The other one starts programs that are not ours.
+    assert readers <= {"kb_app/settings.py", "bench/cluster/processes.py"}
 
 
 OWNERS = [

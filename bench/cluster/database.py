@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from bench.cluster.processes import ClusterError, Process, end_all, free_ports
+from bench.cluster.processes import ClusterError, Process, end_all, environment, free_ports
 
 USER, DATABASE, PASSWORD = "kb", "kb", "kb-of-this-machine"
 START_S = 90.0
@@ -72,15 +72,11 @@ class Database:
         file.write_text(json.dumps(self._settings(name), indent=1), encoding="utf-8")
         self._own(file)
         python = "/usr/bin/python3" if self._user else sys.executable
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(PATRONI),
-            "HOME": str(self._folder),
-            "LC_ALL": "C.UTF-8",
-        }
+        home = str(self._folder)
+        given = environment(PYTHONPATH=str(PATRONI), HOME=home, LC_ALL="C.UTF-8")
         log = self._folder / f"{name}.log"
         command = [python, "-m", "patroni", file]
-        self.processes[name] = Process(command, log, environment, self._user)
+        self.processes[name] = Process(command, log, given, self._user)
 
     def end(self) -> None:
         """Let all servers end. One whose Patroni was killed before it is killed too."""
@@ -167,9 +163,8 @@ class Database:
             *("--initial-cluster", f"etcd1={peer}", "--heartbeat-interval", "500"),
             *("--election-timeout", "5000"),
         ]
-        environment = {"PATH": os.environ["PATH"]}
         log = self._folder / "etcd.log"
-        self.processes["etcd"] = Process(command, log, environment, self._user)
+        self.processes["etcd"] = Process(command, log, environment(), self._user)
 
     def _settings(self, name: str) -> Mapping[str, Any]:
         port, api = self.ports[name], self.api_ports[name]

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from bench.cluster.processes import ClusterError, Process, free_ports
+from bench.cluster.processes import ClusterError, Process, environment, free_ports
 
 START_S = 300.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,14 +118,13 @@ class Nodes:
         if self._model and not (folder / "var" / "model").exists():
             (folder / "var" / "model").symlink_to(self._model)
         kb = Path(sys.executable).with_name("kb")
-        environment = self.environment(name) | dict(settings or {})
-        self.processes[name] = Process([kb, "serve"], folder / "log", environment)
+        given = self.environment(name) | dict(settings or {})
+        self.processes[name] = Process([kb, "serve"], folder / "log", given)
 
     def environment(self, name: str) -> dict[str, str]:
         """The environment of a node: its settings, and of this process what is none."""
         folder = self.folder(name)
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("KB_")}
-        return kept | {
+        settings = {
             "KB_CONFIG": os.devnull,
             "KB_ARTICLES": str(self.articles(name)),
             "KB_DATA": str(folder / "var"),
@@ -143,6 +142,7 @@ class Nodes:
             "PYTHONPATH": str(ROOT),
             **self._settings,
         }
+        return environment(**settings)
 
     def start_proxy(self) -> None:
         """Start HAProxy. Raises ClusterError."""
@@ -162,9 +162,8 @@ class Nodes:
             ),
             encoding="utf-8",
         )
-        environment = {"PATH": os.environ["PATH"]}
         log = self._folder / "haproxy.log"
-        self.processes["haproxy"] = Process([program, "-db", "-f", file], log, environment)
+        self.processes["haproxy"] = Process([program, "-db", "-f", file], log, environment())
         self._wait(lambda: self.state("") is not None, "the proxy", 30)
 
     def state(self, name: str) -> dict[str, Any] | None:

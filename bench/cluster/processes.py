@@ -15,6 +15,11 @@ _PR_SET_PDEATHSIG = 1
 END_S = 20.0
 
 
+def environment(**added: str) -> dict[str, str]:
+    """The environment of this process without settings of a site, and what is added."""
+    return {key: value for key, value in os.environ.items() if key[:3] != "KB_"} | added
+
+
 class ClusterError(Exception):
     """The cluster cannot be started. The message says what to do."""
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from kb_app import metrics
 from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.analytics.ports import EventSink
 
@@ -72,6 +73,7 @@ class BackgroundWriter:
         """Count events that were not recorded."""
         with self._losing:
             self._losses[reason] += count
+        metrics.events_lost.labels(reason).inc(count)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until all events and counts are written; False after ``timeout`` seconds."""
@@ -102,6 +104,7 @@ class BackgroundWriter:
         while True:
             ending = self._stop.is_set()
             batch = self._take()
+            metrics.events_queued.set(self._queue.qsize() + len(batch))
             if batch:
                 self._write(batch)
             self._write_losses()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,25 +57,20 @@ def _with_places(command: Callable[..., None]) -> Callable[..., None]:
 @_with_places
 def serve(**given: object) -> None:
     """Fetch the model, index the articles, watch them, and serve the site."""
-    from kb_app.serve import ROLES
-
-    _run(given, ROLES)
+    _run(given, with_background=True)
 
 
 @kb.command("web", with_appcontext=False)
 @_with_places
 def web(**given: object) -> None:
     """Run only web processes, beside a background process elsewhere (kb serve --processes 0)."""
-    from kb_app.serve import WEB
-
-    _run(given, (WEB,))
+    _run(given, with_background=False)
 
 
-def _run(given: dict[str, object], roles: Sequence[str]) -> None:
+def _run(given: dict[str, object], with_background: bool) -> None:
     # Imports are faster without garbage collection; the child processes enable it again.
     gc.disable()
-    from kb_app.serve import BACKGROUND, run
-    from kb_app.settings import SettingsError, load_settings
+    from kb_app.settings import SettingsError, load_settings, share_metrics
 
     try:
         settings = load_settings(
@@ -83,6 +78,11 @@ def _run(given: dict[str, object], roles: Sequence[str]) -> None:
         )
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+    if settings.metrics_port:
+        share_metrics(settings.metrics_folder)
+    from kb_app.serve import BACKGROUND, ROLES, WEB, run
+
+    roles = ROLES if with_background else (WEB,)
     sys.exit(run(settings, (BACKGROUND,) if settings.web_processes == 0 else roles))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from kb_app import metrics
 from kb_app.db.outage import Outage, pool_with, watch_answers
 
 log = logging.getLogger("kb_app.db")
@@ -65,7 +67,22 @@ def open_database(url: str, answer_s: float | None = None) -> Engine:
         event.listen(engine, "connect", partial(_prepare_sqlite, answer_s or BUSY_S))
     else:
         watch_answers(engine, outage, answer_s)
+    _time_statements(engine)
     return engine
+
+
+def _time_statements(engine: Engine) -> None:
+    @event.listens_for(engine, "before_cursor_execute")
+    def begin(_connection: object, _cursor: object, *rest: Any) -> None:
+        rest[2]._kb_started = time.perf_counter()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def end(_connection: object, _cursor: object, *rest: Any) -> None:
+        metrics.database_seconds.observe(time.perf_counter() - rest[2]._kb_started)
+
+    @event.listens_for(engine, "handle_error")
+    def failed(_context: object) -> None:
+        metrics.database_errors.inc()
 
 
 def _make_private(file: Path) -> None:

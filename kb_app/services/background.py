@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from indexer.errors import IndexerError
 from indexer.progress import Bar
 from indexer.watch import watch
+from kb_app import metrics
 from kb_app.db.leadership import Leadership
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
@@ -45,6 +46,7 @@ FIRST_FIGURES_S, FIGURES_S = 20.0, 300.0
 SUPPORT_S, INDEX_S, BACKUP_S = 5.0, 1.0, 60.0
 # How often a node looks for what others changed, and says that it is alive.
 ARTICLES_S, ALIVE_S = 0.5, 5.0
+GAUGES_S = 15.0
 STOP_S = 10.0
 # A run that takes longer hangs: a million events take minutes.
 LONGEST_S, WATCHED_S = 3600.0, 10.0
@@ -78,6 +80,8 @@ def tasks(services: Services, leadership: Leadership) -> list[Task]:
     if services.node is not None:
         enabled.append(Task("articles", ARTICLES_S, lambda: _take_over(services)))
         enabled.append(Task("alive", ALIVE_S, lambda: _tell_nodes(services, leadership), 0.0))
+    if settings.metrics_port:
+        enabled.append(Task("gauges", GAUGES_S, lambda: _measure(services, leadership), 0.0))
     if settings.background_jobs:
         enabled.append(
             Task("support", SUPPORT_S, services.support.run_now, private=True, once=True)
@@ -102,6 +106,14 @@ def _tell_nodes(services: Services, leadership: Leadership) -> None:
     snapshot = services.live.snapshot()
     if services.node is not None:
         services.node.note_alive(snapshot.version if snapshot else "", leadership.leads)
+
+
+def _measure(services: Services, leadership: Leadership) -> None:
+    queue = services.support.outbox.queue(int(services.clock().timestamp() * 1000))
+    metrics.outbox_waiting.set(queue.waiting)
+    metrics.outbox_dead.set(queue.dead)
+    metrics.outbox_oldest_seconds.set(queue.oldest_s)
+    metrics.leads.set(leadership.leads)
 
 
 def _back_up(services: Services) -> None:
@@ -225,9 +237,10 @@ def _repeat(
             if aside.holds(task.name) or (task.once and not leadership.leads):
                 continue
             try:
-                with aside.running(task.name):
+                with aside.running(task.name), metrics.task_seconds.labels(task.name).time():
                     task.run()
             except Exception as error:  # the next run tries again; nothing is lost
+                metrics.task_failures.labels(task.name).inc()
                 log.error(
                     "the task %r failed (%s); it runs again in %.0f s",
                     task.name,

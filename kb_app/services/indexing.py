@@ -18,6 +18,7 @@ from indexer.errors import BuildFailedError
 from indexer.model import BuildReport
 from indexer.progress import Progress, quiet
 from indexer.query_tests import Trial, try_article
+from kb_app import metrics
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.shared_articles import SharedArticles
 from kb_app.settings import Settings
@@ -89,6 +90,12 @@ class IndexingService:
         replace_file(self._path, stored.decode())
         for problem in report.problems:
             log.warning("%s", problem)
+        metrics.build_seconds.set(report.seconds)
+        metrics.index_articles.set(report.articles)
+        metrics.index_built.set(self._clock().timestamp())
+        for severity in ("error", "warning"):
+            found = sum(problem.severity == severity for problem in report.problems)
+            metrics.index_problems.labels(severity).set(found)
         counts = {
             "index": report.version,
             "articles": report.articles,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.article_store import ArticleStore
+from kb_app import metrics
 from search.cached_search import CachedSearch
 from search.engine import Engine
 from search.errors import BundleError, CalibrationError
@@ -41,7 +42,20 @@ class Snapshot:
 
     def search(self, query: Query) -> Results:
         """Rank the articles that answer a query; results of equal queries are cached."""
-        return self.cached.search(query)
+        results = self.cached.search(query)
+        if not results.problem:
+            metrics.searches.labels(results.verdict).inc()
+        return results
+
+
+class _Watch:
+    """Tells Prometheus how long searches take."""
+
+    def stage(self, name: str, seconds: float) -> None:
+        metrics.search_seconds.labels(name).observe(seconds)
+
+    def kept(self, was_kept: bool) -> None:
+        metrics.cached_searches.labels(str(was_kept).lower()).inc()
 
 
 class LiveIndex:
@@ -98,8 +112,9 @@ class LiveIndex:
 
     def _open(self, bundle: Bundle) -> Snapshot:
         corpus = open_corpus(bundle)
-        engine = Engine(corpus, self._embedder, own_calibration(self._calibration, corpus))
-        store, cached = ArticleStore.open(bundle), CachedSearch(engine, self._admission)
+        calibration, watch = own_calibration(self._calibration, corpus), _Watch()
+        engine = Engine(corpus, self._embedder, calibration, watch)
+        store, cached = ArticleStore.open(bundle), CachedSearch(engine, self._admission, watch)
         return Snapshot(bundle.name, engine, store, cached)
 
     def follow(self, stop: threading.Event, seconds: float = 1.0) -> None:

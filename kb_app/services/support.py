@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from kb_app import metrics
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.db import schema
@@ -128,7 +129,8 @@ class SupportService:
     def _fetch(self, now: int) -> None:
         start = self._mailbox_start()
         try:
-            _, began = self.mailbox.fetch(lambda raw: self.mail_intake.take(raw, now), start)
+            fetched, began = self.mailbox.fetch(lambda raw: self.mail_intake.take(raw, now), start)
+            metrics.mails_fetched.inc(fetched)
             if began != start:
                 self._keep_mailbox_start(began)
         except MailboxError as error:

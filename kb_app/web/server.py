@@ -15,6 +15,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from indexer.progress import quiet
+from kb_app import metrics
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings
@@ -74,6 +75,7 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "post_fork": self._name,
             "worker_exit": self._close,
+            "child_exit": self._forget,
         }
         for name, value in values.items():
             self.cfg.set(name, value)
@@ -84,7 +86,8 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
             self._settings, progress=quiet, answer_s=ANSWER_S
         )
         if isinstance(services.embedder, BackgroundEmbedder):
-            services.embedder.start(lambda: log.info("search by meaning is ready"))
+            metrics.model_ready.labels("web").set(0)
+            services.embedder.start(_tell_ready)
         services.live.refresh()
         threading.Thread(
             target=services.live.follow,
@@ -100,11 +103,19 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
         # From here on the time counts: without it, who hangs before the first turn is never killed.
         worker.notify()
 
+    def _forget(self, _server: Arbiter, worker: Any) -> None:
+        metrics.forget_process(self._settings.metrics_folder, worker.pid)
+
     def _close(self, _server: Arbiter, _worker: Any) -> None:
         """Write buffered events before the process ends."""
         self._stop.set()
         if self._services is not None:
             self._services.close()
+
+
+def _tell_ready() -> None:
+    metrics.model_ready.labels("web").set(1)
+    log.info("search by meaning is ready")
 
 
 def _connections() -> int:

@@ -155,8 +155,9 @@ class Builds:
     ) -> Bundle:
         """Write the manifest of ``work`` and make it the current build.
 
-        ``built_from`` is the version of what it was built from. ``known`` holds the checksums of files that were copied from the previous build or sealed
-        before. Raises BundleError if a file on disk has the wrong size.
+        ``built_from`` is the version of what it was built from. ``known`` holds the checksums of
+        files that were copied from the previous build or sealed before. Raises BundleError if a
+        file on disk has the wrong size.
         """
         checksums = {
             **seal(work, [path for name, path in _files(work) if name not in known]),

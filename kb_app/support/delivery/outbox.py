@@ -75,6 +75,15 @@ class Round:
         return Round(self.done + other.done, self.again + other.again, self.dead + other.dead)
 
 
+@dataclass(frozen=True)
+class Queue:
+    """Deliveries that wait, those that need an agent, and the age of the one that waits longest."""
+
+    waiting: int
+    dead: int
+    oldest_s: float
+
+
 def enqueue(
     connection: Connection,
     case_id: str,
@@ -138,6 +147,19 @@ class Outbox:
         self._engine = engine
         self._sink_of = sink_of
         self._on_done = on_done
+
+    def queue(self, now: int) -> Queue:
+        """How many deliveries wait; ``now`` is in ms."""
+        table = schema.outbox
+        wait = table.c.state.in_([WAITING, SENDING])
+        with self._engine.connect() as connection:
+            waiting, oldest = connection.execute(
+                select(func.count(), func.min(table.c.created_at)).where(wait)
+            ).one()
+            dead = connection.execute(
+                select(func.count()).select_from(table).where(table.c.state == DEAD)
+            ).scalar()
+        return Queue(int(waiting), int(dead or 0), (now - int(oldest)) / 1000 if oldest else 0.0)
 
     def run(self, now: int) -> Round:
         """Send deliveries until none is due; returns the results."""

@@ -13,6 +13,7 @@ import time
 
 from flask import Flask, Response, g, request
 
+from kb_app import metrics
 from kb_app.logs import request_id
 from kb_app.web.core.context import services
 
@@ -35,7 +36,10 @@ def _start() -> None:
 def _finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "(none)"
     if not route.startswith(("/static", "/healthz", "/readyz", "/writer")):
-        elapsed = round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1)
+        seconds = time.perf_counter() - g.get("started", time.perf_counter())
+        elapsed = round(seconds * 1000, 1)
+        metrics.requests.labels(route, request.method, response.status_code).inc()
+        metrics.request_seconds.labels(route).observe(seconds)
         log.info(
             "request",
             extra={
