@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
@@ -13,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Site, start_site
+from tests.e2e.conftest import ROOT, Site, free_port, start_site
 from tests.support import write_article
 
 # A hanging web process is killed after 5 s instead of 30 s.
@@ -260,3 +263,71 @@ def test_startup_reports_wrong_settings(tmp_path: Path) -> None:
         and "KB_THREADS is now KB_HTTP_THREADS" in log
     )
     assert running.stop() == 0
+
+
+@pytest.fixture
+def few_articles(tmp_path: Path) -> Path:
+    write_article(tmp_path / "articles", "en/returns/postage.md", "Return postage", "It is free.")
+    return tmp_path / "articles"
+
+
+def metrics_of(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def test_metrics_of_all_processes_are_served_together(few_articles: Path, tmp_path: Path) -> None:
+    port = free_port()
+    site = start_site(
+        few_articles,
+        tmp_path / "var",
+        KB_METRICS_PORT=str(port),
+        KB_WEB_PROCESSES="2",
+        KB_EMBEDDING_MODEL="off",
+    )
+    try:
+        site.wait(lambda: site.api("/readyz")["status"] == "ready")
+        for number in range(20):
+            site.api(f"/api/v1/search?q=postage+{number}&lang=en")
+        site.wait(lambda: 'kb_searches_total{verdict="' in metrics_of(port))
+        found = metrics_of(port)
+        asked = re.search(
+            r'kb_requests_total\{.*route="/api/v1/search",status="200"\} 20\.0', found
+        )
+        assert asked is not None and "postage" not in found
+        site.wait(lambda: "kb_index_articles 1.0" in metrics_of(port))
+        os.kill(web_processes(site)[0], signal.SIGKILL)
+        site.wait(lambda: len(web_processes(site)) == 2)
+        assert 'status="200"} 20.0' in metrics_of(port), "what a process counted outlives it"
+    finally:
+        site.stop()
+
+
+def test_a_metrics_port_in_use_is_named_and_the_site_serves(
+    few_articles: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = {"KB_METRICS_PORT": str(taken.getsockname()[1]), "KB_EMBEDDING_MODEL": "off"}
+        site = start_site(few_articles, tmp_path / "var", **settings)
+        try:
+            site.wait(lambda: site.api("/readyz")["status"] == "ready")
+            site.wait(lambda: "set KB_METRICS_PORT" in site.log.read_text(encoding="utf-8"))
+            assert site.api("/api/v1/search?q=postage&lang=en")["hits"]
+        finally:
+            site.stop()
+
+
+def test_a_node_that_is_to_stop_serves_on_and_is_not_ready(
+    few_articles: Path, tmp_path: Path
+) -> None:
+    settings = {"KB_STOP_DELAY_S": "3", "KB_EMBEDDING_MODEL": "off"}
+    site = start_site(few_articles, tmp_path / "var", **settings)
+    site.wait(lambda: site.api("/readyz")["status"] == "ready")
+    site.process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    status, text = site.get("/readyz")
+    assert status == 503 and json.loads(text)["status"] == "stopping"
+    assert site.get("/api/v1/search?q=postage&lang=en")[0] == 200
+    assert site.process.wait(20) == 0
