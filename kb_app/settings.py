@@ -36,6 +36,8 @@ SECRETS = frozenset(
     {
         "secret_key",
         "database_url",
+        "articles_remote",
+        "articles_secret",
         "smtp_url",
         "imap_url",
         "desk_secrets",
@@ -173,6 +175,33 @@ class Settings(BaseSettings):
         description=(
             "sqlite:///path or postgresql://user:password@host/name; a file in the data "
             "folder when empty."
+        ),
+        repr=False,
+    )
+    articles_remote: str = Field(
+        "",
+        description=(
+            "A git repository of the articles, https://, ssh:// or a path, whose clone KB_ARTICLES "
+            "is."
+        ),
+        repr=False,
+    )
+    articles_branch: str = Field("main", description="The branch of it that is served.")
+    articles_pull_s: int = Field(
+        60, ge=5, le=86_400, description="How often the repository is asked for changes."
+    )
+    articles_push: Literal["off", "branch", "main"] = Field(
+        "branch",
+        description=(
+            "Where edits at the desk go: `branch`, to the branch kb/desk; `main`, to the branch "
+            "that is served; or `off`, nowhere."
+        ),
+    )
+    articles_secret: str = Field(
+        "",
+        description=(
+            "Secret of the webhook `/api/v1/articles-changed`, by which GitHub, GitLab and others "
+            "tell of a change at once."
         ),
         repr=False,
     )
@@ -407,6 +436,20 @@ class Settings(BaseSettings):
             raise ValueError("needs KB_DATABASE_URL too, a PostgreSQL database that nodes share")
         return value
 
+    @field_validator("articles_remote")
+    @classmethod
+    def _is_repository(cls, value: str) -> str:
+        if value and not re.match(r"^(https?://|ssh://|file://|/|[\w.-]+@[\w.-]+:)\S+$", value):
+            raise ValueError("must be like https://host/name.git, git@host:name.git, or a path")
+        return value
+
+    @field_validator("articles_branch")
+    @classmethod
+    def _is_branch(cls, value: str) -> str:
+        if not re.match(r"^[A-Za-z0-9][\w./-]*$", value) or ".." in value:
+            raise ValueError("must be the name of a branch")
+        return value
+
     @field_validator("contact_cost")
     @classmethod
     def _is_cost(cls, value: str) -> str:
@@ -518,6 +561,16 @@ class Settings(BaseSettings):
     def web_process_count(self) -> int:
         """The number of web processes: the one set, or one per processor."""
         return self.web_processes if self.web_processes is not None else os.cpu_count() or 1
+
+    @property
+    def git_environment(self) -> dict[str, str]:
+        """The environment of git: it asks nobody at a terminal, and reads no settings of ours."""
+        kept = {key: value for key, value in os.environ.items() if key[:3] not in ("KB_", "GIT")}
+        return kept | {
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+            "LC_ALL": "C.UTF-8",
+        }
 
     @property
     def metrics_folder(self) -> Path:

@@ -46,7 +46,7 @@ FIRST_FIGURES_S, FIGURES_S = 20.0, 300.0
 SUPPORT_S, INDEX_S, BACKUP_S = 5.0, 1.0, 60.0
 # How often a node looks for what others changed, and says that it is alive.
 ARTICLES_S, ALIVE_S = 0.5, 5.0
-GAUGES_S = 15.0
+GAUGES_S, REMOTE_S = 15.0, 2.0
 STOP_S = 10.0
 # A run that takes longer hangs: a million events take minutes.
 LONGEST_S, WATCHED_S = 3600.0, 10.0
@@ -80,6 +80,8 @@ def tasks(services: Services, leadership: Leadership) -> list[Task]:
     if services.node is not None:
         enabled.append(Task("articles", ARTICLES_S, lambda: _take_over(services)))
         enabled.append(Task("alive", ALIVE_S, lambda: _tell_nodes(services, leadership), 0.0))
+    if services.remote is not None:
+        enabled.append(Task("remote", REMOTE_S, services.remote.run_due, 0.0, once=True))
     if settings.metrics_port:
         enabled.append(Task("gauges", GAUGES_S, lambda: _measure(services, leadership), 0.0))
     if settings.background_jobs:
@@ -138,6 +140,8 @@ def run(settings: Settings) -> None:
     try:
         if services.node is not None:
             services.node.begin()
+        if services.remote is not None and not _has_files(settings.articles):
+            services.remote.exchange()
         if not _begin(services):
             sys.exit(CANNOT_BEGIN)
         aside, listed = SetAside(settings.data), tasks(services, leadership)
@@ -158,6 +162,10 @@ def run(settings: Settings) -> None:
         _tell_stop(services)
         services.close()
         lock.release()
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _tell_stop(services: Services) -> None:

@@ -20,6 +20,7 @@ from kb_app.db.engine import DatabaseError, migrate, open_database
 from kb_app.db.secret_key import OLD_FILE, site_key
 from kb_app.db.shared_vectors import SharedVectors
 from kb_app.services.analytics import AnalyticsService
+from kb_app.services.articles_remote import ArticlesRemote
 from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.node import NodeService
@@ -63,6 +64,7 @@ class Services:
     analytics: AnalyticsService
     personal_data: PersonalDataService
     node: NodeService | None = None
+    remote: ArticlesRemote | None = None
     redactions: tuple[re.Pattern[str], ...] = ()
 
     @property
@@ -152,6 +154,7 @@ def build_services(
         analytics=analytics,
         personal_data=PersonalDataService(store.engine, events, support.uploads),
         node=node,
+        remote=ArticlesRemote(settings, store.engine, now) if settings.articles_remote else None,
         redactions=redactions,
     )
 

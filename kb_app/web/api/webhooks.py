@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from flask import Blueprint, jsonify, request
 from pydantic import AliasChoices, BaseModel, Field, field_validator
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,7 +18,7 @@ from kb_app.support.delivery.webhook_signature import (
     verify,
 )
 from kb_app.support.model import Case
-from kb_app.web.core.context import now, site_settings, support_service
+from kb_app.web.core.context import now, services, site_settings, support_service
 from kb_app.web.core.errors import problem
 from kb_app.web.core.inputs import StorableText, parse_body
 from kb_app.web.core.tracking import now_ms
@@ -98,3 +100,25 @@ def _case(desk: str, given: StateReport) -> Case | None:
         return cases.by_external(desk, str(given.ticket_id)[:100])
     case = cases.by_number(str(given.number)[:16])
     return case if case and case.desk == desk else None
+
+
+@blueprint.post("/articles-changed")
+def articles_changed() -> BaseResponse:
+    """Take the articles from their repository soon: told by GitHub, Gitea (a signature) or GitLab.
+
+    202 where it is taken note of; the body counts only for its signature.
+    """
+    remote, secret = services().remote, site_settings().articles_secret
+    if remote is None or not secret:
+        return problem(404, "KB_ARTICLES_REMOTE or KB_ARTICLES_SECRET is not set.")
+    body = request.get_data(cache=False)
+    wanted = hmac.new(secret.encode(), body, "sha256").hexdigest()
+    signed = request.headers.get("X-Hub-Signature-256", "").removeprefix("sha256=")
+    token = request.headers.get("X-Gitlab-Token", "")
+    is_signed = hmac.compare_digest(signed.encode(), wanted.encode())
+    if not is_signed and not hmac.compare_digest(token.encode(), secret.encode()):
+        return problem(401, "The signature is not that of KB_ARTICLES_SECRET.")
+    remote.ask()
+    answer = jsonify(status="noted")
+    answer.status_code = 202
+    return answer

@@ -23,6 +23,7 @@ SENT = (
     "feedback.choose",
     "tickets.tickets",
     "hooks.hook",
+    "hooks.articles_changed",
     "cases.solved",
     "cases.step",
 )

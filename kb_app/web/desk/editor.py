@@ -77,7 +77,10 @@ def build() -> str:
     last = services().indexing.last_build()
     aside = SetAside(site_settings().data)
     held = [name for name in aside.counts() if aside.holds(name)]
-    return render_template("desk/build.html", last=last, set_aside=held)
+    remote = services().remote
+    return render_template(
+        "desk/build.html", last=last, set_aside=held, remote=remote.state if remote else None
+    )
 
 
 def _preview(name: str, text: str) -> object:
