@@ -19,9 +19,12 @@ def signature(secret: str) -> str:
 
 
 @pytest.fixture
-def made(articles: Path, data: Path, tmp_path: Path) -> tuple[FlaskClient, ArticlesRemote]:
+def made(articles: Path, tmp_path: Path) -> tuple[FlaskClient, ArticlesRemote]:
     services = make_services(
-        articles, data, articles_remote=str(tmp_path / "remote.git"), articles_secret=SECRET
+        articles,
+        tmp_path / "var",
+        articles_remote=str(tmp_path / "remote.git"),
+        articles_secret=SECRET,
     )
     assert services.remote is not None
     return create_app(services).test_client(), services.remote
