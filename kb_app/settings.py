@@ -230,6 +230,13 @@ class Settings(BaseSettings):
         "127.0.0.1",
         description="Address of the metrics; they are for the operator, not for visitors.",
     )
+    traces_url: str = Field(
+        "",
+        description=(
+            "Endpoint for OpenTelemetry traces, e.g. http://collector:4318/v1/traces; needs "
+            "`pip install 'kb-app[traces]'`."
+        ),
+    )
     stop_delay_s: int = Field(
         0,
         ge=0,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from cachetools import LRUCache
 
@@ -45,7 +47,9 @@ class CachedSearch:
         with self._lock:
             results = self._cache.get(key)
         if results is None:
-            results = self._admission.submit(self._run, replace(query, now=now), started).result()
+            # In the caller's context: what is logged or traced there belongs to its request.
+            run = partial(copy_context().run, self._run, replace(query, now=now), started)
+            results = self._admission.submit(run).result()
             if not results.degraded or results.degraded == "off":
                 with self._lock:
                     self._cache[key] = results

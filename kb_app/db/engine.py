@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from kb_app import metrics
+from kb_app import metrics, traces
 from kb_app.db.outage import Outage, pool_with, watch_answers
 
 log = logging.getLogger("kb_app.db")
@@ -77,8 +77,10 @@ def _time_statements(engine: Engine) -> None:
         rest[2]._kb_started = time.perf_counter()
 
     @event.listens_for(engine, "after_cursor_execute")
-    def end(_connection: object, _cursor: object, *rest: Any) -> None:
-        metrics.database_seconds.observe(time.perf_counter() - rest[2]._kb_started)
+    def end(_connection: object, _cursor: object, statement: str, *rest: Any) -> None:
+        seconds = time.perf_counter() - getattr(rest[1], "_kb_started", time.perf_counter())
+        metrics.database_seconds.observe(seconds)
+        traces.note("database", seconds, **{"db.statement": statement[:1000]})
 
     @event.listens_for(engine, "handle_error")
     def failed(_context: object) -> None:

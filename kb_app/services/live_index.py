@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.article_store import ArticleStore
-from kb_app import metrics
+from kb_app import metrics, traces
 from search.cached_search import CachedSearch
 from search.engine import Engine
 from search.errors import BundleError, CalibrationError
@@ -53,6 +53,7 @@ class _Watch:
 
     def stage(self, name: str, seconds: float) -> None:
         metrics.search_seconds.labels(name).observe(seconds)
+        traces.note(f"search: {name}", seconds)
 
     def kept(self, was_kept: bool) -> None:
         metrics.cached_searches.labels(str(was_kept).lower()).inc()

@@ -15,10 +15,11 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from indexer.progress import quiet
-from kb_app import metrics
+from kb_app import metrics, traces
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.settings import Settings
+from kb_app.version import VERSION
 from kb_app.web.app import make_application
 from kb_app.web.buffering_worker import BufferingWorker
 from search.embedding.background import BackgroundEmbedder
@@ -82,6 +83,8 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Build the application of one web process, after the fork."""
+        if self._settings.traces_url:
+            self._trace(self._settings)
         services = self._services = build_services(
             self._settings, progress=quiet, answer_s=ANSWER_S
         )
@@ -96,6 +99,14 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
             daemon=True,
         ).start()
         return make_application(services, processes=self._settings.web_process_count)
+
+    @staticmethod
+    def _trace(settings: Settings) -> None:
+        node = settings.node_name or socket.gethostname()
+        try:
+            traces.set_up(settings.traces_url, node, VERSION)
+        except traces.TracesError as error:
+            log.error("%s", error)
 
     @staticmethod
     def _name(_server: Arbiter, worker: Any) -> None:

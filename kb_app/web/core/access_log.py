@@ -13,7 +13,7 @@ import time
 
 from flask import Flask, Response, g, request
 
-from kb_app import metrics
+from kb_app import metrics, traces
 from kb_app.logs import request_id
 from kb_app.web.core.context import services
 
@@ -25,12 +25,17 @@ def set_up(app: Flask) -> None:
     """Time and log every request except static files and health checks."""
     app.before_request(_start)
     app.after_request(_finish)
+    app.teardown_request(_end_span)
 
 
 def _start() -> None:
     g.started = time.perf_counter()
     given = request.headers.get("X-Request-ID", "") if services().settings.proxies else ""
     request_id.set(given if _GIVEN.match(given) else secrets.token_hex(8))
+    above = request.headers.get("traceparent", "") if services().settings.proxies else ""
+    g.span = traces.request_span(above)
+    if g.span is not None:
+        g.span.__enter__()
 
 
 def _finish(response: Response) -> Response:
@@ -50,4 +55,23 @@ def _finish(response: Response) -> Response:
             },
         )
     response.headers["X-Request-ID"] = request_id.get()
+    if g.get("span") is not None:
+        from opentelemetry.trace import get_current_span
+
+        span = get_current_span()
+        span.update_name(f"{request.method} {route}")
+        span.set_attributes(
+            {
+                "http.request.method": request.method,
+                "http.route": route,
+                "http.response.status_code": response.status_code,
+                "kb.request_id": request_id.get(),
+            }
+        )
     return response
+
+
+def _end_span(_error: BaseException | None) -> None:
+    span = g.pop("span", None)
+    if span is not None:
+        span.__exit__(None, None, None)
