@@ -47,6 +47,14 @@ class RemoteState:
     kept_on: str = ""
 
 
+def remote_state(data: Path) -> RemoteState | None:
+    """What the last exchange of the site in this data folder came to; None before the first."""
+    try:
+        return RemoteState(**json.loads((data / STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 class GitError(Exception):
     """What git refused, in its own words."""
 
@@ -64,11 +72,7 @@ class ArticlesRemote:
     @property
     def state(self) -> RemoteState | None:
         """What the last exchange came to; None before the first."""
-        try:
-            stored = json.loads((self._settings.data / STATE).read_text(encoding="utf-8"))
-            return RemoteState(**stored)
-        except (OSError, ValueError, TypeError):
-            return None
+        return remote_state(self._settings.data)
 
     def ask(self) -> None:
         """Note that the remote has changed: the leading node takes it within seconds."""

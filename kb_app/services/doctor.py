@@ -19,6 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.reading.files import walk
 from kb_app.db.engine import HEAD, DatabaseError, open_database
+from kb_app.db.nodes import NodeError, check_alike, known_nodes
+from kb_app.services.articles_remote import remote_state
 from kb_app.settings import Settings
 from kb_app.smtp import MailError, can_mail, check_mail_server
 from kb_app.support.config.file import SupportError
@@ -262,6 +264,49 @@ def _backup(settings: Settings) -> Iterator[Finding]:
         yield Finding("backup", "ok", f"newest {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M}")
 
 
+def _nodes(settings: Settings) -> Iterator[Finding]:
+    if not settings.share_articles:
+        return
+    engine = open_database(settings.database, ANSWER_S)
+    try:
+        found = [node for node in known_nodes(engine) if node.is_alive]
+    finally:
+        engine.dispose()
+    first = next(iter(found), None)
+    for node in found:
+        try:
+            check_alike(first or node, [node])
+        except NodeError as error:
+            yield Finding("nodes", "fault", str(error), "Stop the one that is wrong.")
+            return
+    leaders = [node.name for node in found if node.leads]
+    if not found:
+        yield Finding("nodes", "warning", "none serves now", "kb serve starts this one.")
+    elif len(leaders) != 1:
+        hint = "Is a background process running at any node? One leads within seconds."
+        yield Finding("nodes", "fault", f"{len(leaders)} of {len(found)} lead", hint)
+    else:
+        yield Finding("nodes", "ok", f"{len(found)} serve, {leaders[0]} leads")
+
+
+def _remote(settings: Settings) -> Iterator[Finding]:
+    if not settings.articles_remote:
+        return
+    if shutil.which("git") is None:
+        hint = "Install git, or unset KB_ARTICLES_REMOTE."
+        yield Finding("repository", "fault", "there is no git on this machine", hint)
+        return
+    state = remote_state(settings.data)
+    if state is None:
+        hint = "kb serve makes it: KB_ARTICLES must be empty or a clone."
+        yield Finding("repository", "warning", "was not asked yet", hint)
+    elif state.wrong:
+        hint = "Check KB_ARTICLES_REMOTE, KB_ARTICLES_BRANCH, and the rights of this account."
+        yield Finding("repository", "fault", state.wrong[:300], hint)
+    else:
+        yield Finding("repository", "ok", f"at {state.revision}, asked {state.at}")
+
+
 _CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "articles": _articles,
     "data folder": _data,
@@ -273,4 +318,6 @@ _CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "mail": _mail,
     "address": _address,
     "backup": _backup,
+    "nodes": _nodes,
+    "repository": _remote,
 }

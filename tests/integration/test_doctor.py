@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +16,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from kb_app.db.engine import migrate, open_database
+from kb_app.db.nodes import Node, note_alive
 from kb_app.services.doctor import Finding, examine
 from kb_app.settings import Settings
 from tests.fake_desks import free_port
+from tests.integration.conftest import fresh
 from tests.support import write_article
 
 
@@ -73,8 +77,19 @@ def in_time_to_come(folder: Path) -> None:
     os.utime(path, (time.time() + 3600, time.time() + 3600))
 
 
+def refused_by_git(folder: Path) -> None:
+    said = {"at": "2026-11-30T09:00:00+00:00", "wrong": "git fetch: access denied"}
+    (folder / "var" / "articles-remote.json").write_text(json.dumps(said), encoding="utf-8")
+
+
 NOBODY = "127.0.0.1:9"
 BROKEN = [
+    Broken(
+        "repository",
+        "access denied",
+        refused_by_git,
+        {"articles_remote": "https://git.example.com/help.git"},
+    ),
     Broken("articles", "there is no folder", lambda folder: shutil.rmtree(folder / "articles")),
     Broken("articles", "no article", lambda folder: (folder / "articles/ja/a/b.md").unlink()),
     Broken(
@@ -161,3 +176,24 @@ def test_warnings_of_what_is_not_wrong_yet(good: dict[str, Any], tmp_path: Path)
         warned = {each.name: each.said for each in examine(settings) if each.state == "warning"}
     assert "older version" in warned["database"] and "none was made yet" in warned["backup"]
     assert set(warned) >= {"port", "time zone", "model", "proxy", "address", "contact", "index"}
+
+
+def test_the_nodes_of_a_site_are_looked_at(good: dict[str, Any], postgres_site: str) -> None:
+    settings = Settings(**good, database_url=postgres_site, share_articles=True)
+    engine = open_database(postgres_site)
+    one = Node("one", "host", "1.0", "bundled", "key", leads=True)
+    note_alive(engine, one)
+    (found,) = [each for each in examine(settings) if each.name == "nodes"]
+    assert (found.state, found.said) == ("ok", "1 serve, one leads")
+    note_alive(engine, replace(one, name="two", key_hash="other", leads=False))
+    assert "KB_SECRET_KEY" in faults(settings)["nodes"].said
+    note_alive(engine, replace(one, name="two"))
+    assert "2 of 2 lead" in faults(settings)["nodes"].said
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of an empty PostgreSQL database with our schema."""
+    for engine in fresh(request, "postgresql", tmp_path / "unused"):
+        yield engine.url.render_as_string(hide_password=False)
