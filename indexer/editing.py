@@ -12,6 +12,7 @@ import logging
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -54,13 +55,17 @@ class Author:
 class Editor:
     """Edits the files of one articles folder.
 
-    ``share`` is called with the name of each file that was changed, before it is committed. It
-    raises EditConflictError where another node changed the file.
+    ``editing`` is held while a file is compared and replaced, so that nobody else replaces it
+    meanwhile; it raises EditConflictError at its end where another node was first.
     """
 
-    def __init__(self, folder: Path, share: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        editing: Callable[[str], AbstractContextManager[None]] = lambda _name: nullcontext(),
+    ) -> None:
         self._folder = folder
-        self._share = share
+        self._editing = editing
 
     def open(self, name: str) -> Opened:
         """Read a file of the folder.
@@ -90,12 +95,13 @@ class Editor:
             parsed = parse(opened.name, text.replace("\r\n", "\n"))
             if isinstance(parsed, list):
                 raise EditConflictError(str(parsed[0]))
-        if self.open(opened.name).digest != opened.digest:
-            raise EditConflictError(
-                f"{opened.name} was changed by somebody else since you opened it. "
-                "Open it again and repeat your change."
-            )
-        replace_file(self._inside(opened.name), text)
+        with self._editing(opened.name):
+            if self.open(opened.name).digest != opened.digest:
+                raise EditConflictError(
+                    f"{opened.name} was changed by somebody else since you opened it. "
+                    "Open it again and repeat your change."
+                )
+            replace_file(self._inside(opened.name), text)
         self._commit(opened.name, author, message)
 
     def draft(
@@ -124,8 +130,9 @@ class Editor:
         }
         text = f"---\n{_dump(front)}---\n\n"
         path = self._folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text)
+        with self._editing(name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, text)
         self._commit(name, author, f"Draft: {title}")
         return name, article_id
 
@@ -213,6 +220,13 @@ class Editor:
     def _change_yaml(
         self, name: str, change: Callable[[Any], int], author: Author, message: str
     ) -> None:
+        with self._editing(name):
+            if not self._changed_yaml(name, change, message):
+                return
+        self._commit(name, author, message)
+
+    def _changed_yaml(self, name: str, change: Callable[[Any], int], message: str) -> bool:
+        """Apply a change to a YAML file; whether it changed anything."""
         path = self._folder / name
         yaml = writing_yaml()
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -220,17 +234,15 @@ class Editor:
         if not isinstance(values, dict):
             raise EditConflictError(f"{name} is not a YAML mapping. Fix it in an editor first.")
         if not change(values):
-            return
+            return False
         written = io.StringIO()
         yaml.dump(values, written)
         head = "" if text else f"# {message}. See docs/writing.md.\n"
         replace_file(path, head + written.getvalue())
-        self._commit(name, author, message)
+        return True
 
     def _commit(self, name: str, author: Author, message: str) -> None:
         """Commit one file only. Other changes in the repository are left alone."""
-        if self._share is not None:
-            self._share(name)
         if not self._git("rev-parse", "--is-inside-work-tree"):
             return
         identity = {"user.name": author.name, "user.email": author.mail}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.node import NodeService
 from kb_app.services.personal_data import PersonalDataService
+from kb_app.services.shared_articles import articles_lock
 from kb_app.services.site_backup import Site
 from kb_app.services.support import SupportService, make_support
 from kb_app.services.weekly_digest import receivers
@@ -83,6 +85,17 @@ class Services:
     def meaning(self) -> str:
         """State of semantic search: "ready", "warming", "off" or "failed"."""
         return str(getattr(self.embedder, "state", "ready"))
+
+    @contextmanager
+    def editing(self, name: str) -> Iterator[None]:
+        """Hold the articles folder while a file is compared and replaced, then publish the file.
+
+        Raises EditConflictError at the end where another node changed it meanwhile.
+        """
+        with articles_lock(self.settings.data):
+            yield
+            if self.node is not None:
+                self.node.share(name)
 
     def erase(self, client_id: str) -> int:
         """Remove a visitor from the log and from cases; return the number of events removed."""

@@ -20,7 +20,7 @@ from indexer.progress import Progress, quiet
 from indexer.query_tests import Trial, try_article
 from kb_app import metrics
 from kb_app.services.live_index import LiveIndex
-from kb_app.services.shared_articles import SharedArticles
+from kb_app.services.shared_articles import ForeignFolderError, SharedArticles
 from kb_app.settings import Settings
 from search.embedding.background import BackgroundEmbedder
 from search.ports import Embedder
@@ -79,6 +79,8 @@ class IndexingService:
             raise BuildFailedError(
                 f"The database that nodes share does not answer ({type(error).__name__})."
             ) from error
+        except ForeignFolderError as error:
+            raise BuildFailedError(str(error)) from error
 
     def publish_build(self, report: BuildReport) -> None:
         """Serve the build, run the test queries of changed articles, and store the report."""

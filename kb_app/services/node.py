@@ -63,6 +63,10 @@ class NodeService:
                 f"The articles cannot be shared ({type(error).__name__}). "
                 "Check KB_DATABASE_URL, and that its account may write."
             ) from error
+        except OSError as error:
+            raise SettingsError(
+                f"The articles folder cannot be read and written ({error}). Check KB_ARTICLES."
+            ) from error
 
     def share(self, name: str) -> None:
         """Publish a file that was changed here.
@@ -72,7 +76,7 @@ class NodeService:
         """
         try:
             synced = self.articles.sync()
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, ForeignFolderError) as error:
             log.error("%s is not shared yet (%s)", name, type(error).__name__)
             return
         if name in synced.conflicts:

@@ -11,11 +11,15 @@ import hashlib
 import json
 import logging
 import os
+import secrets
 import shutil
+import stat
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
@@ -25,23 +29,32 @@ from indexer.atomic_write import replace_file
 from indexer.targets import MAX_FILE_BYTES
 from kb_app.db import schema
 from kb_app.db.pieces import PIECE_BYTES, read_pieces, write_pieces
-from kb_app.db.writing import upsert
+from kb_app.db.writing import insert_once, upsert
 
 log = logging.getLogger("kb_app.services.shared_articles")
-STATE, LOCK, KEPT = "shared-articles.json", "shared-articles.lock", "kept-articles"
+STATE, LOCK, KEPT = "shared-articles.json", "articles.lock", "kept-articles"
 LOCK_S = 60.0
+# In the database: what tells it from one that was made anew or restored.
+IDENTITY = "articles-id"
 # Key of the PostgreSQL advisory lock of those who write revisions: an arbitrary unique number.
 _WRITING = 0x6B625F6C6432
 # A change at another node in the moment between reading and writing is read again.
 ROUNDS = 3
+# More than half of so many files gone at once is a disk that is away, not an edit.
+MANY = 10
 _NOT_SHARED = frozenset({"node_modules"})
 _UNFINISHED = ("~", ".tmp", ".swp", ".swx", ".part")
 
 _files, _pieces = schema.article_files, schema.article_pieces
+Stamp = tuple[int, int, int]
 
 
 class ForeignFolderError(Exception):
     """The folder has articles of its own, and those of the site are others. Nothing was changed."""
+
+
+class _ChangedError(Exception):
+    """A file was changed while it was read."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Seen:
     """A file as it was when it was last like the database. ``stamp`` is its size and times."""
 
     digest: str
-    stamp: tuple[int, int, int]
+    stamp: Stamp
 
 
 @dataclass(frozen=True)
@@ -63,8 +76,17 @@ class Synced:
 
 @dataclass
 class _State:
+    """What this node last saw. ``identity`` is that of the database; "" before the first run."""
+
+    identity: str = ""
     revision: int = 0
     files: dict[str, Seen] = field(default_factory=dict)
+
+
+def articles_lock(data: Path) -> FileLock:
+    """The lock of this node's articles folder, for whoever compares and replaces files of it."""
+    data.mkdir(parents=True, exist_ok=True)
+    return FileLock(data / LOCK, timeout=LOCK_S, is_singleton=True)
 
 
 class SharedArticles:
@@ -77,8 +99,10 @@ class SharedArticles:
 
     @property
     def behind(self) -> bool:
-        """Whether the database has a later revision than the folder."""
-        return self._latest() > _read(self._data / STATE).revision
+        """Whether the database has another revision than the folder."""
+        state = _read(self._data / STATE)
+        with self._engine.connect() as connection:
+            return state is None or _latest(connection) != state.revision
 
     def begin(self, takes_folder: bool = False) -> None:
         """Bring the folder up to date for the first time, or publish it where there is none yet.
@@ -87,91 +111,140 @@ class SharedArticles:
         ForeignFolderError where the folder has other articles than the database.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._alone():
-            if not (self._data / STATE).exists() and self._latest():
-                _write(self._data / STATE, self._adopted(takes_folder))
-        self.sync()
+        with articles_lock(self._data):
+            if takes_folder:
+                _write(self._data / STATE, self._adopted(self._identity(), takes_folder=True))
+            self.sync(removes_many=takes_folder)
 
-    def sync(self) -> Synced:
+    def sync(self, removes_many: bool = False) -> Synced:
         """Write what changed elsewhere into the folder, and what changed here into the database.
 
-        Raises SQLAlchemyError and OSError; what is done by then stays done, the rest is done by
-        the next run.
+        ``removes_many`` allows that most files are gone. Raises SQLAlchemyError, OSError and
+        ForeignFolderError; what is done by then stays done, the rest is done by the next run.
         """
-        with self._alone():
-            state, found = _read(self._data / STATE), Synced()
+        with articles_lock(self._data):
+            state, found = self._known(), Synced()
             for _ in range(ROUNDS):
                 found = _joined(found, self._pull(state))
-                is_done, pushed = self._push(state)
+                is_done, pushed = self._push(state, removes_many)
                 found = _joined(found, Synced(pushed=pushed))
                 if is_done:
                     break
             return found
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._data.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._data / LOCK, timeout=LOCK_S):
-            yield
-
-    def _latest(self) -> int:
+    def _known(self) -> _State:
+        """What this node saw of the database that is there now."""
+        state, identity = _read(self._data / STATE), self._identity()
         with self._engine.connect() as connection:
-            return _latest(connection)
+            latest = _latest(connection)
+        if state is not None and state.identity == identity and state.revision <= latest:
+            return state
+        if state is not None:
+            log.warning("the database is another one than before, or an older copy of it")
+        return self._adopted(identity) if latest else _State(identity)
+
+    def _identity(self) -> str:
+        """What tells this database from others; made at the first call."""
+        table = schema.job_state
+        with self._engine.begin() as connection:
+            insert_once(connection, table, {"name": IDENTITY, "value": secrets.token_hex(8)})
+            here = select(table.c.value).where(table.c.name == IDENTITY)
+            return str(connection.execute(here).scalar())
 
     # --- from the database -------------------------------------------------------------------
 
     def _pull(self, state: _State) -> Synced:
         """Apply the rows that are newer than the state."""
-        statement = select(_files).where(_files.c.revision > state.revision)
+        # Within a revision files go before others come: a folder may take the place of a file.
+        order = (_files.c.revision, _files.c.digest != "", _files.c.path)
         with self._engine.connect() as connection:
-            rows = connection.execute(statement.order_by(_files.c.revision)).mappings().all()
+            statement = select(_files).where(_files.c.revision > state.revision).order_by(*order)
+            rows = connection.execute(statement).mappings().all()
         pulled, conflicts = [], []
+        reached, is_whole = state.revision, True
         for row in rows:
-            path = str(row["path"])
-            if not _is_shared(path):
-                log.error("%r in the database is no file of an articles folder", path[:200])
+            if is_whole:
+                state.revision = reached
+            try:
+                was_pulled, was_conflict = self._apply(state, row)
+            except (OSError, _ChangedError) as error:
+                # It comes again with the next run; no later revision counts as reached.
+                _tell_once(f"{row['path']} cannot be taken over yet: {error}")
+                is_whole = False
                 continue
-            here = self._digest(path)
-            known = state.files.get(path)
-            if here != row["digest"]:
-                if here and here != (known.digest if known else ""):
-                    self._keep(path, int(row["revision"]))
-                    conflicts.append(path)
-                if not self._write(path, str(row["digest"])):
-                    break  # replaced in the meantime: the newer row comes with the next run
-                pulled.append(path)
-            self._note(state, path, str(row["digest"]))
-            state.revision = int(row["revision"])
+            pulled += [str(row["path"])] if was_pulled else []
+            conflicts += [str(row["path"])] if was_conflict else []
+            # Rows of one revision: it is reached with the last of them.
+            reached = int(row["revision"]) - 1
+        if is_whole and rows:
+            state.revision = int(rows[-1]["revision"])
         if rows:
             _write(self._data / STATE, state)
         return Synced(tuple(pulled), (), tuple(conflicts))
 
-    def _write(self, path: str, digest: str) -> bool:
-        """Make a file as it is in the database; False where its content is not there any more."""
+    def _apply(self, state: _State, row: RowMapping) -> tuple[bool, bool]:
+        """Make a file as a row says; (whether it was written, whether another text gave way)."""
+        path, digest = str(row["path"]), str(row["digest"])
+        if not _is_shared(path):
+            log.error("%r in the database is no file of an articles folder", path[:200])
+            return False, False
+        known = state.files.get(path)
+        if digest == (known.digest if known else ""):
+            return False, False  # this node wrote it
+        here = self._digest(path)
+        if here == digest:
+            self._note(state, path, digest)
+            return False, False
+        base = known.digest if known else ""
+        was_conflict = self._write(path, digest, base, int(row["revision"]))
+        self._note(state, path, digest)
+        return True, was_conflict
+
+    def _write(self, path: str, digest: str, base: str, revision: int) -> bool:
+        """Make a file as it is in the database; whether a text other than ``base`` gave way.
+
+        Raises _ChangedError where the content is not there any more: a newer row follows.
+        """
         target = self._folder / path
         if not target.parent.resolve().is_relative_to(self._folder.resolve()):
             raise OSError(f"{path} is not inside the articles folder")
-        if not digest:
-            target.unlink(missing_ok=True)
-            _remove_empty(target.parent, self._folder)
-            return True
+        staged = self._staged(target, digest) if digest else None
+        try:
+            was_conflict = self._digest(path) not in ("", base)
+            if was_conflict:
+                self._keep(path, revision)
+            if staged is None:
+                target.unlink(missing_ok=True)
+                _remove_empty(target.parent, self._folder)
+            else:
+                os.replace(staged, target)
+            return was_conflict
+        finally:
+            if staged is not None:
+                staged.unlink(missing_ok=True)
+
+    def _staged(self, target: Path, digest: str) -> Path:
+        """The content of a digest in a file beside the target."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{target.name[:100]}.tmp")
+        # Short, whatever the target's name is: names have 255 bytes at most.
+        staged = target.with_name(f".{secrets.token_hex(6)}.tmp")
         found = hashlib.sha256()
-        with staged.open("wb") as file:
-            for piece in read_pieces(self._engine, _pieces, digest):
-                found.update(piece)
-                file.write(piece)
-        if found.hexdigest() != digest:
-            staged.unlink()
-            return False
-        staged.chmod(target.parent.stat().st_mode & 0o666)
-        os.replace(staged, target)
-        return True
+        try:
+            with staged.open("wb") as file:
+                for piece in read_pieces(self._engine, _pieces, digest):
+                    found.update(piece)
+                    file.write(piece)
+            if found.hexdigest() != digest:
+                raise _ChangedError("its content was replaced meanwhile")
+            staged.chmod(target.parent.stat().st_mode & 0o666)
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+        return staged
 
     def _keep(self, path: str, revision: int) -> None:
         """Keep the text that gives way."""
-        kept = self._data / KEPT / str(revision) / path
+        kept = self._data / KEPT / f"{revision}-{secrets.token_hex(3)}" / path
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self._folder / path, kept)
         log.error(
@@ -183,59 +256,84 @@ class SharedArticles:
 
     # --- into the database -------------------------------------------------------------------
 
-    def _push(self, state: _State) -> tuple[bool, tuple[str, ...]]:
-        """Write what changed in the folder; (whether no other node wrote meanwhile, the paths)."""
-        changed = self._changed(state)
+    def _push(self, state: _State, removes_many: bool) -> tuple[bool, tuple[str, ...]]:
+        """Write what changed in the folder; (whether nothing is left to do, the paths)."""
+        changed = self._changed(state, removes_many)
         if not changed:
             return True, ()
         with self._engine.begin() as connection:
             _take_turn(connection)
             revision = _latest(connection) + 1
-            written = []
-            for path, digest in changed.items():
-                known = state.files.get(path)
-                if _stored(connection, path) != (known.digest if known else ""):
-                    continue
-                self._insert(connection, path, digest, revision)
-                written.append(path)
-            if written:
-                _forget_unused(connection)
-        for path in written:
-            self._note(state, path, changed[path])
-        is_next = revision == state.revision + 1
+            written = self._insert_all(connection, state, changed, revision)
+        for path, now in written.items():
+            # The stamp is of before it was read: what is saved after that counts as changed.
+            state.files.pop(path, None)
+            state.files |= {path: now} if now.digest else {}
+        is_whole, is_next = len(written) == len(changed), revision == state.revision + 1
         if written and is_next:
             state.revision = revision
+        elif is_next:
+            state.revision = 0  # a row that no later revision brings: read all of them again
         _write(self._data / STATE, state)
-        return is_next, tuple(written)
+        return is_whole and state.revision == revision, tuple(written)
 
-    def _changed(self, state: _State) -> dict[str, str]:
-        """The digests of files that are not as they were: "" for those that are gone."""
+    def _insert_all(
+        self, connection: Connection, state: _State, changed: Mapping[str, Seen], revision: int
+    ) -> dict[str, Seen]:
+        """Returns what was inserted: not what another node, or somebody here, changed meanwhile."""
+        written: dict[str, Seen] = {}
+        for path, now in changed.items():
+            known = state.files.get(path)
+            if _stored(connection, path) != (known.digest if known else ""):
+                continue  # the next pull brings the text of the node that was first
+            with suppress(_ChangedError, FileNotFoundError):
+                with connection.begin_nested():
+                    self._insert(connection, path, now.digest, revision)
+                written[path] = now
+        if written:
+            _forget_unused(connection)
+        return written
+
+    def _changed(self, state: _State, removes_many: bool) -> dict[str, Seen]:
+        """The files that are not as they were; without a digest those that are gone."""
         here = dict(shared_files(self._folder))
-        if state.files and not here:
+        gone = [path for path in state.files if path not in here and self._is_gone(path)]
+        if not removes_many and len(gone) >= MANY and 2 * len(gone) > len(state.files):
             log.error(
-                "%s has no files: nothing is removed from the database. Is the disk mounted?",
+                "%d of %d files of %s are gone: nothing is removed from the database. Is the disk "
+                "mounted? If they are to go: kb nodes --publish-folder",
+                len(gone),
+                len(state.files),
                 self._folder,
             )
-            return {}
-        changed = {path: "" for path in state.files if path not in here}
+            gone = []
+        elif state.files and not here and not removes_many:
+            log.error("%s has no files: nothing is removed from the database", self._folder)
+            gone = []
+        changed = {path: Seen("", (0, 0, 0)) for path in gone}
         for path, stamp in here.items():
             known = state.files.get(path)
             if known and known.stamp == stamp:
                 continue
             digest = self._digest(path)
             if digest and digest != (known.digest if known else ""):
-                changed[path] = digest
+                changed[path] = Seen(digest, stamp)
             elif digest and known:
                 state.files[path] = Seen(digest, stamp)
         return changed
+
+    def _is_gone(self, path: str) -> bool:
+        """Whether a file is not there: one that cannot be read, or is too large now, is."""
+        try:
+            return stat.S_ISDIR((self._folder / path).lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
 
     def _insert(self, connection: Connection, path: str, digest: str, revision: int) -> None:
         if digest:
             here = select(_pieces.c.number).where(_pieces.c.digest == digest).limit(1)
             if connection.execute(here).first() is None:
-                with (self._folder / path).open("rb") as file:
-                    pieces = iter(lambda: file.read(PIECE_BYTES), b"")
-                    write_pieces(connection, _pieces, digest, _or_empty(pieces))
+                self._insert_pieces(connection, path, digest)
         row = {
             "path_hash": _path_hash(path),
             "path": path,
@@ -244,6 +342,23 @@ class SharedArticles:
             "at": int(time.time() * 1000),
         }
         upsert(connection, _files, row)
+
+    def _insert_pieces(self, connection: Connection, path: str, digest: str) -> None:
+        found = hashlib.sha256()
+
+        def pieces() -> Iterator[bytes]:
+            with (self._folder / path).open("rb") as file:
+                piece = file.read(PIECE_BYTES)
+                while True:
+                    found.update(piece)
+                    yield piece  # also of an empty file, so that it has a row
+                    piece = file.read(PIECE_BYTES)
+                    if not piece:
+                        return
+
+        write_pieces(connection, _pieces, digest, pieces())
+        if found.hexdigest() != digest:
+            raise _ChangedError(path)
 
     # --- the folder --------------------------------------------------------------------------
 
@@ -256,64 +371,69 @@ class SharedArticles:
             return ""
 
     def _note(self, state: _State, path: str, digest: str) -> None:
-        try:
-            stamp = _stamp((self._folder / path).stat())
-        except FileNotFoundError:
-            stamp = None
-        if digest and stamp:
-            state.files[path] = Seen(digest, stamp)
-        else:
-            state.files.pop(path, None)
+        """Note that a file is as the database has it; what differs now was saved after that."""
+        state.files.pop(path, None)
+        if digest:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                stamp = _stamp((self._folder / path).stat())
+                is_it = self._digest(path) == digest
+                state.files[path] = Seen(digest, stamp if is_it else (-1, 0, 0))
 
-    def _adopted(self, takes_folder: bool) -> _State:
-        """The state of a folder that was not kept by us before."""
+    def _adopted(self, identity: str, takes_folder: bool = False) -> _State:
+        """The state of a folder that was not kept like this database before."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(_files)).mappings().all()
-        stored: Mapping[str, RowMapping] = {str(row["path"]): row for row in rows}
-        state, other = _State(), []
-        for path, stamp in shared_files(self._folder):
-            digest = str(stored[path]["digest"]) if path in stored else ""
-            if digest and (takes_folder or digest == self._digest(path)):
-                # A stamp that no file has: what differs counts as changed here.
-                state.files[path] = Seen(digest, (-1, 0, 0) if takes_folder else stamp)
-            else:
-                other.append(path)
+        stored = {str(row["path"]): str(row["digest"]) for row in rows if row["digest"]}
         if takes_folder:
-            state.revision = max(int(row["revision"]) for row in rows)
-            gone = [path for path, row in stored.items() if row["digest"]]
-            state.files |= {
-                path: Seen(str(stored[path]["digest"]), (-1, 0, 0))
-                for path in gone
-                if path not in state.files
-            }
-            return state
+            # A stamp that no file has: what differs counts as changed here.
+            files = {path: Seen(digest, (-1, 0, 0)) for path, digest in stored.items()}
+            return _State(identity, max((int(row["revision"]) for row in rows), default=0), files)
+        here = dict(shared_files(self._folder))
+        same = {path for path in here if path in stored and stored[path] == self._digest(path)}
+        other = sorted(here.keys() - same)
         if other:
             raise ForeignFolderError(
                 f"{self._folder} has {len(other)} files that the site's database has not, or has "
-                f"otherwise ({', '.join(sorted(other)[:3])}). Set KB_ARTICLES to an empty folder "
+                f"otherwise ({', '.join(other[:3])}). Set KB_ARTICLES to an empty folder "
                 "to get those of the site; or replace them by these: kb nodes --publish-folder. "
                 "If this is another site, give it a database of its own."
             )
-        return state
+        return _State(identity, 0, {path: Seen(stored[path], here[path]) for path in same})
 
 
-def shared_files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """The files that nodes share, with their stamps: all but hidden and unfinished ones."""
-    for base, folders, names in os.walk(folder):
+def shared_files(folder: Path) -> Iterator[tuple[str, Stamp]]:
+    """The files that nodes share, with their stamps: all but hidden and unfinished ones.
+
+    Raises OSError where a folder cannot be read: its files are not gone.
+    """
+    for base, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = sorted(name for name in folders if name[0] != "." and name not in _NOT_SHARED)
         for name in sorted(names):
             path = Path(base, name)
             shown = path.relative_to(folder).as_posix()
-            if not _is_shared(shown) or path.is_symlink():
+            if not _is_shared(shown):
+                if name[0] != "." and not name.endswith(_UNFINISHED):
+                    _tell_once(f"{shown!a} has a name that other nodes cannot have")
                 continue
             try:
-                found = path.stat()
+                found = path.lstat()
             except FileNotFoundError:
                 continue
-            if found.st_size <= MAX_FILE_BYTES:
-                yield shown, _stamp(found)
+            if path.is_symlink():
+                _tell_once(f"{shown} is a link and is not shared")
+            elif found.st_size > MAX_FILE_BYTES:
+                _tell_once(f"{shown} is larger than {MAX_FILE_BYTES} bytes and is not shared")
             else:
-                log.warning("%s is larger than %d bytes and is not shared", path, MAX_FILE_BYTES)
+                yield shown, _stamp(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+@lru_cache(maxsize=10_000)
+def _tell_once(said: str) -> None:
+    log.warning("%s", said)
 
 
 def _is_shared(path: str) -> bool:
@@ -321,14 +441,14 @@ def _is_shared(path: str) -> bool:
     return (
         bool(parts)
         and not PurePosixPath(path).is_absolute()
-        and path.isprintable()
         and "\\" not in path
         and not path.endswith(_UNFINISHED)
         and all(part[0] != "." and part not in _NOT_SHARED for part in parts)
+        and not any(unicodedata.category(char) in ("Cc", "Cs") for char in path)
     )
 
 
-def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+def _stamp(found: os.stat_result) -> Stamp:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
@@ -336,12 +456,6 @@ def _remove_empty(folder: Path, root: Path) -> None:
     while folder != root and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
-
-
-def _or_empty(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces; one of nothing for an empty file, so that it has a row."""
-    yield next(pieces, b"")
-    yield from pieces
 
 
 def _path_hash(path: str) -> str:
@@ -374,15 +488,23 @@ def _joined(one: Synced, other: Synced) -> Synced:
     )
 
 
-def _read(path: Path) -> _State:
+def _read(path: Path) -> _State | None:
+    """The stored state; None where there is none, or none that can be read."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
+        files = {
+            str(name): Seen(str(seen[0]), (int(seen[1]), int(seen[2]), int(seen[3])))
+            for name, seen in stored["files"].items()
+        }
+        return _State(str(stored["identity"]), int(stored["revision"]), files)
     except FileNotFoundError:
-        return _State()
-    files = {name: Seen(seen[0], tuple(seen[1:])) for name, seen in stored["files"].items()}
-    return _State(int(stored["revision"]), files)
+        return None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        log.error("%s cannot be read (%s): it is made anew", path, error)
+        return None
 
 
 def _write(path: Path, state: _State) -> None:
     files = {name: [seen.digest, *seen.stamp] for name, seen in state.files.items()}
-    replace_file(path, json.dumps({"revision": state.revision, "files": files}))
+    stored = {"identity": state.identity, "revision": state.revision, "files": files}
+    replace_file(path, json.dumps(stored))

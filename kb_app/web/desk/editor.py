@@ -21,8 +21,7 @@ blueprint = Blueprint("editor", __name__, url_prefix="/desk")
 
 def editor() -> Editor:
     """The editor of the articles folder."""
-    node = services().node
-    return Editor(site_settings().articles, node.share if node else None)
+    return Editor(site_settings().articles, services().editing)
 
 
 def author() -> Author:
