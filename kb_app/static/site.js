@@ -136,7 +136,6 @@ function suggestFor(input) {
   }
 
   async function ask() {
-    typed = input.value;
     if (asked) asked.abort();
     clearTimeout(later);
     if (!typed.trim()) return close();
@@ -165,6 +164,7 @@ function suggestFor(input) {
 
   // While Japanese is being composed the half-typed kana are asked for too.
   input.addEventListener("input", () => {
+    typed = input.value;
     clearTimeout(timer);
     timer = setTimeout(ask, TYPING_PAUSE_MS);
   });

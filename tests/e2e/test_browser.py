@@ -59,6 +59,17 @@ def test_suggestions_work_by_keyboard_alone(site: Site, open_page: Opener) -> No
     expect(page.get_by_role("heading", level=1)).to_contain_text("パスワード")
 
 
+def test_escape_brings_back_all_that_was_typed(site: Site, open_page: Opener) -> None:
+    page = open_page(site.url + "/ja/")
+    box = page.get_by_role("combobox")
+    box.press_sequentially("pasuw")
+    expect(page.get_by_role("option").first).to_be_visible()
+    # Before the suggestions for the last letter are asked for.
+    for key in ("a", "ArrowDown", "Escape"):
+        page.keyboard.press(key)
+    expect(box).to_have_value("pasuwa")
+
+
 def test_suggestions_do_not_change_during_keyboard_navigation(
     site: Site, open_page: Opener
 ) -> None:
