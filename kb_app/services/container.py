@@ -167,7 +167,11 @@ def build_services(
         analytics=analytics,
         personal_data=PersonalDataService(store.engine, events, support.uploads),
         node=node,
-        remote=ArticlesRemote(settings, store.engine, now) if settings.articles_remote else None,
+        remote=(
+            ArticlesRemote(settings, store.engine, now, node.articles if node else None)
+            if settings.articles_remote
+            else None
+        ),
         redactions=redactions,
     )
 

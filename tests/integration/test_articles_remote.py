@@ -1,14 +1,18 @@
 """Articles that come from a git repository, and edits that go back to it."""
 
+import os
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from indexer.editing import Author, Editor
 from kb_app.services.articles_remote import ArticlesRemote, RemoteState, without_password
+from kb_app.services.shared_articles import SharedArticles
 from kb_app.settings import Settings
 from tests.support import make_settings, write_article
 
@@ -49,9 +53,8 @@ class Place:
         settings = make_settings(
             self.folder(name), data, articles_remote=str(self.remote), articles_push=push
         )
-        if shares:
-            settings = settings.model_copy(update={"share_articles": True})
-        return ArticlesRemote(settings, self._engine, lambda: datetime.now(UTC))
+        shared = SharedArticles(self._engine, self.folder(name), data) if shares else None
+        return ArticlesRemote(settings, self._engine, lambda: datetime.now(UTC), shared)
 
     def text(self, name: str = "site", path: str = NAME) -> str:
         return (self.folder(name) / path).read_text(encoding="utf-8")
@@ -108,7 +111,6 @@ def test_an_edit_that_contradicts_the_remote_is_kept_on_a_branch(place: Place) -
     state = site.exchange()
     assert state.kept_on.startswith("kb/conflict-") and not state.wrong
     assert "8 dollars" in place.text() and "7 dollars" in place.at_remote(state.kept_on)
-    assert went_well(site.exchange())
 
 
 def test_a_remote_that_rewrites_its_history_is_followed(
@@ -152,17 +154,119 @@ def test_another_folder_is_left_alone(place: Place) -> None:
     assert "Own" in place.text(path="en/own/article.md")
 
 
-def test_a_node_that_leads_anew_takes_over_where_the_other_one_was(place: Place) -> None:
+def test_a_node_that_leads_anew_takes_back_nothing(place: Place) -> None:
     one, two = place.site("one", shares=True), place.site("two", shares=True)
-    one.exchange()
-    # What the database does between nodes.
-    for path in ("en/returns/later.md", NAME):
-        write_article(place.folder("two"), path, "Return postage", "It is 5 dollars.")
-    place.colleague_writes("en/returns/third.md", "Third.")
+    assert went_well(one.exchange())
+    place.colleague_writes(NAME, "It is 9 dollars.")
+    place.colleague_writes("en/returns/extra.md", "Extra.")
+    assert went_well(one.exchange())  # and is never heard of again
+    write_article(place.folder("two"), "en/returns/ours.md", "Ours", "Ours.")
+    # The second node has what it wrote and what the database has.
+    assert "files that the site's database has not" in two.exchange().wrong
+    (place.folder("two") / "en/returns/ours.md").unlink()
     assert went_well(two.exchange())
-    assert "Third." in place.text("two", "en/returns/third.md")
-    assert "5 dollars" in place.at_remote(path="en/returns/later.md")
-    assert "Third." in place.at_remote(path="en/returns/third.md"), "nothing was taken back"
+    assert "9 dollars" in place.at_remote() and "9 dollars" in place.text("two")
+    assert "Extra." in place.at_remote(path="en/returns/extra.md")
+    write_article(place.folder("two"), NAME, "Return postage", "It is 10 dollars.")
+    assert went_well(two.exchange()) and "10 dollars" in place.at_remote()
+    assert went_well(one.exchange()) and "10 dollars" in place.text("one")
+
+
+def edited_while(monkeypatch: pytest.MonkeyPatch, method: str, edit: Callable[[], object]) -> None:
+    original, done = getattr(ArticlesRemote, method), []
+
+    def slow(self: ArticlesRemote, *given: Any) -> Any:
+        result = original(self, *given)
+        if not done:
+            done.append(True)
+            edit()
+        return result
+
+    monkeypatch.setattr(ArticlesRemote, method, slow)
+
+
+@pytest.mark.parametrize("method", ["_fetch", "_committed", "_rebased"])
+@pytest.mark.parametrize("theirs", ["It is 5 dollars.", "It is 8 dollars."])
+def test_an_edit_during_the_exchange_is_in_the_folder_or_on_the_branch(
+    place: Place, monkeypatch: pytest.MonkeyPatch, method: str, theirs: str
+) -> None:
+    site, folder = place.site(), place.folder("site")
+    site.exchange()
+    write_article(folder, NAME, "Return postage", "It is 7 dollars.")
+    place.colleague_writes(NAME, theirs) if theirs[6] == "8" else None
+    editor = Editor(folder)
+
+    def edit() -> None:
+        opened = editor.open(NAME)
+        editor.save(opened, opened.text.replace("7 dollars", "77 dollars"), WRITER, "Edited")
+        editor.draft("en", "returns", "A draft", [], WRITER)
+
+    edited_while(monkeypatch, method, edit)
+    state = site.exchange()
+    assert not state.wrong
+    everywhere = [place.at_remote(name) for name in filter(None, ["main", state.kept_on])]
+    assert any("77 dollars" in text for text in everywhere)
+    files = [
+        git(place.remote, "ls-tree", "-r", "--name-only", name)
+        for name in filter(None, ["main", state.kept_on])
+    ]
+    assert any("a-draft.md" in listed for listed in files)
+    assert "<<<<" not in "".join(path.read_text("utf-8") for path in folder.rglob("*.md"))
+
+
+def test_a_conflict_is_at_the_remote_before_it_gives_way(place: Place) -> None:
+    site = place.site()
+    site.exchange()
+    hook = place.remote / "hooks" / "update"
+    refuses = "#!/bin/sh\ncase $1 in refs/heads/kb/*) echo 'no such branches' >&2; exit 1;; esac\n"
+    hook.write_text(refuses, encoding="utf-8")
+    hook.chmod(0o755)
+    write_article(place.folder("site"), NAME, "Return postage", "It is 7 dollars.")
+    place.colleague_writes(NAME, "It is 8 dollars.")
+    for _ in range(2):
+        assert "no such branches" in site.exchange().wrong and "7 dollars" in place.text()
+    hook.unlink()
+    state = site.exchange()
+    assert state.kept_on and not state.wrong and "8 dollars" in place.text()
+    assert site.exchange().kept_on == state.kept_on, "until somebody has dealt with it"
+    git(place.remote, "branch", "-D", state.kept_on)
+    assert went_well(site.exchange())
+
+
+def test_a_folder_that_is_away_removes_nothing_at_the_remote(place: Place) -> None:
+    site, folder = place.site(), place.folder("site")
+    site.exchange()
+    (folder / "en").rename(place.root / "en")
+    assert "Is the disk mounted?" in site.exchange().wrong
+    assert "5 dollars" in place.at_remote()
+    (place.root / "en").rename(folder / "en")
+    assert went_well(site.exchange())
+
+
+def test_what_killed_processes_left_is_no_hindrance(place: Place) -> None:
+    half = place.folder("site").with_name(".articles.clone")
+    (half / ".git").mkdir(parents=True)
+    site = place.site()
+    assert went_well(site.exchange())
+    lock = place.folder("site") / ".git" / "index.lock"
+    lock.touch()
+    os.utime(lock, (1, 1))
+    (place.root / "site/var/articles-rebase").mkdir()
+    write_article(place.folder("site"), NAME, "Return postage", "It is 7 dollars.")
+    assert went_well(site.exchange()) and "7 dollars" in place.at_remote()
+
+
+def test_no_password_is_kept_or_logged(
+    place: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://me:p@ss-of-mine@localhost:9/x.git"
+    monkeypatch.setattr(place, "remote", url)
+    for name in ("site", "full"):
+        site = place.site(name)
+        write_article(place.folder("full"), NAME, "Full")
+        assert site.exchange().wrong
+    kept = [path.read_text("utf-8") for path in place.root.rglob("articles-remote.json")]
+    assert len(kept) == 2 and "ss-of-mine" not in "".join(kept) + caplog.text
 
 
 def test_it_is_asked_at_intervals_and_when_somebody_says_so(place: Place) -> None:
