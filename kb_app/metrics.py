@@ -71,7 +71,12 @@ outbox_oldest_seconds = Gauge(
 model_ready = Gauge(
     "kb_model_ready", "Whether search by meaning works.", ["process"], multiprocess_mode="livemin"
 )
-leads = Gauge("kb_leads", "Whether this node leads.", multiprocess_mode="mostrecent")
+leads = Gauge("kb_leads", "Whether this node leads.", multiprocess_mode="livemostrecent")
+
+
+# Series that exist from the start: of one that begins with its first event no increase is seen.
+for _reason in ("queue full", "database", "refused"):
+    events_lost.labels(_reason)
 
 
 def serve(folder: Path, host: str, port: int) -> None:

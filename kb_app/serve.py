@@ -164,6 +164,7 @@ class Supervisor:
             ended = (background.CANNOT_BEGIN, background.REFUSED)
             if child.process.is_alive() or child.process.exitcode in ended:
                 return
+            metrics.forget_process(self._settings.metrics_folder, child.process.pid or 0)
             child.pause_s = (
                 SHORTEST_PAUSE_S
                 if now - child.started_at > WELL_AFTER_S

@@ -62,6 +62,10 @@ class SettingsError(Exception):
     """A setting has an invalid value; the message names the setting and the valid values."""
 
 
+# The process that reads the settings starts the others.
+_SUPERVISOR = os.getpid()
+
+
 class Settings(BaseSettings):
     """The site's settings; each is read from the variable KB_ plus its name in capitals."""
 
@@ -581,8 +585,8 @@ class Settings(BaseSettings):
 
     @property
     def metrics_folder(self) -> Path:
-        """Where the processes of a node keep the values that Prometheus reads."""
-        return self.data / "metrics"
+        """Where the processes below this one keep the values that Prometheus reads."""
+        return self.data / "metrics" / str(_SUPERVISOR)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -749,10 +753,14 @@ def _explain(name: str, message: str, value: object, file: Path | None = None) -
 
 
 def share_metrics(folder: Path) -> None:
-    """Let the processes that start from here keep their metrics in a folder, which is emptied.
+    """Let the processes that start from here keep their metrics in a folder of this one's.
 
-    prometheus_client reads the variable when it is imported: nothing of the site is before this.
+    Those of processes that are gone are removed. prometheus_client reads the variable when it is
+    imported: nothing of the site is before this.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for other in folder.parent.iterdir():
+        if not Path("/proc", other.name).exists() or other == folder:
+            shutil.rmtree(other, ignore_errors=True)
+    folder.mkdir()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)

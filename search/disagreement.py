@@ -24,23 +24,25 @@ BOTH_ANSWER = 0.9
 SAME_WORDS = 0.8
 
 COUNT = "count"
+# 1 GB is 1,000 MB or 1,024 MB.
+_SLACK = {"mb": 1.03}
+Range = tuple[float, float]
 
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 # The unit in which amounts are compared, its factor, and how texts write it.
 _UNITS = (
-    ("money", 10_000, r"万円"),
     ("money", 1, r"円|yen|dollars?|euros?|pounds?"),
     ("%", 1, r"%|パーセント"),
     ("day", 1, r"(?:business |working )?days?|日間|営業日|日"),
     ("day", 7, r"weeks?|週間"),
-    ("day", 30, r"months?|(?:か|ヶ|カ|ヵ|ケ)月"),
-    ("day", 365, r"years?|年間|年"),
+    ("month", 1, r"months?|(?:か|ヶ|カ|ヵ|ケ)月"),
+    ("month", 12, r"years?|年間|年"),
     ("hour", 1, r"hours?|時間"),
     ("hour", 1 / 60, r"minutes?|分"),
     ("hour", 1 / 3600, r"seconds?|秒"),
-    ("mb", 1024, r"gb"),
+    ("mb", 1000, r"gb"),
     ("mb", 1, r"mb"),
-    ("mb", 1 / 1024, r"kb"),
+    ("mb", 1 / 1000, r"kb"),
     ("kg", 1, r"kg|キロ(?!メートル)"),
     ("kg", 0.001, r"g|グラム"),
     ("l", 1, r"l|lit(?:re|er)s?|リットル"),
@@ -58,23 +60,32 @@ _UNITS = (
 )
 _UNIT = "|".join(rf"(?P<u{place}>{written})" for place, (_, _, written) in enumerate(_UNITS))
 _NUMBER = (
-    r"[0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,12}(?:\.[0-9]{1,6})?"
+    r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,12}(?:\.[0-9]{1,6})?"
     rf"|\b(?:{'|'.join(_WORDS)})\b"
 )
 _AMOUNT = re.compile(
     rf"(?<![0-9.,a-z-])(?P<currency>[¥$€£])?(?P<number>{_NUMBER})"
-    rf"(?: ?(?:-|~|から|to) ?(?P<upto>[0-9]{{1,6}}))?[ -]?(?:{_UNIT})?(?![a-z0-9])"
+    rf"(?: ?(?:-|~|〜|–|から|to) ?(?P<upto>[0-9]{{1,6}}))?[ -]?(?:{_UNIT})?(?![a-z0-9])"
 )
+# 1万2000, 3千: numbers that are written with words.
+_LARGE = re.compile(r"(?P<number>[0-9]{1,4}(?:\.[0-9])?)(?P<power>[万千])(?P<rest>[0-9,]{1,5})?")
+_POWERS = {"万": 10_000, "千": 1_000}
+# A year, the day of each month, the second of several: no amounts.
+_NO_AMOUNT = re.compile(r"[12][0-9]{3}年(?!間)|[毎翌当今来]月[0-9]{1,2}日|第[0-9]{1,4}[^0-9]?")
 _CLOCK = re.compile(
     r"(?<![0-9:])(?P<half>午前|午後)?(?P<hour>[0-9]{1,2})"
     r"(?::(?P<minutes>[0-9]{2})|時(?!間)(?:(?P<minute>[0-9]{1,2})分|(?P<thirty>半))?"
     r"| ?(?P<latin>am|pm)\b)"
 )
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+# "may" is a verb where more words follow the number: may 3 times.
+_NAMES = "|".join(name for name in _MONTHS if name != "may")
 _DATE = re.compile(
     r"(?P<month>[0-9]{1,2})月(?P<day>[0-9]{1,2})日"
-    rf"|\b(?P<name>{'|'.join(_MONTHS)})[a-z]{{0,6}}\.? (?P<first>[0-9]{{1,2}})(?![0-9])"
-    rf"|(?<![0-9])(?P<last>[0-9]{{1,2}}) (?P<before>{'|'.join(_MONTHS)})[a-z]{{0,6}}\b"
+    rf"|\b(?P<name>{_NAMES})[a-z]{{0,6}}\.? (?P<first>[0-9]{{1,2}})(?![0-9])"
+    r"|\b(?P<may>may) (?P<mayday>[0-9]{1,2})(?![0-9]| ?[a-z])"
+    rf"|(?<![0-9])(?P<last>[0-9]{{1,2}}) (?P<before>{_NAMES})[a-z]{{0,6}}\b"
+    r"|(?<![0-9])(?P<maylast>[0-9]{1,2}) (?P<maybefore>may)\b(?! ?[a-z])"
 )
 _DENIAL = re.compile(
     r"ません|できない|られない|ではない|(?:は|が|も)ない|不可|\bnot\b|\bcannot\b|n't\b|\bno\b|\bnever\b"
@@ -93,7 +104,8 @@ def disagree(one: str, other: str, lang: str) -> bool:
     common = told.keys() & also.keys()
     if common:
         # "1個の重さは20kg": what is counted tells less than what is measured.
-        return not any(told[unit] & also[unit] for unit in common - {COUNT} or common)
+        units = common - {COUNT} or common
+        return not any(_meet(told[unit], also[unit], _SLACK.get(unit, 1.0)) for unit in units)
     return any(
         _denies(sentence, denied, lang)
         for sentence in _sentences(one)
@@ -101,24 +113,39 @@ def disagree(one: str, other: str, lang: str) -> bool:
     )
 
 
-def amounts(text: str) -> Mapping[str, Set[float]]:
-    """The amounts of a text by unit: days, money, clock times in minutes, dates (810), and others.
+def _meet(ones: Set[Range], others: Set[Range], slack: float) -> bool:
+    """Whether two ranges have something in common, times ``slack``."""
+    return any(
+        low <= highest * slack and lowest <= high * slack
+        for low, high in ones
+        for lowest, highest in others
+    )
+
+
+def amounts(text: str) -> Mapping[str, Set[Range]]:
+    """The amounts of a text by unit, from and to: days, money, minutes of a day, dates (810), ...
 
     Currencies are not told apart. A number without a unit is no amount.
     """
-    folded = fold(text)
-    found: dict[str, set[float]] = defaultdict(set)
+    folded = _NO_AMOUNT.sub(" ", _LARGE.sub(_in_digits, fold(text)))
+    found: dict[str, set[Range]] = defaultdict(set)
     for match in _DATE.finditer(folded):
-        found["date"].add(_day_of_year(match))
+        found["date"].add((_day_of_year(match),) * 2)
     folded = _DATE.sub(" ", folded)
     for match in _CLOCK.finditer(folded):
-        found["clock"].add(_minutes(match))
+        found["clock"].add((_minutes(match),) * 2)
     for match in _AMOUNT.finditer(_CLOCK.sub(" ", folded)):
         unit, factor = _unit(match)
-        for number in (match["number"], match["upto"]):
-            if unit and number:
-                found[unit].add(round(_number(number) * factor, 3))
+        if unit:
+            low = round(_number(match["number"]) * factor, 3)
+            high = round(_number(match["upto"] or match["number"]) * factor, 3)
+            found[unit].add((min(low, high), max(low, high)))
     return found
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    rest = int((match["rest"] or "0").replace(",", "") or 0)
+    return str(round(float(match["number"]) * _POWERS[match["power"]]) + rest)
 
 
 def _products(text: str) -> set[str]:
@@ -141,9 +168,10 @@ def _number(text: str) -> float:
 
 def _day_of_year(match: re.Match[str]) -> float:
     """Month and day as one number: 810 is the tenth of August."""
-    name = match["name"] or match["before"]
+    name = match["name"] or match["before"] or match["may"] or match["maybefore"]
     month = _MONTHS.index(name) + 1 if name else int(match["month"])
-    return month * 100 + int(match["day"] or match["first"] or match["last"])
+    days = ("day", "first", "last", "mayday", "maylast")
+    return month * 100 + int(next(match[day] for day in days if match[day]))
 
 
 def _minutes(match: re.Match[str]) -> float:

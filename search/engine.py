@@ -239,7 +239,7 @@ class Engine:
         """What another of the first articles answers, where it says something else."""
         document = self.lookups.document(answer.article_id)
         said = f"{document.title}\n{answer.text}"
-        for place in ranked.ranking.order[1:FEW].tolist():
+        for place in ranked.ranking.relevant()[1:FEW].tolist():
             led = replace(ranked, ranking=ranked.ranking.led_by(place))
             quotable = self._quoter.quotable(led)
             if quotable is None or quotable.document.lang != document.lang:

@@ -49,6 +49,7 @@ def test_the_kubernetes_manifest_is_valid() -> None:
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["enableServiceLinks"] is False, "KB_PORT would be a URL"
 
 
 def test_the_compose_file_keeps_what_a_site_needs() -> None:

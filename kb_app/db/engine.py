@@ -23,10 +23,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0005"
 # Time to connect to PostgreSQL, and time a write of a job waits for SQLite's lock.
 CONNECT_S, BUSY_S = 2, 10.0
-_POSTGRES = re.compile(
-    r"\Apostgres(?:ql)?(?:\+psycopg)?://(?P<account>(?:[^@/?]*@)?)(?P<hosts>[^/?]*)"
-    r"(?P<path>/?[^?]*)\??(?P<options>.*)\Z"
+_POSTGRES = re.compile(r"\Apostgres(?:ql)?(?:\+psycopg)?://(?P<rest>.*)\Z", re.DOTALL)
+# The account ends at the last @ of what is before the path.
+_SEVERAL = re.compile(
+    r"\A(?P<account>postgresql\+psycopg://(?:[^/?]*@)?)(?P<servers>[^/?@]*,[^/?@]*)"
+    r"(?P<path>/?[^@]*)\Z"
 )
+_SERVER = re.compile(r"\A(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::(?P<port>[0-9]{1,5}))?\Z")
 # Key of the PostgreSQL advisory lock for migrations: an arbitrary unique number.
 _UPGRADING = 0x6B625F6462
 
@@ -43,8 +46,9 @@ def open_database(url: str, answer_s: float | None = None) -> Engine:
     """
     outage = Outage()
     try:
+        address, servers = _servers(url)
         engine = create_engine(
-            _with_driver(url),
+            address,
             hide_parameters=True,
             **(
                 {"connect_args": {"check_same_thread": False}}
@@ -52,7 +56,7 @@ def open_database(url: str, answer_s: float | None = None) -> Engine:
                 else {
                     "poolclass": pool_with(outage),
                     "pool_pre_ping": True,
-                    "connect_args": _postgres_arguments(answer_s),
+                    "connect_args": _postgres_arguments(answer_s) | servers,
                 }
             ),
         )
@@ -154,16 +158,21 @@ def _version(engine: Engine) -> str | None:
 
 
 def _with_driver(url: str) -> str:
-    """The URL for SQLAlchemy, which takes several servers as options, not as libpq writes them."""
     match = _POSTGRES.match(url)
+    return f"postgresql+psycopg://{match['rest']}" if match else url
+
+
+def _servers(url: str) -> tuple[str, dict[str, str]]:
+    """A URL with one server at most, and several ones as libpq takes them beside it."""
+    match = _SEVERAL.match(_with_driver(url))
     if match is None:
-        return url
-    hosts, options = match["hosts"], match["options"]
-    if "," in hosts:
-        options = "&".join((*(f"host={host}" for host in hosts.split(",")), options)).rstrip("&")
-        hosts = ""
-    query = f"?{options}" if options else ""
-    return f"postgresql+psycopg://{match['account']}{hosts}{match['path']}{query}"
+        return _with_driver(url), {}
+    servers = [_SERVER.match(each) for each in match["servers"].split(",")]
+    if not all(servers):
+        raise ValueError("a server is host, host:port or [address]:port")
+    hosts = ",".join(each["host"].strip("[]") for each in servers if each)
+    ports = ",".join(each["port"] or "5432" for each in servers if each)
+    return f"{match['account']}{match['path']}", {"host": hosts, "port": ports}
 
 
 def _postgres_arguments(answer_s: float | None) -> dict[str, Any]:
@@ -207,7 +216,9 @@ def _hidden(url: str) -> str:
     from sqlalchemy import make_url
 
     try:
-        return make_url(_with_driver(url)).render_as_string(hide_password=True)
+        found = make_url(_servers(url)[0])
+        # A password with a sign that must be written as %40 is not shown in parts.
+        return "(hidden)" if "@" in (found.host or "") else found.render_as_string()
     except (SQLAlchemyError, ValueError):
         return "(hidden)"
 

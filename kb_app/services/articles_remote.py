@@ -292,16 +292,15 @@ class ArticlesRemote:
         if not ours or self._settings.articles_push == "off":
             return ours[-1] if ours else ""
         listed = self._git("ls-remote", "--heads", "origin", f"{CONFLICT_BRANCH}-*")
-        there = {line.split("refs/heads/")[1]: line.split()[0] for line in listed.splitlines()}
-        were_there = set(self._names("refs/kb-kept", "*"))
+        there = {line.partition("refs/heads/")[2] for line in listed.splitlines()}
         for name in ours:
-            if name not in there and name in were_there:
+            now, pushed = self._git("rev-parse", name), self._known(f"refs/kb-kept/{name}")
+            if now != pushed:
+                self._git("push", "--quiet", "--force", "origin", f"{name}:{name}")
+                self._git("update-ref", f"refs/kb-kept/{name}", now)
+            elif name not in there:
                 self._git("branch", "--quiet", "-D", name)
                 self._git("update-ref", "-d", f"refs/kb-kept/{name}")
-                continue
-            if there.get(name) != self._git("rev-parse", name):
-                self._git("push", "--quiet", "--force", "origin", f"{name}:{name}")
-            self._git("update-ref", f"refs/kb-kept/{name}", name)
         left = self._names("refs/heads", f"{CONFLICT_BRANCH}-*")
         return left[-1] if left else ""
 

@@ -111,11 +111,11 @@ def _tell_nodes(services: Services, leadership: Leadership) -> None:
 
 
 def _measure(services: Services, leadership: Leadership) -> None:
+    metrics.leads.set(leadership.leads)
     queue = services.support.outbox.queue(int(services.clock().timestamp() * 1000))
     metrics.outbox_waiting.set(queue.waiting)
     metrics.outbox_dead.set(queue.dead)
     metrics.outbox_oldest_seconds.set(queue.oldest_s)
-    metrics.leads.set(leadership.leads)
 
 
 def _back_up(services: Services) -> None:

@@ -18,6 +18,8 @@ from kb_app.logs import request_id
 from kb_app.web.core.context import services
 
 _GIVEN = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
+# Clients may invent others: each would be a series of its own.
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 log = logging.getLogger("kb_app.request")
 
 
@@ -43,7 +45,8 @@ def _finish(response: Response) -> Response:
     if not route.startswith(("/static", "/healthz", "/readyz", "/writer")):
         seconds = time.perf_counter() - g.get("started", time.perf_counter())
         elapsed = round(seconds * 1000, 1)
-        metrics.requests.labels(route, request.method, response.status_code).inc()
+        method = request.method if request.method in _METHODS else "other"
+        metrics.requests.labels(route, method, response.status_code).inc()
         metrics.request_seconds.labels(route).observe(seconds)
         log.info(
             "request",

@@ -117,7 +117,7 @@ def _quotes(
             quoted_parts(answer, served.articles, served.version, ui),
         )
         for answer in (results.answer, results.other_answer)
-        if answer
+        if answer and answer.article_id in places
     ]
 
 
