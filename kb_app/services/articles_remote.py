@@ -28,7 +28,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from indexer.atomic_write import replace_file
 from kb_app.db import schema
 from kb_app.db.writing import upsert
-from kb_app.services.shared_articles import ForeignFolderError, SharedArticles, articles_lock
+from kb_app.services.shared_articles import ForeignFolderError, SharedArticles
+from kb_app.services.shared_folder import articles_lock
 from kb_app.settings import Settings
 
 log = logging.getLogger("kb_app.services.articles_remote")

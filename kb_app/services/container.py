@@ -26,7 +26,7 @@ from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.node import NodeService
 from kb_app.services.personal_data import PersonalDataService
-from kb_app.services.shared_articles import articles_lock
+from kb_app.services.shared_folder import articles_lock
 from kb_app.services.site_backup import Site
 from kb_app.services.support import SupportService, make_support
 from kb_app.services.weekly_digest import receivers

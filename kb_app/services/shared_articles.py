@@ -8,32 +8,37 @@ is in the database; the other text is kept in the data folder, and its author is
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import secrets
 import shutil
 import stat
 import time
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
-from filelock import FileLock
 from sqlalchemy import Connection, Engine, RowMapping, delete, func, select, text
 
-from indexer.atomic_write import replace_file
-from indexer.targets import MAX_FILE_BYTES
 from kb_app.db import schema
 from kb_app.db.pieces import PIECE_BYTES, read_pieces, write_pieces
 from kb_app.db.writing import insert_once, upsert
+from kb_app.services.shared_folder import (
+    FolderState,
+    Seen,
+    articles_lock,
+    is_shared,
+    read_state,
+    remove_empty,
+    shared_files,
+    stamp_of,
+    tell_once,
+    write_state,
+)
 
 log = logging.getLogger("kb_app.services.shared_articles")
-STATE, LOCK, KEPT = "shared-articles.json", "articles.lock", "kept-articles"
-LOCK_S = 60.0
+STATE, KEPT = "shared-articles.json", "kept-articles"
 # In the database: what tells it from one that was made anew or restored.
 IDENTITY = "articles-id"
 # Key of the PostgreSQL advisory lock of those who write revisions: an arbitrary unique number.
@@ -42,11 +47,8 @@ _WRITING = 0x6B625F6C6432
 ROUNDS = 3
 # More than half of so many files gone at once is a disk that is away, not an edit.
 MANY = 10
-_NOT_SHARED = frozenset({"node_modules"})
-_UNFINISHED = ("~", ".tmp", ".swp", ".swx", ".part")
 
 _files, _pieces = schema.article_files, schema.article_pieces
-Stamp = tuple[int, int, int]
 
 
 class ForeignFolderError(Exception):
@@ -58,35 +60,12 @@ class _ChangedError(Exception):
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A file as it was when it was last like the database. ``stamp`` is its size and times."""
-
-    digest: str
-    stamp: Stamp
-
-
-@dataclass(frozen=True)
 class Synced:
     """The paths that one run wrote into the folder, and into the database, and the conflicts."""
 
     pulled: tuple[str, ...] = ()
     pushed: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
-
-
-@dataclass
-class _State:
-    """What this node last saw. ``identity`` is that of the database; "" before the first run."""
-
-    identity: str = ""
-    revision: int = 0
-    files: dict[str, Seen] = field(default_factory=dict)
-
-
-def articles_lock(data: Path) -> FileLock:
-    """The lock of this node's articles folder, for whoever compares and replaces files of it."""
-    data.mkdir(parents=True, exist_ok=True)
-    return FileLock(data / LOCK, timeout=LOCK_S, is_singleton=True)
 
 
 class SharedArticles:
@@ -100,7 +79,7 @@ class SharedArticles:
     @property
     def behind(self) -> bool:
         """Whether the database has another revision than the folder."""
-        state = _read(self._data / STATE)
+        state = read_state(self._data / STATE)
         with self._engine.connect() as connection:
             return state is None or _latest(connection) != state.revision
 
@@ -113,7 +92,7 @@ class SharedArticles:
         self._folder.mkdir(parents=True, exist_ok=True)
         with articles_lock(self._data):
             if takes_folder:
-                _write(self._data / STATE, self._adopted(self._identity(), takes_folder=True))
+                write_state(self._data / STATE, self._adopted(self._identity(), takes_folder=True))
             self.sync(removes_many=takes_folder)
 
     def sync(self, removes_many: bool = False) -> Synced:
@@ -132,16 +111,16 @@ class SharedArticles:
                     break
             return found
 
-    def _known(self) -> _State:
+    def _known(self) -> FolderState:
         """What this node saw of the database that is there now."""
-        state, identity = _read(self._data / STATE), self._identity()
+        state, identity = read_state(self._data / STATE), self._identity()
         with self._engine.connect() as connection:
             latest = _latest(connection)
         if state is not None and state.identity == identity and state.revision <= latest:
             return state
         if state is not None:
             log.warning("the database is another one than before, or an older copy of it")
-        return self._adopted(identity) if latest else _State(identity)
+        return self._adopted(identity) if latest else FolderState(identity)
 
     def _identity(self) -> str:
         """What tells this database from others; made at the first call."""
@@ -153,7 +132,7 @@ class SharedArticles:
 
     # --- from the database -------------------------------------------------------------------
 
-    def _pull(self, state: _State) -> Synced:
+    def _pull(self, state: FolderState) -> Synced:
         """Apply the rows that are newer than the state."""
         # Within a revision files go before others come: a folder may take the place of a file.
         order = (_files.c.revision, _files.c.digest != "", _files.c.path)
@@ -169,7 +148,7 @@ class SharedArticles:
                 was_pulled, was_conflict = self._apply(state, row)
             except (OSError, _ChangedError) as error:
                 # It comes again with the next run; no later revision counts as reached.
-                _tell_once(f"{row['path']} cannot be taken over yet: {error}")
+                tell_once(f"{row['path']} cannot be taken over yet: {error}")
                 is_whole = False
                 continue
             pulled += [str(row["path"])] if was_pulled else []
@@ -179,13 +158,13 @@ class SharedArticles:
         if is_whole and rows:
             state.revision = int(rows[-1]["revision"])
         if rows:
-            _write(self._data / STATE, state)
+            write_state(self._data / STATE, state)
         return Synced(tuple(pulled), (), tuple(conflicts))
 
-    def _apply(self, state: _State, row: RowMapping) -> tuple[bool, bool]:
+    def _apply(self, state: FolderState, row: RowMapping) -> tuple[bool, bool]:
         """Make a file as a row says; (whether it was written, whether another text gave way)."""
         path, digest = str(row["path"]), str(row["digest"])
-        if not _is_shared(path):
+        if not is_shared(path):
             log.error("%r in the database is no file of an articles folder", path[:200])
             return False, False
         known = state.files.get(path)
@@ -215,7 +194,7 @@ class SharedArticles:
                 self._keep(path, revision)
             if staged is None:
                 target.unlink(missing_ok=True)
-                _remove_empty(target.parent, self._folder)
+                remove_empty(target.parent, self._folder)
             else:
                 os.replace(staged, target)
             return was_conflict
@@ -256,7 +235,7 @@ class SharedArticles:
 
     # --- into the database -------------------------------------------------------------------
 
-    def _push(self, state: _State, removes_many: bool) -> tuple[bool, tuple[str, ...]]:
+    def _push(self, state: FolderState, removes_many: bool) -> tuple[bool, tuple[str, ...]]:
         """Write what changed in the folder; (whether nothing is left to do, the paths)."""
         changed = self._changed(state, removes_many)
         if not changed:
@@ -274,11 +253,11 @@ class SharedArticles:
             state.revision = revision
         elif is_next:
             state.revision = 0  # a row that no later revision brings: read all of them again
-        _write(self._data / STATE, state)
+        write_state(self._data / STATE, state)
         return is_whole and state.revision == revision, tuple(written)
 
     def _insert_all(
-        self, connection: Connection, state: _State, changed: Mapping[str, Seen], revision: int
+        self, connection: Connection, state: FolderState, changed: Mapping[str, Seen], revision: int
     ) -> dict[str, Seen]:
         """Returns what was inserted: not what another node, or somebody here, changed meanwhile."""
         written: dict[str, Seen] = {}
@@ -294,7 +273,7 @@ class SharedArticles:
             _forget_unused(connection)
         return written
 
-    def _changed(self, state: _State, removes_many: bool) -> dict[str, Seen]:
+    def _changed(self, state: FolderState, removes_many: bool) -> dict[str, Seen]:
         """The files that are not as they were; without a digest those that are gone."""
         here = dict(shared_files(self._folder))
         gone = [path for path in state.files if path not in here and self._is_gone(path)]
@@ -370,16 +349,16 @@ class SharedArticles:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return ""
 
-    def _note(self, state: _State, path: str, digest: str) -> None:
+    def _note(self, state: FolderState, path: str, digest: str) -> None:
         """Note that a file is as the database has it; what differs now was saved after that."""
         state.files.pop(path, None)
         if digest:
             with suppress(FileNotFoundError, NotADirectoryError):
-                stamp = _stamp((self._folder / path).stat())
+                stamp = stamp_of((self._folder / path).stat())
                 is_it = self._digest(path) == digest
                 state.files[path] = Seen(digest, stamp if is_it else (-1, 0, 0))
 
-    def _adopted(self, identity: str, takes_folder: bool = False) -> _State:
+    def _adopted(self, identity: str, takes_folder: bool = False) -> FolderState:
         """The state of a folder that was not kept like this database before."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(_files)).mappings().all()
@@ -387,7 +366,9 @@ class SharedArticles:
         if takes_folder:
             # A stamp that no file has: what differs counts as changed here.
             files = {path: Seen(digest, (-1, 0, 0)) for path, digest in stored.items()}
-            return _State(identity, max((int(row["revision"]) for row in rows), default=0), files)
+            return FolderState(
+                identity, max((int(row["revision"]) for row in rows), default=0), files
+            )
         here = dict(shared_files(self._folder))
         same = {path for path in here if path in stored and stored[path] == self._digest(path)}
         other = sorted(here.keys() - same)
@@ -398,64 +379,7 @@ class SharedArticles:
                 "to get those of the site; or replace them by these: kb nodes --publish-folder. "
                 "If this is another site, give it a database of its own."
             )
-        return _State(identity, 0, {path: Seen(stored[path], here[path]) for path in same})
-
-
-def shared_files(folder: Path) -> Iterator[tuple[str, Stamp]]:
-    """The files that nodes share, with their stamps: all but hidden and unfinished ones.
-
-    Raises OSError where a folder cannot be read: its files are not gone.
-    """
-    for base, folders, names in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if name[0] != "." and name not in _NOT_SHARED)
-        for name in sorted(names):
-            path = Path(base, name)
-            shown = path.relative_to(folder).as_posix()
-            if not _is_shared(shown):
-                if name[0] != "." and not name.endswith(_UNFINISHED):
-                    _tell_once(f"{shown!a} has a name that other nodes cannot have")
-                continue
-            try:
-                found = path.lstat()
-            except FileNotFoundError:
-                continue
-            if path.is_symlink():
-                _tell_once(f"{shown} is a link and is not shared")
-            elif found.st_size > MAX_FILE_BYTES:
-                _tell_once(f"{shown} is larger than {MAX_FILE_BYTES} bytes and is not shared")
-            else:
-                yield shown, _stamp(found)
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-@lru_cache(maxsize=10_000)
-def _tell_once(said: str) -> None:
-    log.warning("%s", said)
-
-
-def _is_shared(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return (
-        bool(parts)
-        and not PurePosixPath(path).is_absolute()
-        and "\\" not in path
-        and not path.endswith(_UNFINISHED)
-        and all(part[0] != "." and part not in _NOT_SHARED for part in parts)
-        and not any(unicodedata.category(char) in ("Cc", "Cs") for char in path)
-    )
-
-
-def _stamp(found: os.stat_result) -> Stamp:
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    while folder != root and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+        return FolderState(identity, 0, {path: Seen(stored[path], here[path]) for path in same})
 
 
 def _path_hash(path: str) -> str:
@@ -486,25 +410,3 @@ def _joined(one: Synced, other: Synced) -> Synced:
     return Synced(
         one.pulled + other.pulled, one.pushed + other.pushed, one.conflicts + other.conflicts
     )
-
-
-def _read(path: Path) -> _State | None:
-    """The stored state; None where there is none, or none that can be read."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        files = {
-            str(name): Seen(str(seen[0]), (int(seen[1]), int(seen[2]), int(seen[3])))
-            for name, seen in stored["files"].items()
-        }
-        return _State(str(stored["identity"]), int(stored["revision"]), files)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        log.error("%s cannot be read (%s): it is made anew", path, error)
-        return None
-
-
-def _write(path: Path, state: _State) -> None:
-    files = {name: [seen.digest, *seen.stamp] for name, seen in state.files.items()}
-    stored = {"identity": state.identity, "revision": state.revision, "files": files}
-    replace_file(path, json.dumps(stored))

@@ -16,15 +16,14 @@ from indexer.build import Paths, build
 from indexer.editing import Author, EditConflictError, Editor
 from kb_app.db.schema import article_files, article_pieces, job_state
 from kb_app.db.shared_vectors import SharedVectors
-from kb_app.services import shared_articles
+from kb_app.services import shared_folder
 from kb_app.services.shared_articles import (
     KEPT,
     STATE,
     ForeignFolderError,
     SharedArticles,
-    articles_lock,
-    shared_files,
 )
+from kb_app.services.shared_folder import articles_lock, shared_files
 from search.ports import Kind, Vector
 from search.testing import HashEmbedder
 from tests.support import write_article
@@ -309,7 +308,7 @@ def test_what_cannot_be_read_or_is_too_large_is_not_gone(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = site.node("one")
-    monkeypatch.setattr(shared_articles, "MAX_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr(shared_folder, "MAX_FILE_BYTES", 1_000_000)
     assert one.sync().pushed == (), "the picture is larger now"
     monkeypatch.undo()
 
