@@ -144,9 +144,8 @@ def _restore(site: Site, archive: zipfile.ZipFile, work: Path) -> Contents:
     articles = [name for name in archive.namelist() if name.startswith("articles/")]
     data = [name for name in KEPT_DATA if f"data/{name}" in archive.namelist()]
     _refuse_what_is_there(site, articles, data)
-    # Beside the folder, so that the last step is one rename, which a full disk cannot stop.
     site.articles.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=site.articles.parent, prefix=WORK) as beside:
+    with tempfile.TemporaryDirectory(dir=_staging_place(site.articles), prefix=WORK) as beside:
         staged = Path(beside) / "articles"
         staged.mkdir()
         for name in articles:
@@ -174,8 +173,21 @@ def _refuse_what_is_there(site: Site, articles: Sequence[str], data: Sequence[st
             raise BackupError(f"{site.data / name} exists. Set KB_DATA to a new folder.")
 
 
+def _staging_place(folder: Path) -> Path:
+    """Beside the folder, so that the last step is one rename, which a full disk cannot stop.
+
+    Within it where it is a mount, or its parent is not to be written, as in a container.
+    """
+    is_fixed = folder.is_dir() and (folder.is_mount() or not os.access(folder.parent, os.W_OK))
+    return folder if is_fixed else folder.parent
+
+
 def _put_in_place(staged: Path, folder: Path) -> None:
-    """Rename a folder to where there is none, or an empty one."""
+    """Rename a folder to where there is none, or an empty one; its entries if it is within it."""
+    if staged.is_relative_to(folder):
+        for entry in sorted(staged.iterdir()):
+            entry.rename(folder / entry.name)
+        return
     if folder.is_dir():
         folder.rmdir()
     staged.rename(folder)

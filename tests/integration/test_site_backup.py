@@ -97,6 +97,19 @@ def test_a_backup_fills_an_empty_site_of_another_kind(
     assert [path.name for path in tmp_path.glob(".*")] == []
 
 
+def test_a_folder_that_is_a_mount_is_filled(
+    site: Site, empty: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(site, tmp_path / "kb.zip", "", NOW)
+    empty.articles.mkdir()
+    before = empty.articles.stat().st_ino
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == empty.articles)
+    restore(empty, tmp_path / "kb.zip", "")
+    assert empty.articles.stat().st_ino == before
+    assert sorted(path.name for path in empty.articles.iterdir()) == ["ja"]
+    assert (empty.articles / "ja/返品/a.md").is_file()
+
+
 def test_nothing_that_is_there_is_replaced(site: Site, empty: Site, tmp_path: Path) -> None:
     target = tmp_path / "kb.zip"
     target.write_text("another file")
