@@ -87,7 +87,6 @@ browser:
 	  else echo "Some tests need: sudo apt-get install chromium fonts-noto-cjk iproute2 etcd-server haproxy"; fi; fi
 
 test: $(VENV)/.installed-dev $(VENV)/patroni browser lint
-	$(BIN)/kb model
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/cluster --cov --cov-report=term:skip-covered
 	$(BIN)/python -m pytest tests/cluster
 

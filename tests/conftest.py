@@ -10,11 +10,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.bundled_model import ensure_model
 from search.embedding.loader import load_embedder
+from search.embedding.onnx_export import ensure_export
 from search.errors import ModelError
 
 # Enough generated inputs to find failures, few enough to run on every save.
@@ -43,8 +45,13 @@ def missing(what: str) -> None:
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
     """The bundled model, downloaded once into var/model."""
+    (ROOT / "var").mkdir(exist_ok=True)
     try:
-        return ensure_model(ROOT / "var" / "model")
+        # Test processes side by side: the first one fetches it.
+        with FileLock(ROOT / "var" / "model.lock"):
+            folder = ensure_model(ROOT / "var" / "model")
+            ensure_export(folder)
+            return folder
     except ModelError as error:
         missing(f"the embedding model cannot be had: {error}")
         raise
