@@ -88,6 +88,7 @@ browser:
 
 test: $(VENV)/.installed-dev $(VENV)/patroni browser lint
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/cluster --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m coverage report --format=total >/dev/null
 	$(BIN)/python -m pytest tests/cluster
 
 test-unit: $(VENV)/.installed-dev
