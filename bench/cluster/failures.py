@@ -90,12 +90,14 @@ class Report:
     @property
     def is_whole(self) -> bool:
         """Whether nothing was lost, doubled or not answered."""
-        wrong = {name: count for name, count in self.counts.items() if "lost" in name}
-        wrong["searches lost"] = max(
-            0, wrong["searches lost"] - self.counts["searches that may be lost"]
-        )
-        doubled = any(count for name, count in self.counts.items() if "doubled" in name)
-        return not (any(wrong.values()) or doubled or self.failed or self.restart_failed)
+        bound = self.counts["searches that may be lost"]
+        wrong = {
+            name: count
+            for name, count in self.counts.items()
+            if name.endswith((" lost", " doubled")) and name != "searches lost"
+        }
+        is_logged = self.counts["searches lost"] <= bound
+        return is_logged and not (any(wrong.values()) or self.failed or self.restart_failed)
 
 
 def measure(cluster: Cluster, article: str, calm_s: float = 3.0) -> Report:
