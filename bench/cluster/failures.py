@@ -90,7 +90,7 @@ class Report:
     @property
     def is_whole(self) -> bool:
         """Whether nothing was lost, doubled or not answered."""
-        bound = self.counts["searches that may be lost"]
+        bound = self.counts["bound on searches"]
         wrong = {
             name: count
             for name, count in self.counts.items()
@@ -132,7 +132,7 @@ def measure(cluster: Cluster, article: str, calm_s: float = 3.0) -> Report:
     )
     # One node was killed, and took with it what it had not written of its share.
     share = rate / len(cluster.nodes.ports)
-    report.counts["searches that may be lost"] = int(UNWRITTEN_S * share) + 1
+    report.counts["bound on searches"] = int(UNWRITTEN_S * share) + 1
     return report
 
 
