@@ -2,8 +2,8 @@
 
 They do if their amounts of one unit have none in common ("within 30 days", "for 14 days"), or if a
 sentence of one denies what a sentence of the other says in nearly the same words. Both quotes must
-be known to answer the question: how long a repair takes does not contradict how long a warranty
-runs.
+be known to answer the question, and to have it: how long a repair takes does not contradict how
+long a warranty runs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from search.query.focus import codes
 
 # Lowest probability with which the second article must answer the question.
 BOTH_ANSWER = 0.9
+# Lowest centred cosine of the query and a question that the second article has.
+BOTH_ASKED = 0.7
 # Lowest share of the words of the shorter sentence that one which denies it must have.
 SAME_WORDS = 0.8
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from search.disagreement import BOTH_ANSWER, disagree
+from search.disagreement import BOTH_ANSWER, BOTH_ASKED, disagree
 from search.errors import EmbedderUnavailableError, ModelError
 from search.highlighting.hits import best_passage, make_hit
 from search.index.corpus import Corpus
@@ -243,6 +243,8 @@ class Engine:
             led = replace(ranked, ranking=ranked.ranking.led_by(place))
             quotable = self._quoter.quotable(led)
             if quotable is None or quotable.document.lang != document.lang:
+                continue
+            if self._quoter.nearest_question(ranked, quotable.document) < BOTH_ASKED:
                 continue
             other = self._quoter.answer(led, quotable)
             if (

@@ -210,17 +210,24 @@ class Quoter:
         for answer in document.answers:
             if _letters(answer.question) == asked:
                 return answer
-        compared, semantic = ranked.ranking.questions, self._corpus.semantic
-        if compared is None or semantic is None:
-            return None
-        rows = self._ranker.questions_of(self._rows[document.id])
-        cosines = compared.scores_for(rows)
-        if semantic.question_scale:
-            cosines = semantic.question_scale.rescale(QUESTION_SCALE, cosines)
-        nearest = int(np.argmax(cosines))
-        if cosines[nearest] < SAME_QUESTION:
+        cosines = self._question_cosines(ranked, document)
+        nearest = int(np.argmax(cosines)) if len(cosines) else 0
+        if not len(cosines) or cosines[nearest] < SAME_QUESTION:
             return None
         return next((each for each in document.answers if each.place == nearest), None)
+
+    def nearest_question(self, ranked: RankedQuery, document: Document) -> float:
+        """The centred cosine of a query and the nearest of an article's questions; -1 unknown."""
+        return float(np.max(self._question_cosines(ranked, document), initial=-1.0))
+
+    def _question_cosines(self, ranked: RankedQuery, document: Document) -> Vector:
+        """The centred cosines of a query and an article's questions; none without vectors."""
+        compared, semantic = ranked.ranking.questions, self._corpus.semantic
+        if compared is None or semantic is None:
+            return _NO_COSINES
+        cosines = compared.scores_for(self._ranker.questions_of(self._rows[document.id]))
+        scale = semantic.question_scale
+        return scale.rescale(QUESTION_SCALE, cosines) if scale else cosines
 
     def _quotable_passages(
         self, row: int, compared: Comparison | None, focus: Sequence[FocusTerm]
