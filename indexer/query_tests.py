@@ -32,7 +32,7 @@ class Trial:
     ``rank`` counts from 1; 0 means that the article is not among the first DEPTH results.
     ``above`` holds the titles of up to three results ranked above it. ``lacks`` are the expected
     texts that the quote does not hold; ``quote`` is "" where nothing is quoted.
-    ``disagrees`` is the title of another article that says something else, or "".
+    ``disagrees`` has the titles of two articles that answer it differently, or "".
     """
 
     article_id: str
@@ -83,9 +83,12 @@ def _tried(results: Results, article_id: str, test: str, expected: Sequence[str]
 
 
 def _disagreeing(results: Results) -> str:
-    """The title of the article whose answer is not that of the first one; "" without any."""
-    other = results.other_answer.article_id if results.other_answer else ""
-    return next((hit.document.title for hit in results.hits if hit.article_id == other), "")
+    """The titles of two articles that answer differently, the first one first; "" without any."""
+    if results.answer is None or results.other_answer is None:
+        return ""
+    titles = {hit.article_id: hit.document.title for hit in results.hits}
+    answers = (results.answer, results.other_answer)
+    return " / ".join(titles.get(answer.article_id, answer.article_id) for answer in answers)
 
 
 def _plain(text: str) -> str:
@@ -138,8 +141,8 @@ def _disagreement(article: Article, trial: Trial) -> Problem:
         1,
         "warning",
         "disagrees",
-        f"the test {trial.query!r} is answered {trial.quote[:80]!r}; "
-        f"another article says something else: {trial.disagrees}",
+        f"the test {trial.query!r} is answered differently by two articles: {trial.disagrees}. "
+        f"The first says {trial.quote[:80]!r}.",
         "If both hold, say in each for which case; else correct the one that is out of date.",
     )
 
