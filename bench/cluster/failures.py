@@ -139,8 +139,8 @@ def measure(cluster: Cluster, article: str, calm_s: float = 3.0) -> Report:
 @contextmanager
 def _loaded(cluster: Cluster, article: str, threads: int) -> Iterator[Load]:
     load = Load(cluster.nodes.address, article)
-    kinds = [load.searches, load.forms, load.votes][: 3 if threads else 0]
-    running = [threading.Thread(target=kind) for kind in kinds * threads]
+    kinds = [load.searches, load.forms, load.votes] * threads
+    running = [threading.Thread(target=kind) for kind in kinds]
     for thread in running:
         thread.start()
     try:
