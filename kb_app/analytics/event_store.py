@@ -5,7 +5,7 @@ Only this module writes the tables queries, actions and losses; kb_app.db.person
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,13 +69,22 @@ class EventStore:
         return map(_query, self._rows(schema.queries, _queries_within(start, end, bots)))
 
     def actions(
-        self, start: int, end: int, clients: Sequence[str] | None = None
+        self,
+        start: int,
+        end: int,
+        clients: Sequence[str] | None = None,
+        names: Collection[str] | None = None,
     ) -> list[ActionEvent]:
-        """Actions in [start, end), oldest first; limited to ``clients`` if given."""
-        return [
-            to_action(row)
-            for row in self._rows(schema.actions, _within(schema.actions, start, end), clients)
-        ]
+        """Actions in [start, end), oldest first; limited to ``clients`` and ``names`` if given."""
+        table = schema.actions
+        condition = _within(table, start, end)
+        if names is not None:
+            condition &= table.c.action_name.in_(sorted(names))
+        return [to_action(row) for row in self._rows(table, condition, clients)]
+
+    def each_action(self, start: int, end: int) -> Iterator[ActionEvent]:
+        """Actions in [start, end), oldest first, streamed."""
+        return map(to_action, self._rows(schema.actions, _within(schema.actions, start, end)))
 
     def query(self, query_id: str) -> QueryEvent | None:
         """The search with this id, or None."""

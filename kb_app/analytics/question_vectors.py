@@ -14,6 +14,8 @@ from kb_app.db import schema
 from kb_app.db.writing import ROWS, insert_new
 
 CHUNK = 256
+# Vectors kept between calls; most texts are asked once, and a year of them does not fit in memory.
+KEPT = 20_000
 TextInLanguage = tuple[str, str]
 """(text, language)"""
 
@@ -36,6 +38,8 @@ class QuestionVectors:
         if self._encode is None:
             return {}
         keys = {pair: self._key(*pair) for pair in dict.fromkeys(texts) if pair[0].strip()}
+        if len(self._memory) > KEPT:
+            self._memory = {key: self._memory[key] for key in keys.values() if key in self._memory}
         self._read([key for key in keys.values() if key not in self._memory])
         self._make({key: pair for pair, key in keys.items() if key not in self._memory})
         return {pair: self._memory[key] for pair, key in keys.items()}

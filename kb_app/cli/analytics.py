@@ -79,7 +79,7 @@ def events(folder: Path) -> None:
     with (folder / "events.jsonl").open("wb") as file:
         file.writelines(
             orjson.dumps(action_to_ubi(action, name)) + b"\n"
-            for action in services.store.actions(0, end)
+            for action in services.store.each_action(0, end)
         )
     click.echo(f"{folder}/queries.jsonl, {folder}/events.jsonl")
 

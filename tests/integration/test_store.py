@@ -6,7 +6,7 @@ import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +199,30 @@ def test_the_job_is_idempotent_and_incremental_runs_equal_one_run(
     assert (rows(store.engine, schema.episodes), rows(store.engine, schema.daily)) == by_bits
 
 
+def test_a_run_touches_only_what_changed(store: EventStore) -> None:
+    def run_at(now: int) -> tuple[int, int]:
+        report = run(store, QuestionVectors(store.engine, Angles()), now, UTC)
+        return report.clients, report.days
+
+    store.append([asked("a"), asked("b", "Z", at=10 * DAY)], [])
+    run_at(20 * DAY)
+    assert run_at(20 * DAY + 2 * HOUR) == (0, 0)
+    store.append([asked("c", "ZZ", at=21 * DAY)], [did(m.VIEW, "c", at=21 * DAY + MINUTE)])
+    assert run_at(21 * DAY + 3 * HOUR) == (1, 1), "the visitor's old episodes and their days stay"
+    assert run_at(24 * DAY) == (0, 0), "what may still change is not looked at before it can"
+    assert run_at(28 * DAY + HOUR) == (1, 1), "the episode of day 21 is final"
+
+
+def test_a_late_click_counts_on_the_day_of_its_search(store: EventStore) -> None:
+    night = 11 * DAY - MINUTE
+    store.append([asked("q", at=night)], [])
+    update_episodes(store, now=11 * DAY)
+    store.append([], [did(m.CLICK, at=11 * DAY + MINUTE)])
+    update_episodes(store, now=11 * DAY + 5 * MINUTE)
+    tenth = datetime.fromtimestamp(night / 1000, UTC).date()
+    assert Reports(store.engine).counts(Period(tenth, tenth, UTC))["clicks"] == 1
+
+
 def test_a_ticket_days_later_reverses_a_success_and_the_metrics_change(store: EventStore) -> None:
     store.append([asked("q")], [did(m.VOTE_YES)])
     assert update_episodes(store, now=DAY) == {"q": "confirmed"}
@@ -239,7 +263,7 @@ def test_each_question_is_embedded_once(store: EventStore) -> None:
 
 
 def test_one_run_at_a_time(store: EventStore) -> None:
-    with _locked(store, NOW), pytest.raises(JobAlreadyRunningError, match="another process"):
+    with _locked(store), pytest.raises(JobAlreadyRunningError, match="another process"):
         update_episodes(store)
     assert update_episodes(store) == {}
 

@@ -10,33 +10,37 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import groupby
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, union, update
 from sqlalchemy.exc import IntegrityError
 
-from kb_app.analytics.episodes.outcomes import classify_outcome, to_row
+from kb_app.analytics.episodes.outcomes import REVOCABLE, classify_outcome, to_row
 from kb_app.analytics.episodes.task_detection import EPISODE, by_client, group, searches_of_tickets
 from kb_app.analytics.event_store import EventStore
-from kb_app.analytics.model import CONTACTS, ActionEvent, Episode
+from kb_app.analytics.model import CONTACT_OPEN, CONTACTS, YES, ActionEvent, Episode
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports import rollup
-from kb_app.analytics.reports.rollup_job import roll_up
+from kb_app.analytics.reports.rollup_job import roll_up, stored_episodes
 from kb_app.db import schema
 from kb_app.db.personal_data import RECOUNT
 from kb_app.db.writing import ROWS, insert_new, upsert
-from kb_app.durations import HOUR
+from kb_app.durations import DAY, HOUR
 
 log = logging.getLogger("kb_app.analytics")
 CLIENTS = 400
 FAR_FUTURE = 2**62
 # Events written in the background may arrive late.
 OVERLAP = HOUR
-# An older lock belongs to a killed run.
+# A lock that was not renewed for this long belongs to a killed run.
 STALE_LOCK = HOUR
+ALREADY_RUNNING = (
+    "The analytics job is already running in another process. Try again when it has finished."
+)
 
 
 class JobAlreadyRunningError(Exception):
@@ -62,7 +66,7 @@ def run(
     are calendar days in ``zone``. Raises JobAlreadyRunningError if another process runs the job.
     """
     started = time.perf_counter()
-    with _locked(store, now):
+    with _locked(store) as renew_lock:
         since = 0 if everything else max(0, _state(store, "episodes_until") - OVERLAP)
         _link_tickets(store, vectors, since, now)
         clients = _clients(store, since, now)
@@ -73,9 +77,11 @@ def run(
             episodes = _episodes_of(store, vectors, chunk, now)
             days |= _replace(store, chunk, episodes, zone)
             count += len(episodes)
+            renew_lock()
         erased = _days_of_erased_texts(store)
         for day in sorted(days | erased):
             roll_up(store, day, zone)
+            renew_lock()
         _counted_again(store, erased)
         _remember(store, "episodes_until", now)
     return JobReport(len(clients), count, len(days), round(time.perf_counter() - started, 2))
@@ -99,7 +105,7 @@ def _counted_again(store: EventStore, days: set[str]) -> None:
 
 
 def _clients(store: EventStore, since: int, now: int) -> list[str]:
-    """Clients with new events, and clients with provisional episodes."""
+    """Clients with new events, and clients with episodes that may have become final."""
     queries, actions, links, episodes = (
         schema.queries,
         schema.actions,
@@ -125,8 +131,10 @@ def _clients(store: EventStore, since: int, now: int) -> list[str]:
                 if name
             }
         # Bots and clients without searches are included but yield no episodes.
-        open_ones = select(episodes.c.client_id).where(episodes.c.provisional.is_(True))
-        clients |= {str(name) for (name,) in connection.execute(open_ones)}
+        due = select(episodes.c.client_id).where(
+            episodes.c.provisional.is_(True), episodes.c.first_at <= now - REVOCABLE
+        )
+        clients |= {str(name) for (name,) in connection.execute(due)}
     return sorted(clients)
 
 
@@ -157,63 +165,75 @@ def _episodes_of(
 def _replace(
     store: EventStore, clients: Sequence[str], new_episodes: Sequence[Episode], zone: tzinfo
 ) -> set[str]:
-    """Replace the episodes of some clients in one transaction; returns the affected days."""
+    """Replace the changed episodes of some clients in one transaction; returns their days."""
     table, members = schema.episodes, schema.episode_queries
+    new = {episode.episode_id: episode for episode in new_episodes}
     with store.engine.begin() as connection:
-        previous = list(
-            connection.execute(
-                select(table.c.episode_id, table.c.first_at).where(table.c.client_id.in_(clients))
-            )
-        )
-        for start in range(0, len(previous), ROWS):
-            connection.execute(
-                delete(members).where(
-                    members.c.episode_id.in_([name for name, _ in previous[start : start + ROWS]])
-                )
-            )
-        connection.execute(delete(table).where(table.c.client_id.in_(clients)))
-        _insert(connection, table, [dict(to_row(episode)) for episode in new_episodes])
+        stored = stored_episodes(connection, table.c.client_id.in_(clients))
+        old = {episode.episode_id: episode for episode in stored}
+        changed = sorted(name for name in old | new if old.get(name) != new.get(name))
+        for start in range(0, len(changed), ROWS):
+            chunk = changed[start : start + ROWS]
+            connection.execute(delete(members).where(members.c.episode_id.in_(chunk)))
+            connection.execute(delete(table).where(table.c.episode_id.in_(chunk)))
+        written = [new[name] for name in changed if name in new]
+        _insert(connection, table, [dict(to_row(episode)) for episode in written])
         rows = [
             {"query_id": query_id, "episode_id": episode.episode_id}
-            for episode in new_episodes
+            for episode in written
             for query_id in episode.query_ids
         ]
         insert_new(connection, members, rows)
-    return {rollup.day_of(at, zone) for _, at in previous} | {
-        rollup.day_of(episode.first_at, zone) for episode in new_episodes
-    }
+    replaced = [old[name] for name in changed if name in old]
+    return {day for episode in [*replaced, *written] for day in _days(episode, zone)}
+
+
+def _days(episode: Episode, zone: tzinfo) -> set[str]:
+    """The days of an episode, from its first event to its last."""
+    within = range(episode.first_at, episode.last_at, DAY)
+    return {rollup.day_of(at, zone) for at in (*within, episode.last_at)}
 
 
 def _link_tickets(store: EventStore, vectors: QuestionVectors, since: int, now: int) -> None:
     """Link tickets without a client and a query id to the most likely search."""
     links = schema.ticket_links
     with store.engine.connect() as connection:
-        linked = {
-            str(name): str(query_id)
-            for name, query_id in connection.execute(select(links.c.event_id, links.c.query_id))
-        }
-    begin = max(0, since - EPISODE)
-    actions = store.actions(begin, now + 1)
-    orphans = [action for action in actions if _is_orphan(action) and action.event_id not in linked]
-    if not orphans:
-        return
-    searches = store.queries(min(ticket.at for ticket in orphans) - EPISODE, now + 1)
-    matches = searches_of_tickets(
-        orphans,
-        searches,
-        actions,
-        vectors.of_events(searches, orphans),
-        taken=frozenset(linked.values()),
+        rows = connection.execute(select(links.c.event_id, links.c.query_id))
+        linked = {str(event): str(query) for event, query in rows}
+    orphans = [
+        action
+        for action in store.actions(max(0, since - EPISODE), now + 1, names=CONTACTS)
+        if _is_orphan(action) and action.event_id not in linked
+    ]
+    taken = set(linked.values())
+    for some in _by_week(orphans):
+        matches = _searches_of(some, store, vectors, now, frozenset(taken))
+        taken |= set(matches.values())
+        found = [{"event_id": event, "query_id": query} for event, query in matches.items()]
+        with store.engine.begin() as connection:
+            insert_new(connection, links, found)
+
+
+def _by_week(tickets: Sequence[ActionEvent]) -> Iterator[list[ActionEvent]]:
+    """Tickets in parts of a week, oldest first: the searches of a year do not fit in memory."""
+    for _week, some in groupby(tickets, lambda ticket: ticket.at // EPISODE):
+        yield list(some)
+
+
+def _searches_of(
+    tickets: Sequence[ActionEvent],
+    store: EventStore,
+    vectors: QuestionVectors,
+    now: int,
+    taken: frozenset[str],
+) -> dict[str, str]:
+    # A search up to EPISODE later revokes positive feedback.
+    first, last = tickets[0].at - EPISODE, min(tickets[-1].at + EPISODE, now) + 1
+    searches = store.queries(first, last)
+    actions = store.actions(first, last, names=CONTACTS | YES | {CONTACT_OPEN})
+    return searches_of_tickets(
+        tickets, searches, actions, vectors.of_events(searches, tickets), taken=taken
     )
-    with store.engine.begin() as connection:
-        insert_new(
-            connection,
-            links,
-            [
-                {"event_id": event_id, "query_id": query_id}
-                for event_id, query_id in matches.items()
-            ],
-        )
 
 
 def _is_orphan(action: ActionEvent) -> bool:
@@ -230,16 +250,24 @@ def _is_orphan(action: ActionEvent) -> bool:
 
 
 def _touched(store: EventStore, since: int) -> Iterator[int]:
-    """Start times (ms) of the hours with searches since ``since``: their days need a recount."""
-    table = schema.queries
-    hour = (
-        (table.c.at / HOUR).label("hour")
-        if store.engine.dialect.name == "postgresql"
-        else (table.c.at // HOUR).label("hour")
+    """Start times (ms) of the hours whose days need a recount.
+
+    These are hours with searches or actions since ``since``, and of searches acted on since then.
+    """
+    queries, actions = schema.queries, schema.actions
+    acted_on = select(actions.c.query_id).where(actions.c.at >= since)
+    hours = union(
+        select(_hour(queries)).where(queries.c.at >= since),
+        select(_hour(actions)).where(actions.c.at >= since),
+        select(_hour(queries)).where(queries.c.query_id.in_(acted_on)),
     )
     with store.engine.connect() as connection:
-        for (value,) in connection.execute(select(hour).where(table.c.at >= since).distinct()):
-            yield int(value) * HOUR
+        for (value,) in connection.execute(hours):
+            yield int(value)
+
+
+def _hour(table: Table) -> ColumnElement[int]:
+    return table.c.at - table.c.at % HOUR
 
 
 def _insert(connection: Connection, table: object, rows: Sequence[dict[str, object]]) -> None:
@@ -252,36 +280,44 @@ def _insert(connection: Connection, table: object, rows: Sequence[dict[str, obje
 
 
 @contextmanager
-def _locked(store: EventStore, now: int) -> Iterator[None]:
-    """Hold the job lock; a stale lock is replaced.
+def _locked(store: EventStore) -> Iterator[Callable[[], None]]:
+    """Hold the job lock; a stale lock is replaced. Yields what says that the run still lives.
 
-    Raises JobAlreadyRunningError if another process holds the lock.
+    Raises JobAlreadyRunningError if another process holds the lock, or has taken it over.
     """
     table = schema.job_state
-    clock = int(time.time() * 1000)
-    own_value = f"{clock} {socket.gethostname()} {os.getpid()} {uuid.uuid4()}"
+    owner = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4()}"
+    held = f"{_clock()} {owner}"
     try:
         with store.engine.begin() as connection:
             lock_value = connection.execute(
                 select(table.c.value).where(table.c.name == "lock")
             ).scalar()
-            if lock_value and clock - int(lock_value.split()[0]) > STALE_LOCK:
+            if lock_value and _clock() - int(lock_value.split()[0]) > STALE_LOCK:
                 connection.execute(
                     delete(table).where(table.c.name == "lock", table.c.value == lock_value)
                 )
-            connection.execute(insert(table).values(name="lock", value=own_value))
+            connection.execute(insert(table).values(name="lock", value=held))
     except IntegrityError as error:
-        raise JobAlreadyRunningError(
-            "The analytics job is already running in another process. "
-            "Try again when it has finished."
-        ) from error
+        raise JobAlreadyRunningError(ALREADY_RUNNING) from error
+
+    def renew() -> None:
+        nonlocal held
+        mine = (table.c.name == "lock") & (table.c.value == held)
+        held = f"{_clock()} {owner}"
+        with store.engine.begin() as connection:
+            if not connection.execute(update(table).where(mine).values(value=held)).rowcount:
+                raise JobAlreadyRunningError(ALREADY_RUNNING)
+
     try:
-        yield
+        yield renew
     finally:
         with store.engine.begin() as connection:
-            connection.execute(
-                delete(table).where(table.c.name == "lock", table.c.value == own_value)
-            )
+            connection.execute(delete(table).where(table.c.name == "lock", table.c.value == held))
+
+
+def _clock() -> int:
+    return int(time.time() * 1000)
 
 
 def _state(store: EventStore, name: str) -> int:

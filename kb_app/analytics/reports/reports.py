@@ -9,10 +9,10 @@ from datetime import date, timedelta, tzinfo
 from statistics import fmean
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import Connection, Engine, Table, func, select, union
 from sqlalchemy.sql import ColumnElement
 
-from kb_app.analytics.model import CLICK, OUTCOMES, VOTE_REASON, Episode
+from kb_app.analytics.model import CLICK, OUTCOMES, TICKET_CREATED, VOTE_REASON, Episode
 from kb_app.analytics.reports.metrics import (
     Counts,
     Figure,
@@ -23,9 +23,11 @@ from kb_app.analytics.reports.metrics import (
     survey_response,
 )
 from kb_app.analytics.reports.rollup_job import asked_again, bounds, to_episode
+from kb_app.analytics.reports.vendor_definitions import Users
 from kb_app.db import schema
 
 MOST_ROWS = 500
+MOST_DAYS_OF_USERS = 92
 Row = TypeVar("Row")
 TOP = 15
 
@@ -214,6 +216,30 @@ class Reports:
             "bots": int(counts.get("bots", 0)),
             **lost,
         }
+
+    def users(self, period: Period) -> Users | None:
+        """Different visitors; None for a period over MOST_DAYS_OF_USERS, in which none is counted.
+
+        Visitors of several days cannot be summed, and counting those of a year takes too long.
+        """
+        if period.days > MOST_DAYS_OF_USERS:
+            return None
+        queries, actions = schema.queries, schema.actions
+        within = (actions.c.at >= period.start) & (actions.c.at < period.end)
+        searched = (queries.c.at >= period.start) & (queries.c.at < period.end)
+        people = union(
+            select(queries.c.client_id).where(searched, queries.c.bot.is_(False)),
+            select(actions.c.client_id).where(within),
+        ).subquery()
+        writers = select(
+            func.count(func.distinct(func.coalesce(actions.c.client_id, actions.c.event_id)))
+        ).where(within, actions.c.action_name == TICKET_CREATED)
+        with self._engine.connect() as connection:
+            found = select(func.count(people.c.client_id))
+            return Users(
+                int(connection.execute(found).scalar_one()),
+                int(connection.execute(writers).scalar_one()),
+            )
 
     @staticmethod
     def _days(period: Period) -> list[ColumnElement[bool]]:

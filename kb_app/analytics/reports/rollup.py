@@ -25,6 +25,8 @@ from kb_app.durations import SECOND
 
 Key = tuple[str, str, str, str]
 """(channel, language, section, audience)"""
+# Where counts are kept that belong to no single channel, language, section or audience.
+ALL: Key = ("", "", "", "")
 
 
 def day_of(at: int, zone: tzinfo) -> str:

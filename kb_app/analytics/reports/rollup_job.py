@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta, tzinfo
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.model import Episode
 from kb_app.analytics.reports import rollup
+from kb_app.analytics.reports.vendor_counts import MARGIN, count_for_vendors
 from kb_app.db import schema
 from kb_app.db.writing import insert_new
 from kb_app.durations import DAY
@@ -26,12 +27,18 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
     """Recompute and replace the counts of one day (YYYY-MM-DD) in ``zone``."""
     start, end = bounds(day, zone)
     # A click can follow later; it counts on the day of its search.
-    clicks = store.actions(start, end + DAY)
-    episodes = _stored_episodes(store, start, end)
+    around = store.actions(start - MARGIN, end + DAY)
+    clicks = [action for action in around if action.at >= start]
+    began = (schema.episodes.c.first_at >= start) & (schema.episodes.c.first_at < end)
+    with store.engine.connect() as connection:
+        episodes = stored_episodes(connection, began)
     by_query = rollup.count_queries(
         store.each_query(start, end, bots=True), clicks, _asked_again(store, start, end)
     )
     by_episode = rollup.count_episodes(episodes)
+    for_vendors = count_for_vendors(
+        store.each_query(start - MARGIN, end + MARGIN), around, start, end
+    )
     rows = [
         {
             "day": day,
@@ -42,7 +49,7 @@ def roll_up(store: EventStore, day: str, zone: tzinfo) -> None:
             "measure": measure,
             "value": float(value),
         }
-        for counts in (by_query, by_episode)
+        for counts in (by_query, by_episode, {rollup.ALL: for_vendors})
         for key, counter in counts.items()
         for measure, value in counter.items()
         if value
@@ -102,25 +109,23 @@ def _asked_again(store: EventStore, start: int, end: int) -> frozenset[str]:
         return frozenset(connection.execute(asked).scalars())
 
 
-def _stored_episodes(store: EventStore, start: int, end: int) -> list[Episode]:
-    """Episodes that began in [start, end), each with its query ids in order."""
+def stored_episodes(connection: Connection, condition: ColumnElement[bool]) -> list[Episode]:
+    """The episodes of a condition, each with its query ids in order of time."""
     table, members, queries = schema.episodes, schema.episode_queries, schema.queries
-    condition = (table.c.first_at >= start) & (table.c.first_at < end)
     trails: dict[str, list[str]] = defaultdict(list)
-    with store.engine.connect() as connection:
-        joined = (
-            select(members.c.episode_id, members.c.query_id)
-            .join(table, table.c.episode_id == members.c.episode_id)
-            .join(queries, queries.c.query_id == members.c.query_id)
-            .where(condition)
-            .order_by(queries.c.at, queries.c.query_id)
-        )
-        for episode_id, query_id in connection.execute(joined):
-            trails[episode_id].append(query_id)
-        return [
-            to_episode(row, tuple(trails[row["episode_id"]]))
-            for row in connection.execute(select(table).where(condition)).mappings()
-        ]
+    joined = (
+        select(members.c.episode_id, members.c.query_id)
+        .join(table, table.c.episode_id == members.c.episode_id)
+        .join(queries, queries.c.query_id == members.c.query_id)
+        .where(condition)
+        .order_by(queries.c.at, queries.c.query_id)
+    )
+    for episode_id, query_id in connection.execute(joined):
+        trails[episode_id].append(query_id)
+    return [
+        to_episode(row, tuple(trails[row["episode_id"]]))
+        for row in connection.execute(select(table).where(condition)).mappings()
+    ]
 
 
 def to_episode(row: object, query_ids: tuple[str, ...] = ()) -> Episode:

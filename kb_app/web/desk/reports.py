@@ -25,7 +25,8 @@ from flask_babel import gettext as _
 from kb_app.analytics.model import OUTCOMES, ActionEvent, Episode, QueryEvent
 from kb_app.analytics.reports.metrics import Figure, money_saved, share
 from kb_app.analytics.reports.pillars import scorecard
-from kb_app.analytics.reports.reports import Period, Reports, Rows
+from kb_app.analytics.reports.reports import MOST_DAYS_OF_USERS, Period, Reports, Rows
+from kb_app.analytics.reports.vendor_definitions import definitions as vendor_definitions
 from kb_app.support.case_metrics import CaseFigures, case_figures
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import (
@@ -304,16 +305,17 @@ def inventory() -> str:
 @needs("reports")
 def definitions() -> str:
     """Show the figures of the same log by the definitions of other products."""
-    from kb_app.analytics.reports.vendor_definitions import definitions as update_episodes
-
-    shown = period()
-    store = event_store()
-    found = update_episodes(
-        store.queries(shown.start, shown.end), store.actions(shown.start, shown.end)
-    )
-    figures = {figure.name: figure for figure in reports().figures(shown)}
+    shown, reader = period(), reports()
+    everything = Period(shown.first, shown.last, shown.zone)
+    found = vendor_definitions(reader.counts(everything), reader.users(everything))
+    figures = {figure.name: figure for figure in reader.figures(everything)}
     return render_template(
-        "desk/definitions.html", period=shown, args=arguments(shown), found=found, own=figures
+        "desk/definitions.html",
+        period=shown,
+        args=arguments(shown),
+        found=found,
+        own=figures,
+        most=MOST_DAYS_OF_USERS,
     )
 
 

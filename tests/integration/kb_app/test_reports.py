@@ -395,6 +395,14 @@ def test_other_definitions_explain_their_limits_in_the_reader_language(lead: Fla
     assert "あきらめた人" in html and "Opening an article" not in html
 
 
+def test_users_are_counted_for_a_quarter_and_not_for_a_year(lead: FlaskClient) -> None:
+    told = "92 日までの期間で表示します"
+    quarter = text_of(lead, "/desk/definitions?days=92")
+    assert "users in tickets" in quarter and told not in quarter
+    year = text_of(lead, "/desk/definitions?days=365")
+    assert "users in tickets" not in year and told in year
+
+
 def test_writers_see_what_the_last_build_refused(own: Services, lead: FlaskClient) -> None:
     assert "まだありません" in text_of(lead, "/desk/build")
     bad = own.settings.articles / "ja" / "returns" / "broken.md"

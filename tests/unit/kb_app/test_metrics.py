@@ -1,7 +1,11 @@
 """Metrics and other vendors' definitions, each computed by hand."""
 
+import random
+from collections import Counter
+
 import pytest
 
+from bench.visit_simulator import BEGIN, PERSONAS, Intent, simulate
 from kb_app.analytics import model as m
 from kb_app.analytics.reports.metrics import (
     episode_figures,
@@ -14,8 +18,9 @@ from kb_app.analytics.reports.metrics import (
     wilson,
 )
 from kb_app.analytics.reports.rollup import count_articles, count_episodes, count_queries
-from kb_app.analytics.reports.vendor_definitions import definitions
-from kb_app.durations import DAY, HOUR, MINUTE
+from kb_app.analytics.reports.vendor_counts import count_for_vendors
+from kb_app.analytics.reports.vendor_definitions import Users, definitions
+from kb_app.durations import DAY, MINUTE
 from tests.unit.kb_app.trails import asked, did
 
 
@@ -182,13 +187,47 @@ ACTIONS = [
 def test_other_vendors_definitions_match_hand_computed_values(
     product: str, name: str, part: float, whole: float | None
 ) -> None:
-    found = {(line.product, line.name): line for line in definitions(QUERIES, ACTIONS)}
+    counts = count_for_vendors(QUERIES, ACTIONS, 0, DAY)
+    found = {(line.product, line.name): line for line in definitions(counts, Users(4, 1))}
     assert (found[product, name].part, found[product, name].whole) == (part, whole)
 
 
+def test_without_the_number_of_users_their_metric_is_left_out() -> None:
+    names = [line.name for line in definitions(count_for_vendors(QUERIES, ACTIONS, 0, DAY), None)]
+    assert len(names) == 19 and "Self-service score" not in names
+
+
 def test_a_pause_of_30_minutes_starts_a_new_visit() -> None:
-    lines = definitions([asked("a"), asked("b", at=HOUR), asked("c", at=2 * DAY)], [])
-    assert next(line.whole for line in lines if line.name == "Found an answer") == 3
+    queries = [asked("a"), asked("b", at=30 * MINUTE), asked("c", at=61 * MINUTE)]
+    assert count_for_vendors(queries, [], 0, DAY)["vendor_visits"] == 2
+
+
+def test_a_visit_across_midnight_is_counted_once_and_whole() -> None:
+    night = DAY - MINUTE
+    queries = [asked("a", at=night), asked("b", at=DAY + MINUTE)]
+    actions = [did(m.VIEW, "b", at=DAY + 2 * MINUTE)]
+    before = count_for_vendors(queries, actions, 0, DAY)
+    after = count_for_vendors(queries, actions, DAY, 2 * DAY)
+    assert (before["vendor_visits"], before["vendor_viewed"], before["vendor_searches"]) == (
+        1,
+        1,
+        1,
+    )
+    assert (after["vendor_visits"], after["vendor_viewed"], after["vendor_searches"]) == (0, 0, 1)
+
+
+def test_the_counts_of_days_add_up_to_those_of_the_month() -> None:
+    intents = (
+        Intent("return", (("返品したい", "ja"), ("send it back", "en")), True),
+        Intent("space", (("宇宙旅行", "ja"),), False),
+    )
+    log = simulate(intents, PERSONAS, 400, random.Random(3))
+    queries = sorted(log.queries, key=lambda query: query.at)
+    first, last = BEGIN - DAY, BEGIN + 40 * DAY
+    by_day: Counter[str] = Counter()
+    for start in range(first, last, DAY):
+        by_day += count_for_vendors(queries, log.actions, start, start + DAY)
+    assert by_day == +count_for_vendors(queries, log.actions, first, last)
 
 
 @pytest.mark.parametrize(
