@@ -370,6 +370,9 @@ def searches_of_tickets(
     ]
     identified.sort(key=lambda query: query.at)
     moments = [query.at for query in identified]
+    place_of = {query.query_id: place for place, query in enumerate(identified)}
+    free = np.array([query.query_id not in used for query in identified], dtype=bool)
+    solved = np.array([query.query_id in solved_ids for query in identified], dtype=bool)
     meanings, which = _distinct([vectors[query.query_id] for query in identified])
     for ticket in sorted(tickets, key=lambda ticket: (ticket.at, ticket.event_id)):
         ticket_vector = vectors.get(ticket.event_id)
@@ -378,25 +381,28 @@ def searches_of_tickets(
             continue
         cosines = (meanings @ ticket_vector)[which[first:last]]
         floor = max(threshold - EASIER, min(threshold, float(cosines.max()) - ALIKE))
+        candidates = np.flatnonzero((cosines >= floor) & free[first:last])
+        if not len(candidates):
+            continue
         just_opened = {
-            name
+            place_of[name] - first
             for at, name in opened[
                 bisect_left(opened, (ticket.at - HOUR, "")) : bisect_left(opened, (ticket.at, ""))
             ]
+            if name in place_of
         }
-        candidates = [
-            (identified[first + int(place)].query_id, float(cosines[place]))
-            for place in np.flatnonzero(cosines >= floor)
-        ]
-        ranked = [
-            (name in just_opened, name in solved_ids, cosine, name)
-            for name, cosine in candidates
-            if name not in used
-        ]
-        if ranked:
-            matches[ticket.event_id] = max(ranked)[3]
-            used.add(matches[ticket.event_id])
+        candidates = _preferred(candidates, np.isin(candidates, list(just_opened)))
+        candidates = _preferred(candidates, solved[first:last][candidates])
+        candidates = _preferred(candidates, cosines[candidates] == cosines[candidates].max())
+        best = max(first + candidates, key=lambda place: identified[place].query_id)
+        matches[ticket.event_id] = identified[best].query_id
+        free[best] = False
     return matches
+
+
+def _preferred(places: NDArray[np.int64], wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The wanted places; all of them if none is wanted."""
+    return places[wanted] if wanted.any() else places
 
 
 def _standing(
