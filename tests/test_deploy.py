@@ -77,6 +77,12 @@ def test_the_units_are_hardened() -> None:
     assert level is not None and float(level.group(1)) < 2
 
 
+def test_the_service_is_refused_what_it_may_not_do_and_not_killed_for_it() -> None:
+    # OpenBLAS places memory (mbind) at its start; the default kills whoever asks.
+    unit = (DEPLOY / "systemd" / "kb.service").read_text(encoding="utf-8")
+    assert "SystemCallErrorNumber=EPERM" in unit.splitlines()
+
+
 def test_the_proxy_takes_its_file(tmp_path: Path) -> None:
     program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     if program is None:

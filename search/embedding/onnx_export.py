@@ -21,7 +21,7 @@ import numpy as np
 
 from search.array_files import load_arrays
 from search.checksums import sha256_of
-from search.embedding.bundled_model import SEAL, Progress, quiet
+from search.embedding.bundled_model import SEAL, Progress, quiet, work_folder
 from search.embedding.onnx_graph import (
     _FLOAT,
     _INT64,
@@ -53,8 +53,7 @@ def ensure_export(folder: Path, progress: Progress = quiet) -> Path:
     if is_whole(target, folder):
         return target
     progress("preparing the model for serving", 0, 1)
-    work = folder / f".{FOLDER}.{os.getpid()}"
-    shutil.rmtree(work, ignore_errors=True)
+    work = work_folder(target)
     try:
         _write(folder, work)
         shutil.rmtree(target, ignore_errors=True)
