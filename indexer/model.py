@@ -90,6 +90,8 @@ class ArticleSummary(Document):
     addresses: tuple[str, ...] = ()
     order: float | None = None
     expect: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    review_by: date | None = None
+    owner: str = ""
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
         """Return whether a reader in ``audiences`` may see the article at ``now``."""
@@ -109,8 +111,6 @@ class Article(ArticleSummary):
     In a bundle, links to articles are ``kb:<id>#anchor`` and images are ``kb-image:<name>``.
     """
 
-    review_by: date | None = None
-    owner: str = ""
     related: tuple[str, ...] = ()
     cover: str = ""
     redirect_to: str = ""

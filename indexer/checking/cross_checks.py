@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from indexer.model import Article, Link, Problem, SectionInfo
+from indexer.model import Article, ArticleSummary, Link, Problem, SectionInfo
 from indexer.reading.link_targets import WIKI
 from indexer.reading.media_types import IMAGE_TYPES
 from indexer.targets import MAX_FILE_BYTES, Targets
@@ -84,14 +84,41 @@ def check(collection: Collection) -> list[Problem]:
 def _broken_links(collection: Collection, hints: _Hints) -> Iterator[Problem]:
     places = places_by_name(collection.by_path)
     for article in collection.articles:
-        for link in article.links:
-            problem = (
-                _image(article, link, collection, hints)
-                if link.image
-                else _target(article, link, collection, places, hints)
-            )
-            if problem:
-                yield problem
+        yield from _links_of(article, collection, places, hints)
+
+
+def broken_links(article: Article, others: Iterable[ArticleSummary], folder: Path) -> list[Problem]:
+    """The links and images of one article that lead nowhere, before it is saved.
+
+    ``others`` are the articles served; their headings are not looked at.
+    """
+    known = [Article(**vars(other)) for other in others if other.path != article.path]
+    articles = [article, *known]
+    collection = Collection(articles, folder, {}, Targets(articles, folder))
+    places = places_by_name(collection.by_path)
+    leading_out = {
+        link.line
+        for link in article.links
+        if collection.targets.article(article, link) not in (None, article)
+    }
+    return [
+        problem
+        for problem in _links_of(article, collection, places, _Hints())
+        if problem.code != "anchor" or problem.line not in leading_out
+    ]
+
+
+def _links_of(
+    article: Article, collection: Collection, places: Places, hints: _Hints
+) -> Iterator[Problem]:
+    for link in article.links:
+        problem = (
+            _image(article, link, collection, hints)
+            if link.image
+            else _target(article, link, collection, places, hints)
+        )
+        if problem:
+            yield problem
 
 
 def _image(article: Article, link: Link, collection: Collection, hints: _Hints) -> Problem | None:

@@ -50,12 +50,20 @@ class IndexFinder:
         return self._found(results, results.hits[0], 1) if results and results.hits else None
 
     def place_of(self, article_id: str, text: str, lang: str) -> NearestArticle | None:
-        """The rank of an article among the first ten hits; None if it is not among them."""
+        """The rank of an article or a translation of it among the first ten hits, or None."""
         results = self._search(text, lang)
+        wanted = self._with_translations(article_id)
         for rank, hit in enumerate(results.hits if results else (), 1):
-            if results and hit.article_id == article_id:
+            if results and hit.article_id in wanted:
                 return self._found(results, hit, rank)
         return None
+
+    def _with_translations(self, article_id: str) -> frozenset[str]:
+        snapshot = self._live.current()
+        card = snapshot.articles.summaries.get(article_id) if snapshot else None
+        if snapshot is None or card is None:
+            return frozenset({article_id})
+        return frozenset(one.id for one in snapshot.articles.translations(card))
 
     def title(self, article_id: str) -> str:
         """The title of an article, or its id if the article no longer exists."""

@@ -286,13 +286,42 @@ for (const details of document.querySelectorAll("details[data-suggestion]")) {
   }, { once: true });
 }
 
-// --- the desk: one key a decision on the first gap, or on the one that has the focus --------------------------------------------
+// --- the desk: keys act on the row that has the focus; j and k go to the next and the one before -------------------------------
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
-  const gap = event.target.closest("[data-gap]") || document.querySelector("[data-gap]");
+  const gap = event.target.closest("[data-gap]");
   const button = gap && gap.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (button) button.click();
+  if (event.key !== "j" && event.key !== "k") return;
+  const rows = [...document.querySelectorAll("[data-gap]")];
+  const next = rows[Math.max(0, rows.indexOf(gap) + (event.key === "j" ? 1 : -1))];
+  if (next) next.focus();
 });
+
+// --- the editor: the preview follows what is typed ---------------------------------------------------------------------------
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  let asked = 0, waiting;
+  const shown = () => document.getElementById(form.dataset.preview);
+  const update = async () => {
+    const mine = ++asked, body = new FormData(form);
+    body.set("do", "preview");
+    try {
+      const response = await fetch(form.action, { method: "POST", body });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const fresh = page.getElementById(form.dataset.preview);
+      if (mine === asked && fresh) shown().replaceWith(fresh);
+    } catch { /* The button still shows the preview. */ }
+  };
+  form.querySelector("textarea").addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(update, 400);
+  });
+  let saved = form.querySelector("textarea").value;
+  form.addEventListener("submit", () => { saved = form.querySelector("textarea").value; });
+  addEventListener("beforeunload", (event) => {
+    if (form.querySelector("textarea").value !== saved) event.preventDefault();
+  });
+}
 
 // --- the panel for writers -------------------------------------------------------------------------------------------------
 const panel = document.getElementById("writer-panel");

@@ -23,7 +23,17 @@ from kb_app.web.core import (
     template_helpers,
     visitor,
 )
-from kb_app.web.desk import editor, gaps, inbox, labels, persons, reports, users
+from kb_app.web.desk import (
+    article_list,
+    editor,
+    gaps,
+    inbox,
+    labels,
+    persons,
+    reports,
+    today,
+    users,
+)
 from kb_app.web.desk import notices as desk_notices
 from kb_app.web.site import (
     account,
@@ -95,7 +105,9 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         case_page,
         account,
         profile,
+        today,
         reports,
+        article_list,
         inbox,
         notices,
         desk_notices,

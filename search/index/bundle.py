@@ -28,7 +28,7 @@ from search.vectors.cosine_scale import Scale
 
 log = logging.getLogger("search.index.bundle")
 
-SCHEMA = 8
+SCHEMA = 9
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 KEEP = 3

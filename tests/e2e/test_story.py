@@ -77,7 +77,7 @@ def test_lifecycle_of_a_question(shop: Shop, open_page: Opener) -> None:
         reader.get_by_role("heading", name="ありがとうございます。回答を記録しました。")
     ).to_be_visible()
     shop.later(minutes=10)
-    desk.goto(f"{shop.url}/desk/")
+    desk.goto(f"{shop.url}/desk/reports")
     assert figure(desk, "セルフサービスで解決(確認済み)") == "1 / 5"
     assert figure(desk, "未回答") == "4 / 5"
 
@@ -89,7 +89,7 @@ def test_lifecycle_of_a_question(shop: Shop, open_page: Opener) -> None:
     reader.get_by_role("button", name="担当者に送る").click()
     expect(reader.locator("main").get_by_role("status")).to_contain_text("受け付けました")
     shop.later(minutes=10)
-    desk.goto(f"{shop.url}/desk/")
+    desk.goto(f"{shop.url}/desk/reports")
     assert figure(desk, "セルフサービスで解決(確認済み)") == "0 / 5"
     assert figure(desk, "担当者に連絡") == "1 / 5"
 
@@ -105,6 +105,9 @@ def test_the_desk_is_accessible(shop: Shop, open_page: Opener, width: int, schem
     page.get_by_role("button", name="Sign in").click()
     for path in (
         "",
+        "reports",
+        "reports/articles",
+        "edit?name=ja/returns/return-item.md",
         "gaps",
         "rows?outcome=unanswered",
         "articles",
@@ -125,12 +128,37 @@ def test_the_desk_is_accessible(shop: Shop, open_page: Opener, width: int, schem
         assert [found["id"] for found in Axe().run(page).response["violations"]] == [], path
 
 
+def test_a_typo_is_mended_by_clicks(shop: Shop, open_page: Opener) -> None:
+    desk = as_lead(shop, open_page, "/desk/")
+    desk.goto(f"{shop.url}/ja/articles/return-item")
+    desk.get_by_role("link", name="編集").click()
+    source = desk.get_by_label("記事(Markdown、前付けの下に本文)")
+    source.fill(source.input_value() + "\n## 追記\n\n[消えた記事](nowhere.md)を見てください。\n")
+    preview = desk.locator("#preview")
+    expect(preview.get_by_role("heading", name="追記")).to_be_visible(), "it follows the typing"
+    expect(preview.get_by_role("list", name="問題").first).to_contain_text("nowhere.md")
+    source.fill(source.input_value().replace("[消えた記事](nowhere.md)", "保証書"))
+    expect(preview).to_contain_text("保証書を見てください")
+    desk.get_by_role("button", name="保存して反映").click()
+    expect(desk.get_by_role("status")).to_contain_text("公開しました")
+    shop.publish()
+    reader = open_page(f"{shop.url}/ja/articles/return-item")
+    expect(reader.get_by_text("保証書を見てください")).to_be_visible()
+
+
 def test_a_decision_takes_one_key(shop: Shop, open_page: Opener) -> None:
     ask(shop, open_page, "学割はありますか")
     shop.later(minutes=10)
     desk = as_lead(shop, open_page, "/desk/gaps")
     desk.keyboard.press("d")
+    desk.wait_for_timeout(300)
+    expect(desk.locator("[data-gap]")).to_have_count(1), "no row has the focus"
+    desk.keyboard.press("j")
+    desk.keyboard.press("d")
     expect(desk.locator("[data-gap]")).to_have_count(0)
+    desk.get_by_role("button", name="元に戻す").click()
+    desk.goto(f"{shop.url}/desk/gaps")
+    expect(desk.locator("[data-gap]")).to_have_count(1)
 
 
 def test_reading_time_and_abandoned_forms_are_recorded(shop: Shop, open_page: Opener) -> None:

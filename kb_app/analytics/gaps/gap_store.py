@@ -238,9 +238,7 @@ class GapStore:
         """(nearest article or None, suggested action)."""
         nearest = find.nearest(gap.label, gap.questions[0].language if gap.questions else "")
         return nearest, suggested_action(
-            nearest.verdict if nearest else "none",
-            nearest.probability if nearest else 0.0,
-            len(gap.questions) - 1,
+            nearest.verdict if nearest else "none", nearest.probability if nearest else 0.0
         )
 
     # --- learned queries -------------------------------------------------------------

@@ -17,6 +17,8 @@ from kb_app.durations import DAY
 SAME_GAP = 0.38
 # Queries clustered at once; memory grows with the square.
 MOST = 4_000
+# From this probability on, the nearest article is about the same topic.
+NEAR = 0.15
 TREND = 14 * DAY
 STATES = ("open", "assigned", "drafted", "answered", "dismissed")
 _GAPS = uuid.UUID("0d6a4b35-2f1c-54f7-8f7a-5a3c7c1a9be2")
@@ -165,15 +167,13 @@ def _named(
     return named
 
 
-def suggested_action(verdict: str, probability: float, others: int) -> str:
-    """The action to suggest for a gap.
+def suggested_action(verdict: str, probability: float) -> str:
+    """The action to suggest for a gap: "improve", "check", "extend" or "write".
 
-    ``verdict`` and ``probability`` (0..1) are those of the nearest article; ``others`` is the
-    number of other wordings. The closer the article, the smaller the change: add the query or a
-    synonym, extend the article, or write a new one.
+    ``verdict`` and ``probability`` (0..1) are those of the nearest article. An article that was
+    shown as the answer and did not help is improved: another question would show it again. One
+    that may answer is read first, since only a person sees whether it does.
     """
-    if verdict == "strict":
-        return "add question"
-    if verdict == "weak":
-        return "add synonym" if others == 0 else "extend"
-    return "extend" if verdict == "partly" or probability >= 0.15 else "write"
+    if verdict in ("strict", "weak"):
+        return "improve" if verdict == "strict" else "check"
+    return "extend" if verdict == "partly" or probability >= NEAR else "write"

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 HEIGHT = 260
+SPARK_WIDTH, SPARK_HEIGHT = 160, 32
+# Fewer days make no line.
+FEWEST_DAYS = 3
 # The CSP forbids inline styles; static/desk.css styles the charts by pygal's classes.
 _INLINE = (("<script", "</script>"), ("<style", "</style>"), ("<!--", "-->"), (' style="', '"'))
 
@@ -33,6 +36,23 @@ def line(
     import pygal
 
     return _draw(pygal.Line, days, series, labels, title)
+
+
+def sparkline(shares: Sequence[float | None]) -> Markup:
+    """A line of shares, 0 to 1, without axes; days without a value are left out."""
+    shown = [(day, share) for day, share in enumerate(shares) if share is not None]
+    if len(shown) < FEWEST_DAYS:
+        return Markup()
+    top = max(share for _, share in shown) or 1.0
+    width = max(1, len(shares) - 1)
+    points = " ".join(
+        f"{day / width * SPARK_WIDTH:.1f},{SPARK_HEIGHT - share / top * SPARK_HEIGHT:.1f}"
+        for day, share in shown
+    )
+    return Markup(
+        '<svg class="spark" viewBox="0 -2 {} {}" preserveAspectRatio="none" aria-hidden="true">'
+        '<polyline points="{}"/></svg>'
+    ).format(SPARK_WIDTH, SPARK_HEIGHT + 4, points)
 
 
 def _draw(

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from indexer.checking.cross_checks import broken_links
 from indexer.editing import Author, EditConflictError, Editor
 from indexer.isolation import IsolationError, isolated_process
+from indexer.model import Article, Problem
 from indexer.reading.article import read_article_text, unreadable
 from kb_app.services.set_aside import SetAside
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import services, site_settings, snapshot, user_store
+from kb_app.web.core.context import now, services, site_settings, snapshot, user_store
+from kb_app.web.desk.article_list import state_of
 
 # Time for a preview; a usual one takes 5 ms.
 PREVIEW_S = 10.0
 blueprint = Blueprint("editor", __name__, url_prefix="/desk")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An article as customers would see it, what is wrong with it, and its state."""
+
+    title: str
+    html: str
+    problems: Sequence[Problem]
+    state: str
 
 
 def editor() -> Editor:
@@ -34,39 +50,45 @@ def author() -> Author:
 def edit() -> str | BaseResponse | tuple[str, int]:
     """Edit an article file: show, preview, save or publish it."""
     name = request.values.get("name", "")
-    edit = editor()
     try:
-        opened = edit.open(name)
+        opened = editor().open(name)
     except EditConflictError as error:
         flash(str(error))
-        return redirect(url_for("gaps.gaps"), 303)
+        return redirect(url_for("article_list.articles"), 303)
+    before = _preview(name, opened.text)
     if request.method == "GET":
-        return render_template(
-            "desk/edit.html", opened=opened, text=opened.text, preview=None, wrong=""
-        )
+        return render_template("desk/edit.html", opened=opened, text=opened.text, preview=before)
     text = request.form.get("text", "").replace("\r\n", "\n")
-    if request.form.get("do") == "preview":
-        return render_template(
-            "desk/edit.html", opened=opened, text=text, preview=_preview(name, text), wrong=""
-        )
     submitted = type(opened)(name, opened.text, request.form.get("digest", ""))
+    preview, done = _preview(name, text), request.form.get("do", "")
+    if done == "preview":
+        return render_template("desk/edit.html", opened=submitted, text=text, preview=preview)
+    wrong = _refused(before, preview) if done == "save" else ""
     try:
-        edit.save(submitted, text, author(), f"Edited: {name}")
-        if request.form.get("do") == "publish":
-            edit.publish(edit.open(name), author())
+        if not wrong:
+            editor().save(submitted, text, author(), f"Edited: {name}")
+            if done == "publish":
+                editor().publish(editor().open(name), author())
     except EditConflictError as error:
+        wrong = str(error)
+    if wrong:
         return render_template(
-            "desk/edit.html", opened=submitted, text=text, preview=None, wrong=str(error)
+            "desk/edit.html", opened=submitted, text=text, preview=preview, wrong=wrong
         ), 409
-    user_store().note(
-        user().mail, "published" if request.form.get("do") == "publish" else "saved", name
-    )
-    flash(
-        _("Published. It is found in a moment.")
-        if request.form.get("do") == "publish"
-        else _("Saved.")
-    )
+    user_store().note(user().mail, "published" if done == "publish" else "saved", name)
+    live = done == "publish" or preview.state == "live"
+    flash(_("Published. It is found in a moment.") if live else _("Saved."))
     return redirect(url_for("editor.edit", name=name), 303)
+
+
+def _refused(before: Preview, after: Preview) -> str:
+    """Why a text is not just saved: it would show customers what they could not see before."""
+    if after.state == "live" and before.state != "live":
+        return _(
+            "Not saved: customers would see this article, since its status is not draft any more. "
+            "Choose “Save and publish”, or set status: draft."
+        )
+    return ""
 
 
 @blueprint.get("/build")
@@ -82,16 +104,20 @@ def build() -> str:
     )
 
 
-def _preview(name: str, text: str) -> object:
-    """The rendered article and its problems."""
+def _preview(name: str, text: str) -> Preview:
+    """The rendered article with its problems, broken links among them."""
     try:
         article, problems = isolated_process().run(PREVIEW_S, read_article_text, name, text)
     except IsolationError as error:
         hint = "Take out what you added last."
         article, problems = None, [unreadable(name, f"cannot be shown: it {error}", hint)]
-    html = (
-        render_body(article.html, snapshot().articles, lambda card: True, article.lang)
-        if article
-        else ""
-    )
-    return {"problems": problems, "html": html, "title": article.title if article else ""}
+    if article is None:
+        return Preview("", "", problems, "")
+    found = [*problems, *_broken_links(article)]
+    html = render_body(article.html, snapshot().articles, lambda card: True, article.lang)
+    return Preview(article.title, html, found, state_of(article, now()))
+
+
+def _broken_links(article: Article) -> list[Problem]:
+    others = snapshot().articles.summaries.values()
+    return broken_links(article, others, site_settings().articles) if article.links else []

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from indexer.editing import EditConflictError
 from kb_app.analytics.gaps.gap_store import Gap, GapStore
 from kb_app.analytics.gaps.gaps import STATES
+from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import analytics_service, site_settings, snapshot, user_store
 from kb_app.web.core.tracking import now_ms
@@ -40,7 +41,8 @@ def gaps() -> str:
         advice=advice,
         state=state,
         states=STATES,
-        may_edit=user().may("write"),
+        draft_of=_article_url,
+        undo=store().gap(request.args.get("dismissed", "")[:64], now_ms()),
     )
 
 
@@ -57,7 +59,11 @@ def gap(gap_id: str) -> str:
         action=action,
         states=STATES,
         sections=_sections(),
+        section_names=snapshot().articles.sections,
         title=analytics_service().finder.title,
+        draft=_article_url(gap),
+        nearest_edit=_edit_url(nearest.article_id) if nearest else "",
+        nearest_body=_body(nearest.article_id) if nearest else "",
     )
 
 
@@ -86,9 +92,9 @@ def _do(gap: Gap, done: str) -> str:
             gap.gap_id,
             now,
             state="dismissed",
-            reason=request.form.get("reason", "").strip()[:500] or _("not ours"),
+            reason=request.form.get("reason", "").strip()[:500],
         )
-        return url_for("gaps.gaps")
+        return url_for("gaps.gaps", dismissed=gap.gap_id)
     elif done == "reopen":
         store().change(gap.gap_id, now, state="open", reason="")
     elif done == "note":
@@ -111,12 +117,18 @@ def _do(gap: Gap, done: str) -> str:
 
 
 def _write(gap: Gap) -> str:
-    """Create a draft with the gap's questions as its test queries; returns the editor's URL."""
+    """Create a draft with the gap's questions as its test queries; returns the editor's URL.
+
+    A gap has one article: where it has one already, that is opened.
+    """
+    if existing := _article_url(gap):
+        flash(_("This question has an article already."))
+        return existing
     title = request.form.get("title", "").strip()[:200] or gap.label
     lang = request.form.get("lang", "") or gap.questions[0].language or site_settings().languages[0]
     tests = [question.text for question in gap.questions if question.text != title][:TESTS_IN_DRAFT]
     name, article_id = editor().draft(
-        lang, request.form.get("section", "general"), title, tests, author()
+        lang, request.form.get("section") or _likely_section(gap), title, tests, author()
     )
     store().change(
         gap.gap_id,
@@ -134,9 +146,10 @@ def _add_question(gap: Gap) -> None:
     card = snapshot().articles.summaries.get(article_id)
     if card is None:
         raise EditConflictError(_("There is no such article any more."))
-    texts = [question.text for question in gap.questions if question.language == card.lang] or [
-        gap.questions[0].text
-    ]
+    known = {question.text for question in gap.questions}
+    texts = [text for text in request.form.getlist("question") if text in known]
+    if not texts:
+        raise EditConflictError(_("Choose at least one question."))
     edit = editor()
     added = edit.add_questions(edit.open(card.path), texts[:TESTS_IN_DRAFT], author())
     store().change(
@@ -147,6 +160,29 @@ def _add_question(gap: Gap) -> None:
         owner=gap.owner or user().mail,
     )
     flash(_("%(num)d questions added to %(title)s.", num=added, title=card.title))
+
+
+def _article_url(gap: Gap) -> str:
+    """The editor's address of the article that answers a gap, or is to; "" without one."""
+    return _edit_url(gap.article_id) if gap.article_id else ""
+
+
+def _edit_url(article_id: str) -> str:
+    card = snapshot().articles.summaries.get(article_id)
+    return url_for("editor.edit", name=card.path) if card else ""
+
+
+def _body(article_id: str) -> str:
+    """The article's text as customers read it."""
+    articles = snapshot().articles
+    article = articles.article(article_id)
+    return render_body(article.html, articles, lambda card: True, article.lang) if article else ""
+
+
+def _likely_section(gap: Gap) -> str:
+    """The section of the nearest article; else the first."""
+    nearest, _action = store().advice(gap, analytics_service().finder)
+    return nearest.section if nearest and nearest.section else _sections()[0]
 
 
 # --- learned questions ---

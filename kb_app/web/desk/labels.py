@@ -8,9 +8,21 @@ from typing import Any
 from flask import Flask, request
 from flask_babel import lazy_gettext as _
 
+from kb_app.web.core.auth import user
 from kb_app.web.core.context import event_store, services, site_settings
+from kb_app.web.desk.navigation import current_group, groups_for
 
-DESK_BLUEPRINTS = ("desk", "users", "gaps", "editor", "inbox", "desk_notices")
+DESK_BLUEPRINTS = (
+    "today",
+    "desk",
+    "users",
+    "gaps",
+    "editor",
+    "article_list",
+    "inbox",
+    "desk_notices",
+    "persons",
+)
 # Lazy texts: each is translated when it is rendered.
 NAMES: dict[str, dict[str, Any]] = {
     "outcome_names": {
@@ -97,7 +109,10 @@ def set_up(app: Flask) -> None:
 def _names() -> dict[str, Any]:
     if request.blueprint not in DESK_BLUEPRINTS:
         return {}
+    groups = groups_for(user())
     return NAMES | {
+        "desk_groups": groups,
+        "desk_group": current_group(groups, request.endpoint or ""),
         "demo": event_store().is_demo(),
         "support_problem": services().support_file.look(),
     }

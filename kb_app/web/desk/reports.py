@@ -73,7 +73,7 @@ def arguments(shown: Period) -> dict[str, str]:
     return {"from": shown.first.isoformat(), "to": shown.last.isoformat()} | shown.narrowed
 
 
-@blueprint.get("/")
+@blueprint.get("/reports")
 @needs("reports")
 def dashboard() -> str:
     """Show the figures of a period beside those of the period before, with charts and lists."""
@@ -277,7 +277,7 @@ def _trail(episode: Episode) -> list[QueryEvent | ActionEvent]:
     return sorted(steps, key=lambda step: step.at)
 
 
-@blueprint.get("/articles")
+@blueprint.get("/reports/articles")
 @needs("reports")
 def articles() -> str:
     """List articles by helpfulness and by contacts after reading, with the reasons of no-votes."""

@@ -166,7 +166,7 @@ def first(token: str) -> str | BaseResponse | tuple[str, int]:
             else:
                 user_store().note(made.mail, "first account made")
                 begin_session(made)
-                return redirect(url_for("desk.dashboard"))
+                return redirect(url_for("today.today"))
     return (
         render_template("site/account/password.html", form=form, wrong=wrong, ask_mail=True),
         422 if wrong else 200,
@@ -274,7 +274,7 @@ def oidc_back() -> BaseResponse | tuple[str, int]:
     if account is None or not account.active:
         user_store().note(str(info.get("email", ""))[:200], "sign-in refused (OpenID Connect)")
         return render_template("site/account/sign_in.html", form=SignIn(), wrong=True), 401
-    target = session.get("next") or url_for("desk.dashboard")
+    target = session.get("next") or url_for("today.today")
     begin_session(account, by_provider=True)
     return redirect(target)
 
@@ -314,7 +314,7 @@ def first_link(services: Services) -> str:
 
 def _next() -> str:
     """The redirect target after sign-in: a path of this site, else the desk."""
-    return own_path(request.values.get("next", "")) or url_for("desk.dashboard")
+    return own_path(request.values.get("next", "")) or url_for("today.today")
 
 
 def _serializer(purpose: str, key: str) -> URLSafeTimedSerializer:

@@ -84,7 +84,7 @@ def post(client: FlaskClient, path: str, **form: str) -> str:
 
 
 def test_the_overview_shows_metrics_with_interval_and_chart(lead: FlaskClient) -> None:
-    html = text_of(lead, "/desk/")
+    html = text_of(lead, "/desk/reports")
     assert (
         "20.0 %" in html
         and "1 / 5" in html
@@ -95,7 +95,7 @@ def test_the_overview_shows_metrics_with_interval_and_chart(lead: FlaskClient) -
 
 
 def test_every_metric_links_to_its_rows(lead: FlaskClient) -> None:
-    html = text_of(lead, "/desk/")
+    html = text_of(lead, "/desk/reports")
     for link in re.findall(r'href="(/desk/rows[^"]+)"', html):
         text_of(lead, link.replace("&amp;", "&"))
     rows = text_of(lead, "/desk/rows?outcome=unanswered")
@@ -157,7 +157,7 @@ def test_only_who_sees_rows_exports_them(own: Services) -> None:
     ],
 )
 def test_unusual_periods_are_no_error(lead: FlaskClient, query: str) -> None:
-    text_of(lead, f"/desk/?{query}")
+    text_of(lead, f"/desk/reports?{query}")
 
 
 @pytest.mark.parametrize("path", ["articles", "inventory", "definitions", "pillars", "learned"])
@@ -174,20 +174,21 @@ def test_a_gap_becomes_an_article_with_its_queries_as_search_tests(
     editor = post(
         lead, gap.group(1), do="write", title="学割はありますか", lang="ja", section="payment"
     )
-    name = re.search(r"ja/payment/[^\s<]+\.md", editor)
-    assert name
-    text = (own.settings.articles / name.group()).read_text(encoding="utf-8")
+    found = re.search(r'name="name" value="(ja/payment/[^"]+\.md)"', editor)
+    assert found
+    name = found.group(1)
+    text = (own.settings.articles / name).read_text(encoding="utf-8")
     assert "status: draft" in text and "学割" in text
     digest = re.search(r'name="digest" value="([^"]+)"', editor).group(1)  # type: ignore[union-attr]
     post(
         lead,
         "/desk/edit",
-        name=name.group(),
+        name=name,
         digest=digest,
         text=text + "\n学割はありません。\n",
         do="publish",
     )
-    assert "status: published" in (own.settings.articles / name.group()).read_text(encoding="utf-8")
+    assert "status: published" in (own.settings.articles / name).read_text(encoding="utf-8")
     own.indexing.publish_build(own.indexing.rebuild())
     assert (
         lead.get("/api/v1/search?q=学割はありますか&lang=ja").get_json()["hits"][0]["title"]
@@ -228,6 +229,81 @@ def test_a_preview_is_sanitised_and_says_what_is_wrong(own: Services, lead: Flas
     assert "<strong>太字</strong>" in shown and "<script>alert" not in shown and "owl" in shown
 
 
+def test_saving_does_not_publish_a_draft_unasked(own: Services, lead: FlaskClient) -> None:
+    path = own.settings.articles / "ja/returns/new.md"
+    draft = "---\nid: new\ntitle: 返品の送料\nstatus: draft\n---\n無料です。\n"
+    path.write_text(draft, encoding="utf-8")
+    page = text_of(lead, "/desk/edit?name=ja/returns/new.md")
+    form = {
+        "name": "ja/returns/new.md",
+        "digest": re.search(r'name="digest" value="([^"]+)"', page).group(1),  # type: ignore[union-attr]
+        "text": draft.replace("status: draft\n", ""),
+        "csrf_token": token_in(page),
+    }
+    answer = lead.post("/desk/edit", data=form | {"do": "save"})
+    html = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and "保存していません" in html
+    assert path.read_text(encoding="utf-8") == draft, "nothing was saved"
+    assert lead.post("/desk/edit", data=form | {"do": "publish"}).status_code == 303
+
+
+def test_the_preview_names_links_and_images_that_lead_nowhere(lead: FlaskClient) -> None:
+    name = "ja/returns/refund.md"
+    token = token_in(text_of(lead, f"/desk/edit?name={name}"))
+    text = "---\nid: x\ntitle: 題\n---\n[a](nowhere.md) [b](refund.md) ![c](gone.png) [d](#none)\n"
+    form = {"name": name, "text": text, "do": "preview", "csrf_token": token}
+    html = lead.post("/desk/edit", data=form).get_data(as_text=True)
+    shown = html.split('id="preview"')[1]
+    assert all(what in shown for what in ("nowhere.md", "gone.png", "#none"))
+    assert "refund.md, which does not exist" not in shown
+
+
+def test_all_articles_are_listed_and_lead_to_the_editor(own: Services, lead: FlaskClient) -> None:
+    html = text_of(lead, "/desk/articles")
+    count = len(own.live.snapshot().articles.summaries)  # type: ignore[union-attr]
+    assert f"{count}件" in html and 'href="/desk/edit?name=ja/returns/refund.md"' in html
+    one = text_of(lead, "/desk/articles?words=返金&lang=ja&sort=views")
+    assert "name=ja/returns/refund.md" in one and "name=en/" not in one
+    assert "当てはまる記事はありません" in text_of(lead, "/desk/articles?words=ありえない")
+    assert text_of(lead, "/desk/articles?page=99&sort=no&show=no&status=no")
+
+
+def test_a_writer_gets_from_the_article_to_its_editor(own: Services, lead: FlaskClient) -> None:
+    address = "/ja/articles/refund"
+    edit = "/desk/edit?name=ja/returns/refund.md"
+    assert edit in text_of(lead, address)
+    assert edit not in text_of(create_app(own).test_client(), address)
+
+
+def test_a_question_has_one_draft(own: Services, lead: FlaskClient) -> None:
+    gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
+    post(lead, gap, do="write")
+    own.indexing.publish_build(own.indexing.rebuild())
+    assert "すでに記事があります" in post(lead, gap, do="write")
+    drafts = list(own.settings.articles.rglob("学割*.md"))
+    assert len(drafts) == 1 and drafts[0].parent.name in own.live.snapshot().articles.sections  # type: ignore[union-attr]
+    assert "記事を開く" in text_of(lead, "/desk/gaps"), "the question leads to its draft"
+
+
+def test_setting_a_question_aside_can_be_undone(own: Services, lead: FlaskClient) -> None:
+    gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
+    html = post(lead, gap, do="dismiss")
+    assert "「学割」を対象外にしました" in html and 'value="reopen"' in html
+    post(lead, gap, do="reopen")
+    assert ">学割<" in text_of(lead, "/desk/gaps")
+
+
+def test_today_shows_each_role_its_work(own: Services, lead: FlaskClient) -> None:
+    html = text_of(lead, "/desk/")
+    assert ">学割<" in html and "20.0 %" in html and "/desk/rows?from=" in html
+    own.users.add("agent@example.com", "agent", "Ken", PASSWORD)
+    agent = sign_in(create_app(own), "agent@example.com")[0]
+    html = text_of(agent, "/desk/")
+    assert "今すぐ対応が必要なものはありません" in html
+    assert "学割" not in html and "/desk/rows" not in html, "what an agent may not see"
+    assert 'href="/desk/cases"' in html and 'href="/desk/reports"' not in html
+
+
 def forever(_name: str, _text: str) -> Any:
     while True:
         pass
@@ -258,7 +334,7 @@ def test_a_gap_is_assigned_noted_dismissed_and_reopened(own: Services, lead: Fla
 
 def test_questions_and_synonyms_are_written_to_the_files(own: Services, lead: FlaskClient) -> None:
     gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
-    post(lead, gap, do="question", article_id="ja-returns-refund")
+    post(lead, gap, do="question", article_id="ja-returns-refund", question="学割")
     assert "学割" in (own.settings.articles / "ja/returns/refund.md").read_text(encoding="utf-8")
     post(lead, gap, do="synonym", words="学割、学生割引")
     assert "[学割, 学生割引]" in (own.settings.articles / "synonyms.yml").read_text(
@@ -311,14 +387,14 @@ def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -
     )
     own.analytics.update_episodes()
     own.analytics.update_gaps()
-    for path in ("/desk/", "/desk/gaps", "/desk/rows?verdict=none", "/desk/inventory"):
+    for path in ("/desk/reports", "/desk/gaps", "/desk/rows?verdict=none", "/desk/inventory"):
         assert "<img src=x" not in text_of(lead, path)
 
 
 def test_a_writer_sees_metrics_but_no_rows(own: Services) -> None:
     writer = sign_in(create_app(own), "writer@example.com")[0]
     assert (
-        "/desk/rows" not in text_of(writer, "/desk/")
+        "/desk/rows" not in text_of(writer, "/desk/reports")
         and writer.get("/desk/rows").status_code == 403
     )
 
@@ -385,9 +461,11 @@ def test_the_digest_summarises_the_week(own: Services) -> None:
 
 
 def test_savings_are_shown_only_if_a_cost_is_set(own: Services, lead: FlaskClient) -> None:
-    assert "JPY" not in text_of(lead, "/desk/")
+    assert "JPY" not in text_of(lead, "/desk/reports")
     paid = replace(own, settings=own.settings.model_copy(update={"contact_cost": "400-900 JPY"}))
-    assert "400–900 JPY" in text_of(sign_in(create_app(paid), "lead@example.com")[0], "/desk/")
+    assert "400–900 JPY" in text_of(
+        sign_in(create_app(paid), "lead@example.com")[0], "/desk/reports"
+    )
 
 
 def test_other_definitions_explain_their_limits_in_the_reader_language(lead: FlaskClient) -> None:

@@ -87,8 +87,5 @@ def test_the_trend_compares_two_weeks() -> None:
 
 
 def test_a_near_miss_suggests_a_question_and_no_match_an_article() -> None:
-    assert suggested_action("strict", 0.9, 3) == "add question"
-    assert (
-        suggested_action("none", 0.05, 0) == "write"
-        and suggested_action("none", 0.2, 0) == "extend"
-    )
+    assert suggested_action("strict", 0.9) == "improve"
+    assert suggested_action("none", 0.05) == "write" and suggested_action("none", 0.2) == "extend"
