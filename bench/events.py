@@ -1,10 +1,12 @@
 """Measures analytics with a million events: writing, computing episodes, reading the reports.
 
-    python -m bench.events [--events N] [--database URL] [--seed N] [--model-dir DIR] [--json]
+    python -m bench.events [--events N] [--months N] [--database URL] [--seed N]
+        [--model-dir DIR] [--json]
 
 Also measures what recording adds to a search. The visits are simulated (bench/visit_simulator.py)
-over ninety days, written like the site writes them, processed by the analytics job and read like
-the desk reads them.
+over some months, written like the site writes them, processed by the analytics job and read like
+the desk reads them: after one more day of events, and for a month and the whole log. A database
+that holds events is measured as it is.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +37,7 @@ from kb_app.analytics.ports import Encode, Vectors
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports.reports import Period, Reports
 from kb_app.db.engine import migrate, open_database
-from kb_app.durations import DAY
+from kb_app.durations import DAY, MINUTE
 from kb_app.services.search_adapters import CentredQuestions
 from search.embedding.loader import load_embedder
 
@@ -66,7 +70,7 @@ def months(
             )
             for q in log.queries
         ]
-        actions = [_moved(action, part, shift) for action in log.actions]
+        actions = [_moved(action, str(part), shift) for action in log.actions]
         yield queries, actions
         made += len(queries) + len(actions)
         part += 1
@@ -83,9 +87,9 @@ class UsualQuestions:
         self._encode, self.fingerprint = encode, encode.fingerprint
         self._known: dict[tuple[str, str], Vectors] = {}
 
-    def __call__(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
+    def __call__(self, texts: Sequence[str], langs: Sequence[str]) -> Vectors:
         """Return one row per text."""
-        pairs = [(text.split(TAIL)[0], lang) for text, lang in zip(texts, languages, strict=True)]
+        pairs = [(text.split(TAIL)[0], lang) for text, lang in zip(texts, langs, strict=True)]
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self._known]
         if new:
             rows = self._encode([text for text, _ in new], [lang for _, lang in new])
@@ -93,7 +97,7 @@ class UsualQuestions:
         return np.stack([self._known[pair] for pair in pairs])
 
 
-def _moved(action: m.ActionEvent, part: int, shift: int) -> m.ActionEvent:
+def _moved(action: m.ActionEvent, part: str, shift: int) -> m.ActionEvent:
     """Return the action with ids and time of its part of the log."""
     query_id, client_id = (
         action.query_id and f"{part}{action.query_id}",
@@ -154,32 +158,81 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
     url = flags.database or f"sqlite:///{folder / 'kb.sqlite'}"
     engine = open_database(url)
     migrate(engine)
-    store = EventStore(engine)
-    count, seconds = load(store, months(flags.events, random.Random(flags.seed)))
-    figures: dict[str, float] = {"events": count, "load_s": seconds, "load_per_s": count / seconds}
-    encode = CentredQuestions(load_embedder("", flags.model_dir))
-    now = BEGIN + 3 * SPAN + DAY
-    figures["job_everything_s"] = timed(
-        lambda: run(store, QuestionVectors(engine, encode), now, UTC, everything=True)
-    )
-    figures["job_again_s"] = timed(
-        lambda: run(store, QuestionVectors(engine, encode), now + 1, UTC)
-    )
-    last = datetime.fromtimestamp(now / 1000, UTC).date()
-    reports = Reports(engine)
-    for days in (28, 90):
-        period = Period(last - timedelta(days=days - 1), last, UTC)
-        figures[f"dashboard_{days}_days_s"] = timed(
-            lambda period=period: dashboard(reports, period),  # type: ignore[misc]
-            3,
+    store, chance = EventStore(engine), random.Random(flags.seed)
+    encode = UsualQuestions(CentredQuestions(load_embedder("", flags.model_dir)))
+    end = BEGIN + flags.months * SPAN + DAY
+    figures: dict[str, float] = {}
+    if next(store.each_query(0, end), None) is None:
+        count, seconds = load(store, months(flags.events, flags.months, chance))
+        figures |= {"events": count, "load_s": seconds, "load_per_s": count / seconds}
+        figures["job_everything_s"] = timed(
+            lambda: run(store, QuestionVectors(engine, encode), end, UTC, everything=True)
         )
-    gaps = GapStore(store, QuestionVectors(engine, encode))
-    figures["gaps_grouped_s"] = timed(lambda: gaps.refresh(now))
-    figures["gaps_shown_s"] = timed(lambda: gaps.gaps(now), 3)
+    figures |= nightly(store, encode, end, flags.events // (30 * flags.months), chance)
+    figures |= reading(Reports(engine), end + DAY, flags.months * 30)
     figures["recording_p50_ms"], figures["recording_p95_ms"] = recording_adds(store)
+    figures["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     if not flags.database:
         figures["file_mb"] = sum(path.stat().st_size for path in folder.glob("kb.sqlite*")) / 1e6
     return {name: round(value, 4) for name, value in figures.items()}
+
+
+def nightly(
+    store: EventStore, encode: Encode, end: int, events: int, chance: random.Random
+) -> dict[str, float]:
+    """Return the seconds of the tasks that follow the log, after one more day of events."""
+    engine, now = store.engine, end + DAY
+    figures = {"day_events": float(load(store, day_of_log(events, end, chance))[0])}
+    figures["job_day_s"] = timed(lambda: run(store, QuestionVectors(engine, encode), now, UTC))
+    figures["job_again_s"] = timed(
+        lambda: run(store, QuestionVectors(engine, encode), now + 5 * MINUTE, UTC)
+    )
+    gaps = GapStore(store, QuestionVectors(engine, encode))
+    figures["gaps_grouped_s"] = timed(lambda: gaps.refresh(now))
+    figures["gaps_shown_s"] = timed(lambda: gaps.gaps(now), 3)
+    figures["learned_offered_s"] = timed(lambda: gaps.offer_learned(now))
+    figures["purge_a_day_s"] = timed(lambda: store.purge(_first_at(store) + DAY))
+    return figures
+
+
+def day_of_log(
+    events: int, start: int, chance: random.Random
+) -> Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]:
+    """Yield the events of one day in one part."""
+    log = simulate(
+        intents_of(Path(__file__).parent / "data" / "rewordings.jsonl"),
+        PERSONAS,
+        events // 4,
+        chance,
+    )
+    name = f"d{start // DAY}-"
+
+    def moved(at: int) -> int:
+        return start + (at - BEGIN) % DAY
+
+    yield (
+        [
+            replace(q, query_id=name + q.query_id, client_id=f"{name}{q.client_id}", at=moved(q.at))
+            for q in log.queries
+        ],
+        [replace(_moved(action, name, 0), at=moved(action.at)) for action in log.actions],
+    )
+
+
+def _first_at(store: EventStore) -> int:
+    first = next(store.each_query(0, BEGIN + 1_000 * DAY))
+    return first.at
+
+
+def reading(reports: Reports, now: int, days: int) -> dict[str, float]:
+    """Return the seconds that the desk's pages of a month and of the whole log take."""
+    last = datetime.fromtimestamp(now / 1000, UTC).date()
+    figures: dict[str, float] = {}
+    for span in (28, days):
+        period = Period(last - timedelta(days=span - 1), last, UTC)
+        for name, page in PAGES.items():
+            figures[f"{name}_{span}_days_s"] = timed(partial(page, reports, period), 3)
+    return figures
 
 
 def dashboard(reports: Reports, period: Period) -> Sequence[object]:
@@ -196,12 +249,24 @@ def dashboard(reports: Reports, period: Period) -> Sequence[object]:
     ]
 
 
+PAGES: dict[str, Callable[[Reports, Period], object]] = {
+    "overview": dashboard,
+    "definitions": lambda reports, period: (reports.counts(period), reports.users(period)),
+    "inventory": lambda reports, period: reports.inventory(period),
+    "articles": lambda reports, period: (reports.articles(period, 200), reports.reasons(period)),
+    "unanswered_rows": lambda reports, period: reports.episodes(period, ["unanswered"]),
+    "unclicked_rows": lambda reports, period: reports.searches(period, clicked=False),
+    "reworded_rows": lambda reports, period: reports.searches(period, reworded=True),
+}
+
+
 def main() -> None:
     """Parse the flags, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--months", type=int, default=3)
     parser.add_argument(
-        "--database", default="", help="URL of an empty database (default: a temporary SQLite file)"
+        "--database", default="", help="URL of a database (default: a temporary SQLite file)"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model-dir", type=Path, default=Path("var/model"))

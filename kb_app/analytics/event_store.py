@@ -60,13 +60,13 @@ class EventStore:
     ) -> list[QueryEvent]:
         """Searches in [start, end), oldest first; limited to ``clients`` if given."""
         return [
-            _query(row)
+            to_query(row)
             for row in self._rows(schema.queries, _queries_within(start, end, bots), clients)
         ]
 
     def each_query(self, start: int, end: int, bots: bool = False) -> Iterator[QueryEvent]:
         """Searches in [start, end), oldest first, streamed: a busy day does not fit in memory."""
-        return map(_query, self._rows(schema.queries, _queries_within(start, end, bots)))
+        return map(to_query, self._rows(schema.queries, _queries_within(start, end, bots)))
 
     def actions(
         self,
@@ -96,7 +96,7 @@ class EventStore:
                 .mappings()
                 .first()
             )
-        return _query(row) if row else None
+        return to_query(row) if row else None
 
     def action(self, event_id: str) -> ActionEvent | None:
         """The action with this id, or None."""
@@ -128,7 +128,7 @@ class EventStore:
             for start in range(0, len(query_ids), ROWS):
                 chunk = query_ids[start : start + ROWS]
                 events += [
-                    _query(row)
+                    to_query(row)
                     for row in connection.execute(
                         select(table).where(table.c.query_id.in_(chunk))
                     ).mappings()
@@ -251,7 +251,8 @@ def _action_row(event: ActionEvent) -> dict[str, Any]:
     return dict(vars(event)) | {"attributes": orjson.dumps(dict(event.attributes)).decode()}
 
 
-def _query(row: Any) -> QueryEvent:
+def to_query(row: Any) -> QueryEvent:
+    """Convert a row of the table queries to an event."""
     values = dict(row)
     values.pop("text_key")
     return QueryEvent(

@@ -1,12 +1,14 @@
 """One suite on real SQLite and PostgreSQL databases: the log, the job, gaps and backup."""
 
+import random
 import subprocess
 import sys
 import threading
 import tracemalloc
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +289,37 @@ def test_metrics_are_filtered_and_compared(store: EventStore) -> None:
         and reports.counts(month().before) == {}
     )
     assert reports.values("language") == ["en", "ja"]
+
+
+@pytest.mark.parametrize("frequent", [0, 3, 20])
+def test_most_asked_is_the_same_with_and_without_the_long_tail(
+    store: EventStore, frequent: int
+) -> None:
+    chance = random.Random(frequent)
+    counts: Counter[str] = Counter()
+    with store.engine.begin() as connection:
+        dimensions = {"channel": "site", "language": "ja", "section": "", "audience": "public"}
+        for day in range(1, 29):
+            asked_today = Counter(
+                f"often {n}" for n in range(frequent) for _ in range(chance.randrange(9))
+            ) + Counter(f"rare {chance.randrange(60)}" for _ in range(20))
+            counts += asked_today
+            row = {"day": f"1970-01-{day:02}", **dimensions}
+            rows = [
+                row
+                | {"text_key": text, "text": text, "searches": n, "unanswered": 0, "unopened": n}
+                for text, n in asked_today.items()
+            ]
+            connection.execute(schema.daily_questions.insert(), rows)
+            connection.execute(
+                schema.daily.insert(), row | {"measure": "queries", "value": len(asked_today)}
+            )
+    period = Period(date(1970, 1, 1), date(1970, 1, 28), UTC)
+    wanted = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:15]
+    shown = Reports(store.engine).top_questions(period)
+    assert [(line.text, line.numbers["searches"]) for line in shown] == wanted
+    unopened = Reports(store.engine).without_click(period)
+    assert [(line.text, line.numbers["searches"]) for line in unopened] == wanted
 
 
 def test_every_metric_has_its_rows(store: EventStore) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select, update
 
-from kb_app.analytics.event_store import EventStore
+from kb_app.analytics.event_store import EventStore, to_query
 from kb_app.analytics.gaps.gaps import (
+    MOST,
     STATES,
     Group,
     UnansweredQuestion,
@@ -107,7 +108,7 @@ class GapStore:
         """
         self._cache.unanswered = None
         groups = self._grouped(now)
-        known = self._rows()
+        known, members = self._rows(), self._members()
         with self._engine.begin() as connection:
             for group in groups:
                 for merged in group.merged:
@@ -138,6 +139,8 @@ class GapStore:
                         .values(**values)
                     )
                 for question in group.questions:
+                    if members.get(question.key) == group.gap_id:
+                        continue
                     upsert(
                         connection,
                         schema.gap_members,
@@ -244,7 +247,7 @@ class GapStore:
     # --- learned queries -------------------------------------------------------------
 
     def offer_learned(self, now: int, least_people: int = 1) -> int:
-        """Offer queries of confirmed episodes to their articles.
+        """Offer queries of the confirmed episodes of the last WINDOW to their articles.
 
         A query needs ``least_people`` different clients. Returns the number of new offers.
         """
@@ -256,6 +259,7 @@ class GapStore:
             .join(episodes, episodes.c.episode_id == members.c.episode_id)
             .where(
                 episodes.c.outcome == "confirmed",
+                episodes.c.first_at >= now - WINDOW,
                 episodes.c.provisional.is_(False),
                 episodes.c.article_id != "",
                 queries.c.origin != "suggestion",
@@ -313,7 +317,7 @@ class GapStore:
     # --- helpers ---------------------------------------------------------------------
 
     def _grouped(self, now: int) -> list[Group]:
-        questions = self._read(now).questions
+        questions = self._read(now).questions[:MOST]
         by_text = self._vectors.of([(question.text, question.language) for question in questions])
         vectors = {
             question.key: by_text[question.text, question.language]
@@ -333,26 +337,25 @@ class GapStore:
     def _unanswered(self, now: int) -> list[QueryEvent]:
         """Searches without a strict verdict or in unanswered episodes, except confirmed ones."""
         table, episodes, members = schema.queries, schema.episodes, schema.episode_queries
-        confirmed = (
-            select(members.c.query_id)
-            .join(episodes, episodes.c.episode_id == members.c.episode_id)
-            .where(episodes.c.outcome == "confirmed")
+        # A search is in one episode at most. Joins, since IN over a long log does not end.
+        joined = table.outerjoin(members, members.c.query_id == table.c.query_id).outerjoin(
+            episodes, episodes.c.episode_id == members.c.episode_id
         )
-        unanswered = (
-            select(members.c.query_id)
-            .join(episodes, episodes.c.episode_id == members.c.episode_id)
-            .where(episodes.c.outcome == "unanswered", episodes.c.first_at >= now - WINDOW)
-        )
-        query = select(table.c.query_id).where(
-            table.c.at >= now - WINDOW,
-            table.c.at <= now,
-            table.c.bot.is_(False),
-            (table.c.verdict != "strict") | table.c.query_id.in_(unanswered),
-            table.c.query_id.not_in(confirmed),
+        outcome = func.coalesce(episodes.c.outcome, "")
+        query = (
+            select(table)
+            .select_from(joined)
+            .where(
+                table.c.at >= now - WINDOW,
+                table.c.at <= now,
+                table.c.bot.is_(False),
+                (table.c.verdict != "strict") | (outcome == "unanswered"),
+                outcome != "confirmed",
+            )
+            .order_by(table.c.at, table.c.query_id)
         )
         with self._engine.connect() as connection:
-            ids = [str(name) for (name,) in connection.execute(query)]
-        return self.store.queries_of(ids)
+            return [to_query(row) for row in connection.execute(query).mappings()]
 
     def _rows(self) -> dict[str, dict[str, Any]]:
         with self._engine.connect() as connection:

@@ -15,7 +15,7 @@ from kb_app.durations import DAY
 
 # Minimum mean cosine between the centred embeddings of one gap; see docs/analytics.md.
 SAME_GAP = 0.38
-# Queries clustered at once; memory grows with the square.
+# Queries grouped, those of most people first; memory grows with the square.
 MOST = 4_000
 # From this probability on, the nearest article is about the same topic.
 NEAR = 0.15

@@ -9,7 +9,7 @@ from datetime import date, timedelta, tzinfo
 from statistics import fmean
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, select, union
+from sqlalchemy import Connection, Engine, Table, exists, func, select, union
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.analytics.model import CLICK, OUTCOMES, TICKET_CREATED, VOTE_REASON, Episode
@@ -128,18 +128,20 @@ class Reports:
     # --- sums ------------------------------------------------------------------------
 
     def counts(self, period: Period) -> Counts:
-        """Sums of all measures of a period."""
+        """Sums of all measures of a period, and the reading times."""
+        with self._engine.connect() as connection:
+            return self._measures(connection, period) | self._reading_times(connection, period)
+
+    def _measures(self, connection: Connection, period: Period) -> dict[str, float]:
         table = schema.daily
         query = (
             select(table.c.measure, func.sum(table.c.value))
             .where(*self._days(period))
             .group_by(table.c.measure)
         )
-        with self._engine.connect() as connection:
-            counts = {str(name): float(value) for name, value in connection.execute(query)}
-            return {**counts, **self._reading_times(connection, period)}
+        return {str(name): float(value) for name, value in connection.execute(query)}
 
-    def _reading_times(self, connection: Connection, period: Period) -> Counts:
+    def _reading_times(self, connection: Connection, period: Period) -> dict[str, float]:
         """Number of episodes with an article read, and the median of their seconds."""
         table = schema.episodes
         seconds = table.c.seconds_to_answer
@@ -200,9 +202,9 @@ class Reports:
 
     def unseen(self, period: Period) -> dict[str, int]:
         """Searches and events missing from the figures, by reason."""
-        counts = self.counts(period)
         table = schema.losses
         with self._engine.connect() as connection:
+            counts = self._measures(connection, period)
             rows = connection.execute(
                 select(table.c.reason, func.sum(table.c.count))
                 .where(
@@ -242,8 +244,7 @@ class Reports:
             )
 
     @staticmethod
-    def _days(period: Period) -> list[ColumnElement[bool]]:
-        table = schema.daily
+    def _days(period: Period, table: Table = schema.daily) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = [
             table.c.day >= period.first.isoformat(),
             table.c.day <= period.last.isoformat(),
@@ -296,29 +297,60 @@ class Reports:
     def _questions(
         self, period: Period, by: ColumnElement[int], limit: int
     ) -> list[tuple[str, str, int, int, int]]:
-        """(key, text, searches, unanswered, unopened) of the queries with the highest ``by``."""
+        """(key, text, searches, unanswered, unopened) of the queries with the highest ``by``.
+
+        Most of a long log is texts that were asked once. A text with at most one in every row has
+        at most one for each day and combination of dimensions: where the last one listed has more,
+        those texts need not be summed up.
+        """
         table = schema.daily_questions
-        conditions: list[ColumnElement[bool]] = [
-            table.c.day >= period.first.isoformat(),
-            table.c.day <= period.last.isoformat(),
-        ]
-        conditions += [table.c[name] == value for name, value in period.narrowed.items()]
+        within = self._days(period, table)
+        often = select(table.c.text_key).where(*within, by > 1)
+        with self._engine.connect() as connection:
+            found = self._sums(connection, [*within, table.c.text_key.in_(often)], by, limit)
+            if len(found) < limit or found[-1][1] <= period.days * self._combinations(connection):
+                found = self._sums(connection, within, by, limit)
+            keys = [key for key, *_ in found]
+            named = connection.execute(
+                select(table.c.text_key, func.min(table.c.text))
+                .where(*within, table.c.text_key.in_(keys))
+                .group_by(table.c.text_key)
+            )
+            texts = {str(key): str(text) for key, text in named}
+        return [(key, texts[key], n, none, shut) for key, _, n, none, shut in found]
+
+    @staticmethod
+    def _sums(
+        connection: Connection,
+        conditions: Sequence[ColumnElement[bool]],
+        by: ColumnElement[int],
+        limit: int,
+    ) -> list[tuple[str, int, int, int, int]]:
+        """(key, sum of ``by``, searches, unanswered, unopened), highest first."""
+        table = schema.daily_questions
+        highest = func.sum(by)
         sums = [
             func.sum(column) for column in (table.c.searches, table.c.unanswered, table.c.unopened)
         ]
-        query = (
-            select(table.c.text_key, func.min(table.c.text), *sums)
+        rows = connection.execute(
+            select(table.c.text_key, highest, *sums)
             .where(*conditions)
             .group_by(table.c.text_key)
+            .order_by(highest.desc(), table.c.text_key)
+            .limit(limit)
         )
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                query.order_by(func.sum(by).desc(), table.c.text_key).limit(limit)
-            )
-            return [
-                (str(key), str(text), int(n), int(unanswered), int(unopened))
-                for key, text, n, unanswered, unopened in rows
-            ]
+        return [
+            (str(key), int(most), int(n), int(unanswered), int(unopened))
+            for key, most, n, unanswered, unopened in rows
+        ]
+
+    @staticmethod
+    def _combinations(connection: Connection) -> int:
+        """How many rows a text can have on one day."""
+        table = schema.daily
+        dimensions = (table.c.channel, table.c.language, table.c.section, table.c.audience)
+        distinct = select(*dimensions).distinct().subquery()
+        return int(connection.execute(select(func.count()).select_from(distinct)).scalar_one())
 
     def _people(self, period: Period, keys: Sequence[str]) -> dict[str, int]:
         """Number of people per text key; each search without a client counts as a person."""
@@ -452,14 +484,10 @@ class Reports:
         conditions = self._asked(period)
         conditions += [table.c.verdict == verdict] if verdict else []
         if clicked is not None:
-            clicked_ids = select(actions.c.query_id).where(
-                actions.c.action_name == CLICK, actions.c.query_id.is_not(None)
+            click = exists().where(
+                actions.c.query_id == table.c.query_id, actions.c.action_name == CLICK
             )
-            conditions.append(
-                table.c.query_id.in_(clicked_ids)
-                if clicked
-                else table.c.query_id.not_in(clicked_ids)
-            )
+            conditions.append(click if clicked else ~click)
         conditions += [asked_again()] if reworded else []
         with self._engine.connect() as connection:
             query = (
