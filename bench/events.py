@@ -1,6 +1,6 @@
 """Measures analytics with a million events: writing, computing episodes, reading the reports.
 
-    python -m bench.events [--events N] [--months N] [--database URL] [--seed N]
+    python -m bench.events [--events N] [--months N] [--rare SHARE] [--database URL] [--seed N]
         [--model-dir DIR] [--json]
 
 Also measures what recording adds to a search. The visits are simulated (bench/visit_simulator.py)
@@ -48,11 +48,11 @@ RARE, TAIL = 0.35, " #"
 
 
 def months(
-    events: int, months: int, chance: random.Random
+    events: int, months: int, chance: random.Random, rare: float = RARE
 ) -> Iterator[tuple[list[m.QueryEvent], list[m.ActionEvent]]]:
     """Yield parts of a log, month by month in turn, until it has this many events.
 
-    A share of RARE of the searches has a word that no other search has: most texts that people
+    A share of ``rare`` of the searches has a word that no other search has: most texts that people
     type are typed once.
     """
     intents = intents_of(Path(__file__).parent / "data" / "rewordings.jsonl")
@@ -66,7 +66,7 @@ def months(
                 query_id=f"{part}{q.query_id}",
                 client_id=f"{part}{q.client_id}",
                 at=q.at + shift,
-                user_query=_rare(q.user_query, chance),
+                user_query=_rare(q.user_query, chance, rare),
             )
             for q in log.queries
         ]
@@ -76,8 +76,8 @@ def months(
         part += 1
 
 
-def _rare(text: str, chance: random.Random) -> str:
-    return f"{text}{TAIL}{chance.getrandbits(48):x}" if chance.random() < RARE else text
+def _rare(text: str, chance: random.Random, share: float) -> str:
+    return f"{text}{TAIL}{chance.getrandbits(48):x}" if chance.random() < share else text
 
 
 class UsualQuestions:
@@ -163,7 +163,7 @@ def measure(flags: argparse.Namespace, folder: Path) -> dict[str, float]:
     end = BEGIN + flags.months * SPAN + DAY
     figures: dict[str, float] = {}
     if next(store.each_query(0, end), None) is None:
-        count, seconds = load(store, months(flags.events, flags.months, chance))
+        count, seconds = load(store, months(flags.events, flags.months, chance, flags.rare))
         figures |= {"events": count, "load_s": seconds, "load_per_s": count / seconds}
         figures["job_everything_s"] = timed(
             lambda: run(store, QuestionVectors(engine, encode), end, UTC, everything=True)
@@ -265,6 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--months", type=int, default=3)
+    parser.add_argument("--rare", type=float, default=RARE, help="share of texts asked once")
     parser.add_argument(
         "--database", default="", help="URL of a database (default: a temporary SQLite file)"
     )

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from flask.cli import with_appcontext
 
 from kb_app.cli.common import open_services, with_model
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("figures")

@@ -20,7 +20,18 @@ from sqlalchemy.sql import ColumnElement
 from kb_app.db import personal_data, schema
 from kb_app.db.writing import insert_once, storable
 from kb_app.support.attachments import MAIL_TYPE
-from kb_app.support.model import CLOSED, OPEN, SOLVED, WAITING, Attachment, Case, Message, NewCase
+from kb_app.support.model import (
+    AGENT,
+    CLOSED,
+    CUSTOMER,
+    OPEN,
+    SOLVED,
+    WAITING,
+    Attachment,
+    Case,
+    Message,
+    NewCase,
+)
 
 # Without characters that are easily confused: 0 and O, 1 and I.
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -258,6 +269,14 @@ class CaseStore:
                     select(table).where(condition).order_by(table.c.at, table.c.message_id)
                 ).mappings()
             ]
+
+    def said(self, case_id: str, within: Connection | None = None) -> int:
+        """How many messages customer and staff have exchanged after the first one."""
+        table = schema.case_messages
+        exchanged = table.c.author.in_([CUSTOMER, AGENT])
+        with self._reading(within) as connection:
+            query = select(func.count()).where(table.c.case_id == case_id, exchanged)
+            return int(connection.execute(query).scalar_one())
 
     def inbox(self, wanted: Filter, now: int, page: int = 1) -> Page:
         """One page of cases: open cases first, then by due time, then by last change, newest first.

@@ -65,6 +65,10 @@ class CaseTransitionError(Exception):
         self.why = why
 
 
+class AnsweredMeanwhileError(Exception):
+    """A reply was not sent: the case has messages that its writer had not read."""
+
+
 class Log(Protocol):
     """The event log for cases; ``once`` is an idempotency key."""
 
@@ -272,15 +276,21 @@ class CaseWorkflow:
         now: int,
         once: str = "",
         article_id: str = "",
+        read: int | None = None,
     ) -> bool:
         """Reply to the customer; the first agent to reply becomes the owner.
 
-        ``who`` is the signature that the customer reads, "" for the team as a whole. Returns False
-        if the reply exists already (``once``).
+        ``who`` is the signature that the customer reads, "" for the team as a whole. ``read`` is
+        how many messages of customer and staff the writer had before them, None for all. Returns
+        False if the reply exists already (``once``); raises AnsweredMeanwhileError, and sends
+        nothing, if there are more.
         """
         with self.cases.changing() as connection:
             if not self.cases.add_message(connection, case, now, AGENT, who, text, once=once):
                 return False
+            # Adding holds the case: of two replies at once the second sees the first here.
+            if read is not None and self.cases.said(case.case_id, connection) > read + 1:
+                raise AnsweredMeanwhileError
             self.cases.change(
                 connection,
                 case.case_id,

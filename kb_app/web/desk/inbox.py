@@ -16,7 +16,7 @@ from indexer.editing import EditConflictError
 from kb_app.support.case_store import PAGE, Filter
 from kb_app.support.config.values import INBOX
 from kb_app.support.model import KINDS, LONGEST_MAIL, STEPS, Case
-from kb_app.support.workflow import CaseTransitionError
+from kb_app.support.workflow import AnsweredMeanwhileError, CaseTransitionError
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import (
     PUBLIC,
@@ -36,6 +36,7 @@ from search.model import Hit
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/desk")
 SUGGESTED = 5
+MOST_MESSAGES = 1_000_000
 VIEWS = ("active", "open", "late", "waiting", "answered", "solved", "closed", "all")
 
 
@@ -94,6 +95,7 @@ def _page(case: Case, text: str = "") -> str:
         now=now_ms(),
         text=text,
         form_id=str(uuid.uuid4()),
+        read=support.cases.said(case.case_id),
         can_mail=support.can_mail,
         may_write=user().may("write"),
         solved_by=snapshot().articles.summaries.get(case.solved_by),
@@ -102,7 +104,7 @@ def _page(case: Case, text: str = "") -> str:
 
 @blueprint.post("/cases/<number>")
 @needs("cases")
-def act(number: str) -> str | BaseResponse:
+def act(number: str) -> str | BaseResponse | tuple[str, int]:
     """Act on a case: reply, note, take, assign, transfer, solve, or draft an article."""
     case, done, text = _case_or_404(number), request.form.get("do", ""), given_text("text")
     if text and done in ("take", "give", "transfer", "solve", "article"):
@@ -111,6 +113,14 @@ def act(number: str) -> str | BaseResponse:
         return _page(case, text)
     try:
         target = _do(case, done)
+    except AnsweredMeanwhileError:
+        flash(
+            _(
+                "Not sent: there is a newer message. Read it above; your answer is kept below, "
+                "send it if it is still right."
+            )
+        )
+        return _page(case, text), 409
     except CaseTransitionError as error:
         flash(_("That cannot be done: %(why)s.", why=error.why))
         target = url_for("inbox.case", number=number)
@@ -158,7 +168,8 @@ def _say(case: Case, done: str) -> None:
     else:
         # The reply includes a link to the article.
         text = f"{text}\n\n{_link_to(article, case)}" if article else text
-        fresh = handoff.reply(case, user().name, user().mail, text, at, once, article)
+        read = whole_number(request.form.get("read", ""), 0, MOST_MESSAGES)
+        fresh = handoff.reply(case, user().name, user().mail, text, at, once, article, read)
         if fresh and done == "reply and solve":
             handoff.solve(_case_or_404(case.number), user().name, at, article)
         flash(

@@ -16,7 +16,7 @@ from kb_app.support.config.file import parse_support
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.escalation import next_step
 from kb_app.support.model import Case, Delivery, NewCase
-from kb_app.support.workflow import CaseTransitionError
+from kb_app.support.workflow import AnsweredMeanwhileError, CaseTransitionError
 from tests.integration.kb_app.casework import NOW, SupportFixture, support_fixture
 from tests.support import count_rows, new_database
 
@@ -88,6 +88,19 @@ def test_the_first_agent_to_reply_owns_the_case_even_after_a_transfer(
     )
     with pytest.raises(CaseTransitionError):
         support.workflow.transfer(now, "nowhere", "佐藤", NOW)
+
+
+def test_of_two_answers_written_at_once_the_second_is_held_back(support: SupportFixture) -> None:
+    case = support.workflow.open(new(), NOW)
+    before = len(support.mails())
+    assert support.workflow.reply(case, "佐藤", "s@example.com", "交換します。", NOW, "one", read=0)
+    with pytest.raises(AnsweredMeanwhileError):
+        support.workflow.reply(
+            case, "鈴木", "k@example.com", "掃除してください。", NOW, "two", read=0
+        )
+    said = [message.text for message in support.workflow.cases.messages(case.case_id)]
+    assert said == ["交換します。"] and len(support.mails()) == before + 1
+    assert support.workflow.reply(case, "鈴木", "k@example.com", "補足です。", NOW, "two", read=1)
 
 
 def test_a_survey_follows_a_day_later_and_a_no_reopens_it_for_the_same_owner(

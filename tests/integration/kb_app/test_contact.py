@@ -385,6 +385,23 @@ def act(agent: FlaskClient, number: str, **form: str) -> str:
     )
 
 
+def test_an_answer_written_beside_another_is_kept_and_not_sent(
+    own: Services, visitor: FlaskClient, agent: FlaskClient
+) -> None:
+    write(visitor, "返金の承認は?")
+    number = only(own).number
+    page = agent.get(f"/desk/cases/{number}").get_data(as_text=True)
+    form_id = re.search(r'name="form_id" value="([^"]+)"', page)
+    assert form_id and 'name="read" value="0"' in page
+    act(agent, number, do="reply", text="交換します。")
+    mine = {"do": "reply", "text": "掃除してください。", "read": "0", "form_id": form_id[1]}
+    answer = agent.post(f"/desk/cases/{number}", data={"csrf_token": token_in(page), **mine})
+    html = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and "送信していません" in html
+    assert "交換します。" in html and ">掃除してください。</textarea>" in html
+    assert 'name="read" value="1"' in html, "sent again, it is sent"
+
+
 def test_an_agent_replies_and_solves_and_the_customer_sees_it(
     own: Services, visitor: FlaskClient, agent: FlaskClient
 ) -> None:
