@@ -192,12 +192,13 @@ class Editor:
 
     def _inside(self, name: str) -> Path:
         path = self._folder / name
-        if (
-            not _is_article(name)
-            or not path.resolve().is_relative_to(self._folder.resolve())
-            or path.is_symlink()
-        ):
-            raise EditConflictError(f"{name!r} is not a file of the articles folder.")
+        try:
+            inside = _is_article(name) and path.resolve().is_relative_to(self._folder.resolve())
+            refused = not inside or path.is_symlink()
+        except OSError:  # a name that is too long
+            refused = True
+        if refused:
+            raise EditConflictError(f"{name[:200]!r} is not a file of the articles folder.")
         return path
 
     def _with_front(self, opened: Opened, change: Callable[[Any], int]) -> tuple[int, str]:

@@ -316,7 +316,7 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     clearTimeout(waiting);
     waiting = setTimeout(update, 400);
   });
-  let saved = form.querySelector("textarea").value;
+  let saved = form.dataset.unsaved ? null : form.querySelector("textarea").value;
   form.addEventListener("submit", () => { saved = form.querySelector("textarea").value; });
   addEventListener("beforeunload", (event) => {
     if (form.querySelector("textarea").value !== saved) event.preventDefault();

@@ -11,12 +11,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
 from kb_app.analytics import model as m
+from kb_app.analytics.episodes import job
 from kb_app.analytics.episodes.job import JobAlreadyRunningError, _locked, run
 from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.gaps.gap_store import GapStore
@@ -209,10 +211,11 @@ def test_a_run_touches_only_what_changed(store: EventStore) -> None:
     store.append([asked("a"), asked("b", "Z", at=10 * DAY)], [])
     run_at(20 * DAY)
     assert run_at(20 * DAY + 2 * HOUR) == (0, 0)
-    store.append([asked("c", "ZZ", at=21 * DAY)], [did(m.VIEW, "c", at=21 * DAY + MINUTE)])
-    assert run_at(21 * DAY + 3 * HOUR) == (1, 1), "the visitor's old episodes and their days stay"
+    morning = 21 * DAY + 5 * HOUR
+    store.append([asked("c", "ZZ", at=morning)], [did(m.VIEW, "c", at=morning + MINUTE)])
+    assert run_at(morning + 3 * HOUR) == (1, 1), "the visitor's old episodes and their days stay"
     assert run_at(24 * DAY) == (0, 0), "what may still change is not looked at before it can"
-    assert run_at(28 * DAY + HOUR) == (1, 1), "the episode of day 21 is final"
+    assert run_at(28 * DAY + 6 * HOUR) == (1, 1), "the episode of day 21 is final"
 
 
 def test_a_late_click_counts_on_the_day_of_its_search(store: EventStore) -> None:
@@ -223,6 +226,68 @@ def test_a_late_click_counts_on_the_day_of_its_search(store: EventStore) -> None
     update_episodes(store, now=11 * DAY + 5 * MINUTE)
     tenth = datetime.fromtimestamp(night / 1000, UTC).date()
     assert Reports(store.engine).counts(Period(tenth, tenth, UTC))["clicks"] == 1
+
+
+def derived(store: EventStore) -> list[list[tuple[Any, ...]]]:
+    """Everything that the job computes."""
+    tables = (schema.episodes, schema.episode_queries, schema.daily, schema.daily_questions)
+    return [rows(store.engine, table) for table in tables]
+
+
+def test_a_run_that_was_cut_off_leaves_no_wrong_day(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append([asked("a", at=10 * DAY)], [])
+    update_episodes(store, now=11 * DAY)
+    with monkeypatch.context() as broken:
+        broken.setattr(job, "roll_up", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        with pytest.raises(OSError, match="killed"):
+            update_episodes(store, now=19 * DAY)
+    update_episodes(store, now=20 * DAY)
+    after = derived(store)
+    update_episodes(store, now=20 * DAY, everything=True)
+    assert after == derived(store)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "Europe/Berlin", "UTC"])
+def test_days_begin_where_the_site_is(store: EventStore, zone: str) -> None:
+    here = ZoneInfo(zone)
+    midnight = int(datetime(2026, 3, 29, tzinfo=here).timestamp() * 1000)
+    store.append([asked("q", at=midnight + 10 * MINUTE, client=None)], [])
+    run(store, QuestionVectors(store.engine, Angles()), midnight + HOUR, here)
+    day = date(2026, 3, 29)
+    assert Reports(store.engine).counts(Period(day, day, here))["queries"] == 1
+
+
+def test_a_visit_that_goes_on_after_midnight_changes_the_day_before(store: EventStore) -> None:
+    midnight = 11 * DAY
+    views = (midnight - 20 * MINUTE, midnight + 5 * MINUTE, midnight + 30 * MINUTE)
+    store.append([], [did(m.VIEW, None, at=at, event_id=str(at)) for at in views])
+    update_episodes(store, now=midnight + 50 * MINUTE)
+    store.append([], [did(m.TICKET_CREATED, None, at=midnight + 55 * MINUTE, event_id="t")])
+    update_episodes(store, now=midnight + 65 * MINUTE)
+    day = datetime.fromtimestamp(views[0] / 1000, UTC).date()
+    assert Reports(store.engine).counts(Period(day, day, UTC))["vendor_visits_contacted"] == 1
+
+
+def test_a_ticket_that_is_linked_late_counts_at_once(store: EventStore) -> None:
+    def wrote(name: str, at: int, text: str, client: str | None = None) -> m.ActionEvent:
+        return m.ActionEvent(
+            name, m.TICKET_CREATED, at, None, client, "s", attributes={"text": text}
+        )
+
+    store.append([], [wrote("own", 41 * DAY, "zzz", "X")])
+    update_episodes(store, now=41 * DAY + HOUR)
+    store.append([], [wrote("first", 42 * DAY + 2 * HOUR, "nothing like it")])
+    update_episodes(store, now=42 * DAY + 3 * HOUR)
+    store.append([asked("x", "alpha one", at=47 * DAY, client="X")], [])
+    update_episodes(store, now=47 * DAY + HOUR)
+    store.append([], [wrote("second", 48 * DAY + 12 * HOUR, "alpha one")])
+    for turn in range(9):
+        update_episodes(store, now=48 * DAY + 13 * HOUR + turn * 6 * HOUR)
+    after = derived(store)
+    update_episodes(store, now=48 * DAY + 13 * HOUR + 8 * 6 * HOUR, everything=True)
+    assert after == derived(store)
 
 
 def test_a_ticket_days_later_reverses_a_success_and_the_metrics_change(store: EventStore) -> None:

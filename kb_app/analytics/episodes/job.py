@@ -10,10 +10,10 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, timedelta, tzinfo
 from itertools import groupby
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, union, update
@@ -26,16 +26,19 @@ from kb_app.analytics.model import CONTACT_OPEN, CONTACTS, YES, ActionEvent, Epi
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.reports import rollup
 from kb_app.analytics.reports.rollup_job import roll_up, stored_episodes
+from kb_app.analytics.reports.vendor_counts import MARGIN
 from kb_app.db import schema
 from kb_app.db.personal_data import RECOUNT
 from kb_app.db.writing import ROWS, insert_new, upsert
-from kb_app.durations import DAY, HOUR
+from kb_app.durations import HOUR, MINUTE
 
 log = logging.getLogger("kb_app.analytics")
 CLIENTS = 400
 FAR_FUTURE = 2**62
 # Events written in the background may arrive late.
 OVERLAP = HOUR
+# Days begin on a quarter of an hour in every time zone.
+QUARTER = 15 * MINUTE
 # A lock that was not renewed for this long belongs to a killed run.
 STALE_LOCK = HOUR
 ALREADY_RUNNING = (
@@ -68,26 +71,34 @@ def run(
     started = time.perf_counter()
     with _locked(store) as renew_lock:
         since = 0 if everything else max(0, _state(store, "episodes_until") - OVERLAP)
-        _link_tickets(store, vectors, since, now)
-        clients = _clients(store, since, now)
-        days = {rollup.day_of(at, zone) for at in _touched(store, since)}
+        linked = _link_tickets(store, vectors, since, now)
+        clients = _clients(store, since, now, linked)
+        days = {
+            rollup.day_of(at + shift, zone)
+            for at in _touched(store, since)
+            # The visits of the days beside it may begin or go on then.
+            for shift in (-MARGIN, 0, QUARTER - 1 + MARGIN)
+        }
         count = 0
         for start in range(0, len(clients), CLIENTS):
             chunk = clients[start : start + CLIENTS]
             episodes = _episodes_of(store, vectors, chunk, now)
-            days |= _replace(store, chunk, episodes, zone)
+            _replace(store, chunk, episodes, zone)
             count += len(episodes)
             renew_lock()
-        erased = _days_of_erased_texts(store)
-        for day in sorted(days | erased):
+        marked = _days_to_recount(store)
+        for day in sorted(days | marked):
             roll_up(store, day, zone)
             renew_lock()
-        _counted_again(store, erased)
+        _counted_again(store, marked)
         _remember(store, "episodes_until", now)
-    return JobReport(len(clients), count, len(days), round(time.perf_counter() - started, 2))
+    return JobReport(
+        len(clients), count, len(days | marked), round(time.perf_counter() - started, 2)
+    )
 
 
-def _days_of_erased_texts(store: EventStore) -> set[str]:
+def _days_to_recount(store: EventStore) -> set[str]:
+    """Days of changed episodes and of erased texts, also those that a killed run has left."""
     table = schema.job_state
     with store.engine.connect() as connection:
         names = connection.execute(select(table.c.name).where(table.c.name.startswith(RECOUNT)))
@@ -104,8 +115,11 @@ def _counted_again(store: EventStore, days: set[str]) -> None:
 # --- episodes -----------------------------------------------------------------------
 
 
-def _clients(store: EventStore, since: int, now: int) -> list[str]:
-    """Clients with new events, and clients with episodes that may have become final."""
+def _clients(store: EventStore, since: int, now: int, new_links: Collection[str]) -> list[str]:
+    """Clients with new events, and clients with episodes that may have become final.
+
+    ``new_links`` are searches to which a ticket was linked.
+    """
     queries, actions, links, episodes = (
         schema.queries,
         schema.actions,
@@ -120,8 +134,9 @@ def _clients(store: EventStore, since: int, now: int) -> list[str]:
         .join(actions, actions.c.event_id == links.c.event_id)
         .where(actions.c.at >= since)
     )
+    clients = set(store.active_clients(since))
+    clients |= {query.client_id for query in store.queries_of(list(new_links)) if query.client_id}
     with store.engine.connect() as connection:
-        clients = set(store.active_clients(since))
         for ids in (recent, linked):
             clients |= {
                 str(name)
@@ -164,8 +179,8 @@ def _episodes_of(
 
 def _replace(
     store: EventStore, clients: Sequence[str], new_episodes: Sequence[Episode], zone: tzinfo
-) -> set[str]:
-    """Replace the changed episodes of some clients in one transaction; returns their days."""
+) -> None:
+    """Replace the changed episodes of some clients and mark their days, in one transaction."""
     table, members = schema.episodes, schema.episode_queries
     new = {episode.episode_id: episode for episode in new_episodes}
     with store.engine.begin() as connection:
@@ -184,18 +199,27 @@ def _replace(
             for query_id in episode.query_ids
         ]
         insert_new(connection, members, rows)
-    replaced = [old[name] for name in changed if name in old]
-    return {day for episode in [*replaced, *written] for day in _days(episode, zone)}
+        replaced = [old[name] for name in changed if name in old]
+        days = {day for episode in [*replaced, *written] for day in _days(episode, zone)}
+        marks = [{"name": f"{RECOUNT}{day}", "value": ""} for day in sorted(days)]
+        insert_new(connection, schema.job_state, marks)
 
 
 def _days(episode: Episode, zone: tzinfo) -> set[str]:
     """The days of an episode, from its first event to its last."""
-    within = range(episode.first_at, episode.last_at, DAY)
-    return {rollup.day_of(at, zone) for at in (*within, episode.last_at)}
+    first, last = (
+        date.fromisoformat(rollup.day_of(at, zone)) for at in (episode.first_at, episode.last_at)
+    )
+    return {(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)}
 
 
-def _link_tickets(store: EventStore, vectors: QuestionVectors, since: int, now: int) -> None:
-    """Link tickets without a client and a query id to the most likely search."""
+def _link_tickets(
+    store: EventStore, vectors: QuestionVectors, since: int, now: int
+) -> frozenset[str]:
+    """Link tickets without a client and a query id to the most likely search.
+
+    Returns the ids of the searches that were linked.
+    """
     links = schema.ticket_links
     with store.engine.connect() as connection:
         rows = connection.execute(select(links.c.event_id, links.c.query_id))
@@ -205,13 +229,15 @@ def _link_tickets(store: EventStore, vectors: QuestionVectors, since: int, now: 
         for action in store.actions(max(0, since - EPISODE), now + 1, names=CONTACTS)
         if _is_orphan(action) and action.event_id not in linked
     ]
-    taken = set(linked.values())
+    before = frozenset(linked.values())
+    taken = set(before)
     for some in _by_week(orphans):
         matches = _searches_of(some, store, vectors, now, frozenset(taken))
         taken |= set(matches.values())
         found = [{"event_id": event, "query_id": query} for event, query in matches.items()]
         with store.engine.begin() as connection:
             insert_new(connection, links, found)
+    return frozenset(taken - before)
 
 
 def _by_week(tickets: Sequence[ActionEvent]) -> Iterator[list[ActionEvent]]:
@@ -227,8 +253,10 @@ def _searches_of(
     now: int,
     taken: frozenset[str],
 ) -> dict[str, str]:
-    # A search up to EPISODE later revokes positive feedback.
-    first, last = tickets[0].at - EPISODE, min(tickets[-1].at + EPISODE, now) + 1
+    # The week of the tickets and those beside it: the same for whichever tickets are left, and a
+    # search up to EPISODE later revokes positive feedback.
+    week = tickets[0].at // EPISODE * EPISODE
+    first, last = week - EPISODE, min(week + 2 * EPISODE, now + 1)
     searches = store.queries(first, last)
     actions = store.actions(first, last, names=CONTACTS | YES | {CONTACT_OPEN})
     return searches_of_tickets(
@@ -250,24 +278,24 @@ def _is_orphan(action: ActionEvent) -> bool:
 
 
 def _touched(store: EventStore, since: int) -> Iterator[int]:
-    """Start times (ms) of the hours whose days need a recount.
+    """Start times (ms) of the quarters of an hour whose days need a recount.
 
-    These are hours with searches or actions since ``since``, and of searches acted on since then.
+    These are those with searches or actions since ``since``, and of searches acted on since then.
     """
     queries, actions = schema.queries, schema.actions
     acted_on = select(actions.c.query_id).where(actions.c.at >= since)
-    hours = union(
-        select(_hour(queries)).where(queries.c.at >= since),
-        select(_hour(actions)).where(actions.c.at >= since),
-        select(_hour(queries)).where(queries.c.query_id.in_(acted_on)),
+    quarters = union(
+        select(_quarter(queries)).where(queries.c.at >= since),
+        select(_quarter(actions)).where(actions.c.at >= since),
+        select(_quarter(queries)).where(queries.c.query_id.in_(acted_on)),
     )
     with store.engine.connect() as connection:
-        for (value,) in connection.execute(hours):
+        for (value,) in connection.execute(quarters):
             yield int(value)
 
 
-def _hour(table: Table) -> ColumnElement[int]:
-    return table.c.at - table.c.at % HOUR
+def _quarter(table: Table) -> ColumnElement[int]:
+    return table.c.at - table.c.at % QUARTER
 
 
 def _insert(connection: Connection, table: object, rows: Sequence[dict[str, object]]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.checking.cross_checks import broken_links
-from indexer.editing import Author, EditConflictError, Editor
+from indexer.editing import Author, EditConflictError, Editor, Opened
 from indexer.isolation import IsolationError, isolated_process
 from indexer.model import Article, Problem
 from indexer.reading.article import read_article_text, unreadable
@@ -57,28 +57,41 @@ def edit() -> str | BaseResponse | tuple[str, int]:
         return redirect(url_for("article_list.articles"), 303)
     before = _preview(name, opened.text)
     if request.method == "GET":
-        return render_template("desk/edit.html", opened=opened, text=opened.text, preview=before)
+        return _page(opened, opened.text, before, before)
     text = request.form.get("text", "").replace("\r\n", "\n")
-    submitted = type(opened)(name, opened.text, request.form.get("digest", ""))
+    submitted = Opened(name, opened.text, request.form.get("digest", ""))
     preview, done = _preview(name, text), request.form.get("do", "")
     if done == "preview":
-        return render_template("desk/edit.html", opened=submitted, text=text, preview=preview)
+        return _page(submitted, text, before, preview)
+    if done not in ("save", "publish"):
+        abort(400)
     wrong = _refused(before, preview) if done == "save" else ""
     try:
-        if not wrong:
+        if not wrong and done == "save":
             editor().save(submitted, text, author(), f"Edited: {name}")
-            if done == "publish":
-                editor().publish(editor().open(name), author())
+        elif not wrong:
+            editor().publish(Opened(name, text, submitted.digest), author())
     except EditConflictError as error:
         wrong = str(error)
     if wrong:
-        return render_template(
-            "desk/edit.html", opened=submitted, text=text, preview=preview, wrong=wrong
-        ), 409
+        return _page(submitted, text, before, preview, wrong), 409
     user_store().note(user().mail, "published" if done == "publish" else "saved", name)
-    live = done == "publish" or preview.state == "live"
+    live = _preview(name, editor().open(name).text).state == "live"
     flash(_("Published. It is found in a moment.") if live else _("Saved."))
     return redirect(url_for("editor.edit", name=name), 303)
+
+
+def _page(opened: Opened, text: str, stored: Preview, shown: Preview, wrong: str = "") -> str:
+    """The editor with a text; the buttons are those of the article as it is stored."""
+    return render_template(
+        "desk/edit.html",
+        opened=opened,
+        text=text,
+        unsaved=text != opened.text,
+        state=stored.state,
+        preview=shown,
+        wrong=wrong,
+    )
 
 
 def _refused(before: Preview, after: Preview) -> str:

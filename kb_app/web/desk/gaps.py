@@ -34,6 +34,8 @@ def gaps() -> str:
     state = request.args.get("state", "")
     shown = [state] if state in STATES else ["open", "assigned", "drafted"]
     results = store().gaps(now_ms(), shown)
+    if "mine" in request.args:
+        results = [gap for gap in results if gap.owner == user().mail]
     advice = {gap.gap_id: store().advice(gap, analytics_service().finder) for gap in results[:50]}
     return render_template(
         "desk/gaps.html",
@@ -42,7 +44,8 @@ def gaps() -> str:
         state=state,
         states=STATES,
         draft_of=_article_url,
-        undo=store().gap(request.args.get("dismissed", "")[:64], now_ms()),
+        undo=_dismissed(),
+        was=request.args.get("was", ""),
     )
 
 
@@ -94,9 +97,11 @@ def _do(gap: Gap, done: str) -> str:
             state="dismissed",
             reason=request.form.get("reason", "").strip()[:500],
         )
-        return url_for("gaps.gaps", dismissed=gap.gap_id)
+        return url_for("gaps.gaps", dismissed=gap.gap_id, was=gap.state)
     elif done == "reopen":
-        store().change(gap.gap_id, now, state="open", reason="")
+        was = request.form.get("was", "")
+        state = was if was in ("assigned", "drafted", "answered") else "open"
+        store().change(gap.gap_id, now, state=state, reason="")
     elif done == "note":
         store().change(gap.gap_id, now, notes=request.form.get("notes", "").strip()[:5_000])
     elif done == "write":
@@ -160,6 +165,12 @@ def _add_question(gap: Gap) -> None:
         owner=gap.owner or user().mail,
     )
     flash(_("%(num)d questions added to %(title)s.", num=added, title=card.title))
+
+
+def _dismissed() -> Gap | None:
+    """The gap that was just set aside, for its way back; None once it is no longer."""
+    gap = store().gap(request.args.get("dismissed", "")[:64], now_ms())
+    return gap if gap and gap.state == "dismissed" else None
 
 
 def _article_url(gap: Gap) -> str:

@@ -143,7 +143,7 @@ def _questions() -> Iterator[Task]:
         yield Task(
             len(mine),
             ngettext("question is yours to answer", "questions are yours to answer", len(mine)),
-            url_for("gaps.gaps", state="assigned"),
+            url_for("gaps.gaps", mine="1"),
             _("Go on"),
         )
     offered = len(analytics_service().gaps().learned())

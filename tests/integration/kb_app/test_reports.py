@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -243,8 +244,31 @@ def test_saving_does_not_publish_a_draft_unasked(own: Services, lead: FlaskClien
     answer = lead.post("/desk/edit", data=form | {"do": "save"})
     html = answer.get_data(as_text=True)
     assert answer.status_code == 409 and "保存していません" in html
+    assert 'value="publish"' in html and "data-unsaved" in html
     assert path.read_text(encoding="utf-8") == draft, "nothing was saved"
+    assert lead.post("/desk/edit", data=form).status_code == 400
     assert lead.post("/desk/edit", data=form | {"do": "publish"}).status_code == 303
+
+
+def test_what_cannot_be_published_is_not_saved(own: Services, lead: FlaskClient) -> None:
+    name = "ja/returns/refund.md"
+    page = text_of(lead, f"/desk/edit?name={name}")
+    before = (own.settings.articles / name).read_text(encoding="utf-8")
+    form = {
+        "name": name,
+        "digest": re.search(r'name="digest" value="([^"]+)"', page).group(1),  # type: ignore[union-attr]
+        "csrf_token": token_in(page),
+        "do": "publish",
+    }
+    answer = lead.post("/desk/edit", data=form | {"text": "# 題\n\n本文\n"})
+    assert answer.status_code == 409 and "front matter" in answer.get_data(as_text=True)
+    assert (own.settings.articles / name).read_text(encoding="utf-8") == before
+    assert lead.post("/desk/edit", data=form | {"text": before}).status_code == 303
+
+
+def test_a_name_that_is_no_file_leads_back_to_the_list(lead: FlaskClient) -> None:
+    for name in ("a" * 300 + ".md", "../x.md", "gone.md", "\0.md"):
+        assert lead.get(f"/desk/edit?name={quote(name)}").location == "/desk/articles"
 
 
 def test_the_preview_names_links_and_images_that_lead_nowhere(lead: FlaskClient) -> None:
@@ -287,10 +311,13 @@ def test_a_question_has_one_draft(own: Services, lead: FlaskClient) -> None:
 
 def test_setting_a_question_aside_can_be_undone(own: Services, lead: FlaskClient) -> None:
     gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
+    post(lead, gap, do="take")
     html = post(lead, gap, do="dismiss")
     assert "「学割」を対象外にしました" in html and 'value="reopen"' in html
-    post(lead, gap, do="reopen")
-    assert ">学割<" in text_of(lead, "/desk/gaps")
+    assert 'name="was" value="assigned"' in html
+    assert "lead@example.com" in post(lead, gap, do="reopen", was="assigned")
+    assert ">学割<" in text_of(lead, "/desk/gaps?mine=1")
+    assert "対象外にしました" not in text_of(lead, f"/desk/gaps?dismissed={gap.rsplit('/')[-1]}")
 
 
 def test_today_shows_each_role_its_work(own: Services, lead: FlaskClient) -> None:
