@@ -28,6 +28,7 @@ from indexer.reading.learned_file import LEARNED, writing_yaml
 
 log = logging.getLogger("indexer.editing")
 SYNONYMS = "synonyms.yml"
+MOST_VERSIONS = 100
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
 
 
@@ -42,6 +43,16 @@ class Opened:
     name: str
     text: str
     digest: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """A commit that changed a file; ``at`` is its time in seconds."""
+
+    revision: str
+    at: int
+    author: str
+    subject: str
 
 
 @dataclass(frozen=True)
@@ -188,6 +199,33 @@ class Editor:
 
         self._change_yaml(LEARNED, change, author, "Learned questions")
 
+    # --- history -------------------------------------------------------------------------------
+
+    def history(self, name: str) -> list[Version] | None:
+        """The last commits that changed a file, newest first; None without a git repository.
+
+        Raises EditConflictError if the name is not inside the folder.
+        """
+        self._inside(name)
+        if not self._git("rev-parse", "--is-inside-work-tree"):
+            return None
+        form = "--format=%H%x1f%at%x1f%an%x1f%s"
+        said = self._git_says("log", form, f"--max-count={MOST_VERSIONS}", "--", name) or ""
+        parts = (line.split("\x1f", 3) for line in said.splitlines())
+        return [Version(revision, int(at), who, what) for revision, at, who, what in parts]
+
+    def text_at(self, name: str, revision: str) -> str:
+        """The text of a file as a commit left it.
+
+        Raises EditConflictError where there is no such commit or it has no such file.
+        """
+        self._inside(name)
+        known = re.fullmatch(r"[0-9a-f]{40,64}", revision)
+        text = self._git_says("show", f"{revision}:./{name}") if known else None
+        if text is None or len(text) > MAX_BYTES:
+            raise EditConflictError(f"{name} has no such version, or it is too large to show.")
+        return text
+
     # --- helpers ------------------------------------------------------------------------------
 
     def _inside(self, name: str) -> Path:
@@ -254,6 +292,10 @@ class Editor:
             log.warning("%s was saved but could not be committed to git", name)
 
     def _git(self, *arguments: str) -> bool:
+        return self._git_says(*arguments) is not None
+
+    def _git_says(self, *arguments: str) -> str | None:
+        """What git prints; None where it refuses."""
         try:
             done = subprocess.run(
                 ["git", "--literal-pathspecs", *arguments],
@@ -263,8 +305,8 @@ class Editor:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return False
-        return done.returncode == 0
+            return None
+        return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
 def _is_article(name: str) -> bool:

@@ -298,6 +298,14 @@ document.addEventListener("keydown", (event) => {
   if (next) next.focus();
 });
 
+// --- lists: choose all rows at once -----------------------------------------------------------------------------------------
+for (const all of document.querySelectorAll("[data-choose-all]")) {
+  all.parentElement.hidden = false;
+  all.addEventListener("change", () => {
+    for (const one of all.form.querySelectorAll(`[name="${all.dataset.chooseAll}"]`)) one.checked = all.checked;
+  });
+}
+
 // --- the editor: the preview follows what is typed ---------------------------------------------------------------------------
 for (const form of document.querySelectorAll("form[data-preview]")) {
   let asked = 0, waiting;

@@ -290,13 +290,22 @@ class GapStore:
             )
 
     def learned(self, state: str = "offered", limit: int = 200) -> list[dict[str, Any]]:
-        """Learned queries in a state, sorted by article and text."""
-        table = schema.learned
+        """Learned queries in a state with the number of ``people`` who asked, most people first."""
+        table, queries = schema.learned, schema.queries
+        people = func.count(func.distinct(func.coalesce(queries.c.client_id, queries.c.query_id)))
+        asked = (
+            select(queries.c.text_key, people.label("people"))
+            .where(queries.c.text_key.in_(select(table.c.text_key).where(table.c.state == state)))
+            .group_by(queries.c.text_key)
+            .subquery()
+        )
+        known = func.coalesce(asked.c.people, 0)
         with self._engine.connect() as connection:
             query = (
-                select(table)
+                select(table, known.label("people"))
+                .outerjoin(asked, asked.c.text_key == table.c.text_key)
                 .where(table.c.state == state)
-                .order_by(table.c.article_id, table.c.text)
+                .order_by(known.desc(), table.c.article_id, table.c.text)
                 .limit(limit)
             )
             return [dict(row) for row in connection.execute(query).mappings()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -56,29 +57,43 @@ def edit() -> str | BaseResponse | tuple[str, int]:
         flash(str(error))
         return redirect(url_for("article_list.articles"), 303)
     before = _preview(name, opened.text)
-    if request.method == "GET":
-        return _page(opened, opened.text, before, before)
+    if request.method == "POST":
+        return _submitted(opened, before)
+    if "version" in request.args:
+        return _earlier(opened, request.args["version"], before)
+    return _page(opened, opened.text, before, before)
+
+
+def _submitted(opened: Opened, before: Preview) -> str | BaseResponse | tuple[str, int]:
+    """Preview, save or publish the text of the form."""
+    name, done = opened.name, request.form.get("do", "")
     text = request.form.get("text", "").replace("\r\n", "\n")
     submitted = Opened(name, opened.text, request.form.get("digest", ""))
-    preview, done = _preview(name, text), request.form.get("do", "")
+    preview = _preview(name, text)
     if done == "preview":
         return _page(submitted, text, before, preview)
     if done not in ("save", "publish"):
         abort(400)
-    wrong = _refused(before, preview) if done == "save" else ""
-    try:
-        if not wrong and done == "save":
-            editor().save(submitted, text, author(), f"Edited: {name}")
-        elif not wrong:
-            editor().publish(Opened(name, text, submitted.digest), author())
-    except EditConflictError as error:
-        wrong = str(error)
+    refused = _refused(before, preview) if done == "save" else ""
+    wrong = refused or _written(submitted, text, done)
     if wrong:
         return _page(submitted, text, before, preview, wrong), 409
     user_store().note(user().mail, "published" if done == "publish" else "saved", name)
     live = _preview(name, editor().open(name).text).state == "live"
     flash(_("Published. It is found in a moment.") if live else _("Saved."))
     return redirect(url_for("editor.edit", name=name), 303)
+
+
+def _written(submitted: Opened, text: str, done: str) -> str:
+    """Write the file; returns why that was refused, or ""."""
+    try:
+        if done == "save":
+            editor().save(submitted, text, author(), f"Edited: {submitted.name}")
+        else:
+            editor().publish(Opened(submitted.name, text, submitted.digest), author())
+    except EditConflictError as error:
+        return str(error)
+    return ""
 
 
 def _page(opened: Opened, text: str, stored: Preview, shown: Preview, wrong: str = "") -> str:
@@ -92,6 +107,50 @@ def _page(opened: Opened, text: str, stored: Preview, shown: Preview, wrong: str
         preview=shown,
         wrong=wrong,
     )
+
+
+def _earlier(opened: Opened, revision: str, before: Preview) -> str | BaseResponse:
+    """The editor with the text of an earlier version, which is not saved yet."""
+    try:
+        text = editor().text_at(opened.name, revision)
+    except EditConflictError as error:
+        flash(str(error))
+        return redirect(url_for("editor.history", name=opened.name), 303)
+    flash(_("This is an earlier version. Save it to restore it."))
+    return _page(opened, text, before, _preview(opened.name, text))
+
+
+@blueprint.get("/history")
+@needs("write")
+def history() -> str | BaseResponse:
+    """List the versions of an article file, and show what changed since one of them."""
+    name, revision = request.args.get("name", ""), request.args.get("version", "")
+    try:
+        opened, versions = editor().open(name), editor().history(name)
+        before = editor().text_at(name, revision) if revision else None
+    except EditConflictError as error:
+        flash(str(error))
+        return redirect(url_for("article_list.articles"), 303)
+    return render_template(
+        "desk/history.html",
+        name=name,
+        versions=versions,
+        shown=revision,
+        changes=_changes(before, opened.text) if before is not None else None,
+    )
+
+
+def _changes(before: str, after: str) -> list[str] | None:
+    """The lines that differ, as a unified difference; None where finding them takes too long."""
+    try:
+        return isolated_process().run(PREVIEW_S, unified_difference, before, after)
+    except IsolationError:
+        return None
+
+
+def unified_difference(before: str, after: str) -> list[str]:
+    """The difference of two texts, without its two lines of file names."""
+    return list(unified_diff(before.splitlines(), after.splitlines(), lineterm=""))[2:]
 
 
 def _refused(before: Preview, after: Preview) -> str:

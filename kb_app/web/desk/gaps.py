@@ -220,7 +220,10 @@ def learned() -> str | BaseResponse:
         user_store().note(user().mail, f"learned: {state}", str(len(chosen)))
         return redirect(url_for("gaps.learned"), 303)
     return render_template(
-        "desk/learned.html", offered=store().learned(), title=analytics_service().finder.title
+        "desk/learned.html",
+        offered=store().learned(),
+        title=analytics_service().finder.title,
+        edit_url=_edit_url,
     )
 
 

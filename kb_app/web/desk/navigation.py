@@ -47,7 +47,12 @@ GROUPS = (
     Group(
         _("Articles"),
         (
-            Page("article_list.articles", "write", _("All articles"), ("editor.edit",)),
+            Page(
+                "article_list.articles",
+                "write",
+                _("All articles"),
+                ("editor.edit", "editor.history"),
+            ),
             Page("editor.build", "write", _("To mend")),
         ),
     ),

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -271,6 +272,33 @@ def test_a_name_that_is_no_file_leads_back_to_the_list(lead: FlaskClient) -> Non
         assert lead.get(f"/desk/edit?name={quote(name)}").location == "/desk/articles"
 
 
+def test_an_earlier_version_is_shown_and_restored(own: Services, lead: FlaskClient) -> None:
+    name, folder = "ja/returns/refund.md", own.settings.articles
+    assert "git リポジトリではない" in text_of(lead, f"/desk/history?name={name}")
+    git = ("git", "-C", str(folder), "-c", "user.name=始め", "-c", "user.email=a@example.com")
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "最初の版")):
+        subprocess.run([*git, *command], check=True)
+    page = text_of(lead, f"/desk/edit?name={name}")
+    before = (folder / name).read_text(encoding="utf-8")
+    form = {
+        "name": name,
+        "digest": re.search(r'name="digest" value="([^"]+)"', page).group(1),  # type: ignore[union-attr]
+        "csrf_token": token_in(page),
+        "do": "save",
+        "text": before + "\n<b>追加の行</b>\n",
+    }
+    assert lead.post("/desk/edit", data=form).status_code == 303
+    html = text_of(lead, f"/desk/history?name={name}")
+    assert "最初の版" in html and "Hanako" in html
+    first = re.findall(r"version=([0-9a-f]{40})", html)[-1]
+    html = text_of(lead, f"/desk/history?name={name}&version={first}")
+    assert "<ins>+&lt;b&gt;追加の行&lt;/b&gt;</ins>" in html and "この版に戻す" in html
+    restored = text_of(lead, f"/desk/edit?name={name}&version={first}")
+    assert "以前の版です" in restored and "追加の行" not in restored and "data-unsaved" in restored
+    for wrong in ("HEAD", "--help", "0" * 40):
+        assert lead.get(f"/desk/history?name={name}&version={wrong}").status_code == 303
+
+
 def test_the_preview_names_links_and_images_that_lead_nowhere(lead: FlaskClient) -> None:
     name = "ja/returns/refund.md"
     token = token_in(text_of(lead, f"/desk/edit?name={name}"))
@@ -374,6 +402,7 @@ def test_confirmed_questions_are_approved_into_learned_yml(
     own: Services, lead: FlaskClient
 ) -> None:
     page = text_of(lead, "/desk/learned")
+    assert '<td class="number">1</td>' in page, "how many people asked"
     chosen = re.search(r'name="chosen" value="([^"]+)"', page).group(1).replace("&#9;", "\t")  # type: ignore[union-attr]
     post(lead, "/desk/learned", chosen=chosen, do="approve")
     assert "返金はいつ" in (own.settings.articles / "learned.yml").read_text(encoding="utf-8")
