@@ -127,7 +127,7 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(
     page.get_by_role("button", name="送信する").click()
     expect(page.locator("main").get_by_role("status")).to_contain_text("この件は終了しました")
     assert outcomes(staffed)["傘の骨が折れたので骨だけ買えますか"] == "escalated: ticket, solved"
-    lead = as_lead(staffed, open_page)
+    lead = as_lead(staffed, open_page, "/desk/reports")
     expect(lead.get_by_role("region", name="案件")).to_contain_text("100.0 %")
 
 

@@ -35,6 +35,6 @@ def test_tags_are_rewritten_and_the_rest_is_kept() -> None:
 
 @pytest.mark.parametrize("unit", ["<a ", '<a "', "<a", '<img alt="<img ', "<"])
 def test_broken_markup_takes_linear_time(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     list(tags(unit * 100_000))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

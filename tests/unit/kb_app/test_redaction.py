@@ -186,9 +186,10 @@ def test_any_number_is_found_with_any_separator_beside_any_neighbour(
     "unit", ["1", "1 ", "0 ", "a@", "@", "%40", "gb82 ", "口座1", "+1 ", "a.b@", "〇", "(", "a@b."]
 )
 def test_any_text_is_redacted_in_a_moment(unit: str) -> None:
-    started = time.perf_counter()
+    # Of the processor, which other tests use too.
+    started = time.process_time()
     redact(unit * LONGEST)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_the_check_digit_of_my_number() -> None:
