@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -96,16 +96,13 @@ def broken_links(article: Article, others: Iterable[ArticleSummary], folder: Pat
     articles = [article, *known]
     collection = Collection(articles, folder, {}, Targets(articles, folder))
     places = places_by_name(collection.by_path)
-    leading_out = {
-        link.line
+    links = tuple(
+        link
+        if collection.targets.article(article, link) in (None, article)
+        else replace(link, anchor="")
         for link in article.links
-        if collection.targets.article(article, link) not in (None, article)
-    }
-    return [
-        problem
-        for problem in _links_of(article, collection, places, _Hints())
-        if problem.code != "anchor" or problem.line not in leading_out
-    ]
+    )
+    return list(_links_of(replace(article, links=links), collection, places, _Hints()))
 
 
 def _links_of(

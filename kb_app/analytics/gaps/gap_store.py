@@ -310,6 +310,24 @@ class GapStore:
             )
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def learned_texts(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The texts of offered queries, by (text key, article id)."""
+        table, wanted = schema.learned, set(pairs)
+        keys = sorted({key for key, _article in wanted})
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(table.c.text_key, table.c.article_id, table.c.text).where(
+                    table.c.state == "offered", table.c.text_key.in_(keys)
+                )
+            )
+            return {(key, article): text for key, article, text in rows if (key, article) in wanted}
+
+    def offered(self) -> int:
+        """The number of learned queries that wait for a decision."""
+        query = select(func.count()).where(schema.learned.c.state == "offered")
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def decide_learned(
         self, keys: Sequence[tuple[str, str]], state: str, by: str, now: int
     ) -> None:

@@ -56,30 +56,30 @@ def edit() -> str | BaseResponse | tuple[str, int]:
     except EditConflictError as error:
         flash(str(error))
         return redirect(url_for("article_list.articles"), 303)
-    before = _preview(name, opened.text)
     if request.method == "POST":
-        return _submitted(opened, before)
+        return _submitted(opened)
+    before = _preview(name, opened.text)
     if "version" in request.args:
-        return _earlier(opened, request.args["version"], before)
-    return _page(opened, opened.text, before, before)
+        return _earlier(opened, request.args["version"], before.state)
+    return _page(opened, opened.text, before.state, before)
 
 
-def _submitted(opened: Opened, before: Preview) -> str | BaseResponse | tuple[str, int]:
+def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
     """Preview, save or publish the text of the form."""
     name, done = opened.name, request.form.get("do", "")
     text = request.form.get("text", "").replace("\r\n", "\n")
     submitted = Opened(name, opened.text, request.form.get("digest", ""))
-    preview = _preview(name, text)
+    before, preview = _state(name, opened.text), _preview(name, text)
     if done == "preview":
         return _page(submitted, text, before, preview)
     if done not in ("save", "publish"):
         abort(400)
-    refused = _refused(before, preview) if done == "save" else ""
+    refused = _refused(before, preview.state) if done == "save" else ""
     wrong = refused or _written(submitted, text, done)
     if wrong:
         return _page(submitted, text, before, preview, wrong), 409
     user_store().note(user().mail, "published" if done == "publish" else "saved", name)
-    live = _preview(name, editor().open(name).text).state == "live"
+    live = _state(name, editor().open(name).text) == "live"
     flash(_("Published. It is found in a moment.") if live else _("Saved."))
     return redirect(url_for("editor.edit", name=name), 303)
 
@@ -96,20 +96,20 @@ def _written(submitted: Opened, text: str, done: str) -> str:
     return ""
 
 
-def _page(opened: Opened, text: str, stored: Preview, shown: Preview, wrong: str = "") -> str:
+def _page(opened: Opened, text: str, state: str, shown: Preview, wrong: str = "") -> str:
     """The editor with a text; the buttons are those of the article as it is stored."""
     return render_template(
         "desk/edit.html",
         opened=opened,
         text=text,
         unsaved=text != opened.text,
-        state=stored.state,
+        state=state,
         preview=shown,
         wrong=wrong,
     )
 
 
-def _earlier(opened: Opened, revision: str, before: Preview) -> str | BaseResponse:
+def _earlier(opened: Opened, revision: str, state: str) -> str | BaseResponse:
     """The editor with the text of an earlier version, which is not saved yet."""
     try:
         text = editor().text_at(opened.name, revision)
@@ -117,7 +117,7 @@ def _earlier(opened: Opened, revision: str, before: Preview) -> str | BaseRespon
         flash(str(error))
         return redirect(url_for("editor.history", name=opened.name), 303)
     flash(_("This is an earlier version. Save it to restore it."))
-    return _page(opened, text, before, _preview(opened.name, text))
+    return _page(opened, text, state, _preview(opened.name, text))
 
 
 @blueprint.get("/history")
@@ -153,9 +153,9 @@ def unified_difference(before: str, after: str) -> list[str]:
     return list(unified_diff(before.splitlines(), after.splitlines(), lineterm=""))[2:]
 
 
-def _refused(before: Preview, after: Preview) -> str:
+def _refused(before: str, after: str) -> str:
     """Why a text is not just saved: it would show customers what they could not see before."""
-    if after.state == "live" and before.state != "live":
+    if after == "live" and before != "live":
         return _(
             "Not saved: customers would see this article, since its status is not draft any more. "
             "Choose “Save and publish”, or set status: draft."
@@ -176,13 +176,23 @@ def build() -> str:
     )
 
 
-def _preview(name: str, text: str) -> Preview:
-    """The rendered article with its problems, broken links among them."""
+def _read(name: str, text: str) -> tuple[Article | None, list[Problem]]:
     try:
-        article, problems = isolated_process().run(PREVIEW_S, read_article_text, name, text)
+        return isolated_process().run(PREVIEW_S, read_article_text, name, text)
     except IsolationError as error:
         hint = "Take out what you added last."
-        article, problems = None, [unreadable(name, f"cannot be shown: it {error}", hint)]
+        return None, [unreadable(name, f"cannot be shown: it {error}", hint)]
+
+
+def _state(name: str, text: str) -> str:
+    """The state of an article with this text; "" where it is no article."""
+    article, _problems = _read(name, text)
+    return state_of(article, now()) if article else ""
+
+
+def _preview(name: str, text: str) -> Preview:
+    """The rendered article with its problems, broken links among them."""
+    article, problems = _read(name, text)
     if article is None:
         return Preview("", "", problems, "")
     found = [*problems, *_broken_links(article)]

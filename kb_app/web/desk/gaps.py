@@ -229,11 +229,9 @@ def learned() -> str | BaseResponse:
 
 def _teach(chosen: list[tuple[str, str]]) -> None:
     """Write approved questions to learned.yml, grouped by article."""
-    known = {(row["text_key"], row["article_id"]): row["text"] for row in store().learned()}
     by_article: dict[str, list[str]] = {}
-    for pair in chosen:
-        if pair in known:
-            by_article.setdefault(pair[1], []).append(known[pair])
+    for (_key, article_id), text in store().learned_texts(chosen).items():
+        by_article.setdefault(article_id, []).append(text)
     for article_id, texts in by_article.items():
         editor().add_learned(article_id, texts, author())
 

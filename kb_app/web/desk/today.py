@@ -146,7 +146,7 @@ def _questions() -> Iterator[Task]:
             url_for("gaps.gaps", mine="1"),
             _("Go on"),
         )
-    offered = len(analytics_service().gaps().learned())
+    offered = analytics_service().gaps().offered()
     if offered:
         yield Task(
             offered,

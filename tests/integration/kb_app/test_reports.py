@@ -409,6 +409,19 @@ def test_confirmed_questions_are_approved_into_learned_yml(
     assert 'name="chosen"' not in text_of(lead, "/desk/learned")
 
 
+def test_an_approved_question_is_written_wherever_it_stands_in_the_list(
+    own: Services, lead: FlaskClient
+) -> None:
+    article = "ja-returns-refund"
+    row = {"article_id": article, "state": "offered", "by": "", "at": AT}
+    rows = [{"text_key": f"{n:040}", "text": f"質問 {n:03}", **row} for n in range(250)]
+    with own.store.engine.begin() as connection:
+        connection.execute(insert(schema.learned), rows)
+    post(lead, "/desk/learned", chosen=f"{249:040}\t{article}", do="approve")
+    assert "質問 249" in (own.settings.articles / "learned.yml").read_text(encoding="utf-8")
+    assert ">250<" in text_of(lead, "/desk/"), "all that wait, not a page of them"
+
+
 def test_exports_hide_small_groups_and_contain_no_formulas(lead: FlaskClient) -> None:
     answer = lead.get("/desk/export.csv")
     rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff"))))
