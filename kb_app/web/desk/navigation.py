@@ -41,7 +41,7 @@ GROUPS = (
         (
             Page("inbox.cases", "cases", _("Cases"), ("inbox.case", "inbox.act")),
             Page("desk_notices.notices", "notices", _("Notices")),
-            Page("inbox.outbox", "outbox", _("Mail to be sent")),
+            Page("inbox.outbox", "outbox", _("Outbox")),
         ),
     ),
     Group(
@@ -53,7 +53,7 @@ GROUPS = (
                 _("All articles"),
                 ("editor.edit", "editor.history"),
             ),
-            Page("editor.build", "write", _("To mend")),
+            Page("editor.build", "write", _("Problems of the articles")),
         ),
     ),
     Group(
