@@ -351,6 +351,9 @@ def test_setting_a_question_aside_can_be_undone(own: Services, lead: FlaskClient
 def test_today_shows_each_role_its_work(own: Services, lead: FlaskClient) -> None:
     html = text_of(lead, "/desk/")
     assert ">学割<" in html and "20.0 %" in html and "/desk/rows?from=" in html
+    with own.store.engine.begin() as connection:
+        connection.execute(schema.daily.delete())
+    assert "この期間に質問がなかったか" in text_of(lead, "/desk/"), "a new site shows no dashes"
     own.users.add("agent@example.com", "agent", "Ken", PASSWORD)
     agent = sign_in(create_app(own), "agent@example.com")[0]
     html = text_of(agent, "/desk/")
