@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -131,7 +132,8 @@ def run(settings: Settings) -> None:
     name_process("background")
     os.nice(NICENESS)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    # The handler may interrupt a wait for the event, whose lock it must not take itself.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.set).start())
     lock = FileLock(settings.data / LOCK)
     if not _acquire(lock, settings.data, stop):
         return
@@ -152,8 +154,9 @@ def run(settings: Settings) -> None:
         if settings.watch:
             threads.append(_start("watcher", lambda: _watch(services, stop)))
         stop.wait()
+        until = time.monotonic() + STOP_S
         for thread in threads:
-            thread.join(STOP_S)
+            thread.join(max(0.0, until - time.monotonic()))
     except SettingsError as error:
         log.error("%s", error)
         sys.exit(REFUSED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import signal
 import socket
 import threading
 from typing import Any
@@ -110,6 +111,8 @@ class _WebServer(BaseApplication):  # type: ignore[misc]
 
     @staticmethod
     def _name(_server: Arbiter, worker: Any) -> None:
+        # Until the worker has its own handlers, the server's would put a stop aside unseen.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         name_process(f"web {worker.age}")
         # From here on the time counts: without it, who hangs before the first turn is never killed.
         worker.notify()

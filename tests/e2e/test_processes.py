@@ -53,6 +53,17 @@ def web_processes(site: Site) -> list[int]:
     return named(site, "kb web ")
 
 
+def state(process: int) -> str:
+    """A process's name, state and current system call; "" if it has ended."""
+    folder = Path(f"/proc/{process}")
+    try:
+        fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")
+        title = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+        return "" if fields[2].split()[0] == "Z" else f"{process} {title}{fields[2][:12]}"
+    except OSError:
+        return ""
+
+
 def web_servers(site: Site) -> list[int]:
     return named(site, "gunicorn: master")
 
@@ -211,8 +222,9 @@ def test_all_processes_end_when_the_supervisor_is_killed(small_site: Site) -> No
     assert len(processes) == 4
     small_site.stop(signal.SIGKILL)
     end = time.monotonic() + 40
-    while any(Path(f"/proc/{process}/cmdline").exists() for process in processes):
-        assert time.monotonic() < end
+    while remaining := [status for process in processes if (status := state(process))]:
+        log = small_site.log.read_text(encoding="utf-8")[-2000:]
+        assert time.monotonic() < end, f"{remaining}\n{log}"
         time.sleep(0.1)
 
 
