@@ -87,15 +87,15 @@ class Services:
         return str(getattr(self.embedder, "state", "ready"))
 
     @contextmanager
-    def editing(self, name: str) -> Iterator[None]:
-        """Hold the articles folder while a file is compared and replaced, then publish the file.
+    def editing(self, *names: str) -> Iterator[None]:
+        """Hold the articles folder while files are compared and replaced, then publish them.
 
         Raises EditConflictError at the end where another node changed it meanwhile.
         """
         with articles_lock(self.settings.data):
             yield
             if self.node is not None:
-                self.node.share(name)
+                self.node.share(*names)
 
     def erase(self, client_id: str) -> int:
         """Remove a visitor from the log and from cases; return the number of events removed."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from indexer.editing import EditConflictError
+from indexer.editing.model import EditConflictError
 from kb_app.db.nodes import (
     Node,
     NodeError,
@@ -68,20 +68,21 @@ class NodeService:
                 f"The articles folder cannot be read and written ({error}). Check KB_ARTICLES."
             ) from error
 
-    def share(self, name: str) -> None:
-        """Publish a file that was changed here.
+    def share(self, *names: str) -> None:
+        """Publish files that were changed here.
 
-        Raises EditConflictError where another node changed it meanwhile: the file is then as it is
+        Raises EditConflictError where another node changed one meanwhile: it is then as it is
         there, and the text of this node is kept in the data folder.
         """
         try:
             synced = self.articles.sync()
         except (SQLAlchemyError, OSError, ForeignFolderError) as error:
-            log.error("%s is not shared yet (%s)", name, type(error).__name__)
+            log.error("%s is not shared yet (%s)", ", ".join(names), type(error).__name__)
             return
-        if name in synced.conflicts:
+        lost = [name for name in names if name in synced.conflicts]
+        if lost:
             raise EditConflictError(
-                f"{name} was changed by somebody else at the same moment. "
+                f"{lost[0]} was changed by somebody else at the same moment. "
                 "Open it again and repeat your change."
             )
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from indexer.editing import Author, Editor
+from indexer.editing.editor import Editor
+from indexer.editing.model import Author
 from kb_app.services.articles_remote import ArticlesRemote, RemoteState, without_password
 from kb_app.services.shared_articles import SharedArticles
 from kb_app.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from indexer.editing import EditConflictError
+from indexer.editing.model import EditConflictError
 from kb_app.db.leadership import Leadership
 from kb_app.db.nodes import known_nodes
 from kb_app.db.shared_vectors import SharedVectors

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Engine, delete
 
 from indexer.build import Paths, build
-from indexer.editing import Author, EditConflictError, Editor
+from indexer.editing.editor import Editor
+from indexer.editing.model import Author, EditConflictError
 from kb_app.db.schema import article_files, article_pieces, job_state
 from kb_app.db.shared_vectors import SharedVectors
 from kb_app.services import shared_folder

@@ -11,7 +11,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.checking.cross_checks import broken_links
-from indexer.editing import Author, EditConflictError, Editor, Opened
+from indexer.editing.editor import Editor
+from indexer.editing.model import Author, EditConflictError, Opened
 from indexer.isolation import IsolationError, isolated_process
 from indexer.model import Article, Problem
 from indexer.reading.article import read_article_text, unreadable

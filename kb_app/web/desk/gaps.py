@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.editing import EditConflictError
+from indexer.editing.model import EditConflictError
 from kb_app.analytics.gaps.gap_store import Gap, GapStore
 from kb_app.analytics.gaps.gaps import STATES
 from kb_app.web.core.article_body import render_body

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.editing import EditConflictError
+from indexer.editing.model import EditConflictError
 from kb_app.support.case_store import PAGE, Filter
 from kb_app.support.config.values import INBOX
 from kb_app.support.model import KINDS, LONGEST_MAIL, STEPS, Case

@@ -10,7 +10,8 @@ import pytest
 
 from indexer.bundling.build_cache import BuildCache
 from indexer.collect import collect
-from indexer.editing import Author, EditConflictError, Editor
+from indexer.editing.editor import Editor
+from indexer.editing.model import Author, EditConflictError
 from indexer.reading.learned_file import read_learned
 from tests.support import build_folder, open_engine
 

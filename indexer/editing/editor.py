@@ -1,66 +1,30 @@
-"""Edits articles, synonyms and confirmed questions on behalf of the desk, one file at a time.
+"""Edits articles, synonyms and confirmed questions on behalf of the desk.
 
 Front matter keeps its comments and key order. A file that changed since it was read is not
-overwritten. In a git repository, each change is committed on its own.
+overwritten. In a git repository, each change is one commit.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import logging
 import re
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from indexer.atomic_write import replace_file
-from indexer.errors import IndexerError
+from indexer.editing.front_text import change_front, dump, flow, load
+from indexer.editing.model import Author, EditConflictError, Opened, Version, digest_of
+from indexer.editing.repository import Repository
 from indexer.ids import new_id
 from indexer.reading.files import MAX_BYTES
 from indexer.reading.front_matter import parse, slugify
 from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
 
-log = logging.getLogger("indexer.editing")
 SYNONYMS = "synonyms.yml"
-MOST_VERSIONS = 100
-_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
-
-
-class EditConflictError(IndexerError):
-    """The edit was refused and nothing changed. The message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A file as it was read. ``digest`` detects changes made before the save."""
-
-    name: str
-    text: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Version:
-    """A commit that changed a file; ``at`` is its time in seconds."""
-
-    revision: str
-    at: int
-    author: str
-    subject: str
-
-
-@dataclass(frozen=True)
-class Author:
-    """Name and address for the git commit."""
-
-    name: str
-    mail: str
 
 
 class Editor:
@@ -73,9 +37,10 @@ class Editor:
     def __init__(
         self,
         folder: Path,
-        editing: Callable[[str], AbstractContextManager[None]] = lambda _name: nullcontext(),
+        editing: Callable[..., AbstractContextManager[None]] = lambda *_names: nullcontext(),
     ) -> None:
         self._folder = folder
+        self._repository = Repository(folder)
         self._editing = editing
 
     def open(self, name: str) -> Opened:
@@ -90,7 +55,11 @@ class Editor:
             raise EditConflictError(
                 f"{name} cannot be read. Check that it exists and is UTF-8."
             ) from error
-        return Opened(name, text, _digest(text))
+        return Opened(name, text, digest_of(text))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file in the folder."""
+        return self._inside(name).is_file()
 
     def save(self, opened: Opened, text: str, author: Author, message: str) -> None:
         """Replace the text of an opened file and commit it.
@@ -98,22 +67,46 @@ class Editor:
         Raises EditConflictError if the file changed since it was opened, or if the new text is not
         a valid article.
         """
-        if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+        self.write({opened.name: text}, {opened.name: opened.digest}, author, message)
+
+    def write(
+        self,
+        texts: Mapping[str, str | None],
+        digests: Mapping[str, str],
+        author: Author,
+        message: str,
+    ) -> None:
+        """Write several files at once and commit them together; None removes a file.
+
+        A file without a digest is new. Raises EditConflictError, with nothing changed, if one of
+        them changed since it was opened, exists already, or would be no valid article.
+        """
+        for name, text in texts.items():
+            self._inside(name)
+            if text is not None:
+                _check_text(name, text)
+        with self._editing(*texts):
+            for name in texts:
+                self._check_unchanged(name, digests.get(name))
+            # What is removed goes last: a text that moves is at both places for a moment.
+            for name, text in sorted(texts.items(), key=lambda item: item[1] is None):
+                path = self._inside(name)
+                if text is None:
+                    path.unlink()
+                else:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    replace_file(path, text)
+        self._repository.commit(list(texts), author, message)
+
+    def _check_unchanged(self, name: str, digest: str | None) -> None:
+        if digest is None:
+            if (self._folder / name).exists():
+                raise EditConflictError(f"There is a file {name} already. Choose another name.")
+        elif self.open(name).digest != digest:
             raise EditConflictError(
-                f"{opened.name} would be larger than {MAX_BYTES // 1024} KB. Shorten it."
+                f"{name} was changed by somebody else since you opened it. "
+                "Open it again and repeat your change."
             )
-        if opened.name.lower().endswith(SUFFIXES):
-            parsed = parse(opened.name, text.replace("\r\n", "\n"))
-            if isinstance(parsed, list):
-                raise EditConflictError(str(parsed[0]))
-        with self._editing(opened.name):
-            if self.open(opened.name).digest != opened.digest:
-                raise EditConflictError(
-                    f"{opened.name} was changed by somebody else since you opened it. "
-                    "Open it again and repeat your change."
-                )
-            replace_file(self._inside(opened.name), text)
-        self._commit(opened.name, author, message)
 
     def draft(
         self, lang: str, section: str, title: str, tests: Sequence[str], author: Author
@@ -139,12 +132,12 @@ class Editor:
             "status": "draft",
             "updated": date.today(),
         }
-        text = f"---\n{_dump(front)}---\n\n"
+        text = f"---\n{dump(front)}---\n\n"
         path = self._folder / name
         with self._editing(name):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, text)
-        self._commit(name, author, f"Draft: {title}")
+        self._repository.commit([name], author, f"Draft: {title}")
         return name, article_id
 
     def add_questions(
@@ -161,7 +154,7 @@ class Editor:
                 front[key] = [*existing, *new]
             return len(new)
 
-        added, text = self._with_front(opened, change)
+        added, text = change_front(opened.name, opened.text, change)
         if added:
             self.save(opened, text, author, f"Add questions: {opened.name}")
         return added
@@ -173,7 +166,12 @@ class Editor:
             front["status"], front["updated"] = "published", date.today()
             return 1
 
-        self.save(opened, self._with_front(opened, change)[1], author, f"Publish: {opened.name}")
+        self.save(
+            opened,
+            change_front(opened.name, opened.text, change)[1],
+            author,
+            f"Publish: {opened.name}",
+        )
 
     def add_synonym(self, lang: str, words: Sequence[str], author: Author) -> None:
         """Add a group of synonyms to synonyms.yml."""
@@ -183,7 +181,7 @@ class Editor:
 
         def change(values: Any) -> int:
             groups = values.setdefault(lang, [])
-            groups.append(_flow(group))
+            groups.append(flow(group))
             return 1
 
         self._change_yaml(SYNONYMS, change, author, f"Synonyms: {', '.join(group)}")
@@ -199,6 +197,18 @@ class Editor:
 
         self._change_yaml(LEARNED, change, author, "Learned questions")
 
+    def move_learned(self, old_id: str, new_id: str, author: Author) -> None:
+        """Give the confirmed questions of an article to another one."""
+
+        def change(values: Any) -> int:
+            texts = values.pop(old_id, None)
+            existing = values.setdefault(new_id, []) if texts else []
+            existing.extend(text for text in texts or () if text not in existing)
+            return len(texts or ())
+
+        if (self._folder / LEARNED).is_file():
+            self._change_yaml(LEARNED, change, author, "Learned questions")
+
     # --- history -------------------------------------------------------------------------------
 
     def history(self, name: str) -> list[Version] | None:
@@ -207,12 +217,7 @@ class Editor:
         Raises EditConflictError if the name is not inside the folder.
         """
         self._inside(name)
-        if not self._git("rev-parse", "--is-inside-work-tree"):
-            return None
-        form = "--format=%H%x1f%at%x1f%an%x1f%s"
-        said = self._git_says("log", form, f"--max-count={MOST_VERSIONS}", "--", name) or ""
-        parts = (line.split("\x1f", 3) for line in said.splitlines())
-        return [Version(revision, int(at), who, what) for revision, at, who, what in parts]
+        return self._repository.history(name)
 
     def text_at(self, name: str, revision: str) -> str:
         """The text of a file as a commit left it.
@@ -220,8 +225,7 @@ class Editor:
         Raises EditConflictError where there is no such commit or it has no such file.
         """
         self._inside(name)
-        known = re.fullmatch(r"[0-9a-f]{40,64}", revision)
-        text = self._git_says("show", f"{revision}:./{name}") if known else None
+        text = self._repository.text_at(name, revision)
         if text is None or len(text) > MAX_BYTES:
             raise EditConflictError(f"{name} has no such version, or it is too large to show.")
         return text
@@ -239,37 +243,20 @@ class Editor:
             raise EditConflictError(f"{name[:200]!r} is not a file of the articles folder.")
         return path
 
-    def _with_front(self, opened: Opened, change: Callable[[Any], int]) -> tuple[int, str]:
-        """Apply ``change`` to the front matter; return (its result, the new text).
-
-        Comments and key order are kept.
-        """
-        match = _FRONT.match(opened.text)
-        if match is None:
-            raise EditConflictError(
-                f"{opened.name} has no front matter between --- lines. Add it in an editor."
-            )
-        yaml = writing_yaml()
-        front = _load(yaml, opened.name, match.group(1))
-        result = change(front)
-        written = io.StringIO()
-        yaml.dump(front, written)
-        return result, f"---\n{written.getvalue()}---\n{opened.text[match.end() :]}"
-
     def _change_yaml(
         self, name: str, change: Callable[[Any], int], author: Author, message: str
     ) -> None:
         with self._editing(name):
             if not self._changed_yaml(name, change, message):
                 return
-        self._commit(name, author, message)
+        self._repository.commit([name], author, message)
 
     def _changed_yaml(self, name: str, change: Callable[[Any], int], message: str) -> bool:
         """Apply a change to a YAML file; whether it changed anything."""
         path = self._folder / name
         yaml = writing_yaml()
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        values = _load(yaml, name, text)
+        values = load(yaml, name, text)
         if not isinstance(values, dict):
             raise EditConflictError(f"{name} is not a YAML mapping. Fix it in an editor first.")
         if not change(values):
@@ -279,34 +266,6 @@ class Editor:
         head = "" if text else f"# {message}. See docs/writing.md.\n"
         replace_file(path, head + written.getvalue())
         return True
-
-    def _commit(self, name: str, author: Author, message: str) -> None:
-        """Commit one file only. Other changes in the repository are left alone."""
-        if not self._git("rev-parse", "--is-inside-work-tree"):
-            return
-        identity = {"user.name": author.name, "user.email": author.mail}
-        settings = [part for key, value in identity.items() for part in ("-c", f"{key}={value}")]
-        if not self._git("add", "--", name) or not self._git(
-            *settings, "commit", "--quiet", "--only", "-m", message, "--", name
-        ):
-            log.warning("%s was saved but could not be committed to git", name)
-
-    def _git(self, *arguments: str) -> bool:
-        return self._git_says(*arguments) is not None
-
-    def _git_says(self, *arguments: str) -> str | None:
-        """What git prints; None where it refuses."""
-        try:
-            done = subprocess.run(
-                ["git", "--literal-pathspecs", *arguments],
-                cwd=self._folder,
-                capture_output=True,
-                timeout=20,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
 def _is_article(name: str) -> bool:
@@ -323,28 +282,11 @@ def _is_article(name: str) -> bool:
     )
 
 
-def _load(yaml: Any, name: str, text: str) -> Any:
-    try:
-        return (yaml.load(text) if text.strip() else None) or {}
-    except Exception as error:  # ruamel raises many kinds
-        said = str(error).splitlines() or [type(error).__name__]
-        raise EditConflictError(f"{name} is no valid YAML: {said[0]}. Mend it first.") from error
-
-
-def _dump(front: Mapping[str, Any]) -> str:
-    written = io.StringIO()
-    writing_yaml().dump(dict(front), written)
-    return written.getvalue()
-
-
-def _flow(words: Sequence[str]) -> Any:
-    """Format a list on one line, as in synonyms.yml."""
-    from ruamel.yaml.comments import CommentedSeq
-
-    group = CommentedSeq(words)
-    group.fa.set_flow_style()
-    return group
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+def _check_text(name: str, text: str) -> None:
+    """Raise EditConflictError if the text is too large or no valid article."""
+    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+        raise EditConflictError(f"{name} would be larger than {MAX_BYTES // 1024} KB. Shorten it.")
+    if name.lower().endswith(SUFFIXES):
+        parsed = parse(name, text.replace("\r\n", "\n"))
+        if isinstance(parsed, list):
+            raise EditConflictError(str(parsed[0]))
