@@ -15,8 +15,13 @@ def replace_file(path: Path, text: str) -> None:
     them are). A new one has its folder's permissions, since the articles may be read by others than
     the account that the site runs as.
     """
-    staged = path.with_name(f".{path.name[:100]}.tmp")
-    staged.write_bytes(_like(path, text))
+    replace_bytes(path, _like(path, text))
+
+
+def replace_bytes(path: Path, data: bytes) -> None:
+    """Write a file of any content atomically, with permissions as replace_file gives them."""
+    staged = path.with_name(f".{path.name[:60]}.tmp")
+    staged.write_bytes(data)
     if path.exists():
         shutil.copymode(path, staged)
     else:

@@ -7,14 +7,13 @@ overwritten. In a git repository, each change is one commit.
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from indexer.atomic_write import replace_file
+from indexer.atomic_write import replace_bytes, replace_file
 from indexer.editing.front_text import change_front, dump, flow, load
 from indexer.editing.model import Author, EditConflictError, Opened, Version, digest_of
 from indexer.editing.repository import Repository
@@ -25,6 +24,10 @@ from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
 
 SYNONYMS = "synonyms.yml"
+
+
+class _TakenError(EditConflictError):
+    """There is a file of that name already."""
 
 
 class Editor:
@@ -85,7 +88,7 @@ class Editor:
             self._inside(name)
             if text is not None:
                 _check_text(name, text)
-        with self._editing(*texts):
+        with self._writing(*texts):
             for name in texts:
                 self._check_unchanged(name, digests.get(name))
             # What is removed goes last: a text that moves is at both places for a moment.
@@ -98,28 +101,61 @@ class Editor:
                     replace_file(path, text)
         self._repository.commit(list(texts), author, message)
 
+    @contextmanager
+    def _writing(self, *names: str) -> Iterator[None]:
+        """Hold the files; raises EditConflictError where the folder cannot be written."""
+        try:
+            with self._editing(*names):
+                yield
+        except OSError as error:
+            raise EditConflictError(
+                f"{', '.join(names[:3])} could not be written: {error.strerror or error}. "
+                "Nothing else changed; ask whoever runs the site."
+            ) from error
+
     def _check_unchanged(self, name: str, digest: str | None) -> None:
         if digest is None:
             if (self._folder / name).exists():
-                raise EditConflictError(f"There is a file {name} already. Choose another name.")
+                raise _TakenError(f"There is a file {name} already. Choose another name.")
         elif self.open(name).digest != digest:
             raise EditConflictError(
                 f"{name} was changed by somebody else since you opened it. "
                 "Open it again and repeat your change."
             )
 
+    def attach(self, article: str, name: str, data: bytes, author: Author) -> str:
+        """Put a file beside an article, under a name that is free; return that name."""
+        folder = self._inside(article).parent
+        wanted = PurePosixPath(name)
+        stem = slugify(wanted.stem)[:60] or "file"
+        names = (f"{stem}{f'-{n}' if n > 1 else ''}{wanted.suffix}" for n in range(1, 10_000))
+        above = article.rpartition("/")[0]
+        with self._writing(article):
+            name = next(one for one in names if not (folder / one).exists())
+            replace_bytes(folder / name, data)
+        self._repository.commit([f"{above}/{name}".lstrip("/")], author, f"File: {name}")
+        return name
+
     def draft(
-        self, lang: str, section: str, title: str, tests: Sequence[str], author: Author
+        self,
+        folder: str,
+        title: str,
+        tests: Sequence[str],
+        author: Author,
+        values: Mapping[str, Any] | None = None,
+        body: str = "",
     ) -> tuple[str, str]:
-        """Create a draft with ``tests`` as its test queries; return (name in the folder, id)."""
-        if not re.fullmatch(r"[a-z]{2,3}", lang) or not re.fullmatch(r"[\w-]+", section):
-            raise EditConflictError(
-                "A draft needs a language code (like ja) and a section. "
-                "Use letters, digits and dashes in the section."
-            )
-        slug = slugify(title)
-        names = (f"{lang}/{section}/{slug}{f'-{n}' if n > 1 else ''}.md" for n in range(1, 1000))
-        name = next(name for name in names if not (self._folder / name).exists())
+        """Create a draft with ``tests`` as its test queries; return (name in the folder, id).
+
+        ``values`` are further keys of its front matter. Raises EditConflictError for a folder that
+        is none.
+        """
+        inside = folder.strip().strip("/")
+        if not inside:
+            raise EditConflictError("A draft needs a folder, such as ja/orders.")
+        names = (
+            f"{inside}/{slugify(title)[:80]}{f'-{n}' if n > 1 else ''}.md" for n in range(1, 1000)
+        )
         article_id = new_id()
         front = {
             "id": article_id,
@@ -131,14 +167,15 @@ class Editor:
             "tests": list(tests),
             "status": "draft",
             "updated": date.today(),
-        }
-        text = f"---\n{dump(front)}---\n\n"
-        path = self._folder / name
-        with self._editing(name):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, text)
-        self._repository.commit([name], author, f"Draft: {title}")
-        return name, article_id
+        } | dict(values or {})
+        text = f"---\n{dump(front)}---\n\n{body}"
+        for name in names:
+            if self.has(name):
+                continue
+            with suppress(_TakenError):
+                self.write({name: text}, {}, author, f"Draft: {title}")
+                return name, article_id
+        raise EditConflictError(f"There are too many files named like {title[:60]!r} already.")
 
     def add_questions(
         self, opened: Opened, questions: Sequence[str], author: Author, key: str = "questions"
@@ -246,7 +283,7 @@ class Editor:
     def _change_yaml(
         self, name: str, change: Callable[[Any], int], author: Author, message: str
     ) -> None:
-        with self._editing(name):
+        with self._writing(name):
             if not self._changed_yaml(name, change, message):
                 return
         self._repository.commit([name], author, message)

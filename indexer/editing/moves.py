@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from indexer.editing.editor import Editor
 from indexer.editing.front_text import body_of, change_front, values_of, with_body, with_values
@@ -204,6 +205,11 @@ def place_of(folder: str, file_name: str) -> str:
     if not name.lower().endswith(SUFFIXES):
         name = f"{slugify(name)}.md"
     return posixpath.normpath(f"{folder.strip().strip('/')}/{name}").lstrip("/")
+
+
+def relative(source: str, target: str) -> str:
+    """The link from one article's file to another's."""
+    return quote(posixpath.relpath(target, posixpath.dirname(source) or "."))
 
 
 def check_place(path: str, new_path: str) -> None:

@@ -306,10 +306,18 @@ for (const all of document.querySelectorAll("[data-choose-all]")) {
   });
 }
 
-// --- the editor: the preview follows what is typed ---------------------------------------------------------------------------
-for (const form of document.querySelectorAll("form[data-preview]")) {
+// --- the editor ---------------------------------------------------------------------------------------------------------------
+const MOST_TEXT_BYTES = 512 * 1024;
+
+function insertText(area, text) {
+  area.focus();
+  // Only this way of inserting can be undone by the writer's usual key.
+  if (!document.execCommand("insertText", false, text)) area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function previewFor(form) {
   let asked = 0, waiting;
-  const shown = () => document.getElementById(form.dataset.preview);
   const update = async () => {
     const mine = ++asked, body = new FormData(form);
     body.set("do", "preview");
@@ -317,18 +325,128 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
       const response = await fetch(form.action, { method: "POST", body });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById(form.dataset.preview);
-      if (mine === asked && fresh) shown().replaceWith(fresh);
+      if (mine === asked && fresh) document.getElementById(form.dataset.preview).replaceWith(fresh);
     } catch { /* The button still shows the preview. */ }
   };
-  form.querySelector("textarea").addEventListener("input", () => {
+  form.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(update, 400);
   });
-  let saved = form.dataset.unsaved ? null : form.querySelector("textarea").value;
-  form.addEventListener("submit", () => { saved = form.querySelector("textarea").value; });
-  addEventListener("beforeunload", (event) => {
-    if (form.querySelector("textarea").value !== saved) event.preventDefault();
+  return update;
+}
+
+// What was typed stays in this browser until it is saved: a crash or a closed window loses nothing.
+function keepUnsaved(form, update) {
+  const key = `unsaved:${form.dataset.keep}`;
+  const fields = () => [...form.elements].filter((one) => one.name && one.matches("input:not([type=hidden]):not([type=file]), textarea:not([hidden]), select"));
+  const state = () => JSON.stringify(fields().map((one) => [one.name, one.value]));
+  const saved = form.dataset.unsaved ? null : state();
+  const kept = localStorage.getItem(key);
+  let leaving = false, waiting;
+  if (kept && kept === state()) localStorage.removeItem(key);
+  else if (kept) {
+    const notice = document.createElement("p");
+    notice.className = "notice inline";
+    notice.setAttribute("role", "status");
+    const restore = document.createElement("button"), forget = document.createElement("button");
+    restore.type = forget.type = "button";
+    restore.className = forget.className = "button button-quiet";
+    restore.textContent = form.dataset.restore;
+    forget.textContent = form.dataset.forget;
+    restore.addEventListener("click", () => {
+      for (const [name, value] of JSON.parse(kept)) if (form.elements[name]) form.elements[name].value = value;
+      notice.remove();
+      update();
+    });
+    forget.addEventListener("click", () => { localStorage.removeItem(key); notice.remove(); });
+    notice.append(form.dataset.kept, restore, forget);
+    form.before(notice);
+  }
+  const keep = () => {
+    if (state() === saved) localStorage.removeItem(key);
+    else try { localStorage.setItem(key, state()); } catch { /* no room */ }
+  };
+  form.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(keep, 300); });
+  form.addEventListener("submit", (event) => {
+    const long = [...form.querySelectorAll("[data-text]")].find((one) => new Blob([one.value]).size > MOST_TEXT_BYTES);
+    if (long) {
+      event.preventDefault();
+      long.setCustomValidity(form.dataset.tooLong);
+      long.reportValidity();
+      long.addEventListener("input", () => long.setCustomValidity(""), { once: true });
+      return;
+    }
+    leaving = true;
+    keep();
   });
+  addEventListener("beforeunload", (event) => { if (!leaving && state() !== saved) event.preventDefault(); });
+}
+
+function editorTools(form) {
+  const area = form.querySelector("[data-text]"), said = form.querySelector("[data-said]");
+  const tools = form.querySelector(".editor-tools");
+  if (!tools) return;
+  tools.hidden = false;
+  const say = (text) => { said.textContent = text; said.hidden = !text; };
+  const send = async (url, values) => {
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ ...values, name: form.elements.name.value, csrf_token: form.elements.csrf_token.value })) body.set(name, value);
+    const response = await fetch(url, { method: "POST", body });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(answer.problem);
+    return answer;
+  };
+  const upload = async (file) => {
+    say(form.dataset.uploading);
+    try {
+      insertText(area, (await send(form.dataset.files, { file })).markdown);
+      say("");
+    } catch (error) { say(error.message); }
+  };
+  for (const button of tools.querySelectorAll("[data-put]")) {
+    button.addEventListener("click", () => insertText(area, button.dataset.put));
+  }
+  tools.querySelector("[data-file]").addEventListener("change", (event) => {
+    if (event.target.files[0]) upload(event.target.files[0]);
+    event.target.value = "";
+  });
+  area.addEventListener("drop", (event) => {
+    if (!event.dataTransfer.files.length) return;
+    event.preventDefault();
+    for (const file of event.dataTransfer.files) upload(file);
+  });
+  area.addEventListener("paste", async (event) => {
+    const files = [...event.clipboardData.files];
+    const html = event.clipboardData.getData("text/html"), plain = event.clipboardData.getData("text/plain");
+    if (files.length && !plain) {
+      event.preventDefault();
+      for (const file of files) upload(file);
+    } else if (/<(?:h[1-6]|ul|ol|table|a|b|strong)\b/i.test(html)) {
+      event.preventDefault();
+      try { insertText(area, (await send(form.dataset.pasted, { html })).markdown); } catch { insertText(area, plain); }
+    }
+  });
+  const link = tools.querySelector("[data-link]"), list = document.getElementById(link.getAttribute("list"));
+  let found = [];
+  link.addEventListener("input", async () => {
+    const chosen = found.find((one) => one.title === link.value);
+    if (chosen) {
+      link.value = "";
+      insertText(area, `[${chosen.title}](${chosen.link})`);
+      return;
+    }
+    const words = link.value;
+    const response = await fetch(`${form.dataset.targets}?${new URLSearchParams({ q: words, name: form.elements.name.value })}`);
+    if (!response.ok || words !== link.value) return;
+    found = await response.json();
+    list.replaceChildren(...found.map((one) => Object.assign(document.createElement("option"), { value: one.title, label: one.lang })));
+  });
+  link.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+}
+
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  keepUnsaved(form, previewFor(form));
+  editorTools(form);
 }
 
 // --- the panel for writers -------------------------------------------------------------------------------------------------

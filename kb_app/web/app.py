@@ -24,6 +24,7 @@ from kb_app.web.core import (
     visitor,
 )
 from kb_app.web.desk import (
+    article_files,
     article_list,
     editor,
     gaps,
@@ -108,6 +109,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         today,
         reports,
         article_list,
+        article_files,
         inbox,
         notices,
         desk_notices,

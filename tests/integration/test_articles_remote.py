@@ -200,7 +200,7 @@ def test_an_edit_during_the_exchange_is_in_the_folder_or_on_the_branch(
     def edit() -> None:
         opened = editor.open(NAME)
         editor.save(opened, opened.text.replace("7 dollars", "77 dollars"), WRITER, "Edited")
-        editor.draft("en", "returns", "A draft", [], WRITER)
+        editor.draft("en/returns", "A draft", [], WRITER)
 
     edited_while(monkeypatch, method, edit)
     state = site.exchange()

@@ -24,13 +24,18 @@ _FRAME = (
 
 
 def render_body(
-    body: str, articles: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str
+    body: str,
+    articles: ArticleStore,
+    may_see: Callable[[ArticleSummary], bool],
+    lang: str,
+    picture: Callable[[str], str] | None = None,
 ) -> Markup:
     """An article's HTML with its links and images resolved to URLs.
 
-    Links to articles that the reader may not see become plain text.
+    Links to articles that the reader may not see become plain text. ``picture`` gives the address
+    of an image that is not in the bundle, or "".
     """
-    return Markup(rewrite_tags(body, _Links(articles, may_see, lang).rewritten))
+    return Markup(rewrite_tags(body, _Links(articles, may_see, lang, picture).rewritten))
 
 
 def _host(source: str) -> str:
@@ -42,9 +47,14 @@ class _Links:
     """Rewrites the tags of one article in order."""
 
     def __init__(
-        self, articles: ArticleStore, may_see: Callable[[ArticleSummary], bool], lang: str
+        self,
+        articles: ArticleStore,
+        may_see: Callable[[ArticleSummary], bool],
+        lang: str,
+        picture: Callable[[str], str] | None = None,
     ) -> None:
         self._articles, self._may_see, self._lang = articles, may_see, lang
+        self._picture = picture or (lambda _source: "")
         self._open_tag_removed = False
         self._frame_removed = False
         self._inside_link = False
@@ -72,6 +82,8 @@ class _Links:
         if source.startswith(_IMAGE):
             url = url_for("assets.media", name=source.removeprefix(_IMAGE))
             return tag.replaced(name, f'{name}="{url}"')
+        if own := self._picture(html.unescape(source)):
+            return tag.replaced(name, f'{name}="{html.escape(own)}"')
         if _host(html.unescape(source)) in site_settings().embed_hosts:
             return tag.replaced(name, f'{name}="{source}" referrerpolicy="no-referrer"')
         return self._image_as_link(tag, source) if tag.name == "img" else tag.replaced(name, "")

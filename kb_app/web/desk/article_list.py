@@ -93,8 +93,15 @@ def articles() -> str:
         langs=sorted({line.card.lang for line in lines}),
         sections=sorted({line.card.section for line in lines if line.card.section}),
         section_names=snapshot().articles.sections,
+        folder=_folder_of(found),
         counts=Counter(what for line in lines for what in SHOWN if line.shows(what)),
     )
+
+
+def _folder_of(lines: Sequence[Line]) -> str:
+    """The folder of most of the articles shown, for a new one; "" without any."""
+    folders = Counter(line.card.path.rpartition("/")[0] for line in lines)
+    return folders.most_common(1)[0][0] if folders else ""
 
 
 def _lines() -> list[Line]:

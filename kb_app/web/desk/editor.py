@@ -10,31 +10,28 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.checking.cross_checks import broken_links
 from indexer.editing.editor import Editor
+from indexer.editing.merging import Difference, Merged, merged
 from indexer.editing.model import Author, EditConflictError, Opened
 from indexer.isolation import IsolationError, isolated_process
-from indexer.model import Article, Problem
-from indexer.reading.article import read_article_text, unreadable
 from kb_app.services.set_aside import SetAside
-from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import now, services, site_settings, snapshot, user_store
-from kb_app.web.desk.article_list import state_of
+from kb_app.web.core.context import services, site_settings, user_store
+from kb_app.web.desk import article_form
+from kb_app.web.desk.previews import PREVIEW_S, Preview, preview_of, state_of_text
 
-# Time for a preview; a usual one takes 5 ms.
-PREVIEW_S = 10.0
+# Above the largest article, so that a longer one comes back with what is wrong with it.
+MAX_FORM = 8 * 1024 * 1024
 blueprint = Blueprint("editor", __name__, url_prefix="/desk")
 
 
 @dataclass(frozen=True)
-class Preview:
-    """An article as customers would see it, what is wrong with it, and its state."""
+class Draft:
+    """A text that is not saved yet: of which file, and of which of its versions it was made."""
 
-    title: str
-    html: str
-    problems: Sequence[Problem]
-    state: str
+    opened: Opened
+    base: str
+    text: str
 
 
 def editor() -> Editor:
@@ -47,6 +44,11 @@ def author() -> Author:
     return Author(user().shown, user().mail)
 
 
+@blueprint.before_request
+def _allow_long_texts() -> None:
+    request.max_content_length = request.max_form_memory_size = MAX_FORM
+
+
 @blueprint.route("/edit", methods=["GET", "POST"])
 @needs("write")
 def edit() -> str | BaseResponse | tuple[str, int]:
@@ -55,34 +57,88 @@ def edit() -> str | BaseResponse | tuple[str, int]:
     try:
         opened = editor().open(name)
     except EditConflictError as error:
+        if request.method == "POST":
+            return _gone(name, str(error)), 409
         flash(str(error))
         return redirect(url_for("article_list.articles"), 303)
     if request.method == "POST":
         return _submitted(opened)
-    before = _preview(name, opened.text)
+    before = preview_of(name, opened.text)
     if "version" in request.args:
         return _earlier(opened, request.args["version"], before.state)
-    return _page(opened, opened.text, before.state, before)
+    return _page(Draft(opened, opened.text, opened.text), before.state, before)
+
+
+def _gone(name: str, wrong: str) -> str:
+    """The text that was sent for a file that is not there any more."""
+    text = request.form.get("text") or request.form.get("body", "")
+    return render_template("desk/gone.html", name=name, text=text, wrong=wrong)
 
 
 def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
-    """Preview, save or publish the text of the form."""
+    """Preview, save or publish what the form says."""
     name, done = opened.name, request.form.get("do", "")
-    text = request.form.get("text", "").replace("\r\n", "\n")
+    before = state_of_text(name, opened.text)
     submitted = Opened(name, opened.text, request.form.get("digest", ""))
-    before, preview = _state(name, opened.text), _preview(name, text)
+    is_same = submitted.digest == opened.digest
+    base = request.form.get("base", opened.text if is_same else "").replace("\r\n", "\n")
+    try:
+        text = _text(name, base)
+    except EditConflictError as error:
+        shown = preview_of(name, base)
+        return _page(Draft(submitted, base, base), before, shown, str(error)), 409
+    draft, preview = Draft(submitted, base, text), preview_of(name, text)
     if done == "preview":
-        return _page(submitted, text, before, preview)
+        return _page(draft, before, preview)
     if done not in ("save", "publish"):
         abort(400)
+    if not is_same:
+        return _conflict(draft, opened, before)
     refused = _refused(before, preview.state) if done == "save" else ""
     wrong = refused or _written(submitted, text, done)
     if wrong:
-        return _page(submitted, text, before, preview, wrong), 409
+        return _page(draft, before, preview, wrong), 409
     user_store().note(user().mail, "published" if done == "publish" else "saved", name)
-    live = _state(name, editor().open(name).text) == "live"
+    live = state_of_text(name, editor().open(name).text) == "live"
     flash(_("Published. It is found in a moment.") if live else _("Saved."))
     return redirect(url_for("editor.edit", name=name), 303)
+
+
+def _text(name: str, base: str) -> str:
+    """The text that the form says: as it is, or its fields in what was opened."""
+    if "text" in request.form:
+        return request.form["text"].replace("\r\n", "\n")
+    return article_form.composed(name, base, request.form, site_settings().zone)
+
+
+def _conflict(draft: Draft, now_stored: Opened, state: str) -> tuple[str, int]:
+    """Show both changes where somebody else saved first; nothing is overwritten."""
+    name, mine = draft.opened.name, draft.text
+    try:
+        both = isolated_process().run(PREVIEW_S, merged, draft.base, mine, now_stored.text)
+    except IsolationError:
+        both = Merged(mine, [])
+    wrong = (
+        _(
+            "This article was changed by somebody else since you opened it. You both changed the "
+            "places below: take over what is missing, then save."
+        )
+        if both.differences
+        else _(
+            "This article was changed by somebody else since you opened it, at other places. Both "
+            "changes are in the text below: look at it, then save."
+        )
+    )
+    if name_of_last := _last_author(name):
+        wrong = f"{wrong} ({name_of_last})"
+    together = Draft(now_stored, now_stored.text, both.text)
+    shown = preview_of(name, both.text)
+    return _page(together, state, shown, wrong, both.differences), 409
+
+
+def _last_author(name: str) -> str:
+    versions = editor().history(name)
+    return versions[0].author if versions else ""
 
 
 def _written(submitted: Opened, text: str, done: str) -> str:
@@ -97,16 +153,36 @@ def _written(submitted: Opened, text: str, done: str) -> str:
     return ""
 
 
-def _page(opened: Opened, text: str, state: str, shown: Preview, wrong: str = "") -> str:
+def _page(
+    draft: Draft,
+    state: str,
+    shown: Preview,
+    wrong: str = "",
+    differences: Sequence[Difference] = (),
+) -> str:
     """The editor with a text; the buttons are those of the article as it is stored."""
+    article = shown.article
+    fields = article_form.shown(article, site_settings().zone) if article else {}
+    body = article_form.body(draft.text)
+    if wrong and draft.text == draft.base and "body" in request.form:
+        # What was typed and could not be read stays in its field.
+        fields |= {key: request.form[key] for key in fields if key in request.form}
+        body = request.form["body"]
     return render_template(
         "desk/edit.html",
-        opened=opened,
-        text=text,
-        unsaved=text != opened.text,
+        opened=draft.opened,
+        base=draft.base,
+        text=draft.text,
+        fields=fields,
+        body=body,
+        as_source=article is None or "text" in request.form or "source" in request.values,
+        unsaved=draft.text != draft.opened.text or body != article_form.body(draft.text),
         state=state,
         preview=shown,
         wrong=wrong,
+        differences=differences,
+        types=article_form.TYPES,
+        audiences=article_form.AUDIENCES,
     )
 
 
@@ -118,7 +194,7 @@ def _earlier(opened: Opened, revision: str, state: str) -> str | BaseResponse:
         flash(str(error))
         return redirect(url_for("editor.history", name=opened.name), 303)
     flash(_("This is an earlier version. Save it to restore it."))
-    return _page(opened, text, state, _preview(opened.name, text))
+    return _page(Draft(opened, text, text), state, preview_of(opened.name, text))
 
 
 @blueprint.get("/history")
@@ -175,32 +251,3 @@ def build() -> str:
     return render_template(
         "desk/build.html", last=last, set_aside=held, remote=remote.state if remote else None
     )
-
-
-def _read(name: str, text: str) -> tuple[Article | None, list[Problem]]:
-    try:
-        return isolated_process().run(PREVIEW_S, read_article_text, name, text)
-    except IsolationError as error:
-        hint = "Take out what you added last."
-        return None, [unreadable(name, f"cannot be shown: it {error}", hint)]
-
-
-def _state(name: str, text: str) -> str:
-    """The state of an article with this text; "" where it is no article."""
-    article, _problems = _read(name, text)
-    return state_of(article, now()) if article else ""
-
-
-def _preview(name: str, text: str) -> Preview:
-    """The rendered article with its problems, broken links among them."""
-    article, problems = _read(name, text)
-    if article is None:
-        return Preview("", "", problems, "")
-    found = [*problems, *_broken_links(article)]
-    html = render_body(article.html, snapshot().articles, lambda card: True, article.lang)
-    return Preview(article.title, html, found, state_of(article, now()))
-
-
-def _broken_links(article: Article) -> list[Problem]:
-    others = snapshot().articles.summaries.values()
-    return broken_links(article, others, site_settings().articles) if article.links else []

@@ -16,6 +16,7 @@ from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import analytics_service, site_settings, snapshot, user_store
 from kb_app.web.core.tracking import now_ms
+from kb_app.web.desk.article_files import folder_for
 from kb_app.web.desk.editor import author, editor
 
 blueprint = Blueprint("gaps", __name__, url_prefix="/desk")
@@ -132,9 +133,8 @@ def _write(gap: Gap) -> str:
     title = request.form.get("title", "").strip()[:200] or gap.label
     lang = request.form.get("lang", "") or gap.questions[0].language or site_settings().languages[0]
     tests = [question.text for question in gap.questions if question.text != title][:TESTS_IN_DRAFT]
-    name, article_id = editor().draft(
-        lang, request.form.get("section") or _likely_section(gap), title, tests, author()
-    )
+    section = request.form.get("section") or _likely_section(gap)
+    name, article_id = editor().draft(folder_for(lang, section), title, tests, author())
     store().change(
         gap.gap_id,
         now_ms(),

@@ -51,7 +51,7 @@ GROUPS = (
                 "article_list.articles",
                 "write",
                 _("All articles"),
-                ("editor.edit", "editor.history"),
+                ("editor.edit", "editor.history", "article_files.new", "article_files.place"),
             ),
             Page("editor.build", "write", _("Problems of the articles")),
         ),

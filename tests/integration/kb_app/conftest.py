@@ -1,6 +1,8 @@
 """A small site with the hash embedder; what costs seconds in every test is done once."""
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +14,14 @@ from jinja2.bccache import Bucket, BytecodeCache
 
 from kb_app import create_app
 from kb_app.accounts import store
+from kb_app.analytics import model as m
+from kb_app.durations import HOUR, MINUTE
 from kb_app.services import container
 from kb_app.services.container import Services
+from search.embedding.background import DisabledEmbedder
+from tests.integration.kb_app.deskwork import AT, PASSWORD, services_of, sign_in
 from tests.support import NOW, build_folder, make_services, migrate_quickly, write_article
+from tests.unit.kb_app.trails import asked, did, read
 
 REFUND = (
     "返金は5営業日です。\n\n"
@@ -149,3 +156,40 @@ def empty_databases() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(container, "migrate", migrate_quickly)
         yield
+
+
+@pytest.fixture(scope="module")
+def template(articles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with its own files and log: one question is answered, one by three people is not."""
+    site = tmp_path_factory.mktemp("site")
+    shutil.copytree(articles, site / "articles")
+    build_folder(site / "articles", site / "var", DisabledEmbedder())
+    services = services_of(site)
+    queries = [asked("ok", "返金はいつ", first="ja-returns-refund")]
+    queries += [
+        asked(f"none{n}", words, client=f"c{n}", at=n * HOUR, verdict="none", first="")
+        for n, words in enumerate(("学割", "学割", "=cmd()", "学割"))
+    ]
+    actions = [read("ok"), did(m.VOTE_YES, "ok", at=2 * MINUTE, article="ja-returns-refund")]
+    services.store.append(
+        [replace(query, at=query.at + AT) for query in queries],
+        [replace(action, at=action.at + AT) for action in actions],
+    )
+    services.analytics.update_episodes()
+    services.analytics.update_gaps()
+    services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
+    services.users.add("writer@example.com", "writer", password=PASSWORD)
+    services.close()
+    return site
+
+
+@pytest.fixture
+def own(template: Path, tmp_path: Path) -> Services:
+    """A copy of the site for one test."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return services_of(tmp_path)
+
+
+@pytest.fixture
+def lead(own: Services) -> FlaskClient:
+    return sign_in(create_app(own), "lead@example.com")[0]

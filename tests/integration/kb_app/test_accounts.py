@@ -26,9 +26,8 @@ from kb_app.services.container import Services
 from kb_app.settings import ROLES
 from kb_app.web.site.account import first_link
 from search.embedding.background import DisabledEmbedder
+from tests.integration.kb_app.deskwork import PASSWORD, sign_in, token_in
 from tests.support import NOW, make_services
-
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
@@ -45,20 +44,6 @@ def own(articles: Path, data: Path, tmp_path: Path) -> Services:
 @pytest.fixture
 def desk(own: Services) -> Flask:
     return create_app(own)
-
-
-def token_in(html: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', html)
-    assert found, html[:500]
-    return found.group(1)
-
-
-def sign_in(app: Flask, mail: str, password: str = PASSWORD) -> tuple[FlaskClient, int]:
-    client = app.test_client()
-    form = token_in(client.get("/account/sign-in").get_data(as_text=True))
-    return client, client.post(
-        "/account/sign-in", data={"mail": mail, "password": password, "csrf_token": form}
-    ).status_code
 
 
 def test_sign_in_and_sign_out(own: Services, desk: Flask) -> None:

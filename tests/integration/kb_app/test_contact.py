@@ -24,7 +24,7 @@ from kb_app.support.case_store import Filter
 from kb_app.support.delivery.webhook_signature import SIGNATURE, TIMESTAMP, sign
 from kb_app.support.model import Case
 from search.embedding.background import DisabledEmbedder
-from tests.integration.kb_app.test_accounts import PASSWORD, sign_in, token_in
+from tests.integration.kb_app.deskwork import PASSWORD, sign_in, token_in
 from tests.integration.kb_app.test_support_parts import PNG
 from tests.support import NOW, count_rows, make_services, write_article
 

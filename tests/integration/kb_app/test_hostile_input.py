@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from kb_app import create_app
 from kb_app.services.container import Services
 from search.embedding.background import DisabledEmbedder
-from tests.integration.kb_app.test_accounts import PASSWORD, sign_in, token_in
+from tests.integration.kb_app.deskwork import PASSWORD, sign_in, token_in
 from tests.support import make_services
 
 NINES = "9" * 4_400

@@ -12,7 +12,7 @@ from kb_app.services.container import Services
 from kb_app.settings import SettingsError
 from kb_app.web.core.rate_limits import client_key
 from search.embedding.background import DisabledEmbedder
-from tests.integration.kb_app.test_accounts import PASSWORD, sign_in
+from tests.integration.kb_app.deskwork import PASSWORD, sign_in
 from tests.support import make_services, make_settings
 
 

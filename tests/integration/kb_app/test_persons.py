@@ -15,7 +15,7 @@ from kb_app.support.case_store import Filter
 from kb_app.support.model import NewCase
 from kb_app.support.notices import Notice
 from search.embedding.background import DisabledEmbedder
-from tests.integration.kb_app.test_accounts import PASSWORD, sign_in, token_in
+from tests.integration.kb_app.deskwork import PASSWORD, sign_in, token_in
 from tests.integration.kb_app.test_email_parser import mail as raw_mail
 from tests.support import NOW, make_services
 

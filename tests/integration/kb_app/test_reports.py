@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -18,71 +17,13 @@ from sqlalchemy import insert
 from kb_app import create_app
 from kb_app.analytics import model as m
 from kb_app.db import schema
-from kb_app.durations import DAY, HOUR, MINUTE
+from kb_app.durations import HOUR
 from kb_app.services.container import Services
-from kb_app.web.desk import editor
+from kb_app.web.desk import previews
 from kb_app.web.desk.reports import harmless
-from search.embedding.background import DisabledEmbedder
-from tests.integration.kb_app.test_accounts import PASSWORD, sign_in, token_in
-from tests.support import NOW, build_folder, make_services
-from tests.unit.kb_app.trails import asked, did, read
-
-AT = int(NOW.timestamp() * 1000) - 10 * DAY
-
-
-def services_of(site: Path) -> Services:
-    return make_services(site / "articles", site / "var", DisabledEmbedder(), smallest_group=2)
-
-
-@pytest.fixture(scope="module")
-def template(articles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with its own files and log: one question is answered, one by three people is not."""
-    site = tmp_path_factory.mktemp("site")
-    shutil.copytree(articles, site / "articles")
-    build_folder(site / "articles", site / "var", DisabledEmbedder())
-    services = services_of(site)
-    queries = [asked("ok", "返金はいつ", first="ja-returns-refund")]
-    queries += [
-        asked(f"none{n}", words, client=f"c{n}", at=n * HOUR, verdict="none", first="")
-        for n, words in enumerate(("学割", "学割", "=cmd()", "学割"))
-    ]
-    actions = [read("ok"), did(m.VOTE_YES, "ok", at=2 * MINUTE, article="ja-returns-refund")]
-    services.store.append(
-        [replace(query, at=query.at + AT) for query in queries],
-        [replace(action, at=action.at + AT) for action in actions],
-    )
-    services.analytics.update_episodes()
-    services.analytics.update_gaps()
-    services.users.add("lead@example.com", "lead", "Hanako", PASSWORD)
-    services.users.add("writer@example.com", "writer", password=PASSWORD)
-    services.close()
-    return site
-
-
-@pytest.fixture
-def own(template: Path, tmp_path: Path) -> Services:
-    """A copy of the site for one test."""
-    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
-    return services_of(tmp_path)
-
-
-@pytest.fixture
-def lead(own: Services) -> FlaskClient:
-    return sign_in(create_app(own), "lead@example.com")[0]
-
-
-def text_of(client: FlaskClient, path: str, status: int = 200) -> str:
-    answer = client.get(path)
-    assert answer.status_code == status, (path, answer.status_code)
-    return answer.get_data(as_text=True)
-
-
-def post(client: FlaskClient, path: str, **form: str) -> str:
-    """Send a form of the desk and return the page it redirects to."""
-    token = token_in(text_of(client, "/desk/gaps"))
-    answer = client.post(path, data={**form, "csrf_token": token})
-    assert answer.status_code == 303, (answer.status_code, answer.get_data(as_text=True)[:300])
-    return text_of(client, answer.location or "")
+from tests.integration.kb_app.deskwork import AT, PASSWORD, post, sign_in, text_of, token_in
+from tests.support import NOW
+from tests.unit.kb_app.trails import asked, did
 
 
 def test_the_overview_shows_metrics_with_interval_and_chart(lead: FlaskClient) -> None:
@@ -214,7 +155,7 @@ def test_a_concurrently_changed_file_is_not_overwritten(own: Services, lead: Fla
     answer = lead.post("/desk/edit", data=form)
     assert (
         answer.status_code == 409
-        and "changed by somebody else" in answer.get_data(as_text=True)
+        and "ほかの人がこの記事を変更しました" in answer.get_data(as_text=True)
         and "mine" in answer.get_data(as_text=True)
     )
     assert "the writer was faster" in path.read_text(encoding="utf-8")
@@ -370,8 +311,8 @@ def forever(_name: str, _text: str) -> Any:
 def test_a_text_that_takes_too_long_is_not_shown_and_says_so(
     lead: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(editor, "read_article_text", forever)
-    monkeypatch.setattr(editor, "PREVIEW_S", 0.2)
+    monkeypatch.setattr(previews, "read_article_text", forever)
+    monkeypatch.setattr(previews, "PREVIEW_S", 0.2)
     name = "ja/returns/refund.md"
     token = token_in(text_of(lead, f"/desk/edit?name={name}"))
     form = {"name": name, "text": "# a", "do": "preview", "csrf_token": token}

@@ -14,7 +14,7 @@ from kb_app.analytics.model import ActionEvent, QueryEvent
 from kb_app.db import schema
 from kb_app.services.container import Services
 from search.embedding.background import DisabledEmbedder
-from tests.integration.kb_app.test_accounts import PASSWORD, sign_in
+from tests.integration.kb_app.deskwork import PASSWORD, sign_in
 from tests.support import build_folder, count_rows, make_services, write_article
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}

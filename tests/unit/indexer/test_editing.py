@@ -121,7 +121,7 @@ def test_a_symlink_out_of_the_folder_is_not_followed(folder: Path) -> None:
 def test_a_draft_has_search_tests_and_can_be_published(folder: Path, tmp_path: Path) -> None:
     editor = Editor(folder)
     name, article_id = editor.draft(
-        "ja", "payment", "学割はありますか", ["学生割引", "student discount: yes?"], LEAD
+        "ja/payment", "学割はありますか", ["学生割引", "student discount: yes?"], LEAD
     )
     draft = articles(folder, tmp_path)[article_id]
     assert (draft.status, draft.tests, draft.title) == (
@@ -131,7 +131,7 @@ def test_a_draft_has_search_tests_and_can_be_published(folder: Path, tmp_path: P
     )  # type: ignore[attr-defined]
     editor.publish(editor.open(name), LEAD)
     assert articles(folder, tmp_path)[article_id].status == "published"  # type: ignore[attr-defined]
-    assert editor.draft("ja", "payment", "学割はありますか", [], LEAD)[0] != name
+    assert editor.draft("ja/payment", "学割はありますか", [], LEAD)[0] != name
 
 
 def test_only_the_changed_file_is_committed_with_the_lead_as_author(folder: Path) -> None:

@@ -1,0 +1,398 @@
+"""A writer at the desk: the form, two at one article, new articles, moves, pictures."""
+
+import io
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+from ruamel.yaml import YAML
+
+from kb_app import create_app
+from kb_app.services.container import Services
+from kb_app.web.desk.article_files import markdown_of
+from tests.integration.kb_app.deskwork import post, sign_in, text_of, token_in
+
+NAME = "ja/returns/refund.md"
+
+
+def hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found
+    return found.group(1)
+
+
+def fields(page: str) -> dict[str, str]:
+    """What a browser sends of the editor's form."""
+    import html
+
+    form = page.split("data-preview")[1].split('id="preview"', maxsplit=1)[0]
+    sent = dict(re.findall(r'<input id="([\w-]+)" name="\1"[^>]* value="([^"]*)"', form))
+    sent |= dict(re.findall(r'<input [^>]*name="(\w+)" value="([^"]*)"', form))
+    sent |= dict(
+        re.findall(r'<textarea [^>]*name="(\w+)"[^>]*>\n?(.*?)</textarea>', form, re.DOTALL)
+    )
+    for name, body in re.findall(r'<select id="(\w+)".*?>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'value="(\w+)"\s+selected', body)
+        sent[name] = chosen.group(1) if chosen else ""
+    return {name: html.unescape(value) for name, value in sent.items()}
+
+
+def stored(own: Services, name: str = NAME) -> str:
+    return (own.settings.articles / name).read_text(encoding="utf-8")
+
+
+def front(text: str) -> dict[str, object]:
+    return dict(YAML(typ="safe").load(text.split("---")[1]))
+
+
+def edited(lead: FlaskClient, status: int = 303, name: str = NAME, **changes: str) -> str:
+    """Change fields of an article's form and save; returns the page that answers."""
+    form = fields(text_of(lead, f"/desk/edit?name={name}")) | {"do": "save"} | changes
+    answer = lead.post("/desk/edit", data=form)
+    assert answer.status_code == status, answer.get_data(as_text=True)[-2000:]
+    return answer.get_data(as_text=True)
+
+
+def rebuild(own: Services) -> None:
+    own.indexing.publish_build(own.indexing.rebuild())
+
+
+# --- the form ---
+
+
+def test_saving_an_untouched_form_changes_nothing(own: Services, lead: FlaskClient) -> None:
+    before = stored(own)
+    edited(lead)
+    assert stored(own) == before
+
+
+def test_a_form_changes_what_was_changed_and_nothing_else(own: Services, lead: FlaskClient) -> None:
+    path = own.settings.articles / NAME
+    path.write_text(stored(own).replace("title:", "# ours\nx_own: 1\ntitle:", 1), encoding="utf-8")
+    before = front(stored(own))
+    edited(
+        lead,
+        title="返金はいつですか",
+        questions="お金はいつ戻りますか\n  返金 日数  \n\n返金 日数",
+        tags="返金、支払い",
+        review_by="2027-01-31",
+        publish_at="2026-10-01T09:30",
+        body="7営業日です。\r\n",
+    )
+    text = stored(own)
+    after = front(text)
+    assert "# ours" in text and text.endswith("---\n\n7営業日です。\n")
+    assert after["questions"] == ["お金はいつ戻りますか", "返金 日数"]
+    assert after["tags"] == ["返金", "支払い"] and str(after["review_by"]) == "2027-01-31"
+    assert str(after["publish_at"]) == "2026-10-01 09:30:00"
+    kept = before.keys() - {"title", "questions", "tags"}
+    assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
+    assert fields(text_of(lead, f"/desk/edit?name={NAME}"))["publish_at"] == "2026-10-01T09:30"
+
+
+def test_an_emptied_field_goes_and_a_wrong_one_stays_in_its_place(
+    own: Services, lead: FlaskClient
+) -> None:
+    edited(lead, tags="")
+    assert "tags" not in front(stored(own))
+    before = stored(own)
+    page = edited(lead, 409, review_by="soon", title="新しい題", body="本文は残る")
+    assert "review_by" in page and "新しい題" in page and "本文は残る" in page
+    assert stored(own) == before
+
+
+def test_what_the_form_cannot_show_is_edited_as_a_file(own: Services, lead: FlaskClient) -> None:
+    (own.settings.articles / NAME).write_text("---\ntitle: [\n---\nx\n", encoding="utf-8")
+    page = text_of(lead, f"/desk/edit?name={NAME}")
+    assert 'name="text"' in page and 'name="body"' not in page
+    assert 'name="text"' in text_of(lead, "/desk/edit?name=ja/account/password.md&source=1")
+
+
+def test_a_text_of_two_megabytes_comes_back_and_is_not_lost(
+    own: Services, lead: FlaskClient
+) -> None:
+    before = stored(own)
+    page = edited(lead, 409, body="長い文章。" * 140_000)
+    assert "512 KB" in page and page.count("長い文章。") >= 140_000
+    assert stored(own) == before
+
+
+# --- two at one article ---
+
+
+def test_changes_at_other_places_are_brought_together(own: Services, lead: FlaskClient) -> None:
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}"))
+    path = own.settings.articles / NAME
+    path.write_text(stored(own) + "\n## 別の人\n\n追記です。\n", encoding="utf-8")
+    theirs = stored(own)
+    form |= {"do": "save", "title": "私の題"}
+    answer = lead.post("/desk/edit", data=form)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and "別の箇所を変更しました" in page
+    assert stored(own) == theirs, "nothing is saved unseen"
+    again = fields(page)
+    assert again["title"] == "私の題" and "追記です。" in again["body"]
+    assert lead.post("/desk/edit", data=again | {"do": "save"}).status_code == 303
+    assert "私の題" in stored(own) and "追記です。" in stored(own)
+
+
+def test_what_both_changed_is_shown_side_by_side(own: Services, lead: FlaskClient) -> None:
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}"))
+    path = own.settings.articles / NAME
+    path.write_text(stored(own).replace("5営業日", "10営業日"), encoding="utf-8")
+    form |= {"do": "save", "body": form["body"].replace("5営業日", "3営業日")}
+    page = lead.post("/desk/edit", data=form).get_data(as_text=True)
+    row = page.split('class="conflict"')[1].split("</table>")[0]
+    assert all(f"{days}営業日" in row for days in (5, 10, 3))
+    assert "3営業日" in fields(page)["body"] and "10営業日" in stored(own)
+
+
+def test_the_text_for_an_article_that_is_gone_is_shown(own: Services, lead: FlaskClient) -> None:
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}"))
+    (own.settings.articles / NAME).unlink()
+    answer = lead.post("/desk/edit", data=form | {"do": "save", "body": "書きかけの文章"})
+    assert answer.status_code == 409 and "書きかけの文章" in answer.get_data(as_text=True)
+
+
+# --- new articles, moves ---
+
+
+def test_somebody_new_gets_from_the_list_to_an_article_that_is_found(
+    own: Services, lead: FlaskClient
+) -> None:
+    assert "/desk/new" in text_of(lead, "/desk/articles")
+    page = text_of(lead, "/desk/new")
+    assert 'value="ja/returns"' in page
+    page = post(lead, "/desk/new", title="学割はありますか", folder="ja/returns")
+    name = hidden(page, "name")
+    form = fields(page) | {
+        "do": "publish",
+        "body": "学生証で1割引きです。",
+        "questions": "学生割引",
+    }
+    assert lead.post("/desk/edit", data=form).status_code == 303
+    rebuild(own)
+    hits = lead.get("/api/v1/search?q=学生割引&lang=ja").get_json()["hits"]
+    assert (
+        hits[0]["title"] == "学割はありますか" and stored(own, name).count("status: published") == 1
+    )
+
+
+def test_a_new_article_needs_a_title_and_a_folder(own: Services, lead: FlaskClient) -> None:
+    token = token_in(text_of(lead, "/desk/new"))
+    for form, status in (
+        ({"title": " ", "folder": "ja/returns"}, 400),
+        ({"title": "題", "folder": "../out"}, 409),
+        ({"title": "題", "other_folder": ".git"}, 409),
+        ({"title": "題"}, 409),
+    ):
+        assert lead.post("/desk/new", data=form | {"csrf_token": token}).status_code == status
+    assert not (own.settings.articles.parent / "out").exists()
+
+
+def test_two_new_articles_of_one_title_are_two_files(own: Services, lead: FlaskClient) -> None:
+    names = {hidden(post(lead, "/desk/new", title="題", folder="ja/returns"), "name") for _ in "ab"}
+    assert len(names) == 2
+
+
+def test_a_translation_is_one_of_its_original(own: Services, lead: FlaskClient) -> None:
+    page = post(
+        lead, "/desk/new", title="Refunds", folder="en/account", translation_of="ja-returns-refund"
+    )
+    assert front(stored(own, hidden(page, "name")))["translation_of"] == "ja-returns-refund"
+
+
+def place(lead: FlaskClient, name: str = NAME, **form: str) -> tuple[int, str]:
+    page = text_of(lead, f"/desk/place?name={name}")
+    sent = {"name": name, "digest": hidden(page, "digest"), "csrf_token": token_in(page), **form}
+    answer = lead.post("/desk/place", data=sent)
+    return answer.status_code, answer.location or answer.get_data(as_text=True)
+
+
+def test_a_renamed_article_answers_at_its_old_address(own: Services, lead: FlaskClient) -> None:
+    status, target = place(lead, do="move", folder="ja/account", file="money-back")
+    assert status == 303 and "money-back.md" in target
+    rebuild(own)
+    answer = lead.get("/ja/articles/refund")
+    assert answer.status_code == 301 and answer.location.endswith("/ja/articles/money-back")
+    assert lead.get("/ja/articles/henkin").status_code == 301, "older ones too"
+
+
+def test_a_merged_article_answers_at_the_other_one(own: Services, lead: FlaskClient) -> None:
+    other = "ja/account/password.md"
+    assert place(lead, do="merge", into=other)[0] == 303
+    rebuild(own)
+    answer = lead.get("/ja/articles/refund")
+    assert answer.status_code == 301 and "%E3%83%91%E3%82%B9" in answer.location
+    assert "## 返金の時期" in stored(own, other)
+    assert lead.get("/desk/edit?name=" + NAME).location == "/desk/articles"
+
+
+def test_an_archived_article_is_not_shown_and_can_come_back(
+    own: Services, lead: FlaskClient
+) -> None:
+    assert place(lead, do="archive")[0] == 303
+    rebuild(own)
+    assert create_app(own).test_client().get("/ja/articles/refund").status_code == 404
+    edited(lead, do="publish")
+    rebuild(own)
+    assert create_app(own).test_client().get("/ja/articles/refund").status_code == 200
+
+
+def test_a_move_to_a_taken_place_says_so(own: Services, lead: FlaskClient) -> None:
+    status, page = place(lead, do="move", folder="ja/account", file="password.md")
+    assert status == 409 and "password.md" in page
+    assert place(lead, do="remove", into="nothing")[0] == 409
+    assert place(lead, do="burn")[0] == 400
+
+
+# --- several at once ---
+
+
+def test_chosen_articles_are_tagged_in_one_commit(own: Services, lead: FlaskClient) -> None:
+    folder = own.settings.articles
+    git = ("git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com")
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "first")):
+        subprocess.run([*git, *command], check=True)
+    page = text_of(lead, "/desk/articles")
+    form = {
+        "chosen": [NAME, "ja/account/password.md"],
+        "do": "tag",
+        "value": "見直し、急ぎ",
+        "csrf_token": token_in(page),
+        "back": "https://evil.example/",
+    }
+    answer = lead.post("/desk/articles", data=form)
+    assert answer.location == "/desk/articles", "never to another site"
+    assert front(stored(own))["tags"] == ["返金", "見直し", "急ぎ"]
+    log = subprocess.run([*git, "log", "--format=%s"], capture_output=True, text=True, check=True)
+    assert log.stdout.splitlines() == ["Tag: 2 articles", "first"]
+    assert lead.post("/desk/articles", data=form | {"do": "burn"}).status_code == 400
+    for change in ({"chosen": []}, {"value": " 、 "}, {"chosen": ["../x.md"]}):
+        assert lead.post("/desk/articles", data=form | change).status_code == 303
+
+
+# --- pictures and pasted texts ---
+
+
+def photo(width: int, height: int, kind: str = "JPEG") -> bytes:
+    made, image = io.BytesIO(), Image.new("RGB", (width, height), "teal")
+    exif = image.getexif()
+    exif[0x010F] = "SecretCamera"
+    image.save(made, kind, exif=exif)
+    return made.getvalue()
+
+
+def upload(lead: FlaskClient, name: str, data: bytes) -> tuple[int, dict[str, str]]:
+    token = token_in(text_of(lead, f"/desk/edit?name={NAME}"))
+    form = {"name": NAME, "csrf_token": token, "file": (io.BytesIO(data), name)}
+    answer = lead.post("/desk/files", data=form, content_type="multipart/form-data")
+    answer.request.environ["wsgi.input"].close()
+    return answer.status_code, answer.get_json()
+
+
+def test_an_uploaded_picture_is_small_and_does_not_tell_who_took_it(
+    own: Services, lead: FlaskClient
+) -> None:
+    status, answer = upload(lead, "図 1.JPG", photo(4_000, 1_000))
+    assert status == 201 and answer["markdown"].endswith("(図-1.jpg)")
+    kept = own.settings.articles / "ja/returns/図-1.jpg"
+    with Image.open(kept) as image:
+        assert image.size == (2_000, 500)
+    assert b"SecretCamera" not in kept.read_bytes()
+    with lead.get("/desk/picture?file=ja/returns/図-1.jpg") as shown:
+        assert shown.mimetype == "image/jpeg"
+    assert upload(lead, "図 1.jpg", photo(10, 10))[1]["name"] == "図-1-2.jpg"
+
+
+def test_a_pasted_picture_is_named_like_its_article(lead: FlaskClient) -> None:
+    assert upload(lead, "image.png", photo(10, 10, "PNG"))[1]["name"] == "refund.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"),
+        ("x.png", b"<html>"),
+        ("x.html", b"<html>"),
+        ("x.pdf", b"MZ"),
+        ("x.jpg", photo(100, 100)[:300]),
+        ("x.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_what_to_do(
+    own: Services, lead: FlaskClient, name: str, data: bytes
+) -> None:
+    before = set(own.settings.articles.rglob("*"))
+    status, answer = upload(lead, name, data)
+    assert status == 422 and name in answer["problem"]
+    assert set(own.settings.articles.rglob("*")) == before
+
+
+def test_a_picture_of_too_many_pixels_is_refused(lead: FlaskClient) -> None:
+    status, answer = upload(lead, "big.png", photo(10_000, 7_000, "PNG"))
+    assert status == 422 and "60 million" in answer["problem"]
+
+
+def test_a_picture_of_40_megapixels_is_made_smaller(lead: FlaskClient) -> None:
+    assert upload(lead, "camera.jpg", photo(8_000, 5_000))[0] == 201
+
+
+def test_the_preview_shows_a_picture_before_a_build_has_it(lead: FlaskClient) -> None:
+    upload(lead, "new.png", photo(10, 10, "PNG"))
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}"))
+    form |= {"do": "preview", "body": "![新しい図](new.png)"}
+    page = lead.post("/desk/edit", data=form).get_data(as_text=True)
+    assert 'src="/desk/picture?file=ja/returns/new.png"' in page.split('id="preview"')[1]
+
+
+def test_only_writers_see_files_and_only_pictures(own: Services, lead: FlaskClient) -> None:
+    for file in ("../kb.sqlite", "ja/returns/refund.md", "sections.yml", "", ".git/config"):
+        assert lead.get("/desk/picture", query_string={"file": file}).status_code == 404
+    own.users.add("agent@example.com", "agent", password="correct horse battery")
+    agent = sign_in(create_app(own), "agent@example.com")[0]
+    for path in (
+        "/desk/new",
+        "/desk/place?name=" + NAME,
+        "/desk/picture?file=a.png",
+        "/desk/targets",
+    ):
+        assert agent.get(path).status_code == 403
+        assert create_app(own).test_client().get(path).status_code in (302, 401, 404)
+
+
+def test_links_are_found_by_words_of_the_title(lead: FlaskClient) -> None:
+    found = lead.get(f"/desk/targets?q=パスワード&name={NAME}").get_json()
+    assert found[0]["link"] == "../account/password.md" and found[0]["lang"] == "ja"
+
+
+def test_a_pasted_text_becomes_markdown(lead: FlaskClient) -> None:
+    token = token_in(text_of(lead, f"/desk/edit?name={NAME}"))
+    markup = (
+        "<style>p{}</style><h2>返品</h2><ol><li>箱</li><li><b>送る</b></li></ol><script>1</script>"
+    )
+    answer = lead.post("/desk/pasted", data={"html": markup, "csrf_token": token})
+    assert answer.get_json()["markdown"] == "## 返品\n\n1. 箱\n2. **送る**"
+    long = {"html": "<p>" * 800_000, "csrf_token": token}
+    assert lead.post("/desk/pasted", data=long).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "markup", ["<script", "<style><p>", "<STYLE>a</STYLE >b", "<head>x</head>y"]
+)
+def test_pasted_styles_and_scripts_are_no_text(markup: str) -> None:
+    assert markdown_of(markup) in ("", "b", "y")
+
+
+def test_a_disk_that_cannot_be_written_keeps_the_text(
+    own: Services, lead: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, _text: str) -> None:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr("indexer.editing.editor.replace_file", refuse)
+    page = edited(lead, 409, body="失われない文章")
+    assert "Read-only file system" in page and "失われない文章" in page
