@@ -81,19 +81,24 @@ class Mover:
         new_path: str,
         near: Neighbours,
         author: Author,
+        slug: str = "",
     ) -> None:
-        """Give an article's file another name or folder.
+        """Give an article's file another name or folder, and the page the address ``slug``.
 
-        Its id and its translations stay, links to it and out of it are mended, and an address that
-        changes leads on. Raises EditConflictError where the new place is none, or is taken.
+        Without ``slug`` the address follows the file's name. The id and the translations stay,
+        links to it and out of it are mended, and an address that changes leads on. Raises
+        EditConflictError where the new place is none, or is taken.
         """
+        changes = _Changes(self._editor, opened)
+        text = moved_links(opened.text, opened.name, new_path, {card.path: new_path})
+        pinned = _pinned(card, opened.text, new_path, slug)
+        changes.set(new_path, with_values(opened.name, text, pinned))
+        if new_path == opened.name and "slug" in pinned:
+            changes.write(author, f"Address: {card.path}")
+            return
         check_place(card.path, new_path)
         if self._editor.has(new_path):
             raise EditConflictError(f"There is a file {new_path} already. Choose another name.")
-        changes = _Changes(self._editor, opened)
-        text = moved_links(opened.text, opened.name, new_path, {card.path: new_path})
-        pinned = _pinned(card, opened.text, new_path)
-        changes.set(new_path, with_values(opened.name, text, pinned))
         changes.set(opened.name, None)
         _mend(changes, card, _Target(new_path, card.id), near.paths)
         for other in near.group:
@@ -229,7 +234,7 @@ def check_place(path: str, new_path: str) -> None:
         )
 
 
-def _pinned(card: ArticleSummary, text: str, new_path: str) -> dict[str, Any]:
+def _pinned(card: ArticleSummary, text: str, new_path: str, slug: str) -> dict[str, Any]:
     """What an article had by its place, and keeps: its id, its original, its old addresses."""
     front = values_of(card.path, text)
     values: dict[str, Any] = {}
@@ -237,8 +242,11 @@ def _pinned(card: ArticleSummary, text: str, new_path: str) -> dict[str, Any]:
         values["id"] = card.id
     if card.translation_of and not front.get("translation_of"):
         values["translation_of"] = card.translation_of
-    keeps = front.get("slug") or card.slug == slugify(PurePosixPath(new_path).stem)
-    old = [*card.addresses, *([] if keeps else [card.slug])]
+    by_file = slugify(PurePosixPath(new_path).stem)
+    wanted = slugify(slug) or front.get("slug") or by_file
+    if wanted != (front.get("slug") or by_file):
+        values["slug"] = "" if wanted == by_file else wanted
+    old = [*card.addresses, *([card.slug] if wanted != card.slug else [])]
     return values | _more_aliases(front, old)
 
 

@@ -149,7 +149,7 @@ def _done(card: ArticleSummary, opened: Opened, what: str) -> str:
     if what == "move":
         folder = request.form.get("other_folder", "").strip() or request.form.get("folder", "")
         new_path = moves.place_of(folder, request.form.get("file", ""))
-        mover.move(card, opened, new_path, near, author())
+        mover.move(card, opened, new_path, near, author(), request.form.get("slug", ""))
         flash(_("Moved. Links and old addresses lead to the new place."))
         return url_for("editor.edit", name=new_path)
     if what == "archive":

@@ -5,24 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_babel import lazy_gettext as _
 
 from kb_app.web.core.auth import user
 from kb_app.web.core.context import event_store, services, site_settings
 from kb_app.web.desk.navigation import current_group, groups_for
 
-DESK_BLUEPRINTS = (
-    "today",
-    "desk",
-    "users",
-    "gaps",
-    "editor",
-    "article_list",
-    "inbox",
-    "desk_notices",
-    "persons",
-)
+DESK = "/desk"
 # Lazy texts: each is translated when it is rendered.
 NAMES: dict[str, dict[str, Any]] = {
     "outcome_names": {
@@ -107,7 +97,8 @@ def set_up(app: Flask) -> None:
 
 
 def _names() -> dict[str, Any]:
-    if request.blueprint not in DESK_BLUEPRINTS:
+    part = current_app.blueprints.get(request.blueprint or "")
+    if part is None or not (part.url_prefix or "").startswith(DESK):
         return {}
     groups = groups_for(user())
     return NAMES | {

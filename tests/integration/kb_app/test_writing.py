@@ -213,12 +213,25 @@ def place(lead: FlaskClient, name: str = NAME, **form: str) -> tuple[int, str]:
 
 
 def test_a_renamed_article_answers_at_its_old_address(own: Services, lead: FlaskClient) -> None:
-    status, target = place(lead, do="move", folder="ja/account", file="money-back")
-    assert status == 303 and "money-back.md" in target
+    status, target = place(lead, do="move", folder="ja/account", file="pay", slug="money-back")
+    assert status == 303 and "pay.md" in target
     rebuild(own)
     answer = lead.get("/ja/articles/refund")
     assert answer.status_code == 301 and answer.location.endswith("/ja/articles/money-back")
     assert lead.get("/ja/articles/henkin").status_code == 301, "older ones too"
+
+
+def test_another_address_alone_leads_on_too(own: Services, lead: FlaskClient) -> None:
+    assert place(lead, do="move", folder="ja/returns", file="refund", slug="money-back")[0] == 303
+    rebuild(own)
+    assert lead.get("/ja/articles/refund").location.endswith("/ja/articles/money-back")
+    assert place(lead, do="move", folder="ja/returns", file="refund", slug="money-back")[0] == 409
+
+
+def test_a_file_with_another_name_keeps_its_address(own: Services, lead: FlaskClient) -> None:
+    assert place(lead, do="move", folder="ja/returns", file="b", slug="refund")[0] == 303
+    rebuild(own)
+    assert lead.get("/ja/articles/refund").status_code == 200
 
 
 def test_a_merged_article_answers_at_the_other_one(own: Services, lead: FlaskClient) -> None:
@@ -243,7 +256,7 @@ def test_an_archived_article_is_not_shown_and_can_come_back(
 
 
 def test_a_move_to_a_taken_place_says_so(own: Services, lead: FlaskClient) -> None:
-    status, page = place(lead, do="move", folder="ja/account", file="password.md")
+    status, page = place(lead, do="move", folder="ja/account", file="password.md", slug="a")
     assert status == 409 and "password.md" in page
     assert place(lead, do="remove", into="nothing")[0] == 409
     assert place(lead, do="burn")[0] == 400
