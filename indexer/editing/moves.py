@@ -243,7 +243,7 @@ def _pinned(card: ArticleSummary, text: str, new_path: str, slug: str) -> dict[s
     if card.translation_of and not front.get("translation_of"):
         values["translation_of"] = card.translation_of
     by_file = slugify(PurePosixPath(new_path).stem)
-    wanted = slugify(slug) or front.get("slug") or by_file
+    wanted = slugify(slug) if slug.strip() else front.get("slug") or by_file
     if wanted != (front.get("slug") or by_file):
         values["slug"] = "" if wanted == by_file else wanted
     old = [*card.addresses, *([card.slug] if wanted != card.slug else [])]
