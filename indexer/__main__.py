@@ -96,6 +96,27 @@ def _parser() -> argparse.ArgumentParser:
         help="index the articles in a temporary folder and run their tests: queries",
     )
     check.set_defaults(run=_check)
+    answers = commands.add_parser(
+        "answers",
+        parents=[common, indexing],
+        help="show which questions changed articles newly answer, lose or move",
+    )
+    answers.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="changed articles, or synonyms.yml, in the articles folder",
+    )
+    answers.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="questions to try, one a line, or as kb questions writes them (default: the test "
+        "queries and questions of all articles)",
+    )
+    answers.add_argument("--calibration", type=Path, help="a calibration.json to judge with")
+    answers.set_defaults(run=_answers)
     build = commands.add_parser("build", parents=[common, indexing], help="index the articles")
     build.set_defaults(run=_build)
     watching = commands.add_parser(
@@ -206,6 +227,20 @@ def _search_tests(flags: argparse.Namespace) -> list[Problem]:
     from indexer.query_tests import failed_tests
 
     return failed_tests(flags.articles, flags.data, _embedder(flags), flags.timezone, Bar())
+
+
+def _answers(flags: argparse.Namespace) -> int:
+    from indexer.answer_report import report_changes
+
+    return report_changes(
+        flags.articles,
+        flags.data,
+        _embedder(flags),
+        flags.timezone,
+        flags.files,
+        flags.questions,
+        flags.calibration,
+    )
 
 
 def _build(flags: argparse.Namespace) -> int:

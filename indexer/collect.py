@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
+from types import MappingProxyType
 
 from indexer.arrangement import arrange
 from indexer.bundling.build_cache import BuildCache, CachedArticle
@@ -40,8 +42,14 @@ class Collected:
     targets: Targets
 
 
-def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = quiet) -> Collected:
-    """Read the folder."""
+def collect(
+    folder: Path,
+    cache: BuildCache,
+    zone: tzinfo,
+    progress: Progress = quiet,
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> Collected:
+    """Read the folder. ``texts`` are read in the place of some of its files, and not kept."""
     walked = walk(folder)
     layout = layout_of(folder.resolve(), [file.name for file in walked.files])
     places = {file.name: layout.place(file.name) for file in walked.files}
@@ -52,8 +60,14 @@ def collect(folder: Path, cache: BuildCache, zone: tzinfo, progress: Progress = 
     known = cache.articles()
     signature = hashlib.sha256(repr(layout).encode()).hexdigest()[:8]
     stamps = {file.name: cache.stamp(file, str(zone), signature) for file in files}
-    started = _read_changed(files, places, known, stamps, zone)
+    on_disk = [file for file in files if file.name not in texts]
+    started = _read_changed(on_disk, places, known, stamps, zone)
     for number, file in enumerate(files, 1):
+        if file.name in texts:
+            article, said = _read_instead(file, places[file.name], texts[file.name], zone)
+            problems += said
+            articles += [article] if article is not None else []
+            continue
         before = cache.read(file.name, known[file.name]) if file.name in known else None
         if before is not None and file.name not in started:
             article, said = before.article, list(before.problems)
@@ -144,10 +158,21 @@ def _read_new(
     return last_good, problems
 
 
-def _result(file: SourceFile, zone: tzinfo, started: Future[Read]) -> Read:
+def _read_instead(file: SourceFile, place: Place | None, text: str, zone: tzinfo) -> Read:
+    """The article that a file would be with another text."""
+    with tempfile.TemporaryDirectory() as root:
+        path = Path(root, file.name)
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+        size = path.stat().st_size
+        return _result(replace(file, root=root, size=size, place=place), zone, None)
+
+
+def _result(file: SourceFile, zone: tzinfo, started: Future[Read] | None) -> Read:
     """What was read; a file that stops its process twice is set aside until it changes."""
     try:
-        return result_of(started)
+        if started is not None:
+            return result_of(started)
     except IsolationError:
         log.warning("%s is tried once more: reading it failed", file.name)
     try:

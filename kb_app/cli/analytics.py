@@ -55,6 +55,26 @@ def digest(receivers: tuple[str, ...], show: bool) -> None:
     click.echo(f"sent to {', '.join(to)}")
 
 
+@click.command("questions")
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.option("--last", default=2_000, show_default=True, help="How many different questions.")
+@with_appcontext
+def questions(file: Path, last: int) -> None:
+    """Write the last questions that people asked, for python -m indexer answers."""
+    import json
+
+    from indexer.atomic_write import replace_file
+    from kb_app.services.draft_answers import recent_questions
+
+    found = recent_questions(open_services().store, max(1, last))
+    lines = (
+        json.dumps({"text": one.text, "lang": one.lang, "people": one.people}, ensure_ascii=False)
+        for one in found
+    )
+    replace_file(file, "".join(f"{line}\n" for line in lines))
+    click.echo(f"{len(found)} questions")
+
+
 @click.command("events")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @with_appcontext
@@ -101,4 +121,4 @@ def known(file: Path) -> None:
     )
 
 
-COMMANDS = (figures, events, known, digest)
+COMMANDS = (figures, events, questions, known, digest)

@@ -22,6 +22,7 @@ from kb_app.db.secret_key import OLD_FILE, site_key
 from kb_app.db.shared_vectors import SharedVectors
 from kb_app.services.analytics import AnalyticsService
 from kb_app.services.articles_remote import ArticlesRemote
+from kb_app.services.draft_answers import DraftAnswers
 from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.node import NodeService
@@ -65,6 +66,7 @@ class Services:
     indexing: IndexingService
     analytics: AnalyticsService
     personal_data: PersonalDataService
+    draft_answers: DraftAnswers
     node: NodeService | None = None
     remote: ArticlesRemote | None = None
     redactions: tuple[re.Pattern[str], ...] = ()
@@ -166,6 +168,7 @@ def build_services(
         indexing=indexing,
         analytics=analytics,
         personal_data=PersonalDataService(store.engine, events, support.uploads),
+        draft_answers=DraftAnswers(settings, store, live, serving, analytics.vectors, now),
         node=node,
         remote=(
             ArticlesRemote(settings, store.engine, now, node.articles if node else None)

@@ -10,9 +10,11 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from indexer.answer_changes import Comparison
 from indexer.editing.editor import Editor
 from indexer.editing.merging import Difference, Merged, merged
 from indexer.editing.model import Author, EditConflictError, Opened
+from indexer.errors import BuildFailedError
 from indexer.isolation import IsolationError, isolated_process
 from kb_app.services.set_aside import SetAside
 from kb_app.web.core.auth import needs, user
@@ -90,6 +92,8 @@ def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
     draft, preview = Draft(submitted, base, text), preview_of(name, text)
     if done == "preview":
         return _page(draft, before, preview)
+    if done == "answers":
+        return _with_answers(draft, before, preview)
     if done not in ("save", "publish"):
         abort(400)
     if not is_same:
@@ -102,6 +106,15 @@ def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
     live = state_of_text(name, editor().open(name).text) == "live"
     flash(_("Published. It is found in a moment.") if live else _("Saved."))
     return redirect(url_for("editor.edit", name=name), 303)
+
+
+def _with_answers(draft: Draft, state: str, preview: Preview) -> str | tuple[str, int]:
+    """The editor, with what the text would answer of what customers asked."""
+    try:
+        found = services().draft_answers.compare(draft.opened.name, draft.text)
+    except (BuildFailedError, EditConflictError) as error:
+        return _page(draft, state, preview, str(error)), 409
+    return _page(draft, state, preview, answers=found)
 
 
 def _text(name: str, base: str) -> str:
@@ -159,6 +172,7 @@ def _page(
     shown: Preview,
     wrong: str = "",
     differences: Sequence[Difference] = (),
+    answers: Comparison | None = None,
 ) -> str:
     """The editor with a text; the buttons are those of the article as it is stored."""
     article = shown.article
@@ -181,6 +195,7 @@ def _page(
         preview=shown,
         wrong=wrong,
         differences=differences,
+        answers=answers,
         types=article_form.TYPES,
         audiences=article_form.AUDIENCES,
     )

@@ -409,3 +409,29 @@ def test_a_disk_that_cannot_be_written_keeps_the_text(
     monkeypatch.setattr("indexer.editing.editor.replace_file", refuse)
     page = edited(lead, 409, body="失われない文章")
     assert "Read-only file system" in page and "失われない文章" in page
+
+
+# --- what a text would answer ---
+
+
+def test_a_writer_sees_which_questions_an_edit_loses(own: Services, lead: FlaskClient) -> None:
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}"))
+    sent = form | {
+        "do": "answers",
+        "title": "色の交換",
+        "body": "色は交換できます。",
+        "questions": "",
+    }
+    answer = lead.post("/desk/edit", data=sent)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 200 and "答えられなくなる質問" in page
+    lost = page.split("change-lost")[1].split("</ul>")[0]
+    assert "返金はいつ" in lost and "返金の時期" in lost
+    assert "色は交換できます。" in fields(page)["body"], "the text is still there, unsaved"
+    assert "5営業日" in stored(own)
+
+
+def test_a_text_that_cannot_be_compared_says_why(own: Services, lead: FlaskClient) -> None:
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}&source=1"))
+    sent = form | {"do": "answers", "text": "---\ntitle: [\n---\nx"}
+    assert lead.post("/desk/edit", data=sent).status_code == 409
