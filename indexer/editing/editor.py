@@ -23,7 +23,7 @@ from indexer.reading.front_matter import parse, slugify
 from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
 
-SYNONYMS = "synonyms.yml"
+SYNONYMS, REPLIES = "synonyms.yml", "replies.yml"
 
 
 class _TakenError(EditConflictError):
@@ -233,6 +233,22 @@ class Editor:
             return len(new)
 
         self._change_yaml(LEARNED, change, author, "Learned questions")
+
+    def set_reply(self, lang: str, name: str, text: str | None, author: Author) -> None:
+        """Save a reply of the desk in replies.yml; None removes it."""
+
+        def change(values: Any) -> int:
+            replies = values.setdefault(lang, {})
+            if text is None:
+                return int(replies.pop(name, None) is not None)
+            from ruamel.yaml.scalarstring import LiteralScalarString
+
+            written = f"{text.strip()}\n"
+            changed = replies.get(name) != written
+            replies[name] = LiteralScalarString(written)
+            return int(changed)
+
+        self._change_yaml(REPLIES, change, author, f"Saved reply: {name}")
 
     def move_learned(self, old_id: str, new_id: str, author: Author) -> None:
         """Give the confirmed questions of an article to another one."""

@@ -449,6 +449,86 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
   editorTools(form);
 }
 
+// --- the inbox: new cases are told, and a reply can be taken back for ten seconds ---------------------------------------------------
+const WAITING_POLL_MS = 20000, UNDO_S = 10;
+const waitingNotice = document.querySelector("[data-waiting]");
+if (waitingNotice) {
+  const title = document.title;
+  let newest = null;
+  const look = async () => {
+    try {
+      const response = await fetch(waitingNotice.dataset.waiting);
+      if (!response.ok) return;
+      const found = await response.json();
+      document.title = found.count ? `(${found.count}) ${title}` : title;
+      if (newest !== null && found.newest > newest) waitingNotice.hidden = false;
+      newest = newest === null ? found.newest : newest;
+    } catch { /* the server is being restarted */ }
+  };
+  look();
+  setInterval(look, WAITING_POLL_MS);
+}
+
+const undoRow = document.querySelector("[data-undo]");
+if (undoRow) {
+  const form = undoRow.closest("form");
+  let pending = null;
+  const body = (button) => { const data = new FormData(form); data.set(button.name, button.value); return data; };
+  form.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (!button || !button.dataset.later || !form.elements.text.value.trim()) return;
+    if (pending === button) return;
+    event.preventDefault();
+    if (pending) return;
+    pending = button;
+    const notice = document.createElement("p"), undo = document.createElement("button"), at = document.createElement("button");
+    notice.className = "notice inline";
+    notice.setAttribute("role", "status");
+    undo.type = at.type = "button";
+    undo.className = at.className = "button button-quiet";
+    undo.textContent = undoRow.dataset.undoLabel;
+    at.textContent = undoRow.dataset.nowLabel;
+    // Screen readers hear the sentence once; the seconds that pass are for the eye.
+    const left_s = document.createElement("span");
+    left_s.setAttribute("aria-hidden", "true");
+    notice.append(undoRow.dataset.undo, left_s, undo, at);
+    undoRow.before(notice);
+    undoRow.hidden = true;
+    form.elements.text.readOnly = true;
+    undo.focus();
+    let left = UNDO_S;
+    const send = () => {
+      left = 0;
+      clearInterval(timer);
+      undoRow.hidden = false;
+      form.requestSubmit(button);
+    };
+    const timer = setInterval(() => {
+      left -= 1;
+      left_s.textContent = left;
+      if (left <= 0) send();
+    }, 1000);
+    at.addEventListener("click", send);
+    // Whoever leaves the page has sent it.
+    const leave = () => {
+      if (pending !== button || left <= 0) return;
+      clearInterval(timer);
+      fetch(form.action, { method: "POST", body: new URLSearchParams(body(button)), keepalive: true });
+      pending = null;
+    };
+    addEventListener("pagehide", leave, { once: true });
+    undo.addEventListener("click", () => {
+      clearInterval(timer);
+      removeEventListener("pagehide", leave);
+      pending = null;
+      notice.remove();
+      undoRow.hidden = false;
+      form.elements.text.readOnly = false;
+      form.elements.text.focus();
+    });
+  });
+}
+
 // --- the panel for writers -------------------------------------------------------------------------------------------------
 const panel = document.getElementById("writer-panel");
 if (panel) {

@@ -318,6 +318,45 @@ class CaseStore:
                 ).mappings()
             ]
 
+    def of_customer(self, case: Case, most: int = 20) -> list[Case]:
+        """The other cases from the same mail address, newest first."""
+        if not case.mail:
+            return []
+        table = schema.cases
+        same = func.lower(table.c.mail) == case.mail.lower()
+        with self.engine.connect() as connection:
+            query = (
+                select(table)
+                .where(same, table.c.case_id != case.case_id, table.c.spam == "")
+                .order_by(table.c.at.desc())
+                .limit(most)
+            )
+            return [to_case(row) for row in connection.execute(query).mappings()]
+
+    def thread(self, connection: Connection, case_id: str) -> list[str]:
+        """The Message-IDs of the mails from and to the customer, oldest first."""
+        table = schema.received
+        query = (
+            select(table.c.event_id)
+            .where(table.c.source == THREAD, table.c.case_id == case_id)
+            .order_by(table.c.at, table.c.event_id)
+        )
+        return [str(name) for (name,) in connection.execute(query)]
+
+    def waiting(self, owner: str = "") -> tuple[int, int]:
+        """(cases that wait for the team, the time of the newest one).
+
+        With ``owner`` those of this person and those of nobody.
+        """
+        table = schema.cases
+        mine = table.c.owner.in_(["", owner]) if owner else true()
+        with self.engine.connect() as connection:
+            query = select(func.count(), func.max(table.c.turn_at)).where(
+                table.c.state == OPEN, table.c.spam == "", mine
+            )
+            count, newest = connection.execute(query).one()
+        return int(count), int(newest or 0)
+
     def owners(self) -> list[str]:
         """Owners of cases that are not closed, sorted."""
         table = schema.cases

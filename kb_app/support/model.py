@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = ("question", "problem", "complaint", "praise")
+# How a case reached an agent who then wrote it down.
+BY_HAND = ("phone", "counter", "letter", "chat", "social")
 # Escalation steps, in order.
 STEPS = ("desk", "supervisor", "ombudsman")
 # OPEN: waiting for an agent. ANSWERED: articles were sent automatically, no agent has read it yet.

@@ -53,6 +53,8 @@ CREATED, RESOLVED, TOLD_YES, TOLD_NO = (
 )
 
 
+# Who wrote the note that holds an automatic reply.
+AUTOMATIC = "automatic"
 # Acknowledgements to one address, which somebody else may have typed.
 ACKNOWLEDGED_A_DAY = 3
 
@@ -125,11 +127,14 @@ class CaseWorkflow:
                 self.cases.first_time(connection, THREAD, new.mail_message_id, now, case.case_id)
             if auto_answered:
                 self.sending.automatic(connection, case, answers, now, new.mail_message_id)
+                sent = "\n\n".join(f"{one.title}\n{one.quote}\n{one.url}" for one in answers)
+                self.cases.add_message(connection, case, now, NOTE, AUTOMATIC, sent)
             elif not new.spam:
                 if not quiet:
                     self.sending.received(connection, case, now, new.mail_message_id)
                     self.cases.first_time(connection, receiver, case.case_id, now, case.case_id)
                 self.sending.hand_over(connection, case, now)
+                self.sending.announce(connection, case, now)
         if not auto_answered:
             self._count(case, now)
         return case
@@ -490,6 +495,7 @@ class CaseWorkflow:
             ):
                 return
             self.sending.hand_over(connection, case, now)
+            self.sending.announce(connection, case, now)
         self._count(case, now)
 
     # --- helpers ---------------------------------------------------------------------------------

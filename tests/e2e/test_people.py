@@ -108,6 +108,7 @@ def test_an_unanswered_question_is_answered_by_a_person_and_solved(
     desk.get_by_label("回答", exact=True).fill("骨だけもお送りできます。1本300円です。")
     staffed.post(hours=1)
     desk.get_by_role("button", name="送信して解決にする").click()
+    desk.get_by_role("button", name="今すぐ送信").click()
     expect(desk.locator("main").get_by_role("status")).to_contain_text("送信しました")
     staffed.post(minutes=1)
     reply = mails.taken[1]
@@ -186,6 +187,7 @@ def test_a_complaint_is_escalated_to_the_ombudsman(staffed: Shop, open_page: Ope
     desk.get_by_role("link", name="返品の送料を請求されました").click()
     desk.get_by_label("回答", exact=True).fill("規約どおりです。")
     desk.get_by_role("button", name="送信して解決にする").click()
+    desk.get_by_role("button", name="今すぐ送信").click()
     page.reload()
     page.get_by_role("button", name="いいえ").click()
     page.get_by_role("button", name="オンブズマンに引き継ぐ").click()
@@ -312,3 +314,32 @@ def test_a_mail_is_answered_by_an_article_and_solved_by_its_link(
     expect(inbox.locator(".case-line")).to_have_count(1)
     reasons = [episode.reason for episode in episodes_so_far(staffed)]
     assert sorted(reasons) == ["solved_yes", "ticket, not solved"]
+
+
+def test_a_reply_can_be_taken_back_for_ten_seconds(staffed: Shop, open_page: Opener) -> None:
+    page = ask(staffed, open_page, "傘の骨が折れたので骨だけ買えますか")
+    page.get_by_role("link", name="お問い合わせ").first.click()
+    write(page, "傘の骨が折れました。骨だけ買えますか。")
+    if page.get_by_role("button", name="担当者に送る").is_visible():
+        page.get_by_role("button", name="担当者に送る").click()
+    number = page.get_by_role("heading", level=1).inner_text().split()[-1]
+    desk = as_lead(staffed, open_page, f"/desk/cases/{number}", "agent")
+    case = staffed.services.support.cases.by_number(number)
+    assert case is not None
+
+    def replies() -> list[str]:
+        found = staffed.services.support.cases.messages(case.case_id)
+        return [one.text for one in found if one.author == "agent"]
+
+    desk.get_by_label("回答", exact=True).fill("まちがえた返事")
+    desk.get_by_role("button", name="送信する", exact=True).click()
+    expect(desk.get_by_text("秒後に送信します")).to_be_visible()
+    desk.get_by_role("button", name="送信を取り消す").click()
+    expect(desk.get_by_label("回答", exact=True)).to_be_editable()
+    assert replies() == []
+    desk.get_by_label("回答", exact=True).fill("正しい返事")
+    desk.get_by_role("button", name="送信する", exact=True).click()
+    # Whoever leaves the page has sent it.
+    desk.goto(f"{staffed.url}/desk/cases")
+    expect(desk).to_have_title(re.compile("受信箱"))
+    assert replies() == ["正しい返事"]

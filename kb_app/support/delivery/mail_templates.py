@@ -5,6 +5,7 @@ Every mail about a case names the site and the case, and says how to reach an ag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ class Quoted:
     quote: str
 
 
+_SALUTATION = re.compile(r"(?i)(?:dear|hello|hi)\b[^.!?]{0,80},?\s*\Z|.{1,60}(?:様|さま)\s*\Z")
 Said = tuple[str, str]
 """(subject, body)"""
 
@@ -46,9 +48,11 @@ def moment(at: int, zone: ZoneInfo, language: str) -> str:
     return f"{shown} ({get_timezone_name(local, locale=locale)})"
 
 
-def greeting(case: Case) -> str:
-    """The salutation of a mail; "" if the name is unknown."""
-    if not case.name:
+def greeting(case: Case, text: str = "") -> str:
+    """The salutation of a mail; "" if the name is unknown or the text begins with one."""
+    first = text.strip().partition("\n")[0]
+    has_one = case.name in first or _SALUTATION.match(first)
+    if not case.name or has_one:
         return ""
     return f"{case.name} 様\n\n" if lang_of(case.language) == "ja" else f"Dear {case.name},\n\n"
 
@@ -86,11 +90,11 @@ def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
         signed = f"担当 {who}" if who else "担当者"
         return (
             subject,
-            f"{greeting(case)}{text}\n\n{site}\n{signed}\n\n---\n受付番号 {case.number}\nこれまでのやりとり: {link}\nこのメールに返信できます。\n",
+            f"{greeting(case, text)}{text}\n\n{site}\n{signed}\n\n---\n受付番号 {case.number}\nこれまでのやりとり: {link}\nこのメールに返信できます。\n",
         )
     return (
         subject,
-        f"{greeting(case)}{text}\n\n{who or 'Customer support'}\n{site}\n\n---\nCase {case.number}\nThe whole conversation: {link}\nYou can reply to this mail.\n",
+        f"{greeting(case, text)}{text}\n\n{who or 'Customer support'}\n{site}\n\n---\nCase {case.number}\nThe whole conversation: {link}\nYou can reply to this mail.\n",
     )
 
 

@@ -20,6 +20,9 @@ from kb_app.support.delivery.mail_templates import Quoted, lang_of
 from kb_app.support.delivery.outbox import enqueue, handed_over
 from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
 
+# Mail programs need the last few.
+MOST_REFERENCES = 10
+
 
 class Mailer(Protocol):
     """The mail server; without one no mails are sent and customers use the status page."""
@@ -125,6 +128,12 @@ class CaseNotifications:
         )
         return message_id
 
+    def as_mail(self, case: Case, text: str, who: str) -> mail_templates.Said:
+        """An agent's reply as the customer will get it, without the link to the case."""
+        lang = lang_of(case.language)
+        link = f"{self.house.address}/{lang}/cases/…"
+        return mail_templates.reply(self._site(case), case, text, who, link)
+
     def follow_up(self, connection: Connection, case: Case, now: int) -> None:
         """Ask whether the case was solved."""
         letter = mail_templates.follow_up(self._site(case), case, *self._yes_and_no(case, now))
@@ -148,6 +157,12 @@ class CaseNotifications:
             self._enqueue(
                 connection, case, STEP_SINK, "mail", f"step:{case.step}:{to}", payload, now
             )
+
+    def announce(self, connection: Connection, case: Case, now: int) -> None:
+        """Tell the address of the first step that a case came, where it has one."""
+        first = self._support().ladder[0]
+        if first.mail and case.desk == INBOX and not case.spam:
+            self.step(connection, case, now)
 
     def hand_over(self, connection: Connection, case: Case, now: int, once: str = "") -> None:
         """Queue the case for its ticket system, if any; ``once`` distinguishes transfers."""
@@ -247,6 +262,9 @@ class CaseNotifications:
         if not case.mail or not self.can_mail:
             return
         subject, body = said
+        # Mail programs show the mails of a case together by what they refer to.
+        before = self._cases.thread(connection, case.case_id)
+        thread = thread or (before[-1] if before else "")
         payload = {
             "to": case.mail,
             # The first mail goes to an address that anybody may have typed, with any name.
@@ -254,7 +272,7 @@ class CaseNotifications:
             "subject": subject,
             "body": body,
             "in_reply_to": thread,
-            "references": thread,
+            "references": " ".join(dict.fromkeys([*before[-MOST_REFERENCES:], thread])).strip(),
             "reply_to": self.house.help_address,
             "automatic": automatic,
         }

@@ -6,17 +6,29 @@ Also the outbox of deliveries that failed or are pending.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.editing.model import EditConflictError
 from kb_app.support.case_store import PAGE, Filter
+from kb_app.support.config.replies import ReplyError
 from kb_app.support.config.values import INBOX
-from kb_app.support.model import KINDS, LONGEST_MAIL, STEPS, Case
-from kb_app.support.workflow import AnsweredMeanwhileError, CaseTransitionError
+from kb_app.support.model import BY_HAND, KINDS, LONGEST_MAIL, STEPS, Case, NewCase
+from kb_app.support.workflow import AUTOMATIC, AnsweredMeanwhileError, CaseTransitionError
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import (
     PUBLIC,
@@ -26,17 +38,21 @@ from kb_app.web.core.context import (
     support_service,
     user_store,
 )
-from kb_app.web.core.forms import given_text
+from kb_app.web.core.forms import given_form_id, given_text
 from kb_app.web.core.inputs import MOST_PAGES, whole_number
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk import editor
 from kb_app.web.desk.article_files import folder_for
+from kb_app.web.desk.replies import filled_reply, replies_for
 from kb_app.web.site.case_page import send_attachment
 from search.model import Hit
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/desk")
-SUGGESTED = 5
+SUGGESTED, FOUND = 5, 10
+LONGEST_QUOTE = 1_500
+# Actions that help to write, and the beginning of one with an article's id.
+WHILE_WRITING, INSERT = ("find", "fill", "look"), "insert:"
 MOST_MESSAGES = 1_000_000
 VIEWS = ("active", "open", "late", "waiting", "answered", "solved", "closed", "all")
 
@@ -72,6 +88,57 @@ def cases() -> str:
     )
 
 
+@blueprint.get("/cases/waiting")
+@needs("cases")
+def waiting() -> Response:
+    """How many cases wait for the team, for an inbox that is left open; JSON."""
+    count, newest = support_service().cases.waiting(user().mail)
+    return jsonify(count=count, newest=newest)
+
+
+@blueprint.route("/cases/new", methods=["GET", "POST"])
+@needs("cases")
+def new() -> str | BaseResponse | tuple[str, int]:
+    """Create a case for somebody who called, came by or wrote elsewhere."""
+    if request.method == "GET":
+        return _new_page({})
+    given = NewCase(
+        form_id=given_form_id(),
+        kind=request.form.get("kind", ""),
+        message=given_text("text"),
+        name=request.form.get("name", "").strip(),
+        mail=request.form.get("mail", "").strip(),
+        language=site_settings().spoken(request.form.get("language", "")),
+        subject=" ".join(request.form.get("subject", "").split()),
+        channel=request.form.get("channel", ""),
+    )
+    problems = given.problems()
+    if given.channel not in BY_HAND:
+        problems["channel"] = "kind"
+    if problems:
+        return _new_page(problems), 400
+    workflow = support_service().workflow
+    made = workflow.open(given, now_ms(), quiet="quiet" in request.form)
+    if not made.owner:
+        workflow.take(made, user().mail, now_ms())
+    user_store().note(user().mail, "case: new", made.number)
+    flash(_("The case is open, and yours."))
+    return redirect(url_for("inbox.case", number=made.number), 303)
+
+
+def _new_page(problems: Mapping[str, str]) -> str:
+    return render_template(
+        "desk/new_case.html",
+        problems=problems,
+        kinds=KINDS,
+        channels=BY_HAND,
+        languages=site_settings().languages,
+        form_id=given_form_id(),
+        given=request.form,
+        can_mail=support_service().can_mail,
+    )
+
+
 @blueprint.get("/cases/<number>")
 @needs("cases")
 def case(number: str) -> str:
@@ -81,15 +148,25 @@ def case(number: str) -> str:
     return _page(found)
 
 
-def _page(case: Case, text: str = "") -> str:
+def _page(case: Case, text: str = "", looked: bool = False) -> str:
     support = support_service()
+    words = request.form.get("find", "").strip()[:200]
+    hits = _found(case, words) if words else _suggested(case)
+    done = request.form.get("do", "")
+    inserted = done.removeprefix(INSERT) if done.startswith(INSERT) else ""
     members = [one for one in user_store().all() if one.may("cases")]
     return render_template(
         "desk/case.html",
         case=case,
         messages=support.cases.messages(case.case_id, notes=True),
         files=support.cases.attachments(case.case_id, mails=True),
-        hits=_suggested(case),
+        hits=hits,
+        find=words,
+        chosen=inserted or request.form.get("article_id", ""),
+        as_mail=support.workflow.sending.as_mail(case, text, user().name) if looked else None,
+        replies=replies_for(site_settings().spoken(case.language)),
+        others=support.cases.of_customer(case),
+        automatic=AUTOMATIC,
         cards=snapshot().articles.summaries,
         members=members,
         desks=[INBOX, *support.config.desks],
@@ -112,6 +189,8 @@ def act(number: str) -> str | BaseResponse | tuple[str, int]:
         # These actions do not send the typed text, so it must not be lost.
         flash(_("Not done: the answer is not sent yet. Send it or empty the field first."))
         return _page(case, text)
+    if done in WHILE_WRITING or done.startswith(INSERT):
+        return _while_writing(case, done, text)
     try:
         target = _do(case, done)
     except AnsweredMeanwhileError:
@@ -127,6 +206,41 @@ def act(number: str) -> str | BaseResponse | tuple[str, int]:
         target = url_for("inbox.case", number=number)
     user_store().note(user().mail, f"case: {done}"[:64], number)
     return redirect(target, 303)
+
+
+def _while_writing(case: Case, done: str, text: str) -> str:
+    """What helps to write a reply: nothing is sent, and the text stays."""
+    if done.startswith(INSERT):
+        text = _joined(text, _quote_of(case, done.removeprefix(INSERT)))
+    elif done == "fill":
+        try:
+            text = _joined(text, filled_reply(case, request.form.get("saved", "")))
+        except ReplyError as error:
+            flash(str(error))
+    elif done == "look" and not text:
+        flash(_("Please write something first."))
+    return _page(case, text, looked=done == "look" and bool(text))
+
+
+def _joined(text: str, more: str) -> str:
+    return "\n\n".join(part for part in (text.strip(), more.strip()) if part)
+
+
+def _quote_of(case: Case, article_id: str) -> str:
+    """What an article says to the words that it was found by, with its title and address."""
+    card = snapshot().articles.summaries.get(article_id)
+    if card is None or not card.visible(now(), PUBLIC):
+        flash(_("Customers cannot read this article: it is not inserted."))
+        return ""
+    words = request.form.get("find", "").strip()[:200] or f"{case.subject} {case.message}"
+    results = ask(words, site_settings().spoken(case.language), FOUND)
+    quote = ""
+    if results and results.answer and results.answer.article_id == article_id:
+        quote = results.answer.text
+    elif results:
+        passage = next((hit.passage for hit in results.hits if hit.article_id == article_id), None)
+        quote = passage.text if passage else ""
+    return _joined(quote[:LONGEST_QUOTE] or card.summary, _link_to(article_id, case))
 
 
 def _do(case: Case, done: str) -> str:
@@ -168,7 +282,8 @@ def _say(case: Case, done: str) -> None:
         flash(_("The note is kept."))
     else:
         # The reply includes a link to the article.
-        text = f"{text}\n\n{_link_to(article, case)}" if article else text
+        link = _link_to(article, case) if article else ""
+        text = text if link.rpartition("\n")[2] in text else f"{text}\n\n{link}"
         read = whole_number(request.form.get("read", ""), 0, MOST_MESSAGES)
         fresh = handoff.reply(case, user().name, user().mail, text, at, once, article, read)
         if fresh and done == "reply and solve":
@@ -253,6 +368,12 @@ def outbox() -> str | BaseResponse:
     return render_template(
         "desk/outbox.html", deliveries=listed, numbers=numbers, counts=box.counts()
     )
+
+
+def _found(case: Case, words: str) -> tuple[Hit, ...]:
+    """Articles for words that the agent gives."""
+    results = ask(words, site_settings().spoken(case.language), FOUND)
+    return results.hits if results else ()
 
 
 def _suggested(case: Case) -> tuple[Hit, ...]:

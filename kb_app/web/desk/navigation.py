@@ -39,7 +39,8 @@ GROUPS = (
     Group(
         _("Inbox"),
         (
-            Page("inbox.cases", "cases", _("Cases"), ("inbox.case", "inbox.act")),
+            Page("inbox.cases", "cases", _("Cases"), ("inbox.case", "inbox.act", "inbox.new")),
+            Page("replies.replies", "cases", _("Saved replies")),
             Page("desk_notices.notices", "notices", _("Notices")),
             Page("inbox.outbox", "outbox", _("Outbox")),
         ),
