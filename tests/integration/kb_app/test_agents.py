@@ -201,7 +201,7 @@ def test_a_call_becomes_a_case_of_who_took_it(own: Services, lead: FlaskClient, 
     made = own.support.cases.by_number(place.rsplit("/", 1)[1])
     assert made and (made.channel, made.owner) == ("phone", "lead@example.com")
     page = text_of(lead, place)
-    assert "電話" in page and "このお客様のほかのお問い合わせ" in page and case.number in page
+    assert "電話" in page and "このお客様のほかの案件" in page and case.number in page
 
 
 def test_the_same_form_sent_twice_is_one_case(lead: FlaskClient) -> None:
