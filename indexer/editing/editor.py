@@ -272,6 +272,17 @@ class Editor:
         self._inside(name)
         return self._repository.history(name)
 
+    def changed_since(self, name: str, other: str) -> tuple[str, str] | None:
+        """The text of a file when another one was last committed, and as it is now.
+
+        None without a git repository, or where it did not change. Raises EditConflictError if a
+        name is not inside the folder.
+        """
+        now = self.open(name).text
+        versions = self.history(other)
+        before = self._repository.text_before(name, versions[0].at) if versions else None
+        return (before, now) if before is not None and before != now else None
+
     def text_at(self, name: str, revision: str) -> str:
         """The text of a file as a commit left it.
 

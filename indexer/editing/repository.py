@@ -55,6 +55,14 @@ class Repository:
         parts = (line.split("\x1f", 3) for line in said.splitlines())
         return [Version(revision, int(at), who, what) for revision, at, who, what in parts]
 
+    def text_before(self, name: str, at: int) -> str | None:
+        """The text of a file as it was at a time, in seconds since 1970; None if it was not there.
+
+        Commits within that second count.
+        """
+        said = self._says("log", "--format=%H", "--max-count=1", f"--before=@{at}", "--", name)
+        return self.text_at(name, said.strip()) if said else None
+
     def text_at(self, name: str, revision: str) -> str | None:
         """The text of a file as a commit left it; None where there is none."""
         if not _REVISION.fullmatch(revision):

@@ -321,6 +321,7 @@ function previewFor(form) {
   const update = async () => {
     const mine = ++asked, body = new FormData(form);
     body.set("do", "preview");
+    body.set("alone", "1");
     try {
       const response = await fetch(form.action, { method: "POST", body });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");

@@ -36,7 +36,7 @@ from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import site_settings, snapshot, user_store
 from kb_app.web.core.inputs import own_path
 from kb_app.web.desk import article_form
-from kb_app.web.desk.editor import author, editor
+from kb_app.web.desk.articles_folder import author, editor
 
 blueprint = Blueprint("article_files", __name__, url_prefix="/desk")
 # Time to read a picture or a pasted text.
@@ -69,7 +69,8 @@ def new() -> str | BaseResponse | tuple[str, int]:
         return _new_page(folders, _("Give it a title: the question that customers ask.")), 400
     values = {"translation_of": original.group} if original else {}
     try:
-        name, article_id = editor().draft(folder, title, [], author(), values)
+        body = article_form.body(editor().open(original.path).text) if original else ""
+        name, article_id = editor().draft(folder, title, [], author(), values, body)
     except EditConflictError as error:
         return _new_page(folders, str(error)), 409
     user_store().note(user().mail, "article: new", article_id)

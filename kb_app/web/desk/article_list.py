@@ -20,7 +20,7 @@ blueprint = Blueprint("article_list", __name__, url_prefix="/desk")
 PAGE = 100
 DAYS = 28
 STATES = ("live", "draft", "scheduled", "expired", "archived")
-SHOWN = ("overdue", "untranslated", "problems", "unhelpful")
+SHOWN = ("overdue", "untranslated", "outdated", "problems", "unhelpful")
 # Fewer votes say little about an article.
 FEWEST_VOTES, UNHELPFUL = 3, 0.5
 ORDERS = ("title", "updated", "views", "helped", "review_by")
@@ -38,6 +38,7 @@ class Line:
     problems: int
     missing: tuple[str, ...]
     overdue: bool
+    outdated: bool = False
 
     @property
     def helped(self) -> float | None:
@@ -51,6 +52,7 @@ class Line:
         return {
             "overdue": self.overdue,
             "untranslated": bool(self.missing),
+            "outdated": self.outdated,
             "problems": bool(self.problems),
             "unhelpful": votes >= FEWEST_VOTES and self.no / votes >= UNHELPFUL,
         }[what]
@@ -122,6 +124,7 @@ def _lines() -> list[Line]:
             problems=problems[card.path],
             missing=_missing(card, store.translations(card), needed),
             overdue=card.review_by is not None and card.review_by <= day,
+            outdated=_is_outdated(card, store.summaries.get(card.translation_of)),
         )
         for card in store.summaries.values()
     ]
@@ -131,6 +134,13 @@ def _missing(
     card: ArticleSummary, translations: Sequence[ArticleSummary], needed: set[str]
 ) -> tuple[str, ...]:
     return tuple(sorted(needed - {one.lang for one in translations})) if card.lang in needed else ()
+
+
+def _is_outdated(card: ArticleSummary, original: ArticleSummary | None) -> bool:
+    """Whether a translation is older than the last change of its original."""
+    if original is None or original.updated is None:
+        return False
+    return card.updated is None or card.updated < original.updated
 
 
 def _numbers(day: date) -> dict[str, Mapping[str, float]]:

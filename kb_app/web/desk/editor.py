@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import unified_diff
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.answer_changes import Comparison
-from indexer.editing.editor import Editor
 from indexer.editing.merging import Difference, Merged, merged
-from indexer.editing.model import Author, EditConflictError, Opened
+from indexer.editing.model import EditConflictError, Opened
 from indexer.errors import BuildFailedError
 from indexer.isolation import IsolationError, isolated_process
 from kb_app.services.set_aside import SetAside
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import services, site_settings, user_store
 from kb_app.web.desk import article_form
+from kb_app.web.desk.articles_folder import author, editor
+from kb_app.web.desk.changes import changes_between
 from kb_app.web.desk.previews import PREVIEW_S, Preview, preview_of, state_of_text
+from kb_app.web.desk.translations import translations_of
 
 # Above the largest article, so that a longer one comes back with what is wrong with it.
 MAX_FORM = 8 * 1024 * 1024
@@ -34,16 +35,6 @@ class Draft:
     opened: Opened
     base: str
     text: str
-
-
-def editor() -> Editor:
-    """The editor of the articles folder."""
-    return Editor(site_settings().articles, services().editing)
-
-
-def author() -> Author:
-    """The signed-in user as the author of changes."""
-    return Author(user().shown, user().mail)
 
 
 @blueprint.before_request
@@ -196,6 +187,8 @@ def _page(
         wrong=wrong,
         differences=differences,
         answers=answers,
+        # While somebody types, the preview alone is taken from the page.
+        translations=None if "alone" in request.form else translations_of(draft.opened.name),
         types=article_form.TYPES,
         audiences=article_form.AUDIENCES,
     )
@@ -228,21 +221,8 @@ def history() -> str | BaseResponse:
         name=name,
         versions=versions,
         shown=revision,
-        changes=_changes(before, opened.text) if before is not None else None,
+        changes=changes_between(before, opened.text) if before is not None else None,
     )
-
-
-def _changes(before: str, after: str) -> list[str] | None:
-    """The lines that differ, as a unified difference; None where finding them takes too long."""
-    try:
-        return isolated_process().run(PREVIEW_S, unified_difference, before, after)
-    except IsolationError:
-        return None
-
-
-def unified_difference(before: str, after: str) -> list[str]:
-    """The difference of two texts, without its two lines of file names."""
-    return list(unified_diff(before.splitlines(), after.splitlines(), lineterm=""))[2:]
 
 
 def _refused(before: str, after: str) -> str:

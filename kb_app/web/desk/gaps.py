@@ -17,7 +17,7 @@ from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import analytics_service, site_settings, snapshot, user_store
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk.article_files import folder_for
-from kb_app.web.desk.editor import author, editor
+from kb_app.web.desk.articles_folder import author, editor
 
 blueprint = Blueprint("gaps", __name__, url_prefix="/desk")
 TESTS_IN_DRAFT = 10

@@ -42,8 +42,8 @@ from kb_app.web.core.forms import given_form_id, given_text
 from kb_app.web.core.inputs import MOST_PAGES, whole_number
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import now_ms
-from kb_app.web.desk import editor
 from kb_app.web.desk.article_files import folder_for
+from kb_app.web.desk.articles_folder import author, editor
 from kb_app.web.desk.replies import filled_reply, replies_for
 from kb_app.web.site.case_page import send_attachment
 from search.model import Hit
@@ -329,7 +329,7 @@ def _article_of(case: Case) -> str:
     title = case.title[:100]
     try:
         folder = folder_for(lang, section)
-        name, _article_id = editor.editor().draft(folder, title, [title], editor.author())
+        name, _article_id = editor().draft(folder, title, [title], author())
     except EditConflictError as error:
         flash(str(error))
         return url_for("inbox.case", number=case.number)

@@ -24,7 +24,7 @@ from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import site_settings, support_service, user_store
 from kb_app.web.core.forms import given_text
 from kb_app.web.core.tracking import now_ms
-from kb_app.web.desk.editor import author, editor
+from kb_app.web.desk.articles_folder import author, editor
 
 blueprint = Blueprint("replies", __name__, url_prefix="/desk")
 

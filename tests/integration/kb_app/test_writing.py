@@ -1,6 +1,7 @@
 """A writer at the desk: the form, two at one article, new articles, moves, pictures."""
 
 import io
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -435,3 +436,63 @@ def test_a_text_that_cannot_be_compared_says_why(own: Services, lead: FlaskClien
     form = fields(text_of(lead, f"/desk/edit?name={NAME}&source=1"))
     sent = form | {"do": "answers", "text": "---\ntitle: [\n---\nx"}
     assert lead.post("/desk/edit", data=sent).status_code == 409
+
+
+# --- languages ---
+
+
+def test_a_translation_is_written_beside_its_original(own: Services, lead: FlaskClient) -> None:
+    page = text_of(lead, f"/desk/edit?name={NAME}")
+    link = re.search(r'href="(/desk/new\?translation_of=[^"]+)"', page)
+    assert link and "English" in page
+    query = link.group(1).replace("&amp;", "&")
+    assert "folder=en/returns" in query and "返金の時期" in text_of(lead, query)
+    made = post(
+        lead,
+        "/desk/new",
+        title="When refunds arrive",
+        other_folder="en/returns",
+        translation_of="ja-returns-refund",
+    )
+    name = hidden(made, "name")
+    assert "5営業日" in fields(made)["body"], "the original's text is there to be translated"
+    assert front(stored(own, name))["translation_of"] == "ja-returns-refund"
+    rebuild(own)
+    page = text_of(lead, f"/desk/edit?name={name}")
+    assert "原文:" in page and 'class="box original"' in page
+    assert f'href="/desk/edit?name={NAME}"' in page
+
+
+def test_what_changed_in_the_original_is_shown_with_its_translation(
+    own: Services, lead: FlaskClient
+) -> None:
+    folder = own.settings.articles
+    made = post(
+        lead,
+        "/desk/new",
+        title="Refunds",
+        other_folder="en/returns",
+        translation_of="ja-returns-refund",
+    )
+    name = hidden(made, "name")
+    git = ("git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com")
+    early = {"GIT_COMMITTER_DATE": "2026-11-01T00:00:00Z", "PATH": os.environ["PATH"]}
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "first", "--date=2026-11-01"], check=True, env=early)
+    rebuild(own)
+    assert "変更あり" not in text_of(lead, f"/desk/edit?name={name}")
+    edited(lead, body="返金は9営業日です。")
+    page = text_of(lead, f"/desk/edit?name={name}")
+    changes = page.split('class="changes"')[1].split("</pre>")[0]
+    assert "変更あり" in page and "<ins>+返金は9営業日です。</ins>" in changes
+    assert "<del>-返金は5営業日です。</del>" in changes
+
+
+def test_translations_older_than_their_original_are_listed(
+    own: Services, lead: FlaskClient
+) -> None:
+    edited(lead, name="ja/account/password.md", do="publish")
+    rebuild(own)
+    listed = text_of(lead, "/desk/articles?show=outdated")
+    assert "en/account/password.md" in listed and NAME not in listed
