@@ -19,7 +19,7 @@ from indexer.answer_changes import (
 )
 from indexer.build import Paths
 from indexer.editing.editor import SYNONYMS
-from indexer.editing.front_text import with_values
+from indexer.editing.front_text import published, with_values
 from indexer.editing.model import EditConflictError
 from indexer.errors import IndexerError
 from indexer.model import Article
@@ -140,7 +140,8 @@ def _published(folder: Path, name: str) -> str:
     """The article's text as a published one. Raises IndexerError if it cannot be read."""
     try:
         text = (folder / name).read_bytes().decode("utf-8-sig")
-        return with_values(name, text, {"status": "published", "publish_at": None})
+        values = published(name, text) | {"publish_at": None, "expire_at": None}
+        return with_values(name, text, values)
     except (OSError, UnicodeDecodeError, EditConflictError) as error:
         raise IndexerError(f"{folder / name} cannot be read: {error}") from error
 

@@ -8,14 +8,14 @@ import shutil
 from pathlib import Path
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str, like: Path | None = None) -> None:
     """Write a file atomically.
 
     An existing file keeps its permissions, its byte order mark and its line ends (CRLF where all of
-    them are). A new one has its folder's permissions, since the articles may be read by others than
-    the account that the site runs as.
+    them are); ``like`` is another file to have them from. A new one has its folder's permissions,
+    since the articles may be read by others than the account that the site runs as.
     """
-    replace_bytes(path, _like(path, text))
+    replace_bytes(path, _like(like or path, text))
 
 
 def replace_bytes(path: Path, data: bytes) -> None:

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from indexer.atomic_write import replace_bytes, replace_file
-from indexer.editing.front_text import change_front, dump, flow, load
+from indexer.editing.front_text import dump, flow, listed, load, normalised, published, with_values
 from indexer.editing.model import Author, EditConflictError, Opened, Version, digest_of
 from indexer.editing.repository import Repository
 from indexer.ids import new_id
-from indexer.reading.files import MAX_BYTES
+from indexer.reading.files import MAX_BYTES, is_read
 from indexer.reading.front_matter import parse, slugify
 from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
@@ -78,11 +79,13 @@ class Editor:
         digests: Mapping[str, str],
         author: Author,
         message: str,
+        like: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write several files at once and commit them together; None removes a file.
 
-        A file without a digest is new. Raises EditConflictError, with nothing changed, if one of
-        them changed since it was opened, exists already, or would be no valid article.
+        A file without a digest is new; ``like`` names the file that it is to resemble in line ends
+        and byte order mark. Raises EditConflictError, with nothing changed, if one of them changed
+        since it was opened, exists already, cannot be written, or would be no valid article.
         """
         for name, text in texts.items():
             self._inside(name)
@@ -91,15 +94,34 @@ class Editor:
         with self._writing(*texts):
             for name in texts:
                 self._check_unchanged(name, digests.get(name))
+            self._write_all(texts, like)
+            self._repository.commit(list(texts), author, message)
+
+    def _write_all(self, texts: Mapping[str, str | None], like: Mapping[str, str]) -> None:
+        """Write and remove files; puts back what was there if one of them fails."""
+        paths = {name: self._inside(name) for name in texts}
+        before = {
+            name: path.read_bytes() if path.exists() else None for name, path in paths.items()
+        }
+        done: list[str] = []
+        try:
             # What is removed goes last: a text that moves is at both places for a moment.
             for name, text in sorted(texts.items(), key=lambda item: item[1] is None):
-                path = self._inside(name)
+                done.append(name)
                 if text is None:
-                    path.unlink()
+                    paths[name].unlink()
                 else:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    replace_file(path, text)
-        self._repository.commit(list(texts), author, message)
+                    paths[name].parent.mkdir(parents=True, exist_ok=True)
+                    replace_file(paths[name], text, paths.get(like.get(name, "")))
+        except OSError:
+            for name in done:
+                content = before[name]
+                with suppress(OSError):
+                    if content is None:
+                        paths[name].unlink(missing_ok=True)
+                    elif not paths[name].exists() or paths[name].read_bytes() != content:
+                        replace_bytes(paths[name], content)
+            raise
 
     @contextmanager
     def _writing(self, *names: str) -> Iterator[None]:
@@ -133,7 +155,7 @@ class Editor:
         with self._writing(article):
             name = next(one for one in names if not (folder / one).exists())
             replace_bytes(folder / name, data)
-        self._repository.commit([f"{above}/{name}".lstrip("/")], author, f"File: {name}")
+            self._repository.commit([f"{above}/{name}".lstrip("/")], author, f"File: {name}")
         return name
 
     def draft(
@@ -172,6 +194,7 @@ class Editor:
         for name in names:
             if self.has(name):
                 continue
+            self.check_is_read(name)
             with suppress(_TakenError):
                 self.write({name: text}, {}, author, f"Draft: {title}")
                 return name, article_id
@@ -182,33 +205,18 @@ class Editor:
     ) -> int:
         """Add questions to an article's front matter; return how many were new."""
 
-        def change(front: Any) -> int:
-            existing = list(front.get(key) or [])
-            new = [text for text in dict.fromkeys(questions) if text not in existing]
-            if key in front and hasattr(front[key], "extend"):
-                front[key].extend(new)
-            else:
-                front[key] = [*existing, *new]
-            return len(new)
-
-        added, text = change_front(opened.name, opened.text, change)
-        if added:
+        existing = listed(opened.name, opened.text, key)
+        new = [text for text in dict.fromkeys(questions) if text not in existing]
+        if new:
+            text = with_values(opened.name, opened.text, {key: [*existing, *new]})
             self.save(opened, text, author, f"Add questions: {opened.name}")
-        return added
+        return len(new)
 
     def publish(self, opened: Opened, author: Author) -> None:
-        """Turn a draft into a published article."""
-
-        def change(front: Any) -> int:
-            front["status"], front["updated"] = "published", date.today()
-            return 1
-
-        self.save(
-            opened,
-            change_front(opened.name, opened.text, change)[1],
-            author,
-            f"Publish: {opened.name}",
-        )
+        """Turn a draft into a published article, whatever tool's key hides it."""
+        values = published(opened.name, opened.text) | {"updated": date.today()}
+        text = with_values(opened.name, opened.text, values)
+        self.save(opened, text, author, f"Publish: {opened.name}")
 
     def add_synonym(self, lang: str, words: Sequence[str], author: Author) -> None:
         """Add a group of synonyms to synonyms.yml."""
@@ -249,6 +257,21 @@ class Editor:
             return int(changed)
 
         self._change_yaml(REPLIES, change, author, f"Saved reply: {name}")
+
+    def check_is_read(self, name: str) -> None:
+        """Raise EditConflictError for a place where no article would be found."""
+        self._inside(name)
+        if not is_read(self._folder, name):
+            raise EditConflictError(
+                f"Nothing is read at {name[:200]!r}: names that begin with _ and folders of other "
+                "tools are passed over. Choose another folder or name."
+            )
+
+    def check_learned(self) -> None:
+        """Raise EditConflictError if the file of confirmed questions cannot be changed."""
+        path = self._folder / LEARNED
+        if path.is_file():
+            load(writing_yaml(), LEARNED, path.read_text(encoding="utf-8"))
 
     def move_learned(self, old_id: str, new_id: str, author: Author) -> None:
         """Give the confirmed questions of an article to another one."""
@@ -311,9 +334,8 @@ class Editor:
         self, name: str, change: Callable[[Any], int], author: Author, message: str
     ) -> None:
         with self._writing(name):
-            if not self._changed_yaml(name, change, message):
-                return
-        self._repository.commit([name], author, message)
+            if self._changed_yaml(name, change, message):
+                self._repository.commit([name], author, message)
 
     def _changed_yaml(self, name: str, change: Callable[[Any], int], message: str) -> bool:
         """Apply a change to a YAML file; whether it changed anything."""
@@ -351,6 +373,6 @@ def _check_text(name: str, text: str) -> None:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise EditConflictError(f"{name} would be larger than {MAX_BYTES // 1024} KB. Shorten it.")
     if name.lower().endswith(SUFFIXES):
-        parsed = parse(name, text.replace("\r\n", "\n"))
+        parsed = parse(name, normalised(text))
         if isinstance(parsed, list):
             raise EditConflictError(str(parsed[0]))

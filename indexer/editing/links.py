@@ -1,24 +1,41 @@
-"""Rewrites the relative links of Markdown texts whose articles move."""
+"""Rewrites the links of Markdown texts whose articles move. Pure.
+
+The texts are looked at as text, not parsed, so that all else stays as it is to the byte.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
 from indexer.reading.files import resolve
-from indexer.reading.layout import SUFFIXES
+from indexer.reading.layout import INDEXES, SUFFIXES
 
-# ](target), [name]: target and href="target"; the target, and its anchor.
-_LINK = re.compile(
-    r"(\]\(<?|^ {0,3}\[[^\]\n]{1,200}\]:[ \t]+<?|\b(?:href|src)=[\"'])"
-    r"([^\s)>#?\"']+)(#[^\s)>\"']*)?",
-    re.MULTILINE,
+# The target of ](target), of ](<target>), of [name]: target, of href="target" and of href=target.
+_LINKS = (
+    re.compile(r"(?P<before>\]\(<)(?P<target>[^<>\n]{1,2000})(?P<after>>)"),
+    re.compile(r"(?P<before>\]\()(?P<target>(?:[^\s()<>]|\([^\s()]{0,200}\)){1,2000})(?P<after>)"),
+    re.compile(
+        r"(?m)(?P<before>^[ >]{0,12}\[[^\]\n]{1,200}\]:[ \t]{1,20}<?)"
+        r"(?P<target>[^\s<>]{1,2000})(?P<after>)"
+    ),
+    re.compile(
+        r"(?P<before>\b(?:href|src)=(?P<quote>[\"']))(?P<target>[^\"'\n]{1,2000})(?P<after>(?P=quote))"
+    ),
+    re.compile(r"(?P<before>\b(?:href|src)=)(?P<target>[^\s\"'<>=]{1,2000})(?P<after>)"),
 )
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_ELSEWHERE = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:|/|#|\{)", re.IGNORECASE)
+_WIKI = re.compile(
+    r"(\[\[)([^\[\]|#\n]{1,300})((?:#[^\[\]|\n]{0,300})?(?:\|[^\[\]\n]{0,300})?\]\])"
+)
+_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`\n]*$)|~{3,})", re.MULTILINE)
+_BLANK = re.compile(r"(\n[ \t]*\n)")
+_TICKS = re.compile(r"`+")
+_SCHEME = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:|//|#|\{)", re.IGNORECASE)
 
 
 def moved_links(
@@ -26,51 +43,165 @@ def moved_links(
 ) -> str:
     """The text of the file ``path`` as it is to stand in ``new_path``.
 
-    ``moved`` maps paths of files to their new ones; a link to one of them leads to the new one,
-    with or without the file's ending, and without its anchor unless ``anchors`` is set. Code is
-    left alone.
+    ``moved`` maps paths of files to their new ones; a link to one of them leads to the new one, in
+    the form that it had, and without its anchor unless ``anchors`` is set. Code is left alone.
     """
-    loose = {_without_ending(old): new for old, new in moved.items()}
+    places = _Places(moved)
 
-    def rewrite(match: re.Match[str]) -> str:
-        written = match.group(2)
-        if _ELSEWHERE.match(written):
+    def rewritten(match: re.Match[str]) -> str:
+        written, _, anchor = match["target"].partition("#")
+        leads = places.leads(path, new_path, written)
+        if leads is None:
             return match.group()
-        target = resolve(path, unquote(written))
-        new = moved.get(target) or loose.get(target)
-        if new is None and path == new_path:
+        is_new, target = leads
+        kept = f"#{anchor}" if anchor and (anchors or not is_new) else ""
+        angled = match["before"].endswith("<")
+        shown = target if angled else quote(target, safe="/")
+        return f"{match['before']}{shown}{kept}{match['after']}"
+
+    def change(part: str) -> str:
+        for pattern in _LINKS:
+            part = pattern.sub(rewritten, part)
+        return _WIKI.sub(places.wiki, part) if moved else part
+
+    return _outside_code(text, change)
+
+
+class _Places:
+    """Where the files of a move were and are, by each form in which links name them."""
+
+    def __init__(self, moved: Mapping[str, str]) -> None:
+        self._moved = {_folded(old): new for old, new in moved.items()}
+        self._loose: dict[str, str] = {}
+        self._stems: dict[str, str] = {}
+        for old, new in moved.items():
+            for form in _loose_forms(old):
+                self._loose[_folded(form)] = new
+            self._stems[_folded(PurePosixPath(old).stem)] = new
+
+    def leads(self, path: str, new_path: str, written: str) -> tuple[bool, str] | None:
+        """(whether it leads to a moved file, the new target); None where the link stays."""
+        if not written or _SCHEME.match(written):
+            return None
+        plain = unquote(written)
+        if plain.startswith("/"):
+            target = plain.strip("/")
+            new, is_loose = self._new(target)
+            if new is None:
+                return None
+            return True, "/" + (_without_ending(new) if is_loose else new)
+        target = resolve(path, plain)
+        new, is_loose = self._new(target)
+        if new is None and PurePosixPath(path).parent == PurePosixPath(new_path).parent:
+            return None
+        if new is None:
+            leads = target + ("/" if plain.endswith("/") else "")
+        else:
+            leads = _without_ending(new) if is_loose and not _is_index(new) else new
+        start = PurePosixPath(new_path).parent.as_posix()
+        relative = os.path.relpath(leads, start) + ("/" if leads.endswith("/") else "")
+        return new is not None, relative
+
+    def _new(self, target: str) -> tuple[str | None, bool]:
+        folded = _folded(target.rstrip("/"))
+        if folded in self._moved:
+            return self._moved[folded], False
+        return self._loose.get(folded), True
+
+    def wiki(self, match: re.Match[str]) -> str:
+        """A link by name: the new name of a moved file."""
+        name = match[2].strip()
+        new = self._stems.get(_folded(PurePosixPath(_without_ending(name)).name))
+        if new is None or _folded(_without_ending(name)) not in {
+            _folded(form) for form in self._named(new)
+        }:
             return match.group()
-        short = new is not None and target not in moved
-        leads = _without_ending(new) if new and short else new or target
-        relative = os.path.relpath(leads, PurePosixPath(new_path).parent.as_posix())
-        kept = (match.group(3) or "") if anchors or new is None else ""
-        shown = relative if match.group(1).endswith("<") else quote(relative)
-        return match.group(1) + shown + kept
+        shown = _without_ending(new) if "/" in name else PurePosixPath(new).stem
+        return f"{match[1]}{shown}{match[3]}"
 
-    return _outside_code(text, lambda part: _LINK.sub(rewrite, part))
+    def _named(self, new: str) -> Iterator[str]:
+        """All ends of the old path by which a link may name it."""
+        for old, target in self._loose.items():
+            if target == new:
+                parts = old.split("/")
+                yield from ("/".join(parts[at:]) for at in range(len(parts)))
 
 
-def _outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Apply a change to the lines that are not inside a fenced code block."""
-    parts: list[tuple[bool, list[str]]] = [(False, [])]
-    fence = ""
-    for line in text.splitlines(keepends=True):
-        found = _FENCE.match(line)
-        if found and not fence:
-            fence = found.group(1)
-            parts.append((True, []))
-        parts[-1][1].append(line)
-        ends = found and fence and len(parts[-1][1]) > 1 and found.group(1).startswith(fence)
-        if ends and not line.strip(" `~\r\n"):
-            fence = ""
-            parts.append((False, []))
-    return "".join(
-        "".join(lines) if is_code else change("".join(lines)) for is_code, lines in parts
-    )
+def _loose_forms(path: str) -> Iterator[str]:
+    """A path without its ending, and the folder that an index stands for."""
+    loose = _without_ending(path)
+    yield loose
+    if _is_index(path):
+        yield loose.rpartition("/")[0]
+
+
+def _is_index(path: str) -> bool:
+    return PurePosixPath(path).stem.lower() in INDEXES
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _without_ending(path: str) -> str:
-    for ending in SUFFIXES:
-        if path.lower().endswith(ending):
-            return path[: -len(ending)]
-    return path
+    ending = next((one for one in SUFFIXES if path.lower().endswith(one)), "")
+    return path[: len(path) - len(ending)]
+
+
+def _outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Apply a change to what is no code: no fenced or indented block and no `span`."""
+    out: list[str] = []
+    prose: list[str] = []
+    fence, after_blank, in_code = "", True, False
+    for line in text.splitlines(keepends=True):
+        found = _FENCE.match(line)
+        indented = line.startswith(("    ", "\t")) and (after_blank or in_code) and not fence
+        is_list = bool(prose) and not in_code and _in_list(prose)
+        if fence or found or (indented and not is_list):
+            out.append(_changed_spans("".join(prose), change))
+            prose = []
+            out.append(line)
+            if found and not fence:
+                fence = found.group(1)
+            elif found and fence and found.group(1).startswith(fence) and not line.strip(" `~\r\n"):
+                fence = ""
+            in_code = not found and not fence and indented
+        else:
+            prose.append(line)
+            in_code = False
+        after_blank = not line.strip()
+    return "".join([*out, _changed_spans("".join(prose), change)])
+
+
+def _in_list(prose: list[str]) -> bool:
+    """Whether an indented line may belong to a list above it."""
+    for line in reversed(prose):
+        if line.strip():
+            return bool(re.match(r"[ >]{0,12}(?:[-*+]|\d{1,9}[.)]) |[ \t]", line))
+    return False
+
+
+def _changed_spans(text: str, change: Callable[[str], str]) -> str:
+    """Apply a change to what is outside `code spans`, which no blank line interrupts."""
+    return "".join(_changed_in_paragraph(part, change) for part in _BLANK.split(text))
+
+
+def _changed_in_paragraph(text: str, change: Callable[[str], str]) -> str:
+    ticks = list(_TICKS.finditer(text))
+    closing: dict[str, deque[int]] = defaultdict(deque)
+    for number, tick in enumerate(ticks):
+        closing[tick.group()].append(number)
+    out: list[str] = []
+    at = number = 0
+    while number < len(ticks):
+        tick = ticks[number]
+        later = closing[tick.group()]
+        while later and later[0] <= number:
+            later.popleft()
+        if not later:
+            number += 1
+            continue
+        end = ticks[later[0]].end()
+        out += [change(text[at : tick.start()]), text[tick.start() : end]]
+        at, number = end, later[0] + 1
+    return "".join([*out, change(text[at:])])

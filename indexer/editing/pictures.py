@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from indexer.editing.model import EditConflictError
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 60_000_000
@@ -60,7 +64,7 @@ def _picture(name: str, data: bytes) -> tuple[bytes, str]:
         # What phones with two lenses write is a JPEG with a second picture.
         kind = "JPEG" if image.format == "MPO" else str(image.format)
         if getattr(image, "is_animated", False) and kind != "JPEG":
-            return data, _PICTURES[kind]
+            return _animation(image, kind, data), _PICTURES[kind]
         image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         upright = ImageOps.exif_transpose(image)
         upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
@@ -84,3 +88,12 @@ def _picture(name: str, data: bytes) -> tuple[bytes, str]:
             "or AVIF; other files may be PDF, MP4, WebM or MP3."
         ) from error
     return written.getvalue(), _PICTURES[kind]
+
+
+def _animation(image: ImageFile, kind: str, data: bytes) -> bytes:
+    """An animation as it is, or without what it tells of its maker where it has that."""
+    if not any(image.info.get(name) for name in ("exif", "xmp", "XML:com.adobe.xmp")):
+        return data
+    written = io.BytesIO()
+    image.save(written, kind, save_all=True, exif=b"", xmp=b"")
+    return written.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from indexer.editing.model import Author, Version
 
 log = logging.getLogger("indexer.editing")
 MOST_VERSIONS = 100
+ATTEMPTS, WAIT_S = 4, 0.3
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -27,21 +29,36 @@ class Repository:
         return self._says("rev-parse", "--is-inside-work-tree") is not None
 
     def commit(self, names: Sequence[str], author: Author, message: str) -> None:
-        """Commit these files only. Other changes in the repository are left alone."""
+        """Commit these files only. Other changes in the repository are left alone.
+
+        A file that git ignores is left out. Where another process holds git's index, it is tried
+        again for a moment.
+        """
         if not self.exists:
             return
-        identity = {"user.name": author.name, "user.email": author.mail}
+        shown = author.name.strip() or author.mail or "desk"
+        identity = {"user.name": shown, "user.email": author.mail or "desk@localhost"}
         settings = [part for key, value in identity.items() for part in ("-c", f"{key}={value}")]
         # A file that git never knew and that is gone is no path that it takes.
         known = [name for name in names if (self._folder / name).exists() or self._tracks(name)]
-        if self._says("add", "--all", "--", *known) is None or not self._commits(
-            settings, message, known
-        ):
-            log.warning("%s was saved but could not be committed to git", ", ".join(names))
+        known = [name for name in known if not self._ignores(name)]
+        for attempt in range(ATTEMPTS):
+            time.sleep(attempt * WAIT_S)
+            if not known or self._committed(settings, message, known):
+                return
+        self._says("reset", "--quiet", "--", *known)
+        log.warning("%s was saved but could not be committed to git", ", ".join(names))
 
-    def _commits(self, settings: Sequence[str], message: str, names: Sequence[str]) -> bool:
+    def _committed(self, settings: Sequence[str], message: str, names: Sequence[str]) -> bool:
+        if self._says("add", "--all", "--", *names) is None:
+            return False
+        if self._says("diff", "--cached", "--quiet", "HEAD", "--", *names) is not None:
+            return True  # nothing changed
         arguments = (*settings, "commit", "--quiet", "--only", "-m", message, "--", *names)
         return self._says(*arguments) is not None
+
+    def _ignores(self, name: str) -> bool:
+        return self._says("check-ignore", "--quiet", "--", name) is not None
 
     def _tracks(self, name: str) -> bool:
         return bool(self._says("ls-files", "--", name))

@@ -27,7 +27,8 @@ def read_article_text(name: str, text: str, zone: tzinfo = UTC) -> Read:
     """Return the article of a text that is not saved yet, and its problems."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         return None, [unreadable(name, f"is larger than {MAX_BYTES // 1024} KB", "Shorten it.")]
-    return _guarded(name, lambda: parse(name, text, zone))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _guarded(name, lambda: parse(name, lines, zone))
 
 
 def unreadable(name: str, why: str, hint: str) -> Problem:

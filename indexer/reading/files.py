@@ -18,6 +18,7 @@ from indexer.reading.layout import (
     SUFFIXES,
     Place,
     collections_of,
+    layout_of,
     left_alone,
 )
 from indexer.reading.yaml_loader import error_in, printable
@@ -166,6 +167,21 @@ class _Found:
         message = f"not read: {counted}."
         hint = "Articles are .md, .mdx and .markdown; names that begin with _ are parts of others."
         return [Problem("", 0, "warning", "not-read", message, hint)]
+
+
+def is_read(folder: Path, name: str) -> bool:
+    """Whether a file of this name would be found as an article in the folder."""
+    root = folder.resolve()
+    collections = collections_of(root)
+    *folders, last = name.split("/")
+    for depth, part in enumerate(folders, 1):
+        if left_alone(part, _names_in(root.joinpath(*folders[:depth])), collections):
+            return False
+    stem, _, ending = last.rpartition(".")
+    if f".{ending.lower()}" not in SUFFIXES or (last[0] in "._" and stem.lower() not in INDEXES):
+        return False
+    names = [file.name for file in walk(folder).files]
+    return layout_of(root, [*names, name]).place(name) is not None
 
 
 def _names_in(folder: Path) -> set[str]:

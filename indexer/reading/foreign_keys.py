@@ -34,6 +34,13 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "expire_at": ("expirydate", "expiry_date", "unpublishdate"),
 }
 _OURS_FOR = {foreign: ours for ours, others in _MEANT.items() for foreign in others}
+
+
+def keys_read_as(ours: str) -> tuple[str, ...]:
+    """The keys of other tools that are read as one of ours."""
+    return _MEANT.get(ours, ())
+
+
 _TEXTS = ("id", "title", "summary", "slug", "lang", "section", "owner", "cover", "translation_of")
 _LISTS = ("tags", "questions", "keywords", "tests", "related", "aliases")
 _CUT_AT_COMMAS = ("tags", "keywords")

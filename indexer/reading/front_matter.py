@@ -38,7 +38,8 @@ _TOP_HEADING = re.compile(rf"(?m)^(?:# [^\n]*+|{_UNDERLINED}=++[ \t]*+$|{_IN_HTM
 _BLANK_LINES = re.compile(r"\A(?:[ \t\r]*+\n)*+")
 _LANG = re.compile(r"^[a-z]{2,3}(?:-[A-Za-z]{2,4})?$")
 _NOT_IN_ID = re.compile(r"[^\w.-]+")
-ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+# Letters and digits of any script, as in ids that are made of paths.
+ID = re.compile(r"^\w[\w.-]{0,149}$")
 # ``2.setup`` and ``02-setup``: the number only orders the files.
 _ORDER = re.compile(r"\A(?:\d{1,3}\.|\d{2,3}[-_])(?=[^\d\s.])")
 _NOT_IN_SLUG = re.compile(r"[\s/\\?#%&\"'<>:;,.!*|(){}\[\]`~^=+@$。、？！「」『』（）：；…　]+")

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from indexer.answer_changes import AskedQuestion, Comparison, changed_engine, compare, nearest
 from indexer.build import Paths
-from indexer.editing.front_text import with_values
+from indexer.editing.front_text import published, with_values
 from indexer.errors import BuildFailedError
 from indexer.model import Article
 from kb_app.analytics.event_store import EventStore
@@ -62,7 +62,8 @@ class DraftAnswers:
         if not self._busy.acquire(timeout=WAIT_S):
             raise BuildFailedError("Another comparison runs. Try again in a moment.")
         try:
-            shown = with_values(name, text, {"status": "published", "publish_at": None})
+            values = published(name, text) | {"publish_at": None, "expire_at": None}
+            shown = with_values(name, text, values)
             paths = Paths(self._settings.articles, self._settings.data)
             engine = snapshot.engine
             with changed_engine(

@@ -336,37 +336,46 @@ function previewFor(form) {
   return update;
 }
 
-// What was typed stays in this browser until it is saved: a crash or a closed window loses nothing.
+// What was typed stays in this browser until it is saved: a crash or a closed window loses nothing. With it
+// stays of which version it was made, so that what others saved meanwhile is merged and not overwritten.
 function keepUnsaved(form, update) {
   const key = `unsaved:${form.dataset.keep}`;
   const fields = () => [...form.elements].filter((one) => one.name && one.matches("input:not([type=hidden]):not([type=file]), textarea:not([hidden]), select"));
   const state = () => JSON.stringify(fields().map((one) => [one.name, one.value]));
   const saved = form.dataset.unsaved ? null : state();
-  const kept = localStorage.getItem(key);
-  let leaving = false, waiting;
-  if (kept && kept === state()) localStorage.removeItem(key);
+  let leaving = false, waiting, offered = null;
+  const keep = () => {
+    if (offered) return;
+    if (state() === saved) localStorage.removeItem(key);
+    else try {
+      localStorage.setItem(key, JSON.stringify({ fields: state(), digest: form.elements.digest.value, base: form.elements.base.value }));
+    } catch { /* no room */ }
+  };
+  if (form.dataset.saved) localStorage.removeItem(key);
+  const kept = JSON.parse(localStorage.getItem(key) || "null");
+  if (form.dataset.unsaved || (kept && kept.fields === saved)) keep();
   else if (kept) {
-    const notice = document.createElement("p");
-    notice.className = "notice inline";
-    notice.setAttribute("role", "status");
+    offered = document.createElement("p");
+    offered.className = "notice inline";
+    offered.setAttribute("role", "status");
     const restore = document.createElement("button"), forget = document.createElement("button");
     restore.type = forget.type = "button";
     restore.className = forget.className = "button button-quiet";
     restore.textContent = form.dataset.restore;
     forget.textContent = form.dataset.forget;
+    const done = () => { offered.remove(); offered = null; };
     restore.addEventListener("click", () => {
-      for (const [name, value] of JSON.parse(kept)) if (form.elements[name]) form.elements[name].value = value;
-      notice.remove();
+      for (const [name, value] of JSON.parse(kept.fields)) if (form.elements[name]) form.elements[name].value = value;
+      form.elements.digest.value = kept.digest;
+      form.elements.base.value = kept.base;
+      done();
+      keep();
       update();
     });
-    forget.addEventListener("click", () => { localStorage.removeItem(key); notice.remove(); });
-    notice.append(form.dataset.kept, restore, forget);
-    form.before(notice);
+    forget.addEventListener("click", () => { localStorage.removeItem(key); done(); });
+    offered.append(form.dataset.kept, restore, forget);
+    form.before(offered);
   }
-  const keep = () => {
-    if (state() === saved) localStorage.removeItem(key);
-    else try { localStorage.setItem(key, state()); } catch { /* no room */ }
-  };
   form.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(keep, 300); });
   form.addEventListener("submit", (event) => {
     const long = [...form.querySelectorAll("[data-text]")].find((one) => new Blob([one.value]).size > MOST_TEXT_BYTES);
@@ -377,9 +386,11 @@ function keepUnsaved(form, update) {
       long.addEventListener("input", () => long.setCustomValidity(""), { once: true });
       return;
     }
+    if (leaving) { event.preventDefault(); return; }
     leaving = true;
     keep();
   });
+  addEventListener("pageshow", () => { leaving = false; });
   addEventListener("beforeunload", (event) => { if (!leaving && state() !== saved) event.preventDefault(); });
 }
 
@@ -429,20 +440,31 @@ function editorTools(form) {
   });
   const link = tools.querySelector("[data-link]"), list = document.getElementById(link.getAttribute("list"));
   let found = [];
-  link.addEventListener("input", async () => {
-    const chosen = found.find((one) => one.title === link.value);
-    if (chosen) {
-      link.value = "";
-      insertText(area, `[${chosen.title}](${chosen.link})`);
+  const put = (chosen) => {
+    link.value = "";
+    insertText(area, `[${chosen.title}](${chosen.link})`);
+  };
+  const chosenNow = () => found.find((one) => one.value === link.value);
+  link.addEventListener("input", async (event) => {
+    // A choice from the list replaces the whole text; what is typed, letter by letter, inserts nothing.
+    if (event.inputType === "insertReplacementText" || event.inputType === undefined) {
+      if (chosenNow()) put(chosenNow());
       return;
     }
     const words = link.value;
     const response = await fetch(`${form.dataset.targets}?${new URLSearchParams({ q: words, name: form.elements.name.value })}`);
     if (!response.ok || words !== link.value) return;
-    found = await response.json();
-    list.replaceChildren(...found.map((one) => Object.assign(document.createElement("option"), { value: one.title, label: one.lang })));
+    const answer = await response.json();
+    const count = (title) => answer.filter((one) => one.title === title).length;
+    found = answer.map((one) => ({ ...one, value: count(one.title) > 1 ? `${one.title} (${one.link})` : one.title }));
+    list.replaceChildren(...found.map((one) => Object.assign(document.createElement("option"), { value: one.value, label: one.lang })));
   });
-  link.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  link.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    const chosen = chosenNow() || found[0];
+    if (chosen && link.value) put(chosen);
+  });
 }
 
 for (const form of document.querySelectorAll("form[data-preview]")) {

@@ -115,11 +115,32 @@ def test_pictures_texts_and_links_are_inserted_where_one_writes(
     body(page).evaluate(PASTE, {"html": "<p>ただの文</p>", "plain": "ただの文"})
     page.get_by_role("button", name="メモ").click()
     expect(page.locator("#preview .admonition, #preview .markdown-alert")).to_have_count(1)
-    page.get_by_label("記事へのリンク").fill("パスワード")
+    page.get_by_label("記事へのリンク").press_sequentially("パスワード")
     until(lambda: page.locator("#link-targets option").count() > 0)
     title = page.locator("#link-targets option").first.get_attribute("value") or ""
-    page.get_by_label("記事へのリンク").fill(title)
+    page.get_by_label("記事へのリンク").press("Enter")
     expect(body(page)).to_have_value(re.compile(rf"\[{re.escape(title)}\]\(\.\./"))
+
+
+def test_a_text_taken_back_does_not_overwrite_what_others_saved(
+    shop: Shop, open_page: Opener
+) -> None:
+    page = editor_of(shop, open_page)
+    text = body(page).input_value()
+    body(page).fill(f"{text}\n\n閉じた窓の追記。\n")
+    until(lambda: page.evaluate("localStorage.length") == 1)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{shop.url}/desk/articles")
+    other = editor_of(shop, open_page)
+    body(other).fill(f"別の人の前書き。\n\n{text}")
+    save(other)
+    page.goto(f"{shop.url}/desk/edit?name={NAME}")
+    page.get_by_role("button", name="復元する").click()
+    page.get_by_role("button", name=re.compile("^保存")).first.click()
+    expect(page.get_by_role("alert")).to_contain_text("別の箇所を変更しました")
+    save(page)
+    stored = (shop.services.settings.articles / NAME).read_text("utf-8")
+    assert "別の人の前書き。" in stored and "閉じた窓の追記。" in stored
 
 
 def test_two_writers_lose_nothing(shop: Shop, open_page: Opener) -> None:

@@ -15,7 +15,7 @@ from indexer.reading.yaml_loader import BrokenYamlError, read_yaml
 FILE = "replies.yml"
 VARIABLES = ("name", "number", "agent", "site", "link")
 MAX_BYTES, LONGEST_NAME, LONGEST_REPLY, MOST_REPLIES = 512 * 1024, 100, 10_000, 500
-_VARIABLE = re.compile(r"\{\{\s*([^{}]{0,60}?)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{([^{}\n]{0,80})\}\}")
 _LANG = re.compile(r"[a-z]{2,3}")
 Replies = Mapping[str, Mapping[str, str]]
 """texts by name by language"""
@@ -62,7 +62,8 @@ def problem_of(lang: str, name: str, text: str) -> str:
 
 def unknown_variables(text: str) -> list[str]:
     """The names in double braces that nothing fills in."""
-    return [name for name in _VARIABLE.findall(text) if name not in VARIABLES]
+    names = (name.strip() for name in _VARIABLE.findall(text))
+    return [name for name in names if name not in VARIABLES]
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -70,4 +71,4 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     unknown = unknown_variables(text)
     if unknown:
         raise ReplyError(f"The reply has {{{{ {unknown[0]} }}}}, which nothing fills in. Mend it.")
-    return _VARIABLE.sub(lambda match: values.get(match.group(1), ""), text)
+    return _VARIABLE.sub(lambda match: values.get(match.group(1).strip(), ""), text)

@@ -21,7 +21,6 @@ from flask import (
 )
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from markdownify import markdownify
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.editing import moves
@@ -37,12 +36,12 @@ from kb_app.web.core.context import site_settings, snapshot, user_store
 from kb_app.web.core.inputs import own_path
 from kb_app.web.desk import article_form
 from kb_app.web.desk.articles_folder import author, editor
+from kb_app.web.desk.pasted_text import MAX_PASTED, markdown_of
 
 blueprint = Blueprint("article_files", __name__, url_prefix="/desk")
 # Time to read a picture or a pasted text.
 FILE_S = 20.0
 MOST_TARGETS = 12
-MAX_PASTED = 2 * 1024 * 1024
 _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -69,7 +68,9 @@ def new() -> str | BaseResponse | tuple[str, int]:
         return _new_page(folders, _("Give it a title: the question that customers ask.")), 400
     values = {"translation_of": original.group} if original else {}
     try:
-        body = article_form.body(editor().open(original.path).text) if original else ""
+        body = (
+            article_form.body(original.path, editor().open(original.path).text) if original else ""
+        )
         name, article_id = editor().draft(folder, title, [], author(), values, body)
     except EditConflictError as error:
         return _new_page(folders, str(error)), 409
@@ -210,7 +211,9 @@ def _place_page(card: ArticleSummary, opened: Opened, wrong: str = "") -> str:
 def _neighbours(card: ArticleSummary) -> Neighbours:
     articles = snapshot().articles
     paths = [other.path for other in articles.summaries.values()]
-    return Neighbours(paths, articles.translations(card))
+    same = (other for other in articles.summaries.values() if other.lang == card.lang)
+    slugs = {other.path: other.slug for other in same if other.path != card.path}
+    return Neighbours(paths, articles.translations(card), slugs)
 
 
 def _card(name: str) -> ArticleSummary | None:
@@ -303,7 +306,7 @@ def picture() -> BaseResponse:
 def targets() -> Response:
     """Articles whose title or file has the words, as links from an article; JSON."""
     words = request.args.get("q", "").casefold().split()[:8]
-    source = request.args.get("name", "")
+    source = request.args.get("name", "").lstrip("/")
     lang = next((card.lang for card in [_card(source)] if card), "")
     found = [
         card
@@ -332,23 +335,3 @@ def pasted() -> tuple[Response, int]:
     except IsolationError:
         return jsonify(problem=_("The text is too long to be converted.")), 422
     return jsonify(markdown=markdown), 200
-
-
-def markdown_of(markup: str) -> str:
-    """Pasted HTML as Markdown, without pictures and scripts."""
-    drop = ["img", "script", "style", "svg", "object", "iframe", "meta", "link", "title"]
-    for tag in ("style", "script", "head"):
-        markup = _without(markup, tag)
-    return markdownify(markup, heading_style="ATX", bullets="-", strip=drop).strip()
-
-
-def _without(markup: str, tag: str) -> str:
-    """The HTML without elements whose content is no text for readers."""
-    kept, rest, low = [], 0, markup.lower()
-    while (start := low.find(f"<{tag}", rest)) >= 0:
-        kept.append(markup[rest:start])
-        end = low.find(">", low.find(f"</{tag}", start) + 1) if f"</{tag}" in low[start:] else -1
-        if end < 0:
-            return "".join(kept)
-        rest = end + 1
-    return "".join([*kept, markup[rest:]])

@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from indexer.editing.front_text import body_of, values_of, with_body, with_values
+from indexer.editing.front_text import (
+    WITH_QUESTIONS,
+    body_of,
+    normalised,
+    values_of,
+    with_body,
+    with_values,
+)
 from indexer.editing.model import EditConflictError
 from indexer.model import Article
-from indexer.reading.front_matter import parse
+from indexer.reading.front_matter import Parsed, parse
 
 TYPES = ("faq", "guide", "paper", "case", "notice")
 AUDIENCES = ("public", "internal")
@@ -72,9 +79,8 @@ FIELDS: Mapping[str, _Field] = {
     "publish_at": _MOMENT,
     "expire_at": _MOMENT,
 }
-# Values that are given by their keys' absence, and keys whose questions a field shows as well.
+# Values that are given by their keys' absence.
 _USUAL = {"type": "faq", "audience": "public"}
-_WITH = {"questions": "answers", "tests": "expect"}
 
 
 def shown(article: Article, zone: tzinfo) -> dict[str, str]:
@@ -87,33 +93,56 @@ def composed(name: str, base: str, form: Mapping[str, str], zone: tzinfo) -> str
 
     Raises EditConflictError for a field that cannot be read, naming it.
     """
-    base = base.replace("\r\n", "\n")
+    base = normalised(base)
     parsed = parse(name, base, zone)
     if isinstance(parsed, list):
         raise EditConflictError(str(parsed[0]))
-    before, front = shown(parsed.article, zone), values_of(name, base)
+    before = shown(parsed.article, zone)
     values: dict[str, Any] = {}
     for key, field in FIELDS.items():
         if key not in form:
             continue
-        given = form[key].replace("\r\n", "\n").strip()
+        given = normalised(form[key]).strip()
         try:
             value, old = field.read(given), field.read(before[key])
         except ValueError as error:
             raise EditConflictError(f"{key} cannot be read: {given[:60]!r}.") from error
-        if value == old:
-            continue
-        if key in _WITH:
-            value = [text for text in value if text not in (front.get(_WITH[key]) or ())]
-        values[key] = "" if value == _USUAL.get(key) and key not in front else value
-    text = with_values(name, base, values) if values else base
-    if "body" in form:
-        body = form["body"].replace("\r\n", "\n")
-        if body.rstrip("\n") != body_of(text).strip("\n"):
-            text = with_body(text, f"\n{body.rstrip()}\n")
-    return text
+        if value != old:
+            values[key] = _stored(name, base, key, value)
+    text = _with_body(name, base, normalised(form["body"]), parsed) if "body" in form else base
+    if values.get("title") and _has_heading(name, base):
+        # The title stands in the text: it is changed there.
+        text = with_body(text, f"\n# {values.pop('title')}\n\n{body(name, text)}\n")
+    return with_values(name, text, values) if values else text
 
 
-def body(text: str) -> str:
-    """The text below the front matter, for a form."""
-    return body_of(text.replace("\r\n", "\n")).strip("\n")
+def _stored(name: str, base: str, key: str, value: Any) -> Any:
+    """A value as the front matter has it."""
+    if key in WITH_QUESTIONS:
+        apart = values_of(name, base).get(WITH_QUESTIONS[key]) or ()
+        return [text for text in value if text not in apart]
+    is_usual = value == _USUAL.get(key) and key not in values_of(name, base)
+    return "" if is_usual else value
+
+
+def _with_body(name: str, base: str, given: str, parsed: Parsed) -> str:
+    """The text with the form's body; an untouched one stays to the byte."""
+    if given.strip("\n") == body(name, base):
+        return base
+    kept = f"# {parsed.article.title}\n\n" if _has_heading(name, base) else ""
+    return with_body(base, f"\n{kept}{given.rstrip()}\n")
+
+
+def _has_heading(name: str, text: str) -> bool:
+    """Whether the title is a heading at the start of the text, and not in the front matter."""
+    parsed = parse(name, text)
+    if isinstance(parsed, list) or values_of(name, text).get("title"):
+        return False
+    return parsed.body.strip() != body_of(text).strip()
+
+
+def body(name: str, text: str) -> str:
+    """The text below the front matter, for a form; without a heading that is the title."""
+    parsed = parse(name, normalised(text))
+    shown_body = body_of(text) if isinstance(parsed, list) else parsed.body
+    return shown_body.strip("\n")

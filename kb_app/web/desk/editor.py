@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.answer_changes import Comparison
+from indexer.editing.front_text import normalised
 from indexer.editing.merging import Difference, Merged, merged
 from indexer.editing.model import EditConflictError, Opened
 from indexer.errors import BuildFailedError
@@ -79,7 +80,7 @@ def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
         text = _text(name, base)
     except EditConflictError as error:
         shown = preview_of(name, base)
-        return _page(Draft(submitted, base, base), before, shown, str(error)), 409
+        return _page(Draft(submitted, base, base), before, shown, str(error), typed=True), 409
     draft, preview = Draft(submitted, base, text), preview_of(name, text)
     if done == "preview":
         return _page(draft, before, preview)
@@ -96,7 +97,7 @@ def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
     user_store().note(user().mail, "published" if done == "publish" else "saved", name)
     live = state_of_text(name, editor().open(name).text) == "live"
     flash(_("Published. It is found in a moment.") if live else _("Saved."))
-    return redirect(url_for("editor.edit", name=name), 303)
+    return redirect(url_for("editor.edit", name=name, saved=1), 303)
 
 
 def _with_answers(draft: Draft, state: str, preview: Preview) -> str | tuple[str, int]:
@@ -164,12 +165,13 @@ def _page(
     wrong: str = "",
     differences: Sequence[Difference] = (),
     answers: Comparison | None = None,
+    typed: bool = False,
 ) -> str:
     """The editor with a text; the buttons are those of the article as it is stored."""
     article = shown.article
     fields = article_form.shown(article, site_settings().zone) if article else {}
-    body = article_form.body(draft.text)
-    if wrong and draft.text == draft.base and "body" in request.form:
+    body = stored = article_form.body(draft.opened.name, draft.text)
+    if typed and "body" in request.form:
         # What was typed and could not be read stays in its field.
         fields |= {key: request.form[key] for key in fields if key in request.form}
         body = request.form["body"]
@@ -181,7 +183,7 @@ def _page(
         fields=fields,
         body=body,
         as_source=article is None or "text" in request.form or "source" in request.values,
-        unsaved=draft.text != draft.opened.text or body != article_form.body(draft.text),
+        unsaved=draft.text != normalised(draft.opened.text) or body != stored,
         state=state,
         preview=shown,
         wrong=wrong,

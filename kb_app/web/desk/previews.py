@@ -37,8 +37,9 @@ class Preview:
 
 
 def _read(name: str, text: str) -> tuple[Article | None, list[Problem]]:
+    zone = site_settings().zone
     try:
-        return isolated_process().run(PREVIEW_S, read_article_text, name, text)
+        return isolated_process().run(PREVIEW_S, read_article_text, name, text, zone)
     except IsolationError as error:
         hint = "Take out what you added last."
         return None, [unreadable(name, f"cannot be shown: it {error}", hint)]

@@ -202,8 +202,8 @@ def test_what_cannot_be_published_is_not_saved(own: Services, lead: FlaskClient)
         "csrf_token": token_in(page),
         "do": "publish",
     }
-    answer = lead.post("/desk/edit", data=form | {"text": "# 題\n\n本文\n"})
-    assert answer.status_code == 409 and "front matter" in answer.get_data(as_text=True)
+    answer = lead.post("/desk/edit", data=form | {"text": "---\ntitle: [\n---\n本文\n"})
+    assert answer.status_code == 409 and "YAML" in answer.get_data(as_text=True)
     assert (own.settings.articles / name).read_text(encoding="utf-8") == before
     assert lead.post("/desk/edit", data=form | {"text": before}).status_code == 303
 
@@ -303,7 +303,7 @@ def test_today_shows_each_role_its_work(own: Services, lead: FlaskClient) -> Non
     assert 'href="/desk/cases"' in html and 'href="/desk/reports"' not in html
 
 
-def forever(_name: str, _text: str) -> Any:
+def forever(_name: str, _text: str, _zone: Any) -> Any:
     while True:
         pass
 

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from kb_app import create_app
 from kb_app.services.container import Services
-from kb_app.web.desk.article_files import markdown_of
+from kb_app.web.desk.pasted_text import markdown_of
 from tests.integration.kb_app.deskwork import post, sign_in, text_of, token_in
 
 NAME = "ja/returns/refund.md"
@@ -394,9 +394,7 @@ def test_a_pasted_text_becomes_markdown(lead: FlaskClient) -> None:
     assert lead.post("/desk/pasted", data=long).status_code == 413
 
 
-@pytest.mark.parametrize(
-    "markup", ["<script", "<style><p>", "<STYLE>a</STYLE >b", "<head>x</head>y"]
-)
+@pytest.mark.parametrize("markup", ["<style><p>", "<STYLE>a</STYLE >b", "<head>x</head>y"])
 def test_pasted_styles_and_scripts_are_no_text(markup: str) -> None:
     assert markdown_of(markup) in ("", "b", "y")
 
@@ -404,7 +402,7 @@ def test_pasted_styles_and_scripts_are_no_text(markup: str) -> None:
 def test_a_disk_that_cannot_be_written_keeps_the_text(
     own: Services, lead: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, _text: str) -> None:
+    def refuse(path: Path, _text: str, _like: Path | None = None) -> None:
         raise OSError(30, "Read-only file system", str(path))
 
     monkeypatch.setattr("indexer.editing.editor.replace_file", refuse)
@@ -496,3 +494,93 @@ def test_translations_older_than_their_original_are_listed(
     rebuild(own)
     listed = text_of(lead, "/desk/articles?show=outdated")
     assert "en/account/password.md" in listed and NAME not in listed
+
+
+# --- what a stranger broke ---
+
+
+def write(own: Services, text: str, name: str = NAME) -> None:
+    (own.settings.articles / name).write_bytes(text.encode())
+
+
+def test_an_untouched_save_of_a_file_from_windows_changes_nothing(
+    own: Services, lead: FlaskClient
+) -> None:
+    text = (
+        "---\r\nid: ja-returns-refund\r\ntitle: 返品\r\nquestions: [a, b]\r\n"
+        "audience: internal\r\nowner: Bob\r\nstatus: draft\r\n---\r\n\r\nHello\r\n"
+    )
+    write(own, text)
+    page = text_of(lead, f"/desk/edit?name={NAME}")
+    assert fields(page)["owner"] == "Bob" and fields(page)["audience"] == "internal"
+    assert "下書き" in page.split("<h1>")[1].split("</h1>")[0]
+    edited(lead)
+    assert (own.settings.articles / NAME).read_bytes() == text.encode()
+
+
+def test_times_stay_in_the_time_zone_of_the_site(own: Services, lead: FlaskClient) -> None:
+    object.__setattr__(own.settings, "timezone", "Asia/Tokyo")
+    write(own, "---\ntitle: 題\npublish_at: 2026-10-01 09:00:00\n---\n本文\n")
+    for owner in "xy":
+        edited(lead, owner=owner)
+    assert "publish_at: 2026-10-01 09:00:00" in stored(own)
+    assert fields(text_of(lead, f"/desk/edit?name={NAME}"))["publish_at"] == "2026-10-01T09:00"
+
+
+def test_of_two_equal_changes_the_rest_of_the_other_is_kept(
+    own: Services, lead: FlaskClient
+) -> None:
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}"))
+    theirs = form | {"do": "save", "title": "直した題", "body": form["body"] + "\n\n新しい段落。"}
+    assert lead.post("/desk/edit", data=theirs).status_code == 303
+    answer = lead.post("/desk/edit", data=form | {"do": "save", "title": "直した題"})
+    again = fields(answer.get_data(as_text=True))
+    assert answer.status_code == 409 and "新しい段落。" in again["body"]
+    assert lead.post("/desk/edit", data=again | {"do": "save"}).status_code == 303
+    assert "新しい段落。" in stored(own)
+
+
+def test_a_title_that_is_a_heading_stays_one(own: Services, lead: FlaskClient) -> None:
+    write(own, "---\nid: ja-returns-refund\n---\n# 返品したいとき\n\n本文です。\n")
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}"))
+    assert (form["title"], form["body"]) == ("返品したいとき", "本文です。")
+    edited(lead, body="別の本文です。")
+    assert "# 返品したいとき\n\n別の本文です。" in stored(own)
+    edited(lead, title="返すとき")
+    assert "# 返すとき\n\n別の本文です。" in stored(own) and "返品したいとき" not in stored(own)
+
+
+def test_a_draft_of_another_tool_is_published_by_the_button(
+    own: Services, lead: FlaskClient
+) -> None:
+    write(own, "---\ntitle: 題\ndraft: true\n---\n本文\n")
+    edited(lead, do="publish")
+    assert "下書き" not in text_of(lead, f"/desk/edit?name={NAME}").split("</h1>")[0]
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("<header>見出し</header><p>本文</p>", "見出し"),
+        ("<p title='<style>'>a</p><p>b</p>", "b"),
+        ("İ<p>a</p><style>x</style><p>b</p>", "b"),
+        ("<a href='javascript:alert(1)'>x</a>", "x"),
+        ("<table><tr><th>a|b</th></tr><tr><td>c|d</td></tr></table>", "c\\|d"),
+        ("<div>" * 5_000 + "深い", "深い"),
+    ],
+)
+def test_no_word_of_a_pasted_text_is_lost(markup: str, expected: str) -> None:
+    markdown = markdown_of(markup)
+    assert expected in markdown and "javascript" not in markdown
+
+
+def test_an_animation_does_not_tell_who_took_it(own: Services, lead: FlaskClient) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    exif = frames[0].getexif()
+    exif[0x010F] = "SecretCamera"
+    made = io.BytesIO()
+    frames[0].save(made, "WEBP", save_all=True, append_images=frames[1:], exif=exif)
+    assert b"SecretCamera" in made.getvalue()
+    assert upload(lead, "move.webp", made.getvalue())[0] == 201
+    kept = (own.settings.articles / "ja/returns/move.webp").read_bytes()
+    assert b"SecretCamera" not in kept and b"ANIM" in kept
