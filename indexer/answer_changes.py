@@ -7,7 +7,7 @@ change. Only the questions nearest to the changed articles are asked, since othe
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -35,6 +35,7 @@ from search.ranking.answerability import Calibration
 MOST_ASKED, DEPTH = 40, 10
 # Texts of an article that questions are compared with.
 MOST_TEXTS, TEXT_LETTERS = 40, 200
+PUBLIC = frozenset({"public"})
 KINDS = ("lost", "taken", "worse", "gained", "better", "reworded", "same")
 
 
@@ -113,17 +114,21 @@ def changed_engine(
     zone: tzinfo,
     texts: Mapping[str, str] | None = None,
     calibration: Calibration | None = None,
+    confirmed: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[tuple[Engine, dict[str, Article]]]:
     """An engine of the folder as it is, with ``texts`` in the place of some files.
 
-    Yields it with the articles by path. What is served does not change. Raises BuildFailedError if
-    one of the texts is no valid article.
+    ``confirmed`` are further confirmed questions of articles. Yields the engine with the articles
+    by path. What is served does not change. Raises BuildFailedError if one of the texts is no valid
+    article.
     """
     builds_before = Builds(paths.index)
     with tempfile.TemporaryDirectory(prefix="kb-answers-") as temporary:
         builds, cache = Builds(Path(temporary)), BuildCache(paths.cache)
         try:
-            found = collect(paths.articles, cache, zone, texts=texts or {})
+            found = collect(
+                paths.articles, cache, zone, texts=texts or {}, confirmed=confirmed or {}
+            )
             articles = {article.path: article for article in found.articles}
             for name in texts or {}:
                 if name not in articles:
@@ -233,7 +238,7 @@ def _texts(article: Article) -> list[str]:
 
 def _outcome(engine: Engine, question: AskedQuestion, article_id: str, now: datetime) -> Outcome:
     results: Results = engine.search(
-        Query(question.text, question.lang, DEPTH, now=now, audiences=frozenset({"public"}))
+        Query(question.text, question.lang, DEPTH, now=now, audiences=PUBLIC)
     )
     places = [hit.article_id for hit in results.hits]
     first = results.hits[0] if results.hits else None
@@ -244,3 +249,30 @@ def _outcome(engine: Engine, question: AskedQuestion, article_id: str, now: date
         results.answer.text if results.answer else "",
         places.index(article_id) + 1 if article_id in places else 0,
     )
+
+
+def displaced(
+    before: Engine,
+    after: Engine,
+    articles: Iterable[Article],
+    changed: Collection[str],
+    now: datetime,
+) -> list[tuple[str, str]]:
+    """(question, article id): questions of other articles whose own article is no longer first.
+
+    The questions are the tests and confirmed questions of all articles but the ``changed`` ones.
+    """
+    found = []
+    for article in articles:
+        if article.id in changed or not article.visible(now, PUBLIC):
+            continue
+        for text in dict.fromkeys((*article.tests, *article.confirmed_questions)):
+            query = Query(text, article.lang, 1, now=now, audiences=PUBLIC)
+            first = [_first(engine.search(query)) for engine in (before, after)]
+            if first[0] == article.id and first[1] in changed:
+                found.append((text, article.id))
+    return found
+
+
+def _first(results: Results) -> str:
+    return results.hits[0].article_id if results.hits else ""

@@ -48,8 +48,12 @@ def collect(
     zone: tzinfo,
     progress: Progress = quiet,
     texts: Mapping[str, str] = MappingProxyType({}),
+    confirmed: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Collected:
-    """Read the folder. ``texts`` are read in the place of some of its files, and not kept."""
+    """Read the folder. ``texts`` are read in the place of some of its files, and not kept.
+
+    ``confirmed`` are further confirmed questions of articles.
+    """
     walked = walk(folder)
     layout = layout_of(folder.resolve(), [file.name for file in walked.files])
     places = {file.name: layout.place(file.name) for file in walked.files}
@@ -89,6 +93,9 @@ def collect(
     cache.commit()
     named, section_problems = read_sections(folder)
     confirmed_questions, learned_problems = read_learned(folder)
+    for name, more in confirmed.items():
+        both = (*confirmed_questions.get(name, ()), *more)
+        confirmed_questions[name] = tuple(dict.fromkeys(both))
     articles = [
         replace(article, confirmed_questions=confirmed_questions[article.id])
         if article.id in confirmed_questions

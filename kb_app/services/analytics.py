@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from kb_app.accounts.store import UserStore
@@ -96,6 +96,12 @@ class AnalyticsService:
         gaps.refresh(now)
         gaps.replay(now, self.finder)
         gaps.offer_learned(now)
+
+    def replay_gaps(self, changed: Sequence[str]) -> None:
+        """Repeat the queries of the gaps that these articles, or their originals, are to answer."""
+        gaps, articles = self.gaps(), self.finder.with_translations(changed)
+        if articles and gaps.drafted_for(articles):
+            gaps.replay(self._now_ms(), self.finder, articles)
 
     def current_spikes(self) -> tuple[Spike, ...]:
         """Questions whose frequency suddenly rose; recomputed after LOOK_AGAIN ms."""

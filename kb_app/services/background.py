@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.errors import IndexerError
+from indexer.model import BuildReport
 from indexer.progress import Bar
 from indexer.watch import watch
 from kb_app import metrics
@@ -219,10 +220,18 @@ def _begin(services: Services) -> bool:
 def _watch(services: Services, stop: threading.Event) -> None:
     """Rebuild on every save, once the model has loaded or failed."""
     embedder, indexing = services.embedder, services.indexing
+
+    def publish(report: BuildReport) -> None:
+        indexing.publish_build(report)
+        try:
+            services.analytics.replay_gaps(report.changed)
+        except SQLAlchemyError as error:  # the next update of the figures does it
+            log.warning("questions were not repeated (%s)", type(error).__name__)
+
     if isinstance(embedder, BackgroundEmbedder):
         while not stop.is_set() and not embedder.wait(0.2) and embedder.state == "warming":
             continue
-    watch(services.settings.articles, indexing.rebuild, indexing.publish_build, stop)
+    watch(services.settings.articles, indexing.rebuild, publish, stop)
 
 
 def _watch_tasks(aside: SetAside, longest: Mapping[str, float], stop: threading.Event) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy import select
 
-from indexer.answer_changes import AskedQuestion, Comparison, changed_engine, compare, nearest
+from indexer.answer_changes import (
+    PUBLIC,
+    AskedQuestion,
+    Comparison,
+    changed_engine,
+    compare,
+    displaced,
+    nearest,
+)
 from indexer.build import Paths
 from indexer.editing.front_text import published, with_values
 from indexer.errors import BuildFailedError
@@ -20,14 +28,17 @@ from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.question_vectors import QuestionVectors
 from kb_app.analytics.text_key import text_key
 from kb_app.db import schema
-from kb_app.services.live_index import LiveIndex
+from kb_app.services.live_index import LiveIndex, Snapshot
 from kb_app.services.search_adapters import CentredQuestions
 from kb_app.settings import Settings
+from search.model import Query
 from search.ports import Embedder
 
 # Different questions compared with, of the last so many searches.
 MOST_QUESTIONS, SEARCHES_READ = 2_000, 20_000
 WAIT_S = 10.0
+# Articles near a question that it may take another question from.
+NEAR = 8
 
 
 class DraftAnswers:
@@ -79,12 +90,49 @@ class DraftAnswers:
         finally:
             self._busy.release()
 
+    def displaced_by(self, confirmed: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+        """(question, article id) that confirmed questions would take from other articles.
+
+        Looked at are the tests and confirmed questions of the articles nearest to them. Raises
+        BuildFailedError where the comparison cannot be made.
+        """
+        snapshot = self._live.current()
+        if snapshot is None or not confirmed:
+            return []
+        if not self._busy.acquire(timeout=WAIT_S):
+            raise BuildFailedError("Another comparison runs. Try again in a moment.")
+        try:
+            paths, zone = Paths(self._settings.articles, self._settings.data), self._settings.zone
+            engine, now = snapshot.engine, self._clock()
+            with changed_engine(
+                paths, self._embedder, zone, None, engine.calibration, confirmed
+            ) as (after, articles):
+                near = {
+                    hit.article_id
+                    for name, texts in confirmed.items()
+                    for text in texts
+                    for hit in engine.search(
+                        Query(text, _lang_of(snapshot, name), NEAR, now=now, audiences=PUBLIC)
+                    ).hits
+                }
+                others = [one for one in articles.values() if one.id in near]
+                return displaced(engine, after, others, confirmed.keys(), now)
+        except (sqlite3.Error, OSError) as error:
+            raise BuildFailedError(f"The comparison failed ({type(error).__name__}).") from error
+        finally:
+            self._busy.release()
+
     def _nearest(self, questions: list[AskedQuestion], article: Article) -> list[AskedQuestion]:
         known = self._vectors().of([(one.text, one.lang) for one in questions])
         if len(known) < len({(one.text, one.lang) for one in questions}):
             return nearest(questions, [article], None)
         vectors = np.stack([known[one.text, one.lang] for one in questions]) if questions else None
         return nearest(questions, [article], CentredQuestions(self._embedder), vectors)
+
+
+def _lang_of(snapshot: Snapshot, article_id: str) -> str:
+    card = snapshot.articles.summaries.get(article_id)
+    return card.lang if card else ""
 
 
 def recent_questions(store: EventStore, most: int = MOST_QUESTIONS) -> list[AskedQuestion]:

@@ -58,6 +58,10 @@ class IndexFinder:
                 return self._found(results, hit, rank)
         return None
 
+    def with_translations(self, article_ids: Sequence[str]) -> frozenset[str]:
+        """These articles and all translations of them."""
+        return frozenset().union(*map(self._with_translations, article_ids))
+
     def _with_translations(self, article_id: str) -> frozenset[str]:
         snapshot = self._live.current()
         card = snapshot.articles.summaries.get(article_id) if snapshot else None

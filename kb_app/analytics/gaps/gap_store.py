@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,15 +198,26 @@ class GapStore:
             )
         return bool(result.rowcount)
 
-    def replay(self, now: int, find: FindArticle) -> list[tuple[str, str]]:
+    def drafted_for(self, articles: Collection[str]) -> bool:
+        """Whether a gap waits for one of these articles."""
+        table = schema.gaps
+        waits = table.c.article_id.in_(list(articles)) & table.c.state.in_(["drafted", "answered"])
+        with self._engine.connect() as connection:
+            return (
+                connection.execute(select(table.c.gap_id).where(waits).limit(1)).first() is not None
+            )
+
+    def replay(
+        self, now: int, find: FindArticle, articles: Collection[str] | None = None
+    ) -> list[tuple[str, str]]:
         """Repeat the logged queries of drafted and answered gaps; returns (gap id, new state).
 
         A gap closes when a share of CLOSES_AT finds its article. An answered gap opens again when
-        its queries no longer find the article.
+        its queries no longer find the article. With ``articles`` only the gaps of these.
         """
         changed: list[tuple[str, str]] = []
         for gap in self.gaps(now, ("drafted", "answered")):
-            if not gap.article_id:
+            if not gap.article_id or (articles is not None and gap.article_id not in articles):
                 continue
             places = [
                 find.place_of(gap.article_id, question.text, question.language)

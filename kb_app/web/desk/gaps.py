@@ -10,11 +10,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.editing.model import EditConflictError
+from indexer.errors import BuildFailedError
 from kb_app.analytics.gaps.gap_store import Gap, GapStore
 from kb_app.analytics.gaps.gaps import STATES
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import analytics_service, site_settings, snapshot, user_store
+from kb_app.web.core.context import analytics_service, services, site_settings, snapshot, user_store
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk.article_files import folder_for
 from kb_app.web.desk.articles_folder import author, editor
@@ -215,7 +216,7 @@ def learned() -> str | BaseResponse:
         if state is None:
             abort(400)
         if state == "approved":
-            _teach(chosen)
+            chosen = _taught(chosen)
         store().decide_learned(chosen, state, user().mail, now_ms())
         user_store().note(user().mail, f"learned: {state}", str(len(chosen)))
         return redirect(url_for("gaps.learned"), 303)
@@ -227,13 +228,44 @@ def learned() -> str | BaseResponse:
     )
 
 
-def _teach(chosen: list[tuple[str, str]]) -> None:
-    """Write approved questions to learned.yml, grouped by article."""
+def _taught(chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Write approved questions to learned.yml; returns those that were written.
+
+    What would take a question from another article is left as it is, and said.
+    """
+    texts = store().learned_texts(chosen)
     by_article: dict[str, list[str]] = {}
-    for (_key, article_id), text in store().learned_texts(chosen).items():
+    for (_key, article_id), text in texts.items():
         by_article.setdefault(article_id, []).append(text)
-    for article_id, texts in by_article.items():
-        editor().add_learned(article_id, texts, author())
+    refused = _displacing(by_article)
+    written = {name: found for name, found in by_article.items() if name not in refused}
+    for article_id, found in written.items():
+        editor().add_learned(article_id, found, author())
+    return [pair for pair in chosen if pair[1] not in refused]
+
+
+def _displacing(by_article: dict[str, list[str]]) -> set[str]:
+    """The articles whose new questions would take first place from another article's own."""
+    answers, title = services().draft_answers, analytics_service().finder.title
+    try:
+        if not answers.displaced_by(by_article):
+            return set()
+        lost = {name: answers.displaced_by({name: texts}) for name, texts in by_article.items()}
+    except BuildFailedError as error:
+        flash(_("Not checked against the other articles: %(why)s", why=str(error)))
+        return set()
+    for name, found in lost.items():
+        for question, other in found[:3]:
+            flash(
+                _(
+                    "Not approved for “%(title)s”: “%(question)s” would no longer lead to "
+                    "“%(other)s”.",
+                    title=title(name),
+                    question=question,
+                    other=title(other),
+                )
+            )
+    return {name for name, found in lost.items() if found}
 
 
 def _gap_or_404(gap_id: str) -> Gap:

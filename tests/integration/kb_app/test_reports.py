@@ -537,3 +537,58 @@ def test_every_figure_has_exactly_the_rows_that_it_counts(own: Services, lead: F
         assert rows.total == wanted, figure
         checked += bool(wanted)
     assert checked > 3
+
+
+def test_a_question_closes_as_soon_as_its_article_is_published(
+    own: Services, lead: FlaskClient
+) -> None:
+    gap = re.search(r'href="(/desk/gaps/[^"]+)">学割<', text_of(lead, "/desk/gaps")).group(1)  # type: ignore[union-attr]
+    page = post(lead, gap, do="write", title="学割", lang="ja", section="returns")
+    name = re.search(r'name="name" value="([^"]+)"', page).group(1)  # type: ignore[union-attr]
+    own.indexing.publish_build(own.indexing.rebuild())
+    own.analytics.replay_gaps(own.indexing.last_build().report.changed)  # type: ignore[union-attr]
+    assert state_of_gap(own, gap) == "drafted"
+    path = own.settings.articles / name
+    text = path.read_text(encoding="utf-8").replace("status: draft", "status: published")
+    path.write_text(f"{text}学割はありません。\n", encoding="utf-8")
+    report = own.indexing.rebuild()
+    own.indexing.publish_build(report)
+    own.analytics.replay_gaps([])
+    own.analytics.replay_gaps(report.changed)
+    assert state_of_gap(own, gap) == "answered"
+
+
+def state_of_gap(own: Services, url: str) -> str:
+    found = own.analytics.gaps().gap(
+        url.rsplit("/", maxsplit=1)[-1], int(own.clock().timestamp() * 1000)
+    )
+    return found.state if found else ""
+
+
+def test_a_learned_question_takes_none_from_another_article(
+    own: Services, lead: FlaskClient
+) -> None:
+    path = own.settings.articles / "ja/account/address.md"
+    path.write_text(
+        "---\nid: address\ntitle: 住所の変更\ntests: [引っ越しの手続き]\n---\n引っ越しは画面から。\n",
+        encoding="utf-8",
+    )
+    own.indexing.publish_build(own.indexing.rebuild())
+    pairs = {"引っ越しの手続き": "ja-returns-refund", "返金はまだですか": "ja-returns-refund"}
+    with own.store.engine.begin() as connection:
+        for number, (text, article) in enumerate(pairs.items()):
+            row = {"text_key": f"k{number}", "article_id": article, "text": text}
+            connection.execute(insert(schema.learned).values(**row, state="offered", by="", at=AT))
+    page = post_all(lead, ["k0\tja-returns-refund"])
+    assert "登録しませんでした" in page and "住所の変更" in page
+    assert not (own.settings.articles / "learned.yml").exists()
+    assert "登録しませんでした" not in post_all(lead, ["k1\tja-returns-refund"])
+    assert "返金はまだですか" in (own.settings.articles / "learned.yml").read_text("utf-8")
+    assert ">引っ越しの手続き<" in text_of(lead, "/desk/learned").replace(" ", "")
+
+
+def post_all(client: FlaskClient, chosen: list[str]) -> str:
+    """Approve learned questions and return the page that follows."""
+    token = token_in(text_of(client, "/desk/learned"))
+    form = {"chosen": chosen, "do": "approve", "csrf_token": token}
+    return client.post("/desk/learned", data=form, follow_redirects=True).get_data(as_text=True)
