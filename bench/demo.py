@@ -1,4 +1,4 @@
-"""Generates ninety days of simulated visits for the sample shop, to fill the reports of a demo.
+"""Generates ninety days of simulated visits and cases for the sample shop, to fill a demo's desk.
 
     python -m bench.demo [--articles DIR] [--data DIR] [--visits N] [--seed N]
 
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, Table, func, select
 
+from bench.demo_desk import address, fill_desk
 from bench.episode_accuracy import intents_of
 from bench.visit_simulator import BEGIN, PERSONAS, SPAN, Intent, simulate
 from kb_app.analytics import model as m
@@ -27,11 +28,13 @@ from kb_app.db import schema
 from kb_app.db.writing import upsert
 from kb_app.durations import DAY
 from kb_app.services.container import Services, build_services
-from kb_app.settings import load_settings
+from kb_app.settings import ROLES, load_settings
 from search.embedding.background import BackgroundEmbedder
 from search.model import Query, Results
 
 DAYS = 90
+# How often the first to the fourth result is opened.
+PLACES = (74, 15, 7, 4)
 CHANNELS = ("site", "site", "site", "site", "site", "api", "suggest")
 
 
@@ -60,14 +63,22 @@ def main() -> None:
     services.live.refresh()
     if services.live.snapshot() is None:
         services.indexing.publish_build(services.indexing.rebuild())
-    _write(services, flags.visits, random.Random(flags.seed))
+    chance = random.Random(flags.seed)
+    _write(services, flags.visits, chance)
+    password = fill_desk(services, int(datetime.now(UTC).timestamp() * 1000), chance)
     services.analytics.update_episodes(everything=True)
     services.analytics.update_gaps()
     with services.store.engine.begin() as connection:
         upsert(connection, schema.job_state, {"name": "demo", "value": "1"})
     searches = count_rows(services.store.engine, schema.queries)
     episodes = count_rows(services.store.engine, schema.episodes)
-    print(f"{searches} searches, {episodes} episodes", file=sys.stderr)
+    cases = count_rows(services.store.engine, schema.cases)
+    print(f"{searches} searches, {episodes} episodes, {cases} cases", file=sys.stderr)
+    people = ", ".join(address(role) for role in ROLES)
+    print(
+        f"\n  Sign in at /account/sign-in as one of {people}\n  with the password {password}\n",
+        file=sys.stderr,
+    )
 
 
 def _share_model(data: Path) -> None:
@@ -90,12 +101,10 @@ def _write(services: Services, visits: int, chance: random.Random) -> None:
             for query in log.queries
             if not query.bot
         ]
-        first_hits = {query.query_id: query.hit_ids[:1] for query in queries}
+        hits = {query.query_id: query.hit_ids for query in queries}
         names = {action.event_id for action in log.actions}
         actions = [
-            _moved(action, month, shift, first_hits)
-            for action in log.actions
-            if action.event_id in names
+            _moved(action, month, shift, hits) for action in log.actions if action.event_id in names
         ]
         services.store.append(
             [*queries, *(_as_bot(query, month, shift) for query in log.bots)], actions
@@ -140,10 +149,13 @@ def _answered(
 
 
 def _moved(
-    action: m.ActionEvent, month: int, shift: int, first: dict[str, tuple[str, ...]]
+    action: m.ActionEvent, month: int, shift: int, hits: dict[str, tuple[str, ...]]
 ) -> m.ActionEvent:
     query_id = _id(action.query_id, month) if action.query_id else None
-    article = (first.get(query_id or "") or ("",))[0]
+    found = hits.get(query_id or "") or ("",)
+    # All actions after one search are about one article, mostly the first.
+    place = random.Random(query_id).choices(range(4), PLACES)[0] % len(found)
+    article = found[place]
     client = _id(action.client_id, month).replace("-", "") if action.client_id else None
     event_id = _id(action.event_id, month)
     return replace(
@@ -153,7 +165,7 @@ def _moved(
         client_id=client,
         at=action.at + month * SPAN + shift,
         object_id=article,
-        position=1,
+        position=place + 1,
     )
 
 

@@ -31,6 +31,7 @@ class MailError(Exception):
 class Mail:
     """A plain-text mail.
 
+    ``language`` is the one in which the sender is named, the site's first by default.
     ``automatic`` is the Auto-Submitted header (RFC 3834), so that machines do not reply; "" for
     mails that a person wrote.
     """
@@ -44,6 +45,7 @@ class Mail:
     reply_to: str = ""
     automatic: str = "auto-generated"
     to_name: str = ""
+    language: str = ""
 
 
 def can_mail(settings: Settings) -> bool:
@@ -122,7 +124,8 @@ def _message(settings: Settings, mail: Mail) -> EmailMessage:
     # The RFC limit: shorter lines would fold long Message-IDs into encoded words.
     message = EmailMessage(policy=policy.SMTP.clone(max_line_length=998))
     name, address = parseaddr(settings.mail_from or settings.contact_mail)
-    message["From"] = formataddr((name or settings.name(settings.languages[0]), address))
+    language = mail.language or settings.languages[0]
+    message["From"] = formataddr((name or settings.name(language), address))
     message["To"] = (
         formataddr((_one_line(mail.to_name), _one_line(mail.to)))
         if mail.to_name

@@ -164,3 +164,17 @@ def test_every_interface_text_is_translated() -> None:
     assert used and used <= translated, used - translated
     compiled = read_mo(io.BytesIO((folder / "messages.mo").read_bytes()))
     assert _texts(compiled) == _texts(catalogue), "run: pybabel compile -d kb_app/translations"
+
+
+def test_every_formula_of_the_reports_is_translated() -> None:
+    from kb_app.analytics.reports import metrics, vendor_definitions
+    from kb_app.support import case_metrics
+
+    with (ROOT / "kb_app/translations/ja/LC_MESSAGES/messages.po").open("rb") as file:
+        known = {str(message.id) for message in read_po(file, locale="ja") if message.string}
+    sources = "".join(
+        Path(str(module.__file__)).read_text(encoding="utf-8")
+        for module in (metrics, vendor_definitions, case_metrics)
+    )
+    formulas = set(re.findall(r'"([^"\n]+ / [a-z ]+)"', sources))
+    assert len(formulas) > 20 and formulas <= known, formulas - known

@@ -275,6 +275,7 @@ class CaseNotifications:
             "references": " ".join(dict.fromkeys([*before[-MOST_REFERENCES:], thread])).strip(),
             "reply_to": self.house.help_address,
             "automatic": automatic,
+            "language": lang_of(case.language),
         }
         self._enqueue(connection, case, MAIL_SINK, "mail", what, payload, now, message_id)
 

@@ -489,7 +489,7 @@ def test_other_definitions_explain_their_limits_in_the_reader_language(lead: Fla
 def test_users_are_counted_for_a_quarter_and_not_for_a_year(lead: FlaskClient) -> None:
     told = "92 日までの期間で表示します"
     quarter = text_of(lead, "/desk/definitions?days=92")
-    assert "users in tickets" in quarter and told not in quarter
+    assert "問い合わせた利用者" in quarter and told not in quarter
     year = text_of(lead, "/desk/definitions?days=365")
     assert "users in tickets" not in year and told in year
 
@@ -570,7 +570,7 @@ def test_a_learned_question_takes_none_from_another_article(
 ) -> None:
     path = own.settings.articles / "ja/account/address.md"
     path.write_text(
-        "---\nid: address\ntitle: 住所の変更\ntests: [引っ越しの手続き]\n---\n引っ越しは画面から。\n",
+        "---\nid: address\ntitle: 住所の変更\ntests: [引っ越しの手続き]\n---\n引っ越しの時。\n",
         encoding="utf-8",
     )
     own.indexing.publish_build(own.indexing.rebuild())
