@@ -173,6 +173,13 @@ class Settings(BaseSettings):
             "browsers on this machine too (not behind a proxy); or `off`."
         ),
     )
+    review: Literal["off", "on"] = Field(
+        "off",
+        description=(
+            "`on`: what customers see is changed at the desk only after another person has looked "
+            "at the change."
+        ),
+    )
     watch: bool = Field(True, description="Rebuild the index when an article is saved.")
     database_url: str = Field(
         "",

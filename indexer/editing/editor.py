@@ -214,9 +214,13 @@ class Editor:
 
     def publish(self, opened: Opened, author: Author) -> None:
         """Turn a draft into a published article, whatever tool's key hides it."""
-        values = published(opened.name, opened.text) | {"updated": date.today()}
-        text = with_values(opened.name, opened.text, values)
+        text = self.published_text(opened.name, opened.text)
         self.save(opened, text, author, f"Publish: {opened.name}")
+
+    @staticmethod
+    def published_text(name: str, text: str) -> str:
+        """The text of an article as a published one of today."""
+        return with_values(name, text, published(name, text) | {"updated": date.today()})
 
     def add_synonym(self, lang: str, words: Sequence[str], author: Author) -> None:
         """Add a group of synonyms to synonyms.yml."""

@@ -70,6 +70,7 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
     "received": dict.fromkeys(("source", "event_id", "case_id"), CASE),
     "subscribers": {"mail": SUBSCRIBER},
     "notices": {"by": STAFF},
+    "kept_changes": {"by": STAFF, "note": STAFF},
     "users": dict.fromkeys(
         ("mail", "name", "password_hash", "stamp", "oidc_subject", "totp_secret"), STAFF
     ),
@@ -141,6 +142,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     # What writers publish, and the machines that serve it.
     "article_files": frozenset({"path_hash", "path", "digest"}),
     "article_pieces": frozenset({"digest", "content"}),
+    "kept_changes": frozenset({"path_hash", "path", "text", "base", "digest", "state"}),
     "text_vectors": frozenset({"key", "vector"}),
     "nodes": frozenset({"node", "host", "version", "model", "key_hash", "index_version"}),
     # The site's own key.

@@ -318,6 +318,21 @@ text_vectors = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
+# Changes of articles that wait: kept for later, or to be looked at by another person.
+kept_changes = Table(
+    "kept_changes",
+    metadata,
+    Column("path_hash", String(64), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("note", Text, nullable=False, default="", server_default=""),
+)
+
 # The nodes of a site, each with what must be alike at all of them, and when it was last alive.
 nodes = Table(
     "nodes",

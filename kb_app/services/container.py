@@ -18,6 +18,7 @@ from kb_app.analytics.event_store import EventStore
 from kb_app.analytics.event_writer import BackgroundWriter
 from kb_app.analytics.redaction import patterns
 from kb_app.db.engine import DatabaseError, migrate, open_database
+from kb_app.db.kept_changes import KeptChanges
 from kb_app.db.secret_key import OLD_FILE, site_key
 from kb_app.db.shared_vectors import SharedVectors
 from kb_app.services.analytics import AnalyticsService
@@ -67,6 +68,7 @@ class Services:
     analytics: AnalyticsService
     personal_data: PersonalDataService
     draft_answers: DraftAnswers
+    kept_changes: KeptChanges
     node: NodeService | None = None
     remote: ArticlesRemote | None = None
     redactions: tuple[re.Pattern[str], ...] = ()
@@ -168,6 +170,7 @@ def build_services(
         indexing=indexing,
         analytics=analytics,
         personal_data=PersonalDataService(store.engine, events, support.uploads),
+        kept_changes=KeptChanges(store.engine),
         draft_answers=DraftAnswers(settings, store, live, serving, analytics.vectors, now),
         node=node,
         remote=(

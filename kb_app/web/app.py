@@ -33,6 +33,7 @@ from kb_app.web.desk import (
     persons,
     replies,
     reports,
+    reviews,
     today,
     users,
 )
@@ -110,6 +111,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         today,
         reports,
         replies,
+        reviews,
         article_list,
         article_files,
         inbox,

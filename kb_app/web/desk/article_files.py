@@ -32,7 +32,7 @@ from indexer.model import ArticleSummary
 from indexer.reading.media_types import IMAGE_TYPES
 from indexer.targets import file_in
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import site_settings, snapshot, user_store
+from kb_app.web.core.context import services, site_settings, snapshot, user_store
 from kb_app.web.core.inputs import own_path
 from kb_app.web.desk import article_form
 from kb_app.web.desk.articles_folder import author, editor
@@ -147,6 +147,10 @@ def place() -> str | BaseResponse | tuple[str, int]:
 
 def _done(card: ArticleSummary, opened: Opened, what: str) -> str:
     """Carry it out; returns where to go. Raises EditConflictError, with nothing changed."""
+    if services().kept_changes.get(card.path) is not None:
+        raise EditConflictError(
+            _("Somebody keeps a change of this article. Publish or discard it first.")
+        )
     mover, near = Mover(editor()), _neighbours(card)
     if what == "move":
         folder = request.form.get("other_folder", "").strip() or request.form.get("folder", "")
@@ -239,7 +243,9 @@ def several() -> BaseResponse:
     }
     if what not in changes:
         abort(400)
-    if not names or (what == "tag" and not tags):
+    if what == "publish" and site_settings().review == "on":
+        flash(_("Another person has to look at each article first: open it, and ask for a review."))
+    elif not names or (what == "tag" and not tags):
         flash(_("Choose articles, and say which tag."))
     else:
         _change_all(names, changes[what], what)

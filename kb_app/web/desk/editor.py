@@ -15,9 +15,12 @@ from indexer.editing.merging import Difference, Merged, merged
 from indexer.editing.model import EditConflictError, Opened
 from indexer.errors import BuildFailedError
 from indexer.isolation import IsolationError, isolated_process
+from kb_app.db.kept_changes import LATER, REVIEW, KeptChange
 from kb_app.services.set_aside import SetAside
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import services, site_settings, user_store
+from kb_app.web.core.inputs import whole_number
+from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk import article_form
 from kb_app.web.desk.articles_folder import author, editor
 from kb_app.web.desk.changes import changes_between
@@ -26,6 +29,7 @@ from kb_app.web.desk.translations import translations_of
 
 # Above the largest article, so that a longer one comes back with what is wrong with it.
 MAX_FORM = 8 * 1024 * 1024
+MOST_TIME = 10**15
 blueprint = Blueprint("editor", __name__, url_prefix="/desk")
 
 
@@ -36,6 +40,8 @@ class Draft:
     opened: Opened
     base: str
     text: str
+    # The time of the kept change that it goes on from, 0 for none.
+    kept_at: int = 0
 
 
 @blueprint.before_request
@@ -58,6 +64,11 @@ def edit() -> str | BaseResponse | tuple[str, int]:
     if request.method == "POST":
         return _submitted(opened)
     before = preview_of(name, opened.text)
+    kept = services().kept_changes.get(name)
+    if kept is not None and "kept" in request.args:
+        opened = Opened(name, opened.text, kept.digest)
+        draft = Draft(opened, kept.base, kept.text, kept.at)
+        return _page(draft, before.state, preview_of(name, kept.text), is_kept=True)
     if "version" in request.args:
         return _earlier(opened, request.args["version"], before.state)
     return _page(Draft(opened, opened.text, opened.text), before.state, before)
@@ -81,23 +92,64 @@ def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
     except EditConflictError as error:
         shown = preview_of(name, base)
         return _page(Draft(submitted, base, base), before, shown, str(error), typed=True), 409
-    draft, preview = Draft(submitted, base, text), preview_of(name, text)
+    kept_at = whole_number(request.form.get("kept_at", ""), 0, MOST_TIME) or 0
+    draft, preview = Draft(submitted, base, text, kept_at), preview_of(name, text)
     if done == "preview":
         return _page(draft, before, preview)
     if done == "answers":
         return _with_answers(draft, before, preview)
+    if done in (LATER, REVIEW):
+        return _kept(draft, done, before, preview)
     if done not in ("save", "publish"):
         abort(400)
-    if not is_same:
-        return _conflict(draft, opened, before)
-    refused = _refused(before, preview.state) if done == "save" else ""
-    wrong = refused or _written(submitted, text, done)
+    return _saved(draft, opened, done, before, preview)
+
+
+def _saved(
+    draft: Draft, stored: Opened, done: str, before: str, preview: Preview
+) -> BaseResponse | tuple[str, int]:
+    """Save or publish the text, unless it is refused or somebody else was first."""
+    name = stored.name
+    if draft.opened.digest != stored.digest:
+        return _conflict(draft, stored, before)
+    wrong = _refused(before, preview.state, done) or _written(draft.opened, draft.text, done)
     if wrong:
         return _page(draft, before, preview, wrong), 409
+    if draft.kept_at:
+        services().kept_changes.remove(name, draft.kept_at)
     user_store().note(user().mail, "published" if done == "publish" else "saved", name)
     live = state_of_text(name, editor().open(name).text) == "live"
     flash(_("Published. It is found in a moment.") if live else _("Saved."))
     return redirect(url_for("editor.edit", name=name, saved=1), 303)
+
+
+def _kept(
+    draft: Draft, state: str, before: str, preview: Preview
+) -> BaseResponse | tuple[str, int]:
+    """Keep the text for later or for a review; what customers see stays as it is."""
+    name = draft.opened.name
+    change = KeptChange(
+        name,
+        draft.text,
+        draft.base,
+        draft.opened.digest,
+        user().mail,
+        max(now_ms(), draft.kept_at + 1),
+        state,
+    )
+    if not services().kept_changes.keep(change, draft.kept_at):
+        wrong = _(
+            "Somebody else keeps a change of this article by now. Open it in another window and "
+            "bring both together; your text is below."
+        )
+        return _page(draft, before, preview, wrong), 409
+    user_store().note(user().mail, f"change: {state}", name)
+    flash(
+        _("Kept. Another person is asked to look at it.")
+        if state == REVIEW
+        else _("Kept for later. Customers see the article as it was.")
+    )
+    return redirect(url_for("editor.edit", name=name, kept=1, saved=1), 303)
 
 
 def _with_answers(draft: Draft, state: str, preview: Preview) -> str | tuple[str, int]:
@@ -136,7 +188,7 @@ def _conflict(draft: Draft, now_stored: Opened, state: str) -> tuple[str, int]:
     )
     if name_of_last := _last_author(name):
         wrong = f"{wrong} ({name_of_last})"
-    together = Draft(now_stored, now_stored.text, both.text)
+    together = Draft(now_stored, now_stored.text, both.text, draft.kept_at)
     shown = preview_of(name, both.text)
     return _page(together, state, shown, wrong, both.differences), 409
 
@@ -166,6 +218,7 @@ def _page(
     differences: Sequence[Difference] = (),
     answers: Comparison | None = None,
     typed: bool = False,
+    is_kept: bool = False,
 ) -> str:
     """The editor with a text; the buttons are those of the article as it is stored."""
     article = shown.article
@@ -183,7 +236,11 @@ def _page(
         fields=fields,
         body=body,
         as_source=article is None or "text" in request.form or "source" in request.values,
-        unsaved=draft.text != normalised(draft.opened.text) or body != stored,
+        unsaved=not is_kept and (draft.text != normalised(draft.opened.text) or body != stored),
+        kept=services().kept_changes.get(draft.opened.name),
+        kept_at=draft.kept_at,
+        names={one.mail: one.shown for one in user_store().all()},
+        review=site_settings().review == "on",
         state=state,
         preview=shown,
         wrong=wrong,
@@ -227,8 +284,12 @@ def history() -> str | BaseResponse:
     )
 
 
-def _refused(before: str, after: str) -> str:
-    """Why a text is not just saved: it would show customers what they could not see before."""
+def _refused(before: str, after: str, done: str) -> str:
+    """Why a text is not just saved: customers would see what nobody asked for, or looked at."""
+    if site_settings().review == "on" and (done == "publish" or "live" in (before, after)):
+        return _("Another person has to look at it first: ask for a review.")
+    if done == "publish":
+        return ""
     if after == "live" and before != "live":
         return _(
             "Not saved: customers would see this article, since its status is not draft any more. "

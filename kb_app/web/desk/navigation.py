@@ -54,6 +54,7 @@ GROUPS = (
                 _("All articles"),
                 ("editor.edit", "editor.history", "article_files.new", "article_files.place"),
             ),
+            Page("reviews.reviews", "write", _("Kept changes"), ("reviews.review",)),
             Page("editor.build", "write", _("Problems of the articles")),
         ),
     ),

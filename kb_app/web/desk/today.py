@@ -14,6 +14,7 @@ from flask_babel import ngettext
 
 from kb_app.analytics.reports.metrics import Figure
 from kb_app.analytics.reports.reports import Period, Reports
+from kb_app.db.kept_changes import REVIEW
 from kb_app.support.case_store import Filter
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import (
@@ -177,6 +178,15 @@ def _articles() -> Iterator[Task]:
             overdue,
             ngettext("article is due for a review", "articles are due for a review", overdue),
             url_for("article_list.articles", show="overdue"),
+            _("Review"),
+        )
+    kept = services().kept_changes.all()
+    waiting = sum(change.state == REVIEW and change.by != user().mail for change in kept)
+    if waiting:
+        yield Task(
+            waiting,
+            ngettext("change waits for a review", "changes wait for a review", waiting),
+            url_for("reviews.reviews"),
             _("Review"),
         )
     drafts = sum(card.status == "draft" for card in cards)

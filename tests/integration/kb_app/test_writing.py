@@ -584,3 +584,95 @@ def test_an_animation_does_not_tell_who_took_it(own: Services, lead: FlaskClient
     assert upload(lead, "move.webp", made.getvalue())[0] == 201
     kept = (own.settings.articles / "ja/returns/move.webp").read_bytes()
     assert b"SecretCamera" not in kept and b"ANIM" in kept
+
+
+# --- kept changes and reviews ---
+
+
+def keep(lead: FlaskClient, do: str = "later", **changes: str) -> dict[str, str]:
+    """Keep a change of the article and return the fields of the page that follows."""
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}")) | changes
+    answer = lead.post("/desk/edit", data=form | {"do": do})
+    assert answer.status_code == 303, answer.get_data(as_text=True)[-1500:]
+    return fields(text_of(lead, answer.location or ""))
+
+
+def reviewed(client: FlaskClient, do: str, **form: str) -> tuple[int, str]:
+    page = text_of(client, f"/desk/review?name={NAME}")
+    sent = {"name": NAME, "seen": hidden(page, "seen"), "csrf_token": token_in(page), "do": do}
+    answer = client.post("/desk/review", data=sent | form)
+    return answer.status_code, answer.location or answer.get_data(as_text=True)
+
+
+@pytest.fixture
+def writer(own: Services, lead: FlaskClient) -> FlaskClient:
+    return sign_in(lead.application, "writer@example.com")[0]
+
+
+def test_a_live_article_is_changed_in_peace(own: Services, lead: FlaskClient) -> None:
+    before = stored(own)
+    again = keep(lead, body="あとで仕上げる文章です。")
+    assert stored(own) == before and again["body"] == "あとで仕上げる文章です。"
+    page = text_of(lead, f"/desk/edit?name={NAME}")
+    assert "保管しています" in page and "返金は5営業日です。" in fields(page)["body"]
+    assert "返金の時期" in text_of(lead, "/desk/reviews")
+    form = again | {"do": "save", "body": "仕上がった文章です。"}
+    assert lead.post("/desk/edit", data=form).status_code == 303
+    assert "仕上がった文章です。" in stored(own)
+    assert "保管中の変更はありません" in text_of(lead, "/desk/reviews")
+
+
+def test_two_kept_changes_do_not_replace_each_other(
+    own: Services, lead: FlaskClient, writer: FlaskClient
+) -> None:
+    form = fields(text_of(writer, f"/desk/edit?name={NAME}"))
+    keep(lead, body="一人目")
+    answer = writer.post("/desk/edit", data=form | {"do": "later", "body": "二人目"})
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 409 and "二人目" in page and "ほかの人" in page
+    assert own.kept_changes.get(NAME).text.endswith("一人目\n")  # type: ignore[union-attr]
+
+
+def test_with_reviews_another_person_publishes(
+    own: Services, lead: FlaskClient, writer: FlaskClient
+) -> None:
+    object.__setattr__(own.settings, "review", "on")
+    before = stored(own)
+    page = edited(lead, 409, body="見てもらっていない。")
+    assert "確認を依頼" in page and "見てもらっていない。" in page and stored(own) == before
+    keep(lead, "review", body="見てほしい文章です。")
+    assert "件の変更が確認を待っています" in text_of(writer, "/desk/")
+    assert "件の変更が確認を待っています" not in text_of(lead, "/desk/")
+    assert reviewed(lead, "publish")[0] == 409, "not the one who wrote it"
+    page = text_of(writer, f"/desk/review?name={NAME}")
+    assert "<ins>+見てほしい文章です。</ins>" in page
+    assert reviewed(writer, "back", note="日付を足してください")[0] == 303
+    assert "日付を足してください" in text_of(lead, f"/desk/edit?name={NAME}&kept=1")
+    kept = fields(text_of(lead, f"/desk/edit?name={NAME}&kept=1"))
+    lead.post("/desk/edit", data=kept | {"do": "review", "body": "11月の文章です。"})
+    assert reviewed(writer, "publish")[0] == 303
+    assert "11月の文章です。" in stored(own) and own.kept_changes.get(NAME) is None
+
+
+def test_a_review_of_what_changed_meanwhile_publishes_nothing(
+    own: Services, lead: FlaskClient, writer: FlaskClient
+) -> None:
+    keep(lead, "review", body="変更")
+    page = text_of(writer, f"/desk/review?name={NAME}")
+    old = {"name": NAME, "seen": hidden(page, "seen"), "csrf_token": token_in(page)}
+    kept = fields(text_of(lead, f"/desk/edit?name={NAME}&kept=1"))
+    lead.post("/desk/edit", data=kept | {"do": "review", "body": "別の変更"})
+    assert writer.post("/desk/review", data=old | {"do": "publish"}).status_code == 409
+    path = own.settings.articles / NAME
+    path.write_text(stored(own) + "\n追記\n", encoding="utf-8")
+    status, page = reviewed(writer, "publish")
+    assert status == 409 and "そのあとに記事が変更" in page and "追記" in stored(own)
+    assert reviewed(writer, "discard")[0] == 303
+    assert writer.get(f"/desk/review?name={NAME}").status_code == 303
+
+
+def test_what_somebody_works_on_is_not_moved_or_removed(own: Services, lead: FlaskClient) -> None:
+    keep(lead, body="書きかけ")
+    for form in ({"do": "move", "folder": "ja/account", "file": "x"}, {"do": "archive"}):
+        status, page = place(lead, **form)
+        assert status == 409 and "保管中の変更" in page
