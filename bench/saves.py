@@ -53,9 +53,8 @@ def main() -> None:
         )
         commits = len(_git(folder, "log", "--format=%h").splitlines()) - 1
     print(f"{total} saves by {given.writers} writers to {given.articles} articles: {seconds:.1f} s")
-    print(
-        f"{conflicts} times somebody else was first; lines lost or doubled {lost}, commits {commits}"
-    )
+    print(f"{conflicts} times somebody else was first")
+    print(f"lines lost or doubled {lost}, commits {commits}")
 
 
 def _article(folder: Path, number: int) -> str:

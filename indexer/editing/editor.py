@@ -44,6 +44,7 @@ class Editor:
         editing: Callable[..., AbstractContextManager[None]] = lambda *_names: nullcontext(),
     ) -> None:
         self._folder = folder
+        self._root = folder.resolve()
         self._repository = Repository(folder)
         self._editing = editing
 
@@ -326,7 +327,8 @@ class Editor:
     def _inside(self, name: str) -> Path:
         path = self._folder / name
         try:
-            inside = _is_article(name) and path.resolve().is_relative_to(self._folder.resolve())
+            # A link may lead out of the folder, at any part of the path.
+            inside = _is_article(name) and path.parent.resolve().is_relative_to(self._root)
             refused = not inside or path.is_symlink()
         except OSError:  # a name that is too long
             refused = True

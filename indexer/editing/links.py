@@ -67,6 +67,16 @@ def moved_links(
     return _outside_code(text, change)
 
 
+def mentions(text: str, path: str) -> bool:
+    """Whether a text has the name of a file, or of the folder that it introduces, in any form.
+
+    Quick: texts without it need not be looked at further.
+    """
+    names = {PurePosixPath(form).name for form in _loose_forms(path)}
+    plain = _folded(unquote(text) if "%" in text else text)
+    return any(_folded(name) in plain for name in names if name)
+
+
 class _Places:
     """Where the files of a move were and are, by each form in which links name them."""
 

@@ -22,7 +22,7 @@ from indexer.editing.front_text import (
     with_body,
     with_values,
 )
-from indexer.editing.links import moved_links
+from indexer.editing.links import mentions, moved_links
 from indexer.editing.model import Author, EditConflictError, Opened
 from indexer.model import ArticleSummary
 from indexer.reading.files import resolve
@@ -218,6 +218,8 @@ def _mend(changes: _Changes, card: ArticleSummary, target: _Target, paths: Itera
             continue
         try:
             text = changes.text(path)
+            if not mentions(text, card.path) and card.id not in text:
+                continue
             mended = moved_links(text, path, path, {card.path: target.path}, target.anchors)
             if target.article_id != card.id and card.id in text:
                 mended = _related_to(path, mended, card.id, target.article_id)
