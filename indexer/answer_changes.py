@@ -257,20 +257,20 @@ def displaced(
     articles: Iterable[Article],
     changed: Collection[str],
     now: datetime,
-) -> list[tuple[str, str]]:
-    """(question, article id): questions of other articles whose own article is no longer first.
+) -> list[tuple[str, str, str]]:
+    """(question, its article, the changed one that takes its first place) of each that is lost.
 
-    The questions are the tests and confirmed questions of all articles but the ``changed`` ones.
+    The questions are the tests and confirmed questions of the articles.
     """
     found = []
     for article in articles:
-        if article.id in changed or not article.visible(now, PUBLIC):
+        if not article.visible(now, PUBLIC):
             continue
         for text in dict.fromkeys((*article.tests, *article.confirmed_questions)):
             query = Query(text, article.lang, 1, now=now, audiences=PUBLIC)
-            first = [_first(engine.search(query)) for engine in (before, after)]
-            if first[0] == article.id and first[1] in changed:
-                found.append((text, article.id))
+            first, then = (_first(engine.search(query)) for engine in (before, after))
+            if first == article.id and then != first and then in changed:
+                found.append((text, article.id, then))
     return found
 
 

@@ -247,13 +247,37 @@ class Editor:
 
         self._change_yaml(LEARNED, change, author, "Learned questions")
 
-    def set_reply(self, lang: str, name: str, text: str | None, author: Author) -> None:
-        """Save a reply of the desk in replies.yml; None removes it."""
+    def set_reply(
+        self,
+        lang: str,
+        name: str,
+        text: str | None,
+        author: Author,
+        before_name: str = "",
+        digest: str = "",
+    ) -> None:
+        """Save a reply of the desk in replies.yml; None removes it.
+
+        ``before_name`` is that of the reply to be changed, ``digest`` that of its text. Raises
+        EditConflictError if it was changed meanwhile, or another one has the new name.
+        """
 
         def change(values: Any) -> int:
             replies = values.setdefault(lang, {})
+            stored = replies.get(name)
+            if before_name != name and stored is not None:
+                raise EditConflictError(f"There is a reply {name!r} already. Choose another name.")
+            known = replies.get(before_name) if before_name else None
+            if before_name and (known is None or digest_of(str(known)) != digest):
+                raise EditConflictError(
+                    "Somebody else changed or removed this reply since you opened it. "
+                    "Look at it again; your text is below."
+                )
             if text is None:
-                return int(replies.pop(name, None) is not None)
+                replies.pop(before_name)
+                return 1
+            if before_name and before_name != name:
+                replies.pop(before_name)
             from ruamel.yaml.scalarstring import LiteralScalarString
 
             written = f"{text.strip()}\n"
@@ -351,8 +375,13 @@ class Editor:
         values = load(yaml, name, text)
         if not isinstance(values, dict):
             raise EditConflictError(f"{name} is not a YAML mapping. Fix it in an editor first.")
-        if not change(values):
-            return False
+        try:
+            if not change(values):
+                return False
+        except (AttributeError, TypeError) as error:  # an entry that is no list or no mapping
+            raise EditConflictError(
+                f"{name} has an entry of another form. Mend it in an editor first."
+            ) from error
         written = io.StringIO()
         yaml.dump(values, written)
         head = "" if text else f"# {message}. See docs/writing.md.\n"

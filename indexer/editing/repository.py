@@ -13,7 +13,7 @@ from indexer.editing.model import Author, Version
 
 log = logging.getLogger("indexer.editing")
 MOST_VERSIONS = 100
-ATTEMPTS, WAIT_S = 4, 0.3
+ATTEMPTS, WAIT_S = 8, 0.25
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 
 

@@ -90,8 +90,8 @@ class DraftAnswers:
         finally:
             self._busy.release()
 
-    def displaced_by(self, confirmed: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-        """(question, article id) that confirmed questions would take from other articles.
+    def displaced_by(self, confirmed: Mapping[str, Sequence[str]]) -> list[tuple[str, str, str]]:
+        """(question, its article, the article that would take it) for new confirmed questions.
 
         Looked at are the tests and confirmed questions of the articles nearest to them. Raises
         BuildFailedError where the comparison cannot be made.

@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import struct
 import tempfile
 import time
 import zipfile
@@ -44,7 +45,10 @@ GIVEN_KEY = "data/secret-key"
 WORK = ".backup-"
 # What a killed process left in the data folder is removed after this time.
 LEFT_S = 6 * 3600
-_DAMAGED = (KeyError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+_DAMAGED = (
+    *(KeyError, ValueError, TypeError, EOFError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 class BackupError(Exception):

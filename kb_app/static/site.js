@@ -492,19 +492,56 @@ if (waitingNotice) {
   setInterval(look, WAITING_POLL_MS);
 }
 
+// A reply that is being written stays in this browser until it is sent.
+const replyForm = document.querySelector("form[data-reply]");
+if (replyForm) {
+  const key = `reply:${replyForm.dataset.reply}`, text = replyForm.elements.text;
+  if (replyForm.dataset.sent) localStorage.removeItem(key);
+  const kept = localStorage.getItem(key);
+  if (kept && !text.value) {
+    const notice = document.createElement("p"), restore = document.createElement("button"), forget = document.createElement("button");
+    notice.className = "notice inline";
+    notice.setAttribute("role", "status");
+    restore.type = forget.type = "button";
+    restore.className = forget.className = "button button-quiet";
+    restore.textContent = replyForm.dataset.restore;
+    forget.textContent = replyForm.dataset.forget;
+    restore.addEventListener("click", () => { text.value = kept; notice.remove(); text.focus(); });
+    forget.addEventListener("click", () => { localStorage.removeItem(key); notice.remove(); });
+    notice.append(replyForm.dataset.kept, restore, forget);
+    replyForm.before(notice);
+  }
+  const keep = () => {
+    if (text.value.trim()) try { localStorage.setItem(key, text.value); } catch { /* no room */ }
+    else localStorage.removeItem(key);
+  };
+  text.addEventListener("input", keep);
+  if (text.value) keep();
+}
+
 const undoRow = document.querySelector("[data-undo]");
 if (undoRow) {
   const form = undoRow.closest("form");
-  let pending = null;
-  const body = (button) => { const data = new FormData(form); data.set(button.name, button.value); return data; };
+  let pending = null, timer = 0, notice = null;
+  // Nothing else is done with the case while a reply waits to be sent.
+  const others = () => [...document.querySelectorAll("button")].filter((one) => one.form && !notice.contains(one));
+  const asks = (event) => event.preventDefault();
+  const stop = () => {
+    clearInterval(timer);
+    removeEventListener("beforeunload", asks);
+    for (const one of others()) one.disabled = false;
+    notice.remove();
+    undoRow.hidden = false;
+    form.elements.text.readOnly = false;
+  };
   form.addEventListener("submit", (event) => {
     const button = event.submitter;
-    if (!button || !button.dataset.later || !form.elements.text.value.trim()) return;
-    if (pending === button) return;
+    if (!button || !button.dataset.later || !form.elements.text.value.trim() || pending === button) return;
     event.preventDefault();
     if (pending) return;
     pending = button;
-    const notice = document.createElement("p"), undo = document.createElement("button"), at = document.createElement("button");
+    notice = document.createElement("p");
+    const undo = document.createElement("button"), at = document.createElement("button");
     notice.className = "notice inline";
     notice.setAttribute("role", "status");
     undo.type = at.type = "button";
@@ -512,44 +549,28 @@ if (undoRow) {
     undo.textContent = undoRow.dataset.undoLabel;
     at.textContent = undoRow.dataset.nowLabel;
     // Screen readers hear the sentence once; the seconds that pass are for the eye.
-    const left_s = document.createElement("span");
-    left_s.setAttribute("aria-hidden", "true");
-    notice.append(undoRow.dataset.undo, left_s, undo, at);
+    const seconds = document.createElement("span");
+    seconds.setAttribute("aria-hidden", "true");
+    let left = UNDO_S;
+    seconds.textContent = left;
+    notice.append(undoRow.dataset.undo, seconds, undo, at);
     undoRow.before(notice);
     undoRow.hidden = true;
     form.elements.text.readOnly = true;
+    for (const one of others()) one.disabled = true;
     undo.focus();
-    let left = UNDO_S;
-    const send = () => {
-      left = 0;
-      clearInterval(timer);
-      undoRow.hidden = false;
-      form.requestSubmit(button);
-    };
-    const timer = setInterval(() => {
+    const send = () => { stop(); form.requestSubmit(button); };
+    timer = setInterval(() => {
       left -= 1;
-      left_s.textContent = left;
+      seconds.textContent = left;
       if (left <= 0) send();
     }, 1000);
     at.addEventListener("click", send);
-    // Whoever leaves the page has sent it.
-    const leave = () => {
-      if (pending !== button || left <= 0) return;
-      clearInterval(timer);
-      fetch(form.action, { method: "POST", body: new URLSearchParams(body(button)), keepalive: true });
-      pending = null;
-    };
-    addEventListener("pagehide", leave, { once: true });
-    undo.addEventListener("click", () => {
-      clearInterval(timer);
-      removeEventListener("pagehide", leave);
-      pending = null;
-      notice.remove();
-      undoRow.hidden = false;
-      form.elements.text.readOnly = false;
-      form.elements.text.focus();
-    });
+    // Whoever leaves is asked: the reply is not sent yet, and stays in this browser.
+    addEventListener("beforeunload", asks);
+    undo.addEventListener("click", () => { stop(); pending = null; form.elements.text.focus(); });
   });
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 
 // --- the panel for writers -------------------------------------------------------------------------------------------------

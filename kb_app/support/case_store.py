@@ -343,19 +343,22 @@ class CaseStore:
         )
         return [str(name) for (name,) in connection.execute(query)]
 
-    def waiting(self, owner: str = "") -> tuple[int, int]:
-        """(cases that wait for the team, the time of the newest one).
+    def waiting(self, others: Sequence[str] = ()) -> tuple[int, int]:
+        """(cases that wait for the team, the time of the newest case or word of a customer).
 
-        With ``owner`` those of this person and those of nobody.
+        Without the cases of the ``others``, by mail address.
         """
-        table = schema.cases
-        mine = table.c.owner.in_(["", owner]) if owner else true()
+        table, said = schema.cases, schema.case_messages
+        open_here = (table.c.state == OPEN) & (table.c.spam == "") & table.c.owner.not_in(others)
+        words = select(func.max(said.c.at)).where(
+            said.c.author == CUSTOMER,
+            said.c.case_id.in_(select(table.c.case_id).where(open_here)),
+        )
         with self.engine.connect() as connection:
-            query = select(func.count(), func.max(table.c.turn_at)).where(
-                table.c.state == OPEN, table.c.spam == "", mine
-            )
+            query = select(func.count(), func.max(table.c.turn_at)).where(open_here)
             count, newest = connection.execute(query).one()
-        return int(count), int(newest or 0)
+            last = connection.execute(words).scalar()
+        return int(count), max(int(newest or 0), int(last or 0))
 
     def owners(self) -> list[str]:
         """Owners of cases that are not closed, sorted."""

@@ -162,8 +162,12 @@ class CaseWorkflow:
                 return False
             if files:
                 self.cases.attach(connection, files, case.case_id)
+            if mail_message_id:
+                self.cases.first_time(connection, THREAD, mail_message_id, now, case.case_id)
             self._our_turn(connection, case, now)
             self.sending.forward(connection, case, text, once or str(now), now)
+            if case.state == ANSWERED:
+                self.sending.announce(connection, case, now)
         self._count(case, now)
         return True
 
@@ -204,6 +208,8 @@ class CaseWorkflow:
             else:
                 self._not_solved(connection, case, text, now)
                 self.cases.change(connection, case.case_id, now, **values)
+                if by_article:
+                    self.sending.announce(connection, case, now)
         if by_article and not solved:
             self._count(case, now)
         if case.said != said or by_article:
@@ -376,7 +382,9 @@ class CaseWorkflow:
         )
 
     def not_spam(self, case: Case, now: int) -> None:
-        """Release a case from spam and treat it as just received."""
+        """Release a case from spam and treat it as just received; raises CaseTransitionError."""
+        if not case.spam:
+            raise CaseTransitionError("not spam")
         with self.cases.changing() as connection:
             until = self._due(self.support(), case.kind, case.step, now)
             desk = self.support().desk_for(case.kind, case.language, case.section)
@@ -394,6 +402,7 @@ class CaseWorkflow:
             cleared = replace(case, spam="", desk=desk, due_at=until)
             self.sending.received(connection, cleared, now)
             self.sending.hand_over(connection, cleared, now)
+            self.sending.announce(connection, cleared, now)
         self._count(replace(case, spam=""), now)
 
     def apply_remote_state(

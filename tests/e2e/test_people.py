@@ -333,13 +333,23 @@ def test_a_reply_can_be_taken_back_for_ten_seconds(staffed: Shop, open_page: Ope
 
     desk.get_by_label("回答", exact=True).fill("まちがえた返事")
     desk.get_by_role("button", name="送信する", exact=True).click()
-    expect(desk.get_by_text("秒後に送信します")).to_be_visible()
+    expect(desk.get_by_text("10秒間は取り消せます")).to_be_visible()
+    expect(desk.get_by_role("button", name="担当する")).to_be_disabled()
     desk.get_by_role("button", name="送信を取り消す").click()
     expect(desk.get_by_label("回答", exact=True)).to_be_editable()
     assert replies() == []
     desk.get_by_label("回答", exact=True).fill("正しい返事")
     desk.get_by_role("button", name="送信する", exact=True).click()
-    # Whoever leaves the page has sent it.
+    # Whoever leaves the page is asked, sends nothing, and finds the text again.
+    desk.once("dialog", lambda dialog: dialog.accept())
     desk.goto(f"{staffed.url}/desk/cases")
-    expect(desk).to_have_title(re.compile("受信箱"))
+    desk.goto(f"{staffed.url}/desk/cases/{number}")
+    assert replies() == []
+    desk.get_by_role("button", name="復元する").click()
+    expect(desk.get_by_label("回答", exact=True)).to_have_value("正しい返事")
+    desk.get_by_role("button", name="送信する", exact=True).click()
+    desk.get_by_role("button", name="今すぐ送信").click()
+    expect(desk.locator("main").get_by_role("status")).to_contain_text("送信しました")
     assert replies() == ["正しい返事"]
+    desk.reload()
+    expect(desk.get_by_label("回答", exact=True)).to_have_value("")

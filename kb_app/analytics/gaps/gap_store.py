@@ -348,7 +348,11 @@ class GapStore:
             for key, article in keys:
                 connection.execute(
                     update(table)
-                    .where(table.c.text_key == key, table.c.article_id == article)
+                    .where(
+                        table.c.text_key == key,
+                        table.c.article_id == article,
+                        table.c.state == "offered",
+                    )
                     .values(state=state, by=by, at=now)
                 )
 

@@ -14,7 +14,7 @@ from indexer.reading.yaml_loader import BrokenYamlError, read_yaml
 
 FILE = "replies.yml"
 VARIABLES = ("name", "number", "agent", "site", "link")
-MAX_BYTES, LONGEST_NAME, LONGEST_REPLY, MOST_REPLIES = 512 * 1024, 100, 10_000, 500
+MAX_BYTES, LONGEST_NAME, LONGEST_REPLY = 512 * 1024, 100, 10_000
 _VARIABLE = re.compile(r"\{\{([^{}\n]{0,80})\}\}")
 _LANG = re.compile(r"[a-z]{2,3}")
 Replies = Mapping[str, Mapping[str, str]]
@@ -36,7 +36,8 @@ def read_replies(text: str) -> Replies:
             f"{FILE}, line {error.line + 1}: {error}. Mend it in an editor."
         ) from error
     if not isinstance(values, dict) or not all(
-        isinstance(replies, dict) for replies in values.values()
+        isinstance(replies, dict) and all(isinstance(one, str) for one in replies.values())
+        for replies in values.values()
     ):
         raise ReplyError(f"{FILE} must have a language, then names with their texts.")
     return {

@@ -23,7 +23,10 @@ class Quoted:
     quote: str
 
 
-_SALUTATION = re.compile(r"(?i)(?:dear|hello|hi)\b[^.!?]{0,80},?\s*\Z|.{1,60}(?:様|さま)\s*\Z")
+_ENGLISH = re.compile(
+    r"(?i)(?:dear|hello|hi|hey|good (?:morning|afternoon|evening))(?:[ ,!][^\n]{0,60})?[,!:.]?"
+)
+_JAPANESE = re.compile(r"([^\n]{1,30}?)(?:様|さま|さん|御中|殿)[、,。]?")
 Said = tuple[str, str]
 """(subject, body)"""
 
@@ -50,11 +53,27 @@ def moment(at: int, zone: ZoneInfo, language: str) -> str:
 
 def greeting(case: Case, text: str = "") -> str:
     """The salutation of a mail; "" if the name is unknown or the text begins with one."""
-    first = text.strip().partition("\n")[0]
-    has_one = case.name in first or _SALUTATION.match(first)
-    if not case.name or has_one:
+    if not case.name or _has_salutation(text, case.name):
         return ""
     return f"{case.name} 様\n\n" if lang_of(case.language) == "ja" else f"Dear {case.name},\n\n"
+
+
+def _has_salutation(text: str, name: str) -> bool:
+    """Whether the first line of several greets the customer."""
+    first, _, rest = text.strip().partition("\n")
+    if not rest.strip():
+        return False
+    line = first.strip()
+    named = _JAPANESE.fullmatch(line)
+    if named:
+        given, own = _squeezed(named.group(1)), _squeezed(name)
+        return given == "お客" or given in own or own in given
+    parts = [_squeezed(name), *map(_squeezed, name.split())]
+    return bool(_ENGLISH.fullmatch(line)) or _squeezed(line.rstrip(" ,!:、。")) in parts
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).casefold()
 
 
 def short(text: str, most: int = 40) -> str:

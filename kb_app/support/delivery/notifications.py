@@ -20,8 +20,8 @@ from kb_app.support.delivery.mail_templates import Quoted, lang_of
 from kb_app.support.delivery.outbox import enqueue, handed_over
 from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
 
-# Mail programs need the last few.
-MOST_REFERENCES = 10
+# A header line has at most 998 letters.
+LONGEST_REFERENCES = 800
 
 
 class Mailer(Protocol):
@@ -272,7 +272,7 @@ class CaseNotifications:
             "subject": subject,
             "body": body,
             "in_reply_to": thread,
-            "references": " ".join(dict.fromkeys([*before[-MOST_REFERENCES:], thread])).strip(),
+            "references": references([*before, thread]),
             "reply_to": self.house.help_address,
             "automatic": automatic,
             "language": lang_of(case.language),
@@ -299,3 +299,13 @@ class CaseNotifications:
             self._cases.first_time(
                 connection, THREAD if sink == MAIL_SINK else TO_DESK, name, now, case.case_id
             )
+
+
+def references(message_ids: Sequence[str]) -> str:
+    """The last Message-IDs that fit into one header."""
+    kept: list[str] = []
+    for name in reversed(list(dict.fromkeys(name for name in message_ids if name))):
+        if sum(map(len, kept)) + len(kept) + len(name) > LONGEST_REFERENCES:
+            break
+        kept.append(name)
+    return " ".join(reversed(kept))

@@ -132,8 +132,15 @@ class MailIntake:
             fresh = self._handoff.reply(case, who, mail.sender, said, now, once)
             self._note_quoted(case, quoted, once, now)
             return "answered" if fresh else "known"
-        refused = self._keep(mail, raw, once, now)
         known = {mail.sender.casefold(), mail.answer_to.casefold()}
+        refused = self._keep(mail, raw, once, now)
+        if self._handoff.cases.sent_to_desk(mail.thread) and case.mail.casefold() not in known:
+            # A colleague of whoever was told of the case: not the customer's words.
+            who = mail.sender_name or mail.sender
+            self._handoff.note(case, who, said[:LONGEST_MESSAGE], now, once, files=once)
+            self._note_rest(case, said[LONGEST_MESSAGE:], once, now)
+            self._tell_refused(case, refused, once, now)
+            return "noted"
         other = (
             ""
             if not mail.sender or case.mail.casefold() in known

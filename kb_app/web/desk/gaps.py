@@ -5,6 +5,8 @@ Also the approval of learned questions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
@@ -233,39 +235,43 @@ def _taught(chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
     What would take a question from another article is left as it is, and said.
     """
-    texts = store().learned_texts(chosen)
+    texts, known = store().learned_texts(chosen), snapshot().articles.summaries
     by_article: dict[str, list[str]] = {}
     for (_key, article_id), text in texts.items():
-        by_article.setdefault(article_id, []).append(text)
-    refused = _displacing(by_article)
-    written = {name: found for name, found in by_article.items() if name not in refused}
-    for article_id, found in written.items():
-        editor().add_learned(article_id, found, author())
-    return [pair for pair in chosen if pair[1] not in refused]
-
-
-def _displacing(by_article: dict[str, list[str]]) -> set[str]:
-    """The articles whose new questions would take first place from another article's own."""
-    answers, title = services().draft_answers, analytics_service().finder.title
+        if article_id in known:
+            by_article.setdefault(article_id, []).append(text)
+    if len(by_article) < len({article_id for _key, article_id in texts}):
+        flash(_("There is no such article any more."))
     try:
-        if not answers.displaced_by(by_article):
-            return set()
-        lost = {name: answers.displaced_by({name: texts}) for name, texts in by_article.items()}
+        lost = services().draft_answers.displaced_by(by_article)
     except BuildFailedError as error:
-        flash(_("Not checked against the other articles: %(why)s", why=str(error)))
-        return set()
-    for name, found in lost.items():
-        for question, other in found[:3]:
-            flash(
-                _(
-                    "Not approved for “%(title)s”: “%(question)s” would no longer lead to "
-                    "“%(other)s”.",
-                    title=title(name),
-                    question=question,
-                    other=title(other),
-                )
+        flash(_("Not approved: the other articles could not be looked at. %(why)s", why=str(error)))
+        return []
+    _tell_lost(lost)
+    refused, written = {taker for _question, _article, taker in lost}, set()
+    for article_id, found in by_article.items():
+        if article_id in refused:
+            continue
+        try:
+            editor().add_learned(article_id, found, author())
+            written.add(article_id)
+        except EditConflictError as error:
+            flash(str(error))
+            break
+    return [pair for pair in texts if pair[1] in written]
+
+
+def _tell_lost(lost: Sequence[tuple[str, str, str]]) -> None:
+    title = analytics_service().finder.title
+    for question, article_id, taker in lost[:5]:
+        flash(
+            _(
+                "Not approved for “%(title)s”: “%(question)s” would no longer lead to “%(other)s”.",
+                title=title(taker),
+                question=question,
+                other=title(article_id),
             )
-    return {name for name, found in lost.items() if found}
+        )
 
 
 def _gap_or_404(gap_id: str) -> Gap:

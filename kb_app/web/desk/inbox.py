@@ -5,6 +5,7 @@ Also the outbox of deliveries that failed or are pending.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -38,7 +39,7 @@ from kb_app.web.core.context import (
     support_service,
     user_store,
 )
-from kb_app.web.core.forms import given_form_id, given_text
+from kb_app.web.core.forms import given_form_id, given_text, once_of
 from kb_app.web.core.inputs import MOST_PAGES, whole_number
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import now_ms
@@ -92,7 +93,8 @@ def cases() -> str:
 @needs("cases")
 def waiting() -> Response:
     """How many cases wait for the team, for an inbox that is left open; JSON."""
-    count, newest = support_service().cases.waiting(user().mail)
+    others = [one.mail for one in user_store().all() if one.mail != user().mail]
+    count, newest = support_service().cases.waiting(others)
     return jsonify(count=count, newest=newest)
 
 
@@ -103,7 +105,8 @@ def new() -> str | BaseResponse | tuple[str, int]:
     if request.method == "GET":
         return _new_page({})
     given = NewCase(
-        form_id=given_form_id(),
+        # Another call written into the same form is another case.
+        form_id=once_of(given_form_id(), given_text("text")),
         kind=request.form.get("kind", ""),
         message=given_text("text"),
         name=request.form.get("name", "").strip(),
@@ -191,6 +194,9 @@ def act(number: str) -> str | BaseResponse | tuple[str, int]:
         return _page(case, text)
     if done in WHILE_WRITING or done.startswith(INSERT):
         return _while_writing(case, done, text)
+    if len(text) > LONGEST_MAIL:
+        flash(_("Not done: the text is too long. At most %(most)s letters.", most=LONGEST_MAIL))
+        return _page(case, text), 400
     try:
         target = _do(case, done)
     except AnsweredMeanwhileError:
@@ -250,6 +256,9 @@ def _do(case: Case, done: str) -> str:
         return _article_of(case)
     if done in ("reply", "reply and solve", "note"):
         _say(case, done)
+        return url_for("inbox.case", number=case.number, sent=1)
+    if done == "not spam":
+        handoff.not_spam(case, at)
     elif done in ("take", "give"):
         handoff.take(case, user().mail if done == "take" else _member(), at)
         flash(_("Kept."))
@@ -259,8 +268,6 @@ def _do(case: Case, done: str) -> str:
     elif done == "solve":
         handoff.solve(case, user().name, at, _article())
         flash(_("Solved. The customer is asked in a while whether that is so."))
-    elif done == "not spam":
-        handoff.not_spam(case, at)
     else:
         abort(400)
     return url_for("inbox.case", number=case.number)
@@ -268,31 +275,33 @@ def _do(case: Case, done: str) -> str:
 
 def _say(case: Case, done: str) -> None:
     """Add a reply or a note; submitting the same form twice adds it once."""
-    handoff, at, once = (
-        support_service().workflow,
-        now_ms(),
-        f"{case.case_id}:{request.form.get('form_id', '')}",
-    )
-    text = given_text("text")[:LONGEST_MAIL]
-    article = _article()
+    handoff, at = support_service().workflow, now_ms()
+    text, article = given_text("text"), _article()
     if not text:
         flash(_("Please write something first."))
-    elif done == "note":
+        return
+    once = once_of(f"{case.case_id}:{given_form_id()}", f"{done == 'note'}:{text}")
+    if done == "note":
         handoff.note(case, user().shown, text, at, once)
         flash(_("The note is kept."))
-    else:
-        # The reply includes a link to the article.
-        link = _link_to(article, case) if article else ""
-        text = text if link.rpartition("\n")[2] in text else f"{text}\n\n{link}"
-        read = whole_number(request.form.get("read", ""), 0, MOST_MESSAGES)
-        fresh = handoff.reply(case, user().name, user().mail, text, at, once, article, read)
-        if fresh and done == "reply and solve":
-            handoff.solve(_case_or_404(case.number), user().name, at, article)
-        flash(
-            _("Sent.")
-            if case.mail
-            else _("Kept: there is no mail address, the customer reads it on the page of the case.")
-        )
+        return
+    # The reply includes a link to the article.
+    link = _link_to(article, case) if article else ""
+    if link and not re.search(re.escape(link.rpartition("\n")[2]) + r"(?![\w%-])", text):
+        text = f"{text}\n\n{link}"
+    read = whole_number(request.form.get("read", ""), 0, MOST_MESSAGES)
+    fresh = handoff.reply(case, user().name, user().mail, text, at, once, article, read)
+    if fresh and done == "reply and solve":
+        handoff.solve(_case_or_404(case.number), user().name, at, article)
+    flash(_said_after(case))
+
+
+def _said_after(case: Case) -> str:
+    if not case.mail:
+        return _("Kept: there is no mail address, the customer reads it on the page of the case.")
+    if not support_service().can_mail:
+        return _("Kept: no mail server is set, the customer reads it on the page of the case.")
+    return _("Sent.")
 
 
 def _link_to(article_id: str, case: Case) -> str:

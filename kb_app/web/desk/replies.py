@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.editing.model import EditConflictError
+from indexer.editing.model import EditConflictError, digest_of
 from kb_app.support.config.replies import (
     FILE,
     LONGEST_NAME,
@@ -75,22 +77,35 @@ def replies() -> str | BaseResponse | tuple[str, int]:
     name, before = " ".join(request.form.get("name", "").split()), request.form.get("before", "")
     if done not in ("save", "remove"):
         abort(400)
-    text = given_text("text")
+    text, digest = given_text("text"), request.form.get("digest", "")
+    draft = _Draft(lang, name, text, before, digest)
     wrong = problem_of(lang, name, text) if done == "save" else ""
     if wrong:
-        return _page(wrong, (lang, name, text)), 400
+        return _page(wrong, draft), 400
     try:
-        editor().set_reply(lang, name, text if done == "save" else None, author())
-        if done == "save" and before and before != name:
-            editor().set_reply(lang, before, None, author())
-    except (EditConflictError, OSError) as error:
-        return _page(str(error), (lang, name, text)), 409
-    user_store().note(user().mail, f"saved reply: {done}", name[:64])
+        if done == "save":
+            editor().set_reply(lang, name, text, author(), before, digest)
+        else:
+            editor().set_reply(lang, before, None, author(), before, digest)
+    except EditConflictError as error:
+        return _page(str(error), draft), 409
+    user_store().note(user().mail, f"saved reply: {done}", (name or before)[:64])
     flash(_("Saved.") if done == "save" else _("Removed."))
     return redirect(url_for("replies.replies"), 303)
 
 
-def _page(wrong: str = "", draft: tuple[str, str, str] = ("", "", "")) -> str:
+@dataclass(frozen=True)
+class _Draft:
+    """What was sent and not saved; ``before`` is the name of the reply that it changes."""
+
+    lang: str = ""
+    name: str = ""
+    text: str = ""
+    before: str = ""
+    digest: str = ""
+
+
+def _page(wrong: str = "", draft: _Draft = _Draft()) -> str:
     try:
         known = saved_replies()
     except ReplyError as error:
@@ -104,4 +119,5 @@ def _page(wrong: str = "", draft: tuple[str, str, str] = ("", "", "")) -> str:
         longest=LONGEST_REPLY,
         wrong=wrong,
         draft=draft,
+        digest_of=digest_of,
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from flask.testing import FlaskClient
 
+from indexer.editing.model import digest_of
 from kb_app.services.container import Services
 from kb_app.support.config.replies import ReplyError, filled, problem_of, read_replies
 from kb_app.support.delivery import mail_templates
@@ -59,12 +60,21 @@ def test_a_saved_reply_is_filled_in_for_the_case(
 
 
 def test_a_reply_is_renamed_changed_and_removed(own: Services, lead: FlaskClient) -> None:
+    def stored() -> dict[str, str]:
+        text = (own.settings.articles / "replies.yml").read_text(encoding="utf-8")
+        return dict(read_replies(text)["ja"])
+
     save(lead, lang="ja", name="甲", text="一")
-    assert save(lead, lang="ja", name="乙", before="甲", text="二") == 303
-    file = own.settings.articles / "replies.yml"
-    assert dict(read_replies(file.read_text(encoding="utf-8"))["ja"]) == {"乙": "二\n"}
-    assert save(lead, lang="ja", name="乙", do="remove") == 303
-    assert "<summary" not in text_of(lead, "/desk/replies")
+    known = {"before": "甲", "digest": digest_of("一\n"), "lang": "ja"}
+    assert save(lead, name="乙", text="二", **known) == 303
+    assert stored() == {"乙": "二\n"}
+    assert save(lead, name="乙", text="三", **known) == 409, "it is not there any more"
+    save(lead, lang="ja", name="丙", text="三")
+    now = {"before": "丙", "digest": digest_of("三\n"), "lang": "ja"}
+    assert save(lead, name="乙", text="三", **now) == 409, "there is one of that name"
+    assert save(lead, name="丙", text="x", **now | {"digest": digest_of("old")}) == 409
+    assert save(lead, name="乙", do="remove", **now) == 303, "the one that was shown"
+    assert stored() == {"乙": "二\n"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,9 @@ def test_a_reply_that_cannot_be_used_is_not_saved_and_not_lost(
     assert answer.status_code == 400 and said in page and form["text"].strip() in page
 
 
-@pytest.mark.parametrize("text", ["[", "ja: x", "- a", "a: &a [*a]", "x" * 600_000])
+@pytest.mark.parametrize(
+    "text", ["[", "ja: x", "- a", "a: &a [*a]", "x" * 600_000, "ja: [a]", "ja: {a: [1]}"]
+)
 def test_a_broken_file_of_replies_says_so_and_nothing_else_fails(
     own: Services, lead: FlaskClient, case: Case, text: str
 ) -> None:
@@ -150,20 +162,33 @@ def test_the_mail_is_seen_before_it_is_sent(own: Services, lead: FlaskClient, ca
 
 
 @pytest.mark.parametrize(
-    ("language", "text", "greeted"),
+    ("name", "text", "greets"),
     [
-        ("en", "Dear Hanako,\n\nWe exchange it.", 1),
-        ("en", "Hello Hanako!\nWe exchange it.", 1),
-        ("en", "Hi,\nWe exchange it.", 0),
-        ("en", "We exchange it.", 1),
-        ("ja", "山田様\n\n交換します。", 0),
-        ("ja", "交換します。", 1),
+        ("Hanako", "Dear Hanako,\n\nWe exchange it.", True),
+        ("Hanako", "Hello Hanako!\nWe exchange it.", True),
+        ("Hanako", "Hi,\nWe exchange it.", True),
+        ("Mr Smith", "Dear Mr. Smith,\nWe exchange it.", True),
+        ("Mr Smith", "Good morning Ms Yamada,\nWe exchange it.", True),
+        ("Hanako Yamada", "Hanako,\nWe exchange it.", True),
+        ("Hanako", "We exchange it.\nSoon.", False),
+        ("Al", "All items are there.\nSoon.", False),
+        ("Hanako", "Hi-res pictures are here.\nSoon.", False),
+        ("Hanako", "Hello Hanako", False),
+        ("山田花子", "山田様、\n\n交換します。", True),
+        ("山田 花子", "山田花子様\n\n交換します。", True),
+        ("山田花子", "山田さん\n交換します。", True),
+        ("株式会社 山田", "株式会社 山田 御中\n交換します。", True),
+        ("山田花子", "お客様\n交換します。", True),
+        ("林", "森林の写真です。\n交換します。", False),
+        ("山田花子", "送り先は次の住所のお客様\n東京都", False),
+        ("山田花子", "交換します。", False),
     ],
 )
-def test_nobody_is_greeted_twice(case: Case, language: str, text: str, greeted: int) -> None:
-    named = replace(case, name="Hanako", language=language)
-    body = mail_templates.reply("Shop", named, text, "Ken", "link")[1]
-    assert body.count("Hanako") == greeted
+def test_nobody_is_greeted_twice_or_not_at_all(name: str, text: str, greets: bool) -> None:
+    from kb_app.support.delivery.mail_templates import greeting
+
+    given = Case("c", "N", 0, "question", "m", name=name, language="ja" if name > "z" else "en")
+    assert (greeting(given, text) == "") is greets
 
 
 def test_the_mails_of_a_case_refer_to_each_other(own: Services) -> None:
@@ -260,3 +285,75 @@ def test_only_agents_and_leads_use_these_pages(own: Services, lead: FlaskClient)
         assert writer.get(path).status_code == 403
         assert lead.get(path).status_code == 200
     assert post(lead, "/desk/cases/new", channel="phone", kind="question", text="x", language="en")
+
+
+# --- what a stranger broke ---
+
+
+def test_another_text_in_the_same_form_is_another_reply(
+    own: Services, lead: FlaskClient, case: Case
+) -> None:
+    for text in ("一つ目", "一つ目", "二つ目、別の文"):
+        sent(lead, case, do="reply", text=text, form_id="0a0a0a0a-0000-4000-8000-000000000000")
+    assert replies(own, case) == ["一つ目", "二つ目、別の文"]
+    other = {"form_id": "0b0b0b0b-0000-4000-8000-000000000000"}
+    assert phone_case(lead, **other)[1] != phone_case(lead, text="別の電話", **other)[1]
+
+
+def test_a_reply_that_is_too_long_is_kept_in_its_field(
+    own: Services, lead: FlaskClient, case: Case
+) -> None:
+    status, page = sent(lead, case, do="reply", text="長" * 100_001)
+    assert status == 400 and "長" * 1_000 in page and replies(own, case) == []
+
+
+def test_a_link_that_begins_like_another_is_added(
+    own: Services, lead: FlaskClient, case: Case
+) -> None:
+    card = own.live.current().articles.summaries["ja-returns-refund"]  # type: ignore[union-attr]
+    text = f"見てください。 /ja/articles/{card.slug}-policy"
+    sent(lead, case, do="reply", text=text, article_id=card.id)
+    assert card.title in replies(own, case)[0]
+
+
+def test_later_mails_of_the_customer_are_in_the_thread(own: Services, case: Case) -> None:
+    support, at = own.support, int(own.clock().timestamp() * 1000)
+    support.workflow.customer_says(case, "まだです", at + 1, "o", "<second@c.jp>")
+    with support.cases.changing() as connection:
+        assert support.cases.thread(connection, case.case_id)[-1] == "<second@c.jp>"
+
+
+def test_references_are_whole_ids_and_the_last_ones() -> None:
+    from kb_app.support.delivery.notifications import references
+
+    ids = [f"<{number}{'a' * 90}@example.com>" for number in range(20)]
+    found = references(ids).split()
+    assert found == ids[-len(found) :] and len(" ".join(found)) <= 800 and len(found) > 5
+
+
+def test_whoever_is_told_of_a_case_is_told_when_an_automatic_answer_did_not_help(
+    own: Services,
+) -> None:
+    (own.settings.articles / "support.yml").write_text(
+        "ladder: {desk: {reply: 1 day, mail: team@example.com}}\n", encoding="utf-8"
+    )
+    support, at = own.support, int(own.clock().timestamp() * 1000)
+    support.workflow.sending._post.can_mail = lambda: True  # type: ignore[method-assign]
+    quoted = mail_templates.Quoted("返金", "https://x.example/ja/articles/refund", "5営業日")
+    made = support.workflow.open(replace(NEW, form_id="auto2"), at, [quoted])
+    assert not [one for one in support.outbox.listed() if one.sink == "steps"]
+    support.workflow.answer(made, False, at + 1)
+    assert len([one for one in support.outbox.listed() if one.sink == "steps"]) == 1
+
+
+def test_a_stale_page_does_not_treat_a_case_as_spam(lead: FlaskClient, case: Case) -> None:
+    assert sent(lead, case, do="not spam")[0] == 303
+
+
+def test_an_open_inbox_hears_of_every_word_of_a_customer(
+    own: Services, lead: FlaskClient, case: Case
+) -> None:
+    before = lead.get("/desk/cases/waiting").get_json()["newest"]
+    at = int(own.clock().timestamp() * 1000)
+    own.support.workflow.customer_says(case, "もう一つあります", at + 5_000, "again")
+    assert lead.get("/desk/cases/waiting").get_json()["newest"] > before

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from kb_app import create_app
 from kb_app.analytics import model as m
@@ -345,6 +345,8 @@ def test_questions_and_synonyms_are_written_to_the_files(own: Services, lead: Fl
 def test_confirmed_questions_are_approved_into_learned_yml(
     own: Services, lead: FlaskClient
 ) -> None:
+    with own.store.engine.begin() as connection:
+        connection.execute(update(schema.learned).values(article_id="ja-returns-refund"))
     page = text_of(lead, "/desk/learned")
     assert '<td class="number">1</td>' in page, "how many people asked"
     chosen = re.search(r'name="chosen" value="([^"]+)"', page).group(1).replace("&#9;", "\t")  # type: ignore[union-attr]
@@ -585,6 +587,36 @@ def test_a_learned_question_takes_none_from_another_article(
     assert "登録しませんでした" not in post_all(lead, ["k1\tja-returns-refund"])
     assert "返金はまだですか" in (own.settings.articles / "learned.yml").read_text("utf-8")
     assert ">引っ越しの手続き<" in text_of(lead, "/desk/learned").replace(" ", "")
+
+
+def test_a_learned_question_is_not_slipped_in_beside_the_victims_own(
+    own: Services, lead: FlaskClient
+) -> None:
+    path = own.settings.articles / "ja/account/address.md"
+    path.write_text(
+        "---\nid: address\ntitle: 住所の変更\ntests: [引っ越しの手続き]\n---\n引っ越しの時。\n",
+        encoding="utf-8",
+    )
+    own.indexing.publish_build(own.indexing.rebuild())
+    offered = [
+        ("引っ越しの手続き", "ja-returns-refund"),
+        ("住所が変わった", "address"),
+        ("x", "no"),
+    ]
+    with own.store.engine.begin() as connection:
+        for number, (text, article) in enumerate(offered):
+            row = {"text_key": f"k{number}", "article_id": article, "text": text}
+            connection.execute(insert(schema.learned).values(**row, state="offered", by="", at=AT))
+    chosen = [f"k{number}\t{article}" for number, (_text, article) in enumerate(offered)]
+    page = post_all(lead, chosen)
+    learned = (own.settings.articles / "learned.yml").read_text("utf-8")
+    assert "登録しませんでした" in page and "引っ越し" not in learned and "no:" not in learned
+    assert "住所が変わった" in learned
+    for broken in ("[", "- a", "address: x", "address:"):
+        (own.settings.articles / "learned.yml").write_text(broken, encoding="utf-8")
+        token = token_in(text_of(lead, "/desk/learned"))
+        form = {"chosen": ["k0\tja-returns-refund"], "do": "approve", "csrf_token": token}
+        assert lead.post("/desk/learned", data=form).status_code == 303
 
 
 def post_all(client: FlaskClient, chosen: list[str]) -> str:
