@@ -16,14 +16,13 @@ from indexer.reading.foreign_keys import keys_read_as
 from indexer.reading.front_matter import parse
 from indexer.reading.learned_file import writing_yaml
 from indexer.reading.repeated_keys import keep_last_of_repeated
+from indexer.reading.visibility import hidden_by
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
 from search.model import OwnAnswer
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$\n?", re.DOTALL | re.MULTILINE)
 # The order of keys that are new in an article.
 _ORDER = ("id", "type", "title", "summary", "section", "tags", "questions", "keywords", "tests")
-# What other tools mean by "draft" and "published".
-_VISIBILITY = ("draft", "published")
 # Keys whose own questions are shown under another key as well.
 WITH_QUESTIONS = {"questions": "answers", "tests": "expect"}
 
@@ -52,16 +51,22 @@ def with_values(name: str, text: str, values: Mapping[str, Any]) -> str:
         if value is None or key in ("tags", "aliases"):
             wanted |= dict.fromkeys(_read_as(key, before))
     wanted = {key: value for key, value in wanted.items() if value is not None or key in before}
-    changed = _changed(name, header, wanted) if wanted else header
+    changed = _changed(name, header, before, wanted) if wanted else header
     _check(name, before, wanted, _values(name, changed))
-    return f"---\n{changed}---\n{text[match.end() if match else 0 :]}"
+    start, end = match.span(1) if match else (0, 0)
+    return text[:start] + changed + text[end:]
 
 
 def published(name: str, text: str) -> dict[str, Any]:
     """The values that make an article a published one, whatever tool's keys hide it."""
-    return {"status": "published"} | dict.fromkeys(
-        key for key in values_of(name, text) if key.lower() in _VISIBILITY
-    )
+    hiding = (key for key, value in values_of(name, text).items() if _makes_draft(key, value))
+    return {"status": "published"} | dict.fromkeys(hiding)
+
+
+def _makes_draft(key: str, value: Any) -> bool:
+    """Whether another tool's key makes the article a draft."""
+    hides = hidden_by(key.lower().replace("-", "_"), value)
+    return hides is not None and hides[0] == "status"
 
 
 def values_of(name: str, text: str) -> dict[str, Any]:
@@ -167,12 +172,12 @@ def _check(
     expected |= {key: plain(value) for key, value in wanted.items() if value is not None}
     if dict(after) != expected:
         raise EditConflictError(
-            f"The front matter of {name} cannot be changed here: it repeats values by anchors, or "
-            "has another form. Edit it as a file."
+            f"The front matter of {name} cannot be changed here without changing more of it: it "
+            "may repeat values by anchors. Edit it as a file."
         )
 
 
-def _changed(name: str, header: str, wanted: Mapping[str, Any]) -> str:
+def _changed(name: str, header: str, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     lines = header.split("\n")[:-1] if header else []
     entries = _entries(name, header, lines)
     last = {entry.key: entry for entry in entries}
@@ -183,7 +188,7 @@ def _changed(name: str, header: str, wanted: Mapping[str, Any]) -> str:
             at = _place(entries, key, len(lines))
             edits.append((at, at, _lines({key: value})))
         else:
-            edits.append((entry.start, entry.end, _replaced(lines, entry, value)))
+            edits.append((entry.start, entry.end, _replaced(lines, entry, before.get(key), value)))
         # Of a repeated key only the last one counts.
         edits += [
             (one.start, one.end, []) for one in entries if one.key == key and one is not entry
@@ -205,8 +210,11 @@ def _entries(name: str, header: str, lines: Sequence[str]) -> list[_Entry]:
     starts = [key.start_mark.line for key, _value in pairs] + [len(lines)]
     found = []
     for (key, value), start, after in zip(pairs, starts[:-1], starts[1:], strict=True):
-        end = after
-        while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1][0] == "#"):
+        end, least = after, start + 1
+        if not isinstance(value.value, list) or value.flow_style:
+            mark = value.end_mark
+            least = min(after, max(least, mark.line + (mark.column > 0)))
+        while end > least and lines[end - 1].lstrip()[:1] in ("", "#"):
             end -= 1
         one_line = value.start_mark.line == value.end_mark.line == start
         rest = lines[start][value.end_mark.column :] if one_line and end == start + 1 else ""
@@ -214,18 +222,17 @@ def _entries(name: str, header: str, lines: Sequence[str]) -> list[_Entry]:
     return found
 
 
-def _replaced(lines: Sequence[str], entry: _Entry, value: Any) -> list[str]:
+def _replaced(lines: Sequence[str], entry: _Entry, before: Any, value: Any) -> list[str]:
     """The lines of a key with another value; a longer list keeps those of its first part."""
     if value is None:
         return []
     node = entry.node
     is_block = isinstance(node.value, list) and node.flow_style is False
-    if isinstance(value, list) and is_block:
-        old = [getattr(one, "value", None) for one in node.value]
-        if old and value[: len(old)] == old:
-            indent = " " * (node.value[0].start_mark.column - 2)
-            more = [f"{indent}{line}" for line in dump_list(value[len(old) :])]
-            return [*lines[entry.start : entry.end], *more]
+    if isinstance(value, list) and is_block and before and value[: len(before)] == before:
+        first = lines[node.value[0].start_mark.line]
+        indent = first[: len(first) - len(first.lstrip())]
+        more = [f"{indent}{line}" for line in dump_list(value[len(before) :])]
+        return [*lines[entry.start : entry.end], *more]
     if isinstance(value, list) and getattr(node, "flow_style", None):
         value = flow(value)
     new = _lines({entry.key: value})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Engine, delete, select, update
@@ -11,6 +12,7 @@ from kb_app.db import schema
 from kb_app.db.writing import insert_once, storable
 
 LATER, REVIEW = "later", "review"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _table = schema.kept_changes
 
 
@@ -18,7 +20,8 @@ _table = schema.kept_changes
 class KeptChange:
     """A text for an article file. ``base`` and ``digest`` are those of the file it was made of.
 
-    ``by`` is the writer's mail address, ``at`` the time in ms, ``note`` what a reviewer said.
+    ``by`` is the mail address of who changed it last, ``writers`` are those of all, with spaces
+    between; ``at`` is the time in ms, ``note`` what a reviewer said.
     """
 
     path: str
@@ -29,6 +32,7 @@ class KeptChange:
     at: int
     state: str = LATER
     note: str = ""
+    writers: str = ""
 
 
 class KeptChanges:
@@ -60,10 +64,12 @@ class KeptChanges:
             "text": storable(change.text),
             "base": storable(change.base),
             "note": storable(change.note),
+            "by": change.by[:200],
+            "digest": change.digest if _DIGEST.fullmatch(change.digest) else "",
         }
         with self._engine.begin() as connection:
-            if insert_once(connection, _table, row):
-                return True
+            if not seen_at:
+                return insert_once(connection, _table, row)
             same = _here(change.path) & (_table.c.at == seen_at)
             return bool(connection.execute(update(_table).where(same).values(**row)).rowcount)
 

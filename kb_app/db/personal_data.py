@@ -70,7 +70,7 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
     "received": dict.fromkeys(("source", "event_id", "case_id"), CASE),
     "subscribers": {"mail": SUBSCRIBER},
     "notices": {"by": STAFF},
-    "kept_changes": {"by": STAFF, "note": STAFF},
+    "kept_changes": {"by": STAFF, "note": STAFF, "writers": STAFF},
     "users": dict.fromkeys(
         ("mail", "name", "password_hash", "stamp", "oidc_subject", "totp_secret"), STAFF
     ),

@@ -331,6 +331,7 @@ kept_changes = Table(
     Column("at", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("note", Text, nullable=False, default="", server_default=""),
+    Column("writers", Text, nullable=False, default="", server_default=""),
 )
 
 # The nodes of a site, each with what must be alike at all of them, and when it was last alive.

@@ -338,6 +338,7 @@ function previewFor(form) {
 
 // What was typed stays in this browser until it is saved: a crash or a closed window loses nothing. With it
 // stays of which version it was made, so that what others saved meanwhile is merged and not overwritten.
+const MADE_OF = ["digest", "base", "shown", "kept_at"];
 function keepUnsaved(form, update) {
   const key = `unsaved:${form.dataset.keep}`;
   const fields = () => [...form.elements].filter((one) => one.name && one.matches("input:not([type=hidden]):not([type=file]), textarea:not([hidden]), select"));
@@ -348,7 +349,8 @@ function keepUnsaved(form, update) {
     if (offered) return;
     if (state() === saved) localStorage.removeItem(key);
     else try {
-      localStorage.setItem(key, JSON.stringify({ fields: state(), digest: form.elements.digest.value, base: form.elements.base.value }));
+      const made = Object.fromEntries(MADE_OF.filter((name) => form.elements[name]).map((name) => [name, form.elements[name].value]));
+      localStorage.setItem(key, JSON.stringify({ fields: state(), made }));
     } catch { /* no room */ }
   };
   if (form.dataset.saved) localStorage.removeItem(key);
@@ -366,8 +368,7 @@ function keepUnsaved(form, update) {
     const done = () => { offered.remove(); offered = null; };
     restore.addEventListener("click", () => {
       for (const [name, value] of JSON.parse(kept.fields)) if (form.elements[name]) form.elements[name].value = value;
-      form.elements.digest.value = kept.digest;
-      form.elements.base.value = kept.base;
+      for (const [name, value] of Object.entries(kept.made || {})) if (form.elements[name]) form.elements[name].value = value;
       done();
       keep();
       update();

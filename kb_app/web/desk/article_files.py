@@ -32,9 +32,10 @@ from indexer.model import ArticleSummary
 from indexer.reading.media_types import IMAGE_TYPES
 from indexer.targets import file_in
 from kb_app.web.core.auth import needs, user
-from kb_app.web.core.context import services, site_settings, snapshot, user_store
+from kb_app.web.core.context import now, services, site_settings, snapshot, user_store
 from kb_app.web.core.inputs import own_path
 from kb_app.web.desk import article_form
+from kb_app.web.desk.article_list import state_of
 from kb_app.web.desk.articles_folder import author, editor
 from kb_app.web.desk.pasted_text import MAX_PASTED, markdown_of
 
@@ -151,6 +152,8 @@ def _done(card: ArticleSummary, opened: Opened, what: str) -> str:
         raise EditConflictError(
             _("Somebody keeps a change of this article. Publish or discard it first.")
         )
+    if site_settings().review == "on" and what in ("archive", "merge", "remove"):
+        _check_may(card, what)
     mover, near = Mover(editor()), _neighbours(card)
     if what == "move":
         folder = request.form.get("other_folder", "").strip() or request.form.get("folder", "")
@@ -172,6 +175,14 @@ def _done(card: ArticleSummary, opened: Opened, what: str) -> str:
         return url_for("article_list.articles")
     flash(_("“%(title)s” is removed. Its addresses lead here.", title=card.title))
     return url_for("editor.edit", name=into.path)
+
+
+def _check_may(card: ArticleSummary, what: str) -> None:
+    """With reviews, leads take articles away, and no text gets among others unseen."""
+    if not user().may("outbox"):
+        raise EditConflictError(_("With reviews, leads archive, merge and remove articles."))
+    if what == "merge" and state_of(card, now()) != "live":
+        raise EditConflictError(_("Nobody has looked at this text yet: ask for a review first."))
 
 
 def _chosen_target(card: ArticleSummary, needed: bool) -> ArticleSummary | None:
@@ -243,7 +254,12 @@ def several() -> BaseResponse:
     }
     if what not in changes:
         abort(400)
-    if what == "publish" and site_settings().review == "on":
+    kept = {change.path for change in services().kept_changes.all()}
+    if what in ("archive", "publish") and kept & set(names):
+        flash(_("Somebody keeps a change of this article. Publish or discard it first."))
+    elif what == "archive" and site_settings().review == "on" and not user().may("outbox"):
+        flash(_("With reviews, leads archive, merge and remove articles."))
+    elif what == "publish" and site_settings().review == "on":
         flash(_("Another person has to look at each article first: open it, and ask for a review."))
     elif not names or (what == "tag" and not tags):
         flash(_("Choose articles, and say which tag."))

@@ -15,6 +15,7 @@ from indexer.editing.merging import Difference, Merged, merged
 from indexer.editing.model import EditConflictError, Opened
 from indexer.errors import BuildFailedError
 from indexer.isolation import IsolationError, isolated_process
+from indexer.reading.files import MAX_BYTES
 from kb_app.db.kept_changes import LATER, REVIEW, KeptChange
 from kb_app.services.set_aside import SetAside
 from kb_app.web.core.auth import needs, user
@@ -99,7 +100,7 @@ def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
     if done == "answers":
         return _with_answers(draft, before, preview)
     if done in (LATER, REVIEW):
-        return _kept(draft, done, before, preview)
+        return _kept(draft, opened, done, before, preview)
     if done not in ("save", "publish"):
         abort(400)
     return _saved(draft, opened, done, before, preview)
@@ -124,18 +125,28 @@ def _saved(
 
 
 def _kept(
-    draft: Draft, state: str, before: str, preview: Preview
+    draft: Draft, stored: Opened, state: str, before: str, preview: Preview
 ) -> BaseResponse | tuple[str, int]:
     """Keep the text for later or for a review; what customers see stays as it is."""
-    name = draft.opened.name
+    name, last = draft.opened.name, services().kept_changes.get(draft.opened.name)
+    if draft.opened.digest != stored.digest:
+        return _conflict(draft, stored, before)
+    if len(draft.text.encode("utf-8", "replace")) > MAX_BYTES:
+        wrong = _("The text is too long: at most 512 KB.")
+        return _page(draft, before, preview, wrong), 409
+    is_same = last is not None and last.text == draft.text
+    me = user().mail
+    writers = dict.fromkeys([*(last.writers.split() if last else ()), *(() if is_same else (me,))])
     change = KeptChange(
         name,
         draft.text,
         draft.base,
         draft.opened.digest,
-        user().mail,
+        last.by if last and is_same else me,
         max(now_ms(), draft.kept_at + 1),
         state,
+        last.note if last else "",
+        " ".join(writers),
     )
     if not services().kept_changes.keep(change, draft.kept_at):
         wrong = _(
@@ -165,7 +176,8 @@ def _text(name: str, base: str) -> str:
     """The text that the form says: as it is, or its fields in what was opened."""
     if "text" in request.form:
         return request.form["text"].replace("\r\n", "\n")
-    return article_form.composed(name, base, request.form, site_settings().zone)
+    shown = request.form.get("shown", base)
+    return article_form.composed(name, shown, request.form, site_settings().zone)
 
 
 def _conflict(draft: Draft, now_stored: Opened, state: str) -> tuple[str, int]:
@@ -261,7 +273,7 @@ def _earlier(opened: Opened, revision: str, state: str) -> str | BaseResponse:
         flash(str(error))
         return redirect(url_for("editor.history", name=opened.name), 303)
     flash(_("This is an earlier version. Save it to restore it."))
-    return _page(Draft(opened, text, text), state, preview_of(opened.name, text))
+    return _page(Draft(opened, opened.text, text), state, preview_of(opened.name, text))
 
 
 @blueprint.get("/history")
@@ -286,7 +298,8 @@ def history() -> str | BaseResponse:
 
 def _refused(before: str, after: str, done: str) -> str:
     """Why a text is not just saved: customers would see what nobody asked for, or looked at."""
-    if site_settings().review == "on" and (done == "publish" or "live" in (before, after)):
+    seen = {"live", "scheduled"} & {before, after}
+    if site_settings().review == "on" and (done == "publish" or seen):
         return _("Another person has to look at it first: ask for a review.")
     if done == "publish":
         return ""

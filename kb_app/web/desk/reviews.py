@@ -43,14 +43,13 @@ def review() -> str | BaseResponse | tuple[str, int]:
     """Show what a change changes; publish it, send it back, or discard it."""
     name = request.values.get("name", "")
     kept = services().kept_changes.get(name)
-    try:
-        stored = editor().open(name)
-    except EditConflictError as error:
-        flash(str(error))
-        return redirect(url_for("reviews.reviews"), 303)
     if kept is None:
         flash(_("This change is not there any more: it was published or discarded."))
-        return redirect(url_for("editor.edit", name=name), 303)
+        return redirect(url_for("reviews.reviews"), 303)
+    try:
+        stored = editor().open(name)
+    except EditConflictError:
+        stored = Opened(name, "", "")  # moved or removed by others: the text can still be read
     if request.method == "GET":
         return _page(stored, kept)
     seen = whole_number(request.form.get("seen", ""), 0, MOST_TIME)
@@ -71,8 +70,9 @@ def _page(stored: Opened, kept: KeptChange, wrong: str = "") -> str:
         who=next((one.shown for one in user_store().all() if one.mail == kept.by), kept.by),
         changes=changes_between(stored.text, kept.text),
         outdated=stored.digest != kept.digest,
+        is_gone=not stored.digest,
         preview=shown,
-        may_publish=may_publish(kept.by),
+        may_publish=_refusal(kept) == "",
         wrong=wrong,
     )
 
@@ -81,8 +81,8 @@ def _done(stored: Opened, kept: KeptChange, what: str) -> str:
     """Carry it out; returns why that was refused, or ""."""
     changes = services().kept_changes
     if what == "publish":
-        if not may_publish(kept.by):
-            return _("Another person must look at it: you wrote it.")
+        if refusal := _refusal(kept):
+            return refusal
         if stored.digest != kept.digest:
             return _("The article was changed since. Open the change in the editor, and save it.")
         try:
@@ -90,11 +90,13 @@ def _done(stored: Opened, kept: KeptChange, what: str) -> str:
         except EditConflictError as error:
             return str(error)
         changes.remove(kept.path, kept.at)
-        flash(_("Published. It is found in a moment."))
+        live = state_of_text(kept.path, editor().open(kept.path).text) == "live"
+        flash(_("Published. It is found in a moment.") if live else _("Saved."))
     elif what == "back":
         note = given_text("note")[:MOST_NOTE]
         back = replace(kept, state=LATER, note=note, at=max(now_ms(), kept.at + 1))
-        changes.keep(back, kept.at)
+        if not changes.keep(back, kept.at):
+            return _("It was changed meanwhile. Look at it again.")
         flash(_("Sent back."))
     elif what == "discard":
         changes.remove(kept.path, kept.at)
@@ -116,6 +118,10 @@ def _publish(stored: Opened, kept: KeptChange) -> None:
     editor().save(opened, text, author, message)
 
 
-def may_publish(writer: str) -> bool:
-    """Whether the signed-in user may publish what ``writer`` wrote."""
-    return site_settings().review == "off" or writer != user().mail
+def _refusal(kept: KeptChange) -> str:
+    """Why the signed-in user may not publish a change; "" if they may."""
+    if kept.state == LATER and kept.by != user().mail:
+        return _("It is kept for later: whoever writes it is not done.")
+    if site_settings().review == "on" and user().mail in kept.writers.split():
+        return _("Another person must look at it: you wrote it.")
+    return ""

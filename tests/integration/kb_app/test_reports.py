@@ -235,7 +235,8 @@ def test_an_earlier_version_is_shown_and_restored(own: Services, lead: FlaskClie
     html = text_of(lead, f"/desk/history?name={name}&version={first}")
     assert "<ins>+&lt;b&gt;追加の行&lt;/b&gt;</ins>" in html and "この版に戻す" in html
     restored = text_of(lead, f"/desk/edit?name={name}&version={first}")
-    assert "以前の版です" in restored and "追加の行" not in restored and "data-unsaved" in restored
+    written = restored.split('id="body"')[1].split("</textarea>")[0]
+    assert "以前の版です" in restored and "追加の行" not in written and "data-unsaved" in restored
     for wrong in ("HEAD", "--help", "0" * 40):
         assert lead.get(f"/desk/history?name={name}&version={wrong}").status_code == 303
 

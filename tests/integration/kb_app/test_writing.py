@@ -676,3 +676,96 @@ def test_what_somebody_works_on_is_not_moved_or_removed(own: Services, lead: Fla
     for form in ({"do": "move", "folder": "ja/account", "file": "x"}, {"do": "archive"}):
         status, page = place(lead, **form)
         assert status == 409 and "保管中の変更" in page
+
+
+def test_what_was_kept_as_a_file_stays_when_the_form_keeps_it_again(
+    own: Services, lead: FlaskClient
+) -> None:
+    form = fields(text_of(lead, f"/desk/edit?name={NAME}&source=1"))
+    text = form["text"].replace("title:", "# mine\nboost: 2\ntitle:", 1)
+    lead.post("/desk/edit", data=form | {"do": "later", "text": text})
+    again = fields(text_of(lead, f"/desk/edit?name={NAME}&kept=1"))
+    assert lead.post("/desk/edit", data=again | {"do": "later"}).status_code == 303
+    assert own.kept_changes.get(NAME).text == text  # type: ignore[union-attr]
+
+
+def test_an_outdated_kept_change_is_brought_together_and_published(
+    own: Services, lead: FlaskClient, writer: FlaskClient
+) -> None:
+    object.__setattr__(own.settings, "review", "on")
+    keep(lead, "review", title="新しい題")
+    (own.settings.articles / NAME).write_text(stored(own) + "\n追記\n", encoding="utf-8")
+    assert reviewed(writer, "publish")[0] == 409
+    kept = fields(text_of(lead, f"/desk/edit?name={NAME}&kept=1"))
+    page = lead.post("/desk/edit", data=kept | {"do": "review"}).get_data(as_text=True)
+    assert "追記" in fields(page)["body"] and fields(page)["title"] == "新しい題"
+    lead.post("/desk/edit", data=fields(page) | {"do": "review"})
+    assert reviewed(writer, "publish")[0] == 303
+    assert "新しい題" in stored(own) and "追記" in stored(own)
+
+
+def test_a_restored_version_is_not_dropped_by_a_conflict(own: Services, lead: FlaskClient) -> None:
+    folder = own.settings.articles
+    git = ("git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com")
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "first")):
+        subprocess.run([*git, *command], check=True)
+    first = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    edited(lead, body="壊れた文章です。")
+    restored = fields(text_of(lead, f"/desk/edit?name={NAME}&version={first.stdout.strip()}"))
+    path = folder / NAME
+    path.write_text(stored(own).replace("title:", "# note\ntitle:", 1), encoding="utf-8")
+    page = lead.post("/desk/edit", data=restored | {"do": "save"}).get_data(as_text=True)
+    assert "5営業日" in fields(page)["body"] and "壊れた" not in fields(page)["body"]
+
+
+def test_nobody_publishes_what_they_wrote_by_way_of_another(
+    own: Services, lead: FlaskClient, writer: FlaskClient
+) -> None:
+    object.__setattr__(own.settings, "review", "on")
+    keep(lead, "review", body="私の文章")
+    kept = fields(text_of(writer, f"/desk/edit?name={NAME}&kept=1"))
+    writer.post("/desk/edit", data=kept | {"do": "review"})
+    assert own.kept_changes.get(NAME).by == "lead@example.com"  # type: ignore[union-attr]
+    assert reviewed(lead, "publish")[0] == 409
+    kept = fields(text_of(writer, f"/desk/edit?name={NAME}&kept=1"))
+    writer.post("/desk/edit", data=kept | {"do": "review", "body": "私の文章と別の人の文章"})
+    assert reviewed(lead, "publish")[0] == 409, "a part of it is theirs"
+
+
+def test_a_kept_change_of_a_vanished_file_can_be_read_and_discarded(
+    own: Services, lead: FlaskClient
+) -> None:
+    keep(lead, body="残る文章")
+    (own.settings.articles / NAME).rename(own.settings.articles / "ja/returns/other.md")
+    assert "残る文章" in text_of(lead, f"/desk/review?name={NAME}")
+    assert reviewed(lead, "discard")[0] == 303 and own.kept_changes.get(NAME) is None
+
+
+def test_with_reviews_nothing_gets_to_customers_by_another_way(
+    own: Services, lead: FlaskClient, writer: FlaskClient
+) -> None:
+    object.__setattr__(own.settings, "review", "on")
+    draft = "ja/returns/draft.md"
+    write(own, "---\nid: d\ntitle: 下書き\nstatus: draft\n---\n見ていない文\n", draft)
+    rebuild(own)
+    form = fields(text_of(writer, f"/desk/edit?name={draft}&source=1"))
+    text = form["text"].replace("status: draft", "publish_at: 2099-01-01")
+    assert writer.post("/desk/edit", data=form | {"do": "save", "text": text}).status_code == 409
+    for client, name, sent in (
+        (lead, draft, {"do": "merge", "into": NAME}),
+        (writer, NAME, {"do": "archive"}),
+    ):
+        assert place(client, name, **sent)[0] == 409
+    token = token_in(text_of(writer, "/desk/articles"))
+    chosen = {"chosen": [NAME], "do": "archive", "csrf_token": token}
+    writer.post("/desk/articles", data=chosen)
+    assert "archived" not in stored(own) and "見ていない文" not in stored(own)
+
+
+def test_an_unfinished_change_is_published_by_nobody_else(
+    own: Services, lead: FlaskClient, writer: FlaskClient
+) -> None:
+    keep(lead, body="途中")
+    assert reviewed(writer, "publish")[0] == 409 and "途中" not in stored(own)
+    page = edited(lead, 409, do="later", body="長い文章。" * 140_000)
+    assert "512 KB" in page

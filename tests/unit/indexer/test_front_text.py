@@ -128,3 +128,24 @@ def test_a_list_that_is_written_as_a_text_is_not_cut_into_letters(
     header: str, key: str, values: list[str]
 ) -> None:
     assert listed("a.md", f"---\ntitle: t\n{header}\n---\nx\n", key) == values
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "after"),
+    [
+        ("tags:\n  - 2024\n", {"tags": [2024, "x"]}, "tags:\n  - 2024\n  - x\n"),
+        ("tags:\n-   a\n", {"tags": ["a", "b"]}, "tags:\n-   a\n- b\n"),
+        ("summary: |+\n  a\n\n", {"owner": "x"}, "summary: |+\n  a\n\nowner: x\n"),
+        ('title: "a\n  # b"\nid: q\n', {"title": "c"}, "title: c\nid: q\n"),
+        ("title: a\n  # on x\nowner: x\n", {"title": "c"}, "title: c\n  # on x\nowner: x\n"),
+    ],
+)
+def test_a_change_is_exact(header: str, values: dict[str, object], after: str) -> None:
+    text = f"---\n{header}---\nx\n"
+    assert with_values("a.md", text, values) == f"---\n{after}---\nx\n"
+
+
+def test_the_lines_around_the_front_matter_stay() -> None:
+    text = "---  \nid: q\n---\t\nx"
+    assert with_values("a.md", text, {"id": "r"}) == "---  \nid: r\n---\t\nx"
+    assert published("a.md", "---\npublished: 2024-05-01\n---\nx\n") == {"status": "published"}

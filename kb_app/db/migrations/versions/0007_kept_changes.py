@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("writers", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("path_hash"),
     )
 
