@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 from bench.demo_desk import address
 
 FLAGS = ["--no-sandbox", "--disable-gpu"]
-NEEDS_A_NEW_CASE = "/desk/cases?state=open&owner=-"
+CASES_OF_NOBODY = "/desk/cases?state=open&owner=-"
 
 
 @dataclass
@@ -156,8 +156,8 @@ Task = tuple[str, str, Callable[[Hands], None]]
 TASKS: dict[str, Task] = {
     "sign in: what is to be done": ("lead", "/account/sign-in", lambda _hands: None),
     "a figure, its rows, one problem step by step": ("lead", "/desk/", _rows),
-    "an agent's first answer, from the inbox": ("agent", NEEDS_A_NEW_CASE, _reply),
-    "take a case": ("agent", NEEDS_A_NEW_CASE, _assign),
+    "an agent's first answer, from the inbox": ("agent", CASES_OF_NOBODY, _reply),
+    "take a case": ("agent", CASES_OF_NOBODY, _assign),
     "find a customer's cases": ("agent", "/desk/cases?state=all", _find_case),
     "write down a call": ("agent", "/desk/cases", _phone_case),
     "from an unanswered question to an article": ("lead", "/desk/gaps", _from_gap),

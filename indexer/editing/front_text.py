@@ -18,7 +18,6 @@ from indexer.reading.learned_file import writing_yaml
 from indexer.reading.repeated_keys import keep_last_of_repeated
 from indexer.reading.visibility import hidden_by
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
-from search.model import OwnAnswer
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$\n?", re.DOTALL | re.MULTILINE)
 # The order of keys that are new in an article.
@@ -260,8 +259,3 @@ def _place(entries: Sequence[_Entry], key: str, end: int) -> int:
         return max((entry.end for entry in entries), default=end)
     before = _ORDER[: _ORDER.index(key)]
     return max((entry.end for entry in entries if entry.key in before), default=0)
-
-
-def own_answers(answers: Sequence[OwnAnswer]) -> dict[str, str]:
-    """``answers`` as the front matter has them."""
-    return {one.question: one.target for one in answers}
