@@ -87,13 +87,14 @@ def _submitted(opened: Opened) -> str | BaseResponse | tuple[str, int]:
     before = state_of_text(name, opened.text)
     submitted = Opened(name, opened.text, request.form.get("digest", ""))
     is_same = submitted.digest == opened.digest
-    base = request.form.get("base", opened.text if is_same else "").replace("\r\n", "\n")
-    try:
-        text = _text(name, base)
-    except EditConflictError as error:
-        shown = preview_of(name, base)
-        return _page(Draft(submitted, base, base), before, shown, str(error), typed=True), 409
+    base = normalised(request.form.get("base", opened.text if is_same else ""))
+    shown = normalised(request.form.get("shown", base))
     kept_at = whole_number(request.form.get("kept_at", ""), 0, MOST_TIME) or 0
+    try:
+        text = _text(name, shown)
+    except EditConflictError as error:
+        draft, preview = Draft(submitted, base, shown, kept_at), preview_of(name, shown)
+        return _page(draft, before, preview, str(error), typed=True), 409
     draft, preview = Draft(submitted, base, text, kept_at), preview_of(name, text)
     if done == "preview":
         return _page(draft, before, preview)
@@ -172,11 +173,10 @@ def _with_answers(draft: Draft, state: str, preview: Preview) -> str | tuple[str
     return _page(draft, state, preview, answers=found)
 
 
-def _text(name: str, base: str) -> str:
-    """The text that the form says: as it is, or its fields in what was opened."""
+def _text(name: str, shown: str) -> str:
+    """The text that the form says: as it is, or its fields in the text that was shown."""
     if "text" in request.form:
-        return request.form["text"].replace("\r\n", "\n")
-    shown = request.form.get("shown", base)
+        return normalised(request.form["text"])
     return article_form.composed(name, shown, request.form, site_settings().zone)
 
 

@@ -689,6 +689,18 @@ def test_what_was_kept_as_a_file_stays_when_the_form_keeps_it_again(
     assert own.kept_changes.get(NAME).text == text  # type: ignore[union-attr]
 
 
+def test_a_kept_change_goes_on_after_a_date_that_cannot_be_read(
+    own: Services, lead: FlaskClient
+) -> None:
+    again = keep(lead, title="新しい題", questions="返金はいつ\n返金が来ない")
+    wrong = again | {"do": "later", "review_by": "きのう"}
+    page = lead.post("/desk/edit", data=wrong).get_data(as_text=True)
+    assert "review_by cannot be read" in page
+    mended = fields(page) | {"do": "later", "review_by": ""}
+    assert lead.post("/desk/edit", data=mended).status_code == 303
+    assert own.kept_changes.get(NAME).text == again["shown"]  # type: ignore[union-attr]
+
+
 def test_an_outdated_kept_change_is_brought_together_and_published(
     own: Services, lead: FlaskClient, writer: FlaskClient
 ) -> None:
