@@ -50,10 +50,14 @@ class Repository:
         log.warning("%s was saved but could not be committed to git", ", ".join(names))
 
     def _committed(self, settings: Sequence[str], message: str, names: Sequence[str]) -> bool:
-        if self._says("add", "--all", "--", *names) is None:
+        # Git reads its index before it locks it, so that a commit beside this one can drop what
+        # was added here. What counts is therefore the folder against HEAD, not the index.
+        said = self._says("--no-optional-locks", "status", "--porcelain", "--", *names)
+        if said is None:
             return False
-        if self._says("diff", "--cached", "--quiet", "HEAD", "--", *names) is not None:
-            return True  # nothing changed
+        if not said:
+            return True
+        self._says("add", "--all", "--", *names)
         arguments = (*settings, "commit", "--quiet", "--only", "-m", message, "--", *names)
         return self._says(*arguments) is not None
 
