@@ -1,4 +1,4 @@
-"""Command line: ``python -m indexer new|build|check|watch``.
+"""Command line: ``python -m indexer new|check|answers|overlaps|build|watch``.
 
 Problems are printed as ``path:line: severity: message``, which editors can jump to.
 """
@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m indexer", description="Create, check and index articles."
     )
-    commands = parser.add_subparsers(required=True, metavar="new|build|check|watch")
+    commands = parser.add_subparsers(
+        required=True, metavar="new|check|answers|overlaps|build|watch"
+    )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--articles",
@@ -117,6 +119,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     answers.add_argument("--calibration", type=Path, help="a calibration.json to judge with")
     answers.set_defaults(run=_answers)
+    similar = commands.add_parser(
+        "overlaps",
+        parents=[indexing],
+        help="list articles of the index that tell the same or contradict each other",
+    )
+    similar.add_argument("--json", action="store_true", help="print the list as JSON")
+    similar.set_defaults(run=_overlaps)
     build = commands.add_parser("build", parents=[common, indexing], help="index the articles")
     build.set_defaults(run=_build)
     watching = commands.add_parser(
@@ -241,6 +250,13 @@ def _answers(flags: argparse.Namespace) -> int:
         flags.questions,
         flags.calibration,
     )
+
+
+def _overlaps(flags: argparse.Namespace) -> int:
+    from indexer.checking.overlap_report import report_overlaps
+
+    report_overlaps(flags.data, _embedder(flags), as_json=flags.json)
+    return 0
 
 
 def _build(flags: argparse.Namespace) -> int:

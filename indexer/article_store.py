@@ -9,7 +9,7 @@ import hashlib
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -74,6 +74,12 @@ class ArticleStore:
                 if line.startswith(head):
                     return ARTICLE_CODEC.decode(line)
         return None
+
+    def articles(self) -> Iterator[Article]:
+        """Read all full articles, shard by shard."""
+        for path in sorted((self._folder / "articles").glob("*.jsonl")):
+            with path.open("rb") as file:
+                yield from map(ARTICLE_CODEC.decode, file)
 
     def by_slug(self, lang: str, slug: str) -> ArticleSummary | None:
         """Return the article with this language and slug."""

@@ -21,10 +21,12 @@ from indexer.model import Article, Problem, SectionInfo
 from indexer.progress import Progress, quiet
 from indexer.reading.article import Read, read_article, unreadable
 from indexer.reading.files import SourceFile, walk
-from indexer.reading.layout import Place, layout_of
+from indexer.reading.layout import layout_of
 from indexer.reading.learned_file import read_learned
 from indexer.reading.navigation import read_navigation
 from indexer.reading.sections_file import read_sections
+from indexer.reading.style_file import read_style
+from indexer.reading.values_file import read_values
 from indexer.targets import Targets
 
 log = logging.getLogger("indexer.collect")
@@ -60,37 +62,11 @@ def collect(
     apart = [name for name, place in places.items() if place is None]
     problems = [*walked.problems, *_set_apart(apart)]
     files = [file for file in walked.files if places[file.name] is not None]
-    articles: list[Article] = []
-    known = cache.articles()
+    values, values_problems = read_values(folder)
+    files = [replace(file, place=places[file.name], values=values) for file in files]
     signature = hashlib.sha256(repr(layout).encode()).hexdigest()[:8]
-    stamps = {file.name: cache.stamp(file, str(zone), signature) for file in files}
-    on_disk = [file for file in files if file.name not in texts]
-    started = _read_changed(on_disk, places, known, stamps, zone)
-    for number, file in enumerate(files, 1):
-        if file.name in texts:
-            article, said = _read_instead(file, places[file.name], texts[file.name], zone)
-            problems += said
-            articles += [article] if article is not None else []
-            continue
-        before = cache.read(file.name, known[file.name]) if file.name in known else None
-        if before is not None and file.name not in started:
-            article, said = before.article, list(before.problems)
-        else:
-            article, said = _read_new(
-                replace(file, place=places[file.name]),
-                zone,
-                started.pop(file.name),
-                before,
-                cache,
-                stamps[file.name],
-            )
-        problems += said
-        if article is not None:
-            articles.append(article)
-        if number % 50 == 0 or number == len(files):
-            progress("reading articles", number, len(files))
-    cache.forget_articles(known.keys() - {file.name for file in files})
-    cache.commit()
+    articles, said = _articles(files, cache, (zone, signature), progress, texts)
+    problems += [*values_problems, *said]
     named, section_problems = read_sections(folder)
     confirmed_questions, learned_problems = read_learned(folder)
     for name, more in confirmed.items():
@@ -112,8 +88,57 @@ def collect(
     targets = Targets(kept, folder, [root for root, _ in layout.roots])
     kept = with_words_of_files(kept, folder, targets, cache)
     problems += [*section_problems, *learned_problems, *navigation.problems, *duplicates]
-    problems += check(Collection(kept, folder, named, targets))
+    styles, wrong_styles = read_style(folder)
+    problems += [*wrong_styles, *check(Collection(kept, folder, named, targets, styles))]
     return Collected(kept, problems, arranged.sections, targets)
+
+
+def _articles(
+    files: Sequence[SourceFile],
+    cache: BuildCache,
+    reading: tuple[tzinfo, str],
+    progress: Progress,
+    texts: Mapping[str, str],
+) -> tuple[list[Article], list[Problem]]:
+    """The articles of the files and their problems; only changed files are read."""
+    (zone, signature), known = reading, cache.articles()
+    stamps = {file.name: cache.stamp(file, str(zone), signature) for file in files}
+    fresh = {
+        file.name: known[file.name]
+        for file in files
+        if file.name in known and not _is_stale(cache, file, known)
+    }
+    on_disk = [file for file in files if file.name not in texts]
+    started = _read_changed(on_disk, fresh, stamps, zone)
+    articles: list[Article] = []
+    problems: list[Problem] = []
+    for number, file in enumerate(files, 1):
+        if file.name in texts:
+            article, said = _read_instead(file, texts[file.name], zone)
+        else:
+            before = cache.read(file.name, known[file.name]) if file.name in known else None
+            if before is not None and file.name not in started:
+                article, said = before.article, list(before.problems)
+            else:
+                reader, stamp = started.pop(file.name), stamps[file.name]
+                article, said = _read_new(file, zone, reader, before, cache, stamp)
+        problems += said
+        articles += [article] if article is not None else []
+        if number % 50 == 0 or number == len(files):
+            progress("reading articles", number, len(files))
+    cache.forget_articles(known.keys() - {file.name for file in files})
+    cache.commit()
+    return articles, problems
+
+
+def _is_stale(cache: BuildCache, file: SourceFile, known: Mapping[str, str]) -> bool:
+    """Whether an article, or the one that could not be read, has other shared values by now."""
+    before, values = cache.read(file.name, known[file.name]), file.values
+    if any(problem.code == "value" for problem in before.problems):
+        return True
+    article = before.article
+    used = article.values if article else ()
+    return any((values.text(each, article.lang) or "") != text for each, text in used if article)
 
 
 def _set_apart(names: Sequence[str]) -> list[Problem]:
@@ -128,16 +153,13 @@ def _set_apart(names: Sequence[str]) -> list[Problem]:
 
 def _read_changed(
     files: Sequence[SourceFile],
-    places: Mapping[str, Place | None],
     known: Mapping[str, str],
     stamps: Mapping[str, str],
     zone: tzinfo,
 ) -> dict[str, Future[Read]]:
     """Start to read the new and changed files in a child process, by name."""
     return {
-        file.name: isolated_process().submit(
-            ARTICLE_S, read_article, replace(file, place=places[file.name]), zone
-        )
+        file.name: isolated_process().submit(ARTICLE_S, read_article, file, zone)
         for file in files
         if known.get(file.name) != stamps[file.name]
     }
@@ -165,14 +187,14 @@ def _read_new(
     return last_good, problems
 
 
-def _read_instead(file: SourceFile, place: Place | None, text: str, zone: tzinfo) -> Read:
+def _read_instead(file: SourceFile, text: str, zone: tzinfo) -> Read:
     """The article that a file would be with another text."""
     with tempfile.TemporaryDirectory() as root:
         path = Path(root, file.name)
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
         size = path.stat().st_size
-        return _result(replace(file, root=root, size=size, place=place), zone, None)
+        return _result(replace(file, root=root, size=size), zone, None)
 
 
 def _result(file: SourceFile, zone: tzinfo, started: Future[Read] | None) -> Read:

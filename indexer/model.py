@@ -78,7 +78,8 @@ class ArticleSummary(Document):
 
     ``path`` is the path of the source file inside the articles folder. ``addresses`` are the paths
     that the article had elsewhere, such as ``/help/returns``; ``order`` is its place in a section.
-    ``expect`` has test queries with the texts that the quote must hold.
+    ``expect`` has test queries with the texts that the quote must hold. ``values`` are the names in
+    double braces with the texts that values.yml had for them.
     """
 
     slug: str = ""
@@ -92,6 +93,7 @@ class ArticleSummary(Document):
     expect: tuple[tuple[str, tuple[str, ...]], ...] = ()
     review_by: date | None = None
     owner: str = ""
+    values: tuple[tuple[str, str], ...] = ()
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
         """Return whether a reader in ``audiences`` may see the article at ``now``."""

@@ -362,6 +362,13 @@ class Settings(BaseSettings):
     )
     oidc_client_id: str = Field("", description="OpenID Connect: client id of this site.")
     oidc_client_secret: str = Field("", description="OpenID Connect: client secret.", repr=False)
+    link_check: Literal["off", "public", "all"] = Field(
+        "public",
+        description=(
+            "Links of articles to other sites are looked at once a week: `public`, those to public "
+            "addresses; `all`, those in the own network too; `off`, none."
+        ),
+    )
     backup: str = Field(
         "",
         description=(

@@ -27,7 +27,7 @@ SAME_WORDS = 0.8
 
 COUNT = "count"
 # 1 GB is 1,000 MB or 1,024 MB.
-_SLACK = {"mb": 1.03}
+SLACK = {"mb": 1.03}
 Range = tuple[float, float]
 
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
@@ -107,7 +107,7 @@ def disagree(one: str, other: str, lang: str) -> bool:
     if common:
         # "1個の重さは20kg": what is counted tells less than what is measured.
         units = common - {COUNT} or common
-        return not any(_meet(told[unit], also[unit], _SLACK.get(unit, 1.0)) for unit in units)
+        return not any(meet(told[unit], also[unit], SLACK.get(unit, 1.0)) for unit in units)
     return any(
         _denies(sentence, denied, lang)
         for sentence in _sentences(one)
@@ -115,7 +115,7 @@ def disagree(one: str, other: str, lang: str) -> bool:
     )
 
 
-def _meet(ones: Set[Range], others: Set[Range], slack: float) -> bool:
+def meet(ones: Set[Range], others: Set[Range], slack: float) -> bool:
     """Whether two ranges have something in common, times ``slack``."""
     return any(
         low <= highest * slack and lowest <= high * slack
@@ -193,11 +193,16 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _denies(one: str, other: str, lang: str) -> bool:
-    if bool(_DENIAL.search(one)) == bool(_DENIAL.search(other)):
+    if denies(one) == denies(other):
         return False
     words, also = _words(one, lang), _words(other, lang)
     fewer = min(len(words), len(also))
     return fewer > 1 and len(words & also) >= SAME_WORDS * fewer
+
+
+def denies(folded: str) -> bool:
+    """Whether a folded sentence says that something is not so."""
+    return bool(_DENIAL.search(folded))
 
 
 def _words(sentence: str, lang: str) -> set[str]:

@@ -157,6 +157,7 @@ class BuildCache:
     ) -> None:
         """Cache a file as it is now. Without an article, the last valid version stays."""
         encoded = orjson.dumps([vars(problem) for problem in problems]).decode()
+        _kept.pop((str(self._path), path), None)
         if article is None:
             statement = (
                 "insert into articles values (?, ?, null, ?) "

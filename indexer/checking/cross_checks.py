@@ -1,18 +1,20 @@
-"""Checks across articles: duplicates, broken links and references, missing images, idle tests."""
+"""Checks across articles: duplicates, broken links and references, idle tests, house style."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from indexer.checking.house_style import style_problems
 from indexer.model import Article, ArticleSummary, Link, Problem, SectionInfo
 from indexer.reading.link_targets import WIKI
 from indexer.reading.media_types import IMAGE_TYPES
+from indexer.reading.style_file import Style
 from indexer.targets import MAX_FILE_BYTES, Targets
 from search.analysis.normalize import fold
 
@@ -31,6 +33,7 @@ class Collection:
     folder: Path
     sections: Mapping[str, SectionInfo]
     targets: Targets
+    styles: Mapping[str, Style] = field(default_factory=dict)
 
     @cached_property
     def by_path(self) -> dict[str, Article]:
@@ -77,6 +80,7 @@ def check(collection: Collection) -> list[Problem]:
         *_idle_tests(collection.articles),
         *_lost_answers(collection.articles),
         *_unnamed_sections(collection),
+        *style_problems(collection.articles, collection.styles, collection.folder),
     ]
     return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.code))
 

@@ -18,11 +18,13 @@ from indexer.atomic_write import replace_bytes, replace_file
 from indexer.editing.front_text import dump, flow, listed, load, normalised, published, with_values
 from indexer.editing.model import Author, EditConflictError, Opened, Version, digest_of
 from indexer.editing.repository import Repository
+from indexer.editing.values import change_value, digest_of_value
 from indexer.ids import new_id
 from indexer.reading.files import MAX_BYTES, is_read
 from indexer.reading.front_matter import parse, slugify
 from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
+from indexer.reading.values_file import VALUES, read_values
 
 SYNONYMS, REPLIES = "synonyms.yml", "replies.yml"
 
@@ -286,6 +288,28 @@ class Editor:
             return int(changed)
 
         self._change_yaml(REPLIES, change, author, f"Saved reply: {name}")
+
+    def set_value(
+        self, name: str, texts: Mapping[str, str] | None, author: Author, digest: str = ""
+    ) -> None:
+        """Save a shared value in values.yml, by language; None removes it.
+
+        ``digest`` is that of the value to be changed, "" for a new one. Raises EditConflictError
+        if it was changed meanwhile.
+        """
+        known, _problems = read_values(self._folder)
+        stored = known.texts.get(name)
+        if (digest_of_value(stored) if stored is not None else "") != digest:
+            raise EditConflictError(
+                "Somebody else changed this value since you opened it, or it is there already. "
+                "Look at it again."
+            )
+        self._change_yaml(
+            VALUES,
+            lambda values: change_value(values, name, texts),
+            author,
+            f"Shared value: {name}",
+        )
 
     def check_is_read(self, name: str) -> None:
         """Raise EditConflictError for a place where no article would be found."""

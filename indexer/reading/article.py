@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from indexer.model import Article, Problem
 from indexer.reading.files import MAX_BYTES, SourceFile
 from indexer.reading.front_matter import Parsed, parse, read
 from indexer.reading.markdown.render import render
+from indexer.reading.values_file import NO_VALUES, Values
 
 log = logging.getLogger("indexer.reading.article")
 Read = tuple[Article | None, list[Problem]]
@@ -23,12 +25,16 @@ def read_article(file: SourceFile, zone: tzinfo = UTC) -> Read:
     return _guarded(file.name, lambda: read(file, zone))
 
 
-def read_article_text(name: str, text: str, zone: tzinfo = UTC) -> Read:
+def read_article_text(name: str, text: str, zone: tzinfo = UTC, values: Values = NO_VALUES) -> Read:
     """Return the article of a text that is not saved yet, and its problems."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         return None, [unreadable(name, f"is larger than {MAX_BYTES // 1024} KB", "Shorten it.")]
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _guarded(name, lambda: parse(name, lines, zone))
+    return _guarded(name, lambda: _with(values, parse(name, lines, zone)))
+
+
+def _with(values: Values, parsed: Parsed | list[Problem]) -> Parsed | list[Problem]:
+    return parsed if isinstance(parsed, list) else replace(parsed, values=values)
 
 
 def unreadable(name: str, why: str, hint: str) -> Problem:

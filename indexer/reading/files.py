@@ -21,6 +21,7 @@ from indexer.reading.layout import (
     layout_of,
     left_alone,
 )
+from indexer.reading.values_file import NO_VALUES, Values
 from indexer.reading.yaml_loader import error_in, printable
 
 MAX_BYTES = 512 * 1024
@@ -43,6 +44,7 @@ class SourceFile:
     mtime_ns: int
     changed: str = ""
     place: Place | None = None
+    values: Values = NO_VALUES
 
     @property
     def path(self) -> Path:

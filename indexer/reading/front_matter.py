@@ -20,6 +20,7 @@ from indexer.reading.files import MAX_BYTES, SourceFile
 from indexer.reading.foreign_keys import adapted
 from indexer.reading.layout import Layout, Place, is_language
 from indexer.reading.repeated_keys import keep_last_of_repeated
+from indexer.reading.values_file import NO_VALUES, Values
 from indexer.reading.yaml_loader import Lines, error_in, load_yaml
 from search.analysis.language import detect
 from search.analysis.normalize import fold
@@ -118,6 +119,7 @@ class Parsed:
     body_line: int
     problems: tuple[Problem, ...]
     classic: bool = False
+    values: Values = NO_VALUES
 
 
 def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
@@ -146,7 +148,9 @@ def read(file: SourceFile, zone: tzinfo = UTC) -> Parsed | list[Problem]:
                 'Save it as UTF-8 (in most editors: "Save with encoding").',
             )
         ]
-    return parse(file.name, text.replace("\r\n", "\n").replace("\r", "\n"), zone, file.place)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    parsed = parse(file.name, lines, zone, file.place)
+    return parsed if isinstance(parsed, list) else replace(parsed, values=file.values)
 
 
 def parse(

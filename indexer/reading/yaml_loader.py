@@ -112,14 +112,16 @@ def read_yaml(text: str) -> Any:
         raise BrokenYamlError(said[0]) from error
 
 
-def load_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
-    """Return (values, line of each key, problem or None).
+def load_yaml(
+    name: str, text: str, most: int = MAX_HEADER_CHARS
+) -> tuple[dict[str, Any], dict[str, int], Problem | None]:
+    """Return (values, line of each key, problem or None); ``most`` characters are read.
 
     In a .yml file the first line is 1. Front matter starts on line 2 of its file.
     """
     first = 1 if name.endswith(".yml") else 2
-    if len(text) > MAX_HEADER_CHARS:
-        hint = f"At most {MAX_HEADER_CHARS:,} characters; shorten its lists."
+    if len(text) > most:
+        hint = f"At most {most:,} characters; shorten its lists."
         return {}, {}, error_in(name, first, "yaml", "is too large.", hint)
     try:
         values = read_yaml(text)

@@ -71,6 +71,7 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
     "subscribers": {"mail": SUBSCRIBER},
     "notices": {"by": STAFF},
     "kept_changes": {"by": STAFF, "note": STAFF, "writers": STAFF},
+    "article_findings": {"set_aside_by": STAFF},
     "users": dict.fromkeys(
         ("mail", "name", "password_hash", "stamp", "oidc_subject", "totp_secret"), STAFF
     ),
@@ -143,6 +144,10 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     "article_files": frozenset({"path_hash", "path", "digest"}),
     "article_pieces": frozenset({"digest", "content"}),
     "kept_changes": frozenset({"path_hash", "path", "text", "base", "digest", "state"}),
+    "article_findings": frozenset(
+        {"key", "kind", "article_id", "other_id", "quote", "other_quote"}
+    ),
+    "external_links": frozenset({"url_hash", "url", "article_ids", "outcome"}),
     "text_vectors": frozenset({"key", "vector"}),
     "nodes": frozenset({"node", "host", "version", "model", "key_hash", "index_version"}),
     # The site's own key.

@@ -318,6 +318,34 @@ text_vectors = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
+# What a comparison of all articles found; a finding that somebody set aside stays so.
+article_findings = Table(
+    "article_findings",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("article_id", String(200), nullable=False),
+    Column("other_id", String(200), nullable=False),
+    Column("quote", Text, nullable=False, default=""),
+    Column("other_quote", Text, nullable=False, default=""),
+    Column("probability", Float, nullable=False),
+    Column("found_at", BigInteger, nullable=False),
+    Column("set_aside_by", String(200), nullable=False, default="", server_default=""),
+)
+
+# Links of articles to other sites, and how the last look at each ended.
+external_links = Table(
+    "external_links",
+    metadata,
+    Column("url_hash", String(64), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("article_ids", Text, nullable=False, default="[]"),
+    Column("checked_at", BigInteger, nullable=False, default=0),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("failed_since", BigInteger, nullable=False, default=0),
+    Column("outcome", String(32), nullable=False, default=""),
+)
+
 # Changes of articles that wait: kept for later, or to be looked at by another person.
 kept_changes = Table(
     "kept_changes",

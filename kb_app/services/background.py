@@ -49,6 +49,8 @@ SUPPORT_S, INDEX_S, BACKUP_S = 5.0, 1.0, 60.0
 # How often a node looks for what others changed, and says that it is alive.
 ARTICLES_S, ALIVE_S = 0.5, 5.0
 GAUGES_S, REMOTE_S = 15.0, 2.0
+# All articles are compared with each other soon after a build; links take their time.
+COMPARISON_S, LINKS_S = 30.0, 3600.0
 STOP_S = 10.0
 # A run that takes longer hangs: a million events take minutes.
 LONGEST_S, WATCHED_S = 3600.0, 10.0
@@ -94,6 +96,11 @@ def tasks(services: Services, leadership: Leadership) -> list[Task]:
         enabled.append(
             Task("figures", FIGURES_S, services.analytics.run, FIRST_FIGURES_S, once=True)
         )
+    if settings.background_jobs:
+        checks = services.article_checks
+        enabled.append(Task("comparison", COMPARISON_S, checks.compare, once=True))
+        if settings.link_check != "off":
+            enabled.append(Task("links", LINKS_S, checks.check_links, once=True))
     if settings.background_jobs and settings.backup:
         enabled.append(Task("backup", BACKUP_S, lambda: _back_up(services), once=True))
     return enabled

@@ -22,6 +22,7 @@ from kb_app.db.kept_changes import KeptChanges
 from kb_app.db.secret_key import OLD_FILE, site_key
 from kb_app.db.shared_vectors import SharedVectors
 from kb_app.services.analytics import AnalyticsService
+from kb_app.services.article_checks import ArticleChecks
 from kb_app.services.articles_remote import ArticlesRemote
 from kb_app.services.draft_answers import DraftAnswers
 from kb_app.services.indexing import IndexingService
@@ -69,6 +70,7 @@ class Services:
     personal_data: PersonalDataService
     draft_answers: DraftAnswers
     kept_changes: KeptChanges
+    article_checks: ArticleChecks
     node: NodeService | None = None
     remote: ArticlesRemote | None = None
     redactions: tuple[re.Pattern[str], ...] = ()
@@ -171,6 +173,7 @@ def build_services(
         analytics=analytics,
         personal_data=PersonalDataService(store.engine, events, support.uploads),
         kept_changes=KeptChanges(store.engine),
+        article_checks=ArticleChecks(store.engine, live, serving, settings.link_check, now),
         draft_answers=DraftAnswers(settings, store, live, serving, analytics.vectors, now),
         node=node,
         remote=(

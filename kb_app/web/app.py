@@ -24,6 +24,7 @@ from kb_app.web.core import (
     visitor,
 )
 from kb_app.web.desk import (
+    article_checks,
     article_files,
     article_list,
     editor,
@@ -36,6 +37,7 @@ from kb_app.web.desk import (
     reviews,
     today,
     users,
+    values,
 )
 from kb_app.web.desk import notices as desk_notices
 from kb_app.web.site import (
@@ -114,6 +116,8 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         reviews,
         article_list,
         article_files,
+        article_checks,
+        values,
         inbox,
         notices,
         desk_notices,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from indexer.model import Article, Link, Problem
@@ -15,14 +16,22 @@ from indexer.reading.link_targets import WIKI, target_of
 from indexer.reading.markdown import classic, commonmark
 from indexer.reading.markdown.converted import Converted, RawLink
 from indexer.reading.markdown.sanitise import SCHEMES, sanitise
+from indexer.reading.markdown.shared_values import filled
+from indexer.reading.values_file import Values
 
-VERSION = "11"
+VERSION = "12"
 """Increase when the same file would give different HTML; cached articles are rendered again."""
 
 
-def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
-    """Return the article with its HTML, and the problems found in its body."""
+def render(parsed: Parsed) -> tuple[Article | None, list[Problem]]:
+    """Return the article with its HTML, and the problems found in its body.
+
+    None if it uses a shared value that is not there.
+    """
+    parsed, missing = _with_values(parsed)
     article = parsed.article
+    if any(problem.severity == "error" for problem in missing):
+        return None, [*parsed.problems, *missing]
     made = _converted(parsed)
     clean = _scroll_tables(sanitise(made.html))
     body = SectionReader()
@@ -36,6 +45,43 @@ def render(parsed: Parsed) -> tuple[Article, list[Problem]]:
         links=tuple(_links(parsed, made.links)),
     )
     return finished, [*parsed.problems, *_noted(parsed, made), *body_problems(finished, parsed)]
+
+
+# The keys whose texts customers see or ask in.
+_TEXTS, _LISTS = ("title", "summary"), ("questions", "keywords")
+
+
+def _with_values(parsed: Parsed) -> tuple[Parsed, list[Problem]]:
+    """The article with its shared values filled in, and a problem for each that is missing."""
+    article, values = parsed.article, parsed.values
+    body = filled(parsed.body, values, article.lang)
+    front: dict[str, Any] = {}
+    parts, missing = [body], [(parsed.body_line + line, name) for line, name in body.missing]
+    for key in (*_TEXTS, *_LISTS):
+        given = getattr(article, key)
+        texts = [filled(text, values, article.lang) for text in _as_tuple(given)]
+        parts += texts
+        missing += [(1, name) for text in texts for _, name in text.missing]
+        done = tuple(text.text for text in texts)
+        front[key] = done[0] if key in _TEXTS else done
+    used = {name: text for part in parts for name, text in part.used.items()}
+    named = replace(article, **front, values=tuple(sorted(used.items())))
+    problems = [_no_value(article, line, name, values) for line, name in missing]
+    return replace(parsed, article=named, body=body.text), problems
+
+
+def _as_tuple(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given
+
+
+def _no_value(article: Article, line: int, name: str, values: Values) -> Problem:
+    if name in values.texts:
+        message = f"{{{{ {name} }}}} has no text in {article.lang} in values.yml."
+        return Problem(article.path, line, "error", "value", message, "Add it there.")
+    near = values.near(name)
+    message = f"{{{{ {name} }}}} is not in values.yml."
+    hint = f"Did you mean {near}?" if near else "Add it there."
+    return Problem(article.path, line, "error", "value", message, hint)
 
 
 def _converted(parsed: Parsed) -> Converted:

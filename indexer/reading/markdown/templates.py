@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from indexer.reading.markdown.code_spans import Fences, pieces
 from indexer.reading.markdown.converted import Note
 
-_FENCE = re.compile(r"\A[ \t>]*+(```+|~~~+)")
-_TICKS = re.compile(r"(`+)")
 # {% tag %}, {{ object.of | a filter }}, {{< shortcode >}}, {{% shortcode %}}
 _TAG = re.compile(r"\{%-?[ \t]*+([A-Za-z_]*+)([^%\n]*+)%\}")
 _SHORTCODE = re.compile(r"\{\{([<%])[^\n{}]*+\}\}")
@@ -49,19 +48,10 @@ class _Remover:
         self._commented = False
 
     def run(self, body: str) -> tuple[str, list[Note]]:
-        lines, fence = [], ""
+        lines, fences = [], Fences()
         for self._line, line in enumerate(body.split("\n")):
-            mark = _FENCE.match(line)
-            if fence:
-                if mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
-                    fence = ""
-                lines.append(line)
-                continue
-            if mark and not self._commented:
-                fence = mark[1]
-                lines.append(line)
-                continue
-            lines.append(self._without(line))
+            is_code = fences.hold(line, opens=not self._commented)
+            lines.append(line if is_code else self._without(line))
         return "\n".join(lines), self._notes
 
     def _without(self, line: str) -> str:
@@ -82,7 +72,7 @@ class _Remover:
         if "{" not in line and "%%" not in line and "](" not in line:
             return line
         return "".join(
-            piece if is_code else self._replaced(piece) for piece, is_code in _pieces(line)
+            piece if is_code else self._replaced(piece) for piece, is_code in pieces(line)
         )
 
     def _is_module_code(self, line: str) -> bool:
@@ -150,20 +140,3 @@ def _in_angles(match: re.Match[str]) -> str:
     """``](<my file.md>)`` for ``](my file.md)``: in angles, CommonMark takes spaces."""
     target = match[1].strip()
     return f"](<{target}>)" if " " in target and _NAMED.search(target) else match[0]
-
-
-def _pieces(line: str) -> list[tuple[str, bool]]:
-    """The line cut into text and code spans: from a run of backticks to the next as long."""
-    parts = _TICKS.split(line)
-    later: dict[str, list[int]] = {}
-    for at in range(len(parts) - 2, 0, -2):
-        later.setdefault(parts[at], []).append(at)
-    pieces, at = [(parts[0], False)], 1
-    while at < len(parts):
-        ends = later[parts[at]]
-        while ends and ends[-1] <= at:
-            ends.pop()
-        end = ends[-1] if ends else at
-        pieces += [("".join(parts[at : end + 1]), True), (parts[end + 1], False)]
-        at = end + 2
-    return pieces

@@ -220,6 +220,7 @@ def _place_page(card: ArticleSummary, opened: Opened, wrong: str = "") -> str:
         others=others,
         linking=Mover(editor()).linking(card, _neighbours(card).paths),
         wrong=wrong,
+        into=request.values.get("into", "")[:500],
     )
 
 

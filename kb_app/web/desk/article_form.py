@@ -88,6 +88,12 @@ def shown(article: Article, zone: tzinfo) -> dict[str, str]:
     return {name: field.shown(getattr(article, name), zone) for name, field in FIELDS.items()}
 
 
+def fields_of(name: str, text: str, zone: tzinfo) -> dict[str, str]:
+    """The fields of a file's text as it is written; none where it is no article."""
+    parsed = parse(name, normalised(text), zone)
+    return {} if isinstance(parsed, list) else shown(parsed.article, zone)
+
+
 def composed(name: str, base: str, form: Mapping[str, str], zone: tzinfo) -> str:
     """The text of the article file ``base`` with what was changed in its form.
 

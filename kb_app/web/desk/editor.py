@@ -233,8 +233,7 @@ def _page(
     is_kept: bool = False,
 ) -> str:
     """The editor with a text; the buttons are those of the article as it is stored."""
-    article = shown.article
-    fields = article_form.shown(article, site_settings().zone) if article else {}
+    fields = article_form.fields_of(draft.opened.name, draft.text, site_settings().zone)
     body = stored = article_form.body(draft.opened.name, draft.text)
     if typed and "body" in request.form:
         # What was typed and could not be read stays in its field.
@@ -247,7 +246,7 @@ def _page(
         text=draft.text,
         fields=fields,
         body=body,
-        as_source=article is None or "text" in request.form or "source" in request.values,
+        as_source=not fields or "text" in request.form or "source" in request.values,
         unsaved=not is_kept and (draft.text != normalised(draft.opened.text) or body != stored),
         kept=services().kept_changes.get(draft.opened.name),
         kept_at=draft.kept_at,

@@ -56,6 +56,8 @@ GROUPS = (
             ),
             Page("reviews.reviews", "write", _("Kept changes"), ("reviews.review",)),
             Page("editor.build", "write", _("Problems of the articles")),
+            Page("article_checks.checks", "write", _("Duplicates and contradictions")),
+            Page("values.values", "write", _("Shared values")),
         ),
     ),
     Group(

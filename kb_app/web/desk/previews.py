@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from flask import url_for
 
 from indexer.checking.cross_checks import broken_links
+from indexer.checking.house_style import problems_of
+from indexer.checking.style import ease_of, style_remarks
 from indexer.isolation import IsolationError, isolated_process
 from indexer.model import Article, Problem
 from indexer.reading.article import read_article_text, unreadable
 from indexer.reading.link_targets import target_of
+from indexer.reading.style_file import read_style
+from indexer.reading.values_file import read_values
 from indexer.targets import file_in
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import now, site_settings, snapshot
@@ -31,15 +35,20 @@ class Preview:
     state: str
 
     @property
+    def ease(self) -> float | None:
+        """How easy it is to read, from 0 (hard) to 100 (easy); None where it cannot be told."""
+        return ease_of(self.article) if self.article else None
+
+    @property
     def title(self) -> str:
         """Its title; "" where the text is no article."""
         return self.article.title if self.article else ""
 
 
 def _read(name: str, text: str) -> tuple[Article | None, list[Problem]]:
-    zone = site_settings().zone
+    zone, (values, _problems) = site_settings().zone, read_values(site_settings().articles)
     try:
-        return isolated_process().run(PREVIEW_S, read_article_text, name, text, zone)
+        return isolated_process().run(PREVIEW_S, read_article_text, name, text, zone, values)
     except IsolationError as error:
         hint = "Take out what you added last."
         return None, [unreadable(name, f"cannot be shown: it {error}", hint)]
@@ -56,7 +65,9 @@ def preview_of(name: str, text: str) -> Preview:
     article, problems = _read(name, text)
     if article is None:
         return Preview(None, "", problems, "")
-    found = [*problems, *_broken_links(article)]
+    styles, _wrong = read_style(site_settings().articles)
+    style = problems_of(article.path, text, style_remarks(article, styles))
+    found = [*problems, *_broken_links(article), *style]
     body = render_body(
         article.html,
         snapshot().articles,

@@ -28,6 +28,7 @@ from kb_app.web.core.context import (
 )
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk import charts
+from kb_app.web.desk.article_checks import findings
 
 blueprint = Blueprint("today", __name__, url_prefix="/desk")
 DAYS = 28
@@ -196,6 +197,16 @@ def _articles() -> Iterator[Task]:
             ngettext("article is a draft", "articles are drafts", drafts),
             url_for("article_list.articles", status="draft"),
             _("Finish"),
+        )
+    apart = sum(
+        one.finding.kind == "contradiction" and not one.finding.set_aside_by for one in findings()
+    )
+    if apart:
+        yield Task(
+            apart,
+            ngettext("pair of articles contradicts", "pairs of articles contradict", apart),
+            url_for("article_checks.checks"),
+            _("Compare"),
         )
     last = services().indexing.last_build()
     errors = sum(p.severity == "error" for p in last.report.problems) if last else 0
