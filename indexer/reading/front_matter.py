@@ -85,6 +85,7 @@ class FrontMatter(BaseModel):
     permalink: str | None = None
     redirect_to: str = ""
     markdown: Literal["commonmark", "classic"] = "commonmark"
+    imported: dict[str, Any] = {}
 
 
 KNOWN_KEYS = tuple(

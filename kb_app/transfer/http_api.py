@@ -1,0 +1,153 @@
+"""Asks a vendor's API, and keeps each answer until the import is done: it can be resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+import requests
+
+from indexer.atomic_write import replace_bytes
+from kb_app.transfer.model import MAX_FILE, TransferError
+
+TIMEOUT_S = (10, 60)
+ATTEMPTS, LONGEST_WAIT_S = 5, 60.0
+MAX_ANSWER = 64 * 1024 * 1024
+MOST_PAGES = 10_000
+_AGENT = "kb-import/1"
+
+
+class Api:
+    """One vendor's API at a base address. ``kept`` is the folder of the answers of this import."""
+
+    def __init__(
+        self,
+        base: str,
+        kept: Path,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> None:
+        parts = urlsplit(base)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise TransferError(
+                f"{base!r} is no address. Write one like https://example.zendesk.com"
+            )
+        self.base = base.rstrip("/")
+        self._kept = kept
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": _AGENT, **(headers or {})})
+        self._auth = auth
+        self._token_headers = dict(headers or {})
+
+    def json(self, path: str, **query: object) -> Any:
+        """The answer to a path of the API, or to a whole address of the same host.
+
+        Raises TransferError where it is refused or is no JSON.
+        """
+        url = urljoin(f"{self.base}/", path) if "://" not in path else path
+        if urlsplit(url).netloc != urlsplit(self.base).netloc:
+            raise TransferError(f"{self.base} leads to another host ({urlsplit(url).hostname}).")
+        prepared = requests.Request("GET", url, params={k: str(v) for k, v in query.items()})
+        asked = str(self._session.prepare_request(prepared).url)
+        content = self._cached(asked, MAX_ANSWER, signed=True)
+        if content is None:
+            return None
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            self._path(asked).unlink(missing_ok=True)
+            raise TransferError(f"{asked} answers with something that is no JSON.") from error
+
+    def pages(self, path: str, name: str, **query: object) -> Iterator[Any]:
+        """The rows of all pages of a list whose answers name the next one in ``next_page``."""
+        following: str | None = path
+        for _ in range(MOST_PAGES):
+            answer = self.json(following, **query) if following else None
+            if not isinstance(answer, dict):
+                return
+            yield from answer.get(name) or ()
+            following, query = answer.get("next_page"), {}
+            if not following:
+                return
+
+    def file(self, url: str) -> bytes | None:
+        """A picture or file; None where it is not there. The token goes to the own host only."""
+        is_own = urlsplit(url).netloc == urlsplit(self.base).netloc
+        try:
+            return self._cached(url, MAX_FILE, signed=is_own)
+        except TransferError:
+            return None
+
+    def _cached(self, url: str, most: int, *, signed: bool) -> bytes | None:
+        path = self._path(url)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            pass
+        content = self._asked(url, most, signed=signed)
+        if content is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_bytes(path, content)
+        return content
+
+    def _path(self, url: str) -> Path:
+        return self._kept / hashlib.sha256(url.encode()).hexdigest()
+
+    def _asked(self, url: str, most: int, *, signed: bool) -> bytes | None:
+        """The content of an address; None for one that is not there."""
+        wait, why = 1.0, ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(min(wait, LONGEST_WAIT_S))
+            try:
+                with self._session.get(
+                    url,
+                    auth=self._auth if signed else None,
+                    headers={} if signed else dict.fromkeys(self._token_headers),
+                    timeout=TIMEOUT_S,
+                    stream=True,
+                ) as answer:
+                    if answer.status_code == 404:
+                        return None
+                    if answer.status_code in (401, 403):
+                        raise TransferError(
+                            f"{self.base} refuses the token (HTTP {answer.status_code}). "
+                            "Check the token, and that it may read the help centre."
+                        )
+                    if answer.status_code == 200:
+                        return _bounded(answer, most)
+                    why, wait = f"HTTP {answer.status_code}", _wait(answer, 2.0**attempt)
+                    if answer.status_code < 500 and answer.status_code != 429:
+                        break
+            except requests.RequestException as error:
+                why, wait = type(error).__name__, 2.0**attempt
+        raise TransferError(
+            f"{url} could not be read ({why}). What was read before is kept: "
+            "run the same command again to go on from here."
+        )
+
+
+def _bounded(answer: requests.Response, most: int) -> bytes:
+    parts, size = [], 0
+    for part in answer.iter_content(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            raise TransferError(f"{answer.url} is larger than {most // 1024 // 1024} MB.")
+    return b"".join(parts)
+
+
+def _wait(answer: requests.Response, usual: float) -> float:
+    """How long the API asks to wait, in seconds: Retry-After, or a time of a reset."""
+    after = answer.headers.get("Retry-After", "")
+    reset = answer.headers.get("X-RateLimit-Reset", "")
+    if after.isascii() and after.isdigit():
+        return float(after)
+    if reset.isascii() and reset.isdigit():
+        return max(float(reset) - time.time(), 0.0) if len(reset) > 6 else float(reset)
+    return usual

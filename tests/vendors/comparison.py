@@ -1,0 +1,110 @@
+"""What an import lost: the articles of a folder against the help centre that they came from."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+from indexer.bundling.build_cache import BuildCache
+from indexer.collect import collect
+from indexer.editing.front_text import values_of
+from indexer.model import Article
+from indexer.reading.front_matter import address_of
+from tests.vendors.blocks import NEVER
+from tests.vendors.content import Entry, HelpCentre, Text
+from tests.vendors.mapped import fields_of
+
+
+def losses(vendor: str, centre: HelpCentre, folder: Path, addresses: dict[str, str]) -> list[str]:
+    """Every mapped field that is not as it was, by entry; ``addresses`` by KEY/LANG."""
+    cache = BuildCache(folder.parent / "compared.sqlite")
+    found = collect(folder, cache, UTC)
+    cache.close()
+    errors = [str(one) for one in found.problems if one.severity == "error" and one.code != "link"]
+    by_address = {
+        address: article
+        for article in found.articles
+        for address in (*article.addresses, f"/{article.lang}/articles/{article.slug}")
+    }
+    lost = [f"problem: {one}" for one in errors]
+    for entry in centre.entries:
+        for text in entry.texts if "translations" in fields_of(vendor) else entry.texts[:1]:
+            place = addresses.get(f"{entry.key}/{text.lang}")
+            if place is None:
+                continue
+            article = by_address.get(address_of(place))
+            if article is None:
+                lost.append(f"{entry.key}/{text.lang}: no article answers {place}")
+                continue
+            what = _lost_of(fields_of(vendor), entry, text, article, folder)
+            lost += [f"{entry.key}/{text.lang} {article.path}: {one}" for one in what]
+            lost += list(_lost_addresses(fields_of(vendor), entry, text, by_address, article))
+    return lost
+
+
+def _lost_addresses(
+    fields: frozenset[str], entry: Entry, text: Text, known: dict[str, Article], article: Article
+) -> Iterator[str]:
+    if "redirects" in fields and text == entry.original:
+        for path in entry.old_paths:
+            if known.get(address_of(path)) is not article:
+                yield f"{entry.key}: {path} does not lead to it"
+
+
+def _lost_of(
+    fields: frozenset[str], entry: Entry, text: Text, article: Article, folder: Path
+) -> Iterator[str]:
+    values = values_of(article.path, (folder / article.path).read_text("utf-8"))
+    given = values.get("imported") or {}
+    if "title" in fields and text.title.strip() and article.title != " ".join(text.title.split()):
+        yield f"title {article.title[:50]!r} instead of {text.title[:50]!r}"
+    if "body" in fields:
+        yield from _lost_words(text, article)
+    if "labels" in fields and set(article.tags) != set(entry.labels):
+        yield f"labels {article.tags} instead of {entry.labels}"
+    if "draft" in fields and (article.status == "draft") != entry.draft:
+        yield f"status {article.status}"
+    if "internal" in fields and (article.audience == "internal") != entry.internal:
+        yield f"audience {article.audience}"
+    if "promoted" in fields and article.featured != entry.promoted:
+        yield "promoted"
+    if "votes" in fields and text == entry.original:
+        if (given.get("up"), given.get("down")) != (entry.up, entry.down):
+            yield f"votes {given.get('up')}, {given.get('down')}: {entry.up}, {entry.down}"
+    if "created" in fields and not str(given.get("created", "")).startswith(
+        entry.created.date().isoformat()
+    ):
+        yield f"created {given.get('created')}"
+    if "updated" in fields and article.updated != text.updated.date():
+        yield f"updated {article.updated} instead of {text.updated.date()}"
+    if "author" in fields and article.owner not in (entry.mail, entry.author):
+        yield f"author {article.owner!r}"
+    if "translations" in fields and text != entry.original and not article.translation_of:
+        yield "translation_of"
+    for kind, media in (("pictures", entry.pictures), ("files", entry.files)):
+        if kind in fields and text == entry.original:
+            held = (
+                {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+                if media
+                else set()
+            )
+            yield from (f"{kind}: {one.name}" for one in media if one.bytes not in held)
+
+
+def _lost_words(text: Text, article: Article) -> Iterator[str]:
+    shown = squeezed(BeautifulSoup(article.html, "html.parser").get_text())
+    for words in text.visible:
+        if squeezed(words) not in shown:
+            yield f"words {words[:50]!r}"
+    if NEVER in article.html:
+        yield "a script, style or comment is shown"
+
+
+def squeezed(text: str) -> str:
+    """A text without spaces, in one form of Unicode."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFC", text.replace("\xa0", " ")))
