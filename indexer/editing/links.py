@@ -50,7 +50,7 @@ def moved_links(
 
     def rewritten(match: re.Match[str]) -> str:
         written, _, anchor = match["target"].partition("#")
-        leads = places.leads(path, new_path, written)
+        leads = None if _is_escaped(match) else places.leads(path, new_path, written)
         if leads is None:
             return match.group()
         is_new, target = leads
@@ -65,6 +65,31 @@ def moved_links(
         return _WIKI.sub(places.wiki, part) if moved else part
 
     return _outside_code(text, change)
+
+
+def rewritten_links(text: str, rewrite: Callable[[str], str]) -> str:
+    """The text with what ``rewrite`` makes of the target of each link and picture outside code."""
+
+    def rewritten(match: re.Match[str]) -> str:
+        if _is_escaped(match):
+            return match.group()
+        target = rewrite(match["target"])
+        if match["before"] == "](" and re.search(r"[\s()]", target):
+            target = f"<{target}>"
+        return f"{match['before']}{target}{match['after']}"
+
+    def change(part: str) -> str:
+        for pattern in _LINKS:
+            part = pattern.sub(rewritten, part)
+        return part
+
+    return _outside_code(text, change)
+
+
+def _is_escaped(match: re.Match[str]) -> bool:
+    """Whether a backslash makes a bracket a mere character."""
+    before = match.string[: match.start()]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
 
 
 def mentions(text: str, path: str) -> bool:

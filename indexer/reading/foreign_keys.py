@@ -90,7 +90,7 @@ def adapted(
     An error among the problems means that the article must not be served.
     """
     work = _Adapting({}, header.split("\n"), lines)
-    for key in sorted(values, key=lambda key: key not in own):  # ours go first
+    for key in sorted(values, key=lambda key: (key not in own, _rank(key))):  # ours go first
         _take(work, key, values[key], own)
     _hide(work, values)
     for key in _TEXTS:
@@ -101,6 +101,13 @@ def adapted(
         _as_date(work, key)
     _as_known_words(work)
     return work.values, work.problems
+
+
+def _rank(key: str) -> int:
+    """The place of a key among those that mean the same; the first that is there counts."""
+    name = key.lower().replace("-", "_")
+    others = _MEANT.get(_OURS_FOR.get(name, ""), ())
+    return others.index(name) if name in others else 0
 
 
 def _take(work: _Adapting, key: str, value: Any, own: tuple[str, ...]) -> None:

@@ -44,7 +44,9 @@ class Addresses:
             parts = urlsplit(urljoin(text.url, url))
         except ValueError:
             return None
-        if parts.scheme not in ("", "http", "https") or parts.netloc not in {*self._hosts, ""}:
+        if parts.scheme not in ("", "file", "http", "https"):
+            return None
+        if parts.netloc not in {*self._hosts, ""}:
             return None
         found = self._by_path.get(address_of(parts.path).casefold())
         return Target(*found, unquote(parts.fragment)) if found else None

@@ -22,6 +22,26 @@ MOST_PAGES = 10_000
 _AGENT = "kb-import/1"
 
 
+class Refused(TransferError):
+    """The API answers, and refuses one request; ``status`` is that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Session(requests.Session):  # type: ignore[misc]
+    """Takes the token out of a request that is sent on to another host."""
+
+    token_headers: tuple[str, ...] = ()
+
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        super().rebuild_auth(prepared_request, response)
+        if self.should_strip_auth(response.request.url, prepared_request.url):
+            for name in self.token_headers:
+                prepared_request.headers.pop(name, None)
+
+
 class Api:
     """One vendor's API at a base address. ``kept`` is the folder of the answers of this import."""
 
@@ -39,10 +59,11 @@ class Api:
             )
         self.base = base.rstrip("/")
         self._kept = kept
-        self._session = requests.Session()
+        self._session = _Session()
+        self._session.token_headers = tuple(headers or ())
         self._session.headers.update({"User-Agent": _AGENT, **(headers or {})})
         self._auth = auth
-        self._token_headers = dict(headers or {})
+        self._dead: set[str] = set()
 
     def json(self, path: str, **query: object) -> Any:
         """The answer to a path of the API, or to a whole address of the same host.
@@ -50,7 +71,7 @@ class Api:
         Raises TransferError where it is refused or is no JSON.
         """
         url = urljoin(f"{self.base}/", path) if "://" not in path else path
-        if urlsplit(url).netloc != urlsplit(self.base).netloc:
+        if not self._is_own(url):
             raise TransferError(f"{self.base} leads to another host ({urlsplit(url).hostname}).")
         prepared = requests.Request("GET", url, params={k: str(v) for k, v in query.items()})
         asked = str(self._session.prepare_request(prepared).url)
@@ -76,12 +97,28 @@ class Api:
                 return
 
     def file(self, url: str) -> bytes | None:
-        """A picture or file; None where it is not there. The token goes to the own host only."""
-        is_own = urlsplit(url).netloc == urlsplit(self.base).netloc
+        """A picture or file; None where it is not there. The token goes to the own host only.
+
+        Raises TransferError where the own host fails; another host that fails is not asked again.
+        """
+        try:
+            parts, is_own = urlsplit(url), self._is_own(url)
+        except ValueError:
+            return None
+        if parts.scheme not in ("http", "https") or parts.netloc in self._dead:
+            return None
         try:
             return self._cached(url, MAX_FILE, signed=is_own)
-        except TransferError:
+        except Refused:
             return None
+        except TransferError:
+            if is_own:
+                raise
+            self._dead.add(parts.netloc)
+            return None
+
+    def _is_own(self, url: str) -> bool:
+        return urlsplit(url)[:2] == urlsplit(self.base)[:2]
 
     def _cached(self, url: str, most: int, *, signed: bool) -> bytes | None:
         path = self._path(url)
@@ -100,7 +137,7 @@ class Api:
 
     def _asked(self, url: str, most: int, *, signed: bool) -> bytes | None:
         """The content of an address; None for one that is not there."""
-        wait, why = 1.0, ""
+        wait, why, status = 1.0, "", 0
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(min(wait, LONGEST_WAIT_S))
@@ -108,28 +145,34 @@ class Api:
                 with self._session.get(
                     url,
                     auth=self._auth if signed else None,
-                    headers={} if signed else dict.fromkeys(self._token_headers),
+                    headers={} if signed else dict.fromkeys(self._session.token_headers),
                     timeout=TIMEOUT_S,
                     stream=True,
                 ) as answer:
                     if answer.status_code == 404:
                         return None
                     if answer.status_code in (401, 403):
-                        raise TransferError(
+                        raise Refused(
                             f"{self.base} refuses the token (HTTP {answer.status_code}). "
-                            "Check the token, and that it may read the help centre."
+                            "Check the token, and that it may read the help centre.",
+                            answer.status_code,
                         )
                     if answer.status_code == 200:
                         return _bounded(answer, most)
                     why, wait = f"HTTP {answer.status_code}", _wait(answer, 2.0**attempt)
                     if answer.status_code < 500 and answer.status_code != 429:
+                        status = answer.status_code
                         break
-            except requests.RequestException as error:
+            except (requests.RequestException, UnicodeError) as error:
                 why, wait = type(error).__name__, 2.0**attempt
-        raise TransferError(
+                if isinstance(error, ValueError):  # no address that can be asked for
+                    status = 400
+                    break
+        message = (
             f"{url} could not be read ({why}). What was read before is kept: "
             "run the same command again to go on from here."
         )
+        raise Refused(message, status) if status else TransferError(message)
 
 
 def _bounded(answer: requests.Response, most: int) -> bytes:
@@ -138,7 +181,7 @@ def _bounded(answer: requests.Response, most: int) -> bytes:
         parts.append(part)
         size += len(part)
         if size > most:
-            raise TransferError(f"{answer.url} is larger than {most // 1024 // 1024} MB.")
+            raise Refused(f"{answer.url} is larger than {most // 1024 // 1024} MB.", 413)
     return b"".join(parts)
 
 

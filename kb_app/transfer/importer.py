@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,11 +23,12 @@ import orjson
 
 from indexer.atomic_write import replace_bytes, replace_file
 from indexer.editing.front_text import dump, flow
+from indexer.editing.links import rewritten_links
 from indexer.reading.files import MAX_BYTES
 from indexer.reading.front_matter import address_of, slugify
 from indexer.reading.media_types import IMAGE_TYPES
 from kb_app.transfer.addresses import Addresses, chosen_text, relative
-from kb_app.transfer.html_to_markdown import to_markdown
+from kb_app.transfer.html_to_markdown import Converted, to_markdown
 from kb_app.transfer.model import (
     MAX_FILE,
     MOST_ARTICLES,
@@ -47,6 +49,18 @@ _ANCHOR = re.compile(r"""\b(?:id|name)=["']([^"'<>]{1,100})["']""")
 _ENDINGS = {"jpeg": ".jpg", "svg+xml": ".svg"}
 
 
+@dataclass(frozen=True)
+class Note:
+    """What of an article could not be brought along."""
+
+    where: str
+    what: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f": {self.detail}" if self.detail else "")
+
+
 @dataclass
 class Report:
     """What an import did. ``notes`` say what could not be brought along, by article."""
@@ -56,23 +70,31 @@ class Report:
     kept: int = 0
     files: int = 0
     paths: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
-    def note(self, where: str, what: str) -> None:
+    def note(self, where: str, what: str, detail: str = "") -> None:
         """Say what of an article has no place here."""
-        self.notes.append(f"{where}: {what}")
+        self.notes.append(Note(where, what, detail))
 
     @property
     def kinds(self) -> Counter[str]:
         """The notes by their kind, without what they name."""
-        return Counter(note.partition(": ")[2].partition(": ")[0] for note in self.notes)
+        return Counter(note.what for note in self.notes)
 
 
 class Importer:
     """Brings the articles of one source into one folder."""
 
-    def __init__(self, folder: Path, source: Source, state: ImportState) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: Source,
+        state: ImportState,
+        editing: AbstractContextManager[object] | None = None,
+    ) -> None:
+        """``editing`` is held while files are written."""
         self._folder = folder
+        self._editing = editing or nullcontext()
         self._source = source
         self._state = state
         self._report = Report()
@@ -91,13 +113,16 @@ class Importer:
         for article in articles:
             for text in article.texts:
                 self._paths[f"{article.key}/{text.lang}"] = self._place(article, text)
-                self._anchors[f"{article.key}/{text.lang}"] = frozenset(_ANCHOR.findall(text.body))
-        for number, article in enumerate(articles, 1):
-            for text in article.texts:
-                self._write(article, text)
-            progress("writing articles", number, len(articles))
-        self._write_sections(sections)
-        self._report.notes += [f"{self._source.name}: {what}" for what in self._source.unmapped()]
+                known = _ANCHOR.findall(text.body) if text.anchors is None else text.anchors
+                self._anchors[f"{article.key}/{text.lang}"] = frozenset(known)
+        with self._editing:
+            for number, article in enumerate(articles, 1):
+                for text in article.texts:
+                    self._write(article, text)
+                progress("writing articles", number, len(articles))
+            self._write_sections(sections)
+        for what in self._source.unmapped():
+            self._report.note(self._source.name, what)
         return self._report
 
     # --- places ------------------------------------------------------------------------------
@@ -108,11 +133,11 @@ class Importer:
         before = self._state.texts.get(key)
         if before is not None:
             return before.path
-        section = self._sections.get(article.section) or slugify(article.section or "general")
-        stem = slugify(text.title)[:LONGEST_NAME].strip("-") if text.title.strip() else ""
-        stem = stem or slugify(article.key)
+        section = self._sections.get(article.section) or _name(article.section) or "general"
+        stem = (_name(text.title) if text.title.strip() else "") or _name(article.key)
+        ending = ".mdx" if text.place.lower().endswith(".mdx") else ".md"
         for name in (stem, f"{stem}-{slugify(article.key)[-20:]}"):
-            path = f"{text.lang}/{section}/{name}.md"
+            path = f"{text.lang}/{section}/{name}{ending}"
             if path not in self._taken and not (self._folder / path).exists():
                 break
         self._taken[path] = key
@@ -131,7 +156,7 @@ class Importer:
             return
         if before is not None and here is not None and here != before.file:
             self._report.kept += 1
-            self._report.note(where, f"changed here since, and stays: {path}")
+            self._report.note(where, "changed here since, and stays", path)
             return
         body = self._body(article, text, path, where)
         whole = f"---\n{dump(self._front(article, text, path))}---\n\n{body}\n"
@@ -174,9 +199,13 @@ class Importer:
         def rewrite(element: str, address: str) -> str:
             return self._rewritten(article, text, path, (element, address), linked)
 
-        converted = to_markdown(text.body, rewrite)
+        converted = (
+            Converted(rewritten_links(text.body, lambda address: rewrite(_kind(address), address)))
+            if text.is_markdown
+            else to_markdown(text.body, rewrite)
+        )
         for lost in dict.fromkeys(converted.lost):
-            self._report.note(where, f"left out: {lost}")
+            self._report.note(where, "left out", lost)
         if not text.title.strip():
             self._report.note(where, "has no title; its file's name is used")
         rest = [one for one in article.files if one.url not in linked]
@@ -213,14 +242,17 @@ class Importer:
             linked.add(files[whole].url)
             kept = self._file(article, files[whole].url, text, files[whole].name, where)
             return relative(path, kept) if kept else whole
+        if whole.startswith("file:"):  # beside the page, on this machine
+            kept = self._file(article, address, text, unquote(urlsplit(whole).path), where)
+            return relative(path, kept) if kept else ""
         if self._addresses.is_own(address, text):
-            self._report.note(where, f"links to a page that is no article: {whole}")
+            self._report.note(where, "links to a page that is no article", whole)
         return whole if text.url and "://" not in address and ":" not in address else address
 
     def _anchor(self, key: str, anchor: str, where: str) -> str:
         """The anchor of a link, if the text that it leads to has it."""
         if anchor and anchor not in self._anchors[key]:
-            self._report.note(where, f"links to a heading that is not there: #{anchor[:80]}")
+            self._report.note(where, "links to a heading that is not there", f"#{anchor[:80]}")
             return ""
         return f"#{anchor}" if anchor else ""
 
@@ -238,12 +270,12 @@ class Importer:
             return known
         content = _from_data(inside) if inside else self._source.file(url, text.place)
         if content is None or len(content) > MAX_FILE:
-            self._report.note(where, f"cannot be had: {url[:200]}")
+            self._report.note(where, "a picture or file cannot be had", url[:200])
             return ""
         given = name or (f"picture{_ENDINGS.get(inside[1], '.' + inside[1])}" if inside else "")
         kept = self._file_path(article, given or unquote(urlsplit(url).path), content, mark)
         if PurePosixPath(kept).suffix.lower() not in IMAGE_TYPES and not name and not inside:
-            self._report.note(where, f"no picture that browsers show: {url[:200]}")
+            self._report.note(where, "no picture that browsers show", url[:200])
         path = self._folder / kept
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_bytes(path, content)
@@ -305,11 +337,16 @@ def _section_keys(sections: Iterable[ForeignSection]) -> dict[str, str]:
     keys: dict[str, str] = {}
     for one in sections:
         title = one.titles.get("en") or next(iter(one.titles.values()), "") or one.key
-        key, number = slugify(title)[:LONGEST_NAME], 2
+        key, number = _name(title), 2
         while key in keys.values():
-            key, number = f"{slugify(title)[:LONGEST_NAME]}-{number}", number + 1
+            key, number = f"{_name(title)}-{number}", number + 1
         keys[one.key] = key
     return keys
+
+
+def _name(text: str) -> str:
+    """A name of a file or folder that is read: not hidden, and no part of others."""
+    return slugify(text)[:LONGEST_NAME].strip("-_.")
 
 
 def _id(vendor: str, key: str) -> str:
@@ -361,6 +398,12 @@ def _ending_of(content: bytes) -> str:
     """The ending of a picture by how it begins."""
     signs = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp"}
     return next((ending for sign, ending in signs.items() if content.startswith(sign)), ".bin")
+
+
+def _kind(address: str) -> str:
+    """The element that a link of Markdown would be: a picture by its ending."""
+    ending = PurePosixPath(unquote(urlsplit(address).path)).suffix.lower()
+    return "img" if ending in IMAGE_TYPES or address.startswith("data:") else "a"
 
 
 def _target(address: str) -> str:

@@ -30,7 +30,7 @@ class ForeignText:
     """An article in one language. ``url`` is its page there; the body is HTML or Markdown.
 
     ``place`` is the file that a body comes from, for its relative links; ``old_urls`` are further
-    addresses that lead to it.
+    addresses that lead to it. ``anchors`` are those of its headings, None where the body says.
     """
 
     lang: str
@@ -43,6 +43,7 @@ class ForeignText:
     place: str = ""
     summary: str = ""
     old_urls: tuple[str, ...] = ()
+    anchors: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

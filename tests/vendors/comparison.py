@@ -32,19 +32,31 @@ def losses(vendor: str, centre: HelpCentre, folder: Path, addresses: dict[str, s
         for address in (*article.addresses, f"/{article.lang}/articles/{article.slug}")
     }
     lost = [f"problem: {one}" for one in errors]
+    groups: dict[str, set[str]] = {}
     for entry in centre.entries:
         for text in entry.texts if "translations" in fields_of(vendor) else entry.texts[:1]:
             place = addresses.get(f"{entry.key}/{text.lang}")
             if place is None:
                 continue
             article = by_address.get(address_of(place))
+            if article is None and _is_hidden(fields_of(vendor), entry):
+                continue
             if article is None:
                 lost.append(f"{entry.key}/{text.lang}: no article answers {place}")
                 continue
+            groups.setdefault(entry.key, set()).add(article.group)
             what = _lost_of(fields_of(vendor), entry, text, article, folder)
             lost += [f"{entry.key}/{text.lang} {article.path}: {one}" for one in what]
             lost += list(_lost_addresses(fields_of(vendor), entry, text, by_address, article))
+    for key, found_groups in groups.items():
+        if len(found_groups) > 1:
+            lost.append(f"{key}: its languages are no translations of each other")
     return lost
+
+
+def _is_hidden(fields: frozenset[str], entry: Entry) -> bool:
+    """Whether an entry is not in an export whose shape has no place for what hides it."""
+    return (entry.internal and "internal" not in fields) or (entry.draft and "draft" not in fields)
 
 
 def _lost_addresses(
@@ -52,7 +64,8 @@ def _lost_addresses(
 ) -> Iterator[str]:
     if "redirects" in fields and text == entry.original:
         for path in entry.old_paths:
-            if known.get(address_of(path)) is not article:
+            found = known.get(address_of(path))
+            if found is None or found.group != article.group:
                 yield f"{entry.key}: {path} does not lead to it"
 
 
@@ -67,15 +80,23 @@ def _lost_of(
         yield from _lost_words(text, article)
     if "labels" in fields and set(article.tags) != set(entry.labels):
         yield f"labels {article.tags} instead of {entry.labels}"
+    votes = given.get("up"), given.get("down")
+    if "votes" in fields and text == entry.original and votes != (entry.up, entry.down):
+        yield f"votes {votes} instead of {entry.up}, {entry.down}"
+    yield from _lost_marks(fields, entry, text, article, given)
+    if text == entry.original:
+        yield from _lost_media(fields, entry, folder)
+
+
+def _lost_marks(
+    fields: frozenset[str], entry: Entry, text: Text, article: Article, given: dict[str, object]
+) -> Iterator[str]:
     if "draft" in fields and (article.status == "draft") != entry.draft:
         yield f"status {article.status}"
     if "internal" in fields and (article.audience == "internal") != entry.internal:
         yield f"audience {article.audience}"
     if "promoted" in fields and article.featured != entry.promoted:
         yield "promoted"
-    if "votes" in fields and text == entry.original:
-        if (given.get("up"), given.get("down")) != (entry.up, entry.down):
-            yield f"votes {given.get('up')}, {given.get('down')}: {entry.up}, {entry.down}"
     if "created" in fields and not str(given.get("created", "")).startswith(
         entry.created.date().isoformat()
     ):
@@ -84,15 +105,12 @@ def _lost_of(
         yield f"updated {article.updated} instead of {text.updated.date()}"
     if "author" in fields and article.owner not in (entry.mail, entry.author):
         yield f"author {article.owner!r}"
-    if "translations" in fields and text != entry.original and not article.translation_of:
-        yield "translation_of"
+
+
+def _lost_media(fields: frozenset[str], entry: Entry, folder: Path) -> Iterator[str]:
     for kind, media in (("pictures", entry.pictures), ("files", entry.files)):
-        if kind in fields and text == entry.original:
-            held = (
-                {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-                if media
-                else set()
-            )
+        if kind in fields and media:
+            held = {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
             yield from (f"{kind}: {one.name}" for one in media if one.bytes not in held)
 
 

@@ -1,0 +1,111 @@
+"""``kb import`` and ``kb export``: articles from and to other help centres."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from kb_app.settings import Settings
+    from kb_app.transfer.importer import Report
+
+# Kinds of notes that are printed; the report has all.
+SHOWN = 12
+
+
+@click.command("import")
+@click.argument("vendor")
+@click.argument("source")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the API token; for Zendesk also MAIL/token:TOKEN.",
+)
+@click.option(
+    "--articles",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The articles folder (KB_ARTICLES).",
+)
+def import_(vendor: str, source: str, token_file: Path | None, articles: Path | None) -> None:
+    """Bring articles from another help centre.
+
+    VENDOR is zendesk, freshdesk, intercom, helpscout, document360, mkdocs, docusaurus, jekyll, csv
+    or html; SOURCE the address of its API, or the file or folder of an export. Run again, it brings
+    what changed; what was changed here since stays.
+    """
+    from kb_app.settings import SettingsError, load_settings
+    from kb_app.transfer.model import TransferError
+    from kb_app.transfer.vendors import VENDORS
+
+    if vendor not in VENDORS:
+        raise click.ClickException(f"{vendor!r} is not known. Known: {', '.join(VENDORS)}.")
+    try:
+        settings = load_settings(**({"articles": articles} if articles else {}))
+        token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
+        report, path = _imported(settings, vendor, source, token)
+    except (SettingsError, TransferError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or settings.articles} cannot be written: {error.strerror}. "
+            "Run the same command again to go on from here."
+        ) from error
+    _print(report, path)
+
+
+def _imported(settings: Settings, vendor: str, source: str, token: str) -> tuple[Report, Path]:
+    """The report of an import and where it is kept."""
+    from filelock import FileLock, Timeout
+
+    from indexer.atomic_write import replace_file
+    from indexer.editing.model import Author
+    from indexer.editing.repository import Repository
+    from indexer.progress import Bar
+    from kb_app.services.shared_folder import articles_lock
+    from kb_app.transfer.importer import Importer
+    from kb_app.transfer.model import TransferError
+    from kb_app.transfer.state import ImportState
+    from kb_app.transfer.vendors import source_of
+
+    name = f"{vendor}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+    folder = settings.data / "import"
+    state_file, kept = folder / f"{name}.json", folder / f"{name}-answers"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.articles.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "import.lock", timeout=0):
+            state = ImportState.read(state_file)
+            read = source_of(vendor, source, token, kept)
+            importer = Importer(settings.articles, read, state, articles_lock(settings.data))
+            try:
+                report = importer.run(Bar())
+            finally:
+                state.write(state_file)
+            shutil.rmtree(kept, ignore_errors=True)
+    except Timeout as error:
+        raise TransferError("Another import is running. Wait until it is done.") from error
+    Repository(settings.articles).commit(
+        report.paths, Author("import", ""), f"Import from {vendor}"
+    )
+    path = folder / f"{name}-report.txt"
+    replace_file(path, "".join(f"{note}\n" for note in report.notes))
+    return report, path
+
+
+def _print(report: Report, path: Path) -> None:
+    click.echo(
+        f"{report.written} articles written, {report.unchanged} unchanged, "
+        f"{report.kept} kept as they were changed here; {report.files} pictures and files."
+    )
+    kinds = report.kinds.most_common()
+    for what, count in kinds[:SHOWN]:
+        click.echo(f"  {count:>6}  {what}")
+    if report.notes:
+        click.echo(f"What could not be brought along, by article: {path}")
+
+
+COMMANDS = (import_,)
