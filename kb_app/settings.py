@@ -23,7 +23,7 @@ from kb_app.settings_file import NAME, SettingsFile, SettingsFileError, read_set
 _PATHS = frozenset({"articles", "data", "logo", "backup_folder"})
 INTERFACE_LANGUAGES = ("ja", "en")
 # Those of kb_app.accounts.model.
-ROLES = ("agent", "writer", "lead", "admin")
+ROLES = ("agent", "writer", "lead", "admin", "ombudsman")
 _COST = re.compile(r"^(\d{1,9}(?:\.\d+)?)-(\d{1,9}(?:\.\d+)?) (\S{1,8})$")
 _WEEKLY = re.compile(r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):([0-5]\d)$")
 _DAILY = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")

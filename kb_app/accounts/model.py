@@ -8,13 +8,14 @@ from zxcvbn import zxcvbn
 
 # Roles that have each right.
 RIGHTS: dict[str, frozenset[str]] = {
-    "internal": frozenset({"agent", "writer", "lead", "admin"}),
+    "internal": frozenset({"agent", "writer", "lead", "admin", "ombudsman"}),
     "drafts": frozenset({"writer", "lead", "admin"}),
     "reports": frozenset({"writer", "lead", "admin"}),
     "rows": frozenset({"lead", "admin"}),
     "triage": frozenset({"writer", "lead", "admin"}),
     "write": frozenset({"writer", "lead", "admin"}),
-    "cases": frozenset({"agent", "lead", "admin"}),
+    "cases": frozenset({"agent", "lead", "admin", "ombudsman"}),
+    "ombudsman": frozenset({"ombudsman"}),
     "outbox": frozenset({"lead", "admin"}),
     "notices": frozenset({"lead", "admin"}),
     "export": frozenset({"lead", "admin"}),

@@ -26,7 +26,9 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("mail")
-@click.option("--role", type=click.Choice(["agent", "writer", "lead", "admin"]), required=True)
+@click.option(
+    "--role", type=click.Choice(["agent", "writer", "lead", "admin", "ombudsman"]), required=True
+)
 @click.option("--name", default="")
 @click.option(
     "--no-password",

@@ -56,10 +56,13 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
             "external_id",
             "trail",
             "haystack",
+            "cc",
+            "merged_into",
         ),
         CASE,
     )
-    | {"owner": STAFF},
+    | {"owner": STAFF, "handed_by": STAFF, "abuse_by": STAFF},
+    "case_writers": {"case_id": CASE, "mail": STAFF},
     "case_messages": dict.fromkeys(
         ("message_id", "case_id", "who", "text", "mail_message_id"), CASE
     ),
@@ -133,6 +136,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
             "spam",
             "solved_by",
             "said",
+            "tags",
         }
     ),
     "case_messages": frozenset({"author"}),

@@ -243,6 +243,18 @@ cases = Table(
     Column("said", String(16), nullable=False, default="", server_default=""),
     Column("satisfaction", Integer),
     Column("effort", Integer),
+    # Words of the team, with a space before and behind each.
+    Column("tags", Text, nullable=False, default="", server_default=""),
+    # Not among the active ones until then; a word of the customer ends it.
+    Column("snoozed_until", BigInteger),
+    # Further addresses that get the replies, with commas between.
+    Column("cc", Text, nullable=False, default="", server_default=""),
+    # Who handed it to another desk, and looks after it until it is solved.
+    Column("handed_by", String(200), nullable=False, default="", server_default=""),
+    # Who reported that an agent is harassed in it; it is not removed after its time.
+    Column("abuse_by", String(200), nullable=False, default="", server_default=""),
+    # The case that goes on in its place.
+    Column("merged_into", String(36), nullable=False, default="", server_default=""),
     # Case-folded text of the case, for the search in the inbox.
     Column("haystack", Text, nullable=False, default="", server_default=""),
 )
@@ -259,6 +271,15 @@ case_messages = Table(
     Column("text", Text, nullable=False),
     # Message-ID of the mail; replies reference it.
     Column("mail_message_id", String(250), nullable=False, default="", index=True),
+)
+
+# Who is writing a reply to a case now.
+case_writers = Table(
+    "case_writers",
+    metadata,
+    Column("case_id", String(36), primary_key=True),
+    Column("mail", String(200), primary_key=True),
+    Column("at", BigInteger, nullable=False),
 )
 
 attachments = Table(

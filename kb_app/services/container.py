@@ -143,7 +143,7 @@ def build_services(
         now,
         redactions,
         support_file.current,
-        lambda: receivers(users),
+        lambda roles: receivers(users, roles),
         key,
     )
     node = NodeService(settings, store.engine, key) if settings.share_articles else None

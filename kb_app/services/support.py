@@ -27,6 +27,7 @@ from kb_app.services.support_adapters import (
     SiteMailer,
     parse_mail,
 )
+from kb_app.services.weekly_digest import LEADS, OMBUDSMEN
 from kb_app.settings import Settings
 from kb_app.smtp import new_message_id
 from kb_app.support.access_links import Links
@@ -43,6 +44,7 @@ from kb_app.support.delivery.outbox import (
     TransientDeliveryError,
 )
 from kb_app.support.delivery.zendesk import ZendeskSink
+from kb_app.support.desk_work import DeskWork
 from kb_app.support.inbound.imap import Mailbox, MailboxError
 from kb_app.support.inbound.mail_to_case import MailIntake
 from kb_app.support.model import CLOSED, SOLVED, Case
@@ -89,6 +91,11 @@ class SupportService:
     def cases(self) -> CaseStore:
         """The case store."""
         return self.workflow.cases
+
+    @property
+    def work(self) -> DeskWork:
+        """What agents do with a case beside answering."""
+        return DeskWork(self.cases)
 
     @property
     def can_mail(self) -> bool:
@@ -243,13 +250,18 @@ def make_support(
     clock: Callable[[], datetime],
     redactions: tuple[re.Pattern[str], ...],
     support: Callable[[], Support],
-    leads: Callable[[], Sequence[str]],
+    people: Callable[[Sequence[str]], Sequence[str]],
     secret_key: str,
 ) -> SupportService:
     """Build the support service and its parts."""
     cases = CaseStore(store.engine)
     site = SiteIdentity(
-        settings.name, settings.address, settings.contact_mail, settings.languages[0], leads
+        settings.name,
+        settings.address,
+        settings.contact_mail,
+        settings.languages[0],
+        lambda: people(LEADS),
+        lambda: people(OMBUDSMEN),
     )
     links = Links(secret_key, settings.link_days)
     workflow = CaseWorkflow(

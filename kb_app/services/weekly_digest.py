@@ -38,9 +38,12 @@ def write_digest(settings: Settings, gaps: GapStore, now: datetime) -> tuple[str
     )
 
 
-def receivers(users: UserStore) -> list[str]:
-    """Mail addresses of all active leads and administrators."""
-    return [user.mail for user in users.all() if user.role in ("lead", "admin") and user.active]
+LEADS, OMBUDSMEN = ("lead", "admin"), ("ombudsman",)
+
+
+def receivers(users: UserStore, roles: Sequence[str] = LEADS) -> list[str]:
+    """Mail addresses of all active accounts with one of these roles."""
+    return [user.mail for user in users.all() if user.role in roles and user.active]
 
 
 def send_digest(settings: Settings, gaps: GapStore, now: datetime, to: Sequence[str]) -> None:

@@ -474,7 +474,7 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
 }
 
 // --- the inbox: new cases are told, and a reply can be taken back for ten seconds ---------------------------------------------------
-const WAITING_POLL_MS = 20000, UNDO_S = 10;
+const WAITING_POLL_MS = 20000, UNDO_S = 10, WRITING_MS = 40000;
 const waitingNotice = document.querySelector("[data-waiting]");
 if (waitingNotice) {
   const title = document.title;
@@ -518,6 +518,25 @@ if (replyForm) {
   };
   text.addEventListener("input", keep);
   if (text.value) keep();
+}
+
+// Two do not answer at once: whoever types is shown to the others.
+const writers = document.querySelector("[data-writers]");
+if (writers && replyForm) {
+  let typed = 0;
+  replyForm.elements.text.addEventListener("input", () => { typed = Date.now(); });
+  const tell = async () => {
+    if (document.hidden || Date.now() - typed > WRITING_MS) return;
+    try {
+      const response = await fetch(writers.dataset.writers, { method: "POST", headers: { "X-CSRFToken": writers.dataset.csrf } });
+      if (!response.ok) return;
+      const names = await response.json();
+      writers.hidden = !names.length;
+      const said = names.length ? `${names.join(", ")} ${writers.dataset.said}` : "";
+      if (writers.textContent !== said) writers.textContent = said;
+    } catch { /* the server is being restarted */ }
+  };
+  setInterval(tell, WRITING_MS / 4);
 }
 
 const undoRow = document.querySelector("[data-undo]");

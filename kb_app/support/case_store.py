@@ -48,8 +48,9 @@ _CASES = uuid.UUID("a4a3c0a5-2f43-5bb0-8a2b-6f0f8a0f7f53")
 class Filter:
     """Filter of the inbox; "" means no restriction.
 
-    ``state`` is a case state, "active" (neither solved nor closed), "late" (overdue) or "all".
-    ``owner`` "-" means without owner.
+    ``state`` is a case state, "active" (neither solved nor closed nor snoozed), "late" (overdue),
+    "snoozed" or "all". ``owner`` "-" means without owner. Cases at the step ``but_step`` are left
+    out.
     """
 
     state: str = "active"
@@ -58,7 +59,11 @@ class Filter:
     step: str = ""
     owner: str = ""
     desk: str = ""
+    tag: str = ""
+    handed_by: str = ""
+    abuse: bool = False
     spam: bool = False
+    but_step: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,11 @@ class CaseStore:
         """The case with this id, or None."""
         with self.engine.connect() as connection:
             return self._one(connection, schema.cases.c.case_id == case_id)
+
+    def going_on(self, case: Case) -> Case:
+        """The case itself, or the one that goes on in its place."""
+        found = self.case(case.merged_into) if case.merged_into else None
+        return found or case
 
     def by_number(self, number: str) -> Case | None:
         """The case with this number, ignoring case and surrounding spaces."""
@@ -343,13 +353,14 @@ class CaseStore:
         )
         return [str(name) for (name,) in connection.execute(query)]
 
-    def waiting(self, others: Sequence[str] = ()) -> tuple[int, int]:
+    def waiting(self, others: Sequence[str] = (), but_step: str = "") -> tuple[int, int]:
         """(cases that wait for the team, the time of the newest case or word of a customer).
 
-        Without the cases of the ``others``, by mail address.
+        Without the cases of the ``others``, by mail address, and those at the step ``but_step``.
         """
         table, said = schema.cases, schema.case_messages
         open_here = (table.c.state == OPEN) & (table.c.spam == "") & table.c.owner.not_in(others)
+        open_here &= table.c.step != but_step
         words = select(func.max(said.c.at)).where(
             said.c.author == CUSTOMER,
             said.c.case_id.in_(select(table.c.case_id).where(open_here)),
@@ -359,6 +370,20 @@ class CaseStore:
             count, newest = connection.execute(query).one()
             last = connection.execute(words).scalar()
         return int(count), max(int(newest or 0), int(last or 0))
+
+    def tags(self, most: int = 200) -> list[str]:
+        """The tags of cases that are not closed, sorted."""
+        table = schema.cases
+        with self.engine.connect() as connection:
+            query = select(table.c.tags).where(table.c.state != CLOSED, table.c.tags != "")
+            rows = connection.execute(query.limit(5_000)).scalars()
+            return sorted({tag for tags in rows for tag in tags.split()})[:most]
+
+    def handed_by(self, mail: str) -> list[Case]:
+        """The cases that somebody handed over and that are not solved yet, oldest first."""
+        table = schema.cases.c
+        open_still = table.state.not_in([SOLVED, CLOSED])
+        return self.due((table.handed_by == mail) & open_still)
 
     def owners(self) -> list[str]:
         """Owners of cases that are not closed, sorted."""
@@ -497,7 +522,7 @@ class CaseStore:
                 table.c.state.in_([WAITING, SOLVED, CLOSED])
                 | (table.c.spam != "")
                 | (table.c.kind == "praise")
-            )
+            ) & (table.c.abuse_by == "")
             old = [
                 name
                 for (name,) in connection.execute(
@@ -535,17 +560,20 @@ class CaseStore:
 def _conditions(criteria: Filter, now: int) -> list[ColumnElement[bool]]:
     table = schema.cases
     conditions: list[ColumnElement[bool]] = [
-        table.c.spam != "" if criteria.spam else table.c.spam == ""
+        table.c.spam != "" if criteria.spam else table.c.spam == "",
+        *_of_state(criteria.state, now),
     ]
-    if criteria.state == "active":
-        conditions.append(table.c.state.not_in([SOLVED, CLOSED]))
-    elif criteria.state == "late":
-        conditions += [table.c.state == OPEN, table.c.due_at < now]
-    elif criteria.state and criteria.state != "all":
-        conditions.append(table.c.state == criteria.state)
     for name in ("kind", "step", "desk"):
         if getattr(criteria, name):
             conditions.append(table.c[name] == getattr(criteria, name))
+    if criteria.but_step:
+        conditions.append(table.c.step != criteria.but_step)
+    if criteria.handed_by:
+        conditions.append(table.c.handed_by == criteria.handed_by)
+    if criteria.abuse:
+        conditions.append(table.c.abuse_by != "")
+    if criteria.tag:
+        conditions.append(table.c.tags.contains(f" {criteria.tag} ", autoescape=True))
     if criteria.owner:
         conditions.append(table.c.owner == ("" if criteria.owner == "-" else criteria.owner))
     conditions += [
@@ -553,6 +581,18 @@ def _conditions(criteria: Filter, now: int) -> list[ColumnElement[bool]]:
         for word in folded(criteria.words).split()[:8]
     ]
     return conditions
+
+
+def _of_state(state: str, now: int) -> list[ColumnElement[bool]]:
+    table = schema.cases.c
+    if state == "active":
+        is_awake = func.coalesce(table.snoozed_until, 0) <= now
+        return [table.state.not_in([SOLVED, CLOSED]), is_awake]
+    if state == "snoozed":
+        return [table.snoozed_until > now]
+    if state == "late":
+        return [table.state == OPEN, table.due_at < now]
+    return [table.state == state] if state and state != "all" else []
 
 
 def new_number() -> str:

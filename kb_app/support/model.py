@@ -107,6 +107,22 @@ class Case:
     said: str = ""
     satisfaction: int | None = None
     effort: int | None = None
+    tags: str = ""
+    snoozed_until: int | None = None
+    cc: str = ""
+    handed_by: str = ""
+    abuse_by: str = ""
+    merged_into: str = ""
+
+    @property
+    def tag_list(self) -> list[str]:
+        """The tags of the team."""
+        return self.tags.split()
+
+    @property
+    def cc_list(self) -> list[str]:
+        """Further addresses that get the replies."""
+        return [one for one in self.cc.split(",") if one]
 
     @property
     def ours(self) -> bool:

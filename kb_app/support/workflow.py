@@ -154,6 +154,7 @@ class CaseWorkflow:
         ``files`` is the id of the form that the files were uploaded with. ``who`` is the author if
         that is not the customer. Returns False if the message exists already (``once``).
         """
+        case = self.cases.going_on(case)
         with self.cases.changing() as connection:
             fresh = self.cases.add_message(
                 connection, case, now, CUSTOMER, who or case.name, text, mail_message_id, once
@@ -288,11 +289,13 @@ class CaseWorkflow:
         once: str = "",
         article_id: str = "",
         read: int | None = None,
+        files: str = "",
     ) -> bool:
         """Reply to the customer; the first agent to reply becomes the owner.
 
         ``who`` is the signature that the customer reads, "" for the team as a whole. ``read`` is
-        how many messages of customer and staff the writer had before them, None for all. Returns
+        how many messages of customer and staff the writer had before them, None for all. ``files``
+        is the form id of files for the customer, who gets them on the page of the case. Returns
         False if the reply exists already (``once``); raises AnsweredMeanwhileError, and sends
         nothing, if there are more.
         """
@@ -314,7 +317,13 @@ class CaseWorkflow:
                 owner=case.owner or owner,
                 first_reply_at=case.first_reply_at or now,
                 solved_by=article_id or case.solved_by,
+                snoozed_until=None,
             )
+            given = self.cases.attachments(form_id=files, within=connection) if files else []
+            if given:
+                self.cases.attach(connection, files, case.case_id)
+                names = [file.name for file in given]
+                text = mail_templates.with_files(text, names, lang_of(case.language))
             self.sending.reply(connection, case, text, who, now, once)
         self._count(case, now)
         return True
@@ -333,10 +342,11 @@ class CaseWorkflow:
         with self.cases.changing() as connection:
             self.cases.change(connection, case.case_id, now, owner=owner)
 
-    def transfer(self, case: Case, desk: str, who: str, now: int) -> None:
+    def transfer(self, case: Case, desk: str, who: str, now: int, mail: str = "") -> None:
         """Hand the case to a ticket system or back to the inbox; the owner stays the same.
 
-        Raises CaseTransitionError for a ticket system that is not in the support file.
+        Whoever hands it over (``mail``) is reminded of it until it is solved. Raises
+        CaseTransitionError for a ticket system that is not in the support file.
         """
         if desk != INBOX and desk not in self.support().desks:
             raise CaseTransitionError("no such desk")
@@ -345,7 +355,8 @@ class CaseWorkflow:
         with self.cases.changing() as connection:
             drop_waiting(connection, case.case_id, case.desk)
             moved = replace(case, desk=desk, external_id="")
-            self.cases.change(connection, case.case_id, now, desk=desk, external_id="")
+            handed = {"handed_by": mail} if mail else {}
+            self.cases.change(connection, case.case_id, now, desk=desk, external_id="", **handed)
             self.cases.add_message(connection, case, now, NOTE, who, f"{case.desk} → {desk}")
             self.sending.hand_over(connection, moved, now, once=str(now))
 
@@ -547,6 +558,7 @@ class CaseWorkflow:
             solved_at=None,
             asked_at=None,
             said=said,
+            snoozed_until=None,
         )
 
     def _count(self, case: Case, now: int) -> None:

@@ -117,6 +117,14 @@ def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
     )
 
 
+def with_files(text: str, names: Sequence[str], language: str) -> str:
+    """A reply that names the files that are on the page of the case."""
+    listed = "\n".join(f"- {name}" for name in names)
+    if lang_of(language) == "ja":
+        return f"{text}\n\n添付ファイル（下の「これまでのやりとり」のページで開けます）:\n{listed}"
+    return f"{text}\n\nFiles, on the page of the conversation below:\n{listed}"
+
+
 def follow_up(site: str, case: Case, yes: str, no: str) -> Said:
     """Follow-up: was the case solved?"""
     if lang_of(case.language) == "ja":

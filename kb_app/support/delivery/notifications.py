@@ -18,7 +18,7 @@ from kb_app.support.config.values import INBOX, Support
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.mail_templates import Quoted, lang_of
 from kb_app.support.delivery.outbox import enqueue, handed_over
-from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
+from kb_app.support.model import MAIL_SINK, STEP_SINK, STEPS, Case
 
 # A header line has at most 998 letters.
 LONGEST_REFERENCES = 800
@@ -41,8 +41,8 @@ class SiteIdentity:
     """Name and addresses of the site.
 
     ``name`` returns the site name in a language, ``address`` is its base URL, ``help_address``
-    receives mails from customers, ``language`` is that of the staff, and ``leads`` returns the
-    mail addresses of the leads.
+    receives mails from customers, ``language`` is that of the staff, and ``leads`` and
+    ``ombudsmen`` return the mail addresses of the accounts of these roles.
     """
 
     name: Callable[[str], str]
@@ -50,6 +50,7 @@ class SiteIdentity:
     help_address: str = ""
     language: str = "en"
     leads: Callable[[], Sequence[str]] = tuple
+    ombudsmen: Callable[[], Sequence[str]] = tuple
 
 
 class CaseNotifications:
@@ -125,6 +126,7 @@ class CaseNotifications:
             now,
             message_id=message_id,
             automatic="",
+            cc=case.cc,
         )
         return message_id
 
@@ -142,12 +144,13 @@ class CaseNotifications:
     # --- to ticket systems and escalation steps --------------------------------------------------
 
     def step(self, connection: Connection, case: Case, now: int) -> None:
-        """Notify an escalation step of its new case: at its address, else all leads."""
+        """Notify an escalation step of its new case: at its address, else its people."""
         if not self.can_mail:
             return
         subject, body = self._handed_over(connection, case)
         address = self._support().step(case.step).mail
-        for to in [address] if address else self.house.leads():
+        people = self.house.ombudsmen() if case.step == STEPS[-1] else ()
+        for to in [address] if address else people or self.house.leads():
             payload = {
                 "to": to,
                 "subject": subject,
@@ -257,6 +260,7 @@ class CaseNotifications:
         thread: str = "",
         message_id: str = "",
         automatic: str = "auto-generated",
+        cc: str = "",
     ) -> None:
         """Queue a mail to the customer, if there is an address and a mail server."""
         if not case.mail or not self.can_mail:
@@ -276,6 +280,7 @@ class CaseNotifications:
             "reply_to": self.house.help_address,
             "automatic": automatic,
             "language": lang_of(case.language),
+            **({"cc": cc} if cc else {}),
         }
         self._enqueue(connection, case, MAIL_SINK, "mail", what, payload, now, message_id)
 

@@ -39,23 +39,41 @@ from kb_app.web.core.context import (
     support_service,
     user_store,
 )
-from kb_app.web.core.forms import given_form_id, given_text, once_of
+from kb_app.web.core.forms import (
+    RejectedFiles,
+    given_form_id,
+    given_text,
+    keep_files,
+    once_of,
+    takes_files,
+    waiting_files,
+)
 from kb_app.web.core.inputs import MOST_PAGES, whole_number
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk.article_files import folder_for
 from kb_app.web.desk.articles_folder import author, editor
+from kb_app.web.desk.case_work import (
+    DESK_WORK,
+    SNOOZE_DAYS,
+    desk_work,
+    hidden_step,
+    policy,
+    reason,
+)
 from kb_app.web.desk.replies import filled_reply, replies_for
 from kb_app.web.site.case_page import send_attachment
 from search.model import Hit
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/desk")
+takes_files(blueprint)
 SUGGESTED, FOUND = 5, 10
 LONGEST_QUOTE = 1_500
 # Actions that help to write, and the beginning of one with an article's id.
+SAYING = ("reply", "reply and solve", "note")
 WHILE_WRITING, INSERT = ("find", "fill", "look"), "insert:"
 MOST_MESSAGES = 1_000_000
-VIEWS = ("active", "open", "late", "waiting", "answered", "solved", "closed", "all")
+VIEWS = ("active", "open", "late", "waiting", "snoozed", "answered", "solved", "closed", "all")
 
 
 @blueprint.get("/cases")
@@ -64,10 +82,16 @@ def cases() -> str:
     """List the cases, overdue ones first."""
     given = {
         name: request.args.get(name, "")[:200]
-        for name in ("state", "words", "kind", "step", "owner", "desk")
+        for name in ("state", "words", "kind", "step", "owner", "desk", "tag")
     }
     state = given["state"] if given["state"] in VIEWS else "active"
-    criteria = Filter(**{**given, "state": state}, spam="spam" in request.args)
+    criteria = Filter(
+        **{**given, "state": state},
+        spam="spam" in request.args,
+        handed_by=user().mail if "handed" in request.args else "",
+        abuse="abuse" in request.args and user().may("outbox"),
+        but_step=hidden_step(),
+    )
     page = whole_number(request.args.get("page", ""), 1, MOST_PAGES) or 1
     store = support_service().cases
     if criteria.words and (exact := store.by_number(criteria.words.strip("[]# "))):
@@ -83,6 +107,7 @@ def cases() -> str:
         kinds=KINDS,
         steps=STEPS,
         owners=store.owners(),
+        tags=store.tags(),
         desks=[INBOX, *support_service().config.desks],
         now=now_ms(),
         dead=support_service().outbox.counts().get("dead", 0),
@@ -94,7 +119,7 @@ def cases() -> str:
 def waiting() -> Response:
     """How many cases wait for the team, for an inbox that is left open; JSON."""
     others = [one.mail for one in user_store().all() if one.mail != user().mail]
-    count, newest = support_service().cases.waiting(others)
+    count, newest = support_service().cases.waiting(others, hidden_step())
     return jsonify(count=count, newest=newest)
 
 
@@ -151,7 +176,9 @@ def case(number: str) -> str:
     return _page(found)
 
 
-def _page(case: Case, text: str = "", looked: bool = False) -> str:
+def _page(
+    case: Case, text: str = "", looked: bool = False, refused: RejectedFiles | None = None
+) -> str:
     support = support_service()
     words = request.form.get("find", "").strip()[:200]
     hits = _found(case, words) if words else _suggested(case)
@@ -168,18 +195,25 @@ def _page(case: Case, text: str = "", looked: bool = False) -> str:
         chosen=inserted or request.form.get("article_id", ""),
         as_mail=support.workflow.sending.as_mail(case, text, user().name) if looked else None,
         replies=replies_for(site_settings().spoken(case.language)),
-        others=support.cases.of_customer(case),
+        others=[one for one in support.cases.of_customer(case) if one.step != hidden_step()],
+        limits=support.config,
         automatic=AUTOMATIC,
         cards=snapshot().articles.summaries,
         members=members,
         desks=[INBOX, *support.config.desks],
         now=now_ms(),
         text=text,
-        form_id=str(uuid.uuid4()),
+        form_id=given_form_id() if refused else str(uuid.uuid4()),
+        problems={"files": refused} if refused else {},
+        waiting=waiting_files(given_form_id()) if refused else [],
         read=support.cases.said(case.case_id),
         can_mail=support.can_mail,
         may_write=user().may("write"),
         solved_by=snapshot().articles.summaries.get(case.solved_by),
+        goes_on=support.cases.going_on(case),
+        writers=support.work.writers(case, now_ms(), user().mail),
+        snooze_days=SNOOZE_DAYS,
+        policy=policy(),
     )
 
 
@@ -188,7 +222,7 @@ def _page(case: Case, text: str = "", looked: bool = False) -> str:
 def act(number: str) -> str | BaseResponse | tuple[str, int]:
     """Act on a case: reply, note, take, assign, transfer, solve, or draft an article."""
     case, done, text = _case_or_404(number), request.form.get("do", ""), given_text("text")
-    if text and done in ("take", "give", "transfer", "solve", "article"):
+    if text and done in ("take", "give", "transfer", "solve", "article", *DESK_WORK):
         # These actions do not send the typed text, so it must not be lost.
         flash(_("Not done: the answer is not sent yet. Send it or empty the field first."))
         return _page(case, text)
@@ -197,6 +231,9 @@ def act(number: str) -> str | BaseResponse | tuple[str, int]:
     if len(text) > LONGEST_MAIL:
         flash(_("Not done: the text is too long. At most %(most)s letters.", most=LONGEST_MAIL))
         return _page(case, text), 400
+    if done in SAYING and (refused := keep_files(given_form_id()).get("files")):
+        flash(_("Not sent: a file cannot be attached, see below."))
+        return _page(case, text, refused=refused), 400
     try:
         target = _do(case, done)
     except AnsweredMeanwhileError:
@@ -208,7 +245,7 @@ def act(number: str) -> str | BaseResponse | tuple[str, int]:
         )
         return _page(case, text), 409
     except CaseTransitionError as error:
-        flash(_("That cannot be done: %(why)s.", why=error.why))
+        flash(_("That cannot be done: %(why)s.", why=reason(error)))
         target = url_for("inbox.case", number=number)
     user_store().note(user().mail, f"case: {done}"[:64], number)
     return redirect(target, 303)
@@ -254,7 +291,7 @@ def _do(case: Case, done: str) -> str:
     handoff, at = support_service().workflow, now_ms()
     if done == "article":
         return _article_of(case)
-    if done in ("reply", "reply and solve", "note"):
+    if done in SAYING:
         _say(case, done)
         return url_for("inbox.case", number=case.number, sent=1)
     if done == "not spam":
@@ -263,8 +300,10 @@ def _do(case: Case, done: str) -> str:
         handoff.take(case, user().mail if done == "take" else _member(), at)
         flash(_("Kept."))
     elif done == "transfer":
-        handoff.transfer(case, request.form.get("desk", ""), user().shown, at)
-        flash(_("Handed over."))
+        handoff.transfer(case, request.form.get("desk", ""), user().shown, at, user().mail)
+        flash(_("Handed over. You are reminded of it until it is solved."))
+    elif done in DESK_WORK:
+        return desk_work(case, done)
     elif done == "solve":
         handoff.solve(case, user().name, at, _article())
         flash(_("Solved. The customer is asked in a while whether that is so."))
@@ -282,7 +321,7 @@ def _say(case: Case, done: str) -> None:
         return
     once = once_of(f"{case.case_id}:{given_form_id()}", f"{done == 'note'}:{text}")
     if done == "note":
-        handoff.note(case, user().shown, text, at, once)
+        handoff.note(case, user().shown, text, at, once, given_form_id())
         flash(_("The note is kept."))
         return
     # The reply includes a link to the article.
@@ -290,7 +329,9 @@ def _say(case: Case, done: str) -> None:
     if link and not re.search(re.escape(link.rpartition("\n")[2]) + r"(?![\w%-])", text):
         text = f"{text}\n\n{link}"
     read = whole_number(request.form.get("read", ""), 0, MOST_MESSAGES)
-    fresh = handoff.reply(case, user().name, user().mail, text, at, once, article, read)
+    fresh = handoff.reply(
+        case, user().name, user().mail, text, at, once, article, read, given_form_id()
+    )
     if fresh and done == "reply and solve":
         handoff.solve(_case_or_404(case.number), user().name, at, article)
     flash(_said_after(case))
@@ -346,6 +387,16 @@ def _article_of(case: Case) -> str:
     return url_for("editor.edit", name=name)
 
 
+@blueprint.post("/cases/<number>/writing")
+@needs("cases")
+def writing(number: str) -> Response:
+    """Note that the signed-in user writes a reply; who else does, as JSON."""
+    case, work = _case_or_404(number), support_service().work
+    work.note_writing(case, user().mail, now_ms())
+    names = {one.mail: one.shown for one in user_store().all()}
+    return jsonify([names.get(one, one) for one in work.writers(case, now_ms(), user().mail)])
+
+
 @blueprint.get("/cases/<number>/files/<attachment_id>")
 @needs("cases")
 def file(number: str, attachment_id: str) -> Response:
@@ -395,6 +446,6 @@ def _suggested(case: Case) -> tuple[Hit, ...]:
 
 def _case_or_404(number: str) -> Case:
     case = support_service().cases.by_number(number)
-    if case is None:
+    if case is None or case.step == hidden_step():
         abort(404)
     return case

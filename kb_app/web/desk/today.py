@@ -29,6 +29,7 @@ from kb_app.web.core.context import (
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk import charts
 from kb_app.web.desk.article_checks import findings
+from kb_app.web.desk.case_work import hidden_step
 
 blueprint = Blueprint("today", __name__, url_prefix="/desk")
 DAYS = 28
@@ -121,6 +122,27 @@ def _cases() -> Iterator[Task]:
             url_for("inbox.cases", state="open", owner="-"),
             _("Take one"),
         )
+    handed = len(support_service().cases.handed_by(user().mail))
+    if handed:
+        yield Task(
+            handed,
+            ngettext(
+                "case that you handed over is not solved yet",
+                "cases that you handed over are not solved yet",
+                handed,
+            ),
+            url_for("inbox.cases", handed="1"),
+            _("Look"),
+        )
+    abuse = len(support_service().work.abuse()) if user().may("outbox") else 0
+    if abuse:
+        yield Task(
+            abuse,
+            ngettext("report of harassment", "reports of harassment", abuse),
+            url_for("inbox.cases", abuse="1"),
+            _("Help"),
+            urgent=True,
+        )
     dead = support_service().outbox.counts().get("dead", 0) if user().may("outbox") else 0
     if dead:
         yield Task(
@@ -133,7 +155,7 @@ def _cases() -> Iterator[Task]:
 
 
 def _count(state: str, owner: str = "") -> int:
-    wanted = Filter(state=state, owner=owner)
+    wanted = Filter(state=state, owner=owner, but_step=hidden_step())
     return support_service().cases.inbox(wanted, now_ms()).total
 
 

@@ -146,7 +146,7 @@ def _case(token: str) -> Case:
         raise wrong from None
     if case is None:
         abort(410)
-    return case
+    return support.cases.going_on(case)
 
 
 def _page(

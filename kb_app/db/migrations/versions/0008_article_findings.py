@@ -1,9 +1,12 @@
-"""Findings of the comparison of all articles, and links to other sites."""
+"""Findings of all articles, links to other sites, and what agents do with cases."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+_TEXTS = {"tags": sa.Text(), "cc": sa.Text(), "handed_by": sa.String(200)}
+_TEXTS |= {"abuse_by": sa.String(200), "merged_into": sa.String(36)}
 
 revision = "0008"
 down_revision = "0007"
@@ -37,9 +40,22 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("url_hash"),
     )
+    for name, kind in _TEXTS.items():
+        op.add_column("cases", sa.Column(name, kind, server_default="", nullable=False))
+    op.add_column("cases", sa.Column("snoozed_until", sa.BigInteger()))
+    op.create_table(
+        "case_writers",
+        sa.Column("case_id", sa.String(length=36), nullable=False),
+        sa.Column("mail", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("case_id", "mail"),
+    )
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_table("case_writers")
+    for name in (*_TEXTS, "snoozed_until"):
+        op.drop_column("cases", name)
     op.drop_table("external_links")
     op.drop_table("article_findings")
