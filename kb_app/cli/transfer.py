@@ -108,4 +108,45 @@ def _print(report: Report, path: Path) -> None:
         click.echo(f"What could not be brought along, by article: {path}")
 
 
-COMMANDS = (import_,)
+@click.command("export")
+@click.argument("kind")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def export(kind: str, folder: Path) -> None:
+    """Write the articles for another help centre, or as a site that needs no server.
+
+    KIND is zendesk, freshdesk, intercom, helpscout, document360, csv, markdown or site; FOLDER must
+    not exist or be empty. The articles are those of the index that is served.
+    """
+    from indexer.article_store import ArticleStore
+    from kb_app.settings import SettingsError, load_settings
+    from kb_app.transfer.model import TransferError
+    from kb_app.transfer.targets.static_site import export_static
+    from kb_app.transfer.targets.vendor_json import VENDORS
+    from kb_app.transfer.targets.vendor_json import export as export_to
+    from search.errors import BundleError
+    from search.index.bundle import Builds
+
+    if kind not in (*VENDORS, "site"):
+        raise click.ClickException(f"{kind!r} is not known. Known: {', '.join(VENDORS)}, site.")
+    try:
+        settings = load_settings()
+        store = ArticleStore.open(Builds(settings.data / "index").open_current())
+        address = settings.address
+        if kind == "site":
+            names = {lang: settings.name(lang) for lang in settings.languages}
+            report = export_static(
+                store, folder, name=names, languages=settings.languages, site_url=address
+            )
+        else:
+            report = export_to(kind, store, settings.articles, folder, site_url=address)
+    except (SettingsError, BundleError, TransferError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        f"{report.articles} articles in {report.texts} texts, {report.sections} sections, "
+        f"{report.files} files, {report.redirects} old addresses: {folder}"
+    )
+    for note in report.notes:
+        click.echo(f"  {note}")
+
+
+COMMANDS = (import_, export)

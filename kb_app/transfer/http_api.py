@@ -22,7 +22,7 @@ MOST_PAGES = 10_000
 _AGENT = "kb-import/1"
 
 
-class Refused(TransferError):
+class RefusedError(TransferError):
     """The API answers, and refuses one request; ``status`` is that of HTTP."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -72,7 +72,7 @@ class Api:
         """
         url = urljoin(f"{self.base}/", path) if "://" not in path else path
         if not self._is_own(url):
-            raise TransferError(f"{self.base} leads to another host ({urlsplit(url).hostname}).")
+            raise TransferError(f"{self.base} leads to another host: {url[:200]}")
         prepared = requests.Request("GET", url, params={k: str(v) for k, v in query.items()})
         asked = str(self._session.prepare_request(prepared).url)
         content = self._cached(asked, MAX_ANSWER, signed=True)
@@ -83,6 +83,15 @@ class Api:
         except orjson.JSONDecodeError as error:
             self._path(asked).unlink(missing_ok=True)
             raise TransferError(f"{asked} answers with something that is no JSON.") from error
+
+    def optional(self, path: str, **query: object) -> Any:
+        """As json; None also where the token may not read just this."""
+        try:
+            return self.json(path, **query)
+        except RefusedError as error:
+            if error.status == 403:
+                return None
+            raise
 
     def pages(self, path: str, name: str, **query: object) -> Iterator[Any]:
         """The rows of all pages of a list whose answers name the next one in ``next_page``."""
@@ -96,29 +105,42 @@ class Api:
             if not following:
                 return
 
+    def numbered(self, path: str, size: int, usual: int) -> Iterator[dict[str, Any]]:
+        """The rows, each with an ``id``, of all pages of a list that is nothing but its rows.
+
+        ``size`` rows a page are asked for. A page with fewer than are ``usual`` is the last.
+        """
+        seen: set[str] = set()
+        for page in range(1, MOST_PAGES + 1):
+            given = self.json(path, per_page=size, page=page)
+            answer = given if isinstance(given, list) else []
+            found = [row for row in answer if isinstance(row, dict) and row.get("id")]
+            new = [row for row in found if str(row["id"]) not in seen]
+            yield from new
+            seen.update(str(row["id"]) for row in new)
+            if not new or len(answer) < usual:
+                return
+
     def file(self, url: str) -> bytes | None:
         """A picture or file; None where it is not there. The token goes to the own host only.
 
         Raises TransferError where the own host fails; another host that fails is not asked again.
         """
-        try:
-            parts, is_own = urlsplit(url), self._is_own(url)
-        except ValueError:
-            return None
-        if parts.scheme not in ("http", "https") or parts.netloc in self._dead:
+        scheme, host = _host(url)
+        if scheme not in ("http", "https") or host in self._dead:
             return None
         try:
-            return self._cached(url, MAX_FILE, signed=is_own)
-        except Refused:
+            return self._cached(url, MAX_FILE, signed=self._is_own(url))
+        except RefusedError:
             return None
         except TransferError:
-            if is_own:
+            if self._is_own(url):
                 raise
-            self._dead.add(parts.netloc)
+            self._dead.add(host)
             return None
 
     def _is_own(self, url: str) -> bool:
-        return urlsplit(url)[:2] == urlsplit(self.base)[:2]
+        return _host(url) == _host(self.base)
 
     def _cached(self, url: str, most: int, *, signed: bool) -> bytes | None:
         path = self._path(url)
@@ -152,7 +174,7 @@ class Api:
                     if answer.status_code == 404:
                         return None
                     if answer.status_code in (401, 403):
-                        raise Refused(
+                        raise RefusedError(
                             f"{self.base} refuses the token (HTTP {answer.status_code}). "
                             "Check the token, and that it may read the help centre.",
                             answer.status_code,
@@ -172,7 +194,15 @@ class Api:
             f"{url} could not be read ({why}). What was read before is kept: "
             "run the same command again to go on from here."
         )
-        raise Refused(message, status) if status else TransferError(message)
+        raise RefusedError(message, status) if status else TransferError(message)
+
+
+def _host(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.netloc
 
 
 def _bounded(answer: requests.Response, most: int) -> bytes:
@@ -181,7 +211,7 @@ def _bounded(answer: requests.Response, most: int) -> bytes:
         parts.append(part)
         size += len(part)
         if size > most:
-            raise Refused(f"{answer.url} is larger than {most // 1024 // 1024} MB.", 413)
+            raise RefusedError(f"{answer.url} is larger than {most // 1024 // 1024} MB.", 413)
     return b"".join(parts)
 
 

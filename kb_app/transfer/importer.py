@@ -346,7 +346,7 @@ def _section_keys(sections: Iterable[ForeignSection]) -> dict[str, str]:
 
 def _name(text: str) -> str:
     """A name of a file or folder that is read: not hidden, and no part of others."""
-    return slugify(text)[:LONGEST_NAME].strip("-_.")
+    return slugify(text)[:LONGEST_NAME].strip("-_.") if text.strip() else ""
 
 
 def _id(vendor: str, key: str) -> str:

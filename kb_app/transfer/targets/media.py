@@ -40,10 +40,18 @@ class OutFile:
 
 
 class Media:
-    """Copies each file once."""
+    """Copies each file once. Paths are below ``above``, which is "" or ends with a slash."""
 
-    def __init__(self, store: ArticleStore, folder: NewFolder, report: ExportReport) -> None:
+    def __init__(
+        self,
+        store: ArticleStore,
+        folder: NewFolder,
+        report: ExportReport,
+        name: str = FOLDER,
+        above: str = "",
+    ) -> None:
         self._store, self._folder, self._report = store, folder, report
+        self._name, self._above = name, above
         self._sizes: dict[str, int] = {}
         self._paths: dict[str, str] = {}
 
@@ -74,8 +82,8 @@ class Media:
             self._report.count("files are not in the index; build it again.")
             return ""
         shown = f"{name[:8]}-{own}" if own and len(own.encode()) < 200 else name
-        path = f"{FOLDER}/{shown}"
-        self._folder.copy(path, source)
+        path = f"{self._name}/{shown}"
+        self._folder.copy(f"{self._above}{path}", source)
         self._sizes[name] = source.stat().st_size
         self._report.files += 1
         return path
