@@ -593,6 +593,26 @@ if (undoRow) {
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 
+// A chart says the values of what is pointed at or focused; arrow keys go from bar to bar.
+for (const links of document.querySelectorAll(".chart-links")) {
+  const bars = [...links.querySelectorAll("a")], value = links.parentElement.querySelector(".chart-value");
+  const say = (event) => {
+    const bar = event.target.closest("a");
+    if (bar) value.textContent = bar.getAttribute("aria-label");
+  };
+  links.addEventListener("mouseover", say);
+  links.addEventListener("focusin", say);
+  links.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], at = bars.indexOf(document.activeElement);
+    const next = bars[at + step];
+    if (!step || at < 0 || !next) return;
+    event.preventDefault();
+    bars[at].tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+}
+
 // --- the panel for writers -------------------------------------------------------------------------------------------------
 const panel = document.getElementById("writer-panel");
 if (panel) {

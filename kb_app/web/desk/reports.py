@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import orjson
 from flask import (
@@ -81,20 +82,17 @@ def dashboard() -> str:
     figures, of_cases = reader.figures(shown), _case_figures(shown)
     earlier = {figure.name: figure for figure in reader.figures(shown.before)}
     days = reader.by_day(shown, [*OUTCOMES, "queries_none", "queries_partly", "queries"])
-    dates = list(days)
-    names = NAMES["outcome_names"]
-    outcomes = charts.stacked(
-        dates,
-        {name: [days[day][name] for day in dates] for name in OUTCOMES},
-        names,
-        _("Outcomes by day"),
-    )
-    nothing = charts.line(
-        dates,
-        {"no answer": [days[day]["queries_none"] + days[day]["queries_partly"] for day in dates]},
-        {},
-        _("Searches without an answer by day"),
-    )
+    by_date = {date.fromisoformat(day): counts for day, counts in days.items()}
+    buckets = charts.buckets_of(list(by_date))
+    outcomes = {name: {day: counts[name] for day, counts in by_date.items()} for name in OUTCOMES}
+    nothing = {
+        day: counts["queries_none"] + counts["queries_partly"] for day, counts in by_date.items()
+    }
+
+    def drawn(values: Mapping[Any, Mapping[date, float]], title: str) -> charts.Chart:
+        summed = {name: charts.summed(by_day, buckets) for name, by_day in values.items()}
+        return charts.Chart(buckets, summed, NAMES["outcome_names"], title, _bucket_url)
+
     return render_template(
         "desk/dashboard.html",
         period=shown,
@@ -102,8 +100,11 @@ def dashboard() -> str:
         figures=figures,
         earlier=earlier,
         days=days,
-        outcomes=outcomes,
-        nothing=nothing,
+        outcomes=charts.stacked(drawn(outcomes, _("Outcomes by day"))),
+        nothing=charts.line(drawn({"no answer": nothing}, _("Searches without an answer by day"))),
+        day_url=lambda day: _bucket_url(
+            charts.Bucket(date.fromisoformat(day), date.fromisoformat(day), "")
+        ),
         top=reader.top_questions(shown),
         unclicked=reader.without_click(shown),
         articles=_titled(reader.articles(shown, 15)),
@@ -118,6 +119,12 @@ def dashboard() -> str:
         spans=SPANS,
         today=now().astimezone(site_settings().zone).date(),
     )
+
+
+def _bucket_url(bucket: charts.Bucket) -> str:
+    """The reports of the days of one bar, narrowed as those that are shown."""
+    days = {"from": bucket.first.isoformat(), "to": bucket.last.isoformat()}
+    return f"{url_for('desk.dashboard')}?{urlencode(period().narrowed | days)}"
 
 
 @blueprint.get("/rows")
