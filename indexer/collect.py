@@ -15,12 +15,14 @@ from types import MappingProxyType
 from indexer.arrangement import arrange
 from indexer.bundling.build_cache import BuildCache, CachedArticle
 from indexer.checking.cross_checks import Collection, check, without_duplicates
+from indexer.checking.glossary import glossary_problems
 from indexer.isolation import IsolationError, isolated_process, result_of
 from indexer.linked_files import with_words_of_files
 from indexer.model import Article, Problem, SectionInfo
 from indexer.progress import Progress, quiet
 from indexer.reading.article import Read, read_article, unreadable
 from indexer.reading.files import SourceFile, walk
+from indexer.reading.glossary_file import read_glossary
 from indexer.reading.layout import layout_of
 from indexer.reading.learned_file import read_learned
 from indexer.reading.navigation import read_navigation
@@ -89,6 +91,8 @@ def collect(
     kept = with_words_of_files(kept, folder, targets, cache)
     problems += [*section_problems, *learned_problems, *navigation.problems, *duplicates]
     styles, wrong_styles = read_style(folder)
+    terms, wrong_terms = read_glossary(folder)
+    problems += [*wrong_terms, *glossary_problems(kept, terms)]
     problems += [*wrong_styles, *check(Collection(kept, folder, named, targets, styles))]
     return Collected(kept, problems, arranged.sections, targets)
 
@@ -179,6 +183,14 @@ def _read_new(
     except OSError as error:  # not cached: the next build tries again
         why, hint = f"cannot be read: {error.strerror}", "Check the file and its permissions."
         return _last_good([unreadable(file.name, why, hint)], before)
+    person_wrote = before is not None and before.article is not None
+    if article is not None and article.machine_translation and person_wrote:
+        is_new = not before.article.machine_translation  # type: ignore[union-attr]
+        if is_new and before.article.status == "published":  # type: ignore[union-attr]
+            message = "a machine translation stands in the place of what a person wrote."
+            hint = "Take the person's text back from the history, or publish this one at the desk."
+            problems = [Problem(file.name, 1, "error", "machine", message, hint), *problems]
+            article = None
     if article is not None:
         cache.store_article(file.name, stamp, article, problems)
         return article, problems

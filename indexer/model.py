@@ -94,6 +94,7 @@ class ArticleSummary(Document):
     review_by: date | None = None
     owner: str = ""
     values: tuple[tuple[str, str], ...] = ()
+    machine_translation: bool = False
 
     def visible(self, now: datetime, audiences: frozenset[str]) -> bool:
         """Return whether a reader in ``audiences`` may see the article at ``now``."""

@@ -59,7 +59,9 @@ def with_values(name: str, text: str, values: Mapping[str, Any]) -> str:
 def published(name: str, text: str) -> dict[str, Any]:
     """The values that make an article a published one, whatever tool's keys hide it."""
     hiding = (key for key, value in values_of(name, text).items() if _makes_draft(key, value))
-    return {"status": "published"} | dict.fromkeys(hiding)
+    # Whoever publishes a machine translation has read it.
+    machine = [key for key in values_of(name, text) if key == "machine_translation"]
+    return {"status": "published"} | dict.fromkeys([*hiding, *machine])
 
 
 def _makes_draft(key: str, value: Any) -> bool:

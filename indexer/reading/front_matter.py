@@ -86,6 +86,7 @@ class FrontMatter(BaseModel):
     redirect_to: str = ""
     markdown: Literal["commonmark", "classic"] = "commonmark"
     imported: dict[str, Any] = {}
+    machine_translation: bool = False
 
 
 KNOWN_KEYS = tuple(
@@ -342,6 +343,10 @@ def _to_article(
             "review_by": _day(front.review_by),
         }
     )
+    if front.machine_translation and article.status == "published":
+        message = "is a machine translation, and a draft until a person publishes it."
+        reading.warn("machine_translation", "machine", message, "Publish it at the desk.")
+        article = replace(article, status="draft")
     if article.publish_at and article.expire_at and article.expire_at <= article.publish_at:
         message = "expire_at is not after publish_at; the article is never shown."
         reading.warn("expire_at", "dates", message)

@@ -146,7 +146,7 @@ class _Converter(MarkdownConverter):
             part.append(NavigableString("\ue000"))
         inner = BeautifulSoup(cell.decode_contents(), "html.parser")
         text = " ".join(str(self.convert_soup(inner)).split())
-        text = re.sub(r"\s*\ue000\s*", "<br>", text).removesuffix("<br>")
+        text = "<br>".join(part.strip() for part in text.split("\ue000")).removesuffix("<br>")
         return re.sub(r"(?<!\\)\|", r"\\|", text)
 
     def convert_iframe(self, el: Any, text: str, parent_tags: Any) -> str:

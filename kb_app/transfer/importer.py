@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
@@ -208,7 +209,8 @@ class Importer:
             self._report.note(where, "left out", lost)
         if not text.title.strip():
             self._report.note(where, "has no title; its file's name is used")
-        rest = [one for one in article.files if one.url not in linked]
+        others = "".join(unescape(one.body) for one in article.texts if one is not text)
+        rest = [one for one in article.files if one.url not in linked and one.url not in others]
         lines = [
             f"- [{one.name}]({_target(relative(path, kept))})"
             for one in rest

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from kb_app.transfer.http_api import MOST_PAGES, Api
 from kb_app.transfer.model import ForeignArticle, ForeignSection, ForeignText, TransferError
@@ -75,7 +75,7 @@ class Intercom:
 
     def file(self, url: str, place: str) -> bytes | None:
         """A picture or file of Intercom or another host."""
-        return self._api.file(self._signed.whole(url))
+        return self._api.file(urljoin(self._api.base, self._signed.whole(url)))
 
     def unmapped(self) -> Iterator[str]:
         """What was there and has no place here."""

@@ -38,8 +38,8 @@ _ROOTS = ("", "static/", "docs/", "public/", "assets/")
 _INCLUDE = re.compile(r"(?m)^[ \t]*-{1,2}8<-{1,2}[ \t]+\"([^\"\n]{1,300})\"[ \t]*$")
 _SITE = re.compile(r"\{\{-?[ \t]*site\.(?:url|baseurl)[ \t]*-?\}\}")
 _FILTERED = re.compile(r"\{\{-?[ \t]*['\"]([^'\"\n]{1,500})['\"][ \t]*\|[^{}\n]{0,100}\}\}")
-_LINK = re.compile(r"\{%-?[ \t]*link[ \t]+([^%\n]{1,500}?)[ \t]*-?%\}")
-_POST = re.compile(r"\{%-?[ \t]*post_url[ \t]+([^%\n]{1,500}?)[ \t]*-?%\}")
+_LINK = re.compile(r"\{%-?[ \t]*+link[ \t]([^%\n]{1,500}+)%\}")
+_POST = re.compile(r"\{%-?[ \t]*+post_url[ \t]([^%\n]{1,500}+)%\}")
 _HIGHLIGHT = re.compile(r"\{%-?[ \t]*highlight[ \t]+([\w+#-]{1,30})[^%\n]{0,100}%\}")
 _END = re.compile(r"\{%-?[ \t]*endhighlight[ \t]*-?%\}")
 # Redirects of Docusaurus: from one address or several, to another.
@@ -215,8 +215,8 @@ class SiteFolder:
 
 def _without_liquid(body: str) -> str:
     """The body with the tags that make links and code replaced by what they make."""
-    body = _LINK.sub(lambda match: f"/{match[1].strip().lstrip('/')}", body)
-    body = _POST.sub(lambda match: f"/_posts/{match[1].strip()}.md", body)
+    body = _LINK.sub(lambda match: f"/{match[1].strip(' -').lstrip('/')}", body)
+    body = _POST.sub(lambda match: f"/_posts/{match[1].strip(' -')}.md", body)
     body = _FILTERED.sub(lambda match: match[1], _SITE.sub("", body))
     return _END.sub("```", _HIGHLIGHT.sub(lambda match: f"```{match[1]}", body))
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import unescape
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from kb_app.transfer.model import ForeignFile, ForeignText
 
@@ -23,7 +23,7 @@ _LINKS = re.compile(
 )
 # Addresses that hold only for a while. Without their query they stay the same.
 _SIGNED = re.compile(
-    r"""(https?://[^\s"'<>()?]{1,1000})\?([^\s"'<>()]{0,2000}?\b(?:signature|sig)=[^\s"'<>()]*)"""
+    r"""((?:https?:/)?/[^\s"'<>()?]{1,1000})\?([^\s"'<>()]{0,2000}?\b(?:signature|sig)=[^\s"'<>()]*)"""
 )
 
 
@@ -177,7 +177,9 @@ class Signed:
 
     def whole(self, url: str) -> str:
         """The address to ask for."""
-        return self._whole.get(url, url)
+        path = "/" + url.partition("://")[2].partition("/")[2]
+        known = self._whole.get(url) or self._whole.get(path)
+        return urljoin(url, known) if known else url
 
     def _kept(self, match: re.Match[str]) -> str:
         self._whole[unescape(match[1])] = unescape(match[0])

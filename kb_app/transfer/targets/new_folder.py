@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,8 +51,9 @@ def new_folder(target: Path) -> Iterator[NewFolder]:
     done = False
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{target.name[:60]}.", dir=target.parent))
-        staged.chmod(target.parent.stat().st_mode & 0o777)
+        beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}")
+        beside.mkdir()
+        staged = beside
         yield NewFolder(staged)
         _refuse(target)
         # An empty folder of that name is replaced; one that has been filled since is not.

@@ -18,6 +18,23 @@ from kb_app.transfer.targets.report import ExportReport
 
 Row = dict[str, Any]
 NOBODY = "unknown"
+# What front matter has that a shape may have no place for.
+_LOST = {
+    "summary": "a summary",
+    "questions": "other wordings of their question",
+    "answers": "an answer of their own to a question",
+    "keywords": "keywords",
+    "related": "related articles",
+    "featured": "a place on the home page",
+    "cover": "a cover picture",
+    "tests": "test queries",
+    "review_by": "a date of review",
+    "order": "a place in their section",
+    "tags": "tags",
+    "audience": "an audience",
+    "votes": "votes",
+    "owner": "an author",
+}
 
 
 class Vendor:
@@ -118,7 +135,7 @@ class Vendor:
             }
             for name, value in given.items():
                 if value and name not in kept:
-                    self.report.count(f"texts have {name}, which have no place there.")
+                    self.report.count(f"texts have {_LOST[name]}; there is no place for it.")
 
 
 def _slugs(text: OutText) -> list[str]:

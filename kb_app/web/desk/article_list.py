@@ -74,7 +74,7 @@ def articles() -> str:
     wanted = {name: request.args.get(name, "")[:200] for name in _FILTERS}
     order = request.args.get("sort", "")
     order = order if order in ORDERS else "title"
-    lines = _lines()
+    lines = all_lines()
     found = sorted((line for line in lines if _fits(line, wanted)), key=_order(order))
     pages = max(1, -(-len(found) // PAGE))
     page = min(whole_number(request.args.get("page", ""), 1, MOST_PAGES) or 1, pages)
@@ -106,7 +106,7 @@ def _folder_of(lines: Sequence[Line]) -> str:
     return folders.most_common(1)[0][0] if folders else ""
 
 
-def _lines() -> list[Line]:
+def all_lines() -> list[Line]:
     """All articles, whoever may read them."""
     at = now()
     day = at.astimezone(site_settings().zone).date()

@@ -58,6 +58,7 @@ GROUPS = (
             Page("editor.build", "write", _("Problems of the articles")),
             Page("article_checks.checks", "write", _("Duplicates and contradictions")),
             Page("values.values", "write", _("Shared values")),
+            Page("languages.languages", "write", _("Languages")),
         ),
     ),
     Group(

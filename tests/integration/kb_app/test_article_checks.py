@@ -227,3 +227,13 @@ def test_the_form_of_an_article_shows_names_and_not_their_values(
     path.write_text(stored(own).replace("返金の時期", "返金の時期と{{ fee }}"), encoding="utf-8")
     page = text_of(lead, "/desk/edit?name=ja/returns/refund.md")
     assert 'value="返金の時期と{{ fee }}"' in page and "返金の時期と330円" in page
+
+
+def test_the_languages_page_counts_what_is_there_missing_and_shows_the_glossary(
+    own: Services, lead: FlaskClient
+) -> None:
+    (own.settings.articles / "glossary.yml").write_text("- {ja: 返金, en: refund}\n", "utf-8")
+    page = text_of(lead, "/desk/languages")
+    assert "refund" in page and "未翻訳" in page and "show=untranslated" in page
+    (own.settings.articles / "glossary.yml").write_text("- [", "utf-8")
+    assert "glossary.yml" in text_of(lead, "/desk/languages")

@@ -17,11 +17,11 @@
   }
 
   /* The terms of a query. A pair is compared whole, a word or a single character by its beginning.
-     Pairs of hiragana are endings mostly, and count less towards what an article must have. */
+     Pairs of hiragana and short words are endings and particles mostly, and count less. */
   function termsOf(text) {
     var found = new Map();
     function add(part, open) {
-      var term = folded(part), counts = PAIRED.test(part) && ENDINGS.test(part) ? 0.3 : 1;
+      var term = folded(part), counts = ENDINGS.test(part) || /^[a-z]{1,2}$/.test(part) ? 0.3 : 1;
       if (!found.has(term) && found.size < 60) found.set(term, { text: term, open: open, counts: counts });
     }
     (text.normalize("NFKC").toLowerCase().match(RUN) || []).forEach(function (run) {
@@ -86,7 +86,7 @@
       var scores = scored(term);
       all += term.counts;
       Object.keys(scores).forEach(function (number) {
-        sums[number] = (sums[number] || 0) + scores[number];
+        sums[number] = (sums[number] || 0) + scores[number] * term.counts;
         counts[number] = (counts[number] || 0) + term.counts;
       });
     });
