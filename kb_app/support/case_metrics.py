@@ -42,6 +42,9 @@ class CaseFigures:
     effort: tuple[int, ...]
     promised: int
     kept: int
+    # Solved cases, and those of them that name the article that solved them.
+    solved: int
+    linked: int
     open_now: int
     late_now: int
 
@@ -57,7 +60,7 @@ def case_figures(
 ) -> CaseFigures:
     """The figures for cases received in [start, end), optionally filtered.
 
-    Spam is excluded, and so is praise, which needs no reply.
+    Spam is excluded, and so are praise, which needs no reply, and cases that go on in another.
     """
     table = schema.cases
     conditions: list[ColumnElement[bool]] = [
@@ -65,6 +68,7 @@ def case_figures(
         table.c.at < end,
         table.c.spam == "",
         table.c.kind != "praise",
+        table.c.merged_into == "",
     ]
     conditions += [
         table.c[name] == value
@@ -77,6 +81,7 @@ def case_figures(
         table.c.promised_at,
         table.c.first_reply_at,
         table.c.solved_at,
+        table.c.solved_by,
         table.c.asked_at,
         table.c.said,
         table.c.satisfaction,
@@ -112,6 +117,8 @@ def case_figures(
             and row.first_reply_at <= row.promised_at
             for row in rows
         ),
+        solved=sum(row.solved_at is not None for row in rows),
+        linked=sum(row.solved_at is not None and row.solved_by != "" for row in rows),
         open_now=int(open_now),
         late_now=int(late_now),
     )

@@ -40,6 +40,7 @@ NAMES: dict[str, dict[str, Any]] = {
         "mean_reciprocal_rank": _("Mean reciprocal rank of clicks"),
         "refinement_rate": _("Asked again in other words"),
         "promise_kept": _("Promises kept"),
+        "cases_linked": _("Solved cases that name their article"),
         "case_solved": _("Solved, of those who say"),
         "case_response": _("Answered when asked"),
         "satisfied": _("Satisfied (4 or 5 of 5)"),

@@ -441,6 +441,7 @@ def _said_figures(found: CaseFigures) -> list[Figure]:
             found.promised,
         ),
         share("case_solved", "said yes / said yes or no", found.said_yes, answers),
+        share("cases_linked", "solved with an article / solved", found.linked, found.solved),
         share("case_response", "said yes or no / asked", min(answers, found.asked), found.asked),
         share(
             "satisfied",
