@@ -183,20 +183,31 @@ def _read_new(
     except OSError as error:  # not cached: the next build tries again
         why, hint = f"cannot be read: {error.strerror}", "Check the file and its permissions."
         return _last_good([unreadable(file.name, why, hint)], before)
-    person_wrote = before is not None and before.article is not None
-    if article is not None and article.machine_translation and person_wrote:
-        is_new = not before.article.machine_translation  # type: ignore[union-attr]
-        if is_new and before.article.status == "published":  # type: ignore[union-attr]
-            message = "a machine translation stands in the place of what a person wrote."
-            hint = "Take the person's text back from the history, or publish this one at the desk."
-            problems = [Problem(file.name, 1, "error", "machine", message, hint), *problems]
-            article = None
+    known = before.article if before is not None else None
+    if article is not None and known is not None and (wrong := _worse(article, known)):
+        article, problems = None, [wrong, *problems]
     if article is not None:
         cache.store_article(file.name, stamp, article, problems)
         return article, problems
     last_good, problems = _last_good(problems, before)
     cache.store_article(file.name, stamp, None, problems)
     return last_good, problems
+
+
+def _worse(article: Article, before: Article) -> Problem | None:
+    """Why the last good version of an article stays, though the new one could be read."""
+    now = dict(article.values)
+    lost = [name for name, text in before.values if text and now.get(name) == ""]
+    if lost:
+        message = f"{{{{ {lost[0]} }}}} is not in values.yml any more, or the file is broken."
+        return Problem(article.path, 1, "error", "value", message, "Put it back, or take it out.")
+    if article.machine_translation and not before.machine_translation:
+        if before.status != "published":
+            return None
+        message = "a machine translation stands in the place of what a person wrote."
+        hint = "Take the person's text back from the history, or publish this one at the desk."
+        return Problem(article.path, 1, "error", "machine", message, hint)
+    return None
 
 
 def _read_instead(file: SourceFile, text: str, zone: tzinfo) -> Read:

@@ -33,7 +33,7 @@ class Mail:
 
     ``language`` is the one in which the sender is named, the site's first by default.
     ``automatic`` is the Auto-Submitted header (RFC 3834), so that machines do not reply; "" for
-    mails that a person wrote. ``cc`` are further addresses, with commas between.
+    mails that a person wrote.
     """
 
     to: str
@@ -46,7 +46,6 @@ class Mail:
     automatic: str = "auto-generated"
     to_name: str = ""
     language: str = ""
-    cc: str = ""
 
 
 def can_mail(settings: Settings) -> bool:
@@ -141,7 +140,6 @@ def _message(settings: Settings, mail: Mail) -> EmailMessage:
         ("In-Reply-To", mail.in_reply_to),
         ("References", mail.references),
         ("Reply-To", mail.reply_to),
-        ("Cc", mail.cc),
     ):
         if value:
             message[name] = _one_line(value)

@@ -23,8 +23,16 @@ _POLITE = re.compile(
     r"(?:か|ね|よ|が|けど|けれども)?[。！？!?]?\Z"
 )
 # A verb, an adjective or da at the end: with a full stop, since items and notes end in nouns.
+_NO_VERB = re.compile(
+    r"(?:[0-9一二三四五六七八九]つ|ひとつ|ふたつ|みっつ|よっつ|いつつ|ありがとう|よろしく|おはよう)。\Z"
+)
 _PLAIN = re.compile(r"[るただいうくすつぬむぶぐ](?:か|ね|よ)?。\Z")
-_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u26ff\u2753-\u2757\u2b50\u2b55\u203c\u2049]")
+# Not the signs that texts always had, such as stars, notes and telephones.
+_EMOJI = re.compile(
+    "[\U0001f300-\U0001faff\U0001f1e6-\U0001f1ff\u231a\u231b\u23e9-\u23f3\u2614\u2615"
+    "\u2648-\u2653\u26a0\u26a1\u26d4\u2705\u2728\u274c\u274e\u2753-\u2757\u2764\u27a1"
+    "\u2b05-\u2b07\u2b50\u2b55\u203c\u2049]"
+)
 _CONTRACTION = re.compile(
     r"(?i)\b(?:[a-z]{1,12}n['’]t|[a-z]{1,6}['’](?:re|ve|ll|d|m)"
     r"|(?:it|that|what|here|there|let|who|where)['’]s)\b"
@@ -142,7 +150,7 @@ def _forms(sentences: Sequence[str], tone: Tone) -> Iterator[Remark]:
         if "「" in bare:  # it ends inside of what somebody said
             continue
         is_polite = bool(_POLITE.search(bare))
-        is_plain = not is_polite and bool(_PLAIN.search(bare))
+        is_plain = not is_polite and bool(_PLAIN.search(bare)) and not _NO_VERB.search(bare)
         if (tone.form == POLITE and is_plain) or (tone.form == PLAIN and is_polite):
             message = f"{_short(sentence)!r} is not written in {tone.form}."
             yield Remark("style-form", sentence, message, f"Write all sentences in {tone.form}.")

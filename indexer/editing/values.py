@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.editing.model import EditConflictError
-from indexer.reading.values_file import ANY
+from indexer.reading.values_file import ANY, is_by_language
 
 
 def digest_of_value(texts: Mapping[str, str]) -> str:
@@ -22,8 +22,13 @@ def change_value(values: Any, name: str, texts: Mapping[str, str] | None) -> boo
     Raises EditConflictError where the name is that of a group, or below a value.
     """
     group, key = _place(values, name)
+    if isinstance(group.get(key), dict) and not is_by_language(group[key]):
+        raise EditConflictError(f"{name} is a group of values. Choose another name.")
     if texts is None:
-        return group.pop(key, None) is not None
+        if key not in dict(group):
+            raise EditConflictError(f"{name} is not in values.yml itself. Change it in an editor.")
+        del group[key]
+        return True
     given: Any = texts[ANY] if set(texts) == {ANY} else dict(texts)
     if group.get(key) == given:
         return False
@@ -36,7 +41,8 @@ def _place(group: Any, name: str) -> tuple[Any, str]:
     if name in group:
         return group, name
     for key in list(group):
-        if name.startswith(f"{key}.") and isinstance(group[key], dict):
+        is_group = isinstance(group[key], dict) and not is_by_language(group[key])
+        if name.startswith(f"{key}.") and is_group:
             return _place(group[key], name[len(str(key)) + 1 :])
         if name.startswith(f"{key}."):
             raise EditConflictError(f"{key} is a value itself. Choose another name.")

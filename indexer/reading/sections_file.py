@@ -8,6 +8,8 @@ from typing import Any
 from indexer.model import Problem, SectionInfo
 from indexer.reading.yaml_loader import Lines, load_yaml
 
+MAX_CHARS = 512 * 1024
+
 
 def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
     """Return the sections by key and the problems found; no sections if there is no file."""
@@ -15,7 +17,7 @@ def read_sections(folder: Path) -> tuple[dict[str, SectionInfo], list[Problem]]:
     if not path.is_file():
         return {}, []
     values, lines, problem = load_yaml(
-        "sections.yml", path.read_text(encoding="utf-8", errors="replace")
+        "sections.yml", path.read_text(encoding="utf-8", errors="replace"), MAX_CHARS
     )
     if problem:
         return {}, [problem]

@@ -10,18 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from indexer.model import Problem
+from indexer.reading.layout import is_language
 from indexer.reading.yaml_loader import BrokenYamlError, Lines, error_in, load_yaml
 
 VALUES = "values.yml"
 MAX_BYTES, MOST_VALUES, LONGEST_VALUE = 512 * 1024, 2_000, 500
 NAME = re.compile(r"[A-Za-z_][\w-]{0,40}(?:\.[A-Za-z_][\w-]{0,40}){0,4}")
-_LANG = re.compile(r"[a-z]{2,3}(?:-[a-z]{2,4})?")
 # The language of a value that is the same in all of them.
 ANY = ""
 
@@ -79,9 +78,10 @@ def parsed_values(text: str) -> tuple[Values, list[Problem]]:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         message = f"is larger than {MAX_BYTES // 1024} KB."
         return NO_VALUES, [error_in(VALUES, 0, "values", message, "Take out what is not used.")]
-    given, lines, problem = load_yaml(VALUES, text, most=MAX_BYTES)
+    _given, lines, problem = load_yaml(VALUES, text, most=MAX_BYTES)
     if problem:
         return NO_VALUES, [problem]
+    given = _as_written(text)
     found: dict[str, Mapping[str, str]] = {}
     problems: list[Problem] = []
     places = Lines(VALUES, lines)
@@ -98,20 +98,30 @@ def parsed_values(text: str) -> tuple[Values, list[Problem]]:
     return Values(found), problems
 
 
+def _as_written(text: str) -> Mapping[Any, Any]:
+    """The values as texts, as they are written: 1.50 stays 1.50. The text is known to be YAML."""
+    from ruamel.yaml import YAML
+
+    given = YAML(typ="base", pure=True).load(text) if text.strip() else None
+    return given if isinstance(given, dict) else {}
+
+
 def _leaves(given: Mapping[Any, Any], above: str) -> Iterator[tuple[str, Any]]:
     """The names with their values: a mapping of languages is a value, any other a group."""
     for key, value in given.items():
         name = f"{above}{key}"
-        if isinstance(value, dict) and not _is_by_language(value):
+        if isinstance(value, dict) and not is_by_language(value):
             yield from _leaves(value, f"{name}.")
         else:
             yield name, value
 
 
-def _is_by_language(value: Mapping[Any, Any]) -> bool:
-    return bool(value) and all(
-        isinstance(key, str) and _LANG.fullmatch(key) and not isinstance(text, dict)
-        for key, text in value.items()
+def is_by_language(value: Any) -> bool:
+    """Whether a mapping of the file is one value in several languages, and no group."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(is_language(str(key)) and not isinstance(text, dict) for key, text in value.items())
     )
 
 
@@ -121,7 +131,7 @@ def _wrong(name: str, value: Any) -> str:
         return "is no name: use letters, digits, dashes and dots"
     texts = value.values() if isinstance(value, dict) else [value]
     for text in texts:
-        if isinstance(text, bool) or not isinstance(text, str | int | float | date | datetime):
+        if not isinstance(text, str) or text in ("true", "false"):
             return "must be a text or a number, or one for each language"
         if not str(text).strip() or "\n" in str(text) or len(str(text)) > LONGEST_VALUE:
             return f"must be on one line of at most {LONGEST_VALUE} characters"

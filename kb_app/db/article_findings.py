@@ -19,7 +19,8 @@ _findings, _links = schema.article_findings, schema.external_links
 class Finding:
     """Two articles that tell the same ("duplicate") or contradict each other ("contradiction").
 
-    ``set_aside_by`` is who said that it is none, or "".
+    ``set_aside_by`` is who said that it is none, or "". ``stamp`` tells versions of the articles
+    apart where there are no quotes.
     """
 
     kind: str
@@ -30,12 +31,20 @@ class Finding:
     other_quote: str = ""
     found_at: int = 0
     set_aside_by: str = ""
+    stamp: str = ""
+    key: str = ""
 
-    @property
-    def key(self) -> str:
-        """The same for the same articles and quotes."""
-        parts = (self.kind, self.article_id, self.other_id, self.quote, self.other_quote)
-        return _hash("\x00".join(parts))
+    def __post_init__(self) -> None:
+        """The key is the same for the same articles, quotes and stamp."""
+        parts = (
+            self.kind,
+            self.article_id,
+            self.other_id,
+            self.quote,
+            self.other_quote,
+            self.stamp,
+        )
+        object.__setattr__(self, "key", self.key or _hash("\x00".join(parts)))
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,16 @@ class ArticleFindings:
                 here = _findings.c.key.in_(gone[start : start + ROWS])
                 connection.execute(delete(_findings).where(here))
             insert_new(connection, _findings, [rows[key] for key in sorted(rows.keys() - known)])
+            for key in sorted(rows.keys() & known):
+                chance = rows[key]["probability"]
+                other = (_findings.c.key == key) & (_findings.c.probability != chance)
+                connection.execute(update(_findings).where(other).values(probability=chance))
 
     def all(self) -> list[Finding]:
         """All findings, the likeliest first."""
-        columns = [one for one in _findings.c if one.name != "key"]
         order = (_findings.c.probability.desc(), _findings.c.key)
         with self._engine.connect() as connection:
-            rows = connection.execute(select(*columns).order_by(*order)).mappings()
+            rows = connection.execute(select(_findings).order_by(*order)).mappings()
             return [Finding(**row) for row in rows]
 
     def set_aside(self, key: str, by: str) -> bool:

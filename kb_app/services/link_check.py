@@ -81,6 +81,7 @@ def _outcome(session: requests.Session, url: str, private: bool) -> str:
         status, location = _asked(session, url)
         if not location:
             return status
+        location = location.encode("latin-1", "replace").decode("utf-8", "replace")
         url = urljoin(url, location)
         if urlsplit(url).scheme not in ("http", "https"):
             return OK

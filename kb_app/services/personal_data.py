@@ -95,6 +95,7 @@ class PersonalDataService:
             table = schema.subscribers
             connection.execute(delete(table).where(func.lower(table.c.mail) == person.mail))
             connection.execute(delete(schema.outbox).where(_sent_to(person.mail)))
+            _erase_copies(connection, person.mail)
             _erase_from_audit(connection, person.mail)
         removed["files"] += len(files)
         self._overwrite()
@@ -143,8 +144,10 @@ def _find(connection: Connection, given: str) -> Person:
         if row.mail.strip().casefold() == mail
     ]
     case_ids = tuple(str(row.case_id) for row in theirs)
+    copied = func.lower(cases.c.cc).contains(mail, autoescape=True)
     mentions = select(cases.c.number).where(
-        cases.c.haystack.contains(folded(mail), autoescape=True), cases.c.case_id.not_in(case_ids)
+        or_(cases.c.haystack.contains(folded(mail), autoescape=True), copied),
+        cases.c.case_id.not_in(case_ids),
     )
     account = select(schema.users.c.user_id).where(schema.users.c.mail == mail)
     return Person(
@@ -179,10 +182,12 @@ def _theirs(person: Person) -> list[tuple[Any, ColumnElement[bool]]]:
 
 
 def _sent_to(mail: str) -> ColumnElement[bool]:
-    """Mails to subscribers, which belong to no case."""
+    """Mails to an address that belong to no case of its own: to subscribers, and copies."""
     outbox, text = schema.outbox, orjson.dumps(mail).decode()
-    named = func.lower(outbox.c.payload).contains(text, autoescape=True)
-    return (outbox.c.case_id == "") & named
+    payload = func.lower(outbox.c.payload)
+    named = payload.contains(text, autoescape=True)
+    copied = payload.contains(f'"to":{text}', autoescape=True)
+    return ((outbox.c.case_id == "") & named) | copied
 
 
 def _count(connection: Connection, person: Person) -> Counter[str]:
@@ -212,6 +217,15 @@ def _erase_cases(connection: Connection, case_ids: Sequence[str]) -> list[Attach
     personal_data.erase_questions(connection, [text_key(text) for text in texts])
     personal_data.erase_cases(connection, case_ids)
     return files
+
+
+def _erase_copies(connection: Connection, mail: str) -> None:
+    """Take the address out of the copies of others' cases."""
+    table = schema.cases
+    here = func.lower(table.c.cc).contains(mail, autoescape=True)
+    for case_id, cc in connection.execute(select(table.c.case_id, table.c.cc).where(here)).all():
+        kept = ",".join(one for one in cc.split(",") if one.casefold() != mail)
+        connection.execute(update(table).where(table.c.case_id == case_id).values(cc=kept))
 
 
 def _erase_from_audit(connection: Connection, mail: str) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parseaddr
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -95,7 +96,9 @@ class SupportService:
     @property
     def work(self) -> DeskWork:
         """What agents do with a case beside answering."""
-        return DeskWork(self.cases)
+        settings = self.settings
+        sender = parseaddr(settings.mail_from)[1]
+        return DeskWork(self.cases, [settings.contact_mail, sender])
 
     @property
     def can_mail(self) -> bool:

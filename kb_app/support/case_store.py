@@ -19,6 +19,7 @@ from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import personal_data, schema
 from kb_app.db.writing import insert_once, storable
+from kb_app.durations import DAY
 from kb_app.support.attachments import MAIL_TYPE
 from kb_app.support.model import (
     AGENT,
@@ -41,6 +42,10 @@ PAGE = 50
 # systems and escalation steps; only a reply to one of these can count as a reply by staff.
 THREAD, TO_DESK = "thread", "desk thread"
 LONGEST_HAYSTACK = 50_000
+# Finished cases that reports of harassment still show.
+RECENT = 14 * DAY
+# Cases that are followed from one to the next.
+MOST_MERGED = 20
 _CASES = uuid.UUID("a4a3c0a5-2f43-5bb0-8a2b-6f0f8a0f7f53")
 
 
@@ -49,8 +54,8 @@ class Filter:
     """Filter of the inbox; "" means no restriction.
 
     ``state`` is a case state, "active" (neither solved nor closed nor snoozed), "late" (overdue),
-    "snoozed" or "all". ``owner`` "-" means without owner. Cases at the step ``but_step`` are left
-    out.
+    "snoozed", "unfinished", "recent" (unfinished, or changed in RECENT) or "all". ``owner`` "-"
+    means without owner. Cases at the step ``but_step`` are left out.
     """
 
     state: str = "active"
@@ -195,8 +200,18 @@ class CaseStore:
 
     def going_on(self, case: Case) -> Case:
         """The case itself, or the one that goes on in its place."""
-        found = self.case(case.merged_into) if case.merged_into else None
-        return found or case
+        for _ in range(MOST_MERGED):
+            found = self.case(case.merged_into) if case.merged_into else None
+            if found is None:
+                break
+            case = found
+        return case
+
+    def is_merged(self, connection: Connection, case_id: str) -> bool:
+        """Whether a case goes on in another one by now."""
+        here = schema.cases.c.case_id == case_id
+        query = select(schema.cases.c.merged_into).where(here)
+        return bool(connection.execute(query).scalar())
 
     def by_number(self, number: str) -> Case | None:
         """The case with this number, ignoring case and surrounding spaces."""
@@ -353,7 +368,7 @@ class CaseStore:
         )
         return [str(name) for (name,) in connection.execute(query)]
 
-    def waiting(self, others: Sequence[str] = (), but_step: str = "") -> tuple[int, int]:
+    def waiting(self, now: int, others: Sequence[str] = (), but_step: str = "") -> tuple[int, int]:
         """(cases that wait for the team, the time of the newest case or word of a customer).
 
         Without the cases of the ``others``, by mail address, and those at the step ``but_step``.
@@ -361,6 +376,7 @@ class CaseStore:
         table, said = schema.cases, schema.case_messages
         open_here = (table.c.state == OPEN) & (table.c.spam == "") & table.c.owner.not_in(others)
         open_here &= table.c.step != but_step
+        open_here &= func.coalesce(table.c.snoozed_until, 0) <= now
         words = select(func.max(said.c.at)).where(
             said.c.author == CUSTOMER,
             said.c.case_id.in_(select(table.c.case_id).where(open_here)),
@@ -371,22 +387,17 @@ class CaseStore:
             last = connection.execute(words).scalar()
         return int(count), max(int(newest or 0), int(last or 0))
 
-    def tags(self, most: int = 200) -> list[str]:
-        """The tags of cases that are not closed, sorted."""
+    def tags(self, but_step: str = "", most: int = 200) -> list[str]:
+        """The tags of cases that are not closed, sorted; without those at a step."""
         table = schema.cases
         with self.engine.connect() as connection:
-            query = select(table.c.tags).where(table.c.state != CLOSED, table.c.tags != "")
+            here = (table.c.state != CLOSED) & (table.c.step != but_step)
+            query = select(table.c.tags).where(here, table.c.tags != "")
             rows = connection.execute(query.limit(5_000)).scalars()
             return sorted({tag for tags in rows for tag in tags.split()})[:most]
 
-    def handed_by(self, mail: str) -> list[Case]:
-        """The cases that somebody handed over and that are not solved yet, oldest first."""
-        table = schema.cases.c
-        open_still = table.state.not_in([SOLVED, CLOSED])
-        return self.due((table.handed_by == mail) & open_still)
-
-    def owners(self) -> list[str]:
-        """Owners of cases that are not closed, sorted."""
+    def owners(self, but_step: str = "") -> list[str]:
+        """Owners of cases that are not closed, sorted; without those at a step."""
         table = schema.cases
         with self.engine.connect() as connection:
             return sorted(
@@ -394,6 +405,7 @@ class CaseStore:
                 for (name,) in connection.execute(
                     select(table.c.owner)
                     .where(table.c.state != CLOSED, table.c.owner != "")
+                    .where(table.c.step != but_step)
                     .distinct()
                 )
             )
@@ -585,14 +597,19 @@ def _conditions(criteria: Filter, now: int) -> list[ColumnElement[bool]]:
 
 def _of_state(state: str, now: int) -> list[ColumnElement[bool]]:
     table = schema.cases.c
-    if state == "active":
-        is_awake = func.coalesce(table.snoozed_until, 0) <= now
-        return [table.state.not_in([SOLVED, CLOSED]), is_awake]
-    if state == "snoozed":
-        return [table.snoozed_until > now]
-    if state == "late":
-        return [table.state == OPEN, table.due_at < now]
-    return [table.state == state] if state and state != "all" else []
+    is_awake = func.coalesce(table.snoozed_until, 0) <= now
+    unfinished = table.state.not_in([SOLVED, CLOSED])
+    special: dict[str, list[ColumnElement[bool]]] = {
+        "active": [unfinished, is_awake],
+        OPEN: [table.state == OPEN, is_awake],
+        "snoozed": [unfinished, table.snoozed_until > now],
+        "unfinished": [unfinished],
+        "recent": [unfinished | (table.changed_at >= now - RECENT)],
+        "late": [table.state == OPEN, table.due_at < now],
+        "all": [],
+        "": [],
+    }
+    return special.get(state, [table.state == state])
 
 
 def new_number() -> str:

@@ -263,6 +263,7 @@ class CaseWorkflow:
                 said=said,
                 solved_at=None,
                 asked_at=None,
+                snoozed_until=None,
             )
             self.cases.add_message(connection, case, now, SYSTEM, "", f"step {target.step}")
             moved = replace(case, step=target.step, due_at=until)
@@ -303,6 +304,8 @@ class CaseWorkflow:
             if not self.cases.add_message(connection, case, now, AGENT, who, text, once=once):
                 return False
             # Adding holds the case: of two replies at once the second sees the first here.
+            if self.cases.is_merged(connection, case.case_id):
+                raise AnsweredMeanwhileError
             if read is not None and self.cases.said(case.case_id, connection) > read + 1:
                 raise AnsweredMeanwhileError
             self.cases.change(
@@ -441,7 +444,7 @@ class CaseWorkflow:
                 }
                 self.cases.change(connection, case.case_id, now, **values)
                 self.cases.add_message(connection, case, now, SYSTEM, source, "solved")
-            elif not solved and case.state in (SOLVED, CLOSED):
+            elif not solved and case.state in (SOLVED, CLOSED) and not case.merged_into:
                 self._our_turn(connection, case, now)
         if solved and case.state not in (SOLVED, CLOSED):
             self._tell(

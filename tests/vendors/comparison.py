@@ -109,9 +109,12 @@ def _lost_marks(
 
 def _lost_media(fields: frozenset[str], entry: Entry, folder: Path) -> Iterator[str]:
     for kind, media in (("pictures", entry.pictures), ("files", entry.files)):
-        if kind in fields and media:
+        # Of one language alone, only what its text shows can come.
+        body = entry.original.body_html
+        due = [one for one in media if "translations" in fields or one.name in body]
+        if kind in fields and due:
             held = {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-            yield from (f"{kind}: {one.name}" for one in media if one.bytes not in held)
+            yield from (f"{kind}: {one.name}" for one in due if one.bytes not in held)
 
 
 def _lost_words(text: Text, article: Article) -> Iterator[str]:

@@ -54,7 +54,7 @@ def _replacer(
         text = values.text(name, lang)
         if text is None:
             found.used[name] = ""
-            if values.is_group(name):
+            if values.is_group(name) or values.near(name):
                 found.missing.append((line, name))
             return match[0]
         found.used[name] = text

@@ -117,6 +117,29 @@ def reply(site: str, case: Case, text: str, who: str, link: str) -> Said:
     )
 
 
+def copy_of_reply(site: str, case: Case, text: str, who: str) -> Said:
+    """A reply for a further address; the page of the case is not for it."""
+    subject = f"[#{case.number}] Re: {short(case.title)}"
+    if lang_of(case.language) == "ja":
+        signed = f"担当 {who}" if who else "担当者"
+        return subject, (
+            f"{case.name or case.mail} 様への返信の写しです。\n\n{text}\n\n{site}\n{signed}\n"
+        )
+    name = case.name or case.mail
+    return subject, (
+        f"A copy of our reply to {name}.\n\n{text}\n\n{who or 'Customer support'}\n{site}\n"
+    )
+
+
+def with_copies(text: str, addresses: Sequence[str], language: str) -> str:
+    """A reply that says who else gets it."""
+    if not addresses:
+        return text
+    others = ", ".join(addresses)
+    line = f"写しの送り先: {others}" if lang_of(language) == "ja" else f"Copies to: {others}"
+    return f"{text}\n\n{line}"
+
+
 def with_files(text: str, names: Sequence[str], language: str) -> str:
     """A reply that names the files that are on the page of the case."""
     listed = "\n".join(f"- {name}" for name in names)

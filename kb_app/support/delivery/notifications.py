@@ -115,7 +115,11 @@ class CaseNotifications:
     ) -> str:
         """Send an agent's reply; returns its Message-ID, by which an answer is assigned."""
         letter = mail_templates.reply(
-            self._site(case), case, text, who, self.status_link(case, now)
+            self._site(case),
+            case,
+            mail_templates.with_copies(text, case.cc_list, case.language),
+            who,
+            self.status_link(case, now),
         )
         message_id = self._post.new_message_id()
         self._mail(
@@ -126,9 +130,29 @@ class CaseNotifications:
             now,
             message_id=message_id,
             automatic="",
-            cc=case.cc,
         )
+        self._copies(connection, case, text, who, now, once or message_id)
         return message_id
+
+    def _copies(
+        self, connection: Connection, case: Case, text: str, who: str, now: int, once: str
+    ) -> None:
+        """Send a reply to the further addresses, without the customer's own link."""
+        if not self.can_mail:
+            return
+        subject, body = mail_templates.copy_of_reply(self._site(case), case, text, who)
+        for address in case.cc_list:
+            payload = {
+                "to": address,
+                "subject": subject,
+                "body": body,
+                "reply_to": self.house.help_address,
+                "automatic": "",
+                "language": lang_of(case.language),
+            }
+            self._enqueue(
+                connection, case, MAIL_SINK, "mail", f"copy:{address}:{once}", payload, now
+            )
 
     def as_mail(self, case: Case, text: str, who: str) -> mail_templates.Said:
         """An agent's reply as the customer will get it, without the link to the case."""
@@ -260,7 +284,6 @@ class CaseNotifications:
         thread: str = "",
         message_id: str = "",
         automatic: str = "auto-generated",
-        cc: str = "",
     ) -> None:
         """Queue a mail to the customer, if there is an address and a mail server."""
         if not case.mail or not self.can_mail:
@@ -280,7 +303,6 @@ class CaseNotifications:
             "reply_to": self.house.help_address,
             "automatic": automatic,
             "language": lang_of(case.language),
-            **({"cc": cc} if cc else {}),
         }
         self._enqueue(connection, case, MAIL_SINK, "mail", what, payload, now, message_id)
 

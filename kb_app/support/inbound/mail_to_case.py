@@ -170,10 +170,11 @@ class MailIntake:
         by_thread = cases.by_mail(mail.thread)
         # Our Message-IDs cannot be guessed, so the sender has received a mail of the case.
         if by_thread is not None:
-            return by_thread
+            return cases.going_on(by_thread)
         by_number = cases.by_number(mail.case_number) if mail.case_number else None
         known = {mail.sender.casefold(), mail.answer_to.casefold()}
-        return by_number if by_number and by_number.mail.casefold() in known - {""} else None
+        is_theirs = by_number is not None and by_number.mail.casefold() in known - {""}
+        return cases.going_on(by_number) if by_number and is_theirs else None
 
     def _is_ours(self, case: Case, mail: Incoming) -> bool:
         """Whether the mail is a reply by the ticket system or escalation step that has the case.

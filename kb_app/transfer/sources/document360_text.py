@@ -13,8 +13,8 @@ from kb_app.transfer.sources.values import Lost, Row
 
 # Files that were put into an article, on the project's host or on that of all projects.
 FILE = re.compile(r"/Images/[\w-]+/|//cdn\.document360\.")
-_OPENING = re.compile(r"([ \t]*+):::[ \t]*+\((\w+)\)[ \t]*+(?:\((.*)\))?[ \t]*+")
-_CLOSING = re.compile(r"[ \t]*+:::[ \t]*+")
+_OPENING = re.compile(r"\A([ \t]*+):::[ \t]*+\((\w+)\)[ \t]*+(.*)")
+_CLOSING = re.compile(r"\A[ \t]*+:::[ \t]*+")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
 _KINDS = {"info": "note", "success": "tip", "warning": "warning", "error": "danger"}
 _PRIVATE = re.compile(r"(?i)\A(?:private|internal)-?(?:notes?|box|callout)?\Z")
@@ -58,7 +58,7 @@ def _end_of(lines: list[str], start: int, *, is_private: bool) -> int:
 
 def _callout(opening: re.Match[str], inner: list[str]) -> list[str]:
     space, kind = opening[1], _KINDS.get(opening[2].lower(), "note")
-    title = (opening[3] or "").strip().replace('"', "'")
+    title = opening[3].strip().removeprefix("(").removesuffix(")").strip().replace('"', "'")
     indented = [f"{space}    {line.removeprefix(space)}" if line.strip() else "" for line in inner]
     return ["", f'{space}!!! {kind} "{title}"', "", *indented, ""]
 

@@ -37,7 +37,7 @@ from kb_app.transfer.sources.values import (
 VERSION = "2.16"
 PAGE = 50
 # Where files that were put into an article are, on any of Intercom's hosts.
-_FILE = re.compile(r"/i/o/(?:[\w-]+/)*\d+/")
+_FILE = re.compile(r"/i/o/(?:[\w-]{1,100}/){0,4}\d{1,20}/")
 _PAGE_URL = re.compile(r"\A(.*?)(/[A-Za-z]{2,3}(?:-[A-Za-z]+)?)(/articles/\d+)(-[^?#]*)?")
 _CALLOUT = re.compile(
     r'(?<=class="intercom-interblocks-callout)(?="[^<>]{0,200}?background-color: ?#([0-9a-f]{6}))'

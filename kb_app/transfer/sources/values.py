@@ -22,9 +22,8 @@ _LINKS = re.compile(
     r"""|\[([^\[\]\n]{1,300})\]\(<?([^\s()<>]{1,2000})>?"""
 )
 # Addresses that hold only for a while. Without their query they stay the same.
-_SIGNED = re.compile(
-    r"""((?:https?:/)?/[^\s"'<>()?]{1,1000})\?([^\s"'<>()]{0,2000}?\b(?:signature|sig)=[^\s"'<>()]*)"""
-)
+_ADDRESS = re.compile(r"""(?:https?:/)?/[^\s"'<>()]+""")
+_SIGNATURE = re.compile(r"\b(?:signature|sig)=")
 
 
 def text(value: Any) -> str:
@@ -173,7 +172,7 @@ class Signed:
 
     def plain(self, body: str) -> str:
         """The body with addresses that are the same at every import."""
-        return _SIGNED.sub(self._kept, body)
+        return _ADDRESS.sub(self._kept, body)
 
     def whole(self, url: str) -> str:
         """The address to ask for."""
@@ -182,5 +181,8 @@ class Signed:
         return urljoin(url, known) if known else url
 
     def _kept(self, match: re.Match[str]) -> str:
-        self._whole[unescape(match[1])] = unescape(match[0])
-        return match[1]
+        plain, _, query = match[0].partition("?")
+        if not _SIGNATURE.search(query):
+            return match[0]
+        self._whole[unescape(plain)] = unescape(match[0])
+        return plain

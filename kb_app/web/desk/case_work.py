@@ -46,6 +46,7 @@ def reason(error: CaseTransitionError) -> str:
         "two customers": _("cases of two customers are not merged"),
         "not these two": _("these two cases cannot be merged"),
         "no such case": _("there is no such case"),
+        "at a ticket system": _("it is at a ticket system"),
         "no such desk": _("there is no such desk"),
         "many addresses": _("at most 5 addresses"),
         "long": _("at most 90 days"),

@@ -6,7 +6,6 @@ Also the outbox of deliveries that failed or are pending.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -73,6 +72,8 @@ LONGEST_QUOTE = 1_500
 SAYING = ("reply", "reply and solve", "note")
 WHILE_WRITING, INSERT = ("find", "fill", "look"), "insert:"
 MOST_MESSAGES = 1_000_000
+# Views that links lead to, without a chip.
+HIDDEN_VIEWS = ("unfinished", "recent")
 VIEWS = ("active", "open", "late", "waiting", "snoozed", "answered", "solved", "closed", "all")
 
 
@@ -84,7 +85,7 @@ def cases() -> str:
         name: request.args.get(name, "")[:200]
         for name in ("state", "words", "kind", "step", "owner", "desk", "tag")
     }
-    state = given["state"] if given["state"] in VIEWS else "active"
+    state = given["state"] if given["state"] in (*VIEWS, *HIDDEN_VIEWS) else "active"
     criteria = Filter(
         **{**given, "state": state},
         spam="spam" in request.args,
@@ -94,7 +95,8 @@ def cases() -> str:
     )
     page = whole_number(request.args.get("page", ""), 1, MOST_PAGES) or 1
     store = support_service().cases
-    if criteria.words and (exact := store.by_number(criteria.words.strip("[]# "))):
+    exact = store.by_number(criteria.words.strip("[]# ")) if criteria.words else None
+    if exact is not None and exact.step != hidden_step():
         return redirect(url_for("inbox.case", number=exact.number))  # type: ignore[return-value]
     results = store.inbox(criteria, now_ms(), page)
     return render_template(
@@ -106,8 +108,8 @@ def cases() -> str:
         views=VIEWS,
         kinds=KINDS,
         steps=STEPS,
-        owners=store.owners(),
-        tags=store.tags(),
+        owners=store.owners(hidden_step()),
+        tags=store.tags(hidden_step()),
         desks=[INBOX, *support_service().config.desks],
         now=now_ms(),
         dead=support_service().outbox.counts().get("dead", 0),
@@ -119,7 +121,7 @@ def cases() -> str:
 def waiting() -> Response:
     """How many cases wait for the team, for an inbox that is left open; JSON."""
     others = [one.mail for one in user_store().all() if one.mail != user().mail]
-    count, newest = support_service().cases.waiting(others, hidden_step())
+    count, newest = support_service().cases.waiting(now_ms(), others, hidden_step())
     return jsonify(count=count, newest=newest)
 
 
@@ -203,9 +205,10 @@ def _page(
         desks=[INBOX, *support.config.desks],
         now=now_ms(),
         text=text,
-        form_id=given_form_id() if refused else str(uuid.uuid4()),
+        # Files that were chosen stay with the form when it is shown again.
+        form_id=given_form_id(),
         problems={"files": refused} if refused else {},
-        waiting=waiting_files(given_form_id()) if refused else [],
+        waiting=waiting_files(given_form_id()) if request.method == "POST" else [],
         read=support.cases.said(case.case_id),
         can_mail=support.can_mail,
         may_write=user().may("write"),
@@ -222,18 +225,11 @@ def _page(
 def act(number: str) -> str | BaseResponse | tuple[str, int]:
     """Act on a case: reply, note, take, assign, transfer, solve, or draft an article."""
     case, done, text = _case_or_404(number), request.form.get("do", ""), given_text("text")
-    if text and done in ("take", "give", "transfer", "solve", "article", *DESK_WORK):
-        # These actions do not send the typed text, so it must not be lost.
-        flash(_("Not done: the answer is not sent yet. Send it or empty the field first."))
-        return _page(case, text)
+    refusal = _not_done(case, done, text)
+    if refusal is not None:
+        return refusal
     if done in WHILE_WRITING or done.startswith(INSERT):
         return _while_writing(case, done, text)
-    if len(text) > LONGEST_MAIL:
-        flash(_("Not done: the text is too long. At most %(most)s letters.", most=LONGEST_MAIL))
-        return _page(case, text), 400
-    if done in SAYING and (refused := keep_files(given_form_id()).get("files")):
-        flash(_("Not sent: a file cannot be attached, see below."))
-        return _page(case, text, refused=refused), 400
     try:
         target = _do(case, done)
     except AnsweredMeanwhileError:
@@ -249,6 +245,25 @@ def act(number: str) -> str | BaseResponse | tuple[str, int]:
         target = url_for("inbox.case", number=number)
     user_store().note(user().mail, f"case: {done}"[:64], number)
     return redirect(target, 303)
+
+
+def _not_done(case: Case, done: str, text: str) -> str | tuple[str, int] | None:
+    """The page that says why nothing is done, with what was typed; None where it can be."""
+    if text and done in ("take", "give", "transfer", "solve", "article", *DESK_WORK):
+        # These actions do not send the typed text, so it must not be lost.
+        flash(_("Not done: the answer is not sent yet. Send it or empty the field first."))
+        return _page(case, text)
+    if case.merged_into:
+        flash(_("Not done: this case goes on in another one. Your text is kept below."))
+        return _page(case, text), 409
+    refused = keep_files(given_form_id()).get("files", [])
+    if refused:
+        flash(_("Not sent: a file cannot be attached, see below."))
+        return _page(case, text, refused=refused), 400
+    if len(text) > LONGEST_MAIL:
+        flash(_("Not done: the text is too long. At most %(most)s letters.", most=LONGEST_MAIL))
+        return _page(case, text), 400
+    return None
 
 
 def _while_writing(case: Case, done: str, text: str) -> str:
@@ -403,7 +418,7 @@ def file(number: str, attachment_id: str) -> Response:
     """Download a file of a case."""
     found = _case_or_404(number)
     user_store().note(user().mail, "case: read file", found.number)
-    return send_attachment(found, attachment_id)
+    return send_attachment(found, attachment_id, mails=True)
 
 
 @blueprint.route("/outbox", methods=["GET", "POST"])
@@ -415,16 +430,18 @@ def outbox() -> str | BaseResponse:
         name, done = request.form.get("delivery_id", ""), request.form.get("do", "")
         if done not in ("retry", "drop"):
             abort(400)
+        waiting_for = next((one for one in box.listed() if one.delivery_id == name), None)
+        case = support_service().cases.case(waiting_for.case_id) if waiting_for else None
+        if case is not None and case.step == hidden_step():
+            abort(404)
         changed = box.retry(name, now_ms()) if done == "retry" else box.drop(name)
         if changed:
             user_store().note(user().mail, f"outbox: {done}", name)
         return redirect(url_for("inbox.outbox"), 303)
-    listed = box.listed()
-    numbers = {
-        one.case_id: case.number
-        for one in listed
-        if (case := support_service().cases.case(one.case_id))
-    }
+    known = {one.case_id: support_service().cases.case(one.case_id) for one in box.listed()}
+    hidden = {name for name, case in known.items() if case and case.step == hidden_step()}
+    listed = [one for one in box.listed() if one.case_id not in hidden]
+    numbers = {name: case.number for name, case in known.items() if case}
     return render_template(
         "desk/outbox.html", deliveries=listed, numbers=numbers, counts=box.counts()
     )

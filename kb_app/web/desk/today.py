@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -122,7 +122,7 @@ def _cases() -> Iterator[Task]:
             url_for("inbox.cases", state="open", owner="-"),
             _("Take one"),
         )
-    handed = len(support_service().cases.handed_by(user().mail))
+    handed = _rows(Filter(state="unfinished", handed_by=user().mail))
     if handed:
         yield Task(
             handed,
@@ -131,15 +131,15 @@ def _cases() -> Iterator[Task]:
                 "cases that you handed over are not solved yet",
                 handed,
             ),
-            url_for("inbox.cases", handed="1"),
+            url_for("inbox.cases", handed="1", state="unfinished"),
             _("Look"),
         )
-    abuse = len(support_service().work.abuse()) if user().may("outbox") else 0
+    abuse = _rows(Filter(state="recent", abuse=True)) if user().may("outbox") else 0
     if abuse:
         yield Task(
             abuse,
             ngettext("report of harassment", "reports of harassment", abuse),
-            url_for("inbox.cases", abuse="1"),
+            url_for("inbox.cases", abuse="1", state="recent"),
             _("Help"),
             urgent=True,
         )
@@ -155,8 +155,13 @@ def _cases() -> Iterator[Task]:
 
 
 def _count(state: str, owner: str = "") -> int:
-    wanted = Filter(state=state, owner=owner, but_step=hidden_step())
-    return support_service().cases.inbox(wanted, now_ms()).total
+    return _rows(Filter(state=state, owner=owner))
+
+
+def _rows(wanted: Filter) -> int:
+    """How many cases the inbox shows for a filter."""
+    seen = replace(wanted, but_step=hidden_step())
+    return support_service().cases.inbox(seen, now_ms()).total
 
 
 def _questions() -> Iterator[Task]:

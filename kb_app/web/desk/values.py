@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from indexer.editing.model import EditConflictError
 from indexer.editing.values import digest_of_value
 from indexer.model import ArticleSummary
+from indexer.reading.layout import is_language
 from indexer.reading.values_file import ANY, LONGEST_VALUE, NAME, read_values
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import site_settings, snapshot, user_store
@@ -59,10 +60,11 @@ def _texts() -> dict[str, str]:
     given = {
         key.removeprefix("text-"): " ".join(text.split())
         for key, text in request.form.items()
-        if key.startswith("text-")
+        if key.startswith("text-") and (key == "text-any" or is_language(key[5:]))
     }
     whole = given.pop("any", "")
-    return {ANY: whole} if whole else {lang: text for lang, text in given.items() if text}
+    texts = {lang: text for lang, text in given.items() if text}
+    return {ANY: whole, **texts} if whole else texts
 
 
 def _problem(name: str, texts: Mapping[str, str], done: str) -> str:
@@ -74,6 +76,8 @@ def _problem(name: str, texts: Mapping[str, str], done: str) -> str:
         return _("Articles use it. Take it out of them first.") if used else ""
     if not NAME.fullmatch(name):
         return _("A name has letters, digits, dashes and dots, as in price.shipping.")
+    if ANY in texts and len(texts) > 1:
+        return _("Write one text for all languages, or one for each, not both.")
     if not texts or any(len(text) > LONGEST_VALUE for text in texts.values()):
         return _("Write a text of at most %(most)d letters.", most=LONGEST_VALUE)
     return ""

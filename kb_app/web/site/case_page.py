@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError
@@ -104,12 +104,15 @@ def file(ui: str, token: str, attachment_id: str) -> Response:
     return send_attachment(_case(token), attachment_id)
 
 
-def send_attachment(case: Case, attachment_id: str) -> Response:
-    """Send a file of a case as a download; it is never displayed inline."""
+def send_attachment(case: Case, attachment_id: str, *, mails: bool = False) -> Response:
+    """Send a file of a case as a download; it is never displayed inline.
+
+    ``mails`` are those of a case as they came, which are for the desk alone.
+    """
     attachment = next(
         (
             one
-            for one in support_service().cases.attachments(case.case_id)
+            for one in support_service().cases.attachments(case.case_id, mails=mails)
             if one.attachment_id == attachment_id
         ),
         None,
@@ -146,7 +149,15 @@ def _case(token: str) -> Case:
         raise wrong from None
     if case is None:
         abort(410)
-    return support.cases.going_on(case)
+    if case.merged_into:
+        # The address of a case may be anybody's: its link does not open another one.
+        moved = Gone()
+        moved.said = _(  # type: ignore[attr-defined]
+            "This case goes on in another one of yours. Its link is in the newest mail of ours; "
+            "you may also reply to any of them."
+        )
+        raise moved
+    return case
 
 
 def _page(

@@ -13,6 +13,7 @@ from kb_app.durations import DAY, HOUR
 from kb_app.services.article_checks import ArticleChecks, external_links
 from kb_app.services.container import Services
 from kb_app.services.link_check import due, is_broken, looked_at, without_connection
+from search.errors import EmbedderUnavailableError
 from tests.integration.kb_app.deskwork import post, text_of
 from tests.integration.kb_app.test_writing import rebuild, stored
 
@@ -77,11 +78,31 @@ def test_a_finding_that_is_mended_goes_and_one_with_other_words_is_new(own: Serv
     findings = ArticleFindings(own.store.engine)
     findings.replace([FOUND])
     findings.set_aside(FOUND.key, "lead@example.com")
-    findings.replace([Finding(**vars(FOUND) | {"quote": "7営業日です。"})])
+    findings.replace([Finding(**vars(FOUND) | {"quote": "7営業日です。", "key": ""})])
     [one] = findings.all()
     assert (one.quote, one.set_aside_by) == ("7営業日です。", "")
     findings.replace([])
     assert findings.all() == [] and not findings.set_aside(FOUND.key, "x")
+
+
+class _NotYet:
+    """A model that is still loading."""
+
+    calibrated, fingerprint = True, "x"
+
+    def encode(self, texts: object, kind: str) -> object:
+        raise EmbedderUnavailableError("warming")
+
+
+def test_a_model_that_is_still_loading_does_not_end_what_was_set_aside(own: Services) -> None:
+    checks = ArticleChecks(own.store.engine, own.live, _NotYet(), "off", own.clock)  # type: ignore[arg-type]
+    checks.findings.replace([FOUND])
+    checks.findings.set_aside(FOUND.key, "lead@example.com")
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr("kb_app.services.article_checks.overlaps", lambda *_: _NotYet().encode((), "x"))
+    assert checks.compare() == 0
+    monkey.undo()
+    assert [one.set_aside_by for one in checks.findings.all()] == ["lead@example.com"]
 
 
 def test_pages_of_other_sites_are_told_apart(elsewhere: str) -> None:
@@ -204,6 +225,20 @@ def test_what_is_no_value_is_refused_and_stays_in_the_form(
     assert "already" in refused(lead, do="save", name="price.gift", **{"text-any": "2"})
     assert "value itself" in refused(lead, do="save", name="price.gift.x", **{"text-any": "2"})
     assert "<dt" not in refused(lead, do="save", name="b", **{"text-any": "x" * 600})
+
+
+def test_a_name_of_a_group_is_not_a_value(own: Services, lead: FlaskClient) -> None:
+    path = own.settings.articles / "values.yml"
+    path.write_text("price:\n  # yen\n  gift: 1.50\n  sea: {ja: 海, en: sea}\n", "utf-8")
+    before = path.read_text("utf-8")
+    for form in (
+        {"do": "save", "name": "price", "text-any": "5"},
+        {"do": "remove", "name": "price"},
+        {"do": "save", "name": "price.sea.express", "text-any": "5"},
+        {"do": "save", "name": "b", "text-any": "5", "text-ja": "6"},
+    ):
+        refused(lead, **form)
+    assert path.read_text("utf-8") == before and "1.50" in text_of(lead, "/desk/values")
 
 
 def test_a_used_value_is_not_removed(own: Services, lead: FlaskClient) -> None:

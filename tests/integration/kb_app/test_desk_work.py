@@ -13,6 +13,7 @@ from kb_app.services.container import Services
 from kb_app.support.case_store import Filter
 from kb_app.support.desk_work import tags_of
 from kb_app.support.model import Case
+from kb_app.support.workflow import AnsweredMeanwhileError, CaseTransitionError
 from tests.integration.kb_app.deskwork import PASSWORD, sign_in, text_of
 from tests.integration.kb_app.test_agents import NEW, sent
 
@@ -152,7 +153,90 @@ def test_a_merged_case_goes_on_in_the_other_with_all_that_was_said(
     by_mail = own.support.cases.by_mail(["<m@x>"])
     assert by_mail is not None and by_mail.case_id == case.case_id
     link = own.support.workflow.sending.status_link(other, at).partition("://")[2].partition("/")[2]
-    assert case.number in app.test_client().get(f"/{link}").get_data(as_text=True)
+    answer = app.test_client().get(f"/{link}")
+    assert answer.status_code == 410 and "別の案件" in answer.get_data(as_text=True)
+    assert "返金はいつ" not in answer.get_data(as_text=True), "anybody may have typed that address"
+
+
+def test_nobody_answers_in_a_case_that_goes_on_elsewhere(
+    own: Services, lead: FlaskClient, case: Case, at: int
+) -> None:
+    other = second(own, at)
+    own.support.work.merge(other, case, "x", at)
+    status, page = sent(lead, other, do="reply", text="書いた返信")
+    assert status == 409 and "書いた返信" in page
+    with pytest.raises(AnsweredMeanwhileError):
+        own.support.workflow.reply(other, "x", "x@example.com", "同時に", at)
+    assert again(own, other).state == "closed"
+
+
+def test_merges_of_merges_lead_to_the_last_one(own: Services, case: Case, at: int) -> None:
+    b, c = second(own, at), second(own, at, form_id="f3", message="三つ目")
+    work = own.support.work
+    work.merge(b, case, "x", at)
+    with pytest.raises(CaseTransitionError):
+        work.merge(case, b, "x", at)  # as another agent still sees it
+    work.merge(again(own, case), again(own, c), "x", at)
+    assert own.support.cases.going_on(again(own, b)).number == c.number
+    own.support.workflow.customer_says(again(own, b), "最後の言葉", at + DAY)
+    assert own.support.cases.messages(c.case_id)[-1].text == "最後の言葉"
+
+
+def test_a_merge_keeps_the_higher_step_the_question_and_the_copies(
+    own: Services, case: Case, at: int
+) -> None:
+    other = second(own, at)
+    with own.support.cases.changing() as connection:
+        own.support.cases.change(connection, other.case_id, at, step="supervisor", cc="a@b.jp")
+        own.support.cases.change(connection, case.case_id, at, state="solved", snoozed_until=at * 2)
+    own.support.work.merge(again(own, other), again(own, case), "x", at)
+    merged = again(own, case)
+    assert (merged.step, merged.state, merged.cc) == ("supervisor", "open", "a@b.jp")
+    assert merged.due_at and not merged.snoozed_until
+
+
+def test_copies_are_mails_of_their_own_without_the_customers_link(
+    own: Services, case: Case, at: int
+) -> None:
+    support = own.support
+    object.__setattr__(own.settings, "smtp_url", "smtp://127.0.0.1:9")
+    object.__setattr__(own.settings, "mail_from", "Help <help@example.com>")
+    support.work.copy_to(case, "boss@example.com HELP@example.com Boss@example.com", at)
+    assert again(own, case).cc_list == ["Boss@example.com"], "our own address gets no copy"
+    support.workflow.reply(again(own, case), "佐藤", "s@example.com", "送りました", at)
+    mails = {one.payload["to"]: one.payload["body"] for one in support.outbox.listed()}
+    own_mail, copy = mails["hanako@example.com"], mails["Boss@example.com"]
+    assert "/cases/" in own_mail and "Boss@example.com" in own_mail
+    assert "/cases/" not in copy and "送りました" in copy
+    own.personal_data.erase("boss@example.com")
+    assert again(own, case).cc_list == []
+    assert "Boss@example.com" not in {one.payload["to"] for one in support.outbox.listed()}
+
+
+def test_an_escalation_ends_a_snooze(own: Services, case: Case, at: int) -> None:
+    own.support.work.snooze(case, at + 60 * DAY, at)
+    own.support.workflow.escalate(again(own, case), at + 40 * DAY)
+    assert again(own, case).snoozed_until is None
+
+
+def test_a_mail_as_it_came_can_be_read_at_the_desk_alone(
+    own: Services, lead: FlaskClient, case: Case, at: int
+) -> None:
+    kept = own.support.uploads.keep_mail(b"From: a@example.com\r\n\r\nx", "f9", at)
+    own.support.cases.add_attachment(replace(kept, case_id=case.case_id))
+    here = f"/desk/cases/{case.number}/files/{kept.attachment_id}"
+    assert lead.get(here).status_code == 200
+
+
+def test_files_that_were_chosen_stay_while_somebody_writes(
+    own: Services, lead: FlaskClient, case: Case
+) -> None:
+    form = "0b7e3a6e-7e21-4f6e-9f5a-0c7f5a3b1d12"
+    file = (io.BytesIO(PNG), "図面.png")
+    page = sent(lead, case, do="look", text="見て", files=file, form_id=form)[1]  # type: ignore[arg-type]
+    assert f'value="{form}"' in page and "図面.png" in page
+    sent(lead, case, do="reply", text="見て", form_id=form)
+    assert [one.name for one in own.support.cases.attachments(case.case_id)] == ["図面.png"]
 
 
 def test_cases_of_two_customers_are_not_merged(
@@ -219,7 +303,10 @@ def test_a_case_at_the_last_step_is_the_ombudsmans_alone(
     assert lead.get(f"/desk/cases/{case.number}").status_code == 404
     assert case.number not in text_of(lead, "/desk/cases?state=all")
     assert lead.post(f"/desk/cases/{case.number}", data={"do": "take"}).status_code in (400, 404)
-    assert own.support.cases.waiting((), "ombudsman")[0] == 0
+    assert own.support.cases.waiting(at, (), "ombudsman")[0] == 0
+    found = lead.get(f"/desk/cases?words={case.number}")
+    assert found.status_code == 200, "the exact number leads nowhere"
+    assert f'/desk/cases/{case.number}"' not in found.get_data(as_text=True)
 
 
 def test_whoever_hands_a_case_over_is_reminded_of_it_until_it_is_solved(

@@ -1,4 +1,4 @@
-"""Translations have the glossary's terms; a machine's text is a draft until somebody publishes it."""
+"""Translations have the glossary's terms; a machine's text is a draft until published."""
 
 from datetime import UTC
 from pathlib import Path

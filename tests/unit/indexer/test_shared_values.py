@@ -77,6 +77,30 @@ def test_the_first_values_file_reaches_articles_read_before_it(folder: Path) -> 
     assert "一律600円" in read(folder)[0]["ja/cost.md"].html
 
 
+@pytest.mark.parametrize("broken", ["x: [", "- a", None, "hours: 9", "price: {gift: 300}\n"])
+def test_a_broken_or_missing_file_of_values_leaves_the_last_good_text(
+    folder: Path, broken: str | None
+) -> None:
+    read(folder)
+    path = folder / "values.yml"
+    path.unlink() if broken is None else path.write_text(broken, "utf-8")
+    for _build in range(2):
+        articles, problems = read(folder)
+        assert "一律600円、包装は300円です。" in articles["ja/cost.md"].html
+        assert any(one.code == "value" and one.path == "ja/cost.md" for one in problems)
+
+
+def test_texts_are_kept_as_they_are_written() -> None:
+    values, problems = parsed_values("a: 1.50\nb: 0777\nc: 1e3\nd: 2026-11-01T10:00:00\n")
+    assert not problems
+    assert [values.text(name, "ja") for name in "abcd"] == [
+        "1.50",
+        "0777",
+        "1e3",
+        "2026-11-01T10:00:00",
+    ]
+
+
 def test_a_value_that_is_not_there_names_the_nearest_and_the_last_good_text_stays(
     folder: Path,
 ) -> None:
