@@ -183,18 +183,22 @@ def _without_ending(path: str) -> str:
     return path[: len(path) - len(ending)]
 
 
+# A line of prose that an indented one below it may belong to.
+_LIST = re.compile(r"[ >]{0,12}(?:[-*+]|\d{1,9}[.)]) |[ \t]")
+
+
 def _outside_code(text: str, change: Callable[[str], str]) -> str:
     """Apply a change to what is no code: no fenced or indented block and no `span`."""
     out: list[str] = []
     prose: list[str] = []
-    fence, after_blank, in_code = "", True, False
+    fence, after_blank, in_code, last = "", True, False, ""
     for line in text.splitlines(keepends=True):
         found = _FENCE.match(line)
         indented = line.startswith(("    ", "\t")) and (after_blank or in_code) and not fence
-        is_list = bool(prose) and not in_code and _in_list(prose)
+        is_list = bool(prose) and not in_code and bool(_LIST.match(last))
         if fence or found or (indented and not is_list):
             out.append(_changed_spans("".join(prose), change))
-            prose = []
+            prose, last = [], ""
             out.append(line)
             if found and not fence:
                 fence = found.group(1)
@@ -203,17 +207,10 @@ def _outside_code(text: str, change: Callable[[str], str]) -> str:
             in_code = not found and not fence and indented
         else:
             prose.append(line)
+            last = line if line.strip() else last
             in_code = False
         after_blank = not line.strip()
     return "".join([*out, _changed_spans("".join(prose), change)])
-
-
-def _in_list(prose: list[str]) -> bool:
-    """Whether an indented line may belong to a list above it."""
-    for line in reversed(prose):
-        if line.strip():
-            return bool(re.match(r"[ >]{0,12}(?:[-*+]|\d{1,9}[.)]) |[ \t]", line))
-    return False
 
 
 def _changed_spans(text: str, change: Callable[[str], str]) -> str:

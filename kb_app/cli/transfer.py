@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +16,11 @@ import click
 if TYPE_CHECKING:
     from kb_app.settings import Settings
     from kb_app.transfer.importer import Report
+    from kb_app.transfer.state import ImportState
 
 # Kinds of notes that are printed; the report has all.
 SHOWN = 12
+SAVE_EVERY_S = 2.0
 
 
 @click.command("import")
@@ -45,10 +51,14 @@ def import_(vendor: str, source: str, token_file: Path | None, articles: Path | 
         raise click.ClickException(f"{vendor!r} is not known. Known: {', '.join(VENDORS)}.")
     try:
         settings = load_settings(**({"articles": articles} if articles else {}))
-        token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
+        token = _token(token_file) if token_file else ""
         report, path = _imported(settings, vendor, source, token)
     except (SettingsError, TransferError) as error:
         raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt as error:
+        raise click.ClickException(
+            "Stopped. What was written stays: run the same command again to go on from here."
+        ) from error
     except OSError as error:
         raise click.ClickException(
             f"{error.filename or settings.articles} cannot be written: {error.strerror}. "
@@ -71,7 +81,8 @@ def _imported(settings: Settings, vendor: str, source: str, token: str) -> tuple
     from kb_app.transfer.state import ImportState
     from kb_app.transfer.vendors import source_of
 
-    name = f"{vendor}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+    place = source.rstrip("/") if "://" in source else str(Path(source).resolve())
+    name = f"{vendor}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
     folder = settings.data / "import"
     state_file, kept = folder / f"{name}.json", folder / f"{name}-answers"
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,18 +93,55 @@ def _imported(settings: Settings, vendor: str, source: str, token: str) -> tuple
             read = source_of(vendor, source, token, kept)
             importer = Importer(settings.articles, read, state, articles_lock(settings.data))
             try:
-                report = importer.run(Bar())
+                with _stopped_by_signal():
+                    report = importer.run(Bar(), _Saver(state, state_file))
             finally:
                 state.write(state_file)
+                Repository(settings.articles).commit(
+                    importer.report.paths, Author("import", ""), f"Import from {vendor}"
+                )
             shutil.rmtree(kept, ignore_errors=True)
     except Timeout as error:
         raise TransferError("Another import is running. Wait until it is done.") from error
-    Repository(settings.articles).commit(
-        report.paths, Author("import", ""), f"Import from {vendor}"
-    )
     path = folder / f"{name}-report.txt"
     replace_file(path, "".join(f"{note}\n" for note in report.notes))
     return report, path
+
+
+def _token(path: Path) -> str:
+    from kb_app.transfer.model import TransferError
+
+    try:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise TransferError(f"{path} is no text in UTF-8. Save the token as UTF-8.") from error
+
+
+@contextmanager
+def _stopped_by_signal() -> Iterator[None]:
+    """Let a stop from outside end the import as Ctrl+C does: what was written is kept."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Saver:
+    """Keeps the state of an import now and then while it runs."""
+
+    def __init__(self, state: ImportState, path: Path) -> None:
+        self._state, self._path = state, path
+        self._saved = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._saved > SAVE_EVERY_S:
+            self._state.write(self._path)
+            self._saved = time.monotonic()
 
 
 def _print(report: Report, path: Path) -> None:
@@ -130,6 +178,8 @@ def export(kind: str, folder: Path) -> None:
         raise click.ClickException(f"{kind!r} is not known. Known: {', '.join(VENDORS)}, site.")
     try:
         settings = load_settings()
+        if folder.resolve().is_relative_to(settings.articles.resolve()):
+            raise TransferError(f"{folder} is in the articles folder. Name one outside of it.")
         store = ArticleStore.open(Builds(settings.data / "index").open_current())
         address = settings.address
         if kind == "site":

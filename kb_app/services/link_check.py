@@ -7,15 +7,14 @@ where the site says that the page is gone, else after three failures over two da
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from kb_app.db.article_findings import ExternalLink
+from kb_app.public_hosts import is_private, is_public
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 EVERY_MS, AGAIN_MS = 7 * DAY_MS, 20 * HOUR_MS
@@ -76,8 +75,8 @@ def _outcome(session: requests.Session, url: str, private: bool) -> str:
     """ "ok", the HTTP status that says otherwise, or a word for why there is no answer."""
     for _ in range(MOST_REDIRECTS + 1):
         host = urlsplit(url).hostname or ""
-        if not private and not _is_public(host):
-            return OK if _is_private(host) else "no such host"
+        if not private and not is_public(host):
+            return OK if is_private(host) else "no such host"
         status, location = _asked(session, url)
         if not location:
             return status
@@ -112,20 +111,3 @@ def _asked(session: requests.Session, url: str) -> tuple[str, str]:
         return "timeout", ""
     except (requests.exceptions.RequestException, ValueError, UnicodeError):
         return "no connection", ""
-
-
-def _addresses(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    try:
-        for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
-            yield ipaddress.ip_address(str(found[4][0]).partition("%")[0])
-    except (OSError, UnicodeError, ValueError):
-        return
-
-
-def _is_public(host: str) -> bool:
-    found = list(_addresses(host))
-    return bool(found) and all(one.is_global for one in found)
-
-
-def _is_private(host: str) -> bool:
-    return any(not one.is_global for one in _addresses(host))

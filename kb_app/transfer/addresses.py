@@ -34,7 +34,7 @@ class Addresses:
                 self._add(url, article.key, article.texts[0].lang)
 
     def _add(self, url: str, key: str, lang: str) -> None:
-        if url:
+        if joined("", url):
             self._hosts.add(urlsplit(url).netloc)
             self._by_path.setdefault(address_of(url).casefold(), (key, lang))
 
@@ -58,6 +58,16 @@ class Addresses:
         except ValueError:
             return False
         return parts.scheme in ("http", "https") and parts.netloc in self._hosts
+
+
+def joined(base: str, address: str) -> str:
+    """An address as one of a page leads to it; "" for what is no address, as http://[name]/."""
+    try:
+        whole = urljoin(base, address)
+        urlsplit(whole)
+    except ValueError:
+        return ""
+    return whole
 
 
 def relative(here: str, there: str) -> str:

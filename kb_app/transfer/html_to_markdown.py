@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from bs4 import BeautifulSoup
@@ -28,6 +29,15 @@ _CALLOUT = re.compile(
     r"callout|admonition|infobox|notice|interblocks|alert-|^alert$|warningbox|errorbox"
 )
 _BLANKS = re.compile(r"\n{3,}")
+_PANE = re.compile(r"\A(?:tab|tab-?pane|tab-?content|tab-?panel)\Z")
+# Attributes that a box has its title in, and a pane the label of its tab.
+TITLE, TAB = "data-kb-title", "data-kb-tab"
+_BOXES = ("div", "section", "aside", "article", "figure")
+# How far around a title its callout is looked for, and tabs of one article.
+NEAREST, MOST_TABS = 8, 200
+_ADDRESS = re.compile(
+    r"(https?://[^\s<>()\[\]{}*`|\\]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"
+)
 _TEMPLATE = re.compile(r"\{(?=[{%])|%(?=%)")
 _LANGUAGE = re.compile(r"(?:language|lang|brush:? ?)-?([A-Za-z0-9+#]{1,20})")
 
@@ -52,6 +62,8 @@ def to_markdown(html: str, rewrite: Rewrite = lambda _element, address: address)
     """
     soup = BeautifulSoup(html, "html.parser")
     lost = _prepare(soup)
+    _name_boxes(soup)
+    _name_tabs(soup)
     for element in soup.find_all(list(_ADDRESSES)):
         attribute = _ADDRESSES[element.name]
         address = str(element.get(attribute) or element.get("data-src") or "").strip()
@@ -82,6 +94,42 @@ def _prepare(soup: BeautifulSoup) -> list[str]:
     return lost
 
 
+def _name_boxes(soup: BeautifulSoup) -> None:
+    """Move the titles of accordions and callouts into attributes, each to the box around it."""
+    for summary in soup.find_all("summary"):
+        box = summary.parent
+        if box is not None and box.name == "details" and not summary.find_parent("table"):
+            _move(summary, box)
+    for title in soup.find_all(class_=re.compile("title|heading")):
+        above = islice(title.parents, NEAREST)
+        box = next((one for one in above if one.name in _BOXES and _is_callout(one)), None)
+        if box and not box.has_attr(TITLE) and not box.find_parent("table"):
+            _move(title, box)
+
+
+def _move(title: Tag, box: Tag) -> None:
+    words = title.get_text(" ", strip=True)
+    if words:
+        box[TITLE] = words
+        title.extract()
+
+
+def _name_tabs(soup: BeautifulSoup) -> None:
+    """Move the labels of tabs to their panes, where there are as many labels as panes."""
+    for tabs in soup.find_all(class_="tabs", limit=MOST_TABS):
+        menu = tabs.find(class_=re.compile("menu|labels|nav|header"))
+        labels = [one.get_text(" ", strip=True) for one in menu(["li", "button"])] if menu else []
+        panes = tabs.find_all(class_=_PANE)
+        if menu and labels and len(labels) == len(panes):
+            for label, pane in zip(labels, panes, strict=True):
+                pane.name, pane[TAB] = "div", label
+            menu.extract()
+
+
+def _is_callout(element: Tag) -> bool:
+    return bool(_CALLOUT.search(" ".join(element.get("class") or ()).lower()))
+
+
 class _Converter(MarkdownConverter):
     """Markdown in our dialect."""
 
@@ -98,7 +146,12 @@ class _Converter(MarkdownConverter):
     def escape(self, text: str, parent_tags: Any) -> str:
         """Escape what Markdown and templates would read as theirs."""
         escape = super().escape  # type: ignore[misc]
-        escaped = str(escape(text.replace("\xa0", " "), parent_tags))
+        parts = _ADDRESS.split(text.replace("\xa0", " "))
+        # Every second part is an address that stands by itself: it stays as it is.
+        escaped = "".join(
+            part if number % 2 else str(escape(part, parent_tags))
+            for number, part in enumerate(parts)
+        )
         return _TEMPLATE.sub(lambda match: f"&#{ord(match[0])};", escaped)
 
     def convert_hN(self, n: int, el: Any, text: str, parent_tags: Any) -> str:  # noqa: N802
@@ -142,6 +195,11 @@ class _Converter(MarkdownConverter):
     def _cell(self, cell: Any) -> str:
         for line in cell.find_all("br"):
             line.replace_with(NavigableString("\ue000"))
+        for part in cell.find_all("details"):
+            part.name = "div"
+        for part in cell.find_all("summary"):
+            part.name = "strong"
+            part.insert_after(" ")
         for part in cell.find_all(["p", "div"]):
             part.append(NavigableString("\ue000"))
         inner = BeautifulSoup(cell.decode_contents(), "html.parser")
@@ -177,24 +235,18 @@ class _Converter(MarkdownConverter):
 
     def convert_details(self, el: Any, text: str, parent_tags: Any) -> str:
         """An accordion as folded text."""
-        summary = el.find("summary")
-        title = summary.get_text(" ", strip=True) if summary else ""
-        if summary:
-            summary.extract()
-        return self._box("???", "note", title, el)
+        return _box("???", "note", str(el.get(TITLE, "")), text)
 
     def convert_div(self, el: Any, text: str, parent_tags: Any) -> str:
-        """A callout, tabs, or a paragraph."""
-        classes = " ".join(el.get("class", ())).lower()
-        if "tabs" in classes.split() and (tabs := self._tabs(el)):
-            return tabs
-        if _CALLOUT.search(classes) and "_inline" not in parent_tags:
-            title = el.find(class_=re.compile("title|heading"))
-            words = title.get_text(" ", strip=True) if title and title.name != "h1" else ""
-            if title and words:
-                title.extract()
-            return self._box("!!!", _kind_of(classes), words, el)
-        return f"\n\n{text.strip()}\n\n" if "_inline" not in parent_tags else text
+        """A callout, one of several tabs, or a paragraph."""
+        if "_inline" in parent_tags:
+            return f"{el.get(TITLE, '')} {text}".strip() if el.has_attr(TITLE) else text
+        if el.has_attr(TAB):
+            return f'\n\n=== "{_quoted(el[TAB])}"\n\n{_indented(text.strip())}\n\n'
+        if _is_callout(el):
+            classes = " ".join(el.get("class") or ()).lower()
+            return _box("!!!", _kind_of(classes), str(el.get(TITLE, "")), text)
+        return f"\n\n{text.strip()}\n\n"
 
     convert_section = convert_aside = convert_article = convert_figure = convert_div
 
@@ -202,43 +254,33 @@ class _Converter(MarkdownConverter):
         """The caption of a picture, below it."""
         return f"\n\n{text.strip()}\n\n"
 
-    def _box(self, mark: str, kind: str, title: str, el: Any) -> str:
-        inner = str(self.convert_soup(BeautifulSoup(el.decode_contents(), "html.parser"))).strip()
-        safe = title.replace('"', "'")
-        named = f' "{safe}"' if title else ' ""' if mark == "!!!" else ""
-        body = "\n".join(f"    {line}" if line.strip() else "" for line in inner.split("\n"))
-        return f"\n\n{mark} {kind}{named}\n{body}\n\n" if inner or title else ""
-
-    def _tabs(self, el: Any) -> str:
-        """Tabs, where there are as many labels as panes."""
-        menu = el.find(class_=re.compile("menu|labels|nav|header"))
-        labels = (
-            [one.get_text(" ", strip=True) for one in menu.find_all(["li", "button"])]
-            if menu
-            else []
-        )
-        panes = el.find_all(class_=re.compile(r"\A(?:tab|tab-?pane|tab-?content|tab-?panel)\Z"))
-        if not labels or len(labels) != len(panes):
-            return ""
-        made = []
-        for label, pane in zip(labels, panes, strict=True):
-            inner = BeautifulSoup(pane.decode_contents(), "html.parser")
-            text = str(self.convert_soup(inner)).strip()
-            body = "\n".join(f"    {line}" if line.strip() else "" for line in text.split("\n"))
-            made.append(f'=== "{label.replace(chr(34), chr(39))}"\n\n{body}\n')
-        return "\n\n" + "\n".join(made) + "\n"
-
     def convert_dl(self, el: Any, text: str, parent_tags: Any) -> str:
         """Terms, each above its meanings."""
-        lines: list[str] = []
-        for part in el.find_all(["dt", "dd"]):
-            inner = BeautifulSoup(part.decode_contents(), "html.parser")
-            words = " ".join(str(self.convert_soup(inner)).split())
-            if part.name == "dt":
-                lines += ["", words]
-            else:
-                lines.append(f":   {words}")
-        return "\n\n" + "\n".join(lines).strip() + "\n\n"
+        return f"\n\n{text.strip()}\n\n"
+
+    def convert_dt(self, el: Any, text: str, parent_tags: Any) -> str:
+        """A term."""
+        words = " ".join(text.split())
+        return f"\n\n{words}\n" if words else ""
+
+    def convert_dd(self, el: Any, text: str, parent_tags: Any) -> str:
+        """What a term means."""
+        return f":   {_indented(text.strip()).lstrip()}\n" if text.strip() else ""
+
+
+def _box(mark: str, kind: str, title: str, text: str) -> str:
+    """An admonition of ours around a text."""
+    inner = text.strip()
+    named = f' "{_quoted(title)}"' if title else ' ""' if mark == "!!!" else ""
+    return f"\n\n{mark} {kind}{named}\n{_indented(inner)}\n\n" if inner or title else ""
+
+
+def _quoted(title: str) -> str:
+    return title.replace('"', "'")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" if line.strip() else "" for line in text.split("\n"))
 
 
 def _target(address: str) -> str:

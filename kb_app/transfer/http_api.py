@@ -13,6 +13,7 @@ import orjson
 import requests
 
 from indexer.atomic_write import replace_bytes
+from kb_app.public_hosts import is_public
 from kb_app.transfer.model import MAX_FILE, TransferError
 
 TIMEOUT_S = (10, 60)
@@ -42,6 +43,20 @@ class _Session(requests.Session):  # type: ignore[misc]
                 prepared_request.headers.pop(name, None)
 
 
+class _Guarded(requests.adapters.HTTPAdapter):  # type: ignore[misc]
+    """Asks the API's own host, and of other hosts only those of the internet."""
+
+    def __init__(self, own: tuple[str, str]) -> None:
+        super().__init__()
+        self._own = own
+
+    def send(self, request: Any, *given: Any, **options: Any) -> Any:
+        """Raises InvalidURL for a host of the own network, also after a redirect."""
+        if _host(request.url) != self._own and not is_public(urlsplit(request.url).hostname or ""):
+            raise requests.exceptions.InvalidURL(f"{request.url} is in the own network")
+        return super().send(request, *given, **options)
+
+
 class Api:
     """One vendor's API at a base address. ``kept`` is the folder of the answers of this import."""
 
@@ -60,6 +75,8 @@ class Api:
         self.base = base.rstrip("/")
         self._kept = kept
         self._session = _Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Guarded(_host(base)))
         self._session.token_headers = tuple(headers or ())
         self._session.headers.update({"User-Agent": _AGENT, **(headers or {})})
         self._auth = auth
@@ -124,20 +141,32 @@ class Api:
     def file(self, url: str) -> bytes | None:
         """A picture or file; None where it is not there. The token goes to the own host only.
 
-        Raises TransferError where the own host fails; another host that fails is not asked again.
+        What the API itself answers is no file. Raises TransferError where the own host fails;
+        another host that fails is not asked again.
         """
         scheme, host = _host(url)
         if scheme not in ("http", "https") or host in self._dead:
             return None
         try:
-            return self._cached(url, MAX_FILE, signed=self._is_own(url))
+            is_own = self._is_own(url)
+            return self._cached(url, MAX_FILE, signed=is_own and "/api/" not in urlsplit(url).path)
         except RefusedError:
             return None
         except TransferError:
-            if self._is_own(url):
+            if is_own and self._answers():
+                return None
+            if is_own:
                 raise
             self._dead.add(host)
             return None
+
+    def _answers(self) -> bool:
+        """Whether the API's host answers at all: then it is one file that cannot be had."""
+        try:
+            with self._session.get(self.base, timeout=TIMEOUT_S, stream=True) as answer:
+                return int(answer.status_code) < 500
+        except requests.RequestException:
+            return False
 
     def _is_own(self, url: str) -> bool:
         return _host(url) == _host(self.base)

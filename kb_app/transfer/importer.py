@@ -12,33 +12,38 @@ import binascii
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import orjson
 
 from indexer.atomic_write import replace_bytes, replace_file
-from indexer.editing.front_text import dump, flow
+from indexer.editing.front_text import dump, flow, load
 from indexer.editing.links import rewritten_links
+from indexer.editing.model import EditConflictError
 from indexer.reading.files import MAX_BYTES
 from indexer.reading.front_matter import address_of, slugify
+from indexer.reading.learned_file import writing_yaml
 from indexer.reading.media_types import IMAGE_TYPES
-from kb_app.transfer.addresses import Addresses, chosen_text, relative
+from kb_app.transfer.addresses import Addresses, chosen_text, joined, relative
 from kb_app.transfer.html_to_markdown import Converted, to_markdown
 from kb_app.transfer.model import (
     MAX_FILE,
     MOST_ARTICLES,
     ForeignArticle,
+    ForeignFile,
     ForeignSection,
     ForeignText,
     Source,
     TransferError,
 )
+from kb_app.transfer.sources.values import Lost, language, one_each
 from kb_app.transfer.state import ImportState, Written
 
 Progress = Callable[[str, int, int], None]
@@ -48,6 +53,9 @@ LONGEST_NAME = 60
 _DATA = re.compile(r"(?s)\Adata:image/([a-z+]{2,10})[^,]{0,60},(.*)\Z")
 _ANCHOR = re.compile(r"""\b(?:id|name)=["']([^"'<>]{1,100})["']""")
 _ENDINGS = {"jpeg": ".jpg", "svg+xml": ".svg"}
+# Files of these endings would be read as articles, or as what says something about them.
+_READ = (".md", ".mdx", ".markdown", ".yml", ".yaml")
+_ID_LINE = re.compile(r"(?m)^id:[ \t]*[\"']?([\w.-]{1,200})[\"']?[ \t]*$")
 
 
 @dataclass(frozen=True)
@@ -93,38 +101,48 @@ class Importer:
         state: ImportState,
         editing: AbstractContextManager[object] | None = None,
     ) -> None:
-        """``editing`` is held while files are written."""
+        """``editing`` is held while a file is written."""
         self._folder = folder
         self._editing = editing or nullcontext()
         self._source = source
         self._state = state
-        self._report = Report()
+        self.report = Report()
         self._taken: dict[str, str] = {one.path: key for key, one in state.texts.items()}
         self._sections: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
         self._paths: dict[str, str] = {}
         self._addresses = Addresses(())
         self._anchors: dict[str, frozenset[str]] = {}
 
-    def run(self, progress: Progress) -> Report:
-        """Import everything. Raises TransferError where the source cannot be read."""
+    def run(self, progress: Progress, saved: Callable[[], None] = lambda: None) -> Report:
+        """Import everything; ``saved`` is called after each article, to keep the state.
+
+        Raises TransferError where the source cannot be read.
+        """
+        self._known_sections()
         sections = list(self._source.sections())
         self._sections = _section_keys(sections)
-        articles = _read(self._source, progress)
+        lost = Lost()
+        articles = _read(self._source, progress, lost)
+        here = _ids_here(self._folder)
+        self._ids = self._article_ids(articles, here)
+        self._follow_moves(here, articles)
         self._addresses = Addresses(articles)
         for article in articles:
             for text in article.texts:
                 self._paths[f"{article.key}/{text.lang}"] = self._place(article, text)
                 known = _ANCHOR.findall(text.body) if text.anchors is None else text.anchors
                 self._anchors[f"{article.key}/{text.lang}"] = frozenset(known)
+        for number, article in enumerate(articles, 1):
+            for text in article.texts:
+                self._write(article, text)
+            saved()
+            progress("writing articles", number, len(articles))
         with self._editing:
-            for number, article in enumerate(articles, 1):
-                for text in article.texts:
-                    self._write(article, text)
-                progress("writing articles", number, len(articles))
             self._write_sections(sections)
-        for what in self._source.unmapped():
-            self._report.note(self._source.name, what)
-        return self._report
+        for what in (*self._source.unmapped(), *lost):
+            self.report.note(self._source.name, what)
+        return self.report
 
     # --- places ------------------------------------------------------------------------------
 
@@ -137,12 +155,56 @@ class Importer:
         section = self._sections.get(article.section) or _name(article.section) or "general"
         stem = (_name(text.title) if text.title.strip() else "") or _name(article.key)
         ending = ".mdx" if text.place.lower().endswith(".mdx") else ".md"
-        for name in (stem, f"{stem}-{slugify(article.key)[-20:]}"):
+        for name in _names(stem, f"{stem}-{slugify(article.key)[-20:]}"):
             path = f"{text.lang}/{section}/{name}{ending}"
-            if path not in self._taken and not (self._folder / path).exists():
+            if path not in self._taken and self._is_free(path, article):
                 break
         self._taken[path] = key
         return path
+
+    def _is_free(self, path: str, article: ForeignArticle) -> bool:
+        """Whether nothing is there, or what an import that was stopped wrote of this article."""
+        return not (self._folder / path).exists() or self._is_of(path, article)
+
+    def _is_of(self, path: str, article: ForeignArticle) -> bool:
+        """Whether a file is this article as an import wrote it."""
+        front = _front_of(self._folder / path)
+        imported = front.get("imported")
+        found = imported if isinstance(imported, dict) else {}
+        titles = [text.title.strip() for text in article.texts]
+        return (
+            found.get("from") == self._source.name
+            and str(found.get("key")) == article.key
+            and str(front.get("title")) in titles
+        )
+
+    def _article_ids(
+        self, articles: Iterable[ForeignArticle], here: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The id of each article by its key: one that no other article has."""
+        ids: dict[str, str] = {}
+        taken = {one.id for one in self._state.texts.values() if one.id}
+        for article in articles:
+            before = self._state.texts.get(f"{article.key}/{article.texts[0].lang}")
+            name = before.id if before else ""
+            if not name:
+                name = _id(self._source.name, article.key)
+                there = here.get(name, "")
+                if name in taken or (there and not self._is_of(there, article)):
+                    mark = f"{article.key}\0{article.texts[0].title}"
+                    name = f"{name[:90]}-{hashlib.sha256(mark.encode()).hexdigest()[:8]}"
+            taken.add(name)
+            ids[article.key] = name
+        return ids
+
+    def _follow_moves(self, here: Mapping[str, str], articles: Iterable[ForeignArticle]) -> None:
+        """Where the files are that were moved here since."""
+        for article in articles:
+            for text in article.texts:
+                before = self._state.texts.get(f"{article.key}/{text.lang}")
+                if before and before.id and not (self._folder / before.path).exists():
+                    moved = here.get(before.id)
+                    before.path = moved or before.path
 
     # --- texts -------------------------------------------------------------------------------
 
@@ -152,33 +214,43 @@ class Importer:
         before = self._state.texts.get(key)
         target = self._folder / path
         here = _file_digest(target)
-        if before is not None and before.source == digest and here is not None:
-            self._report.unchanged += 1
+        if before is not None and here is None:
+            self.report.kept += 1
+            self.report.note(where, "removed here since, and not brought again", path)
             return
-        if before is not None and here is not None and here != before.file:
-            self._report.kept += 1
-            self._report.note(where, "changed here since, and stays", path)
+        if before is not None and before.source == digest:
+            self.report.unchanged += 1
+            return
+        if before is not None and here != before.file:
+            self.report.kept += 1
+            self.report.note(where, "changed here since, and stays", path)
             return
         body = self._body(article, text, path, where)
         whole = f"---\n{dump(self._front(article, text, path))}---\n\n{body}\n"
         if len(whole.encode("utf-8", "replace")) > MAX_BYTES:
-            self._report.note(where, f"larger than {MAX_BYTES // 1024} KB, and left out")
+            self.report.note(where, f"larger than {MAX_BYTES // 1024} KB, and left out")
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, whole)
-        self._state.texts[key] = Written(path, digest, _file_digest(target) or "")
-        self._report.written += 1
-        self._report.paths.append(path)
+        with self._editing:
+            if _file_digest(target) not in (before.file if before else None, _digest_of(whole)):
+                self.report.kept += 1
+                self.report.note(where, "there already, and stays", path)
+                return
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(target, whole)
+        name = self._text_id(article, text)
+        self._state.texts[key] = Written(path, digest, _file_digest(target) or "", name)
+        self.report.written += 1
+        self.report.paths.append(path)
 
     def _front(self, article: ForeignArticle, text: ForeignText, path: str) -> dict[str, Any]:
         """The front matter; empty values are left out."""
         original, vendor = article.texts[0], self._source.name
         is_original = text.lang == original.lang
-        name = _id(vendor, article.key)
+        name = self._ids[article.key]
         old = [text.url, *text.old_urls, *(article.old_urls if is_original else ())]
         aliases = dict.fromkeys(address_of(url) for url in old if url)
         given: dict[str, Any] = {
-            "id": name if is_original else f"{name}-{text.lang}",
+            "id": self._text_id(article, text),
             "title": text.title.strip() or PurePosixPath(path).stem,
             "summary": text.summary.strip(),
             "tags": flow([label for label in article.labels if label.strip()]),
@@ -194,6 +266,10 @@ class Importer:
         }
         return {key: value for key, value in given.items() if value not in ("", [], False, None)}
 
+    def _text_id(self, article: ForeignArticle, text: ForeignText) -> str:
+        name = self._ids[article.key]
+        return name if text.lang == article.texts[0].lang else f"{name}-{text.lang}"
+
     def _body(self, article: ForeignArticle, text: ForeignText, path: str, where: str) -> str:
         linked: set[str] = set()
 
@@ -206,9 +282,9 @@ class Importer:
             else to_markdown(text.body, rewrite)
         )
         for lost in dict.fromkeys(converted.lost):
-            self._report.note(where, "left out", lost)
+            self.report.note(where, "left out", lost)
         if not text.title.strip():
-            self._report.note(where, "has no title; its file's name is used")
+            self.report.note(where, "has no title; its file's name is used")
         others = "".join(unescape(one.body) for one in article.texts if one is not text)
         rest = [one for one in article.files if one.url not in linked and one.url not in others]
         lines = [
@@ -238,23 +314,26 @@ class Importer:
             key = chosen_text(self._paths, target, text.lang)
             there = relative(path, self._paths[key])
             return f"{there}{self._anchor(key, target.anchor, where)}"
-        files = {urljoin(text.url, one.url): one for one in article.files}
-        whole = urljoin(text.url, address)
-        if whole in files:
-            linked.add(files[whole].url)
-            kept = self._file(article, files[whole].url, text, files[whole].name, where)
-            return relative(path, kept) if kept else whole
-        if whole.startswith("file:"):  # beside the page, on this machine
-            kept = self._file(article, address, text, unquote(urlsplit(whole).path), where)
-            return relative(path, kept) if kept else ""
+        files = {joined(text.url, one.url): one for one in article.files}
+        whole = joined(text.url, address)
+        if not whole:
+            self.report.note(where, "a link that is no address", address[:200])
+            return address
+        file = files.get(whole)
+        if file is None and whole.startswith("file:"):  # beside the page, on this machine
+            file = ForeignFile(unquote(urlsplit(whole).path), address)
+        if file:
+            linked.add(file.url)
+            kept = self._file(article, file.url, text, file.name, where)
+            return relative(path, kept) if kept else "" if whole.startswith("file:") else whole
         if self._addresses.is_own(address, text):
-            self._report.note(where, "links to a page that is no article", whole)
+            self.report.note(where, "links to a page that is no article", whole)
         return whole if text.url and "://" not in address and ":" not in address else address
 
     def _anchor(self, key: str, anchor: str, where: str) -> str:
         """The anchor of a link, if the text that it leads to has it."""
         if anchor and anchor not in self._anchors[key]:
-            self._report.note(where, "links to a heading that is not there", f"#{anchor[:80]}")
+            self.report.note(where, "links to a heading that is not there", f"#{anchor[:80]}")
             return ""
         return f"#{anchor}" if anchor else ""
 
@@ -265,31 +344,37 @@ class Importer:
     ) -> str:
         """The file of a picture or attachment in the folder; "" where it cannot be had."""
         inside = _DATA.match(address)
-        url = address if inside or not text.url else urljoin(text.url, address)
+        url = address if inside or not text.url else joined(text.url, address)
         mark = hashlib.sha256(f"{url}\0{'' if text.url else text.place}".encode()).hexdigest()
         known = self._state.files.get(mark)
         if known and (self._folder / known).is_file():
             return known
-        content = _from_data(inside) if inside else self._source.file(url, text.place)
+        content = None
+        if url:
+            content = _from_data(inside) if inside else self._source.file(url, text.place)
         if content is None or len(content) > MAX_FILE:
-            self._report.note(where, "a picture or file cannot be had", url[:200])
+            self.report.note(where, "a picture or file cannot be had", (url or address)[:200])
+            return ""
+        if not name and not inside and _is_answer(content):
+            self.report.note(where, "a picture's address answers with no picture", url[:200])
             return ""
         given = name or (f"picture{_ENDINGS.get(inside[1], '.' + inside[1])}" if inside else "")
         kept = self._file_path(article, given or unquote(urlsplit(url).path), content, mark)
         if PurePosixPath(kept).suffix.lower() not in IMAGE_TYPES and not name and not inside:
-            self._report.note(where, "no picture that browsers show", url[:200])
+            self.report.note(where, "no picture that browsers show", url[:200])
         path = self._folder / kept
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_bytes(path, content)
         self._state.files[mark] = kept
-        self._report.files += 1
-        self._report.paths.append(kept)
+        self.report.files += 1
+        self.report.paths.append(kept)
         return kept
 
     def _file_path(self, article: ForeignArticle, given: str, content: bytes, mark: str) -> str:
         name = PurePosixPath(given).name
         stem, ending = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()[:10]
         ending = ending if re.fullmatch(r"\.[a-z0-9]{1,9}", ending) else _ending_of(content)
+        ending = f"{ending}.txt" if ending in _READ else ending
         folder = f"{FILES}/{self._source.name}/{slugify(article.key)}"
         path = f"{folder}/{slugify(stem)[:LONGEST_NAME]}{ending}"
         taken = path in self._state.files.values()
@@ -297,14 +382,22 @@ class Importer:
 
     # --- sections ----------------------------------------------------------------------------
 
+    def _known_sections(self) -> tuple[str, Mapping[str, Any]]:
+        """sections.yml as text and what it says. Raises TransferError where it is broken."""
+        path = self._folder / "sections.yml"
+        before = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+        try:
+            known = load(writing_yaml(), "sections.yml", before)
+        except EditConflictError as error:
+            raise TransferError(str(error)) from error
+        if not isinstance(known, dict):
+            raise TransferError(f"{path} is no list of sections by name. Mend it first.")
+        return before, known
+
     def _write_sections(self, sections: Sequence[ForeignSection]) -> None:
         """Name the sections in sections.yml; those that are named there stay as they are."""
-        from indexer.editing.front_text import load
-        from indexer.reading.learned_file import writing_yaml
-
-        path, yaml = self._folder / "sections.yml", writing_yaml()
-        before = path.read_text(encoding="utf-8") if path.is_file() else ""
-        known = load(yaml, "sections.yml", before)
+        path = self._folder / "sections.yml"
+        before, known = self._known_sections()
         new = {
             self._sections[one.key]: {
                 "title": dict(one.titles),
@@ -320,18 +413,73 @@ class Importer:
         }
         if new:
             gap = "" if not before or before.endswith("\n") else "\n"
-            replace_file(path, f"{before}{gap}{dump(new)}")
-            self._report.paths.append("sections.yml")
+            whole = f"{before}{gap}{dump(new)}"
+            if not _has(whole, new):
+                what = "sections that sections.yml cannot take at its end; add them by hand"
+                self.report.note("sections.yml", what, ", ".join(new))
+                return
+            replace_file(path, whole)
+            self.report.paths.append("sections.yml")
 
 
-def _read(source: Source, progress: Progress) -> list[ForeignArticle]:
+def _read(source: Source, progress: Progress, lost: Lost) -> list[ForeignArticle]:
+    """All articles, each with one text of a language that can be the name of a folder."""
     articles: list[ForeignArticle] = []
     for article in source.articles():
-        articles.append(article)
+        texts = (replace(text, lang=language(text.lang)) for text in article.texts)
+        articles.append(replace(article, texts=one_each(texts, lost)))
         progress("reading articles", len(articles), 0)
         if len(articles) > MOST_ARTICLES:
             raise TransferError(f"There are more than {MOST_ARTICLES:,} articles. Import fewer.")
+    if not articles:
+        raise TransferError("There are no articles. Check the address, or the folder.")
     return articles
+
+
+def _names(*first: str) -> Iterator[str]:
+    yield from first
+    yield from (f"{first[-1]}-{number}" for number in count(2))
+
+
+def _ids_here(folder: Path) -> dict[str, str]:
+    """The files of the folder by the id that they name."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in (".md", ".mdx") and path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as file:
+                named = _ID_LINE.search(file.read(4_000))
+            if named:
+                found.setdefault(named[1], path.relative_to(folder).as_posix())
+    return found
+
+
+def _front_of(path: Path) -> Mapping[str, Any]:
+    """The front matter of a file; empty where it cannot be read."""
+    try:
+        head = path.read_text(encoding="utf-8")[:20_000]
+        found = load(writing_yaml(), path.name, head.removeprefix("---\n").split("\n---", 1)[0])
+    except (OSError, UnicodeError, EditConflictError):
+        return {}
+    return found if head.startswith("---\n") and isinstance(found, dict) else {}
+
+
+def _is_answer(content: bytes) -> bool:
+    """Whether a content is what a program answers with, and no picture: JSON or a page."""
+    start = content[:200].lstrip().lower()
+    return start.startswith((b"{", b"[", b"<!doctype html", b"<html"))
+
+
+def _has(whole: str, new: Iterable[str]) -> bool:
+    """Whether a text of sections.yml can be read and has the new sections."""
+    try:
+        found = load(writing_yaml(), "sections.yml", whole)
+    except EditConflictError:
+        return False
+    return isinstance(found, dict) and all(name in found for name in new)
+
+
+def _digest_of(whole: str) -> str:
+    return hashlib.sha256(whole.encode("utf-8")).hexdigest()
 
 
 def _section_keys(sections: Iterable[ForeignSection]) -> dict[str, str]:
@@ -352,7 +500,8 @@ def _name(text: str) -> str:
 
 
 def _id(vendor: str, key: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{vendor}-{key}").strip("-.")[:100]
+    """An id of a vendor's key; two keys may make the same one."""
+    return re.sub(r"[^\w.-]+", "-", f"{vendor}-{key}").strip("-.")[:100]
 
 
 def _provenance(vendor: str, article: ForeignArticle, text: ForeignText) -> dict[str, Any]:
@@ -404,7 +553,8 @@ def _ending_of(content: bytes) -> str:
 
 def _kind(address: str) -> str:
     """The element that a link of Markdown would be: a picture by its ending."""
-    ending = PurePosixPath(unquote(urlsplit(address).path)).suffix.lower()
+    path = urlsplit(address).path if joined("", address) else ""
+    ending = PurePosixPath(unquote(path)).suffix.lower()
     return "img" if ending in IMAGE_TYPES or address.startswith("data:") else "a"
 
 

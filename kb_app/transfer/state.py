@@ -13,11 +13,12 @@ from kb_app.transfer.model import TransferError
 
 @dataclass
 class Written:
-    """A text that was written: its file, and the digests of its source and of the file."""
+    """A text that was written: its file, the digests of its source and of the file, and its id."""
 
     path: str
     source: str
     file: str
+    id: str = ""
 
 
 @dataclass

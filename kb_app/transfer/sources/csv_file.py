@@ -35,7 +35,7 @@ _COLUMNS = {
     "summary": ("summary", "description", "要約", "概要"),
 }
 _LANGUAGES = {"日本語": "ja", "japanese": "ja", "英語": "en", "english": "en"}
-_DRAFTS = ("draft", "unpublished", "下書き", "非公開")
+_DRAFTS = ("draft", "unpublished", "archived", "下書き", "非公開", "公開終了", "アーカイブ")
 _TAG = re.compile(r"<(?:p|div|br|ul|ol|table|h[1-6]|span|a|img|strong|b|pre)\b[^<>]{0,2000}>", re.I)
 
 
@@ -63,7 +63,7 @@ class CsvFile:
         for number, row in enumerate(self._rows(), 2):
             groups.setdefault(row.get("key") or _key(row, number), []).append(row)
         for key, rows in groups.items():
-            texts = tuple({_lang(row): _text(row) for row in rows}.values())
+            texts = tuple(_text(row) for row in rows)
             yield ForeignArticle(
                 key=key,
                 section=rows[0].get("section", ""),

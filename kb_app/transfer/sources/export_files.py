@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from functools import cached_property
 from pathlib import Path
 
@@ -39,5 +40,5 @@ class ExportFiles:
                 return self._zip.read(name) if size <= most else None
             path = self.path / name
             return path.read_bytes() if path.stat().st_size <= most else None
-        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
             return None

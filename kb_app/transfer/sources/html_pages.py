@@ -15,6 +15,7 @@ from bs4.element import Tag
 from indexer.reading.front_matter import address_of
 from kb_app.transfer.model import MAX_BODY, ForeignArticle, ForeignSection, ForeignText
 from kb_app.transfer.sources.local_files import content_of, file_url, folder_of, moment_of
+from kb_app.transfer.sources.values import language
 from search.analysis.language import detect
 
 _FRAME = ("nav", "header", "footer", "aside", "script", "style", "noscript", "form", "template")
@@ -101,7 +102,7 @@ class HtmlPages:
 
     def _page(self, path: Path) -> _Page | None:
         name = path.relative_to(self._folder).as_posix()
-        if path.is_symlink() or path.stat().st_size > MAX_BODY:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BODY:
             self._skipped["links, or larger than 2 MB"] += 1
             return None
         soup = BeautifulSoup(path.read_bytes(), "html.parser")
@@ -114,9 +115,9 @@ class HtmlPages:
         title = heading.get_text(" ", strip=True) if isinstance(heading, Tag) else _title(soup)
         if isinstance(heading, Tag):
             heading.extract()
-        lang = str((soup.html or Tag(name="html")).get("lang") or "").lower().partition("-")[0]
+        named = (soup.html or Tag(name="html")).get("lang")
         text = ForeignText(
-            lang=lang or detect(body.get_text()[:2000], ("ja", "en")),
+            lang=language(named) if named else detect(body.get_text()[:2000], ("ja", "en")),
             title=title,
             body=body.decode_contents(),
             url=file_url(name),

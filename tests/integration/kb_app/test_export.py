@@ -229,6 +229,7 @@ def test_a_second_import_changes_no_text(
 
 
 def table(path: Path) -> list[dict[str, str]]:
+    csv.field_size_limit(10_000_000)
     return list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline="")))
 
 
