@@ -140,6 +140,9 @@ class Importer:
             progress("writing articles", number, len(articles))
         with self._editing:
             self._write_sections(sections)
+        for key, one in self._state.texts.items():
+            if key not in self._paths and (self._folder / one.path).exists():
+                self.report.note(key, "no longer there, and stays here", one.path)
         for what in (*self._source.unmapped(), *lost):
             self.report.note(self._source.name, what)
         return self.report
@@ -276,8 +279,13 @@ class Importer:
         def rewrite(element: str, address: str) -> str:
             return self._rewritten(article, text, path, (element, address), linked)
 
+        def in_markdown(address: str) -> str:
+            kind = _kind(address)
+            # A definition without an address would take the next line as its own.
+            return rewrite(kind, address) or ("" if kind == "img" else "#")
+
         converted = (
-            Converted(rewritten_links(text.body, lambda address: rewrite(_kind(address), address)))
+            Converted(rewritten_links(text.body, in_markdown))
             if text.is_markdown
             else to_markdown(text.body, rewrite)
         )

@@ -13,7 +13,7 @@ from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 from indexer.reading.markdown.abbreviations import abbreviation_plugin
 from indexer.reading.markdown.attributes import attribute_plugin
 from indexer.reading.markdown.blocks import block_plugin
-from indexer.reading.markdown.converted import Converted, RawLink
+from indexer.reading.markdown.converted import Converted, Note, RawLink
 from indexer.reading.markdown.html_filter import components_in, html_plugin, with_lines
 from indexer.reading.markdown.inline_images import inline_image_plugin
 from indexer.reading.markdown.obsidian import obsidian_plugin
@@ -41,14 +41,24 @@ def to_html(body: str, lang: str, *, mdx: bool = False) -> Converted:
                     links.append(RawLink(str(child.attrs.get("href", "")), line))
                 elif child.type == "image":
                     links.append(RawLink(str(child.attrs.get("src", "")), line, image=True))
+    if deep := next((t for t in tokens if t.level >= DEEPEST - 1), None):
+        line = deep.map[0] if deep.map else 0
+        message = f"lists, quotes or boxes are nested deeper than {DEEPEST} levels."
+        hint = "What is deeper is not shown: put it further out."
+        notes.append(Note(line, "too-deep", message, hint))
     made = _parser().renderer.render(tokens, _parser().options, env)
     return Converted(made, env.get("toc", []), links, sorted(notes, key=lambda note: note.line))
+
+
+# Levels of lists, quotes and boxes in one another; what is deeper is left out, and said.
+DEEPEST = 100
 
 
 @cache
 def _parser() -> MarkdownIt:
     md = MarkdownIt("commonmark", {"tasklists": True, "strikethrough_single_tilde": False})
     md.options["xhtmlOut"] = False
+    md.options["maxNesting"] = DEEPEST
     md.enable(["table", "strikethrough"])
     # Links of every kind are parsed, and the sanitiser removes those that could run code.
     md.validateLink = lambda url: True  # type: ignore[method-assign]

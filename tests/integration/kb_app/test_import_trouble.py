@@ -129,6 +129,23 @@ def test_what_was_moved_or_removed_here_stays_so(folder: Path) -> None:
     ]
 
 
+def test_what_is_gone_there_is_named_and_stays(folder: Path) -> None:
+    state = ImportState()
+    run(folder, Given(article("one"), article("two")), state)
+    report = run(folder, Given(article("one")), state)
+    assert files(folder) == ["en/s/one.md", "en/s/two.md"]
+    assert [str(note) for note in report.notes] == [
+        "two/en: no longer there, and stays here: en/s/two.md"
+    ]
+
+
+def test_a_definition_of_a_link_that_leads_nowhere_leaves_the_next_one(folder: Path) -> None:
+    body = "[a][one] [b][two]\n\n[one]: #gone\n[two]: https://b.example/\n"
+    text = ForeignText("en", "t", body, is_markdown=True, anchors=())
+    run(folder, Given(ForeignArticle("1", "s", (text,))))
+    assert "[one]: #\n[two]: https://b.example/" in (folder / "en/s/t.md").read_text("utf-8")
+
+
 def test_an_import_that_was_killed_goes_on_without_second_copies(folder: Path) -> None:
     articles = [article(f"k{n}") for n in range(5)]
     run(folder, Given(*articles[:3]))  # its state was never kept

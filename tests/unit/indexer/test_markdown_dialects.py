@@ -366,3 +366,15 @@ def test_a_title_is_any_first_heading(body: str, title: str, left: str) -> None:
     assert article is not None
     assert (article.title, left in article.html) == (title, True), article.html
     assert article.html.count(title) == left.count(title)
+
+
+@pytest.mark.parametrize("levels", [15, 40])
+def test_text_after_deep_lists_is_shown(levels: int) -> None:
+    deep = "".join(f"{'  ' * level}- a\n" for level in range(levels))
+    article, problems = both(f"{deep}\nLAST")
+    assert "LAST" in article.html and problems == []
+
+
+def test_what_is_nested_too_deeply_is_named() -> None:
+    _, problems = both("Words.\n\n" + "> " * 150 + "- " * 50 + "x")
+    assert [problem.code for problem in problems] == ["too-deep"]
