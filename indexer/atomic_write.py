@@ -21,12 +21,16 @@ def replace_file(path: Path, text: str, like: Path | None = None) -> None:
 def replace_bytes(path: Path, data: bytes) -> None:
     """Write a file of any content atomically, with permissions as replace_file gives them."""
     staged = path.with_name(f".{path.name[:60]}.tmp")
-    staged.write_bytes(data)
-    if path.exists():
-        shutil.copymode(path, staged)
-    else:
-        staged.chmod(path.parent.stat().st_mode & 0o666)
-    os.replace(staged, path)
+    try:
+        staged.write_bytes(data)
+        if path.exists():
+            shutil.copymode(path, staged)
+        else:
+            staged.chmod(path.parent.stat().st_mode & 0o666)
+        os.replace(staged, path)
+    except BaseException:  # also a stop in between
+        staged.unlink(missing_ok=True)
+        raise
 
 
 def _like(path: Path, text: str) -> bytes:

@@ -23,13 +23,13 @@ class Bar:
         self._lock = threading.Lock()
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` steps are done."""
+        """Show that ``done`` of ``total`` steps are done; 0 is a total that is not known yet."""
         from tqdm import tqdm
 
         with self._lock:
             if label not in self._bars:
                 self._bars[label] = tqdm(
-                    total=total,
+                    total=total or None,
                     desc=label,
                     unit="",
                     leave=True,
@@ -38,7 +38,7 @@ class Bar:
                     dynamic_ncols=True,
                 )
             bar = self._bars[label]
-            bar.total = total
+            bar.total = total or None
             bar.update(done - bar.n)
-            if done >= total:
+            if done >= total and (total or not done):  # a total of 0 is not known yet
                 self._bars.pop(label).close()

@@ -439,6 +439,7 @@ def _read(source: Source, progress: Progress, lost: Lost) -> list[ForeignArticle
         progress("reading articles", len(articles), 0)
         if len(articles) > MOST_ARTICLES:
             raise TransferError(f"There are more than {MOST_ARTICLES:,} articles. Import fewer.")
+    progress("reading articles", len(articles), len(articles))
     if not articles:
         raise TransferError("There are no articles. Check the address, or the folder.")
     return articles
