@@ -36,7 +36,10 @@ class Addresses:
     def _add(self, url: str, key: str, lang: str) -> None:
         if joined("", url):
             self._hosts.add(urlsplit(url).netloc)
-            self._by_path.setdefault(address_of(url).casefold(), (key, lang))
+            path = address_of(url).casefold()
+            self._by_path.setdefault(path, (key, lang))
+            if url.startswith("file:") and path.endswith("/readme"):  # the page of its folder
+                self._by_path.setdefault(path.removesuffix("/readme") or "/", (key, lang))
 
     def article(self, url: str, text: ForeignText) -> Target | None:
         """The article that a link in a text leads to; None for anything else."""

@@ -38,6 +38,8 @@ NEAREST, MOST_TABS = 8, 200
 _ADDRESS = re.compile(
     r"(https?://[^\s<>()\[\]{}*`|\\]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"
 )
+# What begins a box in our dialect.
+_OURS = re.compile(r"(?m)^([ \t]{0,3})(?=!!!|\?\?\?|:::)")
 _TEMPLATE = re.compile(r"\{(?=[{%])|%(?=%)")
 _LANGUAGE = re.compile(r"(?:language|lang|brush:? ?)-?([A-Za-z0-9+#]{1,20})")
 
@@ -152,6 +154,7 @@ class _Converter(MarkdownConverter):
             part if number % 2 else str(escape(part, parent_tags))
             for number, part in enumerate(parts)
         )
+        escaped = _OURS.sub(r"\1\\", escaped)
         return _TEMPLATE.sub(lambda match: f"&#{ord(match[0])};", escaped)
 
     def convert_hN(self, n: int, el: Any, text: str, parent_tags: Any) -> str:  # noqa: N802

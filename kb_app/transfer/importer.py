@@ -280,6 +280,9 @@ class Importer:
             return self._rewritten(article, text, path, (element, address), linked)
 
         def in_markdown(address: str) -> str:
+            if address.startswith(("{{", "{%")):  # a template has it, which is not filled here
+                self.report.note(where, "a link whose address a template makes", text.place)
+                return address
             kind = _kind(address)
             # A definition without an address would take the next line as its own.
             return rewrite(kind, address) or ("" if kind == "img" else "#")

@@ -98,7 +98,9 @@ class CsvFile:
                     columns = self._columns(row)
                 elif any(cell.strip() for cell in row):
                     yield {
-                        name: cell.strip() for name, cell in zip(columns, row, strict=False) if name
+                        name: _plain(cell.strip())
+                        for name, cell in zip(columns, row, strict=False)
+                        if name
                     }
         except csv.Error as error:
             raise TransferError(f"{self._path}, line {reader.line_num}: {error}.") from error
@@ -129,6 +131,11 @@ class CsvFile:
             except UnicodeDecodeError:
                 continue
         raise TransferError(f"{self._path} is neither UTF-8 nor Shift_JIS. Save it as UTF-8.")
+
+
+def _plain(cell: str) -> str:
+    """A cell without the apostrophe that keeps spreadsheets from reading it as a formula."""
+    return cell[1:] if re.match(r"'[=+\-@]", cell) else cell
 
 
 def _text(row: Mapping[str, str]) -> ForeignText:

@@ -139,6 +139,28 @@ def test_what_is_gone_there_is_named_and_stays(folder: Path) -> None:
     ]
 
 
+def test_a_link_to_a_folder_leads_to_its_readme(folder: Path) -> None:
+    guide = ForeignText("en", "Guide", "x", url="file:///guide/README.md", is_markdown=True)
+    start = ForeignText("en", "Start", "[g](guide/)", url="file:///start.md", is_markdown=True)
+    run(folder, Given(*(ForeignArticle(text.title, "s", (text,)) for text in (guide, start))))
+    assert "[g](guide.md)" in (folder / "en/s/start.md").read_text("utf-8")
+
+
+def test_a_link_that_a_template_makes_stays_as_it_is(folder: Path) -> None:
+    body = "[#1]({{ site.repository }}/issues/1)"
+    text = ForeignText("en", "t", body, is_markdown=True)
+    report = run(folder, Given(ForeignArticle("1", "s", (text,))))
+    assert body in (folder / "en/s/t.md").read_text("utf-8")
+    assert "a template makes" in str(report.notes[0])
+
+
+def test_a_cell_kept_from_being_a_formula_is_its_text(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("title,body\n'=SUM とは,'+81 と書く\n'引用',x\n", "utf-8")
+    made = [one.texts[0] for one in CsvFile(tmp_path / "t.csv").articles()]
+    assert [one.title for one in made] == ["=SUM とは", "'引用'"]
+    assert "'" not in made[0].body
+
+
 def test_a_definition_of_a_link_that_leads_nowhere_leaves_the_next_one(folder: Path) -> None:
     body = "[a][one] [b][two]\n\n[one]: #gone\n[two]: https://b.example/\n"
     text = ForeignText("en", "t", body, is_markdown=True, anchors=())
@@ -340,6 +362,8 @@ def test_blank_lines_take_no_longer_than_their_number() -> None:
     [
         ("<p>https://a.example/a_b_c</p>", "https://a.example/a_b_c"),
         ("<p>first_last@example.com へ</p>", "first_last@example.com へ"),
+        ('<p>!!! note "x"</p>', r'\!!! note "x"'),
+        ("<p>::: warning</p>", r"\::: warning"),
         ("<p>a_b_c *x*</p>", r"a\_b\_c \*x\*"),
         ("<details><summary>返品</summary><p>七日</p></details>", '??? note "返品"\n    七日'),
         ("<dl><dt>A</dt><dd>b</dd><dd>c</dd></dl>", "A\n:   b\n:   c"),
