@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from kb_app.settings import Settings
-    from kb_app.transfer.importer import Report
+    from kb_app.transfer.import_report import Report
     from kb_app.transfer.state import ImportState
 
 # Kinds of notes that are printed; the report has all.

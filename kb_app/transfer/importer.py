@@ -7,32 +7,36 @@ addresses become aliases, so that they answer with a redirect.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from html import unescape
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
 from indexer.atomic_write import replace_bytes, replace_file
-from indexer.editing.front_text import dump, flow, load
+from indexer.editing.front_text import dump, flow
 from indexer.editing.links import rewritten_links
-from indexer.editing.model import EditConflictError
 from indexer.reading.files import MAX_BYTES
 from indexer.reading.front_matter import address_of, slugify
-from indexer.reading.learned_file import writing_yaml
 from indexer.reading.media_types import IMAGE_TYPES
 from kb_app.transfer.addresses import Addresses, chosen_text, joined, relative
+from kb_app.transfer.article_files import (
+    LONGEST_NAME,
+    digest_of,
+    file_digest,
+    files_by_id,
+    front_of,
+    name_of,
+)
 from kb_app.transfer.html_to_markdown import Converted, to_markdown
+from kb_app.transfer.import_report import Report
 from kb_app.transfer.model import (
     MAX_FILE,
     MOST_ARTICLES,
@@ -43,52 +47,17 @@ from kb_app.transfer.model import (
     Source,
     TransferError,
 )
+from kb_app.transfer.pictures import DATA, ENDINGS, ending_of, from_data, is_answer, kind_of
+from kb_app.transfer.sections_file import add_sections, known_sections, section_keys
 from kb_app.transfer.sources.values import Lost, language, one_each
 from kb_app.transfer.state import ImportState, Written
 
 Progress = Callable[[str, int, int], None]
 # Where pictures and files of imported articles are, below the articles folder.
 FILES = "imported"
-LONGEST_NAME = 60
-_DATA = re.compile(r"(?s)\Adata:image/([a-z+]{2,10})[^,]{0,60},(.*)\Z")
 _ANCHOR = re.compile(r"""\b(?:id|name)=["']([^"'<>]{1,100})["']""")
-_ENDINGS = {"jpeg": ".jpg", "svg+xml": ".svg"}
 # Files of these endings would be read as articles, or as what says something about them.
 _READ = (".md", ".mdx", ".markdown", ".yml", ".yaml")
-_ID_LINE = re.compile(r"(?m)^id:[ \t]*[\"']?([\w.-]{1,200})[\"']?[ \t]*$")
-
-
-@dataclass(frozen=True)
-class Note:
-    """What of an article could not be brought along."""
-
-    where: str
-    what: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f": {self.detail}" if self.detail else "")
-
-
-@dataclass
-class Report:
-    """What an import did. ``notes`` say what could not be brought along, by article."""
-
-    written: int = 0
-    unchanged: int = 0
-    kept: int = 0
-    files: int = 0
-    paths: list[str] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-
-    def note(self, where: str, what: str, detail: str = "") -> None:
-        """Say what of an article has no place here."""
-        self.notes.append(Note(where, what, detail))
-
-    @property
-    def kinds(self) -> Counter[str]:
-        """The notes by their kind, without what they name."""
-        return Counter(note.what for note in self.notes)
 
 
 class Importer:
@@ -119,12 +88,12 @@ class Importer:
 
         Raises TransferError where the source cannot be read.
         """
-        self._known_sections()
+        known_sections(self._folder)
         sections = list(self._source.sections())
-        self._sections = _section_keys(sections)
+        self._sections = section_keys(sections)
         lost = Lost()
         articles = _read(self._source, progress, lost)
-        here = _ids_here(self._folder)
+        here = files_by_id(self._folder)
         self._ids = self._article_ids(articles, here)
         self._follow_moves(here, articles)
         self._addresses = Addresses(articles)
@@ -155,8 +124,8 @@ class Importer:
         before = self._state.texts.get(key)
         if before is not None:
             return before.path
-        section = self._sections.get(article.section) or _name(article.section) or "general"
-        stem = (_name(text.title) if text.title.strip() else "") or _name(article.key)
+        section = self._sections.get(article.section) or name_of(article.section) or "general"
+        stem = (name_of(text.title) if text.title.strip() else "") or name_of(article.key)
         ending = ".mdx" if text.place.lower().endswith(".mdx") else ".md"
         for name in _names(stem, f"{stem}-{slugify(article.key)[-20:]}"):
             path = f"{text.lang}/{section}/{name}{ending}"
@@ -171,7 +140,7 @@ class Importer:
 
     def _is_of(self, path: str, article: ForeignArticle) -> bool:
         """Whether a file is this article as an import wrote it."""
-        front = _front_of(self._folder / path)
+        front = front_of(self._folder / path)
         imported = front.get("imported")
         found = imported if isinstance(imported, dict) else {}
         titles = [text.title.strip() for text in article.texts]
@@ -216,7 +185,7 @@ class Importer:
         path, digest = self._paths[key], _digest(article, text)
         before = self._state.texts.get(key)
         target = self._folder / path
-        here = _file_digest(target)
+        here = file_digest(target)
         if before is not None and here is None:
             self.report.kept += 1
             self.report.note(where, "removed here since, and not brought again", path)
@@ -234,14 +203,14 @@ class Importer:
             self.report.note(where, f"larger than {MAX_BYTES // 1024} KB, and left out")
             return
         with self._editing:
-            if _file_digest(target) not in (before.file if before else None, _digest_of(whole)):
+            if file_digest(target) not in (before.file if before else None, digest_of(whole)):
                 self.report.kept += 1
                 self.report.note(where, "there already, and stays", path)
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
             replace_file(target, whole)
         name = self._text_id(article, text)
-        self._state.texts[key] = Written(path, digest, _file_digest(target) or "", name)
+        self._state.texts[key] = Written(path, digest, file_digest(target) or "", name)
         self.report.written += 1
         self.report.paths.append(path)
 
@@ -283,7 +252,7 @@ class Importer:
             if address.startswith(("{{", "{%")):  # a template has it, which is not filled here
                 self.report.note(where, "a link whose address a template makes", text.place)
                 return address
-            kind = _kind(address)
+            kind = kind_of(address)
             # A definition without an address would take the next line as its own.
             return rewrite(kind, address) or ("" if kind == "img" else "#")
 
@@ -354,7 +323,7 @@ class Importer:
         self, article: ForeignArticle, address: str, text: ForeignText, name: str, where: str
     ) -> str:
         """The file of a picture or attachment in the folder; "" where it cannot be had."""
-        inside = _DATA.match(address)
+        inside = DATA.match(address)
         url = address if inside or not text.url else joined(text.url, address)
         mark = hashlib.sha256(f"{url}\0{'' if text.url else text.place}".encode()).hexdigest()
         known = self._state.files.get(mark)
@@ -362,14 +331,14 @@ class Importer:
             return known
         content = None
         if url:
-            content = _from_data(inside) if inside else self._source.file(url, text.place)
+            content = from_data(inside) if inside else self._source.file(url, text.place)
         if content is None or len(content) > MAX_FILE:
             self.report.note(where, "a picture or file cannot be had", (url or address)[:200])
             return ""
-        if not name and not inside and _is_answer(content):
+        if not name and not inside and is_answer(content):
             self.report.note(where, "a picture's address answers with no picture", url[:200])
             return ""
-        given = name or (f"picture{_ENDINGS.get(inside[1], '.' + inside[1])}" if inside else "")
+        given = name or (f"picture{ENDINGS.get(inside[1], '.' + inside[1])}" if inside else "")
         kept = self._file_path(article, given or unquote(urlsplit(url).path), content, mark)
         if PurePosixPath(kept).suffix.lower() not in IMAGE_TYPES and not name and not inside:
             self.report.note(where, "no picture that browsers show", url[:200])
@@ -384,7 +353,7 @@ class Importer:
     def _file_path(self, article: ForeignArticle, given: str, content: bytes, mark: str) -> str:
         name = PurePosixPath(given).name
         stem, ending = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()[:10]
-        ending = ending if re.fullmatch(r"\.[a-z0-9]{1,9}", ending) else _ending_of(content)
+        ending = ending if re.fullmatch(r"\.[a-z0-9]{1,9}", ending) else ending_of(content)
         ending = f"{ending}.txt" if ending in _READ else ending
         folder = f"{FILES}/{self._source.name}/{slugify(article.key)}"
         path = f"{folder}/{slugify(stem)[:LONGEST_NAME]}{ending}"
@@ -393,44 +362,15 @@ class Importer:
 
     # --- sections ----------------------------------------------------------------------------
 
-    def _known_sections(self) -> tuple[str, Mapping[str, Any]]:
-        """sections.yml as text and what it says. Raises TransferError where it is broken."""
-        path = self._folder / "sections.yml"
-        before = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-        try:
-            known = load(writing_yaml(), "sections.yml", before)
-        except EditConflictError as error:
-            raise TransferError(str(error)) from error
-        if not isinstance(known, dict):
-            raise TransferError(f"{path} is no list of sections by name. Mend it first.")
-        return before, known
-
     def _write_sections(self, sections: Sequence[ForeignSection]) -> None:
-        """Name the sections in sections.yml; those that are named there stay as they are."""
-        path = self._folder / "sections.yml"
-        before, known = self._known_sections()
-        new = {
-            self._sections[one.key]: {
-                "title": dict(one.titles),
-                **(
-                    {"description": dict(one.descriptions)}
-                    if any(one.descriptions.values())
-                    else {}
-                ),
-                "order": one.order,
-            }
-            for one in sections
-            if self._sections[one.key] not in known and one.titles
-        }
-        if new:
-            gap = "" if not before or before.endswith("\n") else "\n"
-            whole = f"{before}{gap}{dump(new)}"
-            if not _has(whole, new):
-                what = "sections that sections.yml cannot take at its end; add them by hand"
-                self.report.note("sections.yml", what, ", ".join(new))
-                return
-            replace_file(path, whole)
-            self.report.paths.append("sections.yml")
+        missed = add_sections(self._folder, sections, self._sections)
+        if missed is None:
+            return
+        if missed:
+            what = "sections that sections.yml cannot take at its end; add them by hand"
+            self.report.note("sections.yml", what, ", ".join(missed))
+            return
+        self.report.paths.append("sections.yml")
 
 
 def _read(source: Source, progress: Progress, lost: Lost) -> list[ForeignArticle]:
@@ -451,64 +391,6 @@ def _read(source: Source, progress: Progress, lost: Lost) -> list[ForeignArticle
 def _names(*first: str) -> Iterator[str]:
     yield from first
     yield from (f"{first[-1]}-{number}" for number in count(2))
-
-
-def _ids_here(folder: Path) -> dict[str, str]:
-    """The files of the folder by the id that they name."""
-    found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in (".md", ".mdx") and path.is_file():
-            with path.open(encoding="utf-8", errors="replace") as file:
-                named = _ID_LINE.search(file.read(4_000))
-            if named:
-                found.setdefault(named[1], path.relative_to(folder).as_posix())
-    return found
-
-
-def _front_of(path: Path) -> Mapping[str, Any]:
-    """The front matter of a file; empty where it cannot be read."""
-    try:
-        head = path.read_text(encoding="utf-8")[:20_000]
-        found = load(writing_yaml(), path.name, head.removeprefix("---\n").split("\n---", 1)[0])
-    except (OSError, UnicodeError, EditConflictError):
-        return {}
-    return found if head.startswith("---\n") and isinstance(found, dict) else {}
-
-
-def _is_answer(content: bytes) -> bool:
-    """Whether a content is what a program answers with, and no picture: JSON or a page."""
-    start = content[:200].lstrip().lower()
-    return start.startswith((b"{", b"[", b"<!doctype html", b"<html"))
-
-
-def _has(whole: str, new: Iterable[str]) -> bool:
-    """Whether a text of sections.yml can be read and has the new sections."""
-    try:
-        found = load(writing_yaml(), "sections.yml", whole)
-    except EditConflictError:
-        return False
-    return isinstance(found, dict) and all(name in found for name in new)
-
-
-def _digest_of(whole: str) -> str:
-    return hashlib.sha256(whole.encode("utf-8")).hexdigest()
-
-
-def _section_keys(sections: Iterable[ForeignSection]) -> dict[str, str]:
-    """The key of each section here: its title as an address has it, numbered if it is taken."""
-    keys: dict[str, str] = {}
-    for one in sections:
-        title = one.titles.get("en") or next(iter(one.titles.values()), "") or one.key
-        key, number = _name(title), 2
-        while key in keys.values():
-            key, number = f"{_name(title)}-{number}", number + 1
-        keys[one.key] = key
-    return keys
-
-
-def _name(text: str) -> str:
-    """A name of a file or folder that is read: not hidden, and no part of others."""
-    return slugify(text)[:LONGEST_NAME].strip("-_.") if text.strip() else ""
 
 
 def _id(vendor: str, key: str) -> str:
@@ -538,36 +420,6 @@ def _digest(article: ForeignArticle, text: ForeignText) -> str:
         values, default=lambda one: vars(one) if hasattr(one, "__dict__") else str(one)
     )
     return hashlib.sha256(dumped).hexdigest()
-
-
-def _file_digest(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
-def _from_data(inside: re.Match[str]) -> bytes | None:
-    head = inside[0][: inside.start(2)]
-    try:
-        if ";base64" in head:
-            return base64.b64decode(re.sub(r"\s", "", unquote(inside[2])), validate=True)
-        return unquote_to_bytes(inside[2])
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _ending_of(content: bytes) -> str:
-    """The ending of a picture by how it begins."""
-    signs = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp"}
-    return next((ending for sign, ending in signs.items() if content.startswith(sign)), ".bin")
-
-
-def _kind(address: str) -> str:
-    """The element that a link of Markdown would be: a picture by its ending."""
-    path = urlsplit(address).path if joined("", address) else ""
-    ending = PurePosixPath(unquote(path)).suffix.lower()
-    return "img" if ending in IMAGE_TYPES or address.startswith("data:") else "a"
 
 
 def _target(address: str) -> str:

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from kb_app.cli.transfer import import_
 from kb_app.transfer.html_to_markdown import to_markdown
 from kb_app.transfer.http_api import Api
-from kb_app.transfer.importer import Importer, Report
+from kb_app.transfer.import_report import Report
+from kb_app.transfer.importer import Importer
 from kb_app.transfer.model import Source, TransferError
 from kb_app.transfer.sources.csv_file import CsvFile
 from kb_app.transfer.sources.document360 import Document360

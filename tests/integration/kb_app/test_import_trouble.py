@@ -17,7 +17,8 @@ from indexer.editing.links import rewritten_links
 from kb_app.cli.transfer import export, import_
 from kb_app.transfer.html_to_markdown import to_markdown
 from kb_app.transfer.http_api import Api
-from kb_app.transfer.importer import Importer, Report
+from kb_app.transfer.import_report import Report
+from kb_app.transfer.importer import Importer
 from kb_app.transfer.model import ForeignArticle, ForeignText, TransferError
 from kb_app.transfer.sources.csv_file import CsvFile
 from kb_app.transfer.sources.html_pages import HtmlPages
@@ -207,11 +208,11 @@ def test_a_link_that_is_no_address_does_not_end_the_import(folder: Path, link: s
     assert "last" in (folder / "en/s/1.md").read_text("utf-8") and report.notes
 
 
-@pytest.mark.parametrize("broken", ["a: [", "- a\n- b\n", "just text"])
+@pytest.mark.parametrize("broken", [b"a: [", b"- a\n- b\n", b"just text", b"a: \x93\xfa"])
 def test_a_broken_file_of_sections_is_refused_before_anything_is_written(
-    folder: Path, broken: str
+    folder: Path, broken: bytes
 ) -> None:
-    (folder / "sections.yml").write_text(broken, "utf-8")
+    (folder / "sections.yml").write_bytes(broken)
     with pytest.raises(TransferError, match=r"sections\.yml"):
         run(folder, Given(article("1")))
     assert files(folder) == []
