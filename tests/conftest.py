@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from playwright.sync_api import Playwright, sync_playwright
 
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.bundled_model import ensure_model
@@ -64,6 +66,13 @@ def real_embedder(model_folder: Path) -> BackgroundEmbedder:
     embedder.start()
     assert embedder.wait(120), embedder.failure
     return embedder
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """The one Playwright of a test process: a second one is refused while it is open."""
+    with sync_playwright() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

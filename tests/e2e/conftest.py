@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from indexer.build import Paths, build
 from search.embedding.background import BackgroundEmbedder
@@ -152,11 +152,10 @@ def _meaning(site: Site) -> str:
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
-        yield opened
-        opened.close()
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
