@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kb_app.csv_cells import unguarded
 from kb_app.transfer.model import (
     MAX_BODY,
     ForeignArticle,
@@ -98,7 +99,7 @@ class CsvFile:
                     columns = self._columns(row)
                 elif any(cell.strip() for cell in row):
                     yield {
-                        name: _plain(cell.strip())
+                        name: unguarded(cell.strip())
                         for name, cell in zip(columns, row, strict=False)
                         if name
                     }
@@ -131,11 +132,6 @@ class CsvFile:
             except UnicodeDecodeError:
                 continue
         raise TransferError(f"{self._path} is neither UTF-8 nor Shift_JIS. Save it as UTF-8.")
-
-
-def _plain(cell: str) -> str:
-    """A cell without the apostrophe that keeps spreadsheets from reading it as a formula."""
-    return cell[1:] if re.match(r"'[=+\-@]", cell) else cell
 
 
 def _text(row: Mapping[str, str]) -> ForeignText:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from kb_app.csv_cells import guarded
 from kb_app.transfer.targets.library import OutArticle, OutSection, OutText, title_in
 from kb_app.transfer.targets.made_ids import stamp
 from kb_app.transfer.targets.vendor import Vendor
@@ -15,8 +16,6 @@ COLUMNS = (
     *("id", "language", "title", "body", "section", "tags", "status", "summary"),
     *("author", "created", "updated", "url", "questions", "search words"),
 )
-# With these a cell begins that a spreadsheet would calculate (OWASP: CSV injection).
-_FORMULA = tuple("=+-@＝＋－＠\t\r\n")
 
 
 class CsvFile(Vendor):
@@ -70,13 +69,14 @@ class CsvFile(Vendor):
             "\n".join(one.questions),
             "\n".join(one.keywords),
         )
-        return [self._harmless(cell) for cell in cells]
+        return [self._guarded(cell) for cell in cells]
 
-    def _harmless(self, cell: str) -> str:
-        if not cell.startswith(_FORMULA):
-            return cell
-        self.report.count("cells begin with ', so that no spreadsheet takes them for a formula.")
-        return f"'{cell}"
+    def _guarded(self, cell: str) -> str:
+        made = guarded(cell)
+        if made != cell:
+            what = "cells begin with ', so that no spreadsheet takes them for a formula."
+            self.report.count(what)
+        return made
 
     def _write(self, name: str, rows: Iterable[list[str]]) -> None:
         text = io.StringIO(newline="")

@@ -28,6 +28,7 @@ from kb_app.analytics.reports.metrics import Figure, money_saved, share
 from kb_app.analytics.reports.pillars import scorecard
 from kb_app.analytics.reports.reports import MOST_DAYS_OF_USERS, Period, Reports, Rows
 from kb_app.analytics.reports.vendor_definitions import definitions as vendor_definitions
+from kb_app.csv_cells import guarded
 from kb_app.support.case_metrics import CaseFigures, case_figures
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import (
@@ -173,7 +174,7 @@ def _search_lines(reader: Reports, shown: Period) -> Iterator[list[Any]]:
     pages = _pages(lambda page: _searches(reader, shown, page))
     for row in itertools.chain.from_iterable(pages):
         yield [
-            *(format_time(row["at"]), harmless(row["user_query"]), row["verdict"]),
+            *(format_time(row["at"]), guarded(row["user_query"]), row["verdict"]),
             *(row["probability"], row["language"], row["channel"]),
         ]
 
@@ -185,7 +186,7 @@ def _episode_lines(reader: Reports, shown: Period) -> Iterator[list[Any]]:
         for episode in episodes:
             first = asked.get(episode.query_ids[0]) if episode.query_ids else None
             yield [
-                *(format_time(episode.first_at), harmless(first.user_query if first else "")),
+                *(format_time(episode.first_at), guarded(first.user_query if first else "")),
                 *(episode.outcome, episode.reason, episode.article_id, len(episode.query_ids)),
             ]
 
@@ -388,7 +389,7 @@ def export(form: str) -> Response:
     writer.writerow(["question", "searches", "people", "no answer"])
     writer.writerows(
         [
-            harmless(line.text),
+            guarded(line.text),
             line.numbers["searches"],
             line.numbers["people"],
             line.numbers["no answer"],
@@ -398,11 +399,6 @@ def export(form: str) -> Response:
     return Response(
         "\ufeff" + text.getvalue(), mimetype="text/csv", headers=_attached("figures.csv")
     )
-
-
-def harmless(text: str) -> str:
-    """Escape a CSV cell that a spreadsheet would read as a formula (OWASP: CSV injection)."""
-    return f"'{text}" if text[:1] in "=+-@＝＋－＠\t\r\n" else text
 
 
 def _attached(name: str) -> dict[str, str]:

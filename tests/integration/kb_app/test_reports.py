@@ -16,11 +16,11 @@ from sqlalchemy import insert, update
 
 from kb_app import create_app
 from kb_app.analytics import model as m
+from kb_app.csv_cells import guarded, unguarded
 from kb_app.db import schema
 from kb_app.durations import HOUR
 from kb_app.services.container import Services
 from kb_app.web.desk import previews
-from kb_app.web.desk.reports import harmless
 from tests.integration.kb_app.deskwork import AT, PASSWORD, post, sign_in, text_of, token_in
 from tests.support import NOW
 from tests.unit.kb_app.trails import asked, did
@@ -384,7 +384,8 @@ def test_exports_hide_small_groups_and_contain_no_formulas(lead: FlaskClient) ->
     "cell", ["=cmd()", "+1", "-1", "@x", "\tx", "＝cmd()", "＋1", "－1", "＠x"]
 )
 def test_no_cell_is_a_formula(cell: str) -> None:
-    assert harmless(cell) == f"'{cell}" and harmless("返金") == "返金"
+    assert guarded(cell) == f"'{cell}" and unguarded(guarded(cell)) == cell
+    assert guarded("返金") == unguarded("返金") == "返金" and unguarded("'引用'") == "'引用'"
 
 
 def test_html_in_a_question_is_shown_as_text(own: Services, lead: FlaskClient) -> None:
