@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
 from indexer.reading.files import resolve
 from indexer.reading.layout import INDEXES, SUFFIXES
+from indexer.reading.markdown.code_spans import Fences, pieces
 
 # The target of ](target), of ](<target>), of [name]: target, of href="target" and of href=target.
 _LINKS = (
@@ -32,9 +32,7 @@ _LINKS = (
 _WIKI = re.compile(
     r"(\[\[)([^\[\]|#\n]{1,300})((?:#[^\[\]|\n]{0,300})?(?:\|[^\[\]\n]{0,300})?\]\])"
 )
-_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`\n]*$)|~{3,})", re.MULTILINE)
 _BLANK = re.compile(r"(\n[ \t]*\n)")
-_TICKS = re.compile(r"`+")
 _SCHEME = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:|//|#|\{)", re.IGNORECASE)
 
 
@@ -191,49 +189,25 @@ def _outside_code(text: str, change: Callable[[str], str]) -> str:
     """Apply a change to what is no code: no fenced or indented block and no `span`."""
     out: list[str] = []
     prose: list[str] = []
-    fence, after_blank, in_code, last = "", True, False, ""
+    fences, after_blank, in_code, last = Fences(), True, False, ""
     for line in text.splitlines(keepends=True):
-        found = _FENCE.match(line)
-        indented = line.startswith(("    ", "\t")) and (after_blank or in_code) and not fence
+        indented = line.startswith(("    ", "\t")) and (after_blank or in_code)
         is_list = bool(prose) and not in_code and bool(_LIST.match(last))
-        if fence or found or (indented and not is_list):
-            out.append(_changed_spans("".join(prose), change))
+        in_code = indented and not is_list and not fences.is_open
+        if in_code or fences.hold(line):
+            out += [_changed_spans("".join(prose), change), line]
             prose, last = [], ""
-            out.append(line)
-            if found and not fence:
-                fence = found.group(1)
-            elif found and fence and found.group(1).startswith(fence) and not line.strip(" `~\r\n"):
-                fence = ""
-            in_code = not found and not fence and indented
         else:
             prose.append(line)
             last = line if line.strip() else last
-            in_code = False
         after_blank = not line.strip()
     return "".join([*out, _changed_spans("".join(prose), change)])
 
 
 def _changed_spans(text: str, change: Callable[[str], str]) -> str:
     """Apply a change to what is outside `code spans`, which no blank line interrupts."""
-    return "".join(_changed_in_paragraph(part, change) for part in _BLANK.split(text))
-
-
-def _changed_in_paragraph(text: str, change: Callable[[str], str]) -> str:
-    ticks = list(_TICKS.finditer(text))
-    closing: dict[str, deque[int]] = defaultdict(deque)
-    for number, tick in enumerate(ticks):
-        closing[tick.group()].append(number)
-    out: list[str] = []
-    at = number = 0
-    while number < len(ticks):
-        tick = ticks[number]
-        later = closing[tick.group()]
-        while later and later[0] <= number:
-            later.popleft()
-        if not later:
-            number += 1
-            continue
-        end = ticks[later[0]].end()
-        out += [change(text[at : tick.start()]), text[tick.start() : end]]
-        at, number = end, later[0] + 1
-    return "".join([*out, change(text[at:])])
+    return "".join(
+        part if is_code else change(part)
+        for paragraph in _BLANK.split(text)
+        for part, is_code in pieces(paragraph)
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from indexer.editing.front_text import load
 from indexer.editing.model import EditConflictError
-from indexer.reading.front_matter import slugify
+from indexer.reading.front_matter import slugify, split_front_matter
 from indexer.reading.learned_file import writing_yaml
 
 LONGEST_NAME = 60
@@ -37,11 +37,11 @@ def files_by_id(folder: Path) -> dict[str, str]:
 def front_of(path: Path) -> Mapping[str, Any]:
     """The front matter of a file; empty where it cannot be read."""
     try:
-        head = path.read_text(encoding="utf-8")[:20_000]
-        found = load(writing_yaml(), path.name, head.removeprefix("---\n").split("\n---", 1)[0])
+        front, _, _ = split_front_matter(path.read_text(encoding="utf-8-sig"))
+        found = load(writing_yaml(), path.name, front)
     except (OSError, UnicodeError, EditConflictError):
         return {}
-    return found if head.startswith("---\n") and isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def digest_of(whole: str) -> str:

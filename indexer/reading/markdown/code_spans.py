@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_FENCE = re.compile(r"\A[ \t>]*+(```+|~~~+)")
+# Behind backticks that open a fence no further one stands on the line: else they are a span.
+_FENCE = re.compile(r"\A[ \t>]*+(`{3,}+(?![^\n]*`)|~{3,}+)")
 _TICKS = re.compile(r"(`+)")
 
 
@@ -13,6 +14,11 @@ class Fences:
 
     def __init__(self) -> None:
         self._open = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line is inside a fence."""
+        return bool(self._open)
 
     def hold(self, line: str, *, opens: bool = True) -> bool:
         """Whether a line is a fence or inside one; without ``opens`` it cannot begin one."""
@@ -28,7 +34,7 @@ class Fences:
 
 
 def pieces(line: str) -> list[tuple[str, bool]]:
-    """The line cut into text and code spans: from a run of backticks to the next as long."""
+    """A line or paragraph cut into text and code spans: from backticks to the next as many."""
     parts = _TICKS.split(line)
     later: dict[str, list[int]] = {}
     for at in range(len(parts) - 2, 0, -2):
@@ -38,7 +44,11 @@ def pieces(line: str) -> list[tuple[str, bool]]:
         ends = later[parts[at]]
         while ends and ends[-1] <= at:
             ends.pop()
-        end = ends[-1] if ends else at
-        found += [("".join(parts[at : end + 1]), True), (parts[end + 1], False)]
+        if ends:
+            end = ends[-1]
+            found += [("".join(parts[at : end + 1]), True), (parts[end + 1], False)]
+        else:  # no span: text like what stands around it
+            end = at
+            found[-1] = (f"{found[-1][0]}{parts[at]}{parts[at + 1]}", False)
         at = end + 2
     return found
