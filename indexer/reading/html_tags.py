@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from indexer.reading.media_types import MEDIA_TAGS
 
 # Quoted values may hold any character. A match always reaches the end of the tag or of the text,
 # so no character is read twice, and a tag inside an attribute's value is not taken for a tag.
@@ -48,6 +51,44 @@ def tags(markup: str) -> Iterator[Tag]:
 def rewrite_tags(markup: str, rewrite: Callable[[Tag], str]) -> str:
     """Return sanitised HTML with each tag replaced by the result of ``rewrite``."""
     return _TAG.sub(lambda match: rewrite(Tag(match[1], match[2], match[0])), markup)
+
+
+class BodyRewriter(ABC):
+    """Rewrites the tags of one article in order; a subclass says what each kind becomes."""
+
+    def __init__(self) -> None:
+        self.inside_link = False
+        # A subclass sets these where it removes a start tag: then the end tag goes too.
+        self.link_removed = self.frame_removed = False
+
+    def rewritten(self, tag: Tag) -> str:
+        """The tag for the reader; "" for both tags of a link that is removed."""
+        if tag.name in ("a", "/a"):
+            self.inside_link = tag.name == "a"
+        if tag.name in MEDIA_TAGS:
+            return self.media(tag)
+        if tag.name == "iframe":
+            return self.frame(tag)
+        if tag.name == "/iframe":
+            return "" if self.frame_removed else tag.text
+        if tag.name == "a":
+            return self.link(tag)
+        if tag.name == "/a" and self.link_removed:
+            self.link_removed = False
+            return ""
+        return tag.text
+
+    @abstractmethod
+    def media(self, tag: Tag) -> str:
+        """A picture or film."""
+
+    @abstractmethod
+    def frame(self, tag: Tag) -> str:
+        """A frame of another site."""
+
+    @abstractmethod
+    def link(self, tag: Tag) -> str:
+        """The start tag of a link."""
 
 
 def rewrite_text(markup: str, rewrite: Callable[[str], str]) -> str:

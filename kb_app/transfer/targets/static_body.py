@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from indexer.reading.html_tags import Tag, rewrite_tags
-from indexer.reading.media_types import MEDIA_TAGS
+from indexer.reading.html_tags import BodyRewriter, Tag, rewrite_tags
 from kb_app.transfer.targets.body import ARTICLE, FILE
 
 
@@ -22,32 +21,16 @@ def static_body(body: str, page: Callable[[str], str], file: Callable[[str], str
     return Markup(rewrite_tags(body, _Rewriter(page, file).rewritten))  # noqa: S704, sanitised
 
 
-class _Rewriter:
-    """Rewrites the tags of one article in order."""
+class _Rewriter(BodyRewriter):
+    """For pages beside their files."""
 
     def __init__(self, page: Callable[[str], str], file: Callable[[str], str]) -> None:
+        super().__init__()
         self._page, self._file = page, file
-        self._open_tag_removed = False
-        self._inside_link = False
+        self.frame_removed = True
 
-    def rewritten(self, tag: Tag) -> str:
-        """The tag for the page; "" for both tags of a link that is removed."""
-        if tag.name in ("a", "/a"):
-            self._inside_link = tag.name == "a"
-        if tag.name in MEDIA_TAGS:
-            return self._media(tag)
-        if tag.name == "iframe":
-            return self._foreign(tag, "")
-        if tag.name == "/iframe":
-            return ""
-        if tag.name == "a":
-            return self._link(tag)
-        if tag.name == "/a" and self._open_tag_removed:
-            self._open_tag_removed = False
-            return ""
-        return tag.text
-
-    def _media(self, tag: Tag) -> str:
+    def media(self, tag: Tag) -> str:
+        """A picture or film of the folder; of other sites a link."""
         source = tag.attribute("src") or ""
         if source.startswith(FILE):
             there = html.escape(self._file(source.removeprefix(FILE)))
@@ -56,16 +39,21 @@ class _Rewriter:
             return self._foreign(tag, tag.attribute("alt") or "")
         return tag.replaced("src", "") if source else tag.text
 
+    def frame(self, tag: Tag) -> str:
+        """A link to what the frame shows."""
+        return self._foreign(tag, "")
+
     def _foreign(self, tag: Tag, words: str) -> str:
         """A link to what another site has; its words alone inside of a link."""
         source = html.unescape(tag.attribute("src") or "")
         parts = urlsplit(source)
         shown = words or html.escape(parts.path.rpartition("/")[2] or parts.hostname or "")
-        if parts.scheme not in ("http", "https") or self._inside_link:
+        if parts.scheme not in ("http", "https") or self.inside_link:
             return shown if words else ""
         return f'<a rel="noopener noreferrer" href="{html.escape(source)}">{shown}</a>'
 
-    def _link(self, tag: Tag) -> str:
+    def link(self, tag: Tag) -> str:
+        """A link to a page, a file or another site."""
         target = html.unescape(tag.attribute("href") or "")
         if target.startswith(("http://", "https://")):
             return tag.replaced("href", f'rel="noopener noreferrer" href="{html.escape(target)}"')
@@ -78,6 +66,6 @@ class _Rewriter:
         else:
             return tag.text
         if not there:
-            self._open_tag_removed = True
+            self.link_removed = True
             return ""
         return tag.replaced("href", f'href="{html.escape(there)}"')

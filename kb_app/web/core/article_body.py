@@ -11,8 +11,7 @@ from markupsafe import Markup
 
 from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
-from indexer.reading.html_tags import Tag, rewrite_tags
-from indexer.reading.media_types import MEDIA_TAGS
+from indexer.reading.html_tags import BodyRewriter, Tag, rewrite_tags
 from kb_app.web.core.context import site_settings
 from kb_app.web.core.template_helpers import article_url
 
@@ -43,8 +42,8 @@ def _host(source: str) -> str:
     return (urlsplit(source).hostname or "") if source.startswith("https://") else ""
 
 
-class _Links:
-    """Rewrites the tags of one article in order."""
+class _Links(BodyRewriter):
+    """For the pages of the site."""
 
     def __init__(
         self,
@@ -53,28 +52,13 @@ class _Links:
         lang: str,
         picture: Callable[[str], str] | None = None,
     ) -> None:
+        super().__init__()
         self._articles, self._may_see, self._lang = articles, may_see, lang
         self._picture = picture or (lambda _source: "")
-        self._open_tag_removed = False
-        self._frame_removed = False
-        self._inside_link = False
 
-    def rewritten(self, tag: Tag) -> str:
-        """The tag for the reader; "" for both tags of a link that is removed."""
-        if tag.name in ("a", "/a"):
-            self._inside_link = tag.name == "a"
-        if tag.name in MEDIA_TAGS:
-            return self._file(tag, "src")
-        if tag.name == "iframe":
-            return self._embed(tag)
-        if tag.name == "/iframe":
-            return "" if self._frame_removed else tag.text
-        if tag.name == "a":
-            return self._link(tag)
-        if tag.name == "/a" and self._open_tag_removed:
-            self._open_tag_removed = False
-            return ""
-        return tag.text
+    def media(self, tag: Tag) -> str:
+        """A picture or film."""
+        return self._file(tag, "src")
 
     def _file(self, tag: Tag, name: str) -> str:
         """A file of the folder by its address; of other sites only those of allowed hosts."""
@@ -92,22 +76,23 @@ class _Links:
         """An image that the page does not load: a link to it, or its description alone."""
         path = urlsplit(html.unescape(source)).path
         words = tag.attribute("alt") or html.escape(path.rpartition("/")[2])
-        if self._inside_link or not _host(html.unescape(source)):
+        if self.inside_link or not _host(html.unescape(source)):
             return words
         return f'<a rel="noopener noreferrer" href="{source}">{words}</a>'
 
-    def _embed(self, tag: Tag) -> str:
+    def frame(self, tag: Tag) -> str:
         """A frame of an allowed host; for others a link."""
         source = html.unescape(tag.attribute("src") or "")
         host = _host(source)
-        self._frame_removed = host not in site_settings().embed_hosts
-        if not self._frame_removed:
+        self.frame_removed = host not in site_settings().embed_hosts
+        if not self.frame_removed:
             return tag.replaced("src", f'src="{html.escape(source)}" {_FRAME}')
         if not host:
             return ""
         return f'<a rel="noopener noreferrer" href="{html.escape(source)}">{html.escape(host)}</a>'
 
-    def _link(self, tag: Tag) -> str:
+    def link(self, tag: Tag) -> str:
+        """A link to an article, a file or another site."""
         target = tag.attribute("href") or ""
         if target.startswith(("http://", "https://")):
             return tag.replaced("href", f'rel="noopener noreferrer" href="{target}"')
@@ -118,7 +103,7 @@ class _Links:
         name, _, anchor = target.removeprefix(_ARTICLE).partition("#")
         card = self._articles.summaries.get(name)
         if card is None or not self._may_see(card):
-            self._open_tag_removed = True
+            self.link_removed = True
             return ""
         url = html.escape(article_url(card, self._lang, html.unescape(anchor)))
         return tag.replaced("href", f'href="{url}"')
