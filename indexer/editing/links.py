@@ -33,6 +33,8 @@ _WIKI = re.compile(
     r"(\[\[)([^\[\]|#\n]{1,300})((?:#[^\[\]|\n]{0,300})?(?:\|[^\[\]\n]{0,300})?\]\])"
 )
 _BLANK = re.compile(r"(\n[ \t]*\n)")
+# A line of prose that an indented one below it may belong to.
+_LIST = re.compile(r"[ >]{0,12}(?:[-*+]|\d{1,9}[.)]) |[ \t]")
 _SCHEME = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:|//|#|\{)", re.IGNORECASE)
 
 
@@ -86,8 +88,10 @@ def rewritten_links(text: str, rewrite: Callable[[str], str]) -> str:
 
 def _is_escaped(match: re.Match[str]) -> bool:
     """Whether a backslash makes a bracket a mere character."""
-    before = match.string[: match.start()]
-    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
+    text, at = match.string, match.start()
+    while at and text[at - 1] == "\\":
+        at -= 1
+    return (match.start() - at) % 2 == 1
 
 
 def mentions(text: str, path: str) -> bool:
@@ -179,10 +183,6 @@ def _folded(path: str) -> str:
 def _without_ending(path: str) -> str:
     ending = next((one for one in SUFFIXES if path.lower().endswith(one)), "")
     return path[: len(path) - len(ending)]
-
-
-# A line of prose that an indented one below it may belong to.
-_LIST = re.compile(r"[ >]{0,12}(?:[-*+]|\d{1,9}[.)]) |[ \t]")
 
 
 def _outside_code(text: str, change: Callable[[str], str]) -> str:

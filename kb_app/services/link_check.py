@@ -14,14 +14,14 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from kb_app.db.article_findings import ExternalLink
+from kb_app.durations import DAY, HOUR
 from kb_app.public_hosts import is_private, is_public
 
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-EVERY_MS, AGAIN_MS = 7 * DAY_MS, 20 * HOUR_MS
+EVERY_MS, AGAIN_MS = 7 * DAY, 20 * HOUR
 # Links looked at in one run, and those of one host.
 MOST, MOST_OF_A_HOST = 200, 10
 MOST_REDIRECTS, TIMEOUT_S = 5, (5, 15)
-FAILURES, FAILING_MS = 3, 2 * DAY_MS
+FAILURES, FAILING_MS = 3, 2 * DAY
 OK = "ok"
 GONE = ("404", "410")
 # The page may be there for people: it wants a sign-in, or refuses programs.

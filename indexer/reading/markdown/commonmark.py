@@ -21,6 +21,9 @@ from indexer.reading.markdown.renderers import renderer_plugin
 from indexer.reading.markdown.templates import without_templates
 from indexer.reading.markdown.typography import japanese_plugin
 
+# Levels of lists, quotes and boxes in one another; what is deeper is left out, and said.
+DEEPEST = 100
+
 
 def to_html(body: str, lang: str, *, mdx: bool = False) -> Converted:
     """Convert a body. Pure; the parser keeps nothing between two texts."""
@@ -48,10 +51,6 @@ def to_html(body: str, lang: str, *, mdx: bool = False) -> Converted:
         notes.append(Note(line, "too-deep", message, hint))
     made = _parser().renderer.render(tokens, _parser().options, env)
     return Converted(made, env.get("toc", []), links, sorted(notes, key=lambda note: note.line))
-
-
-# Levels of lists, quotes and boxes in one another; what is deeper is left out, and said.
-DEEPEST = 100
 
 
 @cache

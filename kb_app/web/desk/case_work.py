@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import abort, flash, request, url_for
+from flask import abort, flash, g, request, url_for
 from flask_babel import gettext as _
 
 from indexer.model import ArticleSummary
@@ -26,6 +26,12 @@ def hidden_step() -> str:
 
     The last one is the ombudsman's alone; while nobody has that role, leads see it.
     """
+    if "hidden_step" not in g:
+        g.hidden_step = _hidden_step()
+    return str(g.hidden_step)
+
+
+def _hidden_step() -> str:
     if user().may("ombudsman"):
         return ""
     known = any(one.active and one.role == "ombudsman" for one in user_store().all())
