@@ -37,6 +37,12 @@ def test_search_to_answer(site: Site, open_page: Opener) -> None:
     expect(page.get_by_role("navigation", name="現在の位置")).to_be_visible()
 
 
+def test_a_quoted_checklist_has_boxes_and_no_bullets(site: Site, open_page: Opener) -> None:
+    page = open_page(f"{site.url}/en/search?q=" + quote("My parcel has not arrived"), locale="en")
+    item = page.locator(".answer .task-list-item").first
+    expect(item).to_have_css("list-style-type", "none")
+
+
 def test_suggestions_work_by_keyboard_alone(site: Site, open_page: Opener) -> None:
     page = open_page(site.url + "/ja/")
     page.keyboard.press("/")

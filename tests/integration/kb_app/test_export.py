@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from indexer.article_store import ArticleStore
+from indexer.reading.article import read_article_text
 from kb_app.transfer.importer import Importer
 from kb_app.transfer.model import TransferError
 from kb_app.transfer.sources.zendesk import Zendesk
@@ -611,6 +612,18 @@ def test_unknown_tools_are_refused(own: Path, tmp_path: Path) -> None:
 def test_terms() -> None:
     assert terms("The APIキー, 2-step!") == ["the", "api", "きー", "ー", "2", "step"]
     assert terms("ﾊﾟｽﾜｰﾄﾞ") == terms("パスワード") == terms("ぱすわーど")
+
+
+def test_the_site_alone_styles_what_the_site_styles() -> None:
+    root = Path(__file__).parents[3]
+    classes: set[str] = set()
+    for path in (root / "articles").rglob("*.md"):
+        article, _ = read_article_text("en/a.md", path.read_text("utf-8"))
+        found = re.findall(r'class="([^"]*)"', article.html if article else "")
+        classes |= {name for names in found for name in names.split()}
+    styled = (root / "kb_app/static/site.css").read_text("utf-8")
+    alone = (root / "kb_app/transfer/targets/pages/style.css").read_text("utf-8")
+    assert [one for one in sorted(classes) if f".{one}" in styled and f".{one}" not in alone] == []
 
 
 @pytest.fixture(scope="module")
