@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from indexer.build import Paths, build
-from indexer.checking.near_articles import Pair, pairs_of
+from indexer.checking.candidate_pairs import Pair, pairs_of
 from indexer.checking.overlaps import Compared, Overlap, compared, judged
 from search.embedding.background import BackgroundEmbedder
 from search.embedding.loader import load_embedder

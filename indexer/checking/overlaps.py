@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from indexer.checking.near_articles import Pair, Text, pairs_of, unit
+from indexer.checking.candidate_pairs import Pair, Text, pairs_of, unit
 from indexer.checking.statements import Statement, amounts_of, conflict
 from search.index.corpus import Corpus
 from search.ports import Embedder, Vector, in_bulk

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
-from indexer.checking.key_words import key_words
+from indexer.checking.key_terms import key_terms
 from search.analysis.normalize import fold
 from search.analysis.sentences import sentence_bounds
 from search.disagreement import COUNT, SLACK, amounts, denies
@@ -55,7 +55,7 @@ class Statement:
     @cached_property
     def words(self) -> frozenset[str]:
         """The words that tell what it is about."""
-        return key_words(self.text, self.lang)
+        return key_terms(self.text, self.lang)
 
     @cached_property
     def is_denied(self) -> bool:

@@ -34,7 +34,7 @@ class Addresses:
                 self._add(url, article.key, article.texts[0].lang)
 
     def _add(self, url: str, key: str, lang: str) -> None:
-        if joined("", url):
+        if absolute_url("", url):
             self._hosts.add(urlsplit(url).netloc)
             path = address_of(url).casefold()
             self._by_path.setdefault(path, (key, lang))
@@ -63,7 +63,7 @@ class Addresses:
         return parts.scheme in ("http", "https") and parts.netloc in self._hosts
 
 
-def joined(base: str, address: str) -> str:
+def absolute_url(base: str, address: str) -> str:
     """An address as one of a page leads to it; "" for what is no address, as http://[name]/."""
     try:
         whole = urljoin(base, address)

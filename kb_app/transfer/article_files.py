@@ -17,7 +17,7 @@ LONGEST_NAME = 60
 _ID_LINE = re.compile(r"(?m)^id:[ \t]*[\"']?([\w.-]{1,200})[\"']?[ \t]*$")
 
 
-def name_of(text: str) -> str:
+def safe_name(text: str) -> str:
     """A name of a file or folder that is read: not hidden, and no part of others."""
     return slugify(text)[:LONGEST_NAME].strip("-_.") if text.strip() else ""
 
@@ -34,7 +34,7 @@ def files_by_id(folder: Path) -> dict[str, str]:
     return found
 
 
-def front_of(path: Path) -> Mapping[str, Any]:
+def front_matter_of(path: Path) -> Mapping[str, Any]:
     """The front matter of a file; empty where it cannot be read."""
     try:
         front, _, _ = split_front_matter(path.read_text(encoding="utf-8-sig"))

@@ -26,14 +26,14 @@ from indexer.editing.links import rewritten_links
 from indexer.reading.files import MAX_BYTES
 from indexer.reading.front_matter import address_of, slugify
 from indexer.reading.media_types import IMAGE_TYPES
-from kb_app.transfer.addresses import Addresses, chosen_text, joined, relative
+from kb_app.transfer.addresses import Addresses, absolute_url, chosen_text, relative
 from kb_app.transfer.article_files import (
     LONGEST_NAME,
     digest_of,
     file_digest,
     files_by_id,
-    front_of,
-    name_of,
+    front_matter_of,
+    safe_name,
 )
 from kb_app.transfer.html_to_markdown import Converted, to_markdown
 from kb_app.transfer.import_report import Report
@@ -47,9 +47,16 @@ from kb_app.transfer.model import (
     Source,
     TransferError,
 )
-from kb_app.transfer.pictures import DATA, ENDINGS, ending_of, from_data, is_answer, kind_of
+from kb_app.transfer.pictures import (
+    DATA_URL,
+    ENDINGS,
+    data_url_content,
+    element_of,
+    image_suffix,
+    is_json_or_html,
+)
 from kb_app.transfer.sections_file import add_sections, known_sections, section_keys
-from kb_app.transfer.sources.values import Lost, language, one_each
+from kb_app.transfer.sources.values import Lost, first_per_language, language
 from kb_app.transfer.state import ImportState, Written
 
 Progress = Callable[[str, int, int], None]
@@ -124,8 +131,8 @@ class Importer:
         before = self._state.texts.get(key)
         if before is not None:
             return before.path
-        section = self._sections.get(article.section) or name_of(article.section) or "general"
-        stem = (name_of(text.title) if text.title.strip() else "") or name_of(article.key)
+        section = self._sections.get(article.section) or safe_name(article.section) or "general"
+        stem = (safe_name(text.title) if text.title.strip() else "") or safe_name(article.key)
         ending = ".mdx" if text.place.lower().endswith(".mdx") else ".md"
         for name in _names(stem, f"{stem}-{slugify(article.key)[-20:]}"):
             path = f"{text.lang}/{section}/{name}{ending}"
@@ -140,7 +147,7 @@ class Importer:
 
     def _is_of(self, path: str, article: ForeignArticle) -> bool:
         """Whether a file is this article as an import wrote it."""
-        front = front_of(self._folder / path)
+        front = front_matter_of(self._folder / path)
         imported = front.get("imported")
         found = imported if isinstance(imported, dict) else {}
         titles = [text.title.strip() for text in article.texts]
@@ -252,7 +259,7 @@ class Importer:
             if address.startswith(("{{", "{%")):  # a template has it, which is not filled here
                 self.report.note(where, "a link whose address a template makes", text.place)
                 return address
-            kind = kind_of(address)
+            kind = element_of(address)
             # A definition without an address would take the next line as its own.
             return rewrite(kind, address) or ("" if kind == "img" else "#")
 
@@ -294,8 +301,8 @@ class Importer:
             key = chosen_text(self._paths, target, text.lang)
             there = relative(path, self._paths[key])
             return f"{there}{self._anchor(key, target.anchor, where)}"
-        files = {joined(text.url, one.url): one for one in article.files}
-        whole = joined(text.url, address)
+        files = {absolute_url(text.url, one.url): one for one in article.files}
+        whole = absolute_url(text.url, address)
         if not whole:
             self.report.note(where, "a link that is no address", address[:200])
             return address
@@ -323,19 +330,19 @@ class Importer:
         self, article: ForeignArticle, address: str, text: ForeignText, name: str, where: str
     ) -> str:
         """The file of a picture or attachment in the folder; "" where it cannot be had."""
-        inside = DATA.match(address)
-        url = address if inside or not text.url else joined(text.url, address)
+        inside = DATA_URL.match(address)
+        url = address if inside or not text.url else absolute_url(text.url, address)
         mark = hashlib.sha256(f"{url}\0{'' if text.url else text.place}".encode()).hexdigest()
         known = self._state.files.get(mark)
         if known and (self._folder / known).is_file():
             return known
         content = None
         if url:
-            content = from_data(inside) if inside else self._source.file(url, text.place)
+            content = data_url_content(inside) if inside else self._source.file(url, text.place)
         if content is None or len(content) > MAX_FILE:
             self.report.note(where, "a picture or file cannot be had", (url or address)[:200])
             return ""
-        if not name and not inside and is_answer(content):
+        if not name and not inside and is_json_or_html(content):
             self.report.note(where, "a picture's address answers with no picture", url[:200])
             return ""
         given = name or (f"picture{ENDINGS.get(inside[1], '.' + inside[1])}" if inside else "")
@@ -353,7 +360,7 @@ class Importer:
     def _file_path(self, article: ForeignArticle, given: str, content: bytes, mark: str) -> str:
         name = PurePosixPath(given).name
         stem, ending = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()[:10]
-        ending = ending if re.fullmatch(r"\.[a-z0-9]{1,9}", ending) else ending_of(content)
+        ending = ending if re.fullmatch(r"\.[a-z0-9]{1,9}", ending) else image_suffix(content)
         ending = f"{ending}.txt" if ending in _READ else ending
         folder = f"{FILES}/{self._source.name}/{slugify(article.key)}"
         path = f"{folder}/{slugify(stem)[:LONGEST_NAME]}{ending}"
@@ -378,7 +385,7 @@ def _read(source: Source, progress: Progress, lost: Lost) -> list[ForeignArticle
     articles: list[ForeignArticle] = []
     for article in source.articles():
         texts = (replace(text, lang=language(text.lang)) for text in article.texts)
-        articles.append(replace(article, texts=one_each(texts, lost)))
+        articles.append(replace(article, texts=first_per_language(texts, lost)))
         progress("reading articles", len(articles), 0)
         if len(articles) > MOST_ARTICLES:
             raise TransferError(f"There are more than {MOST_ARTICLES:,} articles. Import fewer.")

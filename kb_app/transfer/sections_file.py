@@ -10,7 +10,7 @@ from indexer.atomic_write import replace_file
 from indexer.editing.front_text import dump, load
 from indexer.editing.model import EditConflictError
 from indexer.reading.learned_file import writing_yaml
-from kb_app.transfer.article_files import name_of
+from kb_app.transfer.article_files import safe_name
 from kb_app.transfer.model import ForeignSection, TransferError
 
 
@@ -19,9 +19,9 @@ def section_keys(sections: Iterable[ForeignSection]) -> dict[str, str]:
     keys: dict[str, str] = {}
     for one in sections:
         title = one.titles.get("en") or next(iter(one.titles.values()), "") or one.key
-        key, number = name_of(title), 2
+        key, number = safe_name(title), 2
         while key in keys.values():
-            key, number = f"{name_of(title)}-{number}", number + 1
+            key, number = f"{safe_name(title)}-{number}", number + 1
         keys[one.key] = key
     return keys
 

@@ -133,7 +133,7 @@ class Lost:
         return (f"{what} ({n} times)" if n > 1 else what for what, n in self._counts.items())
 
 
-def one_each(given: Iterable[ForeignText], lost: Lost) -> tuple[ForeignText, ...]:
+def first_per_language(given: Iterable[ForeignText], lost: Lost) -> tuple[ForeignText, ...]:
     """One text of each language; the addresses of another one lead to it."""
     kept: dict[str, ForeignText] = {}
     for one in given:

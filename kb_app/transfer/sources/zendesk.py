@@ -11,10 +11,10 @@ from kb_app.transfer.model import ForeignArticle, ForeignFile, ForeignSection, F
 from kb_app.transfer.sources.values import (
     Lost,
     Row,
+    first_per_language,
     language,
     moment,
     number,
-    one_each,
     row,
     rows,
     text,
@@ -89,7 +89,7 @@ class Zendesk:
         return ForeignArticle(
             key=key,
             section=text(given.get("section_id")),
-            texts=one_each(made, self._lost),
+            texts=first_per_language(made, self._lost),
             author=authors.get(text(given.get("author_id")), ""),
             created=moment(given.get("created_at")),
             up=(count + votes) // 2,

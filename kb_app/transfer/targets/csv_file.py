@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from kb_app.csv_cells import guarded
+from kb_app.transfer.targets.generated_ids import stamp
 from kb_app.transfer.targets.library import OutArticle, OutSection, OutText, title_in
-from kb_app.transfer.targets.made_ids import stamp
 from kb_app.transfer.targets.vendor import Vendor
 
 COLUMNS = (

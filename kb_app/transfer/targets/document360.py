@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from kb_app.transfer.targets.generated_ids import stamp, uuid_of
 from kb_app.transfer.targets.library import (
     OutArticle,
     OutCategory,
@@ -13,7 +14,6 @@ from kb_app.transfer.targets.library import (
     OutText,
     title_in,
 )
-from kb_app.transfer.targets.made_ids import stamp, uuid_of
 from kb_app.transfer.targets.vendor import NOBODY, Row, Vendor
 
 DRAFT, PUBLISHED = 0, 3

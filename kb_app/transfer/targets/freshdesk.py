@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kb_app.transfer.targets.body import plain_text
+from kb_app.transfer.targets.generated_ids import Numbers, stamp, word_slug
 from kb_app.transfer.targets.library import (
     OutArticle,
     OutCategory,
@@ -16,7 +17,6 @@ from kb_app.transfer.targets.library import (
     OutText,
     title_in,
 )
-from kb_app.transfer.targets.made_ids import Numbers, stamp, word_slug
 from kb_app.transfer.targets.vendor import NOBODY, Row, Vendor
 
 DRAFT, PUBLISHED = 1, 2

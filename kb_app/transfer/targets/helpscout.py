@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from kb_app.transfer.targets.generated_ids import Numbers, ascii_slug, digest, stamp
 from kb_app.transfer.targets.library import OutArticle, OutSection, OutText, title_in
-from kb_app.transfer.targets.made_ids import Numbers, ascii_slug, digest, stamp
 from kb_app.transfer.targets.vendor import NOBODY, Row, Vendor
 
 _COLOURS = {"note": "blue", "tip": "green", "warning": "yellow", "danger": "red"}

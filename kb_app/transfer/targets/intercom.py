@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kb_app.transfer.targets.generated_ids import Numbers, word_slug
 from kb_app.transfer.targets.library import OutArticle, OutSection, OutText, title_in
-from kb_app.transfer.targets.made_ids import Numbers, word_slug
 from kb_app.transfer.targets.vendor import NOBODY, Row, Vendor
 
 _COLOURS = {

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kb_app.transfer.targets.generated_ids import Numbers, digest, stamp, word_slug
 from kb_app.transfer.targets.library import (
     OutArticle,
     OutCategory,
@@ -13,7 +14,6 @@ from kb_app.transfer.targets.library import (
     OutText,
     title_in,
 )
-from kb_app.transfer.targets.made_ids import Numbers, digest, stamp, word_slug
 from kb_app.transfer.targets.vendor import NOBODY, Row, Vendor
 
 API = "api/v2/help_center"

@@ -16,8 +16,8 @@ _JAPANESE = re.compile(r"[一-鿿々]+|[ァ-ヺー]{2,}|[a-z]{2,}")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
-def key_words(text: str, lang: str) -> frozenset[str]:
-    """The key words of a text, folded."""
+def key_terms(text: str, lang: str) -> frozenset[str]:
+    """The key terms of a text, folded."""
     folded = fold(text)
     if lang == "ja":
         return frozenset(part for run in _JAPANESE.findall(folded) for part in _parts(run))

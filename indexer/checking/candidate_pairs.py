@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from indexer.checking.key_words import key_words
+from indexer.checking.key_terms import key_terms
 from indexer.checking.statements import Amount, Statement, amounts_of, statements
 from search.index.corpus import Corpus, SemanticIndex
 from search.index.units import units_of
@@ -50,13 +50,13 @@ class Text:
 
     @cached_property
     def title_words(self) -> frozenset[str]:
-        """The key words of its title."""
-        return key_words(self.document.title, self.document.lang)
+        """The key terms of its title."""
+        return key_terms(self.document.title, self.document.lang)
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """All its key words."""
-        return self.title_words | key_words("\n".join(self.units), self.document.lang)
+        """All its key terms."""
+        return self.title_words | key_terms("\n".join(self.units), self.document.lang)
 
     @cached_property
     def amounts(self) -> frozenset[Amount]:
