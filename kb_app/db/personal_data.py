@@ -148,6 +148,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     "article_files": frozenset({"path_hash", "path", "digest"}),
     "article_pieces": frozenset({"digest", "content"}),
     "kept_changes": frozenset({"path_hash", "path", "text", "base", "digest", "state"}),
+    "served_articles": frozenset({"article_id"}),
     "article_findings": frozenset(
         {"key", "kind", "article_id", "other_id", "quote", "other_quote"}
     ),

@@ -339,6 +339,14 @@ text_vectors = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
+# When customers could first read an article; 0 for those that were there before this was noted.
+served_articles = Table(
+    "served_articles",
+    metadata,
+    Column("article_id", String(200), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
+
 # What a comparison of all articles found; a finding that somebody set aside stays so.
 article_findings = Table(
     "article_findings",

@@ -26,9 +26,11 @@ from indexer.progress import Bar
 from indexer.watch import watch
 from kb_app import metrics
 from kb_app.db.leadership import Leadership
+from kb_app.db.served_articles import note_served
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.services.daily_backup import run_daily_backup
+from kb_app.services.indexing import PUBLIC
 from kb_app.services.set_aside import SetAside
 from kb_app.settings import Settings, SettingsError
 from search.embedding.background import BackgroundEmbedder
@@ -51,6 +53,7 @@ ARTICLES_S, ALIVE_S = 0.5, 5.0
 GAUGES_S, REMOTE_S = 15.0, 2.0
 # All articles are compared with each other soon after a build; links take their time.
 COMPARISON_S, LINKS_S = 30.0, 3600.0
+SERVED_S = 60.0
 STOP_S = 10.0
 # A run that takes longer hangs: a million events take minutes.
 LONGEST_S, WATCHED_S = 3600.0, 10.0
@@ -98,6 +101,7 @@ def tasks(services: Services, leadership: Leadership) -> list[Task]:
         )
     if settings.background_jobs:
         checks = services.article_checks
+        enabled.append(Task("served", SERVED_S, lambda: _note_served(services), 0.0, once=True))
         enabled.append(Task("comparison", COMPARISON_S, checks.compare, once=True))
         if settings.link_check != "off":
             enabled.append(Task("links", LINKS_S, checks.check_links, once=True))
@@ -125,6 +129,13 @@ def _measure(services: Services, leadership: Leadership) -> None:
     metrics.outbox_waiting.set(queue.waiting)
     metrics.outbox_dead.set(queue.dead)
     metrics.outbox_oldest_seconds.set(queue.oldest_s)
+
+
+def _note_served(services: Services) -> None:
+    snapshot, now = services.live.snapshot(), services.clock()
+    if snapshot is not None:
+        shown = (card.id for card in snapshot.articles.visible(now, PUBLIC))
+        note_served(services.store.engine, shown, int(now.timestamp() * 1000))
 
 
 def _back_up(services: Services) -> None:

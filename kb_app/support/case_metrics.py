@@ -13,6 +13,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import schema
+from kb_app.db.served_articles import served_since
 from kb_app.support.model import OPEN, SAID_NO, SAID_NO_BEFORE, SAID_YES
 
 
@@ -45,6 +46,8 @@ class CaseFigures:
     # Solved cases, and those of them that name the article that solved them.
     solved: int
     linked: int
+    # Of the linked: those whose article customers could read before the case came.
+    known: int
     open_now: int
     late_now: int
 
@@ -87,6 +90,7 @@ def case_figures(
         table.c.satisfaction,
         table.c.effort,
     )
+    since = served_since(engine)
     is_open = (table.c.state == OPEN) & (table.c.spam == "") & (table.c.kind != "praise")
     with engine.connect() as connection:
         rows = connection.execute(select(*columns).where(*conditions)).all()
@@ -119,6 +123,12 @@ def case_figures(
         ),
         solved=sum(row.solved_at is not None for row in rows),
         linked=sum(row.solved_at is not None and row.solved_by != "" for row in rows),
+        known=sum(
+            row.solved_at is not None
+            and row.solved_by != ""
+            and since.get(row.solved_by, row.at + 1) <= row.at
+            for row in rows
+        ),
         open_now=int(open_now),
         late_now=int(late_now),
     )

@@ -241,6 +241,29 @@ class GapStore:
                 changed.append((gap.gap_id, state))
         return changed
 
+    def days_to_articles(self, start: int, end: int) -> list[float]:
+        """Days from a gap's first question to its article, for articles new in [start, end).
+
+        An article that customers could read before the question is no answer to it.
+        """
+        gaps, members, queries = schema.gaps, schema.gap_members, schema.queries
+        served = schema.served_articles
+        first = func.coalesce(func.min(queries.c.at), gaps.c.created_at)
+        statement = (
+            select(served.c.since, first)
+            .select_from(gaps)
+            .join(served, served.c.article_id == gaps.c.article_id)
+            .outerjoin(members, members.c.gap_id == gaps.c.gap_id)
+            .outerjoin(queries, queries.c.text_key == members.c.text_key)
+            .where(
+                gaps.c.state == "answered", served.c.since >= max(start, 1), served.c.since < end
+            )
+            .group_by(gaps.c.gap_id, gaps.c.created_at, served.c.since)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(statement)
+            return [(since - asked) / DAY for since, asked in rows if asked <= since]
+
     def change_quietly(self, gap_id: str, **values: str) -> None:
         """Set columns of a gap without updating ``changed_at``."""
         with self._engine.begin() as connection:

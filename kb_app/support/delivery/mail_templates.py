@@ -61,9 +61,12 @@ def greeting(case: Case, text: str = "") -> str:
 def _has_salutation(text: str, name: str) -> bool:
     """Whether the first line of several greets the customer."""
     first, _, rest = text.strip().partition("\n")
-    if not rest.strip():
-        return False
-    line = first.strip()
+    return bool(rest.strip()) and is_salutation(first, name)
+
+
+def is_salutation(text: str, name: str) -> bool:
+    """Whether a line greets the customer."""
+    line = text.strip()
     named = _JAPANESE.fullmatch(line)
     if named:
         given, own = _squeezed(named.group(1)), _squeezed(name)

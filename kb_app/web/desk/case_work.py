@@ -62,10 +62,12 @@ def reason(error: CaseTransitionError) -> str:
     }.get(error.why, _("this step is not open yet"))
 
 
-def desk_work(case: Case, done: str) -> str:
-    """Carry out one of DESK_WORK; returns where to go. Raises CaseTransitionError."""
+def desk_work(case: Case, done: str, here: str) -> str:
+    """Carry out one of DESK_WORK on the page ``here``; returns where to go.
+
+    Raises CaseTransitionError.
+    """
     work, at = support_service().work, now_ms()
-    here = url_for("inbox.case", number=case.number)
     if done == "tag":
         work.tag(case, request.form.get("tags", "")[:1_000], at)
         flash(_("Kept."))

@@ -6,7 +6,8 @@ Also the outbox of deliveries that failed or are pending.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask import (
@@ -24,6 +25,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.editing.model import EditConflictError
+from kb_app.analytics.redaction import redact
+from kb_app.support.case_draft import draft_of
 from kb_app.support.case_store import PAGE, Filter
 from kb_app.support.config.replies import ReplyError
 from kb_app.support.config.values import INBOX
@@ -33,6 +36,7 @@ from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import (
     PUBLIC,
     now,
+    services,
     site_settings,
     snapshot,
     support_service,
@@ -74,26 +78,28 @@ WHILE_WRITING, INSERT = ("find", "fill", "look"), "insert:"
 MOST_MESSAGES = 1_000_000
 # Views that links lead to, without a chip.
 HIDDEN_VIEWS = ("unfinished", "recent")
+# What narrows the list, by value and by presence.
+NARROWED, FLAGS = (
+    ("state", "words", "kind", "step", "owner", "desk", "tag"),
+    ("spam", "handed", "abuse"),
+)
 VIEWS = ("active", "open", "late", "waiting", "snoozed", "answered", "solved", "closed", "all")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A list of cases beside one of them: those before and after it in the list."""
+
+    cases: Sequence[Case]
+    before: Case | None
+    after: Case | None
 
 
 @blueprint.get("/cases")
 @needs("cases")
 def cases() -> str:
     """List the cases, overdue ones first."""
-    given = {
-        name: request.args.get(name, "")[:200]
-        for name in ("state", "words", "kind", "step", "owner", "desk", "tag")
-    }
-    state = given["state"] if given["state"] in (*VIEWS, *HIDDEN_VIEWS) else "active"
-    criteria = Filter(
-        **{**given, "state": state},
-        spam="spam" in request.args,
-        handed_by=user().mail if "handed" in request.args else "",
-        abuse="abuse" in request.args and user().may("outbox"),
-        but_step=hidden_step(),
-    )
-    page = whole_number(request.args.get("page", ""), 1, MOST_PAGES) or 1
+    criteria, page = _criteria(), _page_number()
     store = support_service().cases
     exact = store.by_number(criteria.words.strip("[]# ")) if criteria.words else None
     if exact is not None and exact.step != hidden_step():
@@ -105,6 +111,7 @@ def cases() -> str:
         wanted=criteria,
         page=page,
         pages=max(1, -(-results.total // PAGE)),
+        case_url=_case_url,
         views=VIEWS,
         kinds=KINDS,
         steps=STEPS,
@@ -114,6 +121,34 @@ def cases() -> str:
         now=now_ms(),
         dead=support_service().outbox.counts().get("dead", 0),
     )
+
+
+def _criteria() -> Filter:
+    """The cases that the address asks for; those at work where it names none."""
+    given = {name: request.args.get(name, "")[:200] for name in NARROWED}
+    state = given["state"] if given["state"] in (*VIEWS, *HIDDEN_VIEWS) else "active"
+    return Filter(
+        **{**given, "state": state},
+        spam="spam" in request.args,
+        handed_by=user().mail if "handed" in request.args else "",
+        abuse="abuse" in request.args and user().may("outbox"),
+        but_step=hidden_step(),
+    )
+
+
+def _page_number() -> int:
+    return whole_number(request.args.get("page", ""), 1, MOST_PAGES) or 1
+
+
+def _list_arguments() -> dict[str, str]:
+    """What the address says of the list that a case was opened from."""
+    names = (*NARROWED, *FLAGS, "page")
+    return {name: request.args[name][:200] for name in names if request.args.get(name)}
+
+
+def _case_url(number: str, **more: object) -> str:
+    """The page of a case, beside the list that is open."""
+    return url_for("inbox.case", number=number, **_list_arguments(), **more)  # type: ignore[arg-type]
 
 
 @blueprint.get("/cases/waiting")
@@ -190,6 +225,9 @@ def _page(
     return render_template(
         "desk/case.html",
         case=case,
+        queue=_queue(case),
+        case_url=_case_url,
+        list_url=url_for("inbox.cases", **_list_arguments()),  # type: ignore[arg-type]
         messages=support.cases.messages(case.case_id, notes=True),
         files=support.cases.attachments(case.case_id, mails=True),
         hits=hits,
@@ -220,6 +258,16 @@ def _page(
     )
 
 
+def _queue(case: Case) -> Queue:
+    """The list that a case was opened from, and its neighbours there."""
+    found = support_service().cases.inbox(_criteria(), now_ms(), _page_number()).cases
+    place = next((n for n, one in enumerate(found) if one.case_id == case.case_id), None)
+    if place is None:
+        return Queue(found, None, found[0] if found else None)
+    after = found[place + 1] if place + 1 < len(found) else None
+    return Queue(found, found[place - 1] if place else None, after)
+
+
 @blueprint.post("/cases/<number>")
 @needs("cases")
 def act(number: str) -> str | BaseResponse | tuple[str, int]:
@@ -242,7 +290,7 @@ def act(number: str) -> str | BaseResponse | tuple[str, int]:
         return _page(case, text), 409
     except CaseTransitionError as error:
         flash(_("That cannot be done: %(why)s.", why=reason(error)))
-        target = url_for("inbox.case", number=number)
+        target = _case_url(number)
     user_store().note(user().mail, f"case: {done}"[:64], number)
     return redirect(target, 303)
 
@@ -308,7 +356,7 @@ def _do(case: Case, done: str) -> str:
         return _article_of(case)
     if done in SAYING:
         _say(case, done)
-        return url_for("inbox.case", number=case.number, sent=1)
+        return _case_url(case.number, sent=1)
     if done == "not spam":
         handoff.not_spam(case, at)
     elif done in ("take", "give"):
@@ -318,13 +366,13 @@ def _do(case: Case, done: str) -> str:
         handoff.transfer(case, request.form.get("desk", ""), user().shown, at, user().mail)
         flash(_("Handed over. You are reminded of it until it is solved."))
     elif done in DESK_WORK:
-        return desk_work(case, done)
+        return desk_work(case, done, _case_url(case.number))
     elif done == "solve":
         handoff.solve(case, user().name, at, _article())
         flash(_("Solved. The customer is asked in a while whether that is so."))
     else:
         abort(400)
-    return url_for("inbox.case", number=case.number)
+    return _case_url(case.number)
 
 
 def _say(case: Case, done: str) -> None:
@@ -384,21 +432,30 @@ def _article() -> str:
 
 
 def _article_of(case: Case) -> str:
-    """Create an article draft from the case's title; the customer's message is not copied."""
+    """Create an article draft from what was asked and answered, without the persons."""
     if not user().may("write"):
         abort(403)
     lang = site_settings().spoken(case.language)
     section = case.section or next(
         iter(sorted({card.section for card in snapshot().articles.summaries.values()})), "general"
     )
-    title = case.title[:100]
+    support, patterns = support_service(), services().redactions
+    draft = draft_of(
+        case,
+        support.cases.messages(case.case_id),
+        [one.name for one in user_store().all()],
+        lambda text: redact(text, patterns),
+    )
     try:
         folder = folder_for(lang, section)
-        name, _article_id = editor().draft(folder, title, [title], author())
+        name, _article_id = editor().draft(
+            folder, draft.title, [draft.question], author(), body=draft.body
+        )
     except EditConflictError as error:
         flash(str(error))
-        return url_for("inbox.case", number=case.number)
-    support_service().workflow.note(case, user().shown, name, now_ms())
+        return _case_url(case.number)
+    support.workflow.note(case, user().shown, name, now_ms())
+    flash(_("Known names, addresses and numbers were taken out. Read it before you publish it."))
     return url_for("editor.edit", name=name)
 
 

@@ -41,6 +41,8 @@ NAMES: dict[str, dict[str, Any]] = {
         "refinement_rate": _("Asked again in other words"),
         "promise_kept": _("Promises kept"),
         "cases_linked": _("Solved cases that name their article"),
+        "cases_known": _("Of these, the article was there before the case"),
+        "days_to_article": _("Days from a question to its article"),
         "case_solved": _("Solved, of those who say"),
         "case_response": _("Answered when asked"),
         "satisfied": _("Satisfied (4 or 5 of 5)"),

@@ -24,7 +24,7 @@ from flask import (
 from flask_babel import gettext as _
 
 from kb_app.analytics.model import OUTCOMES, ActionEvent, Episode, QueryEvent
-from kb_app.analytics.reports.metrics import Figure, money_saved, share
+from kb_app.analytics.reports.metrics import Figure, days_to_article, money_saved, share
 from kb_app.analytics.reports.pillars import scorecard
 from kb_app.analytics.reports.reports import MOST_DAYS_OF_USERS, Period, Reports, Rows
 from kb_app.analytics.reports.vendor_definitions import definitions as vendor_definitions
@@ -113,6 +113,7 @@ def dashboard() -> str:
         spikes=analytics_service().current_spikes(),
         case_figures=of_cases,
         said_figures=_said_figures(of_cases),
+        knowledge_figures=_knowledge_figures(of_cases, shown),
         saved=money_saved(figures[0].part, site_settings().cost),
         dimensions={
             name: reader.values(name) for name in ("channel", "language", "section", "audience")
@@ -355,6 +356,7 @@ def export(form: str) -> Response:
     user_store().note(user().mail, "exported", f"{shown.first} to {shown.last}")
     of_cases = _case_figures(shown)
     figures = [*reader.figures(shown), *_said_figures(of_cases)]
+    figures += _knowledge_figures(of_cases, shown)
     if form == "json":
         questions = [{"text": line.text, **line.numbers} for line in lines]
         body = {
@@ -437,7 +439,6 @@ def _said_figures(found: CaseFigures) -> list[Figure]:
             found.promised,
         ),
         share("case_solved", "said yes / said yes or no", found.said_yes, answers),
-        share("cases_linked", "solved with an article / solved", found.linked, found.solved),
         share("case_response", "said yes or no / asked", min(answers, found.asked), found.asked),
         share(
             "satisfied",
@@ -448,6 +449,21 @@ def _said_figures(found: CaseFigures) -> list[Figure]:
         share(
             "easy", "4 or 5 / answers", sum(value >= 4 for value in found.effort), len(found.effort)
         ),
+    ]
+
+
+def _knowledge_figures(found: CaseFigures, shown: Period) -> list[Figure]:
+    """How far the team's knowledge becomes articles (KCS v6, 5.14: link rate, known and new)."""
+    days = analytics_service().gaps().days_to_articles(shown.start, shown.end)
+    return [
+        share("cases_linked", "solved with an article / solved", found.linked, found.solved),
+        share(
+            "cases_known",
+            "solved with an article that was there before the case / solved with an article",
+            found.known,
+            found.linked,
+        ),
+        days_to_article(days),
     ]
 
 

@@ -1,6 +1,7 @@
 """What agents do beside answering: tags, snoozing, copies, files, merging, harassment."""
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,13 +9,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kb_app import create_app
+from kb_app.db.served_articles import note_served
 from kb_app.durations import DAY, MINUTE
 from kb_app.services.container import Services
+from kb_app.support.case_metrics import case_figures
 from kb_app.support.case_store import Filter
 from kb_app.support.desk_work import tags_of
 from kb_app.support.model import Case
 from kb_app.support.workflow import AnsweredMeanwhileError, CaseTransitionError
-from tests.integration.kb_app.deskwork import PASSWORD, sign_in, text_of
+from tests.integration.kb_app.deskwork import PASSWORD, sign_in, text_of, token_in
 from tests.integration.kb_app.test_agents import NEW, sent
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -318,3 +321,51 @@ def test_whoever_hands_a_case_over_is_reminded_of_it_until_it_is_solved(
     assert case.number in text_of(lead, "/desk/cases?handed=1")
     own.support.workflow.solve(again(own, case), "x", at)
     assert "handed=1" not in text_of(lead, "/desk/")
+
+
+# --- the list beside a case ---
+
+
+def test_a_case_keeps_the_list_that_it_was_opened_from(
+    own: Services, lead: FlaskClient, case: Case, at: int
+) -> None:
+    workflow = own.support.workflow
+    others = [workflow.open(replace(NEW, form_id=f"other{n}", subject=f"No {n}"), at) for n in (1, 2)]
+    for one in others:
+        own.support.work.tag(one, "vip", at)
+    page = text_of(lead, f"/desk/cases/{others[0].number}?tag=vip")
+    listed = page.split('class="case-queue"')[1].split("</nav>")[0]
+    assert all(f"/desk/cases/{one.number}?tag=vip" in listed for one in others)
+    assert case.number not in listed
+    assert listed.count('aria-current="page"') == 1
+    neighbour = re.search(r'rel="(prev|next)" href="([^"]+)"', page)
+    assert neighbour and others[1].number in neighbour[2] and "tag=vip" in neighbour[2]
+    answer = lead.post(
+        f"/desk/cases/{others[0].number}?tag=vip",
+        data={"csrf_token": token_in(page), "do": "take", "read": "0", "form_id": "x"},
+    )
+    assert answer.location.endswith("?tag=vip")
+
+
+# --- from cases to articles ---
+
+
+def test_known_and_new_articles_are_told_apart(own: Services, case: Case, at: int) -> None:
+    engine = own.store.engine
+    other = own.support.workflow.open(replace(NEW, form_id="later"), at)
+    assert note_served(engine, ["before"], at - DAY) == 1
+    assert note_served(engine, ["before", "after"], at + MINUTE) == 1
+    assert note_served(engine, ["before", "after"], at + DAY) == 0
+    for one, article in ((case, "before"), (other, "after")):
+        own.support.workflow.solve(one, "Lea", at + 2 * MINUTE, article)
+    found = case_figures(engine, at - DAY, at + DAY, at)
+    assert (found.solved, found.linked, found.known) == (2, 2, 1)
+
+
+def test_the_draft_of_a_case_names_nobody(own: Services, lead: FlaskClient, case: Case) -> None:
+    sent(lead, case, do="reply", text=f"Dear {case.name},\n\nPress the button, {case.name}.")
+    status, _page = sent(lead, case, do="article")
+    assert status == 303
+    drafts = [path.read_text("utf-8") for path in own.settings.articles.rglob("*.md")]
+    (draft,) = [text for text in drafts if "Press the button, [name]." in text]
+    assert case.name not in draft and "Dear" not in draft

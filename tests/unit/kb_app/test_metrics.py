@@ -8,6 +8,7 @@ import pytest
 from bench.visit_simulator import BEGIN, PERSONAS, Intent, simulate
 from kb_app.analytics import model as m
 from kb_app.analytics.reports.metrics import (
+    days_to_article,
     episode_figures,
     money_saved,
     probable_calibration,
@@ -264,3 +265,24 @@ def test_the_last_vote_of_a_visitor_counts() -> None:
         did(m.VOTE_NO, client=None, event_id="b"),
     ]
     assert count_articles(votes, []) == {("return", "no"): 4}
+
+
+@pytest.mark.parametrize(
+    ("days", "low", "high"),
+    # Ranks of the binomial (Conover 1999): 1 and 6 of 6; 2 and 9 of 10; 6 and 15 of 20.
+    [
+        (range(1, 6), None, None),
+        (range(1, 7), 1, 6),
+        (range(1, 11), 2, 9),
+        (range(1, 21), 6, 15),
+    ],
+)
+def test_the_interval_of_the_median_days_is_made_of_ranks(
+    days: range, low: float | None, high: float | None
+) -> None:
+    figure = days_to_article([*reversed(days)])
+    assert (figure.value, figure.low, figure.high) == (sum(days) / len(days), low, high)
+
+
+def test_no_gap_with_an_article_has_no_median() -> None:
+    assert days_to_article([]).value is None
