@@ -26,6 +26,7 @@ from indexer.reading.glossary_file import read_glossary
 from indexer.reading.layout import layout_of
 from indexer.reading.learned_file import read_learned
 from indexer.reading.navigation import read_navigation
+from indexer.reading.packs_file import pack_problems, read_packs
 from indexer.reading.sections_file import read_sections
 from indexer.reading.style_file import read_style
 from indexer.reading.values_file import read_values
@@ -91,6 +92,8 @@ def collect(
     kept = with_words_of_files(kept, folder, targets, cache)
     problems += [*section_problems, *learned_problems, *navigation.problems, *duplicates]
     styles, wrong_styles = read_style(folder)
+    packs, wrong_packs = read_packs(folder)
+    problems += [*wrong_packs, *pack_problems(packs, {article.id for article in kept})]
     terms, wrong_terms = read_glossary(folder)
     problems += [*wrong_terms, *glossary_problems(kept, terms)]
     problems += [*wrong_styles, *check(Collection(kept, folder, named, targets, styles))]

@@ -24,6 +24,7 @@ from indexer.reading.files import MAX_BYTES, is_read
 from indexer.reading.front_matter import parse, slugify
 from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
+from indexer.reading.packs_file import PACKS, Pack, digest_of_pack, read_packs
 from indexer.reading.values_file import VALUES, read_values
 
 SYNONYMS, REPLIES = "synonyms.yml", "replies.yml"
@@ -310,6 +311,31 @@ class Editor:
             author,
             f"Shared value: {name}",
         )
+
+    def set_pack(self, key: str, pack: Pack | None, author: Author, digest: str = "") -> None:
+        """Save a pack in packs.yml; None removes it.
+
+        ``digest`` is that of the pack to be changed, "" for a new one. Raises EditConflictError
+        if it was changed meanwhile.
+        """
+
+        def change(values: Any) -> int:
+            stored = read_packs(self._folder)[0].get(key)
+            if (digest_of_pack(stored) if stored else "") != digest or (key in values) != bool(
+                digest
+            ):
+                raise EditConflictError(
+                    "Somebody else changed this pack since you opened it, or it is there already. "
+                    "Look at it again."
+                )
+            if pack is None:
+                del values[key]
+                return 1
+            entry = {"title": dict(pack.title), "text": dict(pack.text)}
+            values[key] = entry | {"articles": list(pack.articles)}
+            return int(pack != stored)
+
+        self._change_yaml(PACKS, change, author, f"Pack: {key}")
 
     def check_is_read(self, name: str) -> None:
         """Raise EditConflictError for a place where no article would be found."""

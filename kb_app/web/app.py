@@ -41,6 +41,7 @@ from kb_app.web.desk import (
     values,
 )
 from kb_app.web.desk import notices as desk_notices
+from kb_app.web.desk import packs as desk_packs
 from kb_app.web.site import (
     account,
     assets,
@@ -49,6 +50,7 @@ from kb_app.web.site import (
     contact,
     feedback,
     notices,
+    packs,
     pages,
     profile,
 )
@@ -123,6 +125,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         inbox,
         notices,
         desk_notices,
+        desk_packs,
         users,
         persons,
         gaps,
@@ -130,6 +133,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         tickets,
         webhooks,
         author_panel,
+        packs,
         pages,
     ):
         app.register_blueprint(part.blueprint)

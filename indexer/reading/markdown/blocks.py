@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
@@ -301,7 +302,7 @@ def _group(tokens: list[Token]) -> Token:
 
 
 def _tab_sets(state: StateCore) -> None:
-    state.tokens = list(_numbered(_flat(state.tokens)))
+    state.tokens = list(_numbered(_flat(state.tokens), count(1)))
 
 
 def _flat(tokens: list[Token]) -> Iterator[Token]:
@@ -312,23 +313,28 @@ def _flat(tokens: list[Token]) -> Iterator[Token]:
             yield token
 
 
-def _numbered(tokens: Iterator[Token]) -> Iterator[Token]:
-    """Wrap tabs in sets; a code group is a set with a tab for each block of code."""
+def _numbered(tokens: Iterator[Token], numbers: Iterator[int]) -> Iterator[Token]:
+    """Wrap tabs in sets; a code group is a set with a tab for each block of code.
+
+    Each set has a number of its own in the article, also within another one.
+    """
     every = list(tokens)
-    sets, at = 0, 0
+    at = 0
     while at < len(every):
         token = every[at]
         if token.type in ("tab_open", "code_group_open"):
-            members, at = _members(every, at)
+            number = next(numbers)
+            members, at = _members(every, at, numbers)
             if members:
-                sets += 1
-                yield from _set(members, sets)
+                yield from _set(members, number)
             continue
         yield token
         at += 1
 
 
-def _members(every: list[Token], at: int) -> tuple[list[tuple[str, list[Token]]], int]:
+def _members(
+    every: list[Token], at: int, numbers: Iterator[int]
+) -> tuple[list[tuple[str, list[Token]]], int]:
     """The tabs that begin at ``at``, as (label, tokens), and where they end."""
     if every[at].type == "code_group_open":
         end = next(n for n in range(at, len(every)) if every[n].type == "code_group_close")
@@ -340,7 +346,7 @@ def _members(every: list[Token], at: int) -> tuple[list[tuple[str, list[Token]]]
         if members and every[at].meta["new"]:
             break
         end = _closing(every, at)
-        inside = list(_numbered(iter(every[at + 1 : end])))
+        inside = list(_numbered(iter(every[at + 1 : end]), numbers))
         members.append((every[at].content, inside))
         at = end + 1
     return members, at

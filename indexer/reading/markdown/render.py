@@ -17,9 +17,10 @@ from indexer.reading.markdown import classic, commonmark
 from indexer.reading.markdown.converted import Converted, RawLink
 from indexer.reading.markdown.sanitise import SCHEMES, sanitise
 from indexer.reading.markdown.shared_values import filled
+from indexer.reading.markdown.tab_labels import label_tabs
 from indexer.reading.values_file import Values
 
-VERSION = "12"
+VERSION = "13"
 """Increase when the same file would give different HTML; cached articles are rendered again."""
 
 
@@ -33,7 +34,7 @@ def render(parsed: Parsed) -> tuple[Article | None, list[Problem]]:
     if any(problem.severity == "error" for problem in missing):
         return None, [*parsed.problems, *missing]
     made = _converted(parsed)
-    clean = _scroll_tables(sanitise(made.html))
+    clean = label_tabs(_scroll_tables(sanitise(made.html)))
     body = SectionReader()
     sections = body.read(clean)
     finished = replace(

@@ -288,3 +288,23 @@ def notice_over(site: str, title: str, link: str, language: str) -> Said:
         f"It is over: {title}",
         f"The problem that we told you of is over.\n\n{title}\n{link}\n\n{site}\n",
     )
+
+
+def pack(
+    site: str,
+    title: str,
+    text: str,
+    articles: Sequence[Quoted],
+    page: str,
+    document: str,
+    lang: str,
+) -> Said:
+    """A pack of articles: its introduction, each article's summary, and where all of it is.
+
+    ``page`` and ``document`` are the addresses of the page and of the PDF, "" without one.
+    """
+    parts = [text] if text else []
+    parts += ["\n".join(filter(None, (f"■ {one.title}", one.quote, one.url))) for one in articles]
+    whole = "まとめて読む" if lang_of(lang) == "ja" else "All on one page"
+    links = [f"{whole}: {page}", *([f"PDF: {document}"] if document else [])]
+    return title, "\n\n".join([*parts, "\n".join(links), f"{site}\n"])

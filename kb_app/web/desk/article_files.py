@@ -30,6 +30,7 @@ from indexer.editing.pictures import MAX_FILE_BYTES, prepared
 from indexer.isolation import IsolationError, isolated_process
 from indexer.model import ArticleSummary
 from indexer.reading.media_types import IMAGE_TYPES
+from indexer.reading.packs_file import MOST_ARTICLES
 from indexer.targets import file_in
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import now, services, site_settings, snapshot, user_store
@@ -253,6 +254,9 @@ def several() -> BaseResponse:
         "archive": {"status": "archived"},
         "publish": {"status": "published"},
     }
+    if what == "pack":
+        chosen = [card.id for name in names if (card := _card(name))]
+        return redirect(url_for("desk_packs.edit", article=chosen[:MOST_ARTICLES]))
     if what not in changes:
         abort(400)
     kept = {change.path for change in services().kept_changes.all()}

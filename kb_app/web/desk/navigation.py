@@ -59,6 +59,7 @@ GROUPS = (
             Page("article_checks.checks", "write", _("Duplicates and contradictions")),
             Page("values.values", "write", _("Shared values")),
             Page("languages.languages", "write", _("Languages")),
+            Page("desk_packs.packs", "write", _("Packs"), ("desk_packs.edit", "desk_packs.send")),
         ),
     ),
     Group(

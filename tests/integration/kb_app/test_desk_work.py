@@ -330,7 +330,7 @@ def test_a_case_keeps_the_list_that_it_was_opened_from(
     own: Services, lead: FlaskClient, case: Case, at: int
 ) -> None:
     workflow = own.support.workflow
-    others = [workflow.open(replace(NEW, form_id=f"other{n}", subject=f"No {n}"), at) for n in (1, 2)]
+    others = [workflow.open(replace(NEW, form_id=name), at) for name in ("one", "two")]
     for one in others:
         own.support.work.tag(one, "vip", at)
     page = text_of(lead, f"/desk/cases/{others[0].number}?tag=vip")

@@ -1,0 +1,98 @@
+"""Packs of articles as a reader sees them: the articles in one language, one below the other."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from indexer.model import ArticleSummary
+from indexer.reading.html_tags import Tag, rewrite_tags
+from indexer.reading.packs_file import Pack, read_packs
+from kb_app.localized import localized
+from kb_app.web.core.article_body import render_body
+from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
+from kb_app.web.core.template_helpers import article_url
+
+# What refers to an element of the same page by its id.
+_REFERENCES = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
+
+
+@dataclass(frozen=True)
+class PackPage:
+    """A pack in one language. ``cards`` are those of its articles that customers may read."""
+
+    key: str
+    title: str
+    text: str
+    cards: tuple[ArticleSummary, ...]
+
+
+def known_packs() -> dict[str, Pack]:
+    """The packs of packs.yml that can be used, by key."""
+    return read_packs(site_settings().articles)[0]
+
+
+def pack_page(pack: Pack, ui: str) -> PackPage:
+    """A pack with each article in the page's language, else as it is."""
+    articles, at = snapshot().articles, now()
+    cards: dict[str, ArticleSummary] = {}
+    for name in pack.articles:
+        card = articles.summaries.get(name)
+        if card is None:
+            continue
+        versions = [card, *articles.translations(card)]
+        seen = [one for one in versions if one.visible(at, PUBLIC)]
+        best = next((one for one in seen if one.lang == ui), next(iter(seen), None))
+        if best is not None:
+            cards.setdefault(best.id, best)
+    return PackPage(pack.key, localized(pack.title, ui), _text(pack, ui), tuple(cards.values()))
+
+
+def _text(pack: Pack, ui: str) -> str:
+    return localized(pack.text, ui) if pack.text else ""
+
+
+def pack_bodies(page: PackPage, ui: str) -> list[tuple[ArticleSummary, Markup]]:
+    """The articles with their HTML; links between them stay on the page."""
+    articles = snapshot().articles
+    places = {article_url(card, ui): f"article-{n}" for n, card in enumerate(page.cards, 1)}
+    bodies: list[tuple[ArticleSummary, Markup]] = []
+
+    def is_public(card: ArticleSummary) -> bool:
+        return card.visible(now(), PUBLIC)
+
+    for number, card in enumerate(page.cards, 1):
+        full = articles.article(card.id)
+        if full is not None:
+            body = render_body(full.html, articles, is_public, ui)
+            own = _OwnIds(f"article-{number}", places)
+            bodies.append((card, Markup(rewrite_tags(body, own.rewritten))))
+    return bodies
+
+
+@dataclass(frozen=True)
+class _OwnIds:
+    """Gives the ids of an article a prefix, since others on the page may have the same."""
+
+    prefix: str
+    places: dict[str, str]
+
+    def rewritten(self, tag: Tag) -> str:
+        """A tag with its own ids, and with links that stay on the page where they can."""
+        for name in ("id", "name", *_REFERENCES, "href"):
+            value = tag.attribute(name)
+            if not value or (name == "name" and tag.name != "input"):
+                continue
+            new = self._link(value) if name == "href" else f"{self.prefix}-{value}"
+            changed = tag.replaced(name, f'{name}="{new}"')
+            tag = Tag(tag.name, changed[len(tag.name) + 1 : -1], changed)
+        return tag.text
+
+    def _link(self, target: str) -> str:
+        if target.startswith("#"):
+            return f"#{self.prefix}-{target[1:]}"
+        address, _, anchor = target.partition("#")
+        place = self.places.get(html.unescape(address))
+        return target if place is None else f"#{place}-{anchor}" if anchor else f"#{place}"
