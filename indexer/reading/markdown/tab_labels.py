@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from indexer.reading.html_tags import Tag, rewrite_tags
 
-_LABEL = re.compile(r'<label for="([^"]*+)">(.*?)</label>', re.DOTALL)
+_LABEL = re.compile(r'<label for="([^"]*+)">((?:[^<]|<(?!/?label))*+)</label>')
 _TAG = re.compile(r"<[^<>]*+>")
 _NAMED = re.compile(r"(__tabbed_[0-9]+)_[0-9]+")
 
