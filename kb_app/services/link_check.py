@@ -16,11 +16,14 @@ import requests
 from kb_app.db.article_findings import ExternalLink
 from kb_app.durations import DAY, HOUR
 from kb_app.public_hosts import is_private, is_public
+from kb_app.public_http import session_for_other_sites
 
 EVERY_MS, AGAIN_MS = 7 * DAY, 20 * HOUR
 # Links looked at in one run, and those of one host.
 MOST, MOST_OF_A_HOST = 200, 10
 MOST_REDIRECTS, TIMEOUT_S = 5, (5, 15)
+# A page that sends one letter after the other is not waited for.
+DEADLINE_S = 40.0
 FAILURES, FAILING_MS = 3, 2 * DAY
 OK = "ok"
 GONE = ("404", "410")
@@ -53,8 +56,7 @@ def is_broken(link: ExternalLink) -> bool:
 
 def looked_at(link: ExternalLink, now_ms: int, *, private: bool = False) -> ExternalLink:
     """The link after a look at its page; ``private`` allows addresses of the own network."""
-    with requests.Session() as session:
-        session.trust_env = False
+    with session_for_other_sites(private=private, deadline_s=DEADLINE_S) as session:
         outcome = _outcome(session, link.url, private)
     if outcome == OK:
         return replace(link, outcome=OK, checked_at=now_ms, failures=0, failed_since=0)

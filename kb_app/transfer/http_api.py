@@ -14,10 +14,13 @@ import requests
 
 from indexer.atomic_write import replace_bytes
 from kb_app.public_hosts import is_public
+from kb_app.public_http import OtherSites
 from kb_app.transfer.model import MAX_FILE, TransferError
 
 TIMEOUT_S = (10, 60)
 ATTEMPTS, LONGEST_WAIT_S = 5, 60.0
+# The longest a file of another host takes.
+DEADLINE_S = 300.0
 MAX_ANSWER = 64 * 1024 * 1024
 MOST_PAGES = 10_000
 _AGENT = "kb-import/1"
@@ -48,13 +51,20 @@ class _Guarded(requests.adapters.HTTPAdapter):  # type: ignore[misc]
 
     def __init__(self, own: tuple[str, str]) -> None:
         super().__init__()
-        self._own = own
+        self._own, self._others = own, OtherSites(deadline_s=DEADLINE_S)
 
     def send(self, request: Any, *given: Any, **options: Any) -> Any:
         """Raises InvalidURL for a host of the own network, also after a redirect."""
-        if _host(request.url) != self._own and not is_public(urlsplit(request.url).hostname or ""):
+        if _host(request.url) == self._own:
+            return super().send(request, *given, **options)
+        if not is_public(urlsplit(request.url).hostname or ""):
             raise requests.exceptions.InvalidURL(f"{request.url} is in the own network")
-        return super().send(request, *given, **options)
+        return self._others.send(request, *given, **options)
+
+    def close(self) -> None:
+        """Close the connections."""
+        super().close()
+        self._others.close()
 
 
 class Api:
