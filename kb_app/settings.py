@@ -155,6 +155,13 @@ class Settings(BaseSettings):
     contact_link: str = Field(
         "", description="A page where the support team can be reached, e.g. a contact form."
     )
+    security_contact: str = Field(
+        "",
+        description=(
+            "Where security faults of the site are reported, a mail address or https:// page; "
+            "it is shown in /.well-known/security.txt."
+        ),
+    )
     contact_hours: str = Field("", description="When the support team can be reached.")
     contact_hours_ja: str = Field(
         "", description="The same in Japanese; `KB_CONTACT_HOURS` when empty."
@@ -552,6 +559,13 @@ class Settings(BaseSettings):
     def _is_mail(cls, value: str) -> str:
         if value and not re.match(r"^[^@\s<>\"]+@[^@\s<>\"]+$", value):
             raise ValueError("must be a mail address")
+        return value
+
+    @field_validator("security_contact")
+    @classmethod
+    def _is_contact(cls, value: str) -> str:
+        if value and not re.match(r"^(https://[^\s<>\"]+|[^@\s<>\":]+@[^@\s<>\"]+)$", value):
+            raise ValueError("must be a mail address or begin with https://")
         return value
 
     @field_validator("timezone")

@@ -15,11 +15,13 @@ from kb_app.web.core import (
     access_log,
     auth,
     contact_channels,
+    delivery,
     errors,
     i18n,
     rate_limits,
     security,
     site_request,
+    static_files,
     template_helpers,
     visitor,
 )
@@ -48,7 +50,9 @@ from kb_app.web.site import (
     author_panel,
     case_page,
     contact,
+    discovery,
     feedback,
+    machine_pages,
     notices,
     packs,
     pages,
@@ -92,6 +96,8 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
     app.url_map.converters["ui"] = InterfaceLanguage
     app.extensions["kb_services"] = services
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    delivery.set_up(app)
+    static_files.set_up(app)
     site_request.set_up(app)
     i18n.set_up(app, settings)
     template_helpers.set_up(app, settings)
@@ -134,6 +140,8 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         webhooks,
         author_panel,
         packs,
+        discovery,
+        machine_pages,
         pages,
     ):
         app.register_blueprint(part.blueprint)

@@ -20,7 +20,7 @@ _MEANT_AS = {
     **dict.fromkeys(("hint", "success", "check"), "tip"),
 }
 # Attributes that only our pages use.
-_OURS = ("class", "loading", "data-lang")
+_OURS = ("class", "loading", "data-lang", "data-label")
 _ADDRESSES = {**MEDIA_TAGS, "a": "href"}
 
 

@@ -15,7 +15,7 @@ from limits import parse
 
 from kb_app.settings import Settings
 
-LIMITED = ("pages.search", "api.search", "api.suggest")
+LIMITED = ("pages.search", "api.search", "api.suggest", "discovery.suggestions")
 # Forms and events of visitors: far above normal use, low enough to protect the disk.
 SENT = (
     "events.events",

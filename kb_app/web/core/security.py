@@ -118,7 +118,7 @@ def _is_address(host: str) -> bool:
 
 def _headers(response: Response, policy: str) -> Response:
     headers = response.headers
-    if session.get("_user_id") or g.get("token"):
+    if request.endpoint != "static" and (session.get("_user_id") or g.get("token")):
         # What a signed-in person sees is for nobody else, and no cache may keep it.
         headers["Cache-Control"] = "no-store"
     if response.status_code >= 400 and request.method not in ("GET", "HEAD"):

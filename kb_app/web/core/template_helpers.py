@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from flask import Flask, request, url_for
 from flask_babel import format_date
@@ -144,6 +145,12 @@ def public_url(path: str) -> str:
     """
     settings = context.site_settings()
     return settings.base_url.removesuffix(settings.path_prefix) + path
+
+
+def absolute_url(path: str) -> str:
+    """The whole address of a path from ``url_for``, for formats that need one."""
+    parts = urlsplit(context.site_settings().address)
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def writer_present(settings: Settings) -> bool:

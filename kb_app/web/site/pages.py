@@ -8,20 +8,23 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.article_store import ArticleStore
-from indexer.model import ArticleSummary
+from indexer.model import Article, ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.web.core import i18n, tracking
 from kb_app.web.core.article_body import render_body
+from kb_app.web.core.card_picture import font_file
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.inputs import own_path
 from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
-from kb_app.web.core.template_helpers import article_url
+from kb_app.web.core.structured_data import article_data
+from kb_app.web.core.template_helpers import article_url, public_url, section_title
 from kb_app.web.core.urls import find_article, language_of_address, may_see
 from search.model import Answer, Hit, Results
 
@@ -204,10 +207,14 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         for name in full.related
         if name in articles.summaries and may_see(articles.summaries[name])
     ]
+    canonical_language = card.lang if card.lang in site_settings().languages else ui
+    picture = url_for("discovery.picture", article_id=card.id) if font_file() else ""
     return render_template(
         "site/article.html",
         card=card,
         article=full,
+        picture=picture,
+        structured=_structured(card, full, canonical_language, picture),
         query_id=query_id,
         form_id=str(uuid.uuid4()),
         said=request.args.get("said", ""),
@@ -218,13 +225,26 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
         infos=articles.sections,
-        canonical_language=card.lang if card.lang in site_settings().languages else ui,
+        canonical_language=canonical_language,
         translation_urls={
             other.lang: article_url(other, other.lang)
             for other in translations
             if other.lang in site_settings().languages
         },
     )
+
+
+def _structured(card: ArticleSummary, full: Article, ui: str, picture: str) -> dict[str, Any]:
+    """What search engines read of the article."""
+    articles, name = snapshot().articles, site_settings().name(ui)
+    section = url_for("pages.section", ui=ui, section=card.section)
+    crumbs = [
+        (name, url_for("pages.home", ui=ui)),
+        (section_title(card.section, articles.sections, ui), section),
+        (card.title, article_url(card, ui)),
+    ]
+    public = [(said, public_url(path)) for said, path in crumbs]
+    return article_data(full, card, public, name, public_url(picture) if picture else "")
 
 
 def _record_reading(card: ArticleSummary, ui: str) -> str:
@@ -258,17 +278,6 @@ def _record_reading(card: ArticleSummary, ui: str) -> str:
         language=ui,
     )
     return query_id
-
-
-@blueprint.get("/robots.txt")
-def robots() -> Response:
-    """Exclude results pages and the API from crawling."""
-    lines = [
-        "User-agent: *",
-        *(f"Disallow: {url_for('pages.search', ui=lang)}" for lang in site_settings().languages),
-        "Disallow: /api/",
-    ]
-    return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
 def _moved(articles: ArticleStore, ui: str, slug: str) -> str | None:

@@ -290,8 +290,8 @@ def test_only_the_configured_host_is_served(articles: Path, data: Path) -> None:
 
 
 def test_well_known_files_are_not_taken_for_languages(site: FlaskClient) -> None:
-    assert site.get("/favicon.ico").location == "/static/icon.svg"
-    assert site.get("/sitemap.xml").status_code == 404
+    assert site.get("/favicon.ico").location.startswith("/static/icon.svg")
+    assert site.get("/humans.txt").status_code == 404
     assert "GET" in site.post("/en/").headers["Allow"]
 
 

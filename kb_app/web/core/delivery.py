@@ -1,0 +1,75 @@
+"""How answers reach browsers: compressed, and not sent again where nothing changed."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request, session
+from flask_compress import Compress
+
+# Pages whose text depends on nothing but the articles and who asks.
+REVALIDATED = frozenset(
+    {
+        "pages.home",
+        "pages.section",
+        "packs.pack",
+        "machine_pages.article_page",
+        "machine_pages.llms",
+        "discovery.sitemap",
+        "discovery.sitemap_part",
+        "discovery.feed",
+        "discovery.section_feed",
+        "discovery.opensearch",
+        "discovery.manifest",
+        "api.article",
+        "api.articles",
+        "api.sections",
+        "api.suggest",
+    }
+)
+
+
+def set_up(app: Flask) -> None:
+    """Add the steps that every answer goes through last."""
+    app.config.update(
+        COMPRESS_REGISTER=False,
+        COMPRESS_STREAMS=False,
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_MIMETYPES=[
+            "text/html",
+            "text/plain",
+            "text/markdown",
+            "text/css",
+            "application/json",
+            "application/problem+json",
+            "application/manifest+json",
+            "application/xml",
+            "application/atom+xml",
+            "application/opensearchdescription+xml",
+            "image/svg+xml",
+        ],
+    )
+    compress = Compress(app)
+
+    def deliver(response: Response) -> Response:
+        if request.endpoint == "static":
+            # No file depends on who asks, whatever looked at the session: caches may share it.
+            session.accessed = False
+        if request.endpoint == "static" or response.direct_passthrough:
+            return response
+        if _is_for_one(response):
+            # The length of a compressed page would tell a secret in it (BREACH).
+            return response
+        if request.endpoint in REVALIDATED and response.status_code == 200:
+            response.add_etag()
+            response.cache_control.no_cache = True
+        sent: Response = compress.after_request(response)
+        if sent.get_etag()[0]:
+            sent.make_conditional(request)
+        return sent
+
+    # Functions run in the opposite order: what is registered first runs last.
+    app.after_request(deliver)
+
+
+def _is_for_one(response: Response) -> bool:
+    """Whether an answer is for somebody who is signed in, or gives the browser a secret."""
+    return bool(session.get("_user_id") or g.get("token") or "Set-Cookie" in response.headers)

@@ -1,0 +1,84 @@
+"""An article as Markdown, for programs that read: public articles only, with whole addresses."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from cachetools import LRUCache
+from flask import url_for
+
+from indexer.model import ArticleSummary
+from indexer.reading.html_tags import rewrite_tags
+from kb_app.transfer.html_to_markdown import to_markdown
+from kb_app.transfer.targets.body import Dialect, foreign_html, plain_tabs
+from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
+from kb_app.web.core.template_helpers import absolute_url, article_url
+
+ARTICLES_KEPT = 2_000
+_kept: LRUCache[tuple[str, str, str], str] = LRUCache(ARTICLES_KEPT)
+_lock = Lock()
+
+
+def public_cards() -> list[ArticleSummary]:
+    """The cards of what everybody may read now, by id."""
+    return sorted(snapshot().articles.visible(now(), PUBLIC), key=lambda card: card.id)
+
+
+def language_of(card: ArticleSummary) -> str:
+    """The interface language of an article's own page."""
+    languages = site_settings().languages
+    return card.lang if card.lang in languages else languages[0]
+
+
+def page_url(card: ArticleSummary) -> str:
+    """The whole address of an article's own page."""
+    return absolute_url(article_url(card, language_of(card)))
+
+
+def article_markdown(card: ArticleSummary) -> str:
+    """The title, where and when it was written, and the text; "" where it is gone."""
+    article = snapshot().articles.article(card.id)
+    if article is None:
+        return ""
+    key = (snapshot().version, card.id, site_settings().address)
+    with _lock:
+        body = _kept.get(key)
+    if body is None:
+        body = _text(article.html, page_url(card))
+        with _lock:
+            _kept[key] = body
+    facts = [page_url(card)]
+    if card.updated:
+        facts.append(card.updated.isoformat())
+    title = " ".join(card.title.split())
+    return f"# {title}\n\n{' · '.join(facts)}\n\n{body}\n"
+
+
+def _text(body: str, page: str) -> str:
+    """The text with whole addresses, also of its own headings, which Markdown cannot name."""
+    nameless = rewrite_tags(
+        body, lambda tag: tag.replaced("id", "") if tag.attributes else tag.text
+    )
+
+    def whole(_element: str, address: str) -> str:
+        return f"{page}{address}" if address.startswith("#") else address
+
+    return to_markdown(foreign_html(nameless, _DIALECT), whole).markdown
+
+
+def _link(name: str, anchor: str) -> str:
+    card = snapshot().articles.summaries.get(name)
+    if card is None or not card.visible(now(), PUBLIC):
+        return ""
+    return f"{page_url(card)}{f'#{anchor}' if anchor else ''}"
+
+
+def _file(name: str) -> str:
+    return absolute_url(url_for("assets.media", name=name))
+
+
+def _callout(_kind: str, inner: str) -> str:
+    return f"<blockquote>{inner}</blockquote>"
+
+
+_DIALECT = Dialect(_link, _file, _callout, plain_tabs)
