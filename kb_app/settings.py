@@ -147,6 +147,13 @@ class Settings(BaseSettings):
             "www.youtube-nocookie.com; those of others become links."
         ),
     )
+    api_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Origins of other sites whose pages may use the API and show the help widget, e.g. "
+            "https://www.example.com."
+        ),
+    )
     timezone: str = Field(
         "UTC", description="Time zone of dates in front matter and on pages, e.g. Asia/Tokyo."
     )
@@ -406,7 +413,7 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("languages", "second_factor", "embed_hosts", mode="before")
+    @field_validator("languages", "second_factor", "embed_hosts", "api_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -428,6 +435,16 @@ class Settings(BaseSettings):
     def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(re.match(r"\A(?:[a-z0-9-]++\.)++[a-z0-9-]++\Z", host) for host in value):
             raise ValueError("must be host names without https://, such as player.vimeo.com")
+        return value
+
+    @field_validator("api_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        pattern = r"\Ahttps?://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?\Z"
+        if not all(re.match(pattern, origin) for origin in value):
+            raise ValueError(
+                "must be origins without a path, in small letters, such as https://www.example.com"
+            )
         return value
 
     @field_validator("second_factor")

@@ -23,7 +23,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     "audit": frozenset({"admin"}),
     "persons": frozenset({"admin"}),
 }
-SCOPES = ("search", "events", "reports")
+SCOPES = ("search", "events", "cases", "reports")
 SHORTEST_PASSWORD = 10
 LOWEST_SCORE = 2
 # Characters of a password that are judged: the time grows with their square.

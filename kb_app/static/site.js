@@ -43,7 +43,9 @@ function suggestFor(input) {
 
   // What was typed goes along, so that a suggestion taken counts as a question answered.
   function chosen(option) {
-    const url = new URL(option.dataset.url, location.href);
+    // Stay where the reader is: the public address may be another one.
+    const given = new URL(option.dataset.url, location.href);
+    const url = new URL(given.pathname + given.search + given.hash, location.href);
     if (!("search" in option.dataset)) url.searchParams.set("typed", typed);
     return url.href;
   }

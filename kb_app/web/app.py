@@ -9,7 +9,10 @@ from werkzeug.routing import BaseConverter
 
 from kb_app.services.container import Services, build_services
 from kb_app.settings import load_settings
-from kb_app.web.api import events, health, tickets, webhooks
+from kb_app.web.api import articles as api_articles
+from kb_app.web.api import cases as api_cases
+from kb_app.web.api import document, events, figures, health, tickets, webhooks
+from kb_app.web.api import feedback as api_feedback
 from kb_app.web.api import search as api
 from kb_app.web.core import (
     access_log,
@@ -18,6 +21,7 @@ from kb_app.web.core import (
     delivery,
     errors,
     i18n,
+    other_origins,
     rate_limits,
     security,
     site_request,
@@ -102,6 +106,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
     i18n.set_up(app, settings)
     template_helpers.set_up(app, settings)
     security.set_up(app, settings)
+    other_origins.set_up(app, settings)
     access_log.set_up(app)
     errors.set_up(app)
     auth.set_up(app, settings)
@@ -113,6 +118,11 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         health,
         assets,
         api,
+        api_articles,
+        api_feedback,
+        api_cases,
+        figures,
+        document,
         events,
         feedback,
         contact,

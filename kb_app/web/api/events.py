@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from flask import Blueprint, Response, request
-from pydantic import BaseModel, Field, field_validator, model_validator
+from flask import Blueprint, Response
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
+from kb_app.web.api.document import operation
+from kb_app.web.api.models import Problem
+from kb_app.web.api.requests import ProblemError, body, handle_problems
 from kb_app.web.core import tracking
-from kb_app.web.core.errors import problem
-from kb_app.web.core.inputs import StorableText, parse_body
+from kb_app.web.core.inputs import StorableText
 from kb_app.web.core.same_site import require_same_site
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/v1")
-# Actions that browsers may report; votes come by forms, tickets from servers.
-FROM_BROWSER = frozenset(
-    {
-        m.ENGAGED,
-        m.COPY,
-        m.CONTACT_LEAVE,
-        m.CHANNEL_OPENED,
-        m.SURVEY_SHOWN,
-        m.CLICK,
-        m.CONTACT_SUGGESTION_CLICK,
-    }
-)
+handle_problems(blueprint)
 MOST = 20
 NUMBERS = {"seconds": 86_400.0, "scroll": 1.0, "rage": 100.0}
 CHANNELS = ("phone", "chat", "mail", "social", "link")
@@ -44,21 +35,36 @@ class Attributes(BaseModel):
 
 
 class Action(BaseModel):
-    """One action that a browser reports."""
+    """One action that a browser reports; votes come by forms, tickets from servers."""
 
-    action_name: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"action_name": {"const": m.CHANNEL_OPENED}}},
+            "then": {
+                "required": ["attributes"],
+                "properties": {
+                    "attributes": {
+                        "required": ["channel"],
+                        "properties": {"channel": {"enum": list(CHANNELS)}},
+                    }
+                },
+            },
+        }
+    )
+    action_name: Literal[
+        "engaged",
+        "copy",
+        "contact_leave",
+        "channel_opened",
+        "survey_shown",
+        "click",
+        "contact_suggestion_click",
+    ]
     event_id: Annotated[StorableText, Field(max_length=200)] = ""
     query_id: Annotated[StorableText, Field(max_length=200)] = ""
     object_id: Annotated[StorableText, Field(max_length=200)] = ""
     position: Any = None
     attributes: Attributes = Attributes()
-
-    @field_validator("action_name")
-    @classmethod
-    def _is_from_browser(cls, value: str) -> str:
-        if value not in FROM_BROWSER:
-            raise ValueError(f"must be one of {', '.join(sorted(FROM_BROWSER))}")
-        return value
 
     @model_validator(mode="after")
     def _names_its_channel(self) -> Self:
@@ -75,21 +81,16 @@ class Actions(BaseModel):
 
 
 @blueprint.post("/events")
-def events() -> BaseResponse:
-    """Record browser actions; 202, or a problem that names what is wrong.
-
-    The body is {"actions": [{"action_name", "event_id", "query_id", "object_id", "position",
-    "attributes"}]}.
-    """
+@operation("events", {202: None, 503: Problem}, body=Actions)
+def events() -> ResponseReturnValue:
+    """Report what only the browser sees: reading time, copied text, opened channels."""
     require_same_site()
-    given, wrong = parse_body(Actions, request.get_data(cache=False))
-    if given is None:
-        return problem(400, wrong)
+    given = body(Actions)
     try:
         for action in given.actions:
             _record(action)
     except SQLAlchemyError:
-        return problem(503, "The event could not be stored. Send it again.")
+        raise ProblemError("The event could not be stored. Send it again.", 503) from None
     return Response(status=202)
 
 

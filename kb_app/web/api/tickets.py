@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from flask import Blueprint, g, jsonify, request
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, field_validator
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics import model as m
 from kb_app.analytics.redaction import redact
 from kb_app.durations import DAY, MINUTE
-from kb_app.web.core.auth import user
+from kb_app.web.api.document import operation
+from kb_app.web.api.models import Problem, TicketAnswer
+from kb_app.web.api.requests import ProblemError, body, handle_problems, needs_token
 from kb_app.web.core.context import event_store, services
-from kb_app.web.core.errors import problem
-from kb_app.web.core.inputs import StorableText, moment, parse_body
+from kb_app.web.core.inputs import StorableText, moment
 from kb_app.web.core.tracking import known, now_ms
 
 blueprint = Blueprint("tickets", __name__, url_prefix="/api/v1")
+handle_problems(blueprint)
 STATES = {"created": m.TICKET_CREATED, "resolved": m.TICKET_RESOLVED}
 # Tolerated clock skew of other systems, and the greatest age of a report.
 AHEAD, LATE = 5 * MINUTE, 7 * DAY
@@ -30,21 +32,14 @@ AHEAD, LATE = 5 * MINUTE, 7 * DAY
 class Ticket(BaseModel):
     """A contact with an agent, as another system reports it."""
 
-    ticket_id: Annotated[str, Field(pattern=r"^[\w.:/-]{1,60}\z")]
+    ticket_id: Annotated[str, Field(pattern=r"^[\w.:/-]{1,60}$")]
     state: Literal["created", "resolved"] = "created"
-    channel: str = "phone"
+    channel: Literal["site", "api", "suggest", "contact", "chat", "mail", "phone"] = "phone"
     query_id: StorableText = ""
     client_id: StorableText = ""
     text: StorableText = ""
     language: StorableText = ""
     at: int | None = None
-
-    @field_validator("channel")
-    @classmethod
-    def _is_channel(cls, value: str) -> str:
-        if value not in m.CHANNELS:
-            raise ValueError(f"must be one of {', '.join(m.CHANNELS)}")
-        return value
 
     @field_validator("at", mode="before")
     @classmethod
@@ -60,33 +55,22 @@ class Ticket(BaseModel):
 
 
 @blueprint.post("/tickets")
-def tickets() -> BaseResponse:
-    """Record a ticket: 201, 200 if it was known, else a problem that names what is wrong.
-
-    The body is
-    {"ticket_id", "state", "channel", "query_id", "client_id", "text", "language", "at"}.
-    """
-    if not user().is_authenticated or not g.get("token"):
-        return problem(
-            401,
-            "This needs a token with the scope events. Create one with: "
-            "kb token add NAME --mail MAIL --scope events",
-        )
-    given, wrong = parse_body(Ticket, request.get_data(cache=False))
-    if given is None:
-        return problem(400, wrong)
+@operation(
+    "tickets", {201: TicketAnswer, 200: TicketAnswer, 503: Problem}, body=Ticket, scope="events"
+)
+def tickets() -> ResponseReturnValue:
+    """Report a contact of another system: 201, 200 where it was known."""
+    needs_token("events")
+    given = body(Ticket)
     event = _event(given)
     try:
         fresh = event_store().action(event.event_id) is None
         event_store().append([], [event])
     except SQLAlchemyError:
-        return problem(503, "The ticket could not be stored. Send it again.")
+        raise ProblemError("The ticket could not be stored. Send it again.", 503) from None
     answer = jsonify(event_id=event.event_id, joined_by=_joined(event))
     answer.status_code = 201 if fresh else 200
     return answer
-
-
-tickets.scope = "events"  # type: ignore[attr-defined]
 
 
 def _event(given: Ticket) -> m.ActionEvent:

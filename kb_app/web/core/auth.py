@@ -143,10 +143,6 @@ def _by_token(_request: object) -> User | None:
     if not request.path.startswith("/api/") or not header.startswith("Bearer "):
         return None
     view = current_app.view_functions.get(request.endpoint or "")
-    scope = (
-        "search"
-        if request.endpoint in ("api.search", "api.article", "api.suggest")
-        else getattr(view, "scope", "")
-    )
+    scope = getattr(view, "scope", "")
     g.token = True
     return user_store().by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None

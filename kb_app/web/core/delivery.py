@@ -19,9 +19,10 @@ REVALIDATED = frozenset(
         "discovery.section_feed",
         "discovery.opensearch",
         "discovery.manifest",
-        "api.article",
-        "api.articles",
-        "api.sections",
+        "api_articles.article",
+        "api_articles.articles",
+        "api_articles.sections",
+        "api_document.openapi",
         "api.suggest",
     }
 )

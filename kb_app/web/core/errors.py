@@ -55,7 +55,9 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
     if code < 400 or isinstance(error, SecurityError):
         return error  # for an untrusted host no links can be generated
     if request.path.startswith("/api/"):
-        return problem(code, error.description or _title(code))
+        answer = problem(code, error.description or _title(code))
+        answer.headers.update(_kept(error))
+        return answer
     if code == 404 and request.method in ("GET", "HEAD") and (url := _address_now()):
         return redirect(url, 301)
     words = (request.view_args or {}).get("slug") or ""
@@ -66,8 +68,13 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
         ),
         code,
     )
-    page.headers.update({name: value for name, value in error.get_headers() if name == "Allow"})
+    page.headers.update(_kept(error))
     return page
+
+
+def _kept(error: HTTPException) -> dict[str, str]:
+    """The headers of an error that say what may be asked instead."""
+    return {name: value for name, value in error.get_headers() if name == "Allow"}
 
 
 def _address_now() -> str:

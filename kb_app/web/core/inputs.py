@@ -6,7 +6,7 @@ Pure functions. Every number, time and path of a request passes through one of t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from typing import Annotated, Any, TypeVar
 
@@ -74,6 +74,26 @@ def parse_body(model: type[Model], body: bytes) -> tuple[Model | None, str]:
         return model.model_validate_json(body), ""
     except ValidationError as error:
         return None, _explained(error.errors(include_url=False, include_context=False))
+
+
+def parse_query(model: type[Model], given: Mapping[str, str]) -> tuple[Model | None, str]:
+    """(the parameters of an address, "") or (None, the one that is wrong and why)."""
+    try:
+        return model.model_validate(dict(given)), ""
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    known = model.model_json_schema()["properties"]
+    if first["type"] == "extra_forbidden":
+        return None, f"{name[:40]}: there is no such parameter. Those are {', '.join(known)}."
+    shown = f"{name}={given[name][:20]}" if name in given else name
+    limits = known[name].get("minimum"), known[name].get("maximum")
+    if None not in limits:
+        return None, f"{shown}: must be an integer from {limits[0]} to {limits[1]}."
+    if first["type"] == "missing":
+        return None, f"{name}: must be given."
+    said = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return None, f"{shown}: {said.replace('should be', 'must be')}."
 
 
 def _explained(errors: Sequence[Any]) -> str:

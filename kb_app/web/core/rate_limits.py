@@ -15,10 +15,17 @@ from limits import parse
 
 from kb_app.settings import Settings
 
-LIMITED = ("pages.search", "api.search", "api.suggest", "discovery.suggestions")
+LIMITED = (
+    "pages.search",
+    "api.search",
+    "api.suggest",
+    "api_articles.articles",
+    "discovery.suggestions",
+)
 # Forms and events of visitors: far above normal use, low enough to protect the disk.
 SENT = (
     "events.events",
+    "api_feedback.vote",
     "feedback.vote",
     "feedback.choose",
     "tickets.tickets",
@@ -29,7 +36,7 @@ SENT = (
 )
 SENT_LIMIT = "120 per minute"
 # Messages to the support team: above normal use, low enough to protect the inbox.
-WRITTEN = ("contact.send", "cases.add", "notices.subscribe")
+WRITTEN = ("contact.send", "api_cases.open_case", "cases.add", "notices.subscribe")
 WRITTEN_LIMIT = "40 per hour"
 RESET_LIMIT = "5 per hour"
 # The least that each process allows, so that somebody who errs once can go on.
@@ -61,6 +68,13 @@ def _client() -> str:
     return client_key(request.remote_addr or "")
 
 
+def _only_when_refused(response: Response) -> Response:
+    """Say when to come back only to those who came too often."""
+    if response.status_code not in (429, 503):
+        response.headers.pop("Retry-After", None)
+    return response
+
+
 def _was_taken(response: Response) -> bool:
     """Whether the form was accepted: one that was refused may be corrected and sent again."""
     return response.status_code < 400
@@ -84,6 +98,8 @@ def set_up(app: Flask, settings: Settings, processes: Callable[[], int] = lambda
     if settings.rate_limit == "off":
         return
     limiter = Limiter(_client, app=app, storage_uri="memory://", headers_enabled=True)
+    # The limiter's own functions run before what is registered earlier.
+    app.after_request_funcs[None].insert(0, _only_when_refused)
 
     def share(limit: str) -> Callable[[], str]:
         return lambda: share_of(limit, processes())

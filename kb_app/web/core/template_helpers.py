@@ -104,11 +104,10 @@ def section_title(key: str, sections: dict[str, SectionInfo], lang: str | None =
     )
 
 
-def section_description(key: str, sections: dict[str, SectionInfo]) -> str:
+def section_description(key: str, sections: dict[str, SectionInfo], lang: str | None = None) -> str:
     """A section's description in the reader's language; "" where it has none."""
-    return (
-        localized(sections[key].description, i18n.interface_language()) if key in sections else ""
-    )
+    spoken = lang or i18n.interface_language()
+    return localized(sections[key].description, spoken) if key in sections else ""
 
 
 def type_name(kind: str) -> str:

@@ -147,7 +147,7 @@ def _feed(cards: Sequence[ArticleSummary], ui: str, title: str, page: str, own: 
     for card in newest:
         entry = _add(root, "entry")
         # The id of the article: its address may change.
-        _add(entry, "id", absolute_url(url_for("api.article", article_id=card.id)))
+        _add(entry, "id", absolute_url(url_for("api_articles.article", article_id=card.id)))
         _add(entry, "title", card.title)
         _add(entry, "updated", _moment(card))
         _add(entry, "link", rel="alternate", type="text/html", href=_address(card))

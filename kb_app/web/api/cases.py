@@ -1,0 +1,92 @@
+"""Messages to a person by the API, and how a case stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Blueprint, jsonify, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+from kb_app.support.model import Case, NewCase
+from kb_app.support.spam import spam_reason
+from kb_app.web.api.document import operation
+from kb_app.web.api.models import CaseAnswer, CaseRequest, Problem
+from kb_app.web.api.requests import (
+    ProblemError,
+    body,
+    handle_problems,
+    language,
+    needs_token,
+)
+from kb_app.web.core import tracking
+from kb_app.web.core.context import site_settings, support_service
+from kb_app.web.core.same_site import require_same_site
+from kb_app.web.core.template_helpers import public_url
+from kb_app.web.core.tracking import now_ms
+from kb_app.web.core.visitor import visitor
+
+blueprint = Blueprint("api_cases", __name__, url_prefix="/api/v1")
+handle_problems(blueprint)
+_WRONG = {
+    "mail": "must be a mail address.",
+    "long": "is too long.",
+    "line": "must be one line.",
+    "empty": "must not be empty.",
+}
+
+
+@blueprint.post("/cases")
+@operation("cases", {201: CaseAnswer, 200: CaseAnswer, 503: Problem}, body=CaseRequest)
+def open_case() -> ResponseReturnValue:
+    """Write to a person: 201 with the case, 200 where the same form opened it before."""
+    require_same_site()
+    given = body(CaseRequest)
+    ui = language(given.lang)
+    new = NewCase(
+        form_id=given.form_id,
+        kind=given.kind,
+        message=given.message,
+        name=given.name,
+        mail=given.mail,
+        language=ui,
+        subject=" ".join(given.subject.split()),
+        channel="api",
+        query_id=given.query_id if tracking.known(given.query_id) else "",
+        client_id=visitor().client_id,
+        recorded=visitor().recorded and not visitor().bot,
+        spam=spam_reason(given.message, given.name, given.website),
+    )
+    problems = new.problems()
+    if problems:
+        name, what = next(iter(problems.items()))
+        raise ProblemError(f"{name}: {_WRONG.get(what, 'cannot be used.')}")
+    support = support_service()
+    try:
+        known = support.cases.by_form(given.form_id)
+        case = known or support.workflow.open(new, now_ms())
+    except SQLAlchemyError as error:
+        raise ProblemError("The message could not be stored. Send it again.", 503) from error
+    return jsonify(_shown(case, ui)), 200 if known else 201
+
+
+@blueprint.get("/cases/<number>")
+@operation("cases", {200: CaseAnswer, 404: Problem}, scope="cases")
+def case(number: str) -> ResponseReturnValue:
+    """How a case stands, by its number."""
+    needs_token("cases")
+    found = support_service().cases.by_number(number)
+    if found is None:
+        raise ProblemError("There is no case with this number.", 404)
+    return jsonify(_shown(found, site_settings().spoken(found.language)))
+
+
+def _shown(case: Case, ui: str) -> dict[str, object]:
+    token = support_service().links.make("case", case.case_id, now_ms())
+    due = (
+        datetime.fromtimestamp(case.due_at / 1000, site_settings().zone).isoformat()
+        if case.due_at
+        else None
+    )
+    address = public_url(url_for("cases.status", ui=ui, token=token))
+    return {"number": case.number, "url": address, "state": case.state, "answer_by": due}
