@@ -9,7 +9,8 @@ from typing import Any, Literal
 Verdict = Literal["strict", "weak", "partly", "none"]
 # Verdicts with which nothing is offered as an answer.
 UNANSWERED = ("none", "partly")
-CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone")
+ASSISTANT = "assistant"
+CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone", ASSISTANT)
 
 # Action names. Actions in COUNTED are committed before the response, others in the background.
 CLICK, VIEW, ENGAGED, COPY = "click", "view", "engaged", "copy"

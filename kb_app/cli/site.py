@@ -15,11 +15,11 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 if TYPE_CHECKING:
     from flask import Flask
 
-from kb_app.cli import accounts, analytics, database, init, nodes, support, transfer
+from kb_app.cli import accounts, analytics, assistants, database, init, nodes, support, transfer
 
 kb = AppGroup("kb", help="Run and maintain the knowledge base.")
 click.version_option(package_name="kb-app", prog_name="kb", message="%(prog)s %(version)s")(kb)
-_MODULES = (accounts, analytics, database, init, nodes, support, transfer)
+_MODULES = (accounts, analytics, assistants, database, init, nodes, support, transfer)
 for command in (each for module in _MODULES for each in module.COMMANDS):
     kb.add_command(command)
 

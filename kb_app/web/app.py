@@ -14,6 +14,7 @@ from kb_app.web.api import cases as api_cases
 from kb_app.web.api import document, events, figures, health, tickets, webhooks
 from kb_app.web.api import feedback as api_feedback
 from kb_app.web.api import search as api
+from kb_app.web.assistants import views as assistants
 from kb_app.web.core import (
     access_log,
     auth,
@@ -123,6 +124,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         api_cases,
         figures,
         document,
+        assistants,
         events,
         feedback,
         contact,

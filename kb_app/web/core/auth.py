@@ -140,7 +140,7 @@ def _load(user_id: str) -> User | None:
 def _by_token(_request: object) -> User | None:
     """The user of an API token; tokens are only valid for API paths."""
     header = request.headers.get("Authorization", "")
-    if not request.path.startswith("/api/") or not header.startswith("Bearer "):
+    if not request.path.startswith(("/api/", "/mcp")) or not header.startswith("Bearer "):
         return None
     view = current_app.view_functions.get(request.endpoint or "")
     scope = getattr(view, "scope", "")

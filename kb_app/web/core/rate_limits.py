@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable
 from functools import lru_cache
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from limits import parse
 
@@ -20,6 +20,7 @@ LIMITED = (
     "api.search",
     "api.suggest",
     "api_articles.articles",
+    "assistants.mcp",
     "discovery.suggestions",
 )
 # Forms and events of visitors: far above normal use, low enough to protect the disk.
@@ -39,6 +40,7 @@ SENT_LIMIT = "120 per minute"
 WRITTEN = ("contact.send", "api_cases.open_case", "cases.add", "notices.subscribe")
 WRITTEN_LIMIT = "40 per hour"
 RESET_LIMIT = "5 per hour"
+_WRITTEN = "kb_may_write"
 # The least that each process allows, so that somebody who errs once can go on.
 LEAST_SHARE = 3
 
@@ -93,6 +95,12 @@ def share_of(limit: str, processes: int) -> str:
     return f"{share} per {whole.multiples} {whole.GRANULARITY.name}"
 
 
+def may_write() -> bool:
+    """Count one more message to a person; False where this address sent too many."""
+    hit: Callable[[], bool] | None = current_app.extensions.get(_WRITTEN)
+    return hit is None or hit()
+
+
 def set_up(app: Flask, settings: Settings, processes: Callable[[], int] = lambda: 1) -> None:
     """Limit the routes that search and send. Of ``processes`` each allows its share."""
     if settings.rate_limit == "off":
@@ -113,6 +121,9 @@ def set_up(app: Flask, settings: Settings, processes: Callable[[], int] = lambda
     sent = limiter.shared_limit(share(SENT_LIMIT), scope="sent", deduct_when=_was_answered)
     for name in SENT:
         app.view_functions[name] = sent(app.view_functions[name])
+    app.extensions[_WRITTEN] = lambda: limiter.limiter.hit(
+        parse(share_of(WRITTEN_LIMIT, processes())), "written", _client()
+    )
     written = limiter.shared_limit(
         share(WRITTEN_LIMIT),
         scope="written",

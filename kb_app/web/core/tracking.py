@@ -105,7 +105,8 @@ def record_query(
             elapsed_ms=results.elapsed_ms,
             hit_ids=tuple(hit.article_id for hit in hits),
             section=hits[0].document.section if hits else "",
-            bot=who.bot,
+            # An assistant asks for a person, whatever its client is called.
+            bot=who.bot and channel != m.ASSISTANT,
         )
     )
 

@@ -1,0 +1,222 @@
+"""Assistants: the SDK's own client over HTTP and standard input, and what must not come in."""
+
+import json
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from werkzeug.serving import make_server
+
+from kb_app import create_app
+from kb_app.services.container import Services
+
+T = TypeVar("T")
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+
+
+@pytest.fixture
+def app(own: Services) -> Flask:
+    return create_app(own)
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/mcp"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def within_session(address: str, do: Callable[[ClientSession], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with (
+            streamable_http_client(address) as streams,
+            ClientSession(streams[0], streams[1]) as session,
+        ):
+            await session.initialize()
+            return await do(session)
+
+    return anyio.run(run)
+
+
+def called(address: str, name: str, **arguments: Any) -> Any:
+    return within_session(address, lambda session: session.call_tool(name, arguments))
+
+
+def test_a_client_learns_what_there_is(address: str) -> None:
+    listed = within_session(address, lambda session: session.list_tools())
+    tools = {tool.name: tool for tool in listed.tools}
+    assert set(tools) == {"search", "read", "list_articles", "ask_a_person"}
+    assert all(tool.description and tool.input_schema for tool in tools.values())
+    assert tools["search"].annotations.read_only_hint
+    assert not tools["ask_a_person"].annotations.read_only_hint
+
+
+def test_a_question_is_answered_with_its_source(own: Services, address: str) -> None:
+    result = called(address, "search", question="お金はいつ戻りますか", language="ja")
+    found = result.structured_content
+    assert found["verdict"] == "strict" and "5営業日" in found["answer"]
+    assert found["articles"][0]["id"] == "ja-returns-refund"
+    own.events.flush()
+    (query,) = [one for one in own.store.queries(0, 2**60) if one.channel == "assistant"]
+    assert query.user_query == "お金はいつ戻りますか" and not query.bot
+    text = called(address, "read", article_id="ja-returns-refund").content[0].text
+    assert text.startswith("# 返金の時期")
+
+
+def test_what_we_do_not_have_is_said_with_a_way_to_a_person(address: str) -> None:
+    found = called(address, "search", question="zzxxqq", language="ja").structured_content
+    assert found["verdict"] == "none" and not found["answer"]
+    assert "no answer" in found["what_to_say"] and found["a_person"].endswith("/ja/contact")
+
+
+def test_a_person_is_asked_once_for_the_same_words(own: Services, address: str) -> None:
+    given = {"message": "届きません", "mail": "hanako@example.com", "language": "ja"}
+    first = called(address, "ask_a_person", **given).structured_content
+    again = called(address, "ask_a_person", **given).structured_content
+    assert first["number"] == again["number"]
+    case = own.support.cases.by_number(first["number"])
+    assert case is not None and case.channel == "assistant" and case.message == "届きません"
+    refused = called(address, "ask_a_person", message="x", mail="nobody")
+    assert refused.is_error and "mail" in refused.content[0].text
+
+
+def test_what_is_hidden_stays_so(own: Services, address: str) -> None:
+    for hidden in ("ja-desk-approve", "ja-returns-draft", "none"):
+        refused = called(address, "read", article_id=hidden)
+        assert refused.is_error and "no article" in refused.content[0].text
+    listed = called(address, "list_articles").structured_content
+    assert listed["total"] == len(listed["articles"]) > 2
+    assert not {"ja-desk-approve", "ja-returns-draft"} & {one["id"] for one in listed["articles"]}
+    found = called(address, "search", question="返金の承認", language="ja").structured_content
+    assert "ja-desk-approve" not in [one["id"] for one in found["articles"]]
+
+
+def send(client: FlaskClient, message: object, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.post("/mcp", data=json.dumps(message), headers={**JSON, **named})
+
+
+def test_figures_are_for_tokens_with_that_scope(own: Services, app: Flask) -> None:
+    (lead, *_) = own.users.all()
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    client = app.test_client()
+
+    def names(*scopes: str) -> set[str]:
+        token = own.users.add_token("x", scopes, lead.user_id)
+        answer = send(client, asked, Authorization=f"Bearer {token}").get_json()
+        return {tool["name"] for tool in answer["result"]["tools"]}
+
+    assert not {"figures", "unanswered_questions"} & names("search")
+    assert {"figures", "unanswered_questions"} <= names("search", "reports")
+    call = {**asked, "method": "tools/call", "params": {"name": "figures", "arguments": {}}}
+    refused = send(client, call).get_json()
+    assert "error" in refused or refused["result"]["isError"]
+    token = own.users.add_token("y", ("reports",), lead.user_id)
+    call["params"] = {"name": "unanswered_questions", "arguments": {}}
+    told = send(client, call, Authorization=f"Bearer {token}").get_json()["result"]
+    assert [gap["question"] for gap in told["structuredContent"]["result"]] == ["学割"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"[]", 400),
+        (b"null", 400),
+        (b"[" * 50_000, 400),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "' + b"x" * 300_000 + b'"}', 413),
+    ],
+)
+def test_what_is_no_message_is_refused(app: Flask, body: bytes, status: int) -> None:
+    assert app.test_client().post("/mcp", data=body, headers=JSON).status_code == status
+
+
+def test_there_are_no_sessions_and_no_streams(app: Flask) -> None:
+    client = app.test_client()
+    for method in ("GET", "DELETE"):
+        answer = client.open("/mcp", method=method)
+        assert answer.status_code == 405 and answer.headers["Allow"] == "POST"
+    answer = send(client, INITIALIZE)
+    assert answer.status_code == 200 and answer.mimetype == "application/json"
+    assert "Mcp-Session-Id" not in answer.headers and "Set-Cookie" not in answer.headers
+
+
+def test_pages_of_other_sites_are_refused(app: Flask) -> None:
+    client = app.test_client()
+    assert send(client, INITIALIZE, Origin="https://evil.example").status_code == 403
+    assert send(client, INITIALIZE, Origin="http://localhost").status_code == 200
+
+
+def test_who_floods_waits(own: Services) -> None:
+    object.__setattr__(own.settings, "rate_limit", "3 per minute")
+    client = create_app(own).test_client()
+    codes = [send(client, INITIALIZE).status_code for _ in range(5)]
+    assert codes == [200, 200, 200, 429, 429]
+
+
+def test_messages_to_a_person_are_counted(own: Services) -> None:
+    object.__setattr__(own.settings, "rate_limit", "1000 per minute")
+    client = create_app(own).test_client()
+
+    def asked(number: int) -> dict[str, Any]:
+        given = {"message": f"m{number}", "mail": "a@example.com"}
+        params = {"name": "ask_a_person", "arguments": given}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        result: dict[str, Any] = send(client, message).get_json()["result"]
+        return result
+
+    results = [asked(number) for number in range(41)]
+    assert [bool(one.get("isError")) for one in results] == [False] * 40 + [True]
+    assert "contact page" in results[-1]["content"][0]["text"]
+
+
+def test_the_same_over_standard_input(own: Services, tmp_path: Path) -> None:
+    settings = own.settings
+    environment = {
+        "KB_ARTICLES": str(settings.articles),
+        "KB_DATA": str(settings.data),
+        "KB_EMBEDDING_MODEL": "off",
+        "KB_CONFIG": "/dev/null",
+        "PATH": "/usr/bin:/bin",
+    }
+    own.close()
+    command = StdioServerParameters(
+        command=sys.executable, args=["-m", "kb_app", "mcp"], env=environment
+    )
+
+    async def run() -> Any:
+        async with (
+            stdio_client(command) as (read, write),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            return await session.call_tool("search", {"question": "お金はいつ戻りますか"})
+
+    found = anyio.run(run).structured_content
+    assert found["articles"][0]["id"] == "ja-returns-refund"
