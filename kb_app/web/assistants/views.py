@@ -36,11 +36,14 @@ def mcp() -> BaseResponse:
     body = request.get_data(cache=False)
     from kb_app.web.assistants.server import exchange
 
+    server, scope = _server(), _scope()
+
+    def exchanged() -> tuple[int, list[tuple[str, str]], bytes]:
+        return anyio.run(exchange, server, scope, body)
+
     # A thread of its own: the one that serves may have an event loop already.
     with ThreadPoolExecutor(1) as thread:
-        within = copy_context()
-        exchanged = thread.submit(within.run, anyio.run, exchange, _server(), _scope(), body)
-        status, headers, answer = exchanged.result()
+        status, headers, answer = thread.submit(copy_context().run, exchanged).result()
     response = Response(answer, status)
     for name, value in headers:
         if name.lower() in _KEPT:
