@@ -10,7 +10,7 @@ Verdict = Literal["strict", "weak", "partly", "none"]
 # Verdicts with which nothing is offered as an answer.
 UNANSWERED = ("none", "partly")
 ASSISTANT = "assistant"
-CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone", ASSISTANT)
+CHANNELS = ("site", "api", "suggest", "contact", "chat", "mail", "phone", "widget", ASSISTANT)
 
 # Action names. Actions in COUNTED are committed before the response, others in the background.
 CLICK, VIEW, ENGAGED, COPY = "click", "view", "engaged", "copy"

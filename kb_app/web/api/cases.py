@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Blueprint, jsonify, url_for
+from flask import Blueprint, g, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from kb_app.support.model import Case, NewCase
 from kb_app.support.spam import spam_reason
 from kb_app.web.api.document import operation
-from kb_app.web.api.models import CaseAnswer, CaseRequest, Problem
+from kb_app.web.api.models import (
+    CaseAnswer,
+    CaseRequest,
+    ContactAnswer,
+    LanguageParameters,
+    Problem,
+)
 from kb_app.web.api.requests import (
     ProblemError,
     body,
     handle_problems,
     language,
     needs_token,
+    parameters,
 )
 from kb_app.web.core import tracking
+from kb_app.web.core.contact_channels import contact_channels, promised_until
 from kb_app.web.core.context import site_settings, support_service
 from kb_app.web.core.same_site import require_same_site
-from kb_app.web.core.template_helpers import public_url
+from kb_app.web.core.template_helpers import absolute_url, public_url
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.core.visitor import visitor
 
@@ -34,6 +42,31 @@ _WRONG = {
     "line": "must be one line.",
     "empty": "must not be empty.",
 }
+
+
+@blueprint.get("/contact")
+@operation("cases", {200: ContactAnswer}, query=LanguageParameters)
+def contact() -> ResponseReturnValue:
+    """How a person is reached: the page, the hours, and until when a message is answered."""
+    g.ui = ui = language(parameters(LanguageParameters).lang)
+    settings = site_settings()
+    ways = [
+        {
+            "kind": way.kind,
+            "label": way.label,
+            "address": way.href,
+            "open": way.open,
+            "state": way.said,
+        }
+        for way in contact_channels()
+    ]
+    return jsonify(
+        site=settings.name(ui),
+        page=absolute_url(url_for("contact.contact", ui=ui)),
+        answer_by=promised_until(),
+        hours=settings.hours(ui),
+        ways=ways,
+    )
 
 
 @blueprint.post("/cases")
@@ -51,7 +84,7 @@ def open_case() -> ResponseReturnValue:
         mail=given.mail,
         language=ui,
         subject=" ".join(given.subject.split()),
-        channel="api",
+        channel=given.channel,
         query_id=given.query_id if tracking.known(given.query_id) else "",
         client_id=visitor().client_id,
         recorded=visitor().recorded and not visitor().bot,

@@ -53,6 +53,7 @@ class SearchParameters(LanguageParameters):
     section: str = Field("", max_length=100, description="Only articles of this section.")
     type: str = Field("", max_length=100, description="Only articles of this type.")
     tag: str = Field("", max_length=100, description="Only articles with this tag.")
+    channel: Literal["api", "widget"] = Field("api", description="Where it is asked, for the log.")
 
 
 class SuggestParameters(LanguageParameters):
@@ -247,6 +248,26 @@ class SectionList(BaseModel):
     sections: list[SectionLine]
 
 
+class ContactWay(BaseModel):
+    """A way to a person; ``open`` is null where its hours are not known."""
+
+    kind: str
+    label: str
+    address: str
+    open: bool | None
+    state: str
+
+
+class ContactAnswer(BaseModel):
+    """How a person is reached now."""
+
+    site: str
+    page: str
+    answer_by: str
+    hours: str
+    ways: list[ContactWay]
+
+
 class Vote(BaseModel):
     """Whether an article helped."""
 
@@ -281,6 +302,7 @@ class CaseRequest(BaseModel):
     lang: Lang = ""
     subject: Annotated[StorableText, Field(max_length=300)] = ""
     query_id: Annotated[StorableText, Field(max_length=36)] = ""
+    channel: Literal["api", "widget"] = "api"
     website: Annotated[
         str, Field(max_length=200, description="Leave it empty: programs that fill it are refused.")
     ] = ""

@@ -64,8 +64,8 @@ def search() -> ResponseReturnValue:
             results,
             ui,
             dict(vars(query.filters)),
-            channel="api",
-            origin="api",
+            channel=given.channel,
+            origin=given.channel,
         )
     return jsonify(
         query_id=query_id,

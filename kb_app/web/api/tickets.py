@@ -34,7 +34,7 @@ class Ticket(BaseModel):
 
     ticket_id: Annotated[str, Field(pattern=r"^[\w.:/-]{1,60}$")]
     state: Literal["created", "resolved"] = "created"
-    channel: Literal["site", "api", "suggest", "contact", "chat", "mail", "phone"] = "phone"
+    channel: Literal[m.CHANNELS] = "phone"  # type: ignore[valid-type]
     query_id: StorableText = ""
     client_id: StorableText = ""
     text: StorableText = ""

@@ -46,6 +46,18 @@ class ContactChannel:
     why: str = ""
     reply: str = ""
 
+    @property
+    def said(self) -> str:
+        """Whether it is open, and until or from when, as one text."""
+        if self.open:
+            until = _("until %(time)s", time=self.until) if self.until else ""
+            return " · ".join(filter(None, (_("open now"), until)))
+        if self.open is None:
+            return _("answer %(reply)s", reply=self.reply) if self.reply else ""
+        closed = _("closed today: %(why)s", why=self.why) if self.why else _("closed now")
+        opens = _("opens %(when)s", when=self.opens) if self.opens else ""
+        return " · ".join(filter(None, (closed, opens)))
+
 
 def set_up(app: Flask) -> None:
     """Register the template globals and the cache."""

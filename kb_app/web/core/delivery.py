@@ -39,6 +39,7 @@ def set_up(app: Flask) -> None:
             "text/plain",
             "text/markdown",
             "text/css",
+            "text/javascript",
             "application/json",
             "application/problem+json",
             "application/manifest+json",

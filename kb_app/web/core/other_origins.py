@@ -34,6 +34,6 @@ def _permit(response: Response, origins: tuple[str, ...]) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = "GET, POST"
-        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, KB-Visit"
         headers["Access-Control-Max-Age"] = _REMEMBERED
     return response

@@ -14,6 +14,8 @@ from kb_app.web.core.below import cookie_path
 from kb_app.web.core.context import site_settings
 
 CLIENT, SESSION, CONSENT = "kb_client", "kb_visit", "kb_consent"
+# A header with the visit of a page of another site: 32 hex digits, forgotten with that page.
+VISIT = "KB-Visit"
 _YEAR = 365 * 24 * 3600
 _SESSION_S = 30 * 60
 # Headers of requests that browsers send before anybody asked for the page.
@@ -80,7 +82,16 @@ def _visitor() -> Visitor:
         return Visitor(None, None, bot, recorded=False)
     if bot or wishes_privacy():
         return Visitor(None, None, bot, recorded=True)
+    visit = own_visit()
+    if visit:
+        return Visitor(visit, visit, bot=False, recorded=True)
     return Visitor(_kept(CLIENT), _kept(SESSION), bot=False, recorded=True)
+
+
+def own_visit() -> str:
+    """The visit that a page of another site names, which gets no cookie of ours; "" without."""
+    given = request.headers.get(VISIT, "") if request.path.startswith("/api/") else ""
+    return given if _ID.match(given) else ""
 
 
 def is_visit() -> bool:
@@ -111,7 +122,7 @@ def is_bot(agent: str) -> bool:
 def _keep(response: Response) -> Response:
     """Set the cookies after something was recorded; delete them for visitors who opted out."""
     who: Visitor | None = g.get("visitor")
-    if who is not None and who.client_id and g.get("recognise"):
+    if who is not None and who.client_id and g.get("recognise") and not own_visit():
         for name, value, age in (
             (CLIENT, who.client_id, _YEAR),
             (SESSION, who.session_id or "", _SESSION_S),

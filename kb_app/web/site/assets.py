@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, redirect, send_file, url_for
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, current_app, redirect, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.reading.media_types import DOWNLOAD_TYPE, IMAGE_TYPES, SHOWN_TYPES
@@ -46,6 +48,19 @@ def theme() -> Response:
     """The accent colour for both colour schemes, from KB_COLOUR."""
     response = Response(theme_css(site_settings().colour), mimetype="text/css")
     response.cache_control.max_age = 3600
+    return response
+
+
+@blueprint.get("/widget.js")
+def widget() -> BaseResponse:
+    """The script that shows this help on pages of other sites; KB_API_ORIGINS says which."""
+    if not site_settings().api_origins:
+        abort(404)
+    path = Path(current_app.static_folder or "") / "widget.js"
+    response = send_file(path, mimetype="text/javascript", max_age=3600, conditional=True)
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    # One text, whatever is asked for: compressed like a page.
+    response.direct_passthrough = False
     return response
 
 

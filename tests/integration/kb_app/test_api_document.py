@@ -21,6 +21,7 @@ OPERATIONS = [
     "GET /api/v1/articles",
     "GET /api/v1/articles/{article_id}",
     "GET /api/v1/cases/{number}",
+    "GET /api/v1/contact",
     "GET /api/v1/figures",
     "GET /api/v1/gaps",
     "GET /api/v1/search",
