@@ -24,7 +24,15 @@ from indexer.reading.files import MAX_BYTES, is_read
 from indexer.reading.front_matter import parse, slugify
 from indexer.reading.layout import SUFFIXES
 from indexer.reading.learned_file import LEARNED, writing_yaml
-from indexer.reading.packs_file import PACKS, Pack, digest_of_pack, read_packs
+from indexer.reading.packs_file import (
+    MOST_LETTERS,
+    MOST_PACKS,
+    PACKS,
+    Pack,
+    digest_of_pack,
+    read_packs,
+    size_of,
+)
 from indexer.reading.values_file import VALUES, read_values
 
 SYNONYMS, REPLIES = "synonyms.yml", "replies.yml"
@@ -333,6 +341,11 @@ class Editor:
                 return 1
             entry = {"title": dict(pack.title), "text": dict(pack.text)}
             values[key] = entry | {"articles": list(pack.articles)}
+            if len(values) > MOST_PACKS or size_of(values) > MOST_LETTERS:
+                raise EditConflictError(
+                    "There is no room for more in packs.yml. Remove a pack that nobody uses, or "
+                    "shorten an introduction."
+                )
             return int(pack != stored)
 
         self._change_yaml(PACKS, change, author, f"Pack: {key}")

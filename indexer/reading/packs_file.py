@@ -21,7 +21,9 @@ from indexer.reading.layout import is_language
 from indexer.reading.yaml_loader import BrokenYamlError, error_in, plain, read_yaml
 
 PACKS = "packs.yml"
-MAX_BYTES, MOST_PACKS, MOST_ARTICLES = 256 * 1024, 200, 50
+MAX_BYTES, MOST_PACKS, MOST_ARTICLES = 1024 * 1024, 200, 50
+# What the desk fills: well below the file's limit, since YAML takes more room.
+MOST_LETTERS = MAX_BYTES // 2
 LONGEST_TITLE, LONGEST_TEXT = 200, 5_000
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 _EXAMPLE = "For example: getting-started: {title: {en: Getting started}, articles: [en-register]}"
@@ -40,10 +42,7 @@ class Pack:
 def read_packs(folder: Path) -> tuple[dict[str, Pack], list[Problem]]:
     """Return the packs by key and what is wrong with the file; none where there is none."""
     try:
-        with (folder / PACKS).open("rb") as file:
-            given = read_yaml(file.read(MAX_BYTES + 1).decode("utf-8-sig"))
-    except FileNotFoundError:
-        return {}, []
+        given = _given(folder)
     except BrokenYamlError as error:
         return {}, [error_in(PACKS, error.line + 1, "packs", f"{error}.", error.hint)]
     except (OSError, UnicodeDecodeError) as error:
@@ -56,6 +55,9 @@ def read_packs(folder: Path) -> tuple[dict[str, Pack], list[Problem]]:
     packs: dict[str, Pack] = {}
     problems: list[Problem] = []
     lines = given.lc.data if hasattr(given, "lc") else {}
+    if len(given) > MOST_PACKS:
+        why = f"has more than {MOST_PACKS} packs; the others are left out."
+        problems.append(error_in(PACKS, 1, "packs", why, "Take out those that nobody uses."))
     for key, value in list(plain(given).items())[:MOST_PACKS]:
         pack, why = _pack(str(key), value)
         if pack is not None:
@@ -64,6 +66,19 @@ def read_packs(folder: Path) -> tuple[dict[str, Pack], list[Problem]]:
             line = lines[key][0] + 1 if key in lines else 1
             problems.append(error_in(PACKS, line, "packs", f"{str(key)[:60]!r} {why}", _EXAMPLE))
     return packs, problems
+
+
+def _given(folder: Path) -> Any:
+    """What the file holds; None without one. Raises BrokenYamlError, also where it is too large."""
+    path = folder / PACKS
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        why = f"the file is larger than {MAX_BYTES // 1024} KB"
+        raise BrokenYamlError(why, 0, "Take out packs or shorten texts.")
+    return read_yaml(content.decode("utf-8-sig"))
 
 
 def pack_problems(packs: Mapping[str, Pack], known: Collection[str]) -> list[Problem]:
@@ -81,6 +96,11 @@ def pack_problems(packs: Mapping[str, Pack], known: Collection[str]) -> list[Pro
         for name in pack.articles
         if name not in known
     ]
+
+
+def size_of(values: Mapping[str, Any]) -> int:
+    """About how many bytes the packs of a file take."""
+    return len(json.dumps(plain(values), ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def digest_of_pack(pack: Pack) -> str:

@@ -30,7 +30,6 @@ from kb_app.db.served_articles import note_served
 from kb_app.logs import name_process
 from kb_app.services.container import Services, build_services
 from kb_app.services.daily_backup import run_daily_backup
-from kb_app.services.indexing import PUBLIC
 from kb_app.services.set_aside import SetAside
 from kb_app.settings import Settings, SettingsError
 from search.embedding.background import BackgroundEmbedder
@@ -54,6 +53,8 @@ GAUGES_S, REMOTE_S = 15.0, 2.0
 # All articles are compared with each other soon after a build; links take their time.
 COMPARISON_S, LINKS_S = 30.0, 3600.0
 SERVED_S = 60.0
+# Agents answer with internal articles too.
+READERS = frozenset({"public", "internal"})
 STOP_S = 10.0
 # A run that takes longer hangs: a million events take minutes.
 LONGEST_S, WATCHED_S = 3600.0, 10.0
@@ -134,7 +135,7 @@ def _measure(services: Services, leadership: Leadership) -> None:
 def _note_served(services: Services) -> None:
     snapshot, now = services.live.snapshot(), services.clock()
     if snapshot is not None:
-        shown = (card.id for card in snapshot.articles.visible(now, PUBLIC))
+        shown = (card.id for card in snapshot.articles.visible(now, READERS))
         note_served(services.store.engine, shown, int(now.timestamp() * 1000))
 
 

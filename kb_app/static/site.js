@@ -197,6 +197,12 @@ for (const prose of document.querySelectorAll(".prose[data-copy]")) {
     button.className = "heading-link";
     button.textContent = "#";
     button.setAttribute("aria-label", `${prose.dataset.copy}: ${heading.textContent}`);
+    // The button is no part of the heading's name.
+    const words = document.createElement("span");
+    words.id = `${heading.id}-words`;
+    words.append(...heading.childNodes);
+    heading.append(words);
+    heading.setAttribute("aria-labelledby", words.id);
     button.addEventListener("click", async () => {
       const url = new URL(`#${encodeURIComponent(heading.id)}`, location.href).href;
       history.replaceState(null, "", url);
@@ -207,6 +213,91 @@ for (const prose of document.querySelectorAll(".prose[data-copy]")) {
     heading.append(button);
   }
 }
+
+// --- code and templates, to copy; pictures, to enlarge ---------------------------------------------------------------------
+for (const prose of document.querySelectorAll(".prose[data-code]")) {
+  for (const code of prose.querySelectorAll(".highlight")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy-code";
+    button.textContent = prose.dataset.code;
+    button.addEventListener("click", async () => {
+      try { await navigator.clipboard.writeText(code.querySelector("pre").textContent.trimEnd()); } catch { return; }
+      button.textContent = prose.dataset.codeCopied;
+      setTimeout(() => { button.textContent = prose.dataset.code; }, 1600);
+    });
+    code.append(button);
+  }
+  for (const picture of prose.querySelectorAll("img:not(.inline)")) {
+    if (picture.closest("a")) continue;
+    const link = document.createElement("a");
+    link.href = picture.src;
+    link.className = "enlarge";
+    link.setAttribute("aria-label", `${prose.dataset.enlarge}: ${picture.alt}`);
+    picture.replaceWith(link);
+    link.append(picture);
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      enlarge(picture, prose.dataset.close);
+    });
+  }
+}
+
+function enlarge(picture, close) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "enlarged";
+  dialog.setAttribute("aria-label", picture.alt || close);
+  const shown = picture.cloneNode();
+  shown.removeAttribute("width");
+  shown.removeAttribute("height");
+  shown.loading = "eager";
+  const button = document.createElement("button");
+  button.className = "button";
+  button.textContent = close;
+  button.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.append(shown, button);
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// --- the contents beside an article: where the reader is ------------------------------------------------------------------------
+for (const rail of document.querySelectorAll("[data-rail]")) {
+  const links = new Map([...rail.querySelectorAll("a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
+  const headings = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  let waiting = false;
+  const mark = () => {
+    waiting = false;
+    const passed = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
+    const here = passed[passed.length - 1];
+    for (const [id, link] of links) {
+      if (here && id === here.id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+    }
+  };
+  addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(mark); } }, { passive: true });
+  mark();
+}
+
+// --- votes without a new page --------------------------------------------------------------------------------------------------
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const section = form.closest("#feedback");
+  if (!section || event.defaultPrevented) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("feedback");
+    section.replaceWith(made);
+    // The heading says what happened, and is read aloud.
+    made.querySelector("h2").focus();
+  } catch {
+    form.submit();
+  }
+});
 
 // --- what became of an answer: how long it was read, what was copied, which channel was opened ---------------------------------
 const page = document.body.dataset;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ from kb_app.support.delivery.mail_templates import is_salutation
 from kb_app.support.model import AGENT, Case, Message
 
 NAME = "[name]"
-# Shorter parts of a name are parts of other words.
-_SHORTEST = 2
+# Shorter parts of a Latin name are words themselves, unless they are written like the name.
+_SHORTEST_WORD = 3
+# What stands after one letter that is a name, as in 林です.
+_AFTER_ONE = r"(?=\s?(?:様|さま|さん|殿|氏|です|と申し|といい|と言い|より|$))"
 _TITLED = re.compile(r"\[name\] ?(?:様|さま|さん|殿|氏)")
 
 
@@ -35,31 +38,57 @@ def draft_of(
     ``redact`` removes addresses and numbers. What is left is to be read by a writer: a name that
     stands nowhere but in the text is not known as one.
     """
-    names = _names([case.name, *staff, *(said.who for said in messages)])
+    patterns = _patterns([case.name, *staff, *(said.who for said in messages)])
 
     def clean(text: str) -> str:
-        return _TITLED.sub(NAME, names.sub(NAME, redact(text))) if names else redact(text)
+        return _without_names(redact(text), patterns)
 
     answers = [_without_greeting(said.text, case) for said in messages if said.author == AGENT]
     title = clean(case.title).strip()
     return CaseDraft(title[:100], title, "\n\n".join(clean(one) for one in answers if one))
 
 
-def _names(given: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern of the names and their parts, the longest first."""
-    parts = {
-        part for name in given for part in (name.strip(), "".join(name.split()), *name.split())
-    }
-    known = sorted((part for part in parts if len(part) >= _SHORTEST), key=len, reverse=True)
-    if not known:
-        return None
-    return re.compile("|".join(_whole(part) for part in known), re.IGNORECASE)
+def _without_names(text: str, patterns: Sequence[re.Pattern[str]]) -> str:
+    for pattern in patterns:
+        folded = _folded(text)
+        pieces, at = [], 0
+        for match in pattern.finditer(folded):
+            pieces += [text[at : match.start()], NAME]
+            at = match.end()
+        text = "".join([*pieces, text[at:]])
+    return _TITLED.sub(NAME, re.sub(r"\[name\](?:[ \u3000]?\[name\])+", NAME, text))
 
 
-def _whole(name: str) -> str:
-    """A name as a pattern: a Latin one only as a whole word."""
+def _patterns(given: Iterable[str]) -> list[re.Pattern[str]]:
+    """Patterns of the names and their parts, in folded text, the longest first."""
+    parts: set[str] = set()
+    for name in given:
+        folded = _folded(name.strip())
+        parts |= {folded, "".join(folded.split()), *folded.split()}
+    known = sorted((part for part in parts if part), key=lambda part: (-len(part), part))
+    return [re.compile(_pattern(part), re.MULTILINE) for part in known]
+
+
+def _pattern(name: str) -> str:
     quoted = re.escape(name)
-    return rf"(?<![a-z0-9]){quoted}(?![a-z0-9])" if name.isascii() else quoted
+    if not name.isascii():
+        return quoted if len(name) > 1 else rf"(?<![\u4e00-\u9fff]){quoted}{_AFTER_ONE}"
+    whole = rf"(?<![A-Za-z0-9]){quoted}(?![A-Za-z0-9])"
+    return whole if len(name) < _SHORTEST_WORD else f"(?i:{whole})"
+
+
+def _folded(text: str) -> str:
+    """The text with plain letters for wide and accented ones, each in its place."""
+    return "".join(map(_plain, text))
+
+
+def _plain(char: str) -> str:
+    if char.isascii():
+        return char
+    base = unicodedata.normalize("NFKD", char)
+    # Only Latin letters lose their accents: が is no か.
+    form = base[0] if base[0].isascii() else unicodedata.normalize("NFKC", char)
+    return form if len(form) == 1 else char
 
 
 def _without_greeting(text: str, case: Case) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.sql import ColumnElement
 
 from kb_app.db import schema
-from kb_app.db.served_articles import served_since
+from kb_app.db.served_articles import served_since, was_there
 from kb_app.support.model import OPEN, SAID_NO, SAID_NO_BEFORE, SAID_YES
 
 
@@ -46,8 +46,9 @@ class CaseFigures:
     # Solved cases, and those of them that name the article that solved them.
     solved: int
     linked: int
-    # Of the linked: those whose article customers could read before the case came.
+    # Of the linked whose article's first day is known: those where it was before the case.
     known: int
+    dated: int
     open_now: int
     late_now: int
 
@@ -100,6 +101,8 @@ def case_figures(
         late_now = connection.execute(
             select(func.count()).select_from(table).where(is_open, table.c.due_at < now)
         ).scalar_one()
+    linked = [row for row in rows if row.solved_at is not None and row.solved_by]
+    before = [was_there(since.get(row.solved_by), row.at) for row in linked]
     return CaseFigures(
         all=clock([(row.at, row.first_reply_at, row.solved_at) for row in rows]),
         complaints=clock(
@@ -122,13 +125,9 @@ def case_figures(
             for row in rows
         ),
         solved=sum(row.solved_at is not None for row in rows),
-        linked=sum(row.solved_at is not None and row.solved_by != "" for row in rows),
-        known=sum(
-            row.solved_at is not None
-            and row.solved_by != ""
-            and since.get(row.solved_by, row.at + 1) <= row.at
-            for row in rows
-        ),
+        linked=len(linked),
+        known=sum(one is True for one in before),
+        dated=sum(one is not None for one in before),
         open_now=int(open_now),
         late_now=int(late_now),
     )

@@ -136,6 +136,7 @@ FIND_LIVE = """() => [...document.querySelectorAll('*')].flatMap(element => [
   ...(['IFRAME', 'OBJECT', 'EMBED', 'BASE', 'FOREIGNOBJECT'].includes(element.tagName.toUpperCase())
     ? [element.outerHTML] : []),
   ...(element.tagName.toUpperCase() === 'SCRIPT' && !element.src.startsWith(location.origin)
+    && element.type !== 'application/ld+json'  // data, which no browser runs
     ? [element.outerHTML.slice(0, 200)] : []),
 ])"""
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections import Counter
+from functools import lru_cache
 
 from flask import Blueprint, jsonify, url_for
 from flask.typing import ResponseReturnValue
@@ -30,6 +31,7 @@ from kb_app.web.core.template_helpers import (
     section_description,
     section_title,
 )
+from kb_app.web.core.whole_addresses import whole_addresses
 
 blueprint = Blueprint("api_articles", __name__, url_prefix="/api/v1")
 handle_problems(blueprint)
@@ -64,19 +66,14 @@ def article(article_id: str) -> ResponseReturnValue:
     card, full = articles.summaries.get(article_id), articles.article(article_id)
     if card is None or full is None or not card.visible(now(), audiences()):
         raise ProblemError("There is no article with this id.", 404)
-    html = str(
-        render_body(
-            full.html,
-            articles,
-            lambda other: other.visible(now(), audiences()),
-            _own_language(card),
-        )
-    )
+    lang = _own_language(card)
+    shown = render_body(full.html, articles, lambda one: one.visible(now(), audiences()), lang)
+    html = str(whole_addresses(shown, public_url))
     translations = [one for one in articles.translations(card) if one.id != card.id]
     return jsonify(
         **_line(card),
         html=html,
-        markdown=to_markdown(html, lambda _element, address: _whole(address)).markdown,
+        markdown=_markdown(html),
         sections=[
             {"heading": part.heading, "anchor": part.anchor, "text": part.text}
             for part in full.sections
@@ -156,8 +153,10 @@ def _url(card: ArticleSummary) -> str:
     return public_url(article_url(card, _own_language(card)))
 
 
-def _whole(address: str) -> str:
-    return public_url(address) if address.startswith("/") else address
+@lru_cache(maxsize=512)
+def _markdown(html: str) -> str:
+    """The Markdown of an article, which takes seconds for a very large one."""
+    return to_markdown(html).markdown
 
 
 # --- cursors ---

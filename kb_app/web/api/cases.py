@@ -14,6 +14,7 @@ from kb_app.web.api.document import operation
 from kb_app.web.api.models import (
     CaseAnswer,
     CaseRequest,
+    CaseState,
     ContactAnswer,
     LanguageParameters,
     Problem,
@@ -29,6 +30,7 @@ from kb_app.web.api.requests import (
 from kb_app.web.core import tracking
 from kb_app.web.core.contact_channels import contact_channels, promised_until
 from kb_app.web.core.context import site_settings, support_service
+from kb_app.web.core.hidden_cases import hidden_step
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.template_helpers import absolute_url, public_url
 from kb_app.web.core.tracking import now_ms
@@ -70,7 +72,11 @@ def contact() -> ResponseReturnValue:
 
 
 @blueprint.post("/cases")
-@operation("cases", {201: CaseAnswer, 200: CaseAnswer, 503: Problem}, body=CaseRequest)
+@operation(
+    "cases",
+    {201: CaseAnswer, 200: CaseAnswer, 409: Problem, 503: Problem},
+    body=CaseRequest,
+)
 def open_case() -> ResponseReturnValue:
     """Write to a person: 201 with the case, 200 where the same form opened it before."""
     require_same_site()
@@ -97,29 +103,38 @@ def open_case() -> ResponseReturnValue:
     support = support_service()
     try:
         known = support.cases.by_form(given.form_id)
-        case = known or support.workflow.open(new, now_ms())
+        if known is not None and not _is_same(known, new):
+            raise ProblemError("form_id: another message has it. Give each form its own.", 409)
+        case = support.cases.going_on(known) if known else support.workflow.open(new, now_ms())
     except SQLAlchemyError as error:
         raise ProblemError("The message could not be stored. Send it again.", 503) from error
-    return jsonify(_shown(case, ui)), 200 if known else 201
+    token = support.links.make("case", case.case_id, now_ms())
+    address = public_url(url_for("cases.status", ui=ui, token=token))
+    return jsonify(url=address, **_state(case)), 200 if known else 201
 
 
 @blueprint.get("/cases/<number>")
-@operation("cases", {200: CaseAnswer, 404: Problem}, scope="cases")
+@operation("cases", {200: CaseState, 404: Problem}, scope="cases")
 def case(number: str) -> ResponseReturnValue:
     """How a case stands, by its number."""
     needs_token("cases")
-    found = support_service().cases.by_number(number)
-    if found is None:
+    cases = support_service().cases
+    found = cases.by_number(number)
+    found = cases.going_on(found) if found else None
+    if found is None or found.step == hidden_step():
         raise ProblemError("There is no case with this number.", 404)
-    return jsonify(_shown(found, site_settings().spoken(found.language)))
+    return jsonify(_state(found))
 
 
-def _shown(case: Case, ui: str) -> dict[str, object]:
-    token = support_service().links.make("case", case.case_id, now_ms())
+def _is_same(known: Case, new: NewCase) -> bool:
+    """Whether a form was sent again, rather than another one with its id."""
+    return known.message == new.message.strip() and known.mail == new.mail.strip()
+
+
+def _state(case: Case) -> dict[str, object]:
     due = (
         datetime.fromtimestamp(case.due_at / 1000, site_settings().zone).isoformat()
         if case.due_at
         else None
     )
-    address = public_url(url_for("cases.status", ui=ui, token=token))
-    return {"number": case.number, "url": address, "state": case.state, "answer_by": due}
+    return {"number": case.number, "state": case.state, "answer_by": due}

@@ -55,8 +55,8 @@ def operation(
     ``scope`` is that of the token that it needs, or may be asked with where it is open to all. The
     view itself reads and checks what it is given.
     """
-    wrong = (400,) if query or body else ()
-    denied = (401,) if scope and not open_to_all else ()
+    wrong = (400, 403, 413) if body else (400,) if query else ()
+    denied = (401, 403) if scope and not open_to_all else ()
     known = {**answers, **dict.fromkeys((*wrong, *denied, 429), Problem)}
     responses = Answers(**{f"HTTP_{status}": model for status, model in known.items()})
 

@@ -288,17 +288,37 @@ class CaseRequest(BaseModel):
     """A message to a person. The same ``form_id``, a UUID, opens one case."""
 
     model_config = ConfigDict(extra="forbid")
-    form_id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$")]
+    form_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$",
+            description="a UUID in small letters",
+        ),
+    ]
     message: Annotated[
         str,
-        Field(min_length=1, max_length=LONGEST_MESSAGE, pattern=r"[^\s\x00-\x1f\x85]"),
+        Field(
+            min_length=1,
+            max_length=LONGEST_MESSAGE,
+            pattern=r"[^\s\x00-\x1f\x85]",
+            description="a text with something in it",
+        ),
         AfterValidator(storable),
     ]
     kind: Literal["question", "problem", "complaint", "praise"] = "question"
     name: Annotated[
-        str, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$"), AfterValidator(storable)
+        str,
+        Field(max_length=200, pattern=r"^[^\x00-\x1f]*$", description="a name on one line"),
+        AfterValidator(storable),
     ] = ""
-    mail: Annotated[str, Field(max_length=200, pattern=f"^(?:{MAIL.pattern[1:-1]})?$")] = ""
+    mail: Annotated[
+        str,
+        Field(
+            max_length=200,
+            pattern=f"^(?:{MAIL.pattern[1:-1]})?$",
+            description="a mail address, or empty",
+        ),
+    ] = ""
     lang: Lang = ""
     subject: Annotated[StorableText, Field(max_length=300)] = ""
     query_id: Annotated[StorableText, Field(max_length=36)] = ""
@@ -308,13 +328,18 @@ class CaseRequest(BaseModel):
     ] = ""
 
 
-class CaseAnswer(BaseModel):
-    """A case: its number, its page for the customer, and until when it is answered."""
+class CaseState(BaseModel):
+    """How a case stands, and until when it is answered; of a merged one, that it goes on in."""
 
     number: str
-    url: str
     state: Literal["open", "answered", "waiting", "solved", "closed"]
     answer_by: str | None
+
+
+class CaseAnswer(CaseState):
+    """A case that was opened. ``url`` is the customer's own page: give it to nobody else."""
+
+    url: str
 
 
 class FigureLine(BaseModel):

@@ -8,6 +8,7 @@ from flask import Blueprint, g, request
 from pydantic import BaseModel
 from werkzeug.wrappers import Response as BaseResponse
 
+from kb_app.accounts.model import RIGHTS
 from kb_app.web.core import i18n
 from kb_app.web.core.auth import user
 from kb_app.web.core.context import site_settings
@@ -64,7 +65,10 @@ def language(given: str) -> str:
 
 def needs_token(scope: str) -> None:
     """Raise ProblemError unless the request has a token with this scope."""
-    if not user().is_authenticated or not g.get("token"):
+    has_token = user().is_authenticated and g.get("token")
+    if has_token and scope in RIGHTS and not user().may(scope):
+        raise ProblemError(f"The account of this token has no right to {scope}.", 403)
+    if not has_token:
         raise ProblemError(
             f"This needs a token with the scope {scope}. Create one with: "
             f"kb token add NAME --mail MAIL --scope {scope}",

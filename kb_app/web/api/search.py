@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, jsonify
@@ -19,9 +20,10 @@ from kb_app.web.api.models import (
 from kb_app.web.api.requests import handle_problems, language, parameters
 from kb_app.web.core import tracking
 from kb_app.web.core.context import audiences, now, snapshot
-from kb_app.web.core.quotes import quoted_parts
+from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import shown
 from kb_app.web.core.template_helpers import article_url, public_url, section_title
+from kb_app.web.core.whole_addresses import whole_addresses
 from search.model import Answer, Filters, Hit, Query
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -142,9 +144,17 @@ def _answer(answer: Answer | None, served: Snapshot, ui: str) -> dict[str, Any] 
                 "of": part.of,
                 "left": part.left,
             }
-            for part in quoted_parts(answer, served.articles, served.version, ui)
+            for part in _parts(answer, served, ui)
         ],
     }
+
+
+def _parts(answer: Answer, served: Snapshot, ui: str) -> list[QuotedPart]:
+    """The quoted blocks with whole addresses, since they are shown elsewhere."""
+    return [
+        replace(part, html=whole_addresses(part.html, public_url))
+        for part in quoted_parts(answer, served.articles, served.version, ui)
+    ]
 
 
 def _hit(hit: Hit, articles: ArticleStore, ui: str) -> dict[str, Any]:

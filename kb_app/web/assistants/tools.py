@@ -5,10 +5,12 @@ Each tool runs in a request of the site, of HTTP or of ``kb mcp``, and sees what
 
 from __future__ import annotations
 
+import hmac
 import uuid
+from dataclasses import replace
 from typing import Annotated, Literal
 
-from flask import url_for
+from flask import current_app, url_for
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
@@ -34,6 +36,7 @@ from kb_app.web.core.rate_limits import may_write
 from kb_app.web.core.search import shown
 from kb_app.web.core.template_helpers import absolute_url, article_url
 from kb_app.web.core.tracking import now_ms
+from kb_app.web.core.whole_addresses import whole_addresses
 from search.model import Answer, Query
 
 MOST_HITS, MOST_LISTED, MOST_GAPS, DAYS = 5, 100, 50, 28
@@ -223,8 +226,7 @@ async def ask_a_person(
     """Send a message to our support team. Do it only when the customer has agreed to it."""
     ui = _language(language)
     new = NewCase(
-        # The same words of the same customer open one case.
-        form_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{mail.lower()}\0{message}")),
+        form_id=_form_id(mail, message),
         kind="question",
         message=message,
         name=name,
@@ -237,6 +239,11 @@ async def ask_a_person(
     if problems or not mail.strip():
         field = next(iter(problems), "mail")
         raise ToolError(f"{field}: this cannot be used. Ask the customer for it again.")
+    known = support_service().cases.by_form(new.form_id)
+    if known is not None:
+        # Who sends another's words must not get their page.
+        told = "This was sent before. A person answers by mail."
+        return Asked(number=known.number, address="", what_happens=told)
     if not may_write():
         raise ToolError("Too many messages in an hour. Give the customer the contact page instead.")
     case = support_service().workflow.open(new, now_ms())
@@ -280,6 +287,13 @@ async def unanswered_questions() -> list[Gap]:
 # --- helpers ---
 
 
+def _form_id(mail: str, message: str) -> str:
+    """The same words of the same customer open one case; nobody else can work the id out."""
+    key = str(current_app.secret_key).encode()
+    made = hmac.digest(key, f"assistant\0{mail.lower()}\0{message}".encode(), "sha256")
+    return str(uuid.UUID(bytes=made[:16], version=4))
+
+
 def _language(given: str) -> str:
     languages = site_settings().languages
     return given if given in languages else languages[0]
@@ -300,7 +314,10 @@ def _answer_address(answer: Answer, ui: str) -> str:
 
 def _quoted(answer: Answer, ui: str) -> str:
     served = snapshot()
-    parts = quoted_parts(answer, served.articles, served.version, ui)
+    parts = [
+        replace(part, html=whole_addresses(part.html, absolute_url))
+        for part in quoted_parts(answer, served.articles, served.version, ui)
+    ]
     return "\n\n".join(
         f"**{part.label}**\n\n{part.markdown}" if part.label else part.markdown for part in parts
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, abort, current_app, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.web.core.context import site_settings, user_store
 from kb_app.web.core.errors import problem
+from kb_app.web.core.same_site import host_of
 
 blueprint = Blueprint("assistants", __name__)
 MAX_BODY = 256 * 1024
@@ -58,8 +58,7 @@ mcp.scope = "search"  # type: ignore[attr-defined]
 def _check_origin() -> None:
     """Refuse pages of other sites, which a browser on the own network could send here."""
     origin = request.headers.get("Origin")
-    is_own = not origin or urlsplit(origin).netloc == request.host
-    if not is_own and origin not in site_settings().api_origins:
+    if origin and host_of(origin) != request.host:
         abort(403)
 
 
@@ -80,12 +79,12 @@ def _may_see_reports() -> bool:
     """Whether the token of the request has the scope of reports."""
     header = request.headers.get("Authorization", "")
     token = header.removeprefix("Bearer ").strip() if header.startswith("Bearer ") else ""
-    return bool(token) and user_store().by_token(token, "reports") is not None
+    account = user_store().by_token(token, "reports") if token else None
+    return account is not None and account.may("reports")
 
 
 def _scope() -> dict[str, Any]:
     """The request as ASGI describes it."""
-    g.recognise = False
     return {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -133,16 +133,26 @@ def _oldest_session() -> int:
 
 def _load(user_id: str) -> User | None:
     """The user of this browser's session, if the server still knows it."""
+    if _bearer():
+        return None  # the token counts, not who is signed in
     known = user_store().by_session(session.get("key", ""), _oldest_session())
     return known if known and known.get_id() == user_id else None
 
 
 def _by_token(_request: object) -> User | None:
     """The user of an API token; tokens are only valid for API paths."""
-    header = request.headers.get("Authorization", "")
-    if not request.path.startswith(("/api/", "/mcp")) or not header.startswith("Bearer "):
+    token = _bearer()
+    if not token:
         return None
     view = current_app.view_functions.get(request.endpoint or "")
     scope = getattr(view, "scope", "")
     g.token = True
-    return user_store().by_token(header.removeprefix("Bearer ").strip(), scope) if scope else None
+    return user_store().by_token(token, scope) if scope else None
+
+
+def _bearer() -> str:
+    """The token of a request to the API; "" without one."""
+    header = request.headers.get("Authorization", "")
+    if not request.path.startswith(("/api/", "/mcp")) or not header.startswith("Bearer "):
+        return ""
+    return header.removeprefix("Bearer ").strip()

@@ -74,4 +74,12 @@ def set_up(app: Flask) -> None:
 
 def _is_for_one(response: Response) -> bool:
     """Whether an answer is for somebody who is signed in, or gives the browser a secret."""
-    return bool(session.get("_user_id") or g.get("token") or "Set-Cookie" in response.headers)
+    return bool(
+        session.get("_user_id")
+        or g.get("token")
+        # A form's token is in the page, and the session that holds it is written after this.
+        or session.get("csrf_token")
+        or session.modified
+        or response.cache_control.no_store
+        or "Set-Cookie" in response.headers
+    )

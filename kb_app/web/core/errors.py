@@ -16,12 +16,16 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
+from indexer.model import ArticleSummary
 from indexer.reading.front_matter import address_of
 from kb_app.web.core.context import site_settings, snapshot
+from kb_app.web.core.i18n import interface_language
+from kb_app.web.core.search import ask
 from kb_app.web.core.template_helpers import article_url
 from kb_app.web.core.urls import may_see
 
 log = logging.getLogger("kb_app.errors")
+NEAREST = 3
 
 
 def set_up(app: Flask) -> None:
@@ -54,22 +58,39 @@ def _http(error: HTTPException) -> BaseResponse | tuple[str, int] | HTTPExceptio
     code = error.code or 500
     if code < 400 or isinstance(error, SecurityError):
         return error  # for an untrusted host no links can be generated
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/mcp")):
         answer = problem(code, error.description or _title(code))
         answer.headers.update(_kept(error))
         return answer
     if code == 404 and request.method in ("GET", "HEAD") and (url := _address_now()):
         return redirect(url, 301)
     words = (request.view_args or {}).get("slug") or ""
-    guess = "" if request.url_rule is None else str(words).replace("-", " ")
+    guess = "" if request.url_rule is None else str(words).replace("-", " ")[:100]
+    nearest = _nearest(guess) if code == 404 and guess else []
     page = make_response(
         render_template(
-            "layout/error.html", code=code, guess=guess[:100], said=getattr(error, "said", "")
+            "layout/error.html",
+            code=code,
+            guess=guess,
+            nearest=nearest,
+            said=getattr(error, "said", ""),
         ),
         code,
     )
     page.headers.update(_kept(error))
     return page
+
+
+def _nearest(words: str) -> list[ArticleSummary]:
+    """The articles that a wrong address may have meant, where the search is sure enough."""
+    try:
+        results = ask(words, interface_language(), NEAREST)
+        summaries = snapshot().articles.summaries
+    except Exception:  # an error page must not fail
+        return []
+    if results is None or results.verdict == "none":
+        return []
+    return [summaries[hit.article_id] for hit in results.hits]
 
 
 def _kept(error: HTTPException) -> dict[str, str]:

@@ -73,7 +73,7 @@ def parse_body(model: type[Model], body: bytes) -> tuple[Model | None, str]:
     try:
         return model.model_validate_json(body), ""
     except ValidationError as error:
-        return None, _explained(error.errors(include_url=False, include_context=False))
+        return None, _explained(model, error.errors(include_url=False, include_context=False))
 
 
 def parse_query(model: type[Model], given: Mapping[str, str]) -> tuple[Model | None, str]:
@@ -92,14 +92,21 @@ def parse_query(model: type[Model], given: Mapping[str, str]) -> tuple[Model | N
         return None, f"{shown}: must be an integer from {limits[0]} to {limits[1]}."
     if first["type"] == "missing":
         return None, f"{name}: must be given."
-    said = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    return None, f"{shown}: {said.replace('should be', 'must be')}."
+    return None, f"{shown}: {_said(first, known[name])}."
 
 
-def _explained(errors: Sequence[Any]) -> str:
+def _explained(model: type[BaseModel], errors: Sequence[Any]) -> str:
     first = errors[0]
     if first["type"] in ("json_invalid", "model_type", "model_attributes_type"):
         return "The body must be a JSON object."
     field = ".".join(str(part) for part in first["loc"])
-    said = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    return f"{field}: {said.replace('should be', 'must be')}."
+    described = model.model_json_schema().get("properties", {}).get(field, {})
+    return f"{field}: {_said(first, described)}."
+
+
+def _said(error: Any, described: Mapping[str, Any]) -> str:
+    """What is right for a field; one with a pattern says so in its description."""
+    if error["type"] == "string_pattern_mismatch" and "description" in described:
+        return f"must be {described['description']}"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return re.sub(r"^(?:Input|String|Value) should ", "must ", said)

@@ -8,14 +8,14 @@ from cachetools import LRUCache
 from flask import url_for
 
 from indexer.model import ArticleSummary
-from indexer.reading.html_tags import rewrite_tags
+from indexer.reading.html_tags import rewrite_tags, tags
 from kb_app.transfer.html_to_markdown import to_markdown
-from kb_app.transfer.targets.body import Dialect, foreign_html, plain_tabs
+from kb_app.transfer.targets.body import ARTICLE, Dialect, foreign_html, plain_tabs
 from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
 from kb_app.web.core.template_helpers import absolute_url, article_url
 
 ARTICLES_KEPT = 2_000
-_kept: LRUCache[tuple[str, str, str], str] = LRUCache(ARTICLES_KEPT)
+_kept: LRUCache[tuple[str, str, str, frozenset[str]], str] = LRUCache(ARTICLES_KEPT)
 _lock = Lock()
 
 
@@ -40,7 +40,7 @@ def article_markdown(card: ArticleSummary) -> str:
     article = snapshot().articles.article(card.id)
     if article is None:
         return ""
-    key = (snapshot().version, card.id, site_settings().address)
+    key = (snapshot().version, card.id, site_settings().address, _linked(article.html))
     with _lock:
         body = _kept.get(key)
     if body is None:
@@ -52,6 +52,14 @@ def article_markdown(card: ArticleSummary) -> str:
         facts.append(card.updated.isoformat())
     title = " ".join(card.title.split())
     return f"# {title}\n\n{' · '.join(facts)}\n\n{body}\n"
+
+
+def _linked(body: str) -> frozenset[str]:
+    """The articles that a text links to and that everybody may read now."""
+    summaries, at = snapshot().articles.summaries, now()
+    named = (tag.attribute("href") or "" for tag in tags(body) if tag.name == "a")
+    ids = {name[len(ARTICLE) :].partition("#")[0] for name in named if name.startswith(ARTICLE)}
+    return frozenset(one for one in ids if one in summaries and summaries[one].visible(at, PUBLIC))
 
 
 def _text(body: str, page: str) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from markupsafe import Markup
 
 from indexer.model import ArticleSummary
 from indexer.reading.html_tags import Tag, rewrite_tags
-from indexer.reading.packs_file import Pack, read_packs
+from indexer.reading.packs_file import PACKS, Pack, read_packs
 from kb_app.localized import localized
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
 from kb_app.web.core.template_helpers import article_url
 
 # What refers to an element of the same page by its id.
-_REFERENCES = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
+_REFERENCES = ("for", "headers", "aria-labelledby", "aria-describedby", "aria-controls")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,18 @@ class PackPage:
 
 def known_packs() -> dict[str, Pack]:
     """The packs of packs.yml that can be used, by key."""
-    return read_packs(site_settings().articles)[0]
+    folder = site_settings().articles
+    try:
+        stamp = (folder / PACKS).stat()
+    except OSError:
+        return {}
+    return _read(folder, stamp.st_mtime_ns, stamp.st_size, stamp.st_ino)
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, *_stamp: int) -> dict[str, Pack]:
+    """The packs, read once for each version of the file."""
+    return read_packs(folder)[0]
 
 
 def pack_page(pack: Pack, ui: str) -> PackPage:
@@ -85,7 +98,8 @@ class _OwnIds:
             value = tag.attribute(name)
             if not value or (name == "name" and tag.name != "input"):
                 continue
-            new = self._link(value) if name == "href" else f"{self.prefix}-{value}"
+            own = " ".join(f"{self.prefix}-{one}" for one in value.split())
+            new = self._link(value) if name == "href" else own
             changed = tag.replaced(name, f'{name}="{new}"')
             tag = Tag(tag.name, changed[len(tag.name) + 1 : -1], changed)
         return tag.text

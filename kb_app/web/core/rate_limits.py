@@ -19,7 +19,15 @@ LIMITED = (
     "pages.search",
     "api.search",
     "api.suggest",
+    "api_articles.article",
     "api_articles.articles",
+    "api_articles.sections",
+    "api_cases.contact",
+    "machine_pages.article_page",
+    "machine_pages.llms",
+    "machine_pages.llms_full",
+    "packs.document",
+    "packs.pack",
     "assistants.mcp",
     "discovery.suggestions",
 )
@@ -122,7 +130,7 @@ def set_up(app: Flask, settings: Settings, processes: Callable[[], int] = lambda
     for name in SENT:
         app.view_functions[name] = sent(app.view_functions[name])
     app.extensions[_WRITTEN] = lambda: limiter.limiter.hit(
-        parse(share_of(WRITTEN_LIMIT, processes())), "written", _client()
+        parse(share_of(WRITTEN_LIMIT, processes())), _client(), "written"
     )
     written = limiter.shared_limit(
         share(WRITTEN_LIMIT),

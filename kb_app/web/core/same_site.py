@@ -23,11 +23,12 @@ def require_same_site() -> None:
             abort(403)
         return
     origin = request.headers.get("Origin")
-    if origin is not None and _host_of(origin) != request.host:
+    if origin is not None and host_of(origin) != request.host:
         abort(403)
 
 
-def _host_of(origin: str) -> str:
+def host_of(origin: str) -> str:
+    """The host and port of an origin; "" for what is none."""
     try:
         return urlsplit(origin).netloc
     except ValueError:  # no URL, such as http://[

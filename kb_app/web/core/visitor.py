@@ -16,6 +16,7 @@ from kb_app.web.core.context import site_settings
 CLIENT, SESSION, CONSENT = "kb_client", "kb_visit", "kb_consent"
 # A header with the visit of a page of another site: 32 hex digits, forgotten with that page.
 VISIT = "KB-Visit"
+_PROGRAMS = ("/api/", "/mcp")
 _YEAR = 365 * 24 * 3600
 _SESSION_S = 30 * 60
 # Headers of requests that browsers send before anybody asked for the page.
@@ -85,6 +86,9 @@ def _visitor() -> Visitor:
     visit = own_visit()
     if visit:
         return Visitor(visit, visit, bot=False, recorded=True)
+    if request.path.startswith(_PROGRAMS) and not _ID.match(request.cookies.get(CLIENT, "")):
+        # A program without cookies asks for many people, or for one many times: it is nobody.
+        return Visitor(None, None, bot=False, recorded=True)
     return Visitor(_kept(CLIENT), _kept(SESSION), bot=False, recorded=True)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from flask import abort, flash, g, request, url_for
+from flask import abort, flash, request, url_for
 from flask_babel import gettext as _
 
 from indexer.model import ArticleSummary
 from kb_app.durations import DAY
-from kb_app.support.model import STEPS, Case
+from kb_app.support.model import Case
 from kb_app.support.workflow import CaseTransitionError
 from kb_app.web.core.auth import user
-from kb_app.web.core.context import snapshot, support_service, user_store
+from kb_app.web.core.context import snapshot, support_service
 from kb_app.web.core.forms import given_text
+from kb_app.web.core.hidden_cases import hidden_step
 from kb_app.web.core.inputs import whole_number
 from kb_app.web.core.tracking import now_ms
 
@@ -19,23 +20,6 @@ DESK_WORK = ("tag", "snooze", "copies", "merge", "abuse", "no abuse")
 SNOOZE_DAYS = (1, 3, 7, 14, 30)
 # Tags of the internal article that says what to do about harassment.
 POLICY = {"harassment", "ハラスメント"}
-
-
-def hidden_step() -> str:
-    """The step whose cases the signed-in user does not see; "" where there is none.
-
-    The last one is the ombudsman's alone; while nobody has that role, leads see it.
-    """
-    if "hidden_step" not in g:
-        g.hidden_step = _hidden_step()
-    return str(g.hidden_step)
-
-
-def _hidden_step() -> str:
-    if user().may("ombudsman"):
-        return ""
-    known = any(one.active and one.role == "ombudsman" for one in user_store().all())
-    return STEPS[-1] if known or not user().may("outbox") else ""
 
 
 def policy() -> ArticleSummary | None:

@@ -51,6 +51,7 @@ from kb_app.web.core.forms import (
     takes_files,
     waiting_files,
 )
+from kb_app.web.core.hidden_cases import hidden_step
 from kb_app.web.core.inputs import MOST_PAGES, whole_number
 from kb_app.web.core.search import ask
 from kb_app.web.core.tracking import now_ms
@@ -60,7 +61,6 @@ from kb_app.web.desk.case_work import (
     DESK_WORK,
     SNOOZE_DAYS,
     desk_work,
-    hidden_step,
     policy,
     reason,
 )

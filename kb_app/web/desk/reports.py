@@ -461,7 +461,7 @@ def _knowledge_figures(found: CaseFigures, shown: Period) -> list[Figure]:
             "cases_known",
             "solved with an article that was there before the case / solved with an article",
             found.known,
-            found.linked,
+            found.dated,
         ),
         days_to_article(days),
     ]

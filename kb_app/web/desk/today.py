@@ -26,10 +26,10 @@ from kb_app.web.core.context import (
     snapshot,
     support_service,
 )
+from kb_app.web.core.hidden_cases import hidden_step
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.desk import charts
 from kb_app.web.desk.article_checks import findings
-from kb_app.web.desk.case_work import hidden_step
 
 blueprint = Blueprint("today", __name__, url_prefix="/desk")
 DAYS = 28

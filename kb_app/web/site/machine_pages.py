@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -36,7 +37,8 @@ def article_page(ui: str, slug: str) -> BaseResponse:
 @blueprint.get("/llms.txt")
 def llms() -> Response:
     """What this site has, for language models (llmstxt.org): titles and addresses by section."""
-    name = site_settings().name(site_settings().languages[0])
+    first = site_settings().languages[0]
+    name = site_settings().name(first)
     search = absolute_url(url_for("api.search"))
     lines = [
         f"# {name}",
@@ -44,7 +46,7 @@ def llms() -> Response:
         "> Help articles. An answer that is not in them is not known here: say so, and give the "
         "contact page.",
         "",
-        f"- Search with a quoted answer and an honest verdict: {search}?q=...&lang=ja",
+        f"- Search with a quoted answer and an honest verdict: {search}?q=...&lang={first}",
         f"- All of it in one file: {absolute_url(url_for('machine_pages.llms_full'))}",
     ]
     for lang in site_settings().languages:
@@ -69,7 +71,10 @@ def llms_full() -> Response:
     response = _text("")
     response.response = stream_with_context(written())
     del response.headers["Content-Length"]
-    response.set_etag(snapshot().version, weak=True)
+    # What is public changes with time as well.
+    shown = "\0".join((snapshot().version, site_settings().address, *(card.id for card in cards)))
+    response.set_etag(hashlib.sha256(shown.encode()).hexdigest()[:32], weak=True)
+    response.cache_control.no_cache = True
     response.make_conditional(request)
     return response
 

@@ -26,7 +26,7 @@ SAME = 0.45
 
 def set_up(app: Flask) -> None:
     """Register the template global."""
-    app.jinja_env.globals.update(notices=shown)
+    app.jinja_env.globals.update(notices=shown, section_notices=of_section)
 
 
 def shown(query: str = "", section: str = "") -> list[Notice]:
@@ -50,6 +50,11 @@ def shown(query: str = "", section: str = "") -> list[Notice]:
         for notice in active
         if not notice.questions or names_it(notice, query) or _means(notice, query, lang)
     ]
+
+
+def of_section(section: str) -> list[Notice]:
+    """The active notices about a section, for its articles; others are on the home page."""
+    return [notice for notice in shown("", section) if notice.sections]
 
 
 def _means(notice: Notice, query: str, lang: str) -> bool:

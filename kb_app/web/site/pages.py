@@ -21,6 +21,7 @@ from kb_app.web.core.article_body import render_body
 from kb_app.web.core.card_picture import font_file
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.inputs import own_path
+from kb_app.web.core.most_read import most_read
 from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
 from kb_app.web.core.structured_data import article_data
@@ -50,7 +51,8 @@ def home(ui: str) -> str:
     """The home page: search box, sections, featured and recently changed articles."""
     articles = snapshot().articles
     cards = _best_versions(articles.visible(now(), audiences()), ui)
-    featured = [card for card in cards if card.featured][:FEATURED]
+    read_most = _read_most(cards, ui)
+    featured = read_most or [card for card in cards if card.featured][:FEATURED]
     dated = sorted(
         (card for card in cards if card.updated),
         key=lambda card: (str(card.updated), card.id),
@@ -61,6 +63,7 @@ def home(ui: str) -> str:
         sections=_sections(articles, cards),
         infos=articles.sections,
         featured=featured,
+        by_figures=bool(read_most),
         recent=dated[:RECENT],
         count=len(cards),
     )
@@ -296,6 +299,15 @@ def _best_versions(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSumm
         if card.group not in best or (card.lang == ui and best[card.group].lang != ui):
             best[card.group] = card
     return list(best.values())
+
+
+def _read_most(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSummary]:
+    """The articles that were read most in a language; none where too few were read to say so."""
+    by_group = {card.group: card for card in cards if card.lang == ui}
+    summaries = snapshot().articles.summaries
+    groups = (summaries[name].group for name in most_read(ui) if name in summaries)
+    found = [by_group[group] for group in dict.fromkeys(groups) if group in by_group]
+    return found[:FEATURED] if len(found) >= FEATURED else []
 
 
 @dataclass(frozen=True)

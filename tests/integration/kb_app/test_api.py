@@ -1,5 +1,6 @@
 """The JSON API: the response shape, and errors that name the parameter."""
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -189,11 +190,53 @@ def test_a_case_is_opened_once_and_read_by_token(own: Services) -> None:
         assert answer.status_code == wanted
 
 
+def test_an_id_opens_no_page_of_another_message(own: Services) -> None:
+    client = create_app(own).test_client()
+    assert client.post("/api/v1/cases", json=CASE).status_code == 201
+    for change in ({"message": "x"}, {"mail": "other@example.com"}):
+        answer = client.post("/api/v1/cases", json={**CASE, **change})
+        assert answer.status_code == 409 and "url" not in answer.get_json()
+
+
+def test_cases_of_the_ombudsman_and_merged_ones(own: Services) -> None:
+    client, at = create_app(own).test_client(), int(own.clock().timestamp() * 1000)
+    (lead, *_) = own.users.all()
+    own.users.add("o@example.com", "ombudsman", password="correct horse battery")
+    signed = {"Authorization": f"Bearer {own.users.add_token('cases', ('cases',), lead.user_id)}"}
+    numbers = []
+    for n in range(2):
+        form_id = f"{n}b9a5a0e-6a0b-4d0e-9f4b-0d5b7f2c9a11"
+        answer = client.post("/api/v1/cases", json={**CASE, "form_id": form_id})
+        numbers.append(answer.get_json()["number"])
+    cases = own.support.cases
+    one, other = (cases.by_number(number) for number in numbers)
+    assert one and other
+    told = client.get(f"/api/v1/cases/{one.number}", headers=signed).get_json()
+    assert told["state"] == "open" and "url" not in told
+    own.support.work.merge(one, other, "Lea", at)
+    merged = client.get(f"/api/v1/cases/{one.number}", headers=signed).get_json()
+    assert merged["number"] == other.number and merged["state"] == "open"
+    with cases.changing() as connection:
+        cases.change(connection, other.case_id, at, step="ombudsman")
+    assert client.get(f"/api/v1/cases/{other.number}", headers=signed).status_code == 404
+
+
+def test_quotes_and_articles_have_whole_addresses_below_a_path(articles: Path, data: Path) -> None:
+    base = "https://example.com/help"
+    client = create_app(make_services(articles, data, base_url=base)).test_client()
+    article = client.get(
+        "/help/api/v1/articles/ja-returns-refund", base_url="https://example.com"
+    ).get_json()
+    for address in re.findall(r'(?:href|src)="([^"]+)"', article["html"]):
+        assert address.startswith((f"{base}/", "#")), address
+    assert f"]({base}/" in article["markdown"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"message": " "}, "message"),
-        ({"mail": "x"}, "mail"),
+        ({"message": " "}, "message: must be a text with something in it."),
+        ({"mail": "x"}, "mail: must be a mail address, or empty."),
         ({"form_id": "1"}, "form_id"),
         ({"colour": "red"}, "colour"),
         ({"kind": "rant"}, "kind"),

@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from werkzeug.serving import make_server
 
 from kb_app import create_app
 from kb_app.services.container import Services
+from tests.integration.kb_app.deskwork import PASSWORD
 
 T = TypeVar("T")
 INITIALIZE = {
@@ -98,7 +100,9 @@ def test_a_person_is_asked_once_for_the_same_words(own: Services, address: str) 
     given = {"message": "届きません", "mail": "hanako@example.com", "language": "ja"}
     first = called(address, "ask_a_person", **given).structured_content
     again = called(address, "ask_a_person", **given).structured_content
-    assert first["number"] == again["number"]
+    assert first["number"] == again["number"] and "/cases/" in first["address"]
+    # Whoever knows a customer's words and address does not get the customer's page.
+    assert again["address"] == ""
     case = own.support.cases.by_number(first["number"])
     assert case is not None and case.channel == "assistant" and case.message == "届きません"
     refused = called(address, "ask_a_person", message="x", mail="nobody")
@@ -169,7 +173,8 @@ def test_there_are_no_sessions_and_no_streams(app: Flask) -> None:
 
 def test_pages_of_other_sites_are_refused(app: Flask) -> None:
     client = app.test_client()
-    assert send(client, INITIALIZE, Origin="https://evil.example").status_code == 403
+    for origin in ("https://evil.example", "http://[", "null"):
+        assert send(client, INITIALIZE, Origin=origin).status_code == 403
     assert send(client, INITIALIZE, Origin="http://localhost").status_code == 200
 
 
@@ -194,6 +199,42 @@ def test_messages_to_a_person_are_counted(own: Services) -> None:
     results = [asked(number) for number in range(41)]
     assert [bool(one.get("isError")) for one in results] == [False] * 40 + [True]
     assert "contact page" in results[-1]["content"][0]["text"]
+
+
+def test_messages_by_form_and_by_assistant_are_counted_together(own: Services) -> None:
+    object.__setattr__(own.settings, "rate_limit", "1000 per minute")
+    client = create_app(own).test_client()
+    for number in range(40):
+        message = {"message": f"m{number}", "mail": "a@example.com", "form_id": str(uuid.uuid4())}
+        assert client.post("/api/v1/cases", json=message).status_code == 201
+    params = {"name": "ask_a_person", "arguments": {"message": "x", "mail": "a@example.com"}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    assert send(client, call).get_json()["result"]["isError"]
+
+
+def test_an_assistant_is_nobody_however_often_it_asks(own: Services, app: Flask) -> None:
+    params = {"name": "search", "arguments": {"question": "合言葉は何ですか", "language": "ja"}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    for _ in range(3):
+        answer = send(app.test_client(), call)
+        assert "Set-Cookie" not in answer.headers
+        app.test_client().get("/api/v1/search?q=合言葉は何ですか&lang=ja")
+    own.events.flush()
+    asked = [one for one in own.store.queries(0, 2**60) if "合言葉" in one.user_query]
+    assert len(asked) == 6 and {one.client_id for one in asked} == {None}
+
+
+def test_the_account_of_a_token_must_have_the_right(own: Services) -> None:
+    agent = own.users.add("agent2@example.com", "agent", password=PASSWORD)
+    own.users.add("agent3@example.com", "agent", password=PASSWORD)
+    account = next(one for one in own.users.all() if one.mail == "agent2@example.com")
+    assert agent is None or agent
+    client = create_app(own).test_client()
+    token = own.users.add_token("x", ("reports",), account.user_id)
+    signed = {"Authorization": f"Bearer {token}"}
+    assert client.get("/api/v1/figures", headers=signed).status_code == 403
+    listed = send(client, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, **signed).get_json()
+    assert "figures" not in {tool["name"] for tool in listed["result"]["tools"]}
 
 
 def test_the_same_over_standard_input(own: Services, tmp_path: Path) -> None:

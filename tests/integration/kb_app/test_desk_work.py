@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kb_app import create_app
-from kb_app.db.served_articles import note_served
+from kb_app.db.served_articles import note_served, was_there
 from kb_app.durations import DAY, MINUTE
 from kb_app.services.container import Services
 from kb_app.support.case_metrics import case_figures
@@ -354,12 +354,21 @@ def test_known_and_new_articles_are_told_apart(own: Services, case: Case, at: in
     engine = own.store.engine
     other = own.support.workflow.open(replace(NEW, form_id="later"), at)
     assert note_served(engine, ["before"], at - DAY) == 1
+    assert note_served(engine, [], at - DAY) == 0
     assert note_served(engine, ["before", "after"], at + MINUTE) == 1
     assert note_served(engine, ["before", "after"], at + DAY) == 0
     for one, article in ((case, "before"), (other, "after")):
         own.support.workflow.solve(one, "Lea", at + 2 * MINUTE, article)
     found = case_figures(engine, at - DAY, at + DAY, at)
-    assert (found.solved, found.linked, found.known) == (2, 2, 1)
+    assert (found.solved, found.linked, found.known, found.dated) == (2, 2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("since", "at", "wanted"),
+    [(5, 9, True), (5, 5, True), (9, 5, False), (-5, 9, True), (-9, 5, None), (None, 5, None)],
+)
+def test_whether_an_article_was_there(since: int | None, at: int, wanted: bool | None) -> None:
+    assert was_there(since, at) is wanted
 
 
 def test_the_draft_of_a_case_names_nobody(own: Services, lead: FlaskClient, case: Case) -> None:

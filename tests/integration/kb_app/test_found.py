@@ -4,7 +4,7 @@ import gzip
 import io
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from xml.etree import ElementTree
 
 import brotli
@@ -266,6 +266,39 @@ def test_who_may_read_more_gets_no_more_of_it_here(own: Services, app: Flask, ro
         for path in ("/sitemap.xml", "/ja/feed.xml", "/llms.txt", "/llms-full.txt")
     )
     assert not [title for title in hidden(own) if f">{title}<" in shown or f"[{title}]" in shown]
+
+
+def test_what_expires_is_gone_from_what_is_kept(own: Services) -> None:
+    page = own.settings.articles / "ja" / "returns" / "soon.md"
+    ends = (own.clock() + timedelta(hours=1)).isoformat()
+    page.write_text(f"---\nid: soon\ntitle: 期限\nexpire_at: {ends}\n---\n秘密になる", "utf-8")
+    other = own.settings.articles / "ja" / "returns" / "refund.md"
+    other.write_text(other.read_text("utf-8") + "\n[期限へ](soon.md)\n", "utf-8")
+    own.indexing.publish_build(own.indexing.rebuild())
+    moment = [own.clock()]
+    object.__setattr__(own, "clock", lambda: moment[0])
+    client = create_app(own).test_client()
+    summaries = own.live.current().articles.summaries  # type: ignore[union-attr]
+    address = f"/ja/articles/{summaries['ja-returns-refund'].slug}.md"
+    whole = client.get("/llms-full.txt")
+    assert "秘密になる" in whole.text and "[期限へ](" in client.get(address).text
+    moment[0] += timedelta(hours=2)
+    again = client.get("/llms-full.txt", headers={"If-None-Match": whole.headers["ETag"]})
+    assert again.status_code == 200 and "秘密になる" not in again.text
+    assert "[期限へ](" not in client.get(address).text
+
+
+def test_a_form_with_a_secret_is_not_compressed(client: FlaskClient) -> None:
+    for _ in range(2):
+        answer = client.get("/account/sign-in?next=/desk/", headers={"Accept-Encoding": "br"})
+        assert "csrf_token" in answer.text and "Content-Encoding" not in answer.headers
+
+
+def test_llms_names_a_language_that_there_is(own: Services) -> None:
+    object.__setattr__(own.settings, "languages", ("en",))
+    client = create_app(own).test_client()
+    text = client.get("/llms.txt").text
+    assert "lang=en" in text and "lang=ja" not in text
 
 
 # --- in few bytes, and not twice ---

@@ -7,8 +7,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from indexer.reading.html_tags import rewrite_tags
 from kb_app import create_app
 from kb_app.services.container import Services
+from kb_app.web.core.packs import _OwnIds
 from tests.integration.kb_app.deskwork import text_of, token_in
 
 START = """
@@ -52,6 +54,16 @@ def test_a_pack_shows_its_articles_and_nothing_hidden(own: Services, app: Flask)
     assert len(ids) == len(set(ids))
     for link in re.findall(r'href="#(article-[^"]+)"', page):
         assert link in ids
+
+
+def test_references_within_an_article_lead_to_it(app: Flask) -> None:
+    with app.test_request_context():
+        own = _OwnIds("article-1", {"/ja/articles/b": "article-2"})
+        markup = '<td headers="a b"></td><a href="/ja/articles/b#c"></a><a href="#d"></a>'
+        assert rewrite_tags(markup, own.rewritten) == (
+            '<td headers="article-1-a article-1-b"></td>'
+            '<a href="#article-2-c"></a><a href="#article-1-d"></a>'
+        )
 
 
 def test_without_a_readable_article_there_is_no_page(own: Services, app: Flask) -> None:
@@ -104,6 +116,17 @@ def test_a_pack_is_made_changed_and_removed(own: Services, lead: FlaskClient) ->
     removed = {**form, "digest": digest[1], "do": "remove"}
     assert lead.post("/desk/packs/edit", data=removed).status_code == 303
     assert "はじめに" not in text_of(lead, "/desk/packs")
+
+
+def test_no_pack_is_saved_that_could_not_be_read(own: Services, lead: FlaskClient) -> None:
+    text, token = "あ" * 4_990, token_in(text_of(lead, "/desk/packs/edit"))
+    codes = []
+    for number in range(40):
+        form = {"csrf_token": token, "key": f"p{number}", "title-ja": "題", "do": "save"}
+        form |= {"text-ja": text, "text-en": text, "article": public(own)[0], "digest": ""}
+        codes.append(lead.post("/desk/packs/edit", data=form).status_code)
+    assert codes[0] == 303 and codes[-1] == 409
+    assert lead.get("/ja/packs/p0").status_code == 200
 
 
 def test_what_is_typed_stays_when_it_is_refused(own: Services, lead: FlaskClient) -> None:

@@ -64,6 +64,14 @@ def test_other_packs_stay_beside_a_wrong_one(tmp_path: Path) -> None:
     assert list(packs) == ["b"] and len(problems) == 1
 
 
+def test_too_much_is_said_and_never_cut(tmp_path: Path) -> None:
+    one = "p%d: {title: {en: T}, articles: [x]}\n"
+    packs, problems = read(tmp_path, "".join(one % n for n in range(201)))
+    assert len(packs) == 200 and "more than 200" in problems[0]
+    packs, problems = read(tmp_path, f"a: {{title: {{en: T}}, articles: [x]}}\n#{'あ' * 400_000}")
+    assert packs == {} and "larger than 1024 KB" in problems[0]
+
+
 def test_articles_that_are_gone_are_named() -> None:
     pack = Pack("a", {"en": "A"}, ("x", "gone"))
     (problem,) = pack_problems({"a": pack}, {"x"})

@@ -1,5 +1,7 @@
 """What a case says becomes a draft, without its persons."""
 
+import pytest
+
 from kb_app.analytics.redaction import redact
 from kb_app.support.case_draft import draft_of
 from kb_app.support.model import AGENT, CUSTOMER, NOTE, Case, Message
@@ -27,6 +29,21 @@ def test_names_of_the_team_go_and_words_that_hold_them_stay() -> None:
     draft = draft_of(asked, [said(reply, who="Maria Rossi")], ["Maria Rossi"], redact)
     assert draft.title == "Refund for [name], please"
     assert draft.body == "Always keep the receipt. [name] can also ask [name].\n\n[name]"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("林", "林です。林檎が届きません", "[name]です。林檎が届きません"),
+        ("東 京子", "東さん、東京から", "[name]、東京から"),
+        ("Ｔａｒｏ　Ｙａｍａｄａ", "Taro Yamada here", "[name] here"),
+        ("José García", "jose garcia wrote", "[name] wrote"),
+        ("山田", "ﾔﾏﾀﾞ 山田様", "ﾔﾏﾀﾞ [name]"),
+        ("An Ng", "An order of an apple, Ng", "[name] order of an apple, [name]"),
+    ],
+)
+def test_a_name_is_found_as_it_may_be_written(name: str, text: str, wanted: str) -> None:
+    assert draft_of(case(name=name), [said(text, who="")], [], redact).body == wanted
 
 
 def test_notes_and_the_customers_own_words_are_not_copied() -> None:
