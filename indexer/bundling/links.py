@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from indexer.bundling.image_sizes import image_size
 from indexer.model import Article, Link, memoized_on_article
 from indexer.reading.html_tags import Tag, rewrite_tags
 from indexer.reading.link_targets import WIKI, target_of
@@ -31,7 +32,7 @@ def link(
             if path is not None and path not in names:
                 names[path] = bundle_name(folder / path)
                 files[names[path]] = folder / path
-    linker = _Linker(targets, names)
+    linker = _Linker(targets, names, files)
     return [linker.linked(article) for article in articles], files
 
 
@@ -60,14 +61,18 @@ def bundle_name(path: Path) -> str:
 class _Linker:
     """Rewrites the tags of articles."""
 
-    def __init__(self, targets: Targets, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, targets: Targets, names: Mapping[str, str], files: Mapping[str, Path]
+    ) -> None:
         self._targets = targets
-        self._names = names
+        self._names, self._files = names, files
+        self._is_first = True
 
     def linked(self, article: Article) -> Article:
         """The article for the bundle; the same object as in the last build if nothing changed."""
         if not article.links:
             return article
+        self._is_first = not article.cover
         text = rewrite_tags(article.html, lambda tag: self._rewritten(article, tag))
         cover = ""
         if article.cover and (target := target_of(article.path, article.cover)):
@@ -92,8 +97,17 @@ class _Linker:
         if not name:
             # A name that leads nowhere would be asked for at an address that is none.
             return tag.replaced("src", 'src=""') if url.startswith(WIKI) else tag.text
-        lazy = ' loading="lazy"' if tag.name == "img" else ""
-        return tag.replaced("src", f'src="kb-image:{name}"{lazy}')
+        more = self._of_picture(tag, name) if tag.name == "img" else ""
+        return tag.replaced("src", f'src="kb-image:{name}"{more}')
+
+    def _of_picture(self, tag: Tag, name: str) -> str:
+        """Its size, and whether it waits until it is near: the first one is seen at once."""
+        lazy = "" if self._is_first else ' loading="lazy"'
+        self._is_first = False
+        is_sized = tag.attribute("width") or tag.attribute("height")
+        size = None if is_sized else image_size(name, self._files[name])
+        shown = f' width="{size[0]}" height="{size[1]}"' if size else ""
+        return f"{shown}{lazy}"
 
     def _name(self, article: Article, each: Link) -> str:
         path = _file_of(article, each, self._targets)
