@@ -21,7 +21,7 @@ from kb_app.web.core.article_body import render_body
 from kb_app.web.core.card_picture import font_file
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
 from kb_app.web.core.inputs import own_path
-from kb_app.web.core.most_read import most_read
+from kb_app.web.core.most_read import views
 from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
 from kb_app.web.core.structured_data import article_data
@@ -31,6 +31,8 @@ from search.model import Answer, Hit, Results
 
 blueprint = Blueprint("pages", __name__)
 FEATURED = 6
+# An article that was opened less often is not called read most.
+LEAST_VIEWS = 5
 RECENT = 6
 RELATED = 4
 
@@ -51,7 +53,7 @@ def home(ui: str) -> str:
     """The home page: search box, sections, featured and recently changed articles."""
     articles = snapshot().articles
     cards = _best_versions(articles.visible(now(), audiences()), ui)
-    read_most = _read_most(cards, ui)
+    read_most = _read_most(cards)
     featured = read_most or [card for card in cards if card.featured][:FEATURED]
     dated = sorted(
         (card for card in cards if card.updated),
@@ -301,13 +303,15 @@ def _best_versions(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSumm
     return list(best.values())
 
 
-def _read_most(cards: Sequence[ArticleSummary], ui: str) -> list[ArticleSummary]:
-    """The articles that were read most in a language; none where too few were read to say so."""
-    by_group = {card.group: card for card in cards if card.lang == ui}
+def _read_most(cards: Sequence[ArticleSummary]) -> list[ArticleSummary]:
+    """The articles that were read most, in any language; none where too few were read to say so."""
     summaries = snapshot().articles.summaries
-    groups = (summaries[name].group for name in most_read(ui) if name in summaries)
-    found = [by_group[group] for group in dict.fromkeys(groups) if group in by_group]
-    return found[:FEATURED] if len(found) >= FEATURED else []
+    read: Counter[str] = Counter()
+    for name, times in views().items():
+        if name in summaries:
+            read[summaries[name].group] += times
+    found = sorted(cards, key=lambda card: (-read[card.group], card.id))[:FEATURED]
+    return found if found and all(read[card.group] >= LEAST_VIEWS for card in found) else []
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import insert
 
 from kb_app import create_app
+from kb_app.db import schema
+from kb_app.services.container import Services
+from kb_app.support.notices import Notice
 from search.embedding.background import DisabledEmbedder
 from search.model import Results
 from tests.support import make_services
@@ -361,3 +365,48 @@ def test_a_page_says_that_only_the_topic_is_known(
         html = page(site, f"/{lang}/search?q=返金")
         assert words in html and button in html and 'class="answer"' not in html
         assert f"/{lang}/contact?from=" in html
+
+
+# --- home: what is read most, and known problems ---
+
+
+def count_views(own: Services, **views: int) -> None:
+    day = own.clock().date().isoformat()
+    with own.store.engine.begin() as connection:
+        for name, value in views.items():
+            row = {"article_id": name.replace("_", "-"), "measure": "views", "value": value}
+            connection.execute(insert(schema.daily_articles).values(day=day, **row))
+
+
+def test_home_names_what_is_read_most_only_where_it_is(
+    own: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb_app.web.site.pages.FEATURED", 2)
+
+    def home() -> str:
+        return create_app(own).test_client().get("/ja/").get_data(as_text=True)
+
+    before = home()
+    assert "よく読まれている記事" not in before and "おすすめの記事" in before
+    count_views(own, ja_account_password=3, en_account_password=4, en_faults_kettle=6)
+    shown = home().split("よく読まれている記事")[1].split("</section>")[0]
+    # Views of a translation count for the article, in the reader's language.
+    assert shown.index("パスワードを忘れたとき") < shown.index("Descale a kettle")
+    count_views(own, ja_desk_approve=900)
+    assert "返金の承認" not in home()
+
+
+def test_known_problems_stand_on_home_and_on_articles_of_their_section(own: Services) -> None:
+    at = int(own.clock().timestamp() * 1000)
+    everywhere = Notice("a", {"ja": "サイトが遅い"}, {}, at, None, by="x")
+    returns = Notice("b", {"ja": "返品が遅れます"}, {}, at, None, sections=("returns",), by="x")
+    for notice in (everywhere, returns):
+        own.support.notices.add(notice)
+    client = create_app(own).test_client()
+    summaries = own.live.current().articles.summaries  # type: ignore[union-attr]
+    home = client.get("/ja/").get_data(as_text=True)
+    assert "サイトが遅い" in home and "返品が遅れます" in home
+    refund = f"/ja/articles/{summaries['ja-returns-refund'].slug}"
+    password = f"/ja/articles/{summaries['ja-account-password'].slug}"
+    assert "返品が遅れます" in client.get(refund).get_data(as_text=True)
+    assert "返品が遅れます" not in client.get(password).get_data(as_text=True)
