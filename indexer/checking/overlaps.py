@@ -19,14 +19,14 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer.checking.candidate_pairs import Pair, Text, pairs_of, unit
-from indexer.checking.statements import Statement, amounts_of, conflict
+from indexer.checking.statements import Statement, amounts_of, conflict, may_conflict
 from search.index.corpus import Corpus
 from search.ports import Embedder, Vector, in_bulk
 
 # Lowest cosine of two units whose sentences are compared; conflicts of a pair that are looked at.
 NEAR_UNITS, MOST_CONFLICTS = 0.15, 6
 # Sentences embedded in one comparison: those of the nearest articles. Each takes 2 ms.
-MOST_SENTENCES = 5_000
+MOST_SENTENCES = 2_500
 # Sentences that are embedded at once.
 CHUNK = 256
 # Findings that are reported: nobody reads more.
@@ -173,18 +173,21 @@ def compared(pairs: Sequence[Pair], embedder: Embedder) -> Iterator[Compared]:
 
 def _conflicts(pair: Pair) -> list[_Two]:
     """The sentences of two articles that conflict, those that are most alike first."""
-    cosines = pair.one.vectors @ pair.other.vectors.T
-    found = [
-        (one, other, kind)
-        for one in pair.one.statements
-        for other in pair.other.statements
-        if cosines[one.row, other.row] >= NEAR_UNITS
-        and (kind := conflict(one, other))
-        and (kind == "denial" or _is_told_apart(pair, one, other))
-    ]
+    ones, others = pair.one.statements, pair.other.statements
+    if not ones or not others:
+        return []
+    rows, columns = [one.row for one in ones], [other.row for other in others]
+    cosines = (pair.one.vectors @ pair.other.vectors.T)[np.ix_(rows, columns)]
+    may = (cosines >= NEAR_UNITS) & may_conflict(ones, others)
+    found: list[tuple[float, _Two]] = []
+    for row, column in np.argwhere(may).tolist():
+        one, other = ones[row], others[column]
+        kind = conflict(one, other)
+        if kind == "denial" or (kind and _is_told_apart(pair, one, other)):
+            found.append((float(cosines[row, column]), (one, other, kind)))
     if len(found) > MOST_CONFLICTS:
-        found.sort(key=lambda two: -cosines[two[0].row, two[1].row] - _alike(two))
-    return found[:MOST_CONFLICTS]
+        found.sort(key=lambda each: -each[0] - _alike(each[1]))
+    return [two for _cosine, two in found[:MOST_CONFLICTS]]
 
 
 def _is_told_apart(pair: Pair, one: Statement, other: Statement) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from indexer.checking.key_terms import key_terms
 from search.analysis.normalize import fold
@@ -80,6 +83,7 @@ def statements(text: str, lang: str, row: int, title: str = "") -> Iterator[Stat
             yield made
 
 
+@lru_cache(maxsize=65_536)
 def told_in(sentence: str) -> Ranges:
     """The amounts of a sentence by what they measure; durations are in days, as "time"."""
     folded = _WORD.sub(lambda match: _WRITTEN[match[0]], fold(sentence))
@@ -116,6 +120,28 @@ def conflict(one: Statement, other: Statement) -> str:
         apart = (_apart(one.told[unit], other.told[unit], unit) for unit in units)
         return "amount" if any(apart) else ""
     return "denial" if one.is_denied != other.is_denied else ""
+
+
+def may_conflict(ones: Sequence[Statement], others: Sequence[Statement]) -> Any:
+    """Which statements can conflict at all, as booleans of shape (ones, others).
+
+    Those that measure the same, or of which one denies and the other does not.
+    """
+    names = {unit: place for place, unit in enumerate({u for one in ones for u in one.told})}
+    mine, theirs = _measured(ones, names), _measured(others, names)
+    denied, denies_it = (np.array([one.is_denied for one in each]) for each in (ones, others))
+    common = (mine @ theirs.T) > 0
+    return common | (denied[:, np.newaxis] != denies_it[np.newaxis, :])
+
+
+def _measured(statements_: Sequence[Statement], names: Mapping[str, int]) -> Any:
+    """Which units each statement tells, as numbers of shape (statements, units)."""
+    told = np.zeros((len(statements_), max(len(names), 1)), np.float32)
+    for row, one in enumerate(statements_):
+        for unit in one.told:
+            if unit in names:
+                told[row, names[unit]] = 1
+    return told
 
 
 def _apart(ones: Set[tuple[float, float]], others: Set[tuple[float, float]], unit: str) -> bool:
