@@ -190,6 +190,21 @@ function suggestFor(input) {
 document.querySelectorAll("input[data-suggest]").forEach(suggestFor);
 
 // --- a link to each heading, to copy -------------------------------------------------------------------------------------
+// What a button did, for those who do not see it.
+function announce(text) {
+  let told = document.getElementById("kb-told");
+  if (!told) {
+    told = document.createElement("p");
+    told.id = "kb-told";
+    told.className = "visually-hidden";
+    told.setAttribute("role", "status");
+    document.body.append(told);
+  }
+  told.textContent = "";
+  setTimeout(() => { told.textContent = text; }, 50);
+}
+
+let names = 0;
 for (const prose of document.querySelectorAll(".prose[data-copy]")) {
   for (const heading of prose.querySelectorAll("h2[id], h3[id], h4[id]")) {
     const button = document.createElement("button");
@@ -199,7 +214,8 @@ for (const prose of document.querySelectorAll(".prose[data-copy]")) {
     button.setAttribute("aria-label", `${prose.dataset.copy}: ${heading.textContent}`);
     // The button is no part of the heading's name.
     const words = document.createElement("span");
-    words.id = `${heading.id}-words`;
+    names += 1;
+    words.id = `kb-heading-${names}`;
     words.append(...heading.childNodes);
     heading.append(words);
     heading.setAttribute("aria-labelledby", words.id);
@@ -208,6 +224,7 @@ for (const prose of document.querySelectorAll(".prose[data-copy]")) {
       history.replaceState(null, "", url);
       try { await navigator.clipboard.writeText(url); } catch { return; }
       button.textContent = prose.dataset.copied;
+      announce(prose.dataset.copied);
       setTimeout(() => { button.textContent = "#"; }, 1600);
     });
     heading.append(button);
@@ -224,6 +241,7 @@ for (const prose of document.querySelectorAll(".prose[data-code]")) {
     button.addEventListener("click", async () => {
       try { await navigator.clipboard.writeText(code.querySelector("pre").textContent.trimEnd()); } catch { return; }
       button.textContent = prose.dataset.codeCopied;
+      announce(prose.dataset.codeCopied);
       setTimeout(() => { button.textContent = prose.dataset.code; }, 1600);
     });
     code.append(button);
@@ -263,17 +281,30 @@ function enlarge(picture, close) {
   dialog.showModal();
 }
 
+function decoded(text) { try { return decodeURIComponent(text); } catch { return text; } }
+
+// Closed notes are part of what is printed.
+addEventListener("beforeprint", () => { for (const note of document.querySelectorAll(".prose details")) note.open = true; });
+
 // --- the contents beside an article: where the reader is ------------------------------------------------------------------------
 for (const rail of document.querySelectorAll("[data-rail]")) {
-  const links = new Map([...rail.querySelectorAll("a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
+  const named = (link) => { try { return decodeURIComponent(link.hash.slice(1)); } catch { return link.hash.slice(1); } };
+  const links = new Map([...rail.querySelectorAll("a")].map((link) => [named(link), link]));
   const headings = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
   let waiting = false;
   const mark = () => {
     waiting = false;
-    const passed = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
-    const here = passed[passed.length - 1];
+    // A heading that a link leads to stands at the upper edge; at the end of the page the last ones cannot.
+    const isEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 4;
+    const passed = headings.filter((heading) => heading.getBoundingClientRect().top < 120);
+    const seen = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight);
+    const target = isEnd && headings.find((heading) => `#${heading.id}` === decoded(location.hash) && seen.includes(heading));
+    const here = target || passed[passed.length - 1];
     for (const [id, link] of links) {
-      if (here && id === here.id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+      if (!here || id !== here.id) { link.removeAttribute("aria-current"); continue; }
+      link.setAttribute("aria-current", "true");
+      const place = link.offsetTop - rail.offsetTop;
+      if (place < rail.scrollTop || place > rail.scrollTop + rail.clientHeight - 60) rail.scrollTop = place - rail.clientHeight / 2;
     }
   };
   addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(mark); } }, { passive: true });
@@ -283,19 +314,28 @@ for (const rail of document.querySelectorAll("[data-rail]")) {
 // --- votes without a new page --------------------------------------------------------------------------------------------------
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  const section = form.closest("#feedback");
+  const section = form.closest("section.feedback");
   if (!section || event.defaultPrevented) return;
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form, event.submitter));
   try {
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
     if (!answer.ok) throw new Error(String(answer.status));
-    const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("feedback");
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("section.feedback");
     section.replaceWith(made);
     // The heading says what happened, and is read aloud.
     made.querySelector("h2").focus();
   } catch {
-    form.submit();
+    // What was chosen and written stays, to be sent again.
+    let said = section.querySelector("[role=alert]");
+    if (!said) {
+      said = document.createElement("p");
+      said.className = "field-error";
+      said.setAttribute("role", "alert");
+      section.append(said);
+    }
+    said.textContent = "";
+    setTimeout(() => { said.textContent = section.dataset.failed; }, 50);
   }
 });
 

@@ -6,13 +6,16 @@
 (() => {
   "use strict";
   const script = document.currentScript;
+  // A page that names the script twice has one help.
+  if (window.kbHelp) return;
+  window.kbHelp = true;
   const origin = new URL(script.src).href.replace(/\/widget\.js.*$/, "");
   const texts = {
     en: {
       open: "Help", close: "Close", title: "How can we help?", label: "Your question", search: "Search", loading: "Searching…",
       none: "We have no answer to this.", weak: "This may not be what you asked.", partly: "We know the topic, but not this about it.",
       more: "Read the article", articles: "For this page", results: "Articles", person: "Write to a person", back: "Back",
-      message: "Your message", name: "Your name (optional)", mail: "Your mail address, for the answer", send: "Send",
+      message: "Your message", name: "Your name (optional)", mail: "Your mail address, for the answer", send: "Send", sending: "Sending…",
       sent: "We have your message. Your number is", follow: "See how it stands", by: "Answer by", failed: "This did not work. Please try again.",
       helped: "Did this help?", yes: "Yes", no: "No", thanks: "Thank you.",
     },
@@ -20,7 +23,7 @@
       open: "ヘルプ", close: "閉じる", title: "何かお困りですか", label: "ご質問", search: "検索", loading: "検索しています…",
       none: "お答えできる記事がありません。", weak: "ご質問と違うかもしれません。", partly: "この話題の記事はありますが、ご質問の点は載っていません。",
       more: "記事を読む", articles: "このページに関する記事", results: "記事", person: "担当者に相談する", back: "戻る",
-      message: "お問い合わせの内容", name: "お名前（任意）", mail: "お返事先のメールアドレス", send: "送信する",
+      message: "お問い合わせの内容", name: "お名前（任意）", mail: "お返事先のメールアドレス", send: "送信する", sending: "送信しています…",
       sent: "お問い合わせを受け付けました。受付番号は", follow: "今の状況を見る", by: "お返事の予定", failed: "うまくいきませんでした。もう一度お試しください。",
       helped: "解決しましたか", yes: "はい", no: "いいえ", thanks: "ありがとうございます。",
     },
@@ -33,7 +36,7 @@
   const visit = random();
   const uuid = () => random().replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
   const style = `
-    :host { all: initial; --accent: ${colour}; --ink: #16201f; --ground: #fff; --soft: #f0f3f2; --line: #c9d2d0; color-scheme: light dark; }
+    :host { all: initial !important; display: block !important; --accent: ${colour}; --ink: #16201f; --ground: #fff; --soft: #f0f3f2; --line: #c9d2d0; color-scheme: light dark; }
     @media (prefers-color-scheme: dark) { :host { --ink: #e8edec; --ground: #161c1e; --soft: #222a2c; --line: #45504f; } }
     * { box-sizing: border-box; font: inherit; color: inherit; }
     .kb, dialog { font: 16px/1.6 system-ui, "Hiragino Sans", "Noto Sans JP", sans-serif; color: var(--ink); overflow-wrap: anywhere; }
@@ -59,6 +62,12 @@
     @media (forced-colors: active) { button { border: 1px solid ButtonText; } }`;
 
   const host = document.createElement("div");
+  host.lang = lang;
+  // Keys that are typed here are not shortcuts of the page.
+  for (const name of ["keydown", "keypress", "keyup"]) host.addEventListener(name, (event) => event.stopPropagation());
+  // Pages that ask for trusted types name this policy: trusted-types kb-widget.
+  let policy = null;
+  try { policy = window.trustedTypes && window.trustedTypes.createPolicy("kb-widget", { createHTML: (text) => text }); } catch { policy = null; }
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
@@ -82,7 +91,8 @@
       body: body ? JSON.stringify(body) : undefined,
     });
     const text = await answer.text();
-    const told = text ? JSON.parse(text) : {};
+    let told = {};
+    try { told = text ? JSON.parse(text) : {}; } catch { throw new TypeError("no answer of the API"); }
     if (!answer.ok) throw new Error(told.detail);
     return told;
   }
@@ -101,7 +111,7 @@
     const box = make("div", { class: "answer", lang: language });
     for (const block of blocks) {
       if (block.label) box.append(make("p", { class: "label" }, block.label));
-      const part = new DOMParser().parseFromString(block.html, "text/html").body;
+      const part = new DOMParser().parseFromString(policy ? policy.createHTML(block.html) : block.html, "text/html").body;
       for (const element of part.querySelectorAll("[src]")) element.setAttribute("src", whole(element.getAttribute("src")));
       for (const element of part.querySelectorAll("a[href]")) {
         element.setAttribute("href", whole(element.getAttribute("href")));
@@ -117,6 +127,8 @@
   const status = make("p", { role: "status", class: "meta" });
   const results = make("div");
   let question = "";
+  // What is written to a person stays while one looks at something else.
+  const draft = { message: null, name: "", mail: "" };
   let queryId = "";
 
   const field = make("input", { id: "kb-q", type: "search", autocomplete: "off", enterkeyhint: "search", maxlength: "1000", required: true });
@@ -133,15 +145,26 @@
     view.replaceChildren(heading, form, status, results, person);
   }
 
+  function fail(error) {
+    status.className = "meta";
+    status.textContent = why(error);
+  }
+
+  let asked = 0;
   async function find(event) {
     event.preventDefault();
     question = field.value.trim();
     if (!question) return;
+    draft.message = null;
+    asked += 1;
+    const mine = asked;
     status.textContent = t.loading;
     status.className = "meta";
     results.replaceChildren();
     try {
       const told = await ask(`search?${new URLSearchParams({ q: question, lang, limit: "4", channel: "widget" })}`);
+      // An earlier question that was slower is no answer to this one.
+      if (mine !== asked) return;
       queryId = told.query_id;
       const said = { none: t.none, partly: t.partly, weak: t.weak, strict: "" }[told.verdict] ?? "";
       status.textContent = said || told.answer?.title || "";
@@ -156,7 +179,7 @@
       parts.push(...listed(t.results, others.map((hit) => link(hit.url, hit.title, hit.lang))));
       results.replaceChildren(...parts);
     } catch (error) {
-      status.textContent = why(error);
+      if (mine === asked) fail(error);
     }
   }
 
@@ -165,9 +188,10 @@
     const cast = (value) => async () => {
       try {
         await ask("feedback", { article_id: article, value, query_id: queryId, form_id: uuid() });
-        line.replaceChildren(make("span", { role: "status" }, t.thanks));
-        if (value === "no") write();
-      } catch (error) { status.textContent = why(error); }
+        const thanks = make("span", { role: "status", tabindex: "-1" }, t.thanks);
+        line.replaceChildren(thanks);
+        if (value === "no") write(); else thanks.focus();
+      } catch (error) { fail(error); }
     };
     line.append(make("button", { type: "button", onclick: cast("yes") }, t.yes), make("button", { type: "button", onclick: cast("no") }, t.no));
     return line;
@@ -178,25 +202,37 @@
     const hours = make("p", { class: "meta" });
     const said = make("p", { role: "alert" });
     const message = make("textarea", { id: "kb-message", rows: "5", maxlength: "5000", required: true });
-    message.value = question;
+    message.value = draft.message ?? question;
     const name = make("input", { id: "kb-name", autocomplete: "name", maxlength: "200" });
     const mail = make("input", { id: "kb-mail", type: "email", autocomplete: "email", maxlength: "200", required: true });
     // People do not see this field; programs that fill every field are known by it.
+    name.value = draft.name;
+    mail.value = draft.mail;
+    const keep = () => Object.assign(draft, { message: message.value, name: name.value, mail: mail.value });
+    for (const each of [message, name, mail]) each.addEventListener("input", keep);
     const trap = make("input", { class: "trap", name: "website", tabindex: "-1", autocomplete: "off", "aria-hidden": "true" });
-    const title = make("h2", { tabindex: "-1" }, t.person);
+    const title = make("h2", { id: "kb-title", tabindex: "-1" }, t.person);
+    const sending = make("button", { class: "main" }, t.send);
     async function send(event) {
       event.preventDefault();
+      if (sending.disabled) return;
+      sending.disabled = true;
+      said.textContent = t.sending;
       try {
         const made = await ask("cases", { form_id: formId, message: message.value, name: name.value, mail: mail.value, lang, query_id: queryId, channel: "widget", website: trap.value });
-        const done = make("h2", { tabindex: "-1" }, `${t.sent} ${made.number}`);
+        draft.message = null;
+        const done = make("h2", { id: "kb-title", tabindex: "-1" }, `${t.sent} ${made.number}`);
         view.replaceChildren(done, make("p", {}, link(made.url, t.follow)), make("p", {}, make("button", { type: "button", onclick: back }, t.back)));
         done.focus();
-      } catch (error) { said.textContent = why(error); }
+      } catch (error) {
+        said.textContent = why(error);
+        sending.disabled = false;
+      }
     }
     view.replaceChildren(title, hours, make("form", { onsubmit: send },
       make("label", { for: "kb-message" }, t.message), message, make("label", { for: "kb-mail" }, t.mail), mail,
       make("label", { for: "kb-name" }, t.name), name, trap, said,
-      make("p", { class: "row" }, make("button", { class: "main" }, t.send), make("button", { type: "button", class: "plain", onclick: back }, t.back))));
+      make("p", { class: "row" }, sending, make("button", { type: "button", class: "plain", onclick: back }, t.back))));
     title.focus();
     try {
       const told = await ask(`contact?${new URLSearchParams({ lang })}`);

@@ -5,6 +5,9 @@ from __future__ import annotations
 from flask import Flask, Response, g, request, session
 from flask_compress import Compress
 
+from kb_app.web.core.i18n import COOKIE
+from kb_app.web.core.visitor import CLIENT, CONSENT, SESSION
+
 # Pages whose text depends on nothing but the articles and who asks.
 REVALIDATED = frozenset(
     {
@@ -72,6 +75,11 @@ def set_up(app: Flask) -> None:
     app.after_request(deliver)
 
 
+def _is_secret(cookie: str) -> bool:
+    """Whether a cookie holds more than a number or a choice of the visitor."""
+    return cookie.partition("=")[0] not in (CLIENT, SESSION, CONSENT, COOKIE)
+
+
 def _is_for_one(response: Response) -> bool:
     """Whether an answer is for somebody who is signed in, or gives the browser a secret."""
     return bool(
@@ -81,5 +89,5 @@ def _is_for_one(response: Response) -> bool:
         or session.get("csrf_token")
         or session.modified
         or response.cache_control.no_store
-        or "Set-Cookie" in response.headers
+        or any(_is_secret(cookie) for cookie in response.headers.getlist("Set-Cookie"))
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,15 +9,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 from indexer.model import ArticleSummary
-from indexer.reading.html_tags import Tag, rewrite_tags
 from indexer.reading.packs_file import PACKS, Pack, read_packs
 from kb_app.localized import localized
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
+from kb_app.web.core.own_ids import with_own_ids
 from kb_app.web.core.template_helpers import article_url
-
-# What refers to an element of the same page by its id.
-_REFERENCES = ("for", "headers", "aria-labelledby", "aria-describedby", "aria-controls")
 
 
 @dataclass(frozen=True)
@@ -80,33 +76,5 @@ def pack_bodies(page: PackPage, ui: str) -> list[tuple[ArticleSummary, Markup]]:
         full = articles.article(card.id)
         if full is not None:
             body = render_body(full.html, articles, is_public, ui)
-            own = _OwnIds(f"article-{number}", places)
-            bodies.append((card, Markup(rewrite_tags(body, own.rewritten))))
+            bodies.append((card, with_own_ids(body, f"article-{number}", places)))
     return bodies
-
-
-@dataclass(frozen=True)
-class _OwnIds:
-    """Gives the ids of an article a prefix, since others on the page may have the same."""
-
-    prefix: str
-    places: dict[str, str]
-
-    def rewritten(self, tag: Tag) -> str:
-        """A tag with its own ids, and with links that stay on the page where they can."""
-        for name in ("id", "name", *_REFERENCES, "href"):
-            value = tag.attribute(name)
-            if not value or (name == "name" and tag.name != "input"):
-                continue
-            own = " ".join(f"{self.prefix}-{one}" for one in value.split())
-            new = self._link(value) if name == "href" else own
-            changed = tag.replaced(name, f'{name}="{new}"')
-            tag = Tag(tag.name, changed[len(tag.name) + 1 : -1], changed)
-        return tag.text
-
-    def _link(self, target: str) -> str:
-        if target.startswith("#"):
-            return f"#{self.prefix}-{target[1:]}"
-        address, _, anchor = target.partition("#")
-        place = self.places.get(html.unescape(address))
-        return target if place is None else f"#{place}-{anchor}" if anchor else f"#{place}"

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from indexer.model import ArticleSummary
+from indexer.model import Article, ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.durations import HOUR
 from kb_app.support.model import LONGEST_MESSAGE, Case, NewCase
@@ -39,6 +39,7 @@ from kb_app.web.core.forms import (
     takes_files,
     waiting_files,
 )
+from kb_app.web.core.own_ids import with_own_ids
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.search import LONGEST_ASKED, ask
 from kb_app.web.core.tracking import now_ms
@@ -225,13 +226,17 @@ def _suggestions(results: Results, ui: str) -> list[Suggestion]:
             suggestions.append(
                 Suggestion(
                     card,
-                    render_body(
-                        full.html, articles, lambda one: one.visible(now(), audiences()), ui
-                    ),
+                    # Tabs of two articles must not work on each other.
+                    with_own_ids(_body(full, ui), f"answer-{position}"),
                     position,
                 )
             )
     return suggestions
+
+
+def _body(full: Article, ui: str) -> Markup:
+    visible = now(), audiences()
+    return render_body(full.html, snapshot().articles, lambda one: one.visible(*visible), ui)
 
 
 def _record(results: Results, message: str, ui: str, before: str) -> str:

@@ -55,7 +55,7 @@ def vote(ui: str, slug: str) -> BaseResponse:
     )
     said = "more" if attributes else value
     return redirect(
-        article_url(card, ui) + f"?said={said}&from={tracking.given_query_id()}#feedback", 303
+        article_url(card, ui) + f"?said={said}&from={tracking.given_query_id()}#kb-feedback", 303
     )
 
 

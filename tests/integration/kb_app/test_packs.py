@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from indexer.reading.html_tags import rewrite_tags
 from kb_app import create_app
 from kb_app.services.container import Services
-from kb_app.web.core.packs import _OwnIds
+from kb_app.web.core.own_ids import OwnIds
 from tests.integration.kb_app.deskwork import text_of, token_in
 
 START = """
@@ -58,7 +58,7 @@ def test_a_pack_shows_its_articles_and_nothing_hidden(own: Services, app: Flask)
 
 def test_references_within_an_article_lead_to_it(app: Flask) -> None:
     with app.test_request_context():
-        own = _OwnIds("article-1", {"/ja/articles/b": "article-2"})
+        own = OwnIds("article-1", {"/ja/articles/b": "article-2"})
         markup = '<td headers="a b"></td><a href="/ja/articles/b#c"></a><a href="#d"></a>'
         assert rewrite_tags(markup, own.rewritten) == (
             '<td headers="article-1-a article-1-b"></td>'
