@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.shop import Opener, Shop
+from tests.support import write_article
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 CODES = f"/ja/articles/{quote('rv-15のエラーコード')}"
@@ -68,6 +69,57 @@ def test_a_vote_needs_no_new_page_and_is_said_aloud(shop: Shop, open_page: Opene
     expect(page.get_by_role("heading", name="ありがとうございます")).to_be_focused()
     assert page.evaluate("window.same")
     shop.heard("vote_no", "vote_reason")
+
+
+def test_a_vote_that_does_not_arrive_is_said_and_can_be_sent_again(
+    shop: Shop, open_page: Opener
+) -> None:
+    page = open_page(f"{shop.url}{CODES}")
+    page.get_by_role("button", name="いいえ").click()
+    page.get_by_role("radio", name="分かりにくい").check()
+    page.route("**/feedback**", lambda route: route.abort())
+    page.route("**/vote**", lambda route: route.abort())
+    page.get_by_role("button", name="送信").click()
+    expect(page.get_by_role("alert")).to_have_text("送信できませんでした。もう一度お試しください。")
+    expect(page.get_by_role("radio", name="分かりにくい")).to_be_checked()
+    page.unroute_all()
+    page.get_by_role("button", name="送信").click()
+    expect(page.get_by_role("heading", name="ありがとうございます")).to_be_focused()
+
+
+ODD = """送料の割引率です。
+
+## 100% 割引
+
+全額です。
+
+## Feedback
+
+ご意見はこちらです。
+
+## 端末ごとの手順
+
+""" + "".join(f'=== "端末{number}"\n\n    手順{number}です。\n\n' for number in range(1, 8))
+
+
+def test_odd_headings_and_many_tabs_stop_nothing(shop: Shop, open_page: Opener) -> None:
+    write_article(shop.services.settings.articles, "ja/about/odd.md", "割引率の表", ODD)
+    shop.publish()
+    page = open_page(f"{shop.url}/ja/articles/odd")
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.reload()
+    page.get_by_role("navigation", name="このページの内容").get_by_role(
+        "link", name="100% 割引"
+    ).click()
+    expect(page.get_by_role("heading", name="100% 割引")).to_be_in_viewport()
+    page.locator(".tabbed-labels label").nth(6).click()
+    expect(page.get_by_text("手順7です。")).to_be_visible()
+    expect(page.get_by_text("手順1です。")).to_be_hidden()
+    page.get_by_role("button", name="はい", exact=True).click()
+    expect(page.locator("section.feedback h2")).to_be_focused()
+    expect(page.get_by_role("heading", name="Feedback", exact=True)).to_be_visible()
+    assert problems == []
 
 
 def test_filters_stand_above_the_hits_on_a_phone(shop: Shop, open_page: Opener) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from kb_app.support.case_store import Filter
 from search.embedding.background import BackgroundEmbedder
@@ -158,6 +159,75 @@ def test_keys_alone_open_ask_and_close(other: OtherSite, helping: Shop, open_pag
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(launch).to_be_focused()
+
+
+def test_escape_closes_after_a_vote(other: OtherSite, helping: Shop, open_page: Opener) -> None:
+    page = open_page(other.url)
+    page.get_by_role("button", name="ヘルプ").click()
+    ask(page, "返品したい")
+    page.get_by_role("button", name="はい").click()
+    expect(page.get_by_text("ありがとうございます。")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_slow_answer_to_an_earlier_question_is_not_shown(
+    other: OtherSite, helping: Shop, open_page: Opener
+) -> None:
+    page = open_page(other.url)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**/search?q={quote('領収書')}*", hold)
+    page.get_by_role("button", name="ヘルプ").click()
+    with page.expect_request("**/search?**"):
+        ask(page, "領収書")
+    ask(page, "返品したい")
+    article = page.get_by_role("dialog").get_by_role("link", name="記事を読む")
+    expect(article).to_be_visible()
+    shown = article.get_attribute("href")
+    with page.expect_response(f"**/search?q={quote('領収書')}*"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    assert article.get_attribute("href") == shown
+
+
+def test_what_was_written_is_kept_and_a_page_of_an_error_is_no_answer(
+    other: OtherSite, helping: Shop, open_page: Opener
+) -> None:
+    page = open_page(other.url)
+    page.get_by_role("button", name="ヘルプ").click()
+    page.get_by_role("button", name="担当者に相談する").click()
+    page.get_by_label("お問い合わせの内容").fill("荷物が届きません")
+    page.get_by_label("お返事先のメールアドレス").fill("hanako@example.com")
+    page.get_by_role("button", name="戻る").click()
+    page.get_by_role("button", name="担当者に相談する").click()
+    expect(page.get_by_label("お問い合わせの内容")).to_have_value("荷物が届きません")
+    broken = {"status": 502, "content_type": "text/html", "body": "<h1>Bad gateway</h1>"}
+    page.route("**/api/v1/cases", lambda route: route.fulfill(**broken))
+    page.get_by_role("button", name="送信する").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "うまくいきませんでした。もう一度お試しください。"
+    )
+    page.unroute_all()
+    page.get_by_role("button", name="送信する").click()
+    expect(page.get_by_role("dialog")).to_contain_text("お問い合わせを受け付けました")
+    assert len(helping.services.support.cases.inbox(Filter(state="all"), helping.now).cases) == 1
+
+
+def test_a_script_that_is_named_twice_makes_one_button_whose_keys_are_its_own(
+    other: OtherSite, helping: Shop, open_page: Opener
+) -> None:
+    other.policy = ""
+    page = open_page(other.url)
+    page.add_script_tag(url=f"{helping.url}/widget.js")
+    expect(page.get_by_role("button", name="ヘルプ")).to_have_count(1)
+    page.evaluate("window.keys = 0; addEventListener('keydown', () => { window.keys += 1; })")
+    page.get_by_role("button", name="ヘルプ").click()
+    page.keyboard.type("help?")
+    assert page.evaluate("window.keys") == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,12 +14,12 @@ from indexer.reading.html_tags import Tag, rewrite_tags
 _REFERENCES = ("for", "headers", "aria-labelledby", "aria-describedby", "aria-controls")
 
 
-def with_own_ids(body: Markup, prefix: str, places: Mapping[str, str] = {}) -> Markup:
+def with_own_ids(body: Markup, prefix: str, places: Mapping[str, str] | None = None) -> Markup:
     """An article's HTML whose ids begin with ``prefix``, as do the links to them.
 
     ``places`` are the ids of other articles on the page, by their address.
     """
-    return Markup(rewrite_tags(body, OwnIds(prefix, dict(places)).rewritten))
+    return Markup(rewrite_tags(body, OwnIds(prefix, places or {}).rewritten))
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class OwnIds:
     """Gives the ids of an article a prefix, since others on the page may have the same."""
 
     prefix: str
-    places: dict[str, str]
+    places: Mapping[str, str]
 
     def rewritten(self, tag: Tag) -> str:
         """A tag with its own ids, and with links that stay on the page where they can."""

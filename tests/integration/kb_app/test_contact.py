@@ -167,6 +167,24 @@ def test_a_message_that_an_article_answers_shows_the_article_once(
     assert {"solved_yes", "contact_suggestion_click"} <= set(done(own))
 
 
+def test_tabs_of_two_suggestions_do_not_work_on_each_other(
+    own: Services, visitor: FlaskClient
+) -> None:
+    for name, title in (("send", "返品の送り方"), ("again", "返品の送り方（二度目）")):
+        tabs = (
+            '=== "箱がある"\n\n    箱に入れて送ります。\n\n=== "箱がない"\n\n    箱を買います。\n'
+        )
+        write_article(own.settings.articles, f"ja/returns/{name}.md", title, tabs)
+    own.indexing.publish_build(own.indexing.rebuild())
+    page = write(visitor, "返品の送り方", do="").get_data(as_text=True)
+    groups = re.findall(r'<input[^>]* name="([^"]+)"[^>]* type="radio"', page)
+    groups += re.findall(r'<input[^>]* type="radio"[^>]* name="([^"]+)"', page)
+    tabs_of = {group for group in groups if "tabbed" in group}
+    assert len(tabs_of) == 2, groups
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
 def test_send_anyway_sends_the_message(own: Services, visitor: FlaskClient) -> None:
     form_id = str(uuid.uuid4())
     write(visitor, "返品の送料はいくらですか", form_id=form_id, do="", files=[("写真.png", PNG)])

@@ -332,6 +332,13 @@ def test_pages_are_compressed_and_not_sent_again(client: FlaskClient) -> None:
         assert client.get("/ja/", headers=wanted).status_code == 304
 
 
+def test_a_page_that_gives_a_visitor_a_number_is_compressed_too(client: FlaskClient) -> None:
+    person = "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/605.1.15"
+    headers = {"Accept-Encoding": "br", "User-Agent": person}
+    answer = client.get("/ja/search?q=返品したい", headers=headers)
+    assert answer.headers.getlist("Set-Cookie") and answer.headers["Content-Encoding"] == "br"
+
+
 def test_what_is_for_one_person_is_neither_compressed_nor_kept(own: Services) -> None:
     client = sign_in(create_app(own), "lead@example.com", PASSWORD)[0]
     answer = client.get("/desk/cases", headers={"Accept-Encoding": "br, gzip"})
