@@ -231,6 +231,11 @@ for (const prose of document.querySelectorAll(".prose[data-copy]")) {
   }
 }
 
+// --- what is wider than the page, to be moved by keys ------------------------------------------------------------------------
+for (const wide of document.querySelectorAll(".prose pre, .prose .table-scroll")) {
+  if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+}
+
 // --- code and templates, to copy; pictures, to enlarge ---------------------------------------------------------------------
 for (const prose of document.querySelectorAll(".prose[data-code]")) {
   for (const code of prose.querySelectorAll(".highlight")) {
