@@ -67,8 +67,12 @@ def test_a_vote_needs_no_new_page_and_is_said_aloud(shop: Shop, open_page: Opene
     page.get_by_role("radio", name="分かりにくい").check()
     page.get_by_role("button", name="送信").click()
     expect(page.get_by_role("heading", name="ありがとうございます")).to_be_focused()
+    page.get_by_role("button", name="回答を変える").click()
+    expect(page.get_by_role("heading", name="この記事は役に立ちましたか")).to_be_focused()
+    page.get_by_role("button", name="はい", exact=True).click()
+    expect(page.get_by_role("heading", name="ありがとうございます")).to_be_focused()
     assert page.evaluate("window.same")
-    shop.heard("vote_no", "vote_reason")
+    shop.heard("vote_no", "vote_reason", "vote_yes")
 
 
 def test_a_vote_that_does_not_arrive_is_said_and_can_be_sent_again(

@@ -122,10 +122,9 @@ def count_articles(
         if action.action_name == VIEW and action.object_id:
             counts[action.object_id, "views"] += 1
         elif action.action_name in YES | NO and action.object_id:
-            # Only the last vote of a visitor per day counts.
-            last_votes[action.object_id, action.client_id or action.event_id] = (
-                "yes" if action.action_name in YES else "no"
-            )
+            # Only the last vote of a visitor per day counts; without a visitor, of one form.
+            voter = action.client_id or action.event_id.partition(":")[0]
+            last_votes[action.object_id, voter] = "yes" if action.action_name in YES else "no"
     for (article, _visitor), vote in last_votes.items():
         counts[article, vote] += 1
     for episode in episodes:

@@ -182,8 +182,8 @@ def article_known(article_id: str) -> bool:
     return article_id in snapshot().articles.summaries
 
 
-def given_query_id(name: str = "from") -> str:
-    """The query id in the URL or form; "" where there is no valid UUID."""
+def given_id(name: str = "from") -> str:
+    """The id in a field of the URL or form, by default the query's; "" for what is no UUID."""
     value = request.values.get(name, "")
     return value if UUID.match(value) else ""
 

@@ -78,7 +78,7 @@ def _own(response: Response) -> Response:
 @blueprint.get("/<ui:ui>/contact")
 def contact(ui: str) -> str:
     """Show the contact form."""
-    query_id = tracking.given_query_id()
+    query_id = tracking.given_id()
     _wait_for_log(query_id)
     tracking.put(
         m.CONTACT_OPEN,
@@ -104,7 +104,7 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
     """Suggest articles once, else open a case; submitting a form twice opens one case."""
     require_same_site()
     form, form_id = request.form, given_form_id()
-    query_id = tracking.given_query_id()
+    query_id = tracking.given_id()
     known = support_service().cases.by_form(form_id)
     if known is not None:
         return _again(ui, known, form_id)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from indexer.model import ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.analytics.event_writer import PAUSE_S
 from kb_app.analytics.redaction import LONGEST
@@ -23,6 +25,7 @@ from kb_app.web.core.visitor import CLIENT, CONSENT, SESSION, wishes_privacy
 blueprint = Blueprint("feedback", __name__)
 REASONS = ("not what I asked", "hard to understand", "did not work", "out of date", "other")
 NAMES = {"yes": m.VOTE_YES, "no": m.VOTE_NO, "solved": m.SOLVED_YES, "not_solved": m.SOLVED_NO}
+AGAIN = "again"
 _YEAR = 365 * 24 * 3600
 
 
@@ -31,13 +34,19 @@ blueprint.url_value_preprocessor(language_of_address)
 
 @blueprint.post("/<ui:ui>/articles/<slug>/vote")
 def vote(ui: str, slug: str) -> BaseResponse:
-    """Record a vote with its reason and comment; submitting it twice counts once."""
+    """Record a vote with its reason and comment; submitting it twice counts once.
+
+    The value "again" records nothing and asks anew; the last answer counts.
+    """
     require_same_site()
     value = request.form.get("value", "")
     card = find_article(snapshot().articles, ui, slug)
-    if value not in NAMES or card is None:
-        abort(400 if value not in NAMES else 404)
+    if value not in {*NAMES, AGAIN} or card is None:
+        abort(404 if value in {*NAMES, AGAIN} else 400)
     form_id = request.form.get("form_id", "")
+    vote_id = tracking.given_id("vote") or form_id
+    if value == AGAIN:
+        return _answered(card, ui, AGAIN, vote_id)
     reason = request.form.get("reason", "")
     attributes: dict[str, Any] = {"reason": reason} if reason in REASONS else {}
     if request.form.get("comment", "").strip():
@@ -45,18 +54,26 @@ def vote(ui: str, slug: str) -> BaseResponse:
     tracking.put(
         # The vote itself was counted when it was cast.
         m.VOTE_REASON if attributes else NAMES[value],
-        query_id=tracking.given_query_id() or None,
+        query_id=tracking.given_id() or None,
         object_id=card.id,
         attributes=attributes,
-        event_id=f"{form_id}:{'more' if attributes else value}"
-        if tracking.UUID.match(form_id)
-        else "",
+        event_id=_event_id(vote_id, form_id, "more" if attributes else value),
         language=card.lang,
     )
-    said = "more" if attributes else value
-    return redirect(
-        article_url(card, ui) + f"?said={said}&from={tracking.given_query_id()}#kb-feedback", 303
-    )
+    return _answered(card, ui, "more" if attributes else value, vote_id)
+
+
+def _event_id(vote_id: str, form_id: str, part: str) -> str:
+    """One id per form that is sent; the answers of one reader to one question begin alike."""
+    if not tracking.UUID.match(form_id):
+        return ""
+    return f"{form_id}:{part}" if vote_id == form_id else f"{vote_id}:{form_id[:8]}:{part}"
+
+
+def _answered(card: ArticleSummary, ui: str, said: str, vote_id: str) -> BaseResponse:
+    vote = vote_id if tracking.UUID.match(vote_id) else ""
+    given = {"said": said, "from": tracking.given_id(), "vote": vote}
+    return redirect(f"{article_url(card, ui)}?{urlencode(given)}#kb-feedback", 303)
 
 
 @blueprint.get("/<ui:ui>/privacy")

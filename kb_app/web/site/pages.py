@@ -89,7 +89,7 @@ def search(ui: str) -> str | tuple[str, int]:
         return render_template(
             "site/results.html", form=form, results=None, infos=articles.sections, found=None
         )
-    before = tracking.given_query_id("of")
+    before = tracking.given_id("of")
     page_results = run_search(form, ui, before if form.page > 1 and tracking.known(before) else "")
     if page_results.first and form.page == 1:
         _record(form, page_results, ui)
@@ -140,7 +140,7 @@ def _unquoted(
 
 def _record(form: SearchForm, page_results: SearchPage, ui: str) -> None:
     """Record the search and the search that it refines."""
-    before = tracking.given_query_id()
+    before = tracking.given_id()
     filters = vars(form.filters)
     tracking.record_query(
         page_results.query_id,
@@ -223,6 +223,7 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         query_id=query_id,
         form_id=str(uuid.uuid4()),
         said=request.args.get("said", ""),
+        vote_id=tracking.given_id("vote"),
         # A random sample needs no secure random numbers.
         surveyed=random.random() < site_settings().survey_share  # noqa: S311
         and not request.args.get("said"),
@@ -254,7 +255,7 @@ def _structured(card: ArticleSummary, full: Article, ui: str, picture: str) -> d
 
 def _record_reading(card: ArticleSummary, ui: str) -> str:
     """Record that an article was opened, and from which search; returns the query id."""
-    query_id = tracking.given_query_id()
+    query_id = tracking.given_id()
     typed = request.args.get("typed", "").strip()[:200]
     if typed and not query_id:
         picked = Hit(card.id, snapshot().engine.lookups.document(card.id), None, 1.0, {})

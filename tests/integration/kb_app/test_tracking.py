@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -213,6 +214,21 @@ def test_a_vote_is_committed_before_the_response_and_counts_once(
     assert [(action.action_name, action.query_id, action.object_id) for action in actions] == [
         ("vote_yes", query_id, "ja-returns-refund")
     ]
+
+
+def test_a_vote_is_changed_as_often_as_one_likes(own: Services, visitor: FlaskClient) -> None:
+    first, vote = str(uuid.uuid4()), ""
+    for value in ("yes", "again", "no", "again", "yes"):
+        form = {"value": value, "form_id": first if not vote else str(uuid.uuid4()), "vote": vote}
+        answer = visitor.post(f"{ARTICLE}/vote", data=form)
+        assert f"said={value}" in (answer.location or "")
+        vote = parse_qs(urlsplit(answer.location or "").query)["vote"][0]
+        assert vote == first
+        page = visitor.get(answer.location or "").get_data(as_text=True)
+        assert ("回答を変える" in page) == (value != "again") and first in page
+    actions = own.store.actions(0, 2**60)
+    assert sorted(names(actions)) == ["vote_no", "vote_yes", "vote_yes"]
+    assert {action.event_id.partition(":")[0] for action in actions} == {first}
 
 
 def test_the_reason_of_a_no_vote_is_redacted(own: Services, visitor: FlaskClient) -> None:

@@ -267,6 +267,15 @@ def test_the_last_vote_of_a_visitor_counts() -> None:
     assert count_articles(votes, []) == {("return", "no"): 4}
 
 
+def test_a_changed_vote_of_somebody_without_a_number_counts_once() -> None:
+    votes = [
+        did(m.VOTE_NO, client=None, at=1, event_id="a:no"),
+        did(m.VOTE_YES, client=None, at=2, event_id="a:second:yes"),
+        did(m.VOTE_NO, client=None, at=3, event_id="b:no"),
+    ]
+    assert count_articles(votes, []) == {("return", "yes"): 1, ("return", "no"): 1}
+
+
 @pytest.mark.parametrize(
     ("days", "low", "high"),
     # Ranks of the binomial (Conover 1999): 1 and 6 of 6; 2 and 9 of 10; 6 and 15 of 20.
