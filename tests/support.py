@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flask import Flask
 from sqlalchemy import Engine as DatabaseEngine
 from sqlalchemy import Table, func, select
+from werkzeug.serving import make_server
 
 from indexer.build import Paths, build
 from indexer.bundling.passages import keyword_text, question_texts, to_passages
@@ -214,3 +217,17 @@ def fast_thread_switching() -> Iterator[None]:
 def with_synonyms(engine: Engine, rules: Sequence[Rule]) -> Engine:
     """The same engine with synonyms."""
     return Engine(replace(engine.corpus, synonyms=Synonyms.of(rules)), DisabledEmbedder())
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an app on a free port until the end of the block; gives its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -5,7 +5,6 @@ run later: event handlers, script addresses, foreign frames and scripts.
 """
 
 import io
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -15,14 +14,13 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
-from werkzeug.serving import make_server
 
 from kb_app import create_app
 from kb_app.services.container import Services
 from kb_app.support.case_store import Filter
 from kb_app.support.notices import Notice
 from search.embedding.background import DisabledEmbedder
-from tests.support import NOW, build_folder, make_services, write_article
+from tests.support import NOW, build_folder, make_services, serving, write_article
 
 PASSWORD = "correct horse battery"
 AT = int(NOW.timestamp() * 1000)
@@ -168,13 +166,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     )
     for role in ("admin", "writer"):
         services.users.add(f"{role}@example.com", role, "<img src=x onerror=alert(1)>", PASSWORD)
-    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    made = Hostile(services, f"http://127.0.0.1:{server.server_port}", pages)
-    _fill(made)
-    yield made
-    server.shutdown()
-    server.server_close()
+    with serving(create_app(services)) as url:
+        made = Hostile(services, url, pages)
+        _fill(made)
+        yield made
     services.close()
 
 

@@ -66,7 +66,7 @@ def article(article_id: str) -> ResponseReturnValue:
     card, full = articles.summaries.get(article_id), articles.article(article_id)
     if card is None or full is None or not card.visible(now(), audiences()):
         raise ProblemError("There is no article with this id.", 404)
-    lang = _own_language(card)
+    lang = site_settings().spoken(card.lang)
     shown = render_body(full.html, articles, lambda one: one.visible(now(), audiences()), lang)
     html = str(whole_addresses(shown, public_url))
     translations = [one for one in articles.translations(card) if one.id != card.id]
@@ -144,13 +144,8 @@ def _line(card: ArticleSummary) -> dict[str, object]:
     }
 
 
-def _own_language(card: ArticleSummary) -> str:
-    languages = site_settings().languages
-    return card.lang if card.lang in languages else languages[0]
-
-
 def _url(card: ArticleSummary) -> str:
-    return public_url(article_url(card, _own_language(card)))
+    return public_url(article_url(card, site_settings().spoken(card.lang)))
 
 
 @lru_cache(maxsize=512)

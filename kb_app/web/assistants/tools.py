@@ -30,7 +30,8 @@ from kb_app.web.core.context import (
     snapshot,
     support_service,
 )
-from kb_app.web.core.markdown_page import article_markdown, page_url
+from kb_app.web.core.markdown_page import article_markdown
+from kb_app.web.core.public_articles import page_url
 from kb_app.web.core.quotes import quoted_parts
 from kb_app.web.core.rate_limits import may_write
 from kb_app.web.core.search import shown
@@ -131,7 +132,7 @@ async def search(
     language: Language = "",
 ) -> SearchResult:
     """Search the help articles. The verdict is honest: "none" means that we have no answer."""
-    ui = _language(language)
+    ui = site_settings().spoken(language)
     query = Query(question, lang=ui, limit=MOST_HITS, now=now(), audiences=audiences())
     served = snapshot()
     results = shown(served.search(query), 0)
@@ -224,7 +225,7 @@ async def ask_a_person(
     language: Language = "",
 ) -> Asked:
     """Send a message to our support team. Do it only when the customer has agreed to it."""
-    ui = _language(language)
+    ui = site_settings().spoken(language)
     new = NewCase(
         form_id=_form_id(mail, message),
         kind="question",
@@ -292,11 +293,6 @@ def _form_id(mail: str, message: str) -> str:
     key = str(current_app.secret_key).encode()
     made = hmac.digest(key, f"assistant\0{mail.lower()}\0{message}".encode(), "sha256")
     return str(uuid.UUID(bytes=made[:16], version=4))
-
-
-def _language(given: str) -> str:
-    languages = site_settings().languages
-    return given if given in languages else languages[0]
 
 
 def _may_read(card: ArticleSummary) -> bool:

@@ -12,27 +12,12 @@ from indexer.reading.html_tags import rewrite_tags, tags
 from kb_app.transfer.html_to_markdown import to_markdown
 from kb_app.transfer.targets.body import ARTICLE, Dialect, foreign_html, plain_tabs
 from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
-from kb_app.web.core.template_helpers import absolute_url, article_url
+from kb_app.web.core.public_articles import page_url
+from kb_app.web.core.template_helpers import absolute_url
 
 ARTICLES_KEPT = 2_000
 _kept: LRUCache[tuple[str, str, str, frozenset[str]], str] = LRUCache(ARTICLES_KEPT)
 _lock = Lock()
-
-
-def public_cards() -> list[ArticleSummary]:
-    """The cards of what everybody may read now, by id."""
-    return sorted(snapshot().articles.visible(now(), PUBLIC), key=lambda card: card.id)
-
-
-def language_of(card: ArticleSummary) -> str:
-    """The interface language of an article's own page."""
-    languages = site_settings().languages
-    return card.lang if card.lang in languages else languages[0]
-
-
-def page_url(card: ArticleSummary) -> str:
-    """The whole address of an article's own page."""
-    return absolute_url(article_url(card, language_of(card)))
 
 
 def article_markdown(card: ArticleSummary) -> str:

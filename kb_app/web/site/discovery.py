@@ -15,6 +15,7 @@ from indexer.article_store import ArticleStore
 from indexer.model import ArticleSummary
 from kb_app.web.core.card_picture import card_picture
 from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
+from kb_app.web.core.public_articles import page_url, public_cards
 from kb_app.web.core.template_helpers import absolute_url, article_url, section_title
 from kb_app.web.core.theme import parse, show
 from kb_app.web.core.urls import language_of_address
@@ -75,7 +76,7 @@ _Page = tuple[str, str, dict[str, str]]
 def _pages() -> list[_Page]:
     """Home and sections in each language, then each article in its own."""
     languages, articles = site_settings().languages, snapshot().articles
-    cards = _public(articles)
+    cards = public_cards()
     every = [{lang: url_for("pages.home", ui=lang) for lang in languages}]
     for name in sorted({card.section for card in cards}):
         every.append({lang: url_for("pages.section", ui=lang, section=name) for lang in languages})
@@ -84,7 +85,7 @@ def _pages() -> list[_Page]:
         versions = {lang: absolute_url(path) for lang, path in paths.items()}
         pages += [(address, "", versions) for address in versions.values()]
     for card in cards:
-        pages.append((_address(card), _day(card), _versions(articles, card)))
+        pages.append((page_url(card), _day(card), _versions(articles, card)))
     return pages
 
 
@@ -93,7 +94,7 @@ def _versions(articles: ArticleStore, card: ArticleSummary) -> dict[str, str]:
     at, languages = now(), site_settings().languages
     every = {one.id: one for one in (card, *articles.translations(card))}.values()
     seen = [one for one in every if one.visible(at, PUBLIC) and one.lang in languages]
-    return {one.lang: _address(one) for one in seen}
+    return {one.lang: page_url(one) for one in seen}
 
 
 def _urlset(pages: Iterable[_Page]) -> Response:
@@ -118,14 +119,14 @@ def feed(ui: str) -> Response:
     """The articles of a language that changed last, as Atom."""
     title = site_settings().name(ui)
     page, own = url_for("pages.home", ui=ui), url_for("discovery.feed", ui=ui)
-    return _feed(_public(snapshot().articles), ui, title, page, own)
+    return _feed(public_cards(), ui, title, page, own)
 
 
 @blueprint.get("/<ui:ui>/sections/<section>/feed.xml")
 def section_feed(ui: str, section: str) -> Response:
     """The articles of a section that changed last, as Atom."""
     articles = snapshot().articles
-    cards = [card for card in _public(articles) if card.section == section]
+    cards = [card for card in public_cards() if card.section == section]
     if not cards:
         abort(404)
     title = f"{section_title(section, articles.sections, ui)} | {site_settings().name(ui)}"
@@ -150,7 +151,7 @@ def _feed(cards: Sequence[ArticleSummary], ui: str, title: str, page: str, own: 
         _add(entry, "id", absolute_url(url_for("api_articles.article", article_id=card.id)))
         _add(entry, "title", card.title)
         _add(entry, "updated", _moment(card))
-        _add(entry, "link", rel="alternate", type="text/html", href=_address(card))
+        _add(entry, "link", rel="alternate", type="text/html", href=page_url(card))
         _add(entry, "summary", card.summary or card.title)
         for tag in card.tags:
             _add(entry, "category", term=tag)
@@ -250,15 +251,6 @@ def security() -> Response:
 
 
 # --- helpers ---
-
-
-def _public(articles: ArticleStore) -> list[ArticleSummary]:
-    return sorted(articles.visible(now(), PUBLIC), key=lambda card: card.id)
-
-
-def _address(card: ArticleSummary) -> str:
-    languages = site_settings().languages
-    return absolute_url(article_url(card, card.lang if card.lang in languages else languages[0]))
 
 
 def _day(card: ArticleSummary) -> str:

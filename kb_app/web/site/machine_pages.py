@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from indexer.model import ArticleSummary
 from kb_app.web.core.context import PUBLIC, now, site_settings, snapshot
 from kb_app.web.core.i18n import language_name
-from kb_app.web.core.markdown_page import article_markdown, language_of, public_cards
+from kb_app.web.core.markdown_page import article_markdown
+from kb_app.web.core.public_articles import public_cards
 from kb_app.web.core.template_helpers import absolute_url, section_title
 from kb_app.web.core.urls import find_article, language_of_address
 
@@ -92,7 +93,8 @@ def _by_section() -> list[ArticleSummary]:
 
 
 def _line(card: ArticleSummary) -> str:
-    address = url_for("machine_pages.article_page", ui=language_of(card), slug=card.slug)
+    ui = site_settings().spoken(card.lang)
+    address = url_for("machine_pages.article_page", ui=ui, slug=card.slug)
     summary = " ".join(card.summary.split())
     title = card.title.replace("[", "(").replace("]", ")")
     return f"- [{title}]({absolute_url(address)}){f': {summary}' if summary else ''}"

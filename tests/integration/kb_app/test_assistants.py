@@ -2,7 +2,6 @@
 
 import json
 import sys
-import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +15,11 @@ from flask.testing import FlaskClient
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from werkzeug.serving import make_server
 
 from kb_app import create_app
 from kb_app.services.container import Services
 from tests.integration.kb_app.deskwork import PASSWORD
+from tests.support import serving
 
 T = TypeVar("T")
 INITIALIZE = {
@@ -43,15 +42,8 @@ def app(own: Services) -> Flask:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/mcp"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(app) as url:
+        yield f"{url}/mcp"
 
 
 def run_apart(do: Callable[[], Awaitable[T]]) -> T:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from flask import Flask, jsonify, redirect, request
 from joserfc import jwk, jwt
-from werkzeug.serving import make_server
 
 from kb_app import create_app
 from kb_app.services.container import Services
 from search.embedding.background import DisabledEmbedder
-from tests.support import make_services
+from tests.support import make_services, serving
 
 
 @dataclass
@@ -100,12 +98,9 @@ class Provider:
 @pytest.fixture
 def provider() -> Iterator[Provider]:
     made = Provider()
-    server = make_server("127.0.0.1", 0, made.app(), threaded=True)
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with serving(made.app()) as url:
+        made.url = url
+        yield made
 
 
 @pytest.fixture

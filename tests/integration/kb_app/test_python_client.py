@@ -1,7 +1,6 @@
 """The typed client of clients/: its types are those of the API, and it speaks to a site."""
 
 import inspect
-import threading
 import uuid
 from collections.abc import Iterator
 from datetime import date
@@ -10,10 +9,10 @@ import pytest
 from flask import Flask
 from kb_client import Client, ProblemError
 from kb_client import types as client_types
-from werkzeug.serving import make_server
 
 from kb_app import create_app
 from kb_app.services.container import Services
+from tests.support import serving
 
 
 @pytest.fixture
@@ -23,15 +22,8 @@ def app(own: Services) -> Flask:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(app) as url:
+        yield url
 
 
 def test_the_types_have_the_fields_of_the_api(app: Flask) -> None:
@@ -91,17 +83,9 @@ def test_it_waits_as_long_as_the_site_says(own: Services, monkeypatch: pytest.Mo
     object.__setattr__(own.settings, "rate_limit", "3 per minute")
     waits: list[float] = []
     monkeypatch.setattr("kb_client.client.sleep", waits.append)
-    server = make_server("127.0.0.1", 0, create_app(own), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with Client(f"http://127.0.0.1:{server.server_port}") as client:
-            for _ in range(3):
-                client.suggest("a")
-            with pytest.raises(ProblemError, match="429"):
-                client.suggest("a")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(create_app(own)) as url, Client(url) as client:
+        for _ in range(3):
+            client.suggest("a")
+        with pytest.raises(ProblemError, match="429"):
+            client.suggest("a")
     assert len(waits) == 3 and all(0 < wait <= 60 for wait in waits)
