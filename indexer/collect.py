@@ -29,6 +29,7 @@ from indexer.reading.navigation import read_navigation
 from indexer.reading.packs_file import pack_problems, read_packs
 from indexer.reading.sections_file import read_sections
 from indexer.reading.style_file import read_style
+from indexer.reading.support_values import read_promises, with_support
 from indexer.reading.values_file import read_values
 from indexer.targets import Targets
 
@@ -65,7 +66,9 @@ def collect(
     apart = [name for name, place in places.items() if place is None]
     problems = [*walked.problems, *_set_apart(apart)]
     files = [file for file in walked.files if places[file.name] is not None]
-    values, values_problems = read_values(folder)
+    own_values, values_problems = read_values(folder)
+    promises = read_promises(folder)
+    values = with_support(own_values, promises)
     files = [replace(file, place=places[file.name], values=values) for file in files]
     signature = hashlib.sha256(repr(layout).encode()).hexdigest()[:8]
     articles, said = _articles(files, cache, (zone, signature), progress, texts)
@@ -96,7 +99,7 @@ def collect(
     problems += [*wrong_packs, *pack_problems(packs, {article.id for article in kept})]
     terms, wrong_terms = read_glossary(folder)
     problems += [*wrong_terms, *glossary_problems(kept, terms)]
-    problems += [*wrong_styles, *check(Collection(kept, folder, named, targets, styles))]
+    problems += [*wrong_styles, *check(Collection(kept, folder, named, targets, styles, promises))]
     return Collected(kept, problems, arranged.sections, targets)
 
 

@@ -1,4 +1,5 @@
-"""Checks across articles: duplicates, broken links and references, idle tests, house style."""
+"""Checks across articles: duplicates, broken links and references, idle tests, house style,
+and promises of support.yml."""
 
 from __future__ import annotations
 
@@ -11,10 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.checking.house_style import style_problems
+from indexer.checking.promises import promise_problems
 from indexer.model import Article, ArticleSummary, Link, Problem, SectionInfo
 from indexer.reading.link_targets import WIKI
 from indexer.reading.media_types import IMAGE_TYPES
 from indexer.reading.style_file import Style
+from indexer.reading.support_values import NO_PROMISES, Promises
 from indexer.targets import MAX_FILE_BYTES, Targets
 from search.analysis.normalize import fold
 
@@ -34,6 +37,7 @@ class Collection:
     sections: Mapping[str, SectionInfo]
     targets: Targets
     styles: Mapping[str, Style] = field(default_factory=dict)
+    promises: Promises = NO_PROMISES
 
     @cached_property
     def by_path(self) -> dict[str, Article]:
@@ -81,6 +85,7 @@ def check(collection: Collection) -> list[Problem]:
         *_lost_answers(collection.articles),
         *_unnamed_sections(collection),
         *style_problems(collection.articles, collection.styles, collection.folder),
+        *promise_problems(collection.articles, collection.promises, collection.folder),
     ]
     return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.code))
 

@@ -21,7 +21,7 @@ def style_problems(
     for article in articles if styles else ():
         remarks = style_remarks(article, styles)
         if remarks:
-            yield from problems_of(article.path, _text_of(folder / article.path), remarks)
+            yield from problems_of(article.path, text_of(folder / article.path), remarks)
 
 
 def problems_of(path: str, text: str, remarks: Sequence[Remark]) -> Iterator[Problem]:
@@ -40,7 +40,8 @@ def _line_of(text: str, words: str) -> int:
     return 1
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of an article's file; "" where it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES).decode("utf-8", "replace")

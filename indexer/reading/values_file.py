@@ -19,6 +19,8 @@ from indexer.reading.layout import is_language
 from indexer.reading.yaml_loader import BrokenYamlError, Lines, error_in, load_yaml
 
 VALUES = "values.yml"
+# The first part of the names that have their texts from support.yml.
+SUPPORT_GROUP = "support"
 MAX_BYTES, MOST_VALUES, LONGEST_VALUE = 512 * 1024, 2_000, 500
 NAME = re.compile(r"[A-Za-z_][\w-]{0,40}(?:\.[A-Za-z_][\w-]{0,40}){0,4}")
 # The language of a value that is the same in all of them.
@@ -129,6 +131,8 @@ def _wrong(name: str, value: Any) -> str:
     """What is wrong with a value; "" if nothing is."""
     if not NAME.fullmatch(name):
         return "is no name: use letters, digits, dashes and dots"
+    if name.partition(".")[0] == SUPPORT_GROUP:
+        return "begins with support, which stands for support.yml: choose another name"
     texts = value.values() if isinstance(value, dict) else [value]
     for text in texts:
         if not isinstance(text, str) or text in ("true", "false"):

@@ -18,7 +18,8 @@ from indexer.reading.markdown.converted import Converted, RawLink
 from indexer.reading.markdown.sanitise import SCHEMES, sanitise
 from indexer.reading.markdown.shared_values import filled
 from indexer.reading.markdown.tab_labels import label_tabs
-from indexer.reading.values_file import Values
+from indexer.reading.support_values import SUPPORT
+from indexer.reading.values_file import SUPPORT_GROUP, VALUES, Values
 
 VERSION = "13"
 """Increase when the same file would give different HTML; cached articles are rendered again."""
@@ -76,11 +77,14 @@ def _as_tuple(given: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _no_value(article: Article, line: int, name: str, values: Values) -> Problem:
+    is_support = name.startswith(f"{SUPPORT_GROUP}.")
+    file = SUPPORT if is_support else VALUES
     if name in values.texts:
-        message = f"{{{{ {name} }}}} has no text in {article.lang} in values.yml."
-        return Problem(article.path, line, "error", "value", message, "Add it there.")
+        message = f"{{{{ {name} }}}} has no text in {article.lang} in {file}."
+        hint = f"Write the text itself, or a value in {VALUES}." if is_support else "Add it there."
+        return Problem(article.path, line, "error", "value", message, hint)
     near = values.near(name)
-    message = f"{{{{ {name} }}}} is not in values.yml."
+    message = f"{{{{ {name} }}}} is not in {file}."
     hint = f"Did you mean {near}?" if near else "Add it there."
     return Problem(article.path, line, "error", "value", message, hint)
 

@@ -8,30 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
+from indexer.reading.opening_hours import Promise, Span, Week
 from kb_app.localized import localized
 
 # How many days ahead to search for an opening.
 HORIZON_DAYS = 60
-Unit = Literal["minute", "hour", "day"]
-
-
-@dataclass(frozen=True)
-class Span:
-    """A time range in minutes after midnight; an ``end`` above 1440 is on the next day."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A promised reply time: minutes or hours of opening time, or working days; 0 is at once."""
-
-    count: int
-    unit: Unit = "hour"
 
 
 @dataclass(frozen=True)
@@ -73,7 +56,7 @@ class Channel:
 
     name: str
     kind: str
-    week: tuple[tuple[Span, ...], ...]
+    week: Week
     address: str = ""
     reply: Promise | None = None
     open_on_holidays: bool = False

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,19 +23,24 @@ from pydantic import (
     model_validator,
 )
 
+from indexer.reading.opening_hours import (
+    Promise,
+    Span,
+    Week,
+    parsed_promise,
+    parsed_spans,
+    parsed_week,
+)
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
-from kb_app.support.config.business_hours import Calendar, Channel, Closure, Promise, Span, Unit
+from kb_app.support.config.business_hours import Calendar, Channel, Closure
 from kb_app.support.config.values import INBOX, Route, Step, Support, TicketSystem
 from kb_app.support.model import KINDS, MAIL_SINK, STEP_SINK, STEPS
 
 FILE = "support.yml"
 MAX_BYTES = 64 * 1024
 CHANNELS = ("phone", "chat", "mail", "form", "social")
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Names that the outbox reserves.
 TAKEN = (INBOX, MAIL_SINK, STEP_SINK)
-_HOURS = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)$")
-_PROMISE = re.compile(r"^(\d{1,3}) (minute|hour|day)s?$")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,29}$")
 
 
@@ -47,56 +51,6 @@ class SupportError(Exception):
 # --- schema of the file --------------------------------------------------------------------------
 
 
-def _promise(value: object) -> Promise:
-    if value == "at once":
-        return Promise(0, "minute")
-    match = _PROMISE.match(str(value))
-    if not match:
-        raise ValueError("must be like 4 hours, 1 day, 30 minutes, or at once")
-    unit: Unit = match[2]  # type: ignore[assignment]
-    return Promise(int(match[1]), unit)
-
-
-def _spans(value: object) -> tuple[Span, ...]:
-    if value in (None, "", "closed"):
-        return ()
-    spans = []
-    for part in value if isinstance(value, list) else [value]:
-        match = _HOURS.match(str(part))
-        if not match:
-            raise ValueError(
-                f"{str(part)!r} is no time like 09:00-18:00 (in quotes), a list of them, or closed"
-            )
-        start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
-        if end > 1440:
-            raise ValueError(f"{str(part)!r} ends after 24:00")
-        spans.append(Span(start, end if end > start else end + 1440))
-    spans.sort(key=lambda span: span.start)
-    if any(after.start < before.end for before, after in pairwise(spans)):
-        raise ValueError("has overlapping hours")
-    return tuple(spans)
-
-
-def _week(value: object) -> tuple[tuple[Span, ...], ...]:
-    if value == "always":
-        return ((Span(0, 1440),),) * 7
-    if not isinstance(value, dict):
-        raise ValueError('must give hours by day, e.g. mon-fri: "09:00-18:00", or always')
-    week: list[tuple[Span, ...]] = [()] * 7
-    for name, hours in value.items():
-        first, _, last = str(name).partition("-")
-        if first not in DAYS or (last and last not in DAYS):
-            raise ValueError(
-                f"{name!r} is no day; write mon, tue, wed, thu, fri, sat, sun, or mon-fri"
-            )
-        day, end = DAYS.index(first), DAYS.index(last or first)
-        if end < day:
-            raise ValueError(f"{name!r} must name the earlier day first")
-        spans = _spans(hours)
-        week[day : end + 1] = [spans] * (end - day + 1)
-    return tuple(week)
-
-
 def _texts(value: object) -> Mapping[str, str]:
     if isinstance(value, str):
         return {"": value}
@@ -105,9 +59,9 @@ def _texts(value: object) -> Mapping[str, str]:
     raise ValueError("must be a text, or a text by language: {ja: 年末年始, en: New Year}")
 
 
-Promised = Annotated[Promise, BeforeValidator(_promise)]
-Hours = Annotated[tuple[Span, ...], BeforeValidator(_spans)]
-Week = Annotated[tuple[tuple[Span, ...], ...], BeforeValidator(_week)]
+Promised = Annotated[Promise, BeforeValidator(parsed_promise)]
+Hours = Annotated[tuple[Span, ...], BeforeValidator(parsed_spans)]
+Weekly = Annotated[Week, BeforeValidator(parsed_week)]
 Texts = Annotated[Mapping[str, str], BeforeValidator(_texts)]
 
 
@@ -118,7 +72,7 @@ class _Strict(BaseModel):
 class _Channel(_Strict):
     kind: Literal["phone", "chat", "mail", "form", "social", ""] = ""
     address: str = ""
-    hours: Week = ((),) * 7
+    hours: Weekly = ((),) * 7
     reply: Promised | None = None
     open_on_holidays: bool = False
     languages: list[str] = []

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from kb_app.support.config.business_hours import Calendar, Channel, Promise
+from indexer.reading.opening_hours import Promise
+from kb_app.support.config.business_hours import Calendar, Channel
 from kb_app.support.model import STEPS
 
 # The built-in inbox as a routing target.

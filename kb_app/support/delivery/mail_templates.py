@@ -97,7 +97,7 @@ def received(site: str, case: Case, until: str, link: str) -> Said:
             f"お問い合わせありがとうございます。\n受付番号は {case.number} です。\n{promise}\n"
             f"今の状況は次のページで見られます。追加のご連絡もそこから送れます。\n{link}\n\nこのメールへの返信も届きます。\nお心当たりのないときは、このメールを捨ててください。\n\n{site}\n",
         )
-    promise = f"You will have an answer by {until}.\n" if until else ""
+    promise = f"You will have a reply by {until}.\n" if until else ""
     return (
         f"[#{case.number}] Your message is with us",
         f"Thank you for writing to us.\nYour case number is {case.number}.\n{promise}\n"

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask, current_app
-from flask_babel import format_datetime, format_time, ngettext
+from flask_babel import format_datetime, format_time
 from flask_babel import gettext as _
 
+from indexer.reading.support_values import reply_text
 from kb_app.support.config.business_hours import (
     Calendar,
     Channel,
-    Promise,
     closes_at,
     opens_at,
     why_closed,
@@ -137,7 +137,7 @@ def _channel(channel: Channel, calendar: Calendar) -> ContactChannel:
         "social": _("Social network"),
     }
     label = channel.address if channel.kind in ("phone", "mail") else names[channel.kind]
-    reply = promise_text(channel.reply) if channel.reply else ""
+    reply = reply_text(channel.reply, interface_language()) if channel.reply else ""
     if not channel.has_hours:
         return ContactChannel(channel.kind, label, channel.address, href, None, reply=reply)
     until = closes_at(channel, calendar, now())
@@ -161,16 +161,3 @@ def _channel(channel: Channel, calendar: Calendar) -> ContactChannel:
 
 def _clock(at: datetime, calendar: Calendar) -> str:
     return str(format_time(at.astimezone(calendar.zone), "H:mm", rebase=False))
-
-
-def promise_text(promise: Promise) -> str:
-    """A promised reply time as text."""
-    if promise.count == 0:
-        return _("at once")
-    if promise.unit == "minute":
-        return ngettext("within %(num)d minute", "within %(num)d minutes", promise.count)
-    if promise.unit == "hour":
-        return ngettext(
-            "within %(num)d working hour", "within %(num)d working hours", promise.count
-        )
-    return ngettext("within %(num)d working day", "within %(num)d working days", promise.count)

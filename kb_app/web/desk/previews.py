@@ -15,6 +15,7 @@ from indexer.model import Article, Problem
 from indexer.reading.article import read_article_text, unreadable
 from indexer.reading.link_targets import target_of
 from indexer.reading.style_file import read_style
+from indexer.reading.support_values import read_promises, with_support
 from indexer.reading.values_file import read_values
 from indexer.targets import file_in
 from kb_app.web.core.article_body import render_body
@@ -46,7 +47,8 @@ class Preview:
 
 
 def _read(name: str, text: str) -> tuple[Article | None, list[Problem]]:
-    zone, (values, _problems) = site_settings().zone, read_values(site_settings().articles)
+    zone, folder = site_settings().zone, site_settings().articles
+    values = with_support(read_values(folder)[0], read_promises(folder))
     try:
         return isolated_process().run(PREVIEW_S, read_article_text, name, text, zone, values)
     except IsolationError as error:

@@ -14,7 +14,8 @@ from indexer.editing.model import EditConflictError
 from indexer.editing.values import digest_of_value
 from indexer.model import ArticleSummary
 from indexer.reading.layout import is_language
-from indexer.reading.values_file import ANY, LONGEST_VALUE, NAME, read_values
+from indexer.reading.support_values import read_promises, support_texts
+from indexer.reading.values_file import ANY, LONGEST_VALUE, NAME, SUPPORT_GROUP, read_values
 from kb_app.web.core.auth import needs, user
 from kb_app.web.core.context import site_settings, snapshot, user_store
 from kb_app.web.desk.articles_folder import author, editor
@@ -74,8 +75,18 @@ def _problem(name: str, texts: Mapping[str, str], done: str) -> str:
     if done == "remove":
         used = _uses().get(name, [])
         return _("Articles use it. Take it out of them first.") if used else ""
+    return _wrong_name(name) or _wrong_texts(texts)
+
+
+def _wrong_name(name: str) -> str:
     if not NAME.fullmatch(name):
         return _("A name has letters, digits, dashes and dots, as in price.shipping.")
+    if name.partition(".")[0] == SUPPORT_GROUP:
+        return _("Names with support come from support.yml. Choose another name.")
+    return ""
+
+
+def _wrong_texts(texts: Mapping[str, str]) -> str:
     if ANY in texts and len(texts) > 1:
         return _("Write one text for all languages, or one for each, not both.")
     if not texts or any(len(text) > LONGEST_VALUE for text in texts.values()):
@@ -94,10 +105,12 @@ def _uses() -> dict[str, list[ArticleSummary]]:
 
 
 def _page(wrong: str = "", draft: _Draft = _Draft()) -> str:
-    known, problems = read_values(site_settings().articles)
+    folder = site_settings().articles
+    known, problems = read_values(folder)
     return render_template(
         "desk/values.html",
         values=sorted(known.texts.items()),
+        support_values=sorted(support_texts(read_promises(folder)).items()),
         uses=_uses(),
         problems=problems,
         languages=site_settings().languages,

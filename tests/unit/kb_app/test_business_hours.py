@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from indexer.reading.opening_hours import Promise
 from kb_app.support.config.business_hours import (
-    Promise,
     closes_at,
     due,
     hours_on,
