@@ -55,6 +55,7 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
             "subject",
             "external_id",
             "trail",
+            "fields",
             "haystack",
             "cc",
             "merged_into",

@@ -255,6 +255,8 @@ cases = Table(
     Column("abuse_by", String(200), nullable=False, default="", server_default=""),
     # The case that goes on in its place.
     Column("merged_into", String(36), nullable=False, default="", server_default=""),
+    # What the form asks beside the message, by name, as JSON.
+    Column("fields", Text, nullable=False, default="{}", server_default="{}"),
     # Case-folded text of the case, for the search in the inbox.
     Column("haystack", Text, nullable=False, default="", server_default=""),
 )

@@ -289,6 +289,91 @@ function enlarge(picture, close) {
 function decoded(text) { try { return decodeURIComponent(text); } catch { return text; } }
 
 // Closed notes are part of what is printed.
+// --- steps that are ticked, and kept for a month --------------------------------------------------------------------------------
+const STEPS_KEPT_MS = 30 * 24 * 3600 * 1000;
+
+class Steps {
+  constructor(prose, lists) {
+    this.texts = prose.dataset;
+    this.lists = lists;
+    this.key = `steps:${document.body.dataset.article}`;
+    this.count = lists.flat().length;
+    this.done = this.kept();
+    for (const list of lists) this.setUp(list);
+  }
+
+  kept() {
+    try {
+      const { done, count, at } = JSON.parse(localStorage.getItem(this.key));
+      // Of an article that has other steps by now, nothing is known.
+      return new Set(count === this.count && Date.now() - at < STEPS_KEPT_MS ? done : []);
+    } catch { return new Set(); }
+  }
+
+  keep() {
+    try {
+      if (this.done.size) localStorage.setItem(this.key, JSON.stringify({ done: [...this.done], count: this.count, at: Date.now() }));
+      else localStorage.removeItem(this.key);
+    } catch { /* Ticks then last as long as the page. */ }
+  }
+
+  setUp(list) {
+    list[0].parentElement.classList.add("steps");
+    const help = document.createElement("div");
+    help.className = "step-help";
+    list[0].parentElement.after(help);
+    for (const step of list) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "step-tick";
+      button.setAttribute("aria-label", this.texts.done.replace("#", step.dataset.number));
+      button.addEventListener("click", () => {
+        if (!this.done.delete(step.dataset.step)) this.done.add(step.dataset.step);
+        this.keep();
+        this.show(list, help, true);
+      });
+      step.prepend(button);
+    }
+    this.show(list, help, false);
+  }
+
+  show(list, help, isNews) {
+    const isDone = (step) => this.done.has(step.dataset.step);
+    for (const step of list) {
+      const button = step.firstElementChild;
+      button.setAttribute("aria-pressed", isDone(step));
+      button.textContent = isDone(step) ? "✓" : step.dataset.number;
+    }
+    const next = list.find((step) => !isDone(step));
+    help.replaceChildren();
+    if (!list.some(isDone)) return;
+    const said = document.createElement("span");
+    said.textContent = next ? this.texts.stuck.replace("#", next.dataset.number) : this.texts.allDone;
+    const again = document.createElement("button");
+    again.type = "button";
+    again.className = "button-plain";
+    again.textContent = this.texts.again;
+    again.addEventListener("click", () => {
+      for (const step of list) this.done.delete(step.dataset.step);
+      this.keep();
+      this.show(list, help, false);
+      list[0].firstElementChild.focus();
+    });
+    const link = document.createElement("a");
+    const place = (next || list[list.length - 1]).dataset.step;
+    link.href = `${this.texts.contactUrl}&step=${place}${document.body.dataset.query ? `&from=${document.body.dataset.query}` : ""}`;
+    link.textContent = this.texts.write;
+    help.append(said, link, again);
+    if (isNews && !next) announce(this.texts.allDone);
+  }
+}
+
+for (const prose of document.querySelectorAll(".prose[data-contact-url]")) {
+  const lists = new Map();
+  for (const step of prose.querySelectorAll("li[data-step]")) lists.set(step.parentElement, [...(lists.get(step.parentElement) || []), step]);
+  if (lists.size) new Steps(prose, [...lists.values()]);
+}
+
 addEventListener("beforeprint", () => { for (const note of document.querySelectorAll(".prose details")) note.open = true; });
 
 // --- the contents beside an article: where the reader is ------------------------------------------------------------------------

@@ -209,6 +209,8 @@
     name.value = draft.name;
     mail.value = draft.mail;
     const keep = () => Object.assign(draft, { message: message.value, name: name.value, mail: mail.value });
+    const fields = make("div");
+    const values = () => Object.fromEntries([...fields.querySelectorAll("[name]")].filter((one) => one.value).map((one) => [one.name, one.value]));
     for (const each of [message, name, mail]) each.addEventListener("input", keep);
     const trap = make("input", { class: "trap", name: "website", tabindex: "-1", autocomplete: "off", "aria-hidden": "true" });
     const title = make("h2", { id: "kb-title", tabindex: "-1" }, t.person);
@@ -219,7 +221,7 @@
       sending.disabled = true;
       said.textContent = t.sending;
       try {
-        const made = await ask("cases", { form_id: formId, message: message.value, name: name.value, mail: mail.value, lang, query_id: queryId, channel: "widget", website: trap.value });
+        const made = await ask("cases", { form_id: formId, message: message.value, name: name.value, mail: mail.value, lang, query_id: queryId, fields: values(), channel: "widget", website: trap.value });
         draft.message = null;
         const done = make("h2", { id: "kb-title", tabindex: "-1" }, `${t.sent} ${made.number}`);
         view.replaceChildren(done, make("p", {}, link(made.url, t.follow)), make("p", {}, make("button", { type: "button", onclick: back }, t.back)));
@@ -230,7 +232,7 @@
       }
     }
     view.replaceChildren(title, hours, make("form", { onsubmit: send },
-      make("label", { for: "kb-message" }, t.message), message, make("label", { for: "kb-mail" }, t.mail), mail,
+      make("label", { for: "kb-message" }, t.message), message, fields, make("label", { for: "kb-mail" }, t.mail), mail,
       make("label", { for: "kb-name" }, t.name), name, trap, said,
       make("p", { class: "row" }, sending, make("button", { type: "button", class: "plain", onclick: back }, t.back))));
     title.focus();
@@ -238,6 +240,13 @@
       const told = await ask(`contact?${new URLSearchParams({ lang })}`);
       const lines = [told.answer_by && `${t.by}: ${told.answer_by}`, told.hours].filter(Boolean);
       hours.replaceChildren(lines.join(" · "));
+      for (const one of told.fields) {
+        const id = `kb-field-${one.name}`;
+        const input = one.choices.length
+          ? make("select", { id, name: one.name }, make("option", { value: "" }, ""), ...one.choices.map((choice) => make("option", {}, choice)))
+          : make("input", { id, name: one.name, maxlength: "200", placeholder: one.example, autocomplete: "off" });
+        fields.append(make("label", { for: id }, one.label), input);
+      }
       for (const way of told.ways) hours.append(make("br"), make("a", { href: way.address }, way.label), ` ${way.state}`);
     } catch { hours.remove(); }
   }

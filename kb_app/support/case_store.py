@@ -115,14 +115,16 @@ class CaseStore:
             "query_id": new.query_id,
             "client_id": new.client_id,
             "trail": orjson.dumps(list(new.trail)).decode(),
+            "fields": orjson.dumps(
+                {name: storable(value) for name, value in new.fields.items()}
+            ).decode(),
             "recorded": new.recorded,
             "spam": new.spam,
             "changed_at": at,
             "turn_at": at,
         } | values
-        row["haystack"] = folded(
-            " ".join(str(row[name]) for name in ("number", "name", "mail", "subject", "message"))
-        )
+        named = (str(row[name]) for name in ("number", "name", "mail", "subject", "message"))
+        row["haystack"] = folded(" ".join([*named, *new.fields.values()]))
         fresh = insert_once(connection, table, row)
         while (stored := self._one(connection, table.c.case_id == case_id)) is None:
             # The number belongs to another case: draw a new one.
@@ -193,9 +195,9 @@ class CaseStore:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def case(self, case_id: str) -> Case | None:
+    def case(self, case_id: str, within: Connection | None = None) -> Case | None:
         """The case with this id, or None."""
-        with self.engine.connect() as connection:
+        with self._reading(within) as connection:
             return self._one(connection, schema.cases.c.case_id == case_id)
 
     def going_on(self, case: Case) -> Case:
@@ -621,6 +623,7 @@ def to_case(row: Any) -> Case:
     """Convert a database row to a Case."""
     values = {name: value for name, value in row.items() if name not in ("form_id", "haystack")}
     values["trail"] = tuple(orjson.loads(values.get("trail") or "[]"))
+    values["fields"] = orjson.loads(values.get("fields") or "{}")
     return Case(**values)
 
 

@@ -24,9 +24,15 @@ SAID_YES, SAID_NO, SAID_NO_BEFORE = "yes", "no", "no before"
 CUSTOMER, AGENT, SYSTEM, NOTE = "customer", "agent", "system", "note"
 LONGEST_MESSAGE = 5_000
 LONGEST_MAIL = 100_000
+LONGEST_MAIL_ADDRESS = 200
 MAIL = re.compile(
     r"^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
 )
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is a mail address that can be kept."""
+    return len(text) <= LONGEST_MAIL_ADDRESS and bool(MAIL.match(text))
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class NewCase:
     query_id: str = ""
     client_id: str | None = None
     trail: tuple[Mapping[str, Any], ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
     recorded: bool = True
     spam: str = ""
     mail_message_id: str = ""
@@ -59,7 +66,7 @@ class NewCase:
             errors["message"] = "empty"
         elif len(self.message) > LONGEST_MESSAGE:
             errors["message"] = "long"
-        if self.mail.strip() and (not MAIL.match(self.mail.strip()) or len(self.mail) > 200):
+        if self.mail.strip() and not is_mail_address(self.mail.strip()):
             errors["mail"] = "mail"
         if len(self.name) > 200:
             errors["name"] = "long"
@@ -93,6 +100,7 @@ class Case:
     desk: str = "inbox"
     external_id: str = ""
     trail: tuple[Mapping[str, Any], ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
     recorded: bool = True
     spam: str = ""
     due_at: int | None = None

@@ -172,6 +172,23 @@ class CaseWorkflow:
         self._count(case, now)
         return True
 
+    def mail_link(self, case: Case, mail: str, now: int) -> bool:
+        """Mail the customer the link to their case; ``mail`` is used where the case has no address.
+
+        Returns False if the address got too many acknowledgements today.
+        """
+        receiver = _receiver(case.mail or mail)
+        if self.cases.seen(receiver, now - DAY) >= ACKNOWLEDGED_A_DAY:
+            return False
+        with self.cases.changing() as connection:
+            if not case.mail:
+                without = schema.cases.c.mail == ""
+                self.cases.change_if(connection, case.case_id, now, without, mail=mail)
+                case = self.cases.case(case.case_id, within=connection) or case
+            self.sending.link(connection, case, now)
+            self.cases.first_time(connection, receiver, f"{case.case_id}:{now}", now, case.case_id)
+        return True
+
     def answer(
         self,
         case: Case,

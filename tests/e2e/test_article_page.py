@@ -149,3 +149,30 @@ def test_nothing_is_wider_than_the_screen(
 ) -> None:
     page = open_page(f"{shop.url}{path}", width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_steps_are_ticked_by_keys_kept_and_named_to_a_person(shop: Shop, open_page: Opener) -> None:
+    page = open_page(f"{shop.url}/ja/articles/{quote('TB-200のペアリング')}")
+    first, second = (page.get_by_role("button", name=f"手順{n}を終えた").first for n in (1, 2))
+    first.focus()
+    page.keyboard.press("Space")
+    second.click()
+    expect(first).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(second).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("手順3で進めませんか。")).to_be_visible()
+    page.locator(".step-help").get_by_role("link", name="フォームで問い合わせる").click()
+    stuck = page.get_by_role("checkbox", name=re.compile("手順3で進めなくなった：青と白"))
+    expect(stuck).to_be_checked()
+    page.go_back()
+    page.get_by_role("button", name="最初からやり直す").click()
+    expect(first).to_be_focused()
+    expect(first).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_all_steps_done_is_said(shop: Shop, open_page: Opener) -> None:
+    page = open_page(f"{shop.url}/ja/articles/{quote('TB-200のペアリング')}")
+    for tick in page.locator(".steps").first.locator(".step-tick").all():
+        tick.click()
+    expect(page.locator(".step-help").first).to_contain_text("すべての手順が終わりました。")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from time import sleep
 from types import TracebackType
@@ -140,12 +140,14 @@ class Client:
         kind: Literal["question", "problem", "complaint", "praise"] = "question",
         query_id: str = "",
         form_id: str = "",
+        fields: Mapping[str, str] | None = None,
     ) -> CaseAnswer:
         """Write to a person; with a ``form_id``, a UUID, it can be sent again and opens one case.
 
-        Raises ProblemError.
+        ``fields`` are values of the fields that ``contact`` names. Raises ProblemError.
         """
-        body = {"message": message, "mail": mail, "name": name, "lang": lang, "kind": kind}
+        body: dict[str, Any] = {"message": message, "mail": mail, "name": name, "lang": lang}
+        body |= {"kind": kind, "fields": dict(fields or {})}
         form = form_id or str(uuid.uuid4())
         return cast(
             CaseAnswer, self._post("cases", {**body, "query_id": query_id, "form_id": form})

@@ -146,6 +146,15 @@ class ContactWay(TypedDict):
     state: str
 
 
+class CaseFieldLine(TypedDict):
+    """What a message to a person may say beside its text; with ``choices``, one of them."""
+
+    name: str
+    label: str
+    example: str
+    choices: list[str]
+
+
 class ContactAnswer(TypedDict):
     """How a person is reached now."""
 
@@ -154,6 +163,7 @@ class ContactAnswer(TypedDict):
     answer_by: str
     hours: str
     ways: list[ContactWay]
+    fields: list[CaseFieldLine]
 
 
 class CaseState(TypedDict):

@@ -33,7 +33,7 @@ from indexer.reading.opening_hours import (
 )
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
 from kb_app.support.config.business_hours import Calendar, Channel, Closure
-from kb_app.support.config.values import INBOX, Route, Step, Support, TicketSystem
+from kb_app.support.config.values import INBOX, CaseField, Route, Step, Support, TicketSystem
 from kb_app.support.model import KINDS, MAIL_SINK, STEP_SINK, STEPS
 
 FILE = "support.yml"
@@ -136,6 +136,15 @@ class _Route(_Strict):
         return value
 
 
+_Choice = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Field(_Strict):
+    label: Texts
+    example: Annotated[str, Field(max_length=200)] = ""
+    choices: Annotated[list[_Choice], Field(max_length=100)] = []
+
+
 class _FollowUp(_Strict):
     after_hours: Annotated[int, Field(ge=0, le=24 * 30)] = 24
     close_after_days: Annotated[int, Field(ge=1, le=90)] = 7
@@ -157,6 +166,7 @@ class _File(_Strict):
     ladder: dict[str, _Step] = {}
     desks: dict[str, _Desk] = {}
     routes: list[_Route] = []
+    fields: Annotated[dict[str, _Field], Field(max_length=10)] = {}
     follow_up: _FollowUp = _FollowUp()
     attachments: _Attachments = _Attachments()
 
@@ -177,6 +187,16 @@ class _File(_Strict):
         for country in countries:
             public_holidays(country)
         return countries
+
+    @field_validator("fields")
+    @classmethod
+    def _have_names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not _NAME.match(name):
+                raise ValueError(
+                    f"{name!r} is not a valid name: use lower-case letters, digits and -"
+                )
+        return value
 
     @field_validator("desks")
     @classmethod
@@ -310,6 +330,10 @@ def _support(file: _File, zone: ZoneInfo) -> Support:
             name: TicketSystem(name, one.type, one.url.rstrip("/"), one.user, one.mail, one.poll)
             for name, one in file.desks.items()
         },
+        fields=tuple(
+            CaseField(name, one.label, one.example, tuple(one.choices))
+            for name, one in file.fields.items()
+        ),
         follow_up_hours=file.follow_up.after_hours,
         close_days=file.follow_up.close_after_days,
         most_files=file.attachments.most,

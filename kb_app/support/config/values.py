@@ -48,6 +48,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class CaseField:
+    """A field of the contact form: its label by language, an example, or values to choose from."""
+
+    name: str
+    label: Mapping[str, str]
+    example: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Support:
     """The whole configuration; without a file, ``promised`` is False and no reply time is shown."""
 
@@ -60,6 +70,7 @@ class Support:
     desks: Mapping[str, TicketSystem] = field(default_factory=dict)
     follow_up_hours: int = 24
     close_days: int = 7
+    fields: tuple[CaseField, ...] = ()
     most_files: int = 5
     most_megabytes: int = 10
     promised: bool = True

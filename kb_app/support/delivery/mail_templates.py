@@ -6,9 +6,10 @@ Every mail about a case names the site and the case, and says how to reach an ag
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from kb_app.support.model import Case
@@ -229,6 +230,17 @@ STEPS_JA = {"desk": "サポート窓口", "supervisor": "責任者", "ombudsman"
 AUTHORS_JA = {"customer": "お客様", "agent": "担当者", "system": "記録", "note": "メモ"}
 Facts = tuple[str, str, str, str, str, str]
 """(number, title, kind, escalation step, customer, due time as text)"""
+
+
+def step_text(step: Mapping[str, Any], language: str) -> str:
+    """A step of the customer's trail; the one that they are stuck at says so."""
+    text = str(step.get("text", ""))
+    if step.get("kind") != "step":
+        return text
+    number, words = step.get("step"), step.get("words", "")
+    if language == "ja":
+        return f"「{text}」の手順{number}で進めなくなった: {words}"
+    return f"Stuck at step {number} of “{text}”: {words}"
 
 
 def handed_over(site: str, facts: Facts, story: str, link: str, language: str) -> Said:

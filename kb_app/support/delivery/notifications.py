@@ -13,10 +13,11 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from kb_app.support.access_links import Links
+from kb_app.support.case_fields import shown_fields
 from kb_app.support.case_store import THREAD, TO_DESK, CaseStore
 from kb_app.support.config.values import INBOX, Support
 from kb_app.support.delivery import mail_templates
-from kb_app.support.delivery.mail_templates import Quoted, lang_of
+from kb_app.support.delivery.mail_templates import Quoted, lang_of, step_text
 from kb_app.support.delivery.outbox import enqueue, handed_over
 from kb_app.support.model import MAIL_SINK, STEP_SINK, STEPS, Case
 
@@ -90,15 +91,29 @@ class CaseNotifications:
 
     # --- to the customer -------------------------------------------------------------------------
 
-    def received(self, connection: Connection, case: Case, now: int, thread: str = "") -> None:
-        """Acknowledge a message; ``thread`` is the Message-ID of the mail that it answers."""
+    def link(self, connection: Connection, case: Case, now: int) -> None:
+        """Mail the link to a case to a customer who asked for it on its page."""
+        self.received(connection, case, now, what=f"link:{now}")
+
+    def received(
+        self,
+        connection: Connection,
+        case: Case,
+        now: int,
+        thread: str = "",
+        what: str = "received",
+    ) -> None:
+        """Acknowledge a message; ``thread`` is the Message-ID of the mail that it answers.
+
+        ``what`` tells it from other mails of the case.
+        """
         letter = mail_templates.received(
             self._site(case),
             case,
             self._until(case, lang_of(case.language)),
             self.status_link(case, now),
         )
-        self._mail(connection, case, "received", letter, now, thread)
+        self._mail(connection, case, what, letter, now, thread, may_be_anybody=True)
 
     def automatic(
         self, connection: Connection, case: Case, answers: Sequence[Quoted], now: int, thread: str
@@ -207,6 +222,7 @@ class CaseNotifications:
             "subject": subject,
             "text": body,
             "message": case.message,
+            "fields": dict(case.fields),
             "trail": [dict(step) for step in case.trail],
             "link": self.desk_link(case),
             "at": case.at,
@@ -244,9 +260,10 @@ class CaseNotifications:
             (one.author, one.who, one.text)
             for one in self._cases.messages(case.case_id, within=connection)
         ]
-        story = mail_templates.story(
-            case.message, [str(step.get("text", "")) for step in case.trail], files, messages, lang
-        )
+        told = shown_fields(case.fields, self._support().fields, lang)
+        text = "\n".join([case.message, "", *(f"{label}: {value}" for label, value in told)])
+        tried = [step_text(step, lang) for step in case.trail]
+        story = mail_templates.story(text.strip(), tried, files, messages, lang)
         until = (
             mail_templates.moment(case.due_at, self._support().calendar.zone, lang)
             if case.due_at
@@ -284,6 +301,7 @@ class CaseNotifications:
         thread: str = "",
         message_id: str = "",
         automatic: str = "auto-generated",
+        may_be_anybody: bool = False,
     ) -> None:
         """Queue a mail to the customer, if there is an address and a mail server."""
         if not case.mail or not self.can_mail:
@@ -294,8 +312,8 @@ class CaseNotifications:
         thread = thread or (before[-1] if before else "")
         payload = {
             "to": case.mail,
-            # The first mail goes to an address that anybody may have typed, with any name.
-            "to_name": "" if what == "received" else case.name,
+            # An address that anybody may have typed, with any name.
+            "to_name": "" if may_be_anybody else case.name,
             "subject": subject,
             "body": body,
             "in_reply_to": thread,

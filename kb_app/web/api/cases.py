@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from flask import Blueprint, g, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
+from kb_app.localized import localized
+from kb_app.support.case_fields import field_problems, known_fields
+from kb_app.support.config.values import CaseField
 from kb_app.support.model import Case, NewCase
 from kb_app.support.spam import spam_reason
 from kb_app.web.api.document import operation
@@ -68,6 +72,15 @@ def contact() -> ResponseReturnValue:
         answer_by=promised_until(),
         hours=settings.hours(ui),
         ways=ways,
+        fields=[
+            {
+                "name": field.name,
+                "label": localized(field.label, ui),
+                "example": field.example,
+                "choices": field.choices,
+            }
+            for field in support_service().config.fields
+        ],
     )
 
 
@@ -82,6 +95,8 @@ def open_case() -> ResponseReturnValue:
     require_same_site()
     given = body(CaseRequest)
     ui = language(given.lang)
+    asked = support_service().config.fields
+    _refuse_fields(given.fields, asked)
     new = NewCase(
         form_id=given.form_id,
         kind=given.kind,
@@ -90,6 +105,7 @@ def open_case() -> ResponseReturnValue:
         mail=given.mail,
         language=ui,
         subject=" ".join(given.subject.split()),
+        fields=known_fields(given.fields, asked),
         channel=given.channel,
         query_id=given.query_id if tracking.known(given.query_id) else "",
         client_id=visitor().client_id,
@@ -124,6 +140,16 @@ def case(number: str) -> ResponseReturnValue:
     if found is None or found.step == hidden_step():
         raise ProblemError("There is no case with this number.", 404)
     return jsonify(_state(found))
+
+
+def _refuse_fields(given: Mapping[str, str], asked: Sequence[CaseField]) -> None:
+    """Raise ProblemError for an unknown field, or a value that it cannot have."""
+    unknown = given.keys() - {field.name for field in asked}
+    if unknown:
+        names = ", ".join(field.name for field in asked) or "there are none"
+        raise ProblemError(f"fields.{min(unknown)}: is not known. The fields: {names}.")
+    for name, what in field_problems(given, asked).items():
+        raise ProblemError(f"fields.{name}: {_WRONG.get(what, 'must be one of its choices.')}")
 
 
 def _is_same(known: Case, new: NewCase) -> bool:

@@ -258,6 +258,15 @@ class ContactWay(BaseModel):
     state: str
 
 
+class CaseFieldLine(BaseModel):
+    """What a message to a person may say beside its text; with ``choices``, one of them."""
+
+    name: str
+    label: str
+    example: str
+    choices: list[str]
+
+
 class ContactAnswer(BaseModel):
     """How a person is reached now."""
 
@@ -266,6 +275,7 @@ class ContactAnswer(BaseModel):
     answer_by: str
     hours: str
     ways: list[ContactWay]
+    fields: list[CaseFieldLine]
 
 
 class Vote(BaseModel):
@@ -322,6 +332,10 @@ class CaseRequest(BaseModel):
     lang: Lang = ""
     subject: Annotated[StorableText, Field(max_length=300)] = ""
     query_id: Annotated[StorableText, Field(max_length=36)] = ""
+    fields: Annotated[
+        dict[Annotated[str, Field(max_length=30)], Annotated[StorableText, Field(max_length=200)]],
+        Field(max_length=10, description="values of the fields that /contact names"),
+    ] = {}
     channel: Literal["api", "widget"] = "api"
     website: Annotated[
         str, Field(max_length=200, description="Leave it empty: programs that fill it are refused.")

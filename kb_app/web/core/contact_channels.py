@@ -15,6 +15,7 @@ from flask_babel import format_datetime, format_time
 from flask_babel import gettext as _
 
 from indexer.reading.support_values import reply_text
+from kb_app.support.case_fields import shown_fields
 from kb_app.support.config.business_hours import (
     Calendar,
     Channel,
@@ -24,7 +25,7 @@ from kb_app.support.config.business_hours import (
 )
 from kb_app.support.config.values import Support
 from kb_app.support.delivery.mail_templates import pattern_of
-from kb_app.support.model import KINDS
+from kb_app.support.model import KINDS, Case
 from kb_app.web.core.context import now, support_service
 from kb_app.web.core.i18n import interface_language
 
@@ -64,8 +65,16 @@ def set_up(app: Flask) -> None:
     app.extensions["kb_reach"] = {}
     app.context_processor(lambda: {"people_mail": support_service().can_mail})
     app.jinja_env.globals.update(
-        contact_channels=contact_channels, promised_until=promised_until, when=when
+        contact_channels=contact_channels,
+        promised_until=promised_until,
+        when=when,
+        case_fields=case_fields,
     )
+
+
+def case_fields(case: Case) -> list[tuple[str, str]]:
+    """What the contact form asked beside the message, with labels in the reader's language."""
+    return shown_fields(case.fields, support_service().config.fields, interface_language())
 
 
 def contact_channels() -> list[ContactChannel]:

@@ -27,6 +27,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from indexer.editing.model import EditConflictError
 from kb_app.analytics.redaction import redact
 from kb_app.support.case_draft import draft_of
+from kb_app.support.case_fields import field_problems, known_fields
 from kb_app.support.case_store import PAGE, Filter
 from kb_app.support.config.replies import ReplyError
 from kb_app.support.config.values import INBOX
@@ -166,6 +167,8 @@ def new() -> str | BaseResponse | tuple[str, int]:
     """Create a case for somebody who called, came by or wrote elsewhere."""
     if request.method == "GET":
         return _new_page({})
+    asked = support_service().config.fields
+    values = {field.name: request.form.get(f"field-{field.name}", "") for field in asked}
     given = NewCase(
         # Another call written into the same form is another case.
         form_id=once_of(given_form_id(), given_text("text")),
@@ -176,8 +179,9 @@ def new() -> str | BaseResponse | tuple[str, int]:
         language=site_settings().spoken(request.form.get("language", "")),
         subject=" ".join(request.form.get("subject", "").split()),
         channel=request.form.get("channel", ""),
+        fields=known_fields(values, asked),
     )
-    problems = given.problems()
+    problems = given.problems() | field_problems(values, asked)
     if given.channel not in BY_HAND:
         problems["channel"] = "kind"
     if problems:
@@ -201,6 +205,7 @@ def _new_page(problems: Mapping[str, str]) -> str:
         form_id=given_form_id(),
         given=request.form,
         can_mail=support_service().can_mail,
+        limits=support_service().config,
     )
 
 

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb_app.support.access_links import ExpiredLinkError, InvalidLinkError
 from kb_app.support.attachments import tidy
 from kb_app.support.escalation import next_step
-from kb_app.support.model import LONGEST_MESSAGE, Attachment, Case
+from kb_app.support.model import LONGEST_MESSAGE, Attachment, Case, is_mail_address
 from kb_app.support.workflow import CaseTransitionError
 from kb_app.web.core.context import support_service
 from kb_app.web.core.forms import given_form_id, given_text, keep_files, once_of, takes_files
@@ -83,6 +83,20 @@ def solved(ui: str, token: str) -> str | BaseResponse:
     except CaseTransitionError:
         abort(404)
     return redirect(url_for("cases.status", ui=ui, token=token, said=request.form["answer"]), 303)
+
+
+@blueprint.post("/<ui:ui>/cases/<token>/link")
+def mail_link(ui: str, token: str) -> str | BaseResponse | tuple[str, int]:
+    """Mail the link to this page to the customer, who may give an address with it."""
+    require_same_site()
+    case, mail = _case(token), request.form.get("mail", "").strip()
+    if not support_service().can_mail:
+        abort(404)
+    if not case.mail and not is_mail_address(mail):
+        return _page(case, token, {"mail": "mail"}), 422
+    mailed = support_service().workflow.mail_link(case, mail, now_ms())
+    said = "mailed" if mailed else "mailed-often"
+    return redirect(url_for("cases.status", ui=ui, token=token, said=said), 303)
 
 
 @blueprint.post("/<ui:ui>/cases/<token>/step")

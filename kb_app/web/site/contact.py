@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from indexer.model import Article, ArticleSummary
 from kb_app.analytics import model as m
 from kb_app.durations import HOUR
+from kb_app.support.case_fields import field_problems, known_fields
 from kb_app.support.model import LONGEST_MESSAGE, Case, NewCase
 from kb_app.support.spam import spam_reason
 from kb_app.web.core import tracking
@@ -39,9 +40,11 @@ from kb_app.web.core.forms import (
     takes_files,
     waiting_files,
 )
+from kb_app.web.core.inputs import whole_number
 from kb_app.web.core.own_ids import with_own_ids
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.search import LONGEST_ASKED, ask
+from kb_app.web.core.steps import steps
 from kb_app.web.core.tracking import now_ms
 from kb_app.web.core.urls import language_of_address
 from kb_app.web.core.visitor import visitor
@@ -56,6 +59,7 @@ TRAIL = 24 * HOUR
 MOST_STEPS = 20
 # How long to wait for a just-recorded search to reach the database.
 LONGEST_WAIT_S, LOOK_AGAIN_S = 1.0, 0.05
+MOST_STEPS_READ = 999
 SUGGESTED_FOR = ("question", "problem")
 
 
@@ -80,9 +84,12 @@ def contact(ui: str) -> str:
     """Show the contact form."""
     query_id = tracking.given_id()
     _wait_for_log(query_id)
+    stuck = _stuck_steps(request.args)
     tracking.put(
         m.CONTACT_OPEN,
         query_id=query_id or None,
+        object_id=stuck[0]["article"] if stuck else "",
+        attributes={"step": stuck[0]["step"]} if stuck else None,
         event_id=tracking.once_in_a_visit(m.CONTACT_OPEN, query_id),
         language=ui,
     )
@@ -94,7 +101,7 @@ def contact(ui: str) -> str:
     return _form(
         str(uuid.uuid4()),
         query_id,
-        {"message": text, "kind": request.args.get("kind", "question")},
+        {"message": text, "kind": request.args.get("kind", "question"), **_stuck_at()},
         {},
     )
 
@@ -112,7 +119,10 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
     if form.get("answered"):
         return _answered(ui, form["answered"], query_id, form_id)
     given = _new_case(ui, form_id, query_id, results)
-    problems: dict[str, Any] = dict(given.problems())
+    asked = support_service().config.fields
+    problems: dict[str, Any] = given.problems() | {
+        f"field-{name}": what for name, what in field_problems(_given_fields(), asked).items()
+    }
     problems |= keep_files(form_id)
     if problems:
         return _form(form_id, query_id, form, problems), 422
@@ -122,7 +132,7 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
         and not given.spam
         and results is not None
     ):
-        suggestions = _suggestions(results, ui)
+        suggestions = _suggestions(results, ui, but=request.form.get("article", ""))
         if suggestions:
             asked_id = _record(results, given.message, ui, query_id)
             return render_template(
@@ -133,6 +143,7 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
                 suggestions=suggestions,
                 files=waiting_files(form_id),
                 chosen_trail=form.getlist("trail"),
+                limits=support_service().config,
             )
     case = support_service().workflow.open(given, now_ms())
     return redirect(_sent(ui, case.case_id), 303)
@@ -177,7 +188,7 @@ def _form(form_id: str, query_id: str, form: Any, problems: dict[str, Any]) -> s
         problems=problems,
         form_id=form_id,
         query_id=query_id,
-        trail=my_trail(),
+        trail=my_trail() + _stuck_steps(form),
         files=waiting_files(form_id),
         limits=support_service().config,
         ladder=support_service().config.ladder,
@@ -205,7 +216,8 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
         section=section,
         query_id=query_id if tracking.known(query_id) else "",
         client_id=visitor().client_id,
-        trail=tuple(step for step in my_trail() if step["id"] in chosen),
+        trail=tuple(step for step in my_trail() + _stuck_steps(form) if step["id"] in chosen),
+        fields=known_fields(_given_fields(), support_service().config.fields),
         recorded=visitor().recorded and not visitor().bot,
         spam=spam_reason(form.get("message", ""), form.get("name", ""), form.get("website", "")),
     )
@@ -214,15 +226,18 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
 # --- suggestions ---
 
 
-def _suggestions(results: Results, ui: str) -> list[Suggestion]:
-    """The articles that may answer, with their full text; none for the verdict "none"."""
+def _suggestions(results: Results, ui: str, but: str) -> list[Suggestion]:
+    """The articles that may answer, with their full text; none for the verdict "none".
+
+    ``but`` is the article that the visitor is stuck in: it did not answer.
+    """
     if results.verdict == "none":
         return []
     articles = snapshot().articles
     suggestions = []
     for position, hit in enumerate(results.hits, 1):
         card, full = articles.summaries.get(hit.article_id), articles.article(hit.article_id)
-        if card and full:
+        if card and full and card.id != but:
             suggestions.append(
                 Suggestion(
                     card,
@@ -281,7 +296,45 @@ def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> str:
         form_id=form_id,
         query_id=query_id,
         chosen_trail=request.form.getlist("trail"),
+        limits=support_service().config,
     )
+
+
+# --- what goes along with the message ---
+
+
+def _given_fields() -> dict[str, str]:
+    """The values of the fields of support.yml in the form, by name."""
+    return {
+        field.name: request.form.get(f"field-{field.name}", "")
+        for field in support_service().config.fields
+    }
+
+
+def _stuck_at() -> dict[str, str]:
+    """The article and the step that the address names."""
+    return {name: request.args.get(name, "")[:200] for name in ("article", "step")}
+
+
+def _stuck_steps(form: Any) -> list[dict[str, Any]]:
+    """The step of an article that the visitor could not go beyond; none without one."""
+    name, place = form.get("article", ""), whole_number(form.get("step", ""), 1, MOST_STEPS_READ)
+    card, full = snapshot().articles.summaries.get(name), snapshot().articles.article(name)
+    if card is None or full is None or place is None or not card.visible(now(), audiences()):
+        return []
+    return [
+        {
+            "id": f"step:{name}:{place}",
+            "kind": "step",
+            "text": card.title,
+            "article": name,
+            "step": step.number,
+            "words": step.text,
+            "at": now_ms(),
+        }
+        for step in steps(full.html)
+        if step.place == place
+    ]
 
 
 # --- the visitor's trail ---

@@ -24,6 +24,7 @@ from kb_app.web.core.inputs import own_path
 from kb_app.web.core.most_read import views
 from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import PAGE_SIZE, SearchForm, SearchPage, read_form, run_search
+from kb_app.web.core.steps import with_step_marks
 from kb_app.web.core.structured_data import article_data
 from kb_app.web.core.template_helpers import article_url, public_url, section_title
 from kb_app.web.core.urls import find_article, language_of_address, may_see
@@ -34,6 +35,8 @@ FEATURED = 6
 # An article that was opened less often is not called read most.
 LEAST_VIEWS = 5
 RECENT = 6
+# Other articles have lists, not steps to follow.
+STEP_TYPES = ("faq", "guide")
 RELATED = 4
 
 
@@ -227,7 +230,12 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         # A random sample needs no secure random numbers.
         surveyed=random.random() < site_settings().survey_share  # noqa: S311
         and not request.args.get("said"),
-        body=render_body(full.html, articles, may_see, ui),
+        body=render_body(
+            with_step_marks(full.html) if card.type in STEP_TYPES else full.html,
+            articles,
+            may_see,
+            ui,
+        ),
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
         infos=articles.sections,
