@@ -320,8 +320,9 @@ class Settings(BaseSettings):
     desk_secrets: str = Field(
         "",
         description=(
-            "Secrets of the ticket systems in support.yml, as name=secret separated by "
-            "spaces: tokens, API keys, webhook secrets."
+            "Secrets of the ticket systems and messengers in support.yml, as name=secret separated "
+            "by spaces: tokens, API keys, webhook secrets. A messenger has NAME-secret, NAME-token "
+            "and, for WhatsApp, NAME-verify."
         ),
         repr=False,
     )

@@ -63,6 +63,9 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
         CASE,
     )
     | {"owner": STAFF, "handed_by": STAFF, "abuse_by": STAFF},
+    "conversations": dict.fromkeys(
+        ("conversation_id", "peer", "case_id", "client_id", "state"), CASE
+    ),
     "case_writers": {"case_id": CASE, "mail": STAFF},
     "case_messages": dict.fromkeys(
         ("message_id", "case_id", "who", "text", "mail_message_id"), CASE
@@ -140,6 +143,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
             "tags",
         }
     ),
+    "conversations": frozenset({"channel"}),
     "case_messages": frozenset({"author"}),
     "attachments": frozenset({"type"}),
     "outbox": frozenset({"sink", "action", "state"}),
@@ -299,6 +303,10 @@ def erase_cases(connection: Connection, case_ids: Collection[str]) -> None:
         files = select(attachments.c.attachment_id).where(attachments.c.case_id.in_(part))
         for table in tables_of(FILE):
             connection.execute(delete(table).where(table.c.attachment_id.in_(files)))
+        # What was said before the hand-over was sent by the conversation's id.
+        talks, outbox = schema.conversations, schema.outbox
+        ids = select(talks.c.conversation_id).where(talks.c.case_id.in_(part))
+        connection.execute(delete(outbox).where(outbox.c.case_id.in_(ids)))
         for table in tables_of(CASE):
             connection.execute(delete(table).where(table.c.case_id.in_(part)))
 

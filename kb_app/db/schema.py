@@ -275,6 +275,21 @@ case_messages = Table(
     Column("mail_message_id", String(250), nullable=False, default="", index=True),
 )
 
+# Conversations by chat and messengers. ``state`` is JSON: what was said, and what is waited for.
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("conversation_id", String(36), primary_key=True),
+    Column("channel", String(30), nullable=False),
+    Column("peer", String(100), nullable=False),
+    Column("case_id", String(36), nullable=False, index=True),
+    Column("client_id", String(36)),
+    Column("at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+)
+Index("conversations_peer", conversations.c.channel, conversations.c.peer)
+
 # Who is writing a reply to a case now.
 case_writers = Table(
     "case_writers",

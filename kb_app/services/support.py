@@ -20,6 +20,7 @@ from kb_app.db import schema
 from kb_app.db.schema import cases
 from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.localized import localized
+from kb_app.services.chat_answers import ChatAnswers
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.support_adapters import (
     CaseLog,
@@ -35,6 +36,8 @@ from kb_app.support.access_links import Links
 from kb_app.support.attachments import Uploads
 from kb_app.support.case_store import CaseStore
 from kb_app.support.config.values import Support
+from kb_app.support.conversations.chats import KEPT, Chats
+from kb_app.support.conversations.store import ConversationStore
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.freshdesk import FreshdeskSink
 from kb_app.support.delivery.notifications import CaseNotifications, SiteIdentity
@@ -79,6 +82,7 @@ class SupportService:
     notices: NoticeStore
     mail_intake: MailIntake
     sinks: SinkRegistry
+    chats: Chats
     clock: Callable[[], datetime]
     done_at: dict[str, int] = field(default_factory=dict)
     mailbox: Mailbox = field(init=False)
@@ -241,6 +245,7 @@ class SupportService:
             self.cases.forget_attachment(file.attachment_id)
         self.uploads.forget_unknown(now - HOUR)
         self.outbox.forget(now - SENT_KEPT)
+        self.chats.store.forget(now - KEPT)
         for file in self.cases.purge(now - self.settings.case_days * DAY):
             self.uploads.forget(file)
 
@@ -273,10 +278,12 @@ def make_support(
         CaseLog(store, redactions),
         CaseNotifications(cases, support, links, SiteMailer(settings), site),
     )
-    uploads, sinks = Uploads(store.engine), SinkRegistry(settings, support, cases)
+    uploads, sinks = Uploads(store.engine), SinkRegistry(settings, support, cases, clock)
     reader = MailReader(live, events, settings, redactions, clock)
     own = [settings.contact_mail, settings.mail_from]
     mail_intake = MailIntake(workflow, uploads, reader, own, parse_mail)
+    answers = ChatAnswers(live, events, settings, redactions, clock)
+    chats = Chats(ConversationStore(store.engine), workflow, answers)
     outbox = Outbox(store.engine, sinks.sink_of, workflow.set_external_id)
     return SupportService(
         settings,
@@ -287,5 +294,6 @@ def make_support(
         NoticeStore(store.engine),
         mail_intake,
         sinks,
+        chats,
         clock,
     )

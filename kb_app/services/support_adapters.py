@@ -20,12 +20,14 @@ from kb_app.services.search_adapters import PUBLIC
 from kb_app.settings import Settings
 from kb_app.smtp import can_mail, new_message_id
 from kb_app.support.case_store import CaseStore
-from kb_app.support.config.values import Support
+from kb_app.support.config.values import Messenger, Support, TicketSystem
 from kb_app.support.delivery.email import MailSink, TicketMailSink
 from kb_app.support.delivery.freshdesk import FreshdeskSink
+from kb_app.support.delivery.line import LineSink
 from kb_app.support.delivery.mail_templates import Quoted
 from kb_app.support.delivery.outbox import PermanentDeliveryError, Sink
 from kb_app.support.delivery.webhook import WebhookSink
+from kb_app.support.delivery.whatsapp import WhatsAppSink
 from kb_app.support.delivery.zendesk import ZendeskSink
 from kb_app.support.inbound.email_parser import Incoming, read_mail, unreadable_mail
 from kb_app.support.inbound.mail_to_case import MailAnswer
@@ -187,17 +189,27 @@ class SinkRegistry:
     """Resolves the sink names of the outbox."""
 
     def __init__(
-        self, settings: Settings, support: Callable[[], Support], cases: CaseStore
+        self,
+        settings: Settings,
+        support: Callable[[], Support],
+        cases: CaseStore,
+        clock: Callable[[], datetime],
     ) -> None:
         self._settings, self._support, self._cases = settings, support, cases
+        self._clock = clock
 
     def sink_of(self, name: str) -> Sink | None:
         """The sink; None for a ticket system that is not in support.yml."""
         if name in (MAIL_SINK, STEP_SINK):
             return MailSink(self._settings)
+        messenger = self._support().messengers.get(name)
+        if messenger is not None:
+            return self._messenger(messenger)
         desk = self._support().desks.get(name)
-        if desk is None:
-            return None
+        return self._ticket_system(desk) if desk is not None else None
+
+    def _ticket_system(self, desk: TicketSystem) -> Sink:
+        name = desk.name
         secret = self._settings.desk_secret(name)
         if desk.type == "smtp":
             return TicketMailSink(self._settings, desk.mail)
@@ -206,6 +218,12 @@ class SinkRegistry:
         if desk.type == "zendesk":
             return ZendeskSink(desk.url, desk.user, secret, self._external)
         return FreshdeskSink(desk.url, secret, self._external)
+
+    def _messenger(self, messenger: Messenger) -> Sink:
+        token = self._settings.desk_secret(f"{messenger.name}-token")
+        if messenger.type == "line":
+            return LineSink(token, messenger.api, lambda: self._clock().timestamp())
+        return WhatsAppSink(token, messenger.phone_number_id, messenger.api)
 
     def _external(self, case_id: str) -> str:
         case = self._cases.case(case_id)

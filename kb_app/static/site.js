@@ -429,6 +429,66 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// --- chat without a new page ----------------------------------------------------------------------------------------------------
+const POLL_MS = 8000;
+
+async function chatPage(address, options) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" }, ...options });
+  if (!answer.ok) throw new Error(String(answer.status));
+  const made = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-chat]");
+  return { made, url: answer.url };
+}
+
+function showChat(made) {
+  const shown = document.querySelector("[data-chat]");
+  // What is added to the thread is read aloud; the rest is put in its place.
+  const thread = shown.querySelector(".chat-thread");
+  const known = thread.children.length;
+  const turns = [...made.querySelector(".chat-thread").children];
+  for (const turn of thread.children) turn.removeAttribute("id");
+  thread.append(...turns.slice(known));
+  for (const old of [...shown.children].slice(1)) old.remove();
+  shown.append(...[...made.children].slice(1));
+  shown.toggleAttribute("data-waits", made.hasAttribute("data-waits"));
+  if (turns.length > known) document.querySelector("#last")?.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const chat = form.closest("[data-chat]");
+  if (!chat || event.defaultPrevented) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  const buttons = chat.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  try {
+    const { made, url } = await chatPage(form.action, { method: "POST", body });
+    // The first message of a page that only greeted takes the place of the greeting.
+    if (!location.pathname.includes("/chat/")) chat.querySelector(".chat-thread").replaceChildren();
+    history.replaceState(null, "", url);
+    showChat(made);
+    document.querySelector("#message")?.focus();
+  } catch {
+    for (const button of buttons) button.disabled = false;
+    // What was written stays, to be sent again.
+    const said = chat.querySelector("[role=alert]") || chat.appendChild(document.createElement("p"));
+    said.className = "field-error";
+    said.setAttribute("role", "alert");
+    said.textContent = chat.dataset.failed;
+  }
+});
+
+if (document.querySelector("[data-chat]")) {
+  document.querySelector("#message")?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) event.target.form.requestSubmit();
+  });
+  setInterval(async () => {
+    const chat = document.querySelector("[data-chat][data-waits]");
+    if (!chat || document.hidden || document.querySelector("#message")?.value) return;
+    try { showChat((await chatPage(location.href)).made); } catch { /* The next time will do. */ }
+  }, POLL_MS);
+}
+
 // --- what became of an answer: how long it was read, what was copied, which channel was opened ---------------------------------
 const page = document.body.dataset;
 const newId = () => (crypto.randomUUID ? crypto.randomUUID() : "");

@@ -11,7 +11,7 @@ from kb_app.services.container import Services, build_services
 from kb_app.settings import load_settings
 from kb_app.web.api import articles as api_articles
 from kb_app.web.api import cases as api_cases
-from kb_app.web.api import document, events, figures, health, tickets, webhooks
+from kb_app.web.api import document, events, figures, health, messengers, tickets, webhooks
 from kb_app.web.api import feedback as api_feedback
 from kb_app.web.api import search as api
 from kb_app.web.assistants import views as assistants
@@ -54,6 +54,7 @@ from kb_app.web.site import (
     assets,
     author_panel,
     case_page,
+    chat,
     contact,
     discovery,
     feedback,
@@ -150,6 +151,8 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         editor,
         tickets,
         webhooks,
+        messengers,
+        chat,
         author_panel,
         packs,
         discovery,

@@ -33,7 +33,15 @@ from indexer.reading.opening_hours import (
 )
 from indexer.reading.yaml_loader import BrokenYamlError, plain, read_yaml
 from kb_app.support.config.business_hours import Calendar, Channel, Closure
-from kb_app.support.config.values import INBOX, CaseField, Route, Step, Support, TicketSystem
+from kb_app.support.config.values import (
+    INBOX,
+    CaseField,
+    Messenger,
+    Route,
+    Step,
+    Support,
+    TicketSystem,
+)
 from kb_app.support.model import KINDS, MAIL_SINK, STEP_SINK, STEPS
 
 FILE = "support.yml"
@@ -122,6 +130,18 @@ class _Desk(_Strict):
         return self
 
 
+class _Messenger(_Strict):
+    type: Literal["line", "whatsapp"]
+    phone_number_id: Annotated[str, Field(pattern=r"^[0-9]{0,30}$")] = ""
+    api: Annotated[str, Field(pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$")] = ""
+
+    @model_validator(mode="after")
+    def _has_number(self) -> _Messenger:
+        if self.type == "whatsapp" and not self.phone_number_id:
+            raise ValueError("phone_number_id: whatsapp needs the id of its number, in quotes")
+        return self
+
+
 class _Route(_Strict):
     to: str
     kind: str = ""
@@ -166,6 +186,7 @@ class _File(_Strict):
     ladder: dict[str, _Step] = {}
     desks: dict[str, _Desk] = {}
     routes: list[_Route] = []
+    messengers: dict[str, _Messenger] = {}
     fields: Annotated[dict[str, _Field], Field(max_length=10)] = {}
     follow_up: _FollowUp = _FollowUp()
     attachments: _Attachments = _Attachments()
@@ -198,7 +219,7 @@ class _File(_Strict):
                 )
         return value
 
-    @field_validator("desks")
+    @field_validator("desks", "messengers")
     @classmethod
     def _are_named(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
@@ -228,6 +249,9 @@ class _File(_Strict):
                     f"routes.{number}.to: {route.to!r} is not among desks; "
                     f"add it there or write {INBOX}"
                 )
+        both = self.desks.keys() & self.messengers.keys()
+        if both:
+            raise ValueError(f"messengers.{min(both)}: a desk has this name; choose another one")
         for special in self.skeleton:
             unknown = [name for name in special.channels if name not in self.channels]
             if unknown:
@@ -329,6 +353,10 @@ def _support(file: _File, zone: ZoneInfo) -> Support:
         desks={
             name: TicketSystem(name, one.type, one.url.rstrip("/"), one.user, one.mail, one.poll)
             for name, one in file.desks.items()
+        },
+        messengers={
+            name: Messenger(name, one.type, one.phone_number_id, one.api.rstrip("/"))
+            for name, one in file.messengers.items()
         },
         fields=tuple(
             CaseField(name, one.label, one.example, tuple(one.choices))

@@ -28,6 +28,19 @@ class TicketSystem:
 
 
 @dataclass(frozen=True)
+class Messenger:
+    """An account at a messenger; its secrets are in KB_DESK_SECRETS, by its name.
+
+    ``phone_number_id`` is WhatsApp's; ``api`` is the address of another server than the service's.
+    """
+
+    name: str
+    type: Literal["line", "whatsapp"]
+    phone_number_id: str = ""
+    api: str = ""
+
+
+@dataclass(frozen=True)
 class Route:
     """Routes cases by kind, language and section ("" for any) to a ticket system or INBOX."""
 
@@ -70,6 +83,7 @@ class Support:
     desks: Mapping[str, TicketSystem] = field(default_factory=dict)
     follow_up_hours: int = 24
     close_days: int = 7
+    messengers: Mapping[str, Messenger] = field(default_factory=dict)
     fields: tuple[CaseField, ...] = ()
     most_files: int = 5
     most_megabytes: int = 10

@@ -93,7 +93,8 @@ def _meaning(answer: requests.Response, changes: bool) -> Any:
     if status >= 500 or status == 408:
         raise TransientDeliveryError(f"HTTP {status}", doubtful=changes)
     raise PermanentDeliveryError(
-        f"HTTP {status}: {_ADVICE.get(status, 'the request was rejected')}.{_said(answer)}"
+        f"HTTP {status}: {_ADVICE.get(status, 'the request was rejected')}.{_said(answer)}",
+        status,
     )
 
 

@@ -16,9 +16,10 @@ from kb_app.support.access_links import Links
 from kb_app.support.case_fields import shown_fields
 from kb_app.support.case_store import THREAD, TO_DESK, CaseStore
 from kb_app.support.config.values import INBOX, Support
+from kb_app.support.conversations.store import peer_of
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.mail_templates import Quoted, lang_of, step_text
-from kb_app.support.delivery.outbox import enqueue, handed_over
+from kb_app.support.delivery.outbox import MESSAGE, enqueue, handed_over
 from kb_app.support.model import MAIL_SINK, STEP_SINK, STEPS, Case
 
 # A header line has at most 998 letters.
@@ -147,7 +148,19 @@ class CaseNotifications:
             automatic="",
         )
         self._copies(connection, case, text, who, now, once or message_id)
+        self._to_messenger(connection, case, text, f"reply:{once or message_id}", now)
         return message_id
+
+    def _to_messenger(
+        self, connection: Connection, case: Case, text: str, once: str, now: int
+    ) -> None:
+        """Send a message where the conversation was that became the case."""
+        found = peer_of(connection, case.case_id)
+        if found is not None:
+            channel, peer = found
+            key = f"{channel}:{hashlib.sha256(f'{case.case_id}:{once}'.encode()).hexdigest()[:32]}"
+            payload = {"to": peer, "text": text}
+            self._enqueue(connection, case, channel, MESSAGE, key, payload, now)
 
     def _copies(
         self, connection: Connection, case: Case, text: str, who: str, now: int, once: str
@@ -179,6 +192,7 @@ class CaseNotifications:
         """Ask whether the case was solved."""
         letter = mail_templates.follow_up(self._site(case), case, *self._yes_and_no(case, now))
         self._mail(connection, case, f"follow-up:{case.solved_at}", letter, now)
+        self._to_messenger(connection, case, letter[1], f"follow-up:{case.solved_at}", now)
 
     # --- to ticket systems and escalation steps --------------------------------------------------
 

@@ -35,8 +35,19 @@ WORKERS = 4
 BATCH = 2 * WORKERS
 
 
+# The action of what is said in a conversation.
+MESSAGE = "message"
+
+
 class PermanentDeliveryError(Exception):
-    """The receiver rejects the delivery; a retry is useless and an agent must decide."""
+    """The receiver rejects the delivery; a retry is useless and an agent must decide.
+
+    ``status`` is that of the HTTP response; 0 where there was none.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TransientDeliveryError(Exception):
@@ -177,9 +188,11 @@ class Outbox:
     def _take(self, now: int) -> list[Delivery]:
         """Lease the next due delivery of each case and sink, at most BATCH."""
         table = schema.outbox
+        # A message that a messenger refused does not hold up the next one.
+        holds = (table.c.state == DEAD) & (table.c.action != MESSAGE)
         first = (
             select(func.min(table.c.number).label("number"))
-            .where(table.c.state.in_([WAITING, SENDING, DEAD]))
+            .where(table.c.state.in_([WAITING, SENDING]) | holds)
             .group_by(table.c.case_id, table.c.sink)
             .subquery()
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask, current_app, url_for
 from flask_babel import format_datetime, format_time
 from flask_babel import gettext as _
 
@@ -138,6 +138,8 @@ def _channel(channel: Channel, calendar: Calendar) -> ContactChannel:
     href = {
         "phone": f"tel:{channel.address.replace(' ', '')}",
         "mail": f"mailto:{channel.address}",
+        # Without an address of another one it is the chat of this site.
+        "chat": channel.address or url_for("chat.start", ui=interface_language()),
     }.get(channel.kind, channel.address)
     names = {
         "phone": _("Phone"),

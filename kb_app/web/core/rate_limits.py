@@ -30,6 +30,8 @@ LIMITED = (
     "packs.pack",
     "assistants.mcp",
     "discovery.suggestions",
+    "chat.begin",
+    "chat.say",
 )
 # Forms and events of visitors: far above normal use, low enough to protect the disk.
 SENT = (
@@ -40,12 +42,19 @@ SENT = (
     "tickets.tickets",
     "hooks.hook",
     "hooks.articles_changed",
+    "messengers.receive",
     "cases.solved",
     "cases.step",
 )
 SENT_LIMIT = "120 per minute"
 # Messages to the support team: above normal use, low enough to protect the inbox.
-WRITTEN = ("contact.send", "api_cases.open_case", "cases.add", "notices.subscribe")
+WRITTEN = (
+    "contact.send",
+    "api_cases.open_case",
+    "cases.add",
+    "cases.mail_link",
+    "notices.subscribe",
+)
 WRITTEN_LIMIT = "40 per hour"
 RESET_LIMIT = "5 per hour"
 _WRITTEN = "kb_may_write"
