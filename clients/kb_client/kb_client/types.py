@@ -20,7 +20,10 @@ class QuotedBlock(TypedDict):
 
 
 class QuotedAnswer(TypedDict):
-    """What is quoted as the answer, and from where."""
+    """What is quoted as the answer, and from where.
+
+    ``message`` is short, with the address, for text messages; ``spoken`` is for a voice.
+    """
 
     article_id: str
     lang: str
@@ -29,6 +32,8 @@ class QuotedAnswer(TypedDict):
     anchor: str
     url: str
     text: str
+    message: str
+    spoken: str
     blocks: list[QuotedBlock]
 
 

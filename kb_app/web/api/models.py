@@ -109,7 +109,10 @@ class QuotedBlock(BaseModel):
 
 
 class QuotedAnswer(BaseModel):
-    """What is quoted as the answer, and from where."""
+    """What is quoted as the answer, and from where.
+
+    ``message`` is short, with the address, for text messages; ``spoken`` is for a voice.
+    """
 
     article_id: str
     lang: str
@@ -118,6 +121,8 @@ class QuotedAnswer(BaseModel):
     anchor: str
     url: str
     text: str
+    message: str
+    spoken: str
     blocks: list[QuotedBlock]
 
 

@@ -22,6 +22,7 @@ from kb_app.web.core import tracking
 from kb_app.web.core.context import audiences, now, snapshot
 from kb_app.web.core.quotes import QuotedPart, quoted_parts
 from kb_app.web.core.search import shown
+from kb_app.web.core.spoken import spoken, text_message
 from kb_app.web.core.template_helpers import article_url, public_url, section_title
 from kb_app.web.core.whole_addresses import whole_addresses
 from search.model import Answer, Filters, Hit, Query
@@ -124,14 +125,17 @@ def _answer(answer: Answer | None, served: Snapshot, ui: str) -> dict[str, Any] 
     if answer is None:
         return None
     card = served.articles.summaries[answer.article_id]
+    url = public_url(article_url(card, ui, answer.passage.anchor))
     return {
         "article_id": answer.article_id,
         "lang": card.lang,
         "title": card.title,
         "heading": answer.passage.heading,
         "anchor": answer.passage.anchor,
-        "url": public_url(article_url(card, ui, answer.passage.anchor)),
+        "url": url,
         "text": answer.text,
+        "message": text_message(answer.text, url),
+        "spoken": spoken(answer.text, card.lang),
         "blocks": [
             {
                 "kind": part.kind,

@@ -5,6 +5,9 @@ It works without JavaScript; the address of a conversation is secret, like that 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from urllib.parse import urlsplit
+
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -93,7 +96,7 @@ def _page(ui: str, conversation: Conversation | None, token: str = "") -> str:
     turns = list(conversation.turns) if conversation else [Turn(SITE, words.greeting, now_ms())]
     return render_template(
         "site/chat.html",
-        turns=turns + _said_in(case),
+        turns=[_on_this_site(turn) for turn in turns] + _said_in(case),
         choices=choices_of(conversation) if conversation and not case else (),
         to_a_person=words.to_a_person,
         token=token,
@@ -102,6 +105,11 @@ def _page(ui: str, conversation: Conversation | None, token: str = "") -> str:
         case_token=support.links.make("case", case.case_id, now_ms()) if case else "",
         longest=LONGEST_TEXT,
     )
+
+
+def _on_this_site(turn: Turn) -> Turn:
+    """The turn with the address of its article on the site that the reader is on."""
+    return replace(turn, url=urlsplit(turn.url)._replace(scheme="", netloc="").geturl())
 
 
 def _said_in(case: Case | None) -> list[Turn]:

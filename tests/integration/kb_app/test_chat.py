@@ -118,7 +118,7 @@ def test_a_conversation_by_line_is_handed_over_and_answered_there(
     notes = own.support.cases.messages(case.case_id, notes=True)
     assert f"お客様: {QUESTION}" in notes[0].text and "当店が払います" in notes[0].text
     assert own.support.cases.messages(case.case_id) == []
-    own.support.workflow.reply(case, "佐藤", "a@example.com", "調べます。", AT)
+    own.support.workflow.reply(case, "佐藤", "a@example.com", "調べます。", AT - 1)
     told = [one["messages"][0]["text"] for one in arrived(own, line)]  # type: ignore[index]
     handed = next(place for place, text in enumerate(told) if "受付番号" in text)
     assert handed < told.index("調べます。")

@@ -1,0 +1,68 @@
+"""A quoted answer for a text message, and for a voice that reads it aloud. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from kb_app.support.conversations.dialogue import short
+
+LONGEST_MESSAGE = 280
+LONGEST_SPOKEN = 600
+_URL = re.compile(r"https?://\S+")
+_STEP = re.compile(r"^(\d{1,2})\. ", re.MULTILINE)
+_BULLET = re.compile(r"^[-*・•] ?", re.MULTILINE)
+_TIMES = re.compile(
+    r"(?<![\d:])(\d{1,2}):(\d{2}) ?[-\u2010-\u2015~\u301c\uff5e] ?(\d{1,2}):(\d{2})(?![\d:])"
+)
+_TIME = re.compile(r"(?<![\d:])(\d{1,2}):(\d{2})(?![\d:])")
+_RANGE = re.compile(r"(?<![\d-])(\d{1,5}) ?[\u2010-\u2015~\u301c\uff5e-] ?(\d{1,5})(?![\d-])")
+# Phone numbers, and codes such as E-07 or TS-2026-0012345: each sign is said by itself.
+_PHONE = re.compile(r"(?<![\dA-Za-z-])\+?\d{1,4}(?:-\d{1,5}){2,4}(?![\dA-Za-z-])")
+_CODE = re.compile(r"(?<![A-Za-z0-9-])[A-Z]{1,4}-\d{1,8}(?:-\d{1,8})*(?![A-Za-z0-9-])")
+_SIGNS = re.compile(r"[「」『』“”\"*_`#]")
+_PATH = re.compile(r" [>›→] | / ")
+
+
+def text_message(text: str, url: str) -> str:
+    """A text of at most ``LONGEST_MESSAGE`` characters, with the address of its article."""
+    room = LONGEST_MESSAGE - len(url) - 1 if url else LONGEST_MESSAGE
+    plain = "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
+    return f"{short(plain, max(room, 40))}\n{url}" if url else short(plain, room)
+
+
+def spoken(text: str, lang: str) -> str:
+    """The text as a voice reads it: times, ranges, numbers and steps in words, no addresses."""
+    is_japanese = lang == "ja"
+    pause = "、" if is_japanese else ", "
+    said = _URL.sub("", text)
+    said = _STEP.sub(r"手順\1、" if is_japanese else r"Step \1: ", said)
+    said = _BULLET.sub("", said)
+    said = _PHONE.sub(lambda match: _phone(match[0], pause), said)
+    said = _CODE.sub(lambda match: _code(match[0], pause), said)
+    said = _TIMES.sub(lambda match: _times(match, is_japanese), said)
+    said = _TIME.sub(lambda match: _clock(match[1], match[2], is_japanese), said)
+    said = _RANGE.sub(r"\1から\2" if is_japanese else r"\1 to \2", said)
+    said = _PATH.sub(pause, _SIGNS.sub("", said))
+    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
+    end = "。" if is_japanese else "."
+    whole = " ".join(line if line[-1] in "。.!?！？:：、," else f"{line}{end}" for line in lines)
+    return short(whole, LONGEST_SPOKEN)
+
+
+def _phone(number: str, pause: str) -> str:
+    return pause.join(" ".join(part) for part in number.lstrip("+").split("-"))
+
+
+def _code(code: str, pause: str) -> str:
+    return pause.join(" ".join(part) for part in code.split("-"))
+
+
+def _times(match: re.Match[str], is_japanese: bool) -> str:
+    start, end = (_clock(match[at], match[at + 1], is_japanese) for at in (1, 3))
+    return f"{start}から{end}" if is_japanese else f"{start} to {end}"
+
+
+def _clock(hour: str, minute: str, is_japanese: bool) -> str:
+    if is_japanese:
+        return f"{int(hour)}時" if minute == "00" else f"{int(hour)}時{int(minute)}分"
+    return f"{int(hour)} o'clock" if minute == "00" else f"{int(hour)} {minute}"
