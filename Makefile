@@ -17,7 +17,7 @@ export KB_CONFIG ?= /dev/null
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve cluster test test-unit lint bench lock sbom licences browser clean
+.PHONY: help demo serve cluster test test-unit lint bench lock sbom licences browser accessibility clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -93,6 +93,10 @@ test: $(VENV)/.installed-dev $(VENV)/patroni browser lint
 
 test-unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/unit
+
+# The table of criteria on the page /<language>/accessibility.
+accessibility: $(VENV)/.installed-dev browser
+	$(BIN)/python -m pytest -n auto tests/e2e/test_accessibility.py --accessibility-table=kb_app/web/data/accessibility.json
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -5,10 +5,14 @@ A missing dependency skips the test, or fails it when CI=true.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -20,6 +24,7 @@ from search.embedding.bundled_model import ensure_model
 from search.embedding.loader import load_embedder
 from search.embedding.onnx_export import ensure_export
 from search.errors import ModelError
+from tests.criteria import APART, CRITERIA
 
 # Enough generated inputs to find failures, few enough to run on every save.
 settings.register_profile("quick", max_examples=50, deadline=None)
@@ -86,3 +91,60 @@ def chromium() -> str:
     if found is None:
         missing("Chromium is not installed: sudo apt-get install chromium fonts-noto-cjk")
     return str(found)
+
+
+# --- the table of the accessibility statement -----------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the file that the table is written into."""
+    parser.addoption("--accessibility-table", help="write the results by success criterion here")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep with each result the criteria that the test judges: it may come from another process."""
+    report = yield
+    marks = [number for mark in item.iter_markers("criterion") for number in mark.args]
+    report.user_properties += [("criterion", number) for number in marks]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Write the table, where it is asked for."""
+    target = config.getoption("--accessibility-table")
+    if target:
+        reports = [one for found in terminalreporter.stats.values() for one in found]
+        Path(target).write_text(accessibility_table(reports, date.today()), "utf-8")
+
+
+def accessibility_table(reports: Iterable[Any], day: date) -> str:
+    """The criteria with their results as JSON; one that a test fails is not met."""
+    counts: dict[str, Counter[bool]] = {number: Counter() for number in CRITERIA}
+    for report in reports:
+        properties = getattr(report, "user_properties", ())
+        is_result = getattr(report, "when", "") == "call" or getattr(report, "failed", False)
+        for name, number in properties if is_result else ():
+            if name == "criterion":
+                counts[number][report.passed] += 1
+    found = [
+        {
+            "number": number,
+            "level": level,
+            "since": since,
+            "en": en,
+            "ja": ja,
+            "result": _result(counts[number], APART.get(number, "not met")),
+            "tests": sum(counts[number].values()),
+        }
+        for number, (level, since, en, ja) in CRITERIA.items()
+    ]
+    return json.dumps({"day": day.isoformat(), "criteria": found}, ensure_ascii=False, indent=1)
+
+
+def _result(counted: Counter[bool], otherwise: str) -> str:
+    if not counted:
+        return otherwise
+    return "not met" if counted[False] else "met"

@@ -91,11 +91,20 @@ class BodyRewriter(ABC):
         """The start tag of a link."""
 
 
-def rewrite_text(markup: str, rewrite: Callable[[str], str]) -> str:
-    """Return sanitised HTML with the text between its tags replaced, which stays escaped."""
+def rewrite_text(
+    markup: str, rewrite: Callable[[str], str], but_in: frozenset[str] = frozenset()
+) -> str:
+    """Return sanitised HTML with the text between its tags replaced, which stays escaped.
+
+    Text inside elements whose names are in ``but_in`` is left as it is.
+    """
     pieces: list[str] = []
-    at = 0
+    at = depth = 0
     for match in _TAG.finditer(markup):
-        pieces += (rewrite(markup[at : match.start()]), match[0])
+        text = markup[at : match.start()]
+        pieces += (text if depth else rewrite(text), match[0])
+        name = match[1].lower()
+        if name.lstrip("/") in but_in:
+            depth = max(0, depth - 1) if name.startswith("/") else depth + 1
         at = match.end()
-    return "".join((*pieces, rewrite(markup[at:])))
+    return "".join((*pieces, markup[at:] if depth else rewrite(markup[at:])))

@@ -7,10 +7,9 @@ const MEANING_PAUSE_MS = 350;
 const MOST_SUGGESTIONS = 8;
 const PANEL_POLL_MS = 2000;
 
-// --- "/" focuses the search box ---------------------------------------------------------------------------------------
+// --- Ctrl+K or Command+K focuses the search box; a letter alone would act on who speaks to the page (WCAG 2.1.4) ----------
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
   const box = document.querySelector("input[type=search]");
   if (!box) return;
   event.preventDefault();

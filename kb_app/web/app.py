@@ -50,6 +50,7 @@ from kb_app.web.desk import (
 from kb_app.web.desk import notices as desk_notices
 from kb_app.web.desk import packs as desk_packs
 from kb_app.web.site import (
+    accessibility,
     account,
     assets,
     author_panel,
@@ -153,6 +154,7 @@ def make_application(services: Services | None = None, processes: int = 1) -> Fl
         webhooks,
         messengers,
         chat,
+        accessibility,
         author_panel,
         packs,
         discovery,

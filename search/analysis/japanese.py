@@ -51,6 +51,22 @@ def morphemes_with_reading(folded: str) -> Iterator[tuple[str, str]]:
         yield surface, fold_kana(pronounced)
 
 
+def surfaces_with_reading(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each short unit of a text as it is written, with its reading in katakana.
+
+    The surfaces together are the text.
+    """
+    at = 0
+    for start, line in _lines(text):
+        if at < start:
+            yield text[at:start], ""
+        for morpheme in _sudachi().tokenize(line, _short_units()):
+            yield morpheme.surface(), morpheme.reading_form()
+        at = start + len(line)
+    if at < len(text):
+        yield text[at:], ""
+
+
 def reading(text: str) -> str:
     """Return the text in katakana, with dictionary readings of kanji; other scripts unchanged."""
     return "".join(fold_sounds(part) for _surface, part in morphemes_with_reading(fold(text)))

@@ -45,7 +45,7 @@ def test_a_quoted_checklist_has_boxes_and_no_bullets(site: Site, open_page: Open
 
 def test_suggestions_work_by_keyboard_alone(site: Site, open_page: Opener) -> None:
     page = open_page(site.url + "/ja/")
-    page.keyboard.press("/")
+    page.keyboard.press("Control+k")
     box = page.get_by_role("combobox")
     expect(box).to_be_focused()
     page.keyboard.type("pasuwa", delay=30)
@@ -96,7 +96,7 @@ def test_a_whole_visit_by_keyboard(site: Site, open_page: Opener) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
-    page.keyboard.press("/")
+    page.keyboard.press("Control+k")
     page.keyboard.type("my parcel never came")
     page.keyboard.press("Enter")
     expect(page).to_have_url(site.url + "/en/search?q=my+parcel+never+came")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from markupsafe import escape
 from werkzeug.wrappers import Response as BaseResponse
 
 from indexer.article_store import ArticleStore
@@ -20,6 +21,7 @@ from kb_app.web.core import i18n, tracking
 from kb_app.web.core.article_body import render_body
 from kb_app.web.core.card_picture import font_file
 from kb_app.web.core.context import audiences, now, site_settings, snapshot
+from kb_app.web.core.furigana import remember_furigana, wants_furigana, with_furigana
 from kb_app.web.core.inputs import own_path
 from kb_app.web.core.most_read import views
 from kb_app.web.core.quotes import QuotedPart, quoted_parts
@@ -41,6 +43,7 @@ RELATED = 4
 
 
 blueprint.url_value_preprocessor(language_of_address)
+blueprint.after_request(remember_furigana)
 
 
 @blueprint.get("/")
@@ -217,6 +220,9 @@ def article(ui: str, slug: str) -> str | BaseResponse:
     ]
     canonical_language = card.lang if card.lang in site_settings().languages else ui
     picture = url_for("discovery.picture", article_id=card.id) if font_file() else ""
+    marked_steps = with_step_marks(full.html) if card.type in STEP_TYPES else full.html
+    body = render_body(marked_steps, articles, may_see, ui)
+    has_furigana = card.lang == "ja" and wants_furigana()
     return render_template(
         "site/article.html",
         card=card,
@@ -230,12 +236,9 @@ def article(ui: str, slug: str) -> str | BaseResponse:
         # A random sample needs no secure random numbers.
         surveyed=random.random() < site_settings().survey_share  # noqa: S311
         and not request.args.get("said"),
-        body=render_body(
-            with_step_marks(full.html) if card.type in STEP_TYPES else full.html,
-            articles,
-            may_see,
-            ui,
-        ),
+        body=with_furigana(body) if has_furigana else body,
+        title=with_furigana(str(escape(card.title))) if has_furigana else card.title,
+        has_furigana=has_furigana,
         translations=translations,
         related=list(dict.fromkeys([*named, *related]))[:RELATED],
         infos=articles.sections,

@@ -687,7 +687,7 @@ def test_search_without_a_server(
 @pytest.mark.browser
 def test_the_search_by_keyboard(browser: Browser, site: Path) -> None:
     with page_in(browser, site / "ja/articles/receipt/index.html") as page:
-        page.keyboard.press("/")
+        page.keyboard.press("Control+k")
         box = page.get_by_label("記事を検索").first
         expect(box).to_be_focused()
         page.keyboard.type("領収書")

@@ -410,3 +410,31 @@ def test_known_problems_stand_on_home_and_on_articles_of_their_section(own: Serv
     password = f"/ja/articles/{summaries['ja-account-password'].slug}"
     assert "返品が遅れます" in client.get(refund).get_data(as_text=True)
     assert "返品が遅れます" not in client.get(password).get_data(as_text=True)
+
+
+# --- furigana -------------------------------------------------------------------------------------
+
+
+def test_furigana_are_set_when_asked_for_and_kept_for_the_next_article(services: Services) -> None:
+    client = create_app(services).test_client()
+    slugs = [
+        services.live.current().articles.summaries[name].slug  # type: ignore[union-attr]
+        for name in ("ja-returns-refund", "ja-account-password")
+    ]
+    assert "<ruby>" not in client.get(f"/ja/articles/{slugs[0]}").text
+    page = client.get(f"/ja/articles/{slugs[0]}?furigana=on")
+    assert "<ruby>返金<rp>(</rp><rt>へんきん</rt>" in page.text and "ふりがなを外す" in page.text
+    assert "HttpOnly" in page.headers["Set-Cookie"] and "SameSite=Lax" in page.headers["Set-Cookie"]
+    assert "<ruby>" in client.get(f"/ja/articles/{slugs[1]}").text
+    client.get(f"/ja/articles/{slugs[1]}?furigana=off")
+    assert "<ruby>" not in client.get(f"/ja/articles/{slugs[1]}").text
+
+
+def test_an_article_in_english_has_no_furigana(services: Services) -> None:
+    client = create_app(services).test_client()
+    summaries = services.live.current().articles.summaries  # type: ignore[union-attr]
+    slug = next(
+        card.slug for card in summaries.values() if card.lang == "en" and card.audience == "public"
+    )
+    page = client.get(f"/en/articles/{slug}?furigana=on")
+    assert "furigana" not in page.text.replace("?furigana=on", "")

@@ -164,8 +164,7 @@
     event.preventDefault();
   });
   document.addEventListener("keydown", function (event) {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (/^(?:INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey) return;
     event.preventDefault();
     box.focus();
   });
