@@ -77,6 +77,7 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
     "received": dict.fromkeys(("source", "event_id", "case_id"), CASE),
     "subscribers": {"mail": SUBSCRIBER},
     "notices": {"by": STAFF},
+    "notice_updates": {"by": STAFF},
     "kept_changes": {"by": STAFF, "note": STAFF, "writers": STAFF},
     "article_findings": {"set_aside_by": STAFF},
     "users": dict.fromkeys(
@@ -148,6 +149,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     "attachments": frozenset({"type"}),
     "outbox": frozenset({"sink", "action", "state"}),
     "notices": frozenset({"notice_id", "title", "text", "languages", "sections", "questions"}),
+    "notice_updates": frozenset({"update_id", "notice_id", "text"}),
     "subscribers": frozenset({"notice_id", "language"}),
     # What writers publish, and the machines that serve it.
     "article_files": frozenset({"path_hash", "path", "digest"}),

@@ -469,6 +469,17 @@ notices = Table(
     Column("by", String(200), nullable=False, default=""),
 )
 
+# What is learned of a problem while it lasts; ``text`` is by language, as JSON.
+notice_updates = Table(
+    "notice_updates",
+    metadata,
+    Column("update_id", String(36), primary_key=True),
+    Column("notice_id", String(36), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by", String(200), nullable=False, default=""),
+)
+
 subscribers = Table(
     "subscribers",
     metadata,

@@ -224,6 +224,22 @@ class SupportService:
         """End expired notices and the given ones; returns the number of subscribers to mail."""
         return self.notices.end(now, self._over, notice_ids)
 
+    def add_notice_update(
+        self, notice: Notice, update_id: str, text: Mapping[str, str], by: str, tell: bool
+    ) -> int:
+        """Add what was learned of a known problem; returns the number of subscribers to mail."""
+        now = int(self.clock().timestamp() * 1000)
+
+        def mail(told: Notice, address: str, language: str) -> Mapping[str, Any]:
+            lang = mail_templates.lang_of(language)
+            subject, body = mail_templates.notice_update(
+                self.settings.name(lang), localized(told.title, lang), localized(text, lang), lang
+            )
+            return self._notice_mail(address, subject, body)
+
+        wanted = mail if tell and self.can_mail else None
+        return self.notices.add_update(notice, update_id, text, by, now, wanted)
+
     def _over(self, notice: Notice, mail: str, language: str) -> Mapping[str, Any]:
         lang = mail_templates.lang_of(language)
         subject, body = mail_templates.notice_over(
@@ -232,6 +248,9 @@ class SupportService:
             f"{self.settings.address}/{lang}/contact",
             lang,
         )
+        return self._notice_mail(mail, subject, body)
+
+    def _notice_mail(self, mail: str, subject: str, body: str) -> Mapping[str, Any]:
         return {
             "to": mail,
             "subject": subject,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from kb_app.db import schema
@@ -23,12 +23,24 @@ MOST_QUESTIONS = 20
 SEEN = 5_000
 
 
+# The payload of a mail to a subscriber, by the notice, the address and the language.
+MailFor = Callable[["Notice", str, str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class NoticeUpdate:
+    """What was learned of a problem at a time in ms; ``text`` is by language."""
+
+    at: int
+    text: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Notice:
     """A known problem.
 
     ``title`` and ``text`` are by language. Empty ``languages`` or ``sections`` mean all of them.
-    ``questions`` are typical queries about the problem.
+    ``questions`` are typical queries about the problem. ``updates`` are the newest first.
     """
 
     notice_id: str
@@ -41,6 +53,7 @@ class Notice:
     questions: tuple[str, ...] = ()
     over_at: int | None = None
     by: str = ""
+    updates: tuple[NoticeUpdate, ...] = ()
 
     def active(self, now: int) -> bool:
         """Whether the notice is active at ``now``."""
@@ -100,14 +113,9 @@ class NoticeStore:
     def one(self, notice_id: str) -> Notice | None:
         """The notice with this id, or None."""
         with self._engine.connect() as connection:
-            row = (
-                connection.execute(
-                    select(schema.notices).where(schema.notices.c.notice_id == notice_id)
-                )
-                .mappings()
-                .first()
-            )
-        return _notice(row) if row else None
+            here = select(schema.notices).where(schema.notices.c.notice_id == notice_id)
+            found = _with_updates(connection, connection.execute(here).mappings().all())
+        return found[0] if found else None
 
     def active(self, now: int) -> list[Notice]:
         """Active notices, newest first; changes by other processes appear within SEEN ms.
@@ -137,24 +145,16 @@ class NoticeStore:
             & table.c.over_at.is_(None)
             & or_(table.c.ends_at.is_(None), table.c.ends_at > now)
         )
+        query = select(table).where(is_active).order_by(table.c.starts_at.desc())
         with self._engine.connect() as connection:
-            return [
-                _notice(row)
-                for row in connection.execute(
-                    select(table).where(is_active).order_by(table.c.starts_at.desc())
-                ).mappings()
-            ]
+            return _with_updates(connection, connection.execute(query).mappings().all())
 
     def all(self, limit: int = 200) -> list[Notice]:
         """The newest notices, including those that are over."""
         table = schema.notices
+        query = select(table).order_by(table.c.starts_at.desc()).limit(limit)
         with self._engine.connect() as connection:
-            return [
-                _notice(row)
-                for row in connection.execute(
-                    select(table).order_by(table.c.starts_at.desc()).limit(limit)
-                ).mappings()
-            ]
+            return _with_updates(connection, connection.execute(query).mappings().all())
 
     def subscribe(self, notice_id: str, mail: str, language: str, at: int) -> bool:
         """Add a subscriber, once per address; returns False for an invalid address."""
@@ -175,6 +175,33 @@ class NoticeStore:
             query = select(func.count()).select_from(table).where(table.c.notice_id == notice_id)
             return int(connection.execute(query).scalar_one())
 
+    def add_update(
+        self,
+        notice: Notice,
+        update_id: str,
+        text: Mapping[str, str],
+        by: str,
+        now: int,
+        mail_for: MailFor | None = None,
+    ) -> int:
+        """Add what was learned of a problem, and mail it to the subscribers where ``mail_for``.
+
+        The same ``update_id`` counts once. Returns the number of mails queued.
+        """
+        table, sent = schema.notice_updates, 0
+        row = {
+            "update_id": update_id,
+            "notice_id": notice.notice_id,
+            "at": now,
+            "text": _packed(text),
+            "by": by,
+        }
+        with self._engine.begin() as connection:
+            if insert_once(connection, table, row) and mail_for is not None:
+                sent = _mail_subscribers(connection, notice, update_id, mail_for, now)
+        self._seen = None
+        return sent
+
     def withdraw(self, notice_id: str, now: int) -> None:
         """End a notice that was a mistake: its subscribers are removed and get no mail."""
         with self._engine.begin() as connection:
@@ -188,7 +215,7 @@ class NoticeStore:
             )
         self._seen = None
 
-    def end(self, now: int, mail_for: Any, notice_ids: Sequence[str] = ()) -> int:
+    def end(self, now: int, mail_for: MailFor, notice_ids: Sequence[str] = ()) -> int:
         """End the given notices and those past their end time; returns the number of mails queued.
 
         ``mail_for(notice, address, language)`` returns the mail to a subscriber as the payload of
@@ -205,38 +232,60 @@ class NoticeStore:
                 connection.execute(
                     update(table).where(table.c.notice_id == notice.notice_id).values(over_at=now)
                 )
-                for person in (
-                    connection.execute(select(people).where(people.c.notice_id == notice.notice_id))
-                    .mappings()
-                    .all()
-                ):
-                    key = uuid.uuid5(uuid.NAMESPACE_URL, f"{notice.notice_id}:{person['mail']}")
-                    # A case id per mail: a failed mail must not block the others.
-                    sent += enqueue(
-                        connection,
-                        str(key),
-                        MAIL_SINK,
-                        "mail",
-                        f"over:{key}",
-                        mail_for(notice, person["mail"], person["language"]),
-                        now,
-                    )
+                sent += _mail_subscribers(connection, notice, "", mail_for, now)
                 # Addresses are kept for this notice only.
                 connection.execute(delete(people).where(people.c.notice_id == notice.notice_id))
         return sent
 
 
-def _row(notice: Notice) -> dict[str, Any]:
-    def packed(texts: Mapping[str, str]) -> str:
-        return json.dumps(
-            {lang: storable(text.strip()) for lang, text in texts.items() if text.strip()},
-            ensure_ascii=False,
+def _mail_subscribers(
+    connection: Connection, notice: Notice, update_id: str, mail_for: MailFor, now: int
+) -> int:
+    """Queue a mail to each subscriber; ``update_id`` is "" for the end of the problem."""
+    people, sent = schema.subscribers, 0
+    query = select(people).where(people.c.notice_id == notice.notice_id)
+    for person in connection.execute(query).mappings().all():
+        named = f"{notice.notice_id}:{person['mail']}" + (f":{update_id}" if update_id else "")
+        key = uuid.uuid5(uuid.NAMESPACE_URL, named)
+        # A case id per mail: a failed mail must not block the others.
+        sent += enqueue(
+            connection,
+            str(key),
+            MAIL_SINK,
+            "mail",
+            f"{'update' if update_id else 'over'}:{key}",
+            mail_for(notice, person["mail"], person["language"]),
+            now,
         )
+    return sent
 
+
+def _with_updates(connection: Connection, rows: Sequence[Any]) -> list[Notice]:
+    """The notices of these rows, with what was learned of each."""
+    table = schema.notice_updates
+    notices = [_notice(row) for row in rows]
+    here = table.c.notice_id.in_([notice.notice_id for notice in notices])
+    found: dict[str, list[NoticeUpdate]] = {}
+    if notices:
+        query = select(table).where(here).order_by(table.c.at.desc(), table.c.update_id)
+        for row in connection.execute(query).mappings():
+            update_ = NoticeUpdate(row["at"], json.loads(row["text"]))
+            found.setdefault(row["notice_id"], []).append(update_)
+    return [replace(one, updates=tuple(found.get(one.notice_id, ()))) for one in notices]
+
+
+def _packed(texts: Mapping[str, str]) -> str:
+    return json.dumps(
+        {lang: storable(text.strip()) for lang, text in texts.items() if text.strip()},
+        ensure_ascii=False,
+    )
+
+
+def _row(notice: Notice) -> dict[str, Any]:
     return {
         "notice_id": notice.notice_id,
-        "title": packed(notice.title),
-        "text": packed(notice.text),
+        "title": _packed(notice.title),
+        "text": _packed(notice.text),
         "languages": ",".join(notice.languages),
         "sections": ",".join(notice.sections),
         "questions": storable("\n".join(notice.questions[:MOST_QUESTIONS])),

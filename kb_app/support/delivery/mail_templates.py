@@ -289,6 +289,21 @@ def story(
     return "\n".join(lines)
 
 
+def notice_update(site: str, title: str, text: str, language: str) -> Said:
+    """News of a known problem for those who want to hear of it."""
+    if language == "ja":
+        return (
+            f"続報: {title}",
+            f"お知らせしている問題について、新しいことが分かりました。\n\n{title}\n{text}\n\n"
+            f"解消したときにも、もう一度お知らせします。\n\n{site}\n",
+        )
+    return (
+        f"News of: {title}",
+        f"There is news of the problem that we told you of.\n\n{title}\n{text}\n\n"
+        f"You will also hear when it is over.\n\n{site}\n",
+    )
+
+
 def notice_over(site: str, title: str, link: str, language: str) -> Said:
     """Notification that a known problem is over."""
     if language == "ja":
