@@ -33,7 +33,7 @@ class Mail:
 
     ``language`` is the one in which the sender is named, the site's first by default.
     ``automatic`` is the Auto-Submitted header (RFC 3834), so that machines do not reply; "" for
-    mails that a person wrote.
+    mails that a person wrote. ``unsubscribe`` is the address that ends such mails (RFC 8058).
     """
 
     to: str
@@ -46,6 +46,7 @@ class Mail:
     automatic: str = "auto-generated"
     to_name: str = ""
     language: str = ""
+    unsubscribe: str = ""
 
 
 def can_mail(settings: Settings) -> bool:
@@ -143,6 +144,9 @@ def _message(settings: Settings, mail: Mail) -> EmailMessage:
     ):
         if value:
             message[name] = _one_line(value)
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = f"<{_one_line(mail.unsubscribe)}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     if mail.automatic:
         message["Auto-Submitted"] = mail.automatic
     message.set_content(mail.body)

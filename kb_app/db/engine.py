@@ -20,7 +20,7 @@ from kb_app.db.outage import Outage, pool_with, watch_answers
 log = logging.getLogger("kb_app.db")
 MIGRATIONS = Path(__file__).parent / "migrations"
 # The newest revision in MIGRATIONS.
-HEAD = "0012"
+HEAD = "0013"
 # Time to connect to PostgreSQL, and time a write of a job waits for SQLite's lock.
 CONNECT_S, BUSY_S = 2, 10.0
 _POSTGRES = re.compile(r"\Apostgres(?:ql)?(?:\+psycopg)?://(?P<rest>.*)\Z", re.DOTALL)

@@ -76,6 +76,7 @@ PERSONAL: Mapping[str, Mapping[str, Whose]] = {
     "outbox": dict.fromkeys(("delivery_id", "case_id", "key", "payload", "error"), CASE),
     "received": dict.fromkeys(("source", "event_id", "case_id"), CASE),
     "subscribers": {"mail": SUBSCRIBER},
+    "follows": {"follow_id": SUBSCRIBER, "mail": SUBSCRIBER},
     "notices": {"by": STAFF},
     "notice_updates": {"by": STAFF},
     "kept_changes": {"by": STAFF, "note": STAFF, "writers": STAFF},
@@ -151,6 +152,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
     "notices": frozenset({"notice_id", "title", "text", "languages", "sections", "questions"}),
     "notice_updates": frozenset({"update_id", "notice_id", "text"}),
     "subscribers": frozenset({"notice_id", "language"}),
+    "follows": frozenset({"kind", "object_id", "language", "seen"}),
     # What writers publish, and the machines that serve it.
     "article_files": frozenset({"path_hash", "path", "digest"}),
     "article_pieces": frozenset({"digest", "content"}),

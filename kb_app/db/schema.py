@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     true,
 )
 
@@ -487,6 +488,22 @@ subscribers = Table(
     Column("mail", String(200), primary_key=True),
     Column("language", String(8), nullable=False, default=""),
     Column("at", BigInteger, nullable=False),
+)
+
+# Who follows an article or a section by mail. ``seen``: the versions they were told of, as JSON.
+follows = Table(
+    "follows",
+    metadata,
+    Column("follow_id", String(36), primary_key=True),
+    Column("mail", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("object_id", String(200), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("confirmed_at", BigInteger),
+    Column("told_at", BigInteger, nullable=False),
+    Column("seen", Text, nullable=False),
+    UniqueConstraint("mail", "kind", "object_id", "language"),
 )
 
 # --- the site -------------------------------------------------------------------------

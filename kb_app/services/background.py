@@ -53,6 +53,7 @@ GAUGES_S, REMOTE_S = 15.0, 2.0
 # All articles are compared with each other soon after a build; links take their time.
 COMPARISON_S, LINKS_S = 30.0, 3600.0
 SERVED_S = 60.0
+FOLLOWS_S = 600.0
 # Agents answer with internal articles too.
 READERS = frozenset({"public", "internal"})
 STOP_S = 10.0
@@ -103,6 +104,7 @@ def tasks(services: Services, leadership: Leadership) -> list[Task]:
     if settings.background_jobs:
         checks = services.article_checks
         enabled.append(Task("served", SERVED_S, lambda: _note_served(services), 0.0, once=True))
+        enabled.append(Task("follows", FOLLOWS_S, services.follows.run, private=True, once=True))
         enabled.append(Task("comparison", COMPARISON_S, checks.compare, once=True))
         if settings.link_check != "off":
             enabled.append(Task("links", LINKS_S, checks.check_links, once=True))

@@ -25,6 +25,7 @@ from kb_app.services.analytics import AnalyticsService
 from kb_app.services.article_checks import ArticleChecks
 from kb_app.services.articles_remote import ArticlesRemote
 from kb_app.services.draft_answers import DraftAnswers
+from kb_app.services.follow_mails import FollowMails
 from kb_app.services.indexing import IndexingService
 from kb_app.services.live_index import LiveIndex
 from kb_app.services.node import NodeService
@@ -38,6 +39,7 @@ from kb_app.support.attachments import take_over_folder
 from kb_app.support.config.file import SupportError
 from kb_app.support.config.values import without_file
 from kb_app.support.config.watcher import SupportFile
+from kb_app.support.follows import FollowStore
 from search.embedding.background import BackgroundEmbedder, DisabledEmbedder
 from search.embedding.loader import load_embedder
 from search.index.bundle import Builds
@@ -69,6 +71,7 @@ class Services:
     analytics: AnalyticsService
     personal_data: PersonalDataService
     draft_answers: DraftAnswers
+    follows: FollowMails
     kept_changes: KeptChanges
     article_checks: ArticleChecks
     node: NodeService | None = None
@@ -172,6 +175,9 @@ def build_services(
         indexing=indexing,
         analytics=analytics,
         personal_data=PersonalDataService(store.engine, events, support.uploads),
+        follows=FollowMails(
+            FollowStore(store.engine), support.cases, live, settings, support.links, now
+        ),
         kept_changes=KeptChanges(store.engine),
         article_checks=ArticleChecks(store.engine, live, serving, settings.link_check, now),
         draft_answers=DraftAnswers(settings, store, live, serving, analytics.vectors, now),

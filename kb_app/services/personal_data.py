@@ -92,8 +92,8 @@ class PersonalDataService:
             for client_id in person.client_ids:
                 personal_data.erase_visitor(connection, client_id)
             personal_data.erase_queries(connection, person.query_ids)
-            table = schema.subscribers
-            connection.execute(delete(table).where(func.lower(table.c.mail) == person.mail))
+            for table in personal_data.tables_of(personal_data.SUBSCRIBER):
+                connection.execute(delete(table).where(func.lower(table.c.mail) == person.mail))
             connection.execute(delete(schema.outbox).where(_sent_to(person.mail)))
             _erase_copies(connection, person.mail)
             _erase_from_audit(connection, person.mail)
@@ -177,7 +177,10 @@ def _theirs(person: Person) -> list[tuple[Any, ColumnElement[bool]]]:
         (queries, searches),
         (actions, done),
         (schema.episodes, schema.episodes.c.client_id.in_(person.client_ids)),
-        (schema.subscribers, func.lower(schema.subscribers.c.mail) == person.mail),
+        *(
+            (table, func.lower(table.c.mail) == person.mail)
+            for table in personal_data.tables_of(personal_data.SUBSCRIBER)
+        ),
     ]
 
 

@@ -317,6 +317,36 @@ def notice_over(site: str, title: str, link: str, language: str) -> Said:
     )
 
 
+def follow_ask(site: str, what: str, link: str, language: str) -> Said:
+    """Ask whether an address wants to follow: anybody may have typed it."""
+    if language == "ja":
+        return (
+            "更新のお知らせを受け取りますか",
+            f"「{what}」の更新をメールで受け取るには、次のページで「受け取る」を押してください。\n{link}\n\n"
+            f"お心当たりのないときは、このメールを捨ててください。何も届きません。\n\n{site}\n",
+        )
+    return (
+        "Do you want to hear of changes?",
+        f"To hear by mail when “{what}” changes, open this page and choose “Follow”:\n{link}\n\n"
+        f"If you did not ask for this, ignore this mail; nothing will come.\n\n{site}\n",
+    )
+
+
+def follow_news(site: str, what: str, articles: Sequence[Quoted], stop: str, language: str) -> Said:
+    """Articles that are new or changed, each with its summary."""
+    parts = ((one.title, one.quote, one.url) for one in articles)
+    listed = "\n\n".join("\n".join(filter(None, part)) for part in parts)
+    if language == "ja":
+        return (
+            f"更新: {short(what)}",
+            f"「{what}」に新しい内容があります。\n\n{listed}\n\n---\nお知らせを止める: {stop}\n{site}\n",
+        )
+    return (
+        f"Updated: {short(what)}",
+        f"There is something new in “{what}”.\n\n{listed}\n\n---\nStop these mails: {stop}\n{site}\n",
+    )
+
+
 def pack(
     site: str,
     title: str,

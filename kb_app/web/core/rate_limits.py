@@ -54,6 +54,7 @@ WRITTEN = (
     "cases.add",
     "cases.mail_link",
     "notices.subscribe",
+    "follow.ask",
 )
 WRITTEN_LIMIT = "40 per hour"
 RESET_LIMIT = "5 per hour"
