@@ -13,11 +13,11 @@ from indexer.model import Article, Problem
 from indexer.reading.opening_hours import Promise, Span
 from indexer.reading.support_values import (
     LANGUAGES,
+    WHOLE_DAY,
     ChannelPromise,
     Promises,
     hours_text,
     reply_text,
-    spans_text,
 )
 from indexer.reading.values_file import SUPPORT_GROUP
 from search.analysis.normalize import fold
@@ -36,18 +36,44 @@ _STEPS = {
     "supervisor": re.compile(r"\bsupervisor\b|責任者"),
 }
 _COMPLAINT = re.compile(r"\bcomplain(?:t|ts|ing)?\b|苦情|クレーム")
-_OPENS = re.compile(
-    r"\b(?:open|hours|staffed|available|answered|here)\b|営業|受付|受け付け|対応|つなが|時間"
+# A sentence about the hours of a channel begins with it, and with nobody else.
+_HOURS_OF = re.compile(
+    r"(?:当店の|弊社の|お)?(?:電話|チャット|メール)"
+    r"(?:での|による|の|サポート|窓口|受付|受け付け|営業|対応|時間|・|、|と|電話|チャット|メール)*+"
+    r"(?:は|では|が|も|:)"
+    r"|(?:the |our )?(?:phone|telephone|chat|e-?mail)"
+    r"(?:,? (?:support|line|desk|service|hours?|and|or|phone|chat|e-?mail))*+"
+    r"(?: is| are|:)"
 )
-_REPLIES = re.compile(r"\b(?:answer|reply|replies|respond|response|hear)\b|返信|回答|返事|お答え")
-_TIMES = re.compile(
-    r"(?<![\d:])(\d{1,2}):(\d{2}) ?(?:[-\u2010-\u2015~\u301c]| to | ?から ?) ?"
-    r"(\d{1,2}):(\d{2})(?![\d:])"
+# Who reads is to do it, or it is not about opening.
+_OTHERWISE = re.compile(
+    r"ください|下さい|お申し出|混み|混雑|つながりにく|配達|障害|メンテナンス"
+    r"|\b(?:if you|please|you (?:must|should|can|may)|busy|busiest|maintenance|delivery)\b"
+    r"|^(?:reply|answer|respond|write)\b"
 )
+_REPLIES_JA = re.compile(
+    r"以内に[^、。]{0,12}?(?:お?返信|お?返事|お?答え|ご?回答)(?:し|いた|を|が|で)"
+)
+_REPLIES_EN = re.compile(
+    r"\b(?:we|ombudsman|ombudsperson|supervisor|desk)\b.{0,60}"
+    r"\b(?:answers?|reply|replies|responds?)\b"
+    r"|\byou (?:hear|have (?:an? )?(?:answer|reply|response))\b"
+)
+_FROM_TO = r" ?(?:[-\u2010-\u2015~\u301c]| to | ?から ?) ?"
+_TIMES = (
+    re.compile(rf"(?<![\d:])(\d{{1,2}}):(\d{{2}}){_FROM_TO}(\d{{1,2}}):(\d{{2}})(?![\d:])"),
+    re.compile(rf"(?<!\d)(\d{{1,2}})時(?:(\d{{1,2}})分)?{_FROM_TO}(\d{{1,2}})時(?:(\d{{1,2}})分)?"),
+)
+_ALL_DAY = re.compile(r"24時間(?!以内)|\b24 hours?\b(?! of)|\baround the clock\b")
 _WITHIN = (
-    re.compile(r"\bwithin (\d{1,3}) (?:working |business )?(minute|hour|day)s?\b"),
+    re.compile(r"\bwithin (\d{1,3}|[a-z]{3,6}) (?:working |business )?(minute|hour|day)s?\b"),
     re.compile(r"(\d{1,3}) ?(分|時間|営業日|日)以内"),
 )
+_WORDS = (
+    *("one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
+_NUMBERS = dict(zip(_WORDS, range(1, 13), strict=True))
 _UNITS = {"分": "minute", "時間": "hour", "営業日": "day", "日": "day"}
 
 
@@ -78,22 +104,20 @@ def promise_remarks(article: Article, promises: Promises) -> Iterator[Remark]:
 def _hours(
     sentence: str, folded: str, channels: Mapping[str, ChannelPromise], lang: str
 ) -> Iterator[Remark]:
-    told = [_span(match) for match in _TIMES.finditer(folded)]
+    if not _HOURS_OF.match(folded) or _OTHERWISE.search(folded):
+        return
     named = {
         name: channel
         for name, channel in channels.items()
-        if any(channel.week)
-        and channel.kind in _CHANNELS
-        and _CHANNELS[channel.kind].search(folded)
+        if any(channel.week) and _is_named(channel, folded)
     }
-    if not told or not named or not _OPENS.search(folded):
-        return
     kept = {span for channel in named.values() for span in _spans(channel)}
-    wrong = [span for span in told if span not in kept]
-    if wrong:
+    told = [(match[0], _span(match)) for each in _TIMES for match in each.finditer(folded)]
+    told += [(match[0], WHOLE_DAY) for match in _ALL_DAY.finditer(folded)]
+    wrong = [words for words, span in told if span not in kept]
+    if named and wrong:
         name, channel = next(iter(named.items()))
-        says, is_so = spans_text((wrong[0],), lang), hours_text(channel.week, lang)
-        yield _remark(sentence, says, f"{name}.hours", is_so)
+        yield _remark(sentence, wrong[0], f"{name}.hours", hours_text(channel.week, lang))
 
 
 def _is_named(channel: ChannelPromise, folded: str) -> bool:
@@ -102,7 +126,7 @@ def _is_named(channel: ChannelPromise, folded: str) -> bool:
 
 
 def _span(match: re.Match[str]) -> Span:
-    start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
+    start, end = (int(match[at]) * 60 + int(match[at + 1] or 0) for at in (1, 3))
     return Span(start, end if end > start else end + 1440)
 
 
@@ -113,21 +137,22 @@ def _spans(channel: ChannelPromise) -> Iterator[Span]:
 
 
 def _reply_time(sentence: str, folded: str, promises: Promises, lang: str) -> Iterator[Remark]:
-    if not _REPLIES.search(folded):
+    replies = _REPLIES_JA if lang == "ja" else _REPLIES_EN
+    if not replies.search(folded) or _OTHERWISE.search(folded):
         return
-    told = [_promise(match) for pattern in _WITHIN for match in pattern.finditer(folded)]
+    found = [match for pattern in _WITHIN for match in pattern.finditer(folded)]
+    told = [(match[0], promise) for match in found if (promise := _promise(match)) is not None]
     subject = _subject(folded, promises)
     if told and subject is not None:
         name, promise = subject
-        if promise not in told:
-            yield _remark(
-                sentence, reply_text(told[0], lang), f"{name}.reply", reply_text(promise, lang)
-            )
+        if promise not in [each for _words, each in told]:
+            yield _remark(sentence, told[0][0], f"{name}.reply", reply_text(promise, lang))
 
 
-def _promise(match: re.Match[str]) -> Promise:
+def _promise(match: re.Match[str]) -> Promise | None:
+    count = _NUMBERS.get(match[1]) or (int(match[1]) if match[1].isdigit() else 0)
     unit = _UNITS.get(match[2], match[2])
-    return Promise(int(match[1]), unit)  # type: ignore[arg-type]
+    return Promise(count, unit) if count else None  # type: ignore[arg-type]
 
 
 def _subject(folded: str, promises: Promises) -> tuple[str, Promise] | None:

@@ -46,7 +46,7 @@ _WITHIN = {
         "day": "within {} working day{}",
     },
 }
-_WHOLE_DAY = Span(0, 1440)
+WHOLE_DAY = Span(0, 1440)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def hours_text(week: Week, lang: str) -> str:
 
     Days that follow each other with the same hours are one range; closed days are left out.
     """
-    if all(spans == (_WHOLE_DAY,) for spans in week):
+    if all(spans == (WHOLE_DAY,) for spans in week):
         return _ALWAYS[lang]
     names, parts, day = _DAY_NAMES[lang], [], 0
     while day < len(week):

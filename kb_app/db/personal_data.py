@@ -185,7 +185,16 @@ def tables_of(whose: Whose) -> list[Table]:
 
 
 def erase_visitor(connection: Connection, client_id: str) -> int:
-    """Remove a visitor's events and what was made of their texts; returns the number of events."""
+    """Remove a visitor's events and what was made of their texts; returns the number of events.
+
+    Their conversations go too; what became a case stays with it.
+    """
+    talks, outbox = schema.conversations, schema.outbox
+    theirs = talks.c.client_id == client_id
+    ids = select(talks.c.conversation_id).where(theirs)
+    connection.execute(delete(outbox).where(outbox.c.case_id.in_(ids)))
+    connection.execute(delete(talks).where(theirs & (talks.c.case_id == "")))
+    connection.execute(talks.update().where(theirs).values(client_id=None))
     return _erase_queries(connection, schema.queries.c.client_id == client_id, client_id)
 
 

@@ -302,7 +302,7 @@ def make_support(
     own = [settings.contact_mail, settings.mail_from]
     mail_intake = MailIntake(workflow, uploads, reader, own, parse_mail)
     answers = ChatAnswers(live, events, settings, redactions, clock)
-    chats = Chats(ConversationStore(store.engine), workflow, answers)
+    chats = Chats(ConversationStore(store.engine), workflow, answers, settings.languages[0])
     outbox = Outbox(store.engine, sinks.sink_of, workflow.set_external_id)
     return SupportService(
         settings,

@@ -42,13 +42,15 @@ from kb_app.support.config.values import (
     Support,
     TicketSystem,
 )
-from kb_app.support.model import KINDS, MAIL_SINK, STEP_SINK, STEPS
+from kb_app.support.model import BY_HAND, KINDS, MAIL_SINK, STEP_SINK, STEPS
 
 FILE = "support.yml"
 MAX_BYTES = 64 * 1024
 CHANNELS = ("phone", "chat", "mail", "form", "social")
 # Names that the outbox reserves.
 TAKEN = (INBOX, MAIL_SINK, STEP_SINK)
+LONGEST_CHANNEL = 16
+OWN_CHANNELS = (*BY_HAND, "contact", "mail", "api", "widget", "assistant", "site")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,29}$")
 
 
@@ -132,7 +134,7 @@ class _Desk(_Strict):
 
 class _Messenger(_Strict):
     type: Literal["line", "whatsapp"]
-    phone_number_id: Annotated[str, Field(pattern=r"^[0-9]{0,30}$")] = ""
+    phone_number_id: Annotated[str, BeforeValidator(str), Field(pattern=r"^[0-9]{0,30}$")] = ""
     api: Annotated[str, Field(pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$")] = ""
 
     @model_validator(mode="after")
@@ -227,6 +229,18 @@ class _File(_Strict):
                 raise ValueError(
                     f"{name!r} is not a valid name: use lower-case letters, digits and -; "
                     f"{', '.join(TAKEN)} are reserved"
+                )
+        return value
+
+    @field_validator("messengers")
+    @classmethod
+    def _are_channels(cls, value: dict[str, Any]) -> dict[str, Any]:
+        # The name is the channel of its cases, beside those of the site.
+        for name in value:
+            if len(name) > LONGEST_CHANNEL or name in OWN_CHANNELS:
+                raise ValueError(
+                    f"{name!r} is not a valid name: at most {LONGEST_CHANNEL} letters, and none of "
+                    f"{', '.join(OWN_CHANNELS)}"
                 )
         return value
 

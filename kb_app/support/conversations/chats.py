@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kb_app.durations import DAY, HOUR
-from kb_app.support.conversations.dialogue import respond
+from kb_app.support.conversations.dialogue import respond, with_site
 from kb_app.support.conversations.model import (
     CUSTOMER,
     HANDED,
     NOTHING,
-    SITE,
     Answerer,
     Conversation,
     Response,
-    Turn,
     transcript,
 )
 from kb_app.support.conversations.store import ConversationStore
@@ -33,6 +32,7 @@ log = logging.getLogger("kb_app.workflow")
 KEPT = DAY
 MESSAGES_AN_HOUR = 60
 _ATTEMPTS = 5
+_JAPANESE, _LATIN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]"), re.compile(r"[A-Za-z]{2}")
 
 
 class BusyError(Exception):
@@ -52,8 +52,16 @@ class Heard:
 class Chats:
     """Conversations on all channels; thread-safe."""
 
-    def __init__(self, store: ConversationStore, workflow: CaseWorkflow, answers: Answerer) -> None:
+    def __init__(
+        self,
+        store: ConversationStore,
+        workflow: CaseWorkflow,
+        answers: Answerer,
+        language: str,
+    ) -> None:
+        """``language`` is that of customers whose words do not tell it."""
         self.store, self._workflow, self._answers = store, workflow, answers
+        self._language = language
 
     def begin(
         self, channel: str, peer: str, now: int, language: str = "", client_id: str | None = None
@@ -131,14 +139,15 @@ class Chats:
     def _say(
         self, conversation: Conversation, heard: Heard, now: int, may_open: Callable[[], bool]
     ) -> tuple[Conversation, Response]:
-        words = texts_of(conversation.language or heard.language)
-        if not heard.text.strip():
-            return conversation, Response(words.no_text)
-        case = self._case(conversation) if conversation.case_id else None
+        if not conversation.language:
+            language = heard.language or language_of(heard.text) or self._language
+            conversation = replace(conversation, language=language)
+        words, case = texts_of(conversation.language), self._case(conversation)
         if case is not None:
-            text = heard.text.strip()[:LONGEST_MESSAGE]
-            self._workflow.customer_says(case, text, now, once=heard.once)
-            return conversation, Response(words.added)
+            return self._say_in(case, conversation, heard, now, may_open)
+        if not heard.text.strip():
+            after = with_site(conversation, words.no_text, now)
+            return after, Response(words.no_text)
         after, response = respond(conversation, heard.text, self._answers, now)
         if response.helped is not None:
             self._answers.helped(after, response.helped, now)
@@ -146,9 +155,32 @@ class Chats:
             return self._hand_over(after, now, may_open)
         return after, response
 
+    def _say_in(
+        self,
+        case: Case,
+        conversation: Conversation,
+        heard: Heard,
+        now: int,
+        may_open: Callable[[], bool],
+    ) -> tuple[Conversation, Response]:
+        """Add a message to the case that the conversation became."""
+        words, text = texts_of(conversation.language), heard.text.strip()[:LONGEST_MESSAGE]
+        if not text:
+            link = self._workflow.sending.status_link(case, now)
+            return conversation, Response(words.files_there, url=link)
+        if not may_open():
+            return with_site(conversation, words.too_many, now), Response(words.too_many)
+        self._workflow.customer_says(case, text, now, once=heard.once)
+        return conversation, Response(words.added)
+
     def _case(self, conversation: Conversation) -> Case | None:
-        found = self._workflow.cases.case(conversation.case_id)
-        return self._workflow.cases.going_on(found) if found else None
+        """The case that a conversation became; None without one.
+
+        A merged case goes on in another one, whose address anybody may have typed: the
+        conversation does not go on in it.
+        """
+        found = self._workflow.cases.case(conversation.case_id) if conversation.case_id else None
+        return None if found is None or found.merged_into else found
 
     def _hand_over(
         self, conversation: Conversation, now: int, may_open: Callable[[], bool]
@@ -156,11 +188,13 @@ class Chats:
         """Open a case that holds all that was said."""
         words = texts_of(conversation.language)
         if not may_open():
-            return replace(conversation, waiting=NOTHING), Response(words.too_many)
+            kept = replace(conversation, waiting=NOTHING, turns=conversation.turns[:-1])
+            return with_site(kept, words.too_many, now), Response(words.too_many)
         own = [turn.text for turn in conversation.turns if turn.who == CUSTOMER]
         case = self._workflow.open(
             NewCase(
-                form_id=f"chat:{conversation.conversation_id}",
+                # After a case that was merged, another one.
+                form_id=f"chat:{conversation.conversation_id}{conversation.case_id}",
                 kind="question",
                 message=(conversation.question or own[-1])[:LONGEST_MESSAGE],
                 language=conversation.language,
@@ -177,9 +211,19 @@ class Chats:
             once = f"transcript:{conversation.conversation_id}"
             self._workflow.cases.add_message(connection, case, now, NOTE, "", said, once=once)
         text = _handed_text(case, conversation.language, self._workflow)
-        turns = (*conversation.turns[:-1], Turn(SITE, text, now))
-        after = replace(conversation, case_id=case.case_id, waiting=HANDED, turns=turns)
-        return after, Response(text)
+        kept = replace(
+            conversation, case_id=case.case_id, waiting=HANDED, turns=conversation.turns[:-1]
+        )
+        # On the site the page has the link; elsewhere the customer has nothing but this message.
+        link = self._workflow.sending.status_link(case, now) if conversation.peer else ""
+        return with_site(kept, text, now), Response(text, url=link)
+
+
+def language_of(text: str) -> str:
+    """The language that the script of a text tells; "" for neither Japanese nor Latin letters."""
+    if _JAPANESE.search(text):
+        return "ja"
+    return "en" if _LATIN.search(text) else ""
 
 
 def _handed_text(case: Case, language: str, workflow: CaseWorkflow) -> str:

@@ -26,22 +26,38 @@ from kb_app.support.conversations.model import (
     Response,
     Turn,
 )
-from kb_app.support.conversations.texts import Texts, texts_of
+from kb_app.support.conversations.texts import ALL_TEXTS, Texts, texts_of
 
 MOST_OPTIONS = 3
 LONGEST_QUOTE = 900
-_YES = re.compile(r"(?:はい|うん|ええ|解決(?:しました|した)?|yes|yep|yeah|y|ok|solved|it did)")
-_NO = re.compile(
-    r"(?:いいえ|いや|違(?:う|います)|(?:まだ)?解決(?:しない|しません|していません)|no|nope|n)"
+_YES = re.compile(
+    r"(?:はい|ええ|うん|お願い|おねがい|解決しました|解決した|大丈夫|ok|okay|オッケー|了解|ありがと|助かり"
+    r"|できました|直りました|yes|yep|yeah|sure|please|thank|solved|it did|👍|🙏)"
 )
+_NO = re.compile(
+    r"(?:いいえ|いえ|いや|うーん|違|ちが|まだ|だめ|ダメ|駄目|解決(?:し(?:ない|ません|ていま)|していな)"
+    r"|できません|no\b|nope|not\b|n\b|it did ?n.t|did ?n.t|👎)"
+)
+# A refusal of an offer, which after an answer would be a yes.
+_NO_THANKS = re.compile(r"(?:大丈夫|結構|けっこう|いりません|不要|thanks,? (?:but )?no|no thank)")
+# What such words begin may be a question all the same.
+_ASKS = re.compile(r"[?？]|(?:か|の)$|\b(?:how|when|what|where|why|but)\b|でも|ただ")
+_LONGEST_YES = 30
 _NUMBER = re.compile(r"([1-9])(?:番(?:目)?)?[.。)]?")
-# Words that ask for a person and hardly anything else.
+# A sentence that is hardly more than the wish for a person.
 _PERSON = re.compile(
-    r"(?:担当者|オペレーター|スタッフ|係員|有人|人間?)(?:に|と|へ|を)?"
-    r"(?:つな[いげぐ]|代わ|変わ|話|相談|お願い|呼)|^(?:担当者|オペレーター|スタッフ|有人対応)$"
-    r"|\b(?:talk|speak|chat|connect me|put me through|get me|transfer me)\b.{0,20}"
-    r"\b(?:person|human|agent|someone|somebody|operator|representative|people)\b"
-    r"|^(?:an? )?(?:real )?(?:person|human|agent|operator|representative)(?: please)?$"
+    r"(?:すみません|あの|やっぱり|もう|直接|早く|いいから|できれば|[、, ])*+"
+    r"(?:担当者|担当の方|オペレーター|スタッフ|係員|係の人|有人|人間|人)(?:の方)?[にとへをでから]{0,2}(?:直接)?"
+    r"(?:つな|繋|代わっ|替わっ|話|相談|お願い|呼ん|対応)"
+    r"[いげがでてしたせられくださ下すまおを願のもえかきほ欲にと思な、]*+"
+    r"|(?:担当者|オペレーター|スタッフ|有人対応|人間)[でを]?(?:お願いします)?"
+    r"|(?:(?:please|hi|hello|i want to|i need to|i would like to|i.d like to|can i|could i|may i"
+    r"|let me)[, ]*+)*+"
+    r"(?:talk|speak|chat|connect me|put me through|get me|transfer me)(?: to| with)? "
+    r"(?:an? |the |some)?(?:real |live |human )?"
+    r"(?:person|human being|human|agent|someone|somebody|operator|representative|people)"
+    r"(?: now| please)*+"
+    r"|(?:an? )?(?:real |live )?(?:person|human|agent|operator|representative)(?: please)?"
 )
 _LONGEST_WISH = 60
 
@@ -53,10 +69,15 @@ def respond(
     said = " ".join(text.split())[:LONGEST_TEXT]
     words = texts_of(conversation.language)
     if not said:
-        return conversation, Response(words.empty)
+        return with_site(conversation, words.empty, now), Response(words.empty)
     heard = _with_turn(conversation, Turn(CUSTOMER, said, now))
     after, response = _next(heard, said, answers, now)
-    return _with_turn(after, Turn(SITE, response.text, now, response.url)), response
+    return with_site(after, response.text, now, response.url), response
+
+
+def with_site(conversation: Conversation, text: str, now: int, url: str = "") -> Conversation:
+    """The conversation with what the site said last."""
+    return _with_turn(conversation, Turn(SITE, text, now, url))
 
 
 def _with_turn(conversation: Conversation, turn: Turn) -> Conversation:
@@ -69,22 +90,33 @@ def _next(
 ) -> tuple[Conversation, Response]:
     words = texts_of(conversation.language)
     folded = unicodedata.normalize("NFKC", said).casefold().strip(" 。.!！?？、")
-    if _wants_person(folded, said, words):
+    if _wants_person(folded, said):
         return _handed(conversation)
     if conversation.waiting == WHICH:
         return _chosen(conversation, said, folded, answers, now)
-    if conversation.waiting in (HELPED, PERSON) and (
-        said == words.rephrase or _YES.fullmatch(folded) or _NO.fullmatch(folded)
-    ):
-        return _told(conversation, said, bool(_YES.fullmatch(folded)), words)
-    if _NUMBER.fullmatch(folded) or said == words.rephrase:
+    if conversation.waiting in (HELPED, PERSON):
+        yes = _agrees(folded, said, conversation.waiting == PERSON)
+        if yes is not None:
+            return _told(conversation, yes, words)
+    if _NUMBER.fullmatch(folded) or said in {each.rephrase for each in ALL_TEXTS}:
         return replace(conversation, waiting=NOTHING), Response(words.ask_differently)
     return _asked(conversation, said, answers, now)
 
 
-def _wants_person(folded: str, said: str, words: Texts) -> bool:
-    return said == words.to_a_person or (
-        len(folded) <= _LONGEST_WISH and bool(_PERSON.search(folded))
+def _agrees(folded: str, said: str, is_offer: bool) -> bool | None:
+    """Whether a short answer is a yes; None for what is no answer. ``is_offer``: of a person."""
+    if any(said in (words.yes, words.no, words.rephrase) for words in ALL_TEXTS):
+        return any(said == words.yes for words in ALL_TEXTS)
+    if len(folded) > _LONGEST_YES or _ASKS.search(folded):
+        return None
+    if _NO.match(folded) or (is_offer and _NO_THANKS.match(folded)):
+        return False
+    return True if _YES.match(folded) or folded in ("y", "👍") else None
+
+
+def _wants_person(folded: str, said: str) -> bool:
+    return any(said == words.to_a_person for words in ALL_TEXTS) or (
+        len(folded) <= _LONGEST_WISH and bool(_PERSON.fullmatch(folded))
     )
 
 
@@ -92,9 +124,7 @@ def _handed(conversation: Conversation) -> tuple[Conversation, Response]:
     return replace(conversation, waiting=HANDED, options=()), Response("", hand_over=True)
 
 
-def _told(
-    conversation: Conversation, said: str, yes: bool, words: Texts
-) -> tuple[Conversation, Response]:
+def _told(conversation: Conversation, yes: bool, words: Texts) -> tuple[Conversation, Response]:
     """What follows a yes or no, to an answer or to the offer of a person."""
     if conversation.waiting == PERSON:
         if yes:
@@ -165,7 +195,8 @@ def _chosen(
         quote = answers.quote(options[place].article_id, conversation.question, conversation)
         if quote is not None:
             return _answered(conversation, quote)
-    is_none = place == len(options) or said == words.none_of_these or _NO.fullmatch(folded)
+    nothing = {each.none_of_these for each in ALL_TEXTS}
+    is_none = place == len(options) or said in nothing or _agrees(folded, said, True) is False
     if is_none or place >= 0:
         choices = (words.to_a_person, words.rephrase)
         after = replace(conversation, waiting=PERSON, options=())

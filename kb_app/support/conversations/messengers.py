@@ -12,7 +12,7 @@ from typing import Any
 from kb_app.db.writing import storable
 
 LINE, WHATSAPP = "line", "whatsapp"
-MAX_BYTES, MOST_EVENTS = 512 * 1024, 100
+MAX_BYTES, MOST_EVENTS, LONGEST_PEER = 512 * 1024, 100, 100
 LINE_SIGNATURE, WHATSAPP_SIGNATURE = "X-Line-Signature", "X-Hub-Signature-256"
 
 
@@ -48,7 +48,7 @@ def messages(kind: str, body: bytes) -> list[Incoming]:
     except (ValueError, RecursionError) as error:
         raise BadWebhookError("The body is not JSON.") from error
     read = _of_line if kind == LINE else _of_whatsapp
-    found = [one for one in read(given) if one.once and one.peer]
+    found = [one for one in read(given) if one.once and 0 < len(one.peer) <= LONGEST_PEER]
     if len(found) > MOST_EVENTS:
         raise BadWebhookError(f"The body has more than {MOST_EVENTS} messages.")
     return found
@@ -56,9 +56,10 @@ def messages(kind: str, body: bytes) -> list[Incoming]:
 
 def _of_line(given: Any) -> Iterator[Incoming]:
     for event in _dicts(given, "events"):
-        if event.get("type") != "message":
-            continue
         message, source = _dict(event, "message"), _dict(event, "source")
+        # In a group everybody would read what is for one.
+        if event.get("type") != "message" or source.get("type") != "user":
+            continue
         once = _text(event, "webhookEventId") or _text(message, "id")
         text = _text(message, "text") if message.get("type") == "text" else ""
         yield Incoming(once, _text(source, "userId"), text, _text(event, "replyToken"))

@@ -30,6 +30,7 @@ class Texts:
     handed_until: str
     added: str
     no_text: str
+    files_there: str
     too_many: str
     customer: str
     site: str
@@ -59,6 +60,7 @@ _TEXTS = {
         ),
         added="担当者に送りました。返信はここに届きます。",
         no_text="文字でお書きください。写真は、担当者におつなぎしたあと専用ページから送れます。",
+        files_there="写真やファイルは、次のページから担当者に送れます。",
         too_many="短い間に多くのメッセージが届いたため、少し時間をおいてからお書きください。",
         customer="お客様",
         site="自動応答",
@@ -88,11 +90,15 @@ _TEXTS = {
         ),
         added="A person has that too. The reply comes here.",
         no_text="Please write it in words. Pictures can be sent once a person has your case.",
+        files_there="Pictures and files can be sent to the person on this page:",
         too_many="Those were many messages in a short time. Please try again in a while.",
         customer="Customer",
         site="Automatic answer",
     ),
 }
+
+
+ALL_TEXTS = tuple(_TEXTS.values())
 
 
 def texts_of(language: str) -> Texts:

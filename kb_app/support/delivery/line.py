@@ -14,6 +14,7 @@ API = "https://api.line.me"
 # A reply token holds about a minute; a reply is free, a push counts towards the quota.
 TOKEN_MS = 50_000
 LONGEST_TEXT, LONGEST_LABEL, LONGEST_CHOICE, MOST_CHOICES = 5_000, 20, 300, 13
+MOST_MESSAGES = 5
 
 
 class LineSink:
@@ -26,7 +27,7 @@ class LineSink:
         """Send a message; returns "". Raises the errors of ``call``."""
         if not self._token:
             raise PermanentDeliveryError("There is no token: set NAME-token in KB_DESK_SECRETS.")
-        given, messages = delivery.payload, [message_of(dict(delivery.payload))]
+        given, messages = delivery.payload, messages_of(dict(delivery.payload))
         is_fresh = self._clock() * 1000 - delivery.created_at < TOKEN_MS
         if given.get("reply_token") and is_fresh and not delivery.attempts:
             try:
@@ -49,10 +50,13 @@ class LineSink:
         call("POST", f"{self._api}/v2/bot/message/{what}", headers=headers, given=body)
 
 
-def message_of(payload: dict[str, Any]) -> dict[str, Any]:
-    """The message in the service's form; choices become quick replies."""
+def messages_of(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """The message in the service's form, in several where it is long; choices are quick replies."""
     text = "\n".join(filter(None, (payload["text"], payload.get("url"))))
-    message: dict[str, Any] = {"type": "text", "text": text[:LONGEST_TEXT]}
+    found: list[dict[str, Any]] = [
+        {"type": "text", "text": part} for part in parts_of(text, LONGEST_TEXT)[:MOST_MESSAGES]
+    ]
+    message = found[-1]
     choices = payload.get("choices") or []
     if choices:
         message["quickReply"] = {
@@ -68,7 +72,18 @@ def message_of(payload: dict[str, Any]) -> dict[str, Any]:
                 for choice in choices[:MOST_CHOICES]
             ]
         }
-    return message
+    return found
+
+
+def parts_of(text: str, most: int) -> list[str]:
+    """A text in parts of at most ``most`` characters, cut at the end of a line where it can be."""
+    parts = []
+    while len(text) > most:
+        at = text.rfind("\n", most // 2, most)
+        at = at if at > 0 else most
+        parts.append(text[:at])
+        text = text[at:].lstrip("\n")
+    return [*parts, text]
 
 
 def cut(text: str, most: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kb_app.support.delivery.http import call
-from kb_app.support.delivery.line import cut
+from kb_app.support.delivery.line import cut, parts_of
 from kb_app.support.delivery.outbox import PermanentDeliveryError
 from kb_app.support.model import Delivery
 
@@ -38,7 +38,7 @@ def messages_of(payload: dict[str, Any]) -> list[dict[str, Any]]:
     to, choices = payload["to"], payload.get("choices") or []
     text = "\n".join(filter(None, (payload["text"], payload.get("url"))))
     if not choices:
-        return [_text(to, text)]
+        return [_text(to, part) for part in parts_of(text, LONGEST_TEXT)]
     body, before = text, []
     if len(text) > LONGEST_BODY:
         head, _, last = text.rpartition("\n")

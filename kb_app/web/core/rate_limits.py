@@ -42,7 +42,6 @@ SENT = (
     "tickets.tickets",
     "hooks.hook",
     "hooks.articles_changed",
-    "messengers.receive",
     "cases.solved",
     "cases.step",
 )

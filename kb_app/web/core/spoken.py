@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from calendar import month_name
 
 from kb_app.support.conversations.dialogue import short
 
 LONGEST_MESSAGE = 280
 LONGEST_SPOKEN = 600
-_URL = re.compile(r"https?://\S+")
+LONGEST_URL = 160
+_URL = re.compile(r"https?://[\x21-\x7e]+")
 _STEP = re.compile(r"^(\d{1,2})\. ", re.MULTILINE)
-_BULLET = re.compile(r"^[-*・•] ?", re.MULTILINE)
+_BULLET = re.compile(r"^(?:[-*] |[・•] ?)", re.MULTILINE)
 _TIMES = re.compile(
     r"(?<![\d:])(\d{1,2}):(\d{2}) ?[-\u2010-\u2015~\u301c\uff5e] ?(\d{1,2}):(\d{2})(?![\d:])"
 )
@@ -19,15 +21,24 @@ _RANGE = re.compile(r"(?<![\d-])(\d{1,5}) ?[\u2010-\u2015~\u301c\uff5e-] ?(\d{1,
 # Phone numbers, and codes such as E-07 or TS-2026-0012345: each sign is said by itself.
 _PHONE = re.compile(r"(?<![\dA-Za-z-])\+?\d{1,4}(?:-\d{1,5}){2,4}(?![\dA-Za-z-])")
 _CODE = re.compile(r"(?<![A-Za-z0-9-])[A-Z]{1,4}-\d{1,8}(?:-\d{1,8})*(?![A-Za-z0-9-])")
+_POSTAL = re.compile(r"〒 ?(\d{3})-(\d{4})")
+_DATE = re.compile(r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?![\d-])")
+# 600円〜1,200円: what is counted stands with both numbers.
+_COUNTED_RANGE = re.compile(r"(?<=[円日時分個本枚台名人年月回度%])[~\u301c\uff5e](?=-?\d)")
 _SIGNS = re.compile(r"[「」『』“”\"*_`#]")
 _PATH = re.compile(r" [>›→] | / ")
 
 
 def text_message(text: str, url: str) -> str:
-    """A text of at most ``LONGEST_MESSAGE`` characters, with the address of its article."""
+    """A text of at most ``LONGEST_MESSAGE`` characters, with the address of its article.
+
+    An address that would leave no room for words is left out.
+    """
+    if len(url) > LONGEST_URL:
+        url = ""
     room = LONGEST_MESSAGE - len(url) - 1 if url else LONGEST_MESSAGE
     plain = "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
-    return f"{short(plain, max(room, 40))}\n{url}" if url else short(plain, room)
+    return f"{short(plain, room)}\n{url}" if url else short(plain, room)
 
 
 def spoken(text: str, lang: str) -> str:
@@ -37,6 +48,9 @@ def spoken(text: str, lang: str) -> str:
     said = _URL.sub("", text)
     said = _STEP.sub(r"手順\1、" if is_japanese else r"Step \1: ", said)
     said = _BULLET.sub("", said)
+    said = _POSTAL.sub(lambda match: _code(f"{match[1]}-{match[2]}", pause), said)
+    said = _DATE.sub(lambda match: _day(match, is_japanese), said)
+    said = _COUNTED_RANGE.sub("から" if is_japanese else " to ", said)
     said = _PHONE.sub(lambda match: _phone(match[0], pause), said)
     said = _CODE.sub(lambda match: _code(match[0], pause), said)
     said = _TIMES.sub(lambda match: _times(match, is_japanese), said)
@@ -47,6 +61,13 @@ def spoken(text: str, lang: str) -> str:
     end = "。" if is_japanese else "."
     whole = " ".join(line if line[-1] in "。.!?！？:：、," else f"{line}{end}" for line in lines)
     return short(whole, LONGEST_SPOKEN)
+
+
+def _day(match: re.Match[str], is_japanese: bool) -> str:
+    year, month, day = (int(part) for part in match.groups())
+    if is_japanese:
+        return f"{year}年{month}月{day}日"
+    return f"{day} {month_name[month]} {year}" if 1 <= month <= 12 else match[0]
 
 
 def _phone(number: str, pause: str) -> str:

@@ -5,6 +5,7 @@ It works without JavaScript; the address of a conversation is secret, like that 
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -16,9 +17,9 @@ from kb_app.support.conversations.chats import BusyError, Heard
 from kb_app.support.conversations.dialogue import choices_of
 from kb_app.support.conversations.model import LONGEST_TEXT, SITE, Conversation, Turn
 from kb_app.support.conversations.texts import texts_of
-from kb_app.support.model import AGENT, CLOSED, CUSTOMER, SOLVED, Case
+from kb_app.support.model import AGENT, CLOSED, CUSTOMER, LONGEST_MESSAGE, SOLVED, Case
 from kb_app.web.core.context import support_service
-from kb_app.web.core.forms import given_text
+from kb_app.web.core.forms import given_form_id, given_text, once_of
 from kb_app.web.core.rate_limits import may_write
 from kb_app.web.core.same_site import require_same_site
 from kb_app.web.core.tracking import now_ms
@@ -80,9 +81,9 @@ def _found(token: str) -> Conversation:
 
 
 def _say(conversation: Conversation, ui: str) -> None:
-    text = (request.form.get("choice", "") or given_text("message"))[:LONGEST_TEXT]
+    text = request.form.get("choice", "") or given_text("message")
     try:
-        heard = Heard(text, language=ui)
+        heard = Heard(text, once=once_of(given_form_id(), text), language=ui)
         support_service().chats.say(conversation, heard, now_ms(), may_write)
     except BusyError:
         abort(503)
@@ -91,7 +92,9 @@ def _say(conversation: Conversation, ui: str) -> None:
 def _page(ui: str, conversation: Conversation | None, token: str = "") -> str:
     support = support_service()
     case = support.cases.case(conversation.case_id) if conversation else None
-    case = support.cases.going_on(case) if case else None
+    if case is not None and case.merged_into:
+        # Its address may be anybody's: the other case is not shown here.
+        case = None
     words = texts_of(ui)
     turns = list(conversation.turns) if conversation else [Turn(SITE, words.greeting, now_ms())]
     return render_template(
@@ -103,7 +106,8 @@ def _page(ui: str, conversation: Conversation | None, token: str = "") -> str:
         case=case,
         is_over=case is not None and case.state in (SOLVED, CLOSED),
         case_token=support.links.make("case", case.case_id, now_ms()) if case else "",
-        longest=LONGEST_TEXT,
+        longest=LONGEST_MESSAGE if case else LONGEST_TEXT,
+        form_id=str(uuid.uuid4()),
     )
 
 

@@ -67,7 +67,13 @@ def test_the_document_is_valid_and_names_all_operations(app: Flask) -> None:
 
 def test_every_address_of_the_api_is_in_the_document(app: Flask) -> None:
     # What machines send us by agreement, and the document itself.
-    apart = ("/api/v1/hooks", "/api/v1/openapi.json", "/api/v1/docs", "/api/v1/articles-changed")
+    apart = (
+        "/api/v1/hooks",
+        "/api/v1/messengers",
+        "/api/v1/openapi.json",
+        "/api/v1/docs",
+        "/api/v1/articles-changed",
+    )
     rules = {
         f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
         for rule in app.url_map.iter_rules()

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,10 +18,19 @@ from kb_app.db.personal_data import erase_cases
 from kb_app.durations import DAY, MINUTE
 from kb_app.services.container import Services
 from kb_app.support.case_store import Filter
-from kb_app.support.model import Case
+from kb_app.support.config.file import SupportError, parse_support
+from kb_app.support.model import Case, NewCase
 from search.embedding.background import DisabledEmbedder
 from tests.fake_desks import LocalDesk, running
-from tests.fake_messengers import SECRET, TOKEN, Line, WhatsApp, line_webhook, whatsapp_webhook
+from tests.fake_messengers import (
+    SECRET,
+    TOKEN,
+    Line,
+    WhatsApp,
+    line_webhook,
+    signed_for_line,
+    whatsapp_webhook,
+)
 from tests.support import NOW, make_services, write_article
 
 AT = int(NOW.timestamp() * 1000)
@@ -299,8 +309,6 @@ def test_a_body_that_is_too_large_is_not_read(client: FlaskClient) -> None:
 def test_odd_bodies_of_a_signed_webhook_do_no_harm(
     client: FlaskClient, body: bytes, status: int
 ) -> None:
-    from tests.fake_messengers import signed_for_line
-
     headers = {"X-Line-Signature": signed_for_line(body)}
     assert client.post("/api/v1/messengers/line", data=body, headers=headers).status_code == status
 
@@ -368,6 +376,132 @@ def test_a_conversation_without_a_case_is_forgotten_after_a_day(
     with own.store.engine.connect() as connection:
         rows = connection.execute(select(schema.outbox.c.payload)).all()
     assert not any("U1" in row[0] for row in rows)
+
+
+def begun(client: FlaskClient, *texts: str) -> str:
+    """A conversation on the page with these messages; its address."""
+    page = client.post("/ja/chat", data={"message": texts[0]})
+    for text in texts[1:]:
+        client.post(page.location.partition("#")[0], data={"message": text})
+    return str(page.location.partition("#")[0])
+
+
+def test_a_merged_case_does_not_open_the_other_one(own: Services, client: FlaskClient) -> None:
+    other = own.support.workflow.open(
+        NewCase("other", "question", "東京都秘密区1-2-3", mail="v@example.com"), AT
+    )
+    address = begun(client, QUESTION, "担当者につないで")
+    (mine,) = (one for one in cases_of(own) if one.case_id != other.case_id)
+    own.support.workflow.mail_link(mine, "v@example.com", AT)
+    found = own.support.cases.case(mine.case_id)
+    assert found is not None
+    own.support.work.merge(found, other, "a@example.com", AT)
+    page = client.get(address).text
+    assert "秘密区" not in page and "/ja/cases/" not in page
+    client.post(address, data={"message": "もう一度お願いしたいことがあります"})
+    client.post(address, data={"message": "担当者につないで"})
+    assert own.support.cases.messages(other.case_id) == [] or all(
+        "もう一度" not in said.text for said in own.support.cases.messages(other.case_id)
+    )
+    assert len(cases_of(own)) == 3
+
+
+def cases_of(own: Services) -> list[Case]:
+    return list(own.support.cases.inbox(Filter(state="all"), AT).cases)
+
+
+def test_a_form_that_is_sent_twice_adds_to_the_case_once(
+    own: Services, client: FlaskClient
+) -> None:
+    address = begun(client, QUESTION, "担当者につないで")
+    form = {"message": "二重の送信", "form_id": "6b1f6f0a-3c1b-4a77-9d0c-0c0f5c9b8a11"}
+    for _ in range(2):
+        client.post(address, data=form)
+    assert [one.text for one in own.support.cases.messages(only(own).case_id)] == ["二重の送信"]
+
+
+def test_a_message_to_a_person_may_be_long(own: Services, client: FlaskClient) -> None:
+    address = begun(client, QUESTION, "担当者につないで")
+    client.post(address, data={"message": "あ" * 4_000})
+    assert len(own.support.cases.messages(only(own).case_id)[0].text) == 4_000
+
+
+def test_nothing_written_is_answered_in_words(client: FlaskClient) -> None:
+    assert "文字でお書きください" in client.get(begun(client, " ")).text
+
+
+def test_too_many_messages_are_refused_in_words(own: Services) -> None:
+    object.__setattr__(own.settings, "rate_limit", "600 per minute")
+    client = create_app(own).test_client()
+    address = begun(client, QUESTION, "担当者につないで")
+    for number in range(45):
+        client.post(address, data={"message": f"件 {number}"})
+    assert len(own.support.cases.messages(only(own).case_id)) < 45
+    refused = begun(client, QUESTION, "担当者につないで")
+    assert "少し時間をおいて" in client.get(refused).text and len(cases_of(own)) == 1
+
+
+def test_the_words_of_the_first_message_tell_the_language(
+    own: Services, client: FlaskClient, line: LocalDesk
+) -> None:
+    posted(client, "line", line_webhook("担当者につないでください"))
+    posted(client, "line", line_webhook("talk to a person", "e2", peer="U2"))
+    posted(client, "line", line_webhook(None, "e3", peer="U3"))
+    texts = [one["messages"][0]["text"] for one in arrived(own, line)]  # type: ignore[index]
+    assert {case.language for case in cases_of(own)} == {"ja", "en"}
+    assert any("文字でお書きください" in text for text in texts)
+
+
+def test_the_page_of_the_case_is_named_where_there_is_nothing_else(
+    own: Services, client: FlaskClient, line: LocalDesk
+) -> None:
+    posted(client, "line", line_webhook("担当者につないでください"))
+    posted(client, "line", line_webhook(None, "e2", reply="t2"))
+    for sent in arrived(own, line):
+        assert "/ja/cases/" in sent["messages"][0]["text"]  # type: ignore[index]
+
+
+def test_a_long_reply_of_an_agent_arrives_whole(
+    own: Services, client: FlaskClient, line: LocalDesk
+) -> None:
+    posted(client, "line", line_webhook("担当者につないでください"))
+    arrived(own, line)
+    own.support.workflow.reply(only(own), "佐藤", "a@example.com", "手順です。\n" * 1_200, AT)
+    texts = [part["text"] for part in arrived(own, line)[-1]["messages"]]  # type: ignore[attr-defined]
+    assert len(texts) == 2 and "".join(texts).count("手順です。") == 1_200
+
+
+def test_a_group_gets_no_answer(own: Services, client: FlaskClient, line: LocalDesk) -> None:
+    body = json.loads(line_webhook("担当者につないで")[0])
+    body["events"][0]["source"] |= {"type": "group", "groupId": "G1"}
+    raw = json.dumps(body).encode()
+    headers = {"X-Line-Signature": signed_for_line(raw)}
+    assert client.post("/api/v1/messengers/line", data=raw, headers=headers).status_code == 200
+    assert arrived(own, line) == [] and conversations(own) == 0
+
+
+def test_erasing_a_visitor_ends_their_conversations(own: Services, client: FlaskClient) -> None:
+    begun(client, "私は山田太郎です。返品できますか")
+    with own.store.engine.begin() as connection:
+        connection.execute(schema.conversations.update().values(client_id="c1"))
+    own.erase("c1")
+    assert conversations(own) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a-name-that-is-long", "at most 16"), ("chat", "none of"), ("contact", "none of")],
+)
+def test_a_messenger_has_a_name_of_its_own(name: str, said: str) -> None:
+    text = f"messengers:\n  {name}: {{type: line}}\n"
+    with pytest.raises(SupportError, match=said):
+        parse_support("support.yml", text, ZoneInfo("UTC"))
+
+
+def test_a_phone_number_id_needs_no_quotes() -> None:
+    text = "messengers:\n  wa: {type: whatsapp, phone_number_id: 106540352242922}\n"
+    support = parse_support("support.yml", text, ZoneInfo("UTC"))
+    assert support.messengers["wa"].phone_number_id == "106540352242922"
 
 
 def test_what_was_sent_goes_with_an_erased_case(

@@ -61,19 +61,60 @@ def test_the_language_is_that_of_the_question() -> None:
     assert conversation.language == "en" and response.choices == ("Yes", "No")
 
 
-@pytest.mark.parametrize("yes", ["はい", "うん", "解決しました。", "yes", "YES!"])
+@pytest.mark.parametrize(
+    "yes",
+    [
+        "はい",
+        "うん",
+        "解決しました。",
+        "yes",
+        "YES!",
+        "はい、解決しました",
+        "解決しました！ありがとう",
+    ]
+    + ["大丈夫です", "ありがとうございます", "OKです", "👍", "yes thanks", "Yes"],
+)
 def test_yes_is_noted_and_the_next_question_can_follow(yes: str) -> None:
     conversation, response, asked = talk("返金はいつ", yes)
     assert response.helped is True and not conversation.waiting and asked == ["返金はいつ"]
 
 
-@pytest.mark.parametrize("no", ["いいえ", "違います", "まだ解決していません", "no"])
+@pytest.mark.parametrize(
+    "no",
+    ["いいえ", "違います", "まだ解決していません", "no", "いいえ、解決しませんでした", "だめでした"]
+    + ["いえ", "うーん", "not really", "it didn't"],
+)
 def test_no_offers_a_person(no: str) -> None:
     conversation, response, _asked = talk("返金はいつ", no)
     assert response.helped is False and response.choices == ("担当者につなぐ", "別の言い方で聞く")
     assert talk("返金はいつ", no, "はい")[1].hand_over
     assert "別の言い方で" in talk("返金はいつ", no, "いいえ")[1].text
     assert choices_of(conversation) == response.choices
+
+
+@pytest.mark.parametrize(
+    "yes", ["はい、お願いします", "お願いします", "yes please", "はい", "Yes", "sure", "ええ、ぜひ"]
+)
+def test_a_person_that_was_offered_is_accepted_in_ordinary_words(yes: str) -> None:
+    assert talk("天気は", yes)[1].hand_over
+
+
+@pytest.mark.parametrize(
+    "no", ["大丈夫です", "結構です", "いえ、いいです", "no thanks", "いりません"]
+)
+def test_a_person_that_was_offered_is_declined_in_ordinary_words(no: str) -> None:
+    _conversation, response, asked = talk("天気は", no)
+    assert not response.hand_over and len(asked) == 1
+
+
+@pytest.mark.parametrize("text", ["はい、でも送料はいくらですか", "ok but when", "解決しましたか?"])
+def test_a_question_that_begins_like_an_answer_is_a_question(text: str) -> None:
+    assert talk("返金はいつ", text)[2] == ["返金はいつ", text]
+
+
+def test_the_words_of_a_button_are_understood_in_every_language() -> None:
+    assert talk("天気は", "Ask a person")[1].hand_over
+    assert "もう一度" in talk("天気は", "Say it differently")[1].text
 
 
 def test_two_meanings_are_asked_back() -> None:
@@ -128,6 +169,7 @@ def test_what_is_not_written_is_said() -> None:
 @pytest.mark.parametrize(
     "wish",
     ["担当者につないで", "人と話したい", "オペレーターお願いします", "スタッフと相談したい"]
+    + ["すみません、担当の方と話せますか", "人間に代わってください", "担当者をお願いします"]
     + ["talk to a person", "can I speak with someone", "Human please", "担当者"],
 )
 def test_a_person_is_had_at_any_time(wish: str) -> None:
@@ -136,7 +178,15 @@ def test_a_person_is_had_at_any_time(wish: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["別の人が受け取れますか", "can another person pick it up", "担当者の名前は?"]
+    "question",
+    ["別の人が受け取れますか", "can another person pick it up", "担当者の名前は?"]
+    + [
+        "本人に代わって解約できますか",
+        "友人にお願いして受け取ってもらえますか",
+        "名義が個人から法人に変わりました",
+    ]
+    + ["代理人にお願いできますか", "友人に相談したら返品できると言われた"]
+    + ["スタッフに話したことと違う返金額が届いた", "can someone else talk to the courier for me"],
 )
 def test_a_question_that_has_such_words_is_a_question(question: str) -> None:
     _conversation, response, asked = talk(question)
@@ -160,9 +210,16 @@ def test_a_long_talk_and_a_long_text_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
-def test_nothing_is_no_message(blank: str) -> None:
-    conversation, response, _asked = talk(blank)
-    assert conversation == JA and "ひとことで" in response.text
+def test_nothing_is_no_message_and_says_so(blank: str) -> None:
+    conversation, response, asked = talk(blank)
+    assert asked == [] and "ひとことで" in response.text
+    assert [turn.text for turn in conversation.turns] == [response.text]
+
+
+def test_the_wish_for_a_person_is_found_in_no_time() -> None:
+    for piece in ("です", "すみません", "please ", "人に"):
+        talk(piece * 500)
+        talk((piece * 40)[:59] + "!")
 
 
 def test_a_quote_is_cut_at_the_end_of_a_sentence() -> None:

@@ -17,6 +17,11 @@ from kb_app.web.core.spoken import spoken, text_message
         ("1. 電源を切る\n2. 待つ", "手順1、電源を切る。 手順2、待つ。"),
         ("- 青い箱\n- 赤い箱", "青い箱。 赤い箱。"),
         ("詳しくは https://example.com/a をご覧ください。", "詳しくは をご覧ください。"),
+        ("http://a.jpの後の文。", "の後の文。"),
+        ("-20°C〜-5°Cで使えます", "-20°C〜-5°Cで使えます。"),
+        ("〒150-0001です", "1 5 0、0 0 0 1です。"),
+        ("600円〜1,200円です", "600円から1,200円です。"),
+        ("2026-12-29まで", "2026年12月29日まで。"),
         ("注文番号はTS-2026-0012345です", "注文番号はT S、2 0 2 6、0 0 1 2 3 4 5です。"),
     ],
 )
@@ -32,7 +37,7 @@ def test_japanese_is_read_aloud(text: str, said: str) -> None:
         ("Ring 0120-000-123.", "Ring 0 1 2 0, 0 0 0, 1 2 3."),
         ("1. Switch it off.\n2. Wait.", "Step 1: Switch it off. Step 2: Wait."),
         ("Model TB-200", "Model T B, 2 0 0."),
-        ("on 2026-12-01", "on 2 0 2 6, 1 2, 0 1."),
+        ("on 2026-12-01", "on 1 December 2026."),
     ],
 )
 def test_english_is_read_aloud(text: str, said: str) -> None:
@@ -42,6 +47,7 @@ def test_english_is_read_aloud(text: str, said: str) -> None:
 def test_a_text_message_is_short_and_keeps_its_address() -> None:
     message = text_message("長い文です。" * 100, "https://help.example/ja/articles/x")
     assert len(message) <= 280 and message.endswith("…\nhttps://help.example/ja/articles/x")
+    assert len(text_message("長い文です。" * 100, "https://help.example/" + "%E3" * 200)) <= 280
     assert text_message("短い\n\n文です。", "") == "短い\n文です。"
 
 
