@@ -41,7 +41,7 @@ GROUPS = (
         (
             Page("inbox.cases", "cases", _("Cases"), ("inbox.case", "inbox.act", "inbox.new")),
             Page("replies.replies", "cases", _("Saved replies")),
-            Page("desk_notices.notices", "notices", _("Notices")),
+            Page("desk_notices.notices", "notices", _("Notices"), ("desk_notices.notice",)),
             Page("inbox.outbox", "outbox", _("Outbox")),
         ),
     ),

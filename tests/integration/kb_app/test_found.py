@@ -5,12 +5,14 @@ import io
 import json
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from xml.etree import ElementTree
 
 import brotli
 import pytest
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
+from lxml import etree
 from PIL import Image
 
 from kb_app import create_app
@@ -64,6 +66,41 @@ def hidden(own: Services) -> list[str]:
     articles = own.live.current().articles  # type: ignore[union-attr]
     public = {card.id for card in articles.visible(own.clock(), frozenset({"public"}))}
     return [card.title for card in articles.summaries.values() if card.id not in public]
+
+
+# --- by the schemas ---
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+
+
+def wrong_by_schema(client: FlaskClient, path: str, schema: str) -> str:
+    """What an answer has that its schema does not allow; "" for nothing."""
+    tree = etree.fromstring(client.get(path).data)
+    kind = etree.XMLSchema if schema.endswith(".xsd") else etree.RelaxNG
+    judge = kind(etree.parse(SCHEMAS / schema))
+    return "" if judge.validate(tree) else str(judge.error_log)
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        ("/sitemap.xml", "sitemap.xsd"),
+        ("/ja/feed.xml", "atom.rng"),
+        ("/en/feed.xml", "atom.rng"),
+        ("/ja/sections/returns/feed.xml", "atom.rng"),
+        ("/ja/opensearch.xml", "opensearch.rng"),
+    ],
+)
+def test_documents_keep_to_their_schemas(client: FlaskClient, path: str, schema: str) -> None:
+    assert wrong_by_schema(client, path, schema) == ""
+
+
+def test_a_list_of_sitemaps_keeps_to_its_schema(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "MOST_ADDRESSES", 3)
+    for path in ("/sitemap.xml", "/sitemap-1.xml"):
+        assert wrong_by_schema(client, path, "sitemap.xsd") == ""
 
 
 # --- sitemap ---
