@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
+
+from sqlalchemy import Connection
 
 from indexer.model import ArticleSummary
 from kb_app.durations import DAY, HOUR
@@ -17,10 +22,13 @@ from kb_app.support.access_links import Links
 from kb_app.support.case_store import CaseStore
 from kb_app.support.delivery import mail_templates
 from kb_app.support.delivery.outbox import enqueue
-from kb_app.support.follows import Follow, FollowStore, Kind
+from kb_app.support.follows import Follow, FollowStore, Kind, key_of
 from kb_app.support.model import MAIL_SINK, is_mail_address
 
-PURPOSE = "follow"
+log = logging.getLogger("kb_app.services.follow_mails")
+PURPOSE, STOP = "follow", "follow stop"
+# A follow of an article that is gone ends after that.
+GONE = 30 * DAY
 # At most one mail a day of each follow, and so many questions to one address.
 PAUSE = 20 * HOUR
 ASKED_A_DAY = 3
@@ -66,13 +74,14 @@ class FollowMails:
                     self._settings.name(lang), name, self._link(follow), lang
                 )
                 payload = {"to": follow.mail, "subject": subject, "body": body, "language": lang}
-                key = f"ask:{follow.follow_id}:{now}"
-                enqueue(connection, follow.follow_id, MAIL_SINK, "mail", key, payload, now)
+                self._enqueue(connection, follow, payload, now)
         return True
 
     def confirm(self, follow: Follow) -> None:
         """Begin to tell of changes."""
-        self.store.confirm(follow.follow_id, self._versions(follow), self._now())
+        snapshot = self._live.current()
+        seen = _versions(follow, snapshot, self._clock()) if snapshot else {}
+        self.store.confirm(follow.follow_id, seen, self._now())
 
     def title(self, follow: Follow) -> str:
         """What is followed, for readers; "" where it is gone."""
@@ -94,22 +103,36 @@ class FollowMails:
         if snapshot is None or not can_mail(self._settings):
             return 0
         return sum(
-            self._tell(follow, snapshot, now) for follow in self.store.confirmed(now - PAUSE)
+            self._told(follow, snapshot, now) for follow in self.store.confirmed(now - PAUSE)
         )
 
+    def _told(self, follow: Follow, snapshot: Snapshot, now: int) -> bool:
+        """Tell one; a failure is logged, so that the others are told."""
+        try:
+            return self._tell(follow, snapshot, now)
+        except Exception as error:  # the next round tries again
+            log.error("somebody who follows could not be told (%s)", type(error).__name__)
+            return False
+
     def _tell(self, follow: Follow, snapshot: Snapshot, now: int) -> bool:
-        versions = self._versions(follow)
+        summaries = snapshot.articles.summaries
+        is_article = follow.kind == "article"
+        if is_article and follow.object_id not in summaries and now - follow.told_at > GONE:
+            self.store.end(follow.follow_id)
+            return False
+        versions = _versions(follow, snapshot, self._clock())
         changed = [name for name, version in versions.items() if follow.seen.get(name) != version]
         if not changed:
             return False
-        summaries = snapshot.articles.summaries
-        cards = [summaries[name] for name in changed][:MOST_NAMED]
+        # What is not named now is named tomorrow.
+        named = {name: versions[name] for name in changed[:MOST_NAMED]}
+        cards = [summaries[name] for name in named]
         lang = mail_templates.lang_of(follow.language)
         articles = [
             mail_templates.Quoted(card.title, self._address(card, follow.language), card.summary)
             for card in cards
         ]
-        stop = f"{self._link(follow)}/stop"
+        stop = self.stop_link(follow)
         subject, body = mail_templates.follow_news(
             self._settings.name(lang), self.title(follow), articles, stop, lang
         )
@@ -122,27 +145,22 @@ class FollowMails:
             "unsubscribe": stop,
         }
         with self._cases.changing() as connection:
-            if not self.store.told(connection, follow, versions, now):
+            if not self.store.told(connection, follow, {**follow.seen, **named}, now):
                 return False
-            key = f"news:{follow.follow_id}:{now}"[:64]
-            return enqueue(connection, follow.follow_id, MAIL_SINK, "mail", key, payload, now)
+            return self._enqueue(connection, follow, payload, now)
 
-    def _versions(self, follow: Follow) -> Mapping[str, str]:
-        """The version of each followed article: the day that its writer gave, else its text."""
-        snapshot = self._live.current()
-        cards = snapshot.articles.visible(self._clock(), PUBLIC) if snapshot else ()
-        if snapshot is None:
-            return {}
-        return {
-            card.id: _version(card, snapshot)
-            for card in cards
-            if (follow.kind == "article" and card.id == follow.object_id)
-            or (
-                follow.kind == "section"
-                and card.section == follow.object_id
-                and card.lang == follow.language
-            )
-        }
+    def _enqueue(
+        self, connection: Connection, follow: Follow, payload: Mapping[str, Any], now: int
+    ) -> bool:
+        """Queue a mail by itself: one that fails does not hold up the next."""
+        key = f"{key_of(follow.follow_id)}:{now}"
+        return enqueue(connection, str(uuid.uuid4()), MAIL_SINK, "mail", key, payload, now)
+
+    def stop_link(self, follow: Follow) -> str:
+        """The address that ends a follow; it never expires."""
+        token = self._links.make(STOP, follow.follow_id, self._now())
+        lang = self._settings.spoken(follow.language)
+        return f"{self._settings.address}/{lang}/follow/stop/{token}"
 
     def _link(self, follow: Follow) -> str:
         token = self._links.make(PURPOSE, follow.follow_id, self._now())
@@ -152,6 +170,20 @@ class FollowMails:
     def _address(self, card: ArticleSummary, language: str) -> str:
         lang = self._settings.spoken(language)
         return f"{self._settings.address}/{lang}/articles/{quote(card.slug)}"
+
+
+def _versions(follow: Follow, snapshot: Snapshot, now: datetime) -> dict[str, str]:
+    """The version of each followed article: the day that its writer gave, else its text."""
+    return {
+        card.id: _version(card, snapshot)
+        for card in snapshot.articles.visible(now, PUBLIC)
+        if (follow.kind == "article" and card.id == follow.object_id)
+        or (
+            follow.kind == "section"
+            and card.section == follow.object_id
+            and card.lang == follow.language
+        )
+    }
 
 
 def _version(card: ArticleSummary, snapshot: Snapshot) -> str:

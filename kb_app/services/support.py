@@ -56,6 +56,7 @@ from kb_app.support.notices import Notice, NoticeStore
 from kb_app.support.workflow import CaseWorkflow
 
 log = logging.getLogger("kb_app.services.support")
+NOTICE_STOP = "notice stop"
 POLLED, MOST_AWAY = 200, 20_000
 FETCH_EVERY, POLL_EVERY, FORGET_EVERY = MINUTE, 10 * MINUTE, HOUR
 # Sent deliveries are removed after this time, since they contain personal messages.
@@ -230,14 +231,17 @@ class SupportService:
         """Add what was learned of a known problem; returns the number of subscribers to mail."""
         now = int(self.clock().timestamp() * 1000)
 
-        def mail(told: Notice, address: str, language: str) -> Mapping[str, Any]:
+        def mail_of(told: Notice, address: str, language: str) -> Mapping[str, Any]:
             lang = mail_templates.lang_of(language)
+            stop = self._notice_stop(told, address, lang)
+            name, title = self.settings.name(lang), localized(told.title, lang)
             subject, body = mail_templates.notice_update(
-                self.settings.name(lang), localized(told.title, lang), localized(text, lang), lang
+                name, title, localized(text, lang), stop, lang
             )
-            return self._notice_mail(address, subject, body)
+            mail = self._notice_mail(address, subject, body, lang)
+            return {**mail, "unsubscribe": stop}
 
-        wanted = mail if tell and self.can_mail else None
+        wanted = mail_of if tell and self.can_mail else None
         return self.notices.add_update(notice, update_id, text, by, now, wanted)
 
     def _over(self, notice: Notice, mail: str, language: str) -> Mapping[str, Any]:
@@ -248,13 +252,20 @@ class SupportService:
             f"{self.settings.address}/{lang}/contact",
             lang,
         )
-        return self._notice_mail(mail, subject, body)
+        return self._notice_mail(mail, subject, body, lang)
 
-    def _notice_mail(self, mail: str, subject: str, body: str) -> Mapping[str, Any]:
+    def _notice_stop(self, notice: Notice, mail: str, lang: str) -> str:
+        """The address that ends the mails about a known problem; it never expires."""
+        now = int(self.clock().timestamp() * 1000)
+        token = self.links.make(NOTICE_STOP, f"{notice.notice_id} {mail}", now)
+        return f"{self.settings.address}/{lang}/notices/stop/{token}"
+
+    def _notice_mail(self, mail: str, subject: str, body: str, lang: str) -> Mapping[str, Any]:
         return {
             "to": mail,
             "subject": subject,
             "body": body,
+            "language": lang,
             "message_id": new_message_id(self.settings),
         }
 

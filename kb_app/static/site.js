@@ -296,22 +296,23 @@ class Steps {
     this.texts = prose.dataset;
     this.lists = lists;
     this.key = `steps:${document.body.dataset.article}`;
-    this.count = lists.flat().length;
+    // Ticks are those of these very steps, in this order.
+    this.version = [...lists.flat().map((step) => step.textContent).join("\n")].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 4294967291, 7);
     this.done = this.kept();
     for (const list of lists) this.setUp(list);
   }
 
   kept() {
     try {
-      const { done, count, at } = JSON.parse(localStorage.getItem(this.key));
+      const { done, version, at } = JSON.parse(localStorage.getItem(this.key));
       // Of an article that has other steps by now, nothing is known.
-      return new Set(count === this.count && Date.now() - at < STEPS_KEPT_MS ? done : []);
+      return new Set(version === this.version && Date.now() - at < STEPS_KEPT_MS ? done : []);
     } catch { return new Set(); }
   }
 
   keep() {
     try {
-      if (this.done.size) localStorage.setItem(this.key, JSON.stringify({ done: [...this.done], count: this.count, at: Date.now() }));
+      if (this.done.size) localStorage.setItem(this.key, JSON.stringify({ done: [...this.done], version: this.version, at: Date.now() }));
       else localStorage.removeItem(this.key);
     } catch { /* Ticks then last as long as the page. */ }
   }

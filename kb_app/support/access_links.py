@@ -28,13 +28,25 @@ class Links:
 
     def read(self, purpose: str, token: str, now: int) -> str:
         """The subject of a token. Raises ExpiredLinkError or InvalidLinkError."""
+        what, made = self._loaded(purpose, token)
+        if now - made * 1000 > self._days * DAY:
+            raise ExpiredLinkError("This link has expired.")
+        return what
+
+    def read_lasting(self, purpose: str, token: str) -> str:
+        """The subject of a token that never expires, such as one that ends mails.
+
+        Raises InvalidLinkError.
+        """
+        return self._loaded(purpose, token)[0]
+
+    def _loaded(self, purpose: str, token: str) -> tuple[str, int]:
+        """The subject of a token and when it was made, in seconds."""
         try:
             what, made = self._signer(purpose).loads(token)
+            return str(what), int(made)
         except (BadData, ValueError, TypeError) as error:
             raise InvalidLinkError("This link was not issued by this site.") from error
-        if now - int(made) * 1000 > self._days * DAY:
-            raise ExpiredLinkError("This link has expired.")
-        return str(what)
 
     def _signer(self, purpose: str) -> URLSafeSerializer:
         return URLSafeSerializer(self._secret, salt=f"kb {purpose}")

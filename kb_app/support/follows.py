@@ -61,9 +61,6 @@ class FollowStore:
         }
         insert_once(connection, table, row)
         here = [table.c[name] == row[name] for name in ("mail", "kind", "object_id", "language")]
-        connection.execute(
-            update(table).where(*here, table.c.confirmed_at.is_(None)).values(at=now)
-        )
         return _follow(connection.execute(select(table).where(*here)).mappings().one())
 
     def get(self, follow_id: str) -> Follow | None:
@@ -83,10 +80,12 @@ class FollowStore:
             connection.execute(update(table).where(here).values(**values))
 
     def end(self, follow_id: str) -> None:
-        """Remove a follow, with the address."""
-        table = schema.follows
+        """Remove a follow, with the address and the mails to it."""
+        table, outbox = schema.follows, schema.outbox
         with self.engine.begin() as connection:
             connection.execute(delete(table).where(table.c.follow_id == follow_id))
+            mails = outbox.c.key.startswith(f"{key_of(follow_id)}:", autoescape=True)
+            connection.execute(delete(outbox).where(mails))
 
     def confirmed(self, told_before: int) -> list[Follow]:
         """The follows that were told of nothing since a time (ms)."""
@@ -111,6 +110,11 @@ class FollowStore:
         old = table.c.confirmed_at.is_(None) & (table.c.at < now - CONFIRM_WITHIN)
         with self.engine.begin() as connection:
             connection.execute(delete(table).where(old))
+
+
+def key_of(follow_id: str) -> str:
+    """What the keys of the mails of a follow begin with."""
+    return f"follow:{follow_id}"
 
 
 def _follow(row: Any) -> Follow:

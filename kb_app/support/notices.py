@@ -100,15 +100,22 @@ class NoticeStore:
             connection.execute(insert(schema.notices).values(**_row(notice)))
         self._seen = None
 
-    def change(self, notice: Notice) -> None:
-        """Update a notice."""
+    def change(self, notice: Notice) -> bool:
+        """Update a notice; False where it is over, and stays so."""
+        table, values = schema.notices, _row(notice)
+        del values["over_at"]
+        here = (table.c.notice_id == notice.notice_id) & table.c.over_at.is_(None)
         with self._engine.begin() as connection:
-            connection.execute(
-                update(schema.notices)
-                .where(schema.notices.c.notice_id == notice.notice_id)
-                .values(**_row(notice))
-            )
+            changed = connection.execute(update(table).where(here).values(**values)).rowcount
         self._seen = None
+        return bool(changed)
+
+    def unsubscribe(self, notice_id: str, mail: str) -> None:
+        """Remove a subscriber, with the address."""
+        table = schema.subscribers
+        with self._engine.begin() as connection:
+            here = (table.c.notice_id == notice_id) & (table.c.mail == mail)
+            connection.execute(delete(table).where(here))
 
     def one(self, notice_id: str) -> Notice | None:
         """The notice with this id, or None."""

@@ -177,6 +177,9 @@ class CaseWorkflow:
 
         Returns False if the address got too many acknowledgements today.
         """
+        if case.spam:
+            # The page says the same as to everybody, and nobody is mailed.
+            return True
         receiver = _receiver(case.mail or mail)
         if self.cases.seen(receiver, now - DAY) >= ACKNOWLEDGED_A_DAY:
             return False

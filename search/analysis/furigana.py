@@ -33,7 +33,8 @@ def furigana(text: str) -> list[tuple[str, str]]:
 def _aligned(surface: str, reading: str) -> list[tuple[str, str]]:
     """The word with the reading of each run of kanji: 申し込み is (申, もう), し, (込, こ), み."""
     runs = [match.span() for match in _KANJI.finditer(surface)]
-    if not runs or not reading or jaconv.kata2hira(surface) == reading:
+    is_sign = not surface.strip("々〆ヶ")
+    if not runs or not reading or is_sign or jaconv.kata2hira(surface) == reading:
         return [(surface, "")]
     edges = [0, *(edge for run in runs for edge in run), len(surface)]
     pieces = [surface[start:end] for start, end in pairwise(edges)]

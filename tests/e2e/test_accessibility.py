@@ -109,7 +109,7 @@ def walked(page: Page, most: int = 250) -> list[Any]:
 # --- by rules -------------------------------------------------------------------------------------
 
 
-@criterion("1.1.1", "1.3.1", "1.3.5", "1.4.3", "2.4.2", "2.4.4", "3.1.1", "3.1.2", "4.1.1", "4.1.2")
+@criterion("1.1.1", "1.3.1", "1.3.5", "1.4.3", "2.4.2", "2.4.4", "3.1.1", "3.1.2", "4.1.2")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(help_site: Shop, open_page: Opener, each: str, scheme: str) -> None:
     page = open_page(f"{help_site.url}{each}", scheme=scheme)
@@ -129,6 +129,13 @@ def test_every_picture_has_an_alternative_and_icons_are_silent(
         || !(one.closest("[aria-hidden=true]") || one.getAttribute("role") === "img"))
       .map((one) => one.outerHTML.slice(0, 100))""")
     assert silent == []
+
+
+@criterion("4.1.1")
+def test_no_two_elements_have_the_same_id(help_site: Shop, open_page: Opener, each: str) -> None:
+    page = open_page(f"{help_site.url}{each}")
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert sorted(ids) == sorted(set(ids))
 
 
 @criterion("2.4.6", "1.3.1")

@@ -289,18 +289,18 @@ def story(
     return "\n".join(lines)
 
 
-def notice_update(site: str, title: str, text: str, language: str) -> Said:
+def notice_update(site: str, title: str, text: str, stop: str, language: str) -> Said:
     """News of a known problem for those who want to hear of it."""
     if language == "ja":
         return (
             f"続報: {title}",
             f"お知らせしている問題について、新しいことが分かりました。\n\n{title}\n{text}\n\n"
-            f"解消したときにも、もう一度お知らせします。\n\n{site}\n",
+            f"解消したときにも、もう一度お知らせします。\n\n---\nお知らせを止める: {stop}\n{site}\n",
         )
     return (
         f"News of: {title}",
         f"There is news of the problem that we told you of.\n\n{title}\n{text}\n\n"
-        f"You will also hear when it is over.\n\n{site}\n",
+        f"You will also hear when it is over.\n\n---\nStop these mails: {stop}\n{site}\n",
     )
 
 
@@ -322,12 +322,12 @@ def follow_ask(site: str, what: str, link: str, language: str) -> Said:
     if language == "ja":
         return (
             "更新のお知らせを受け取りますか",
-            f"「{what}」の更新をメールで受け取るには、次のページで「受け取る」を押してください。\n{link}\n\n"
+            f"「{what}」の更新をメールで受け取るには、2日以内に、次のページで「受け取る」を押してください。\n{link}\n\n"
             f"お心当たりのないときは、このメールを捨ててください。何も届きません。\n\n{site}\n",
         )
     return (
         "Do you want to hear of changes?",
-        f"To hear by mail when “{what}” changes, open this page and choose “Follow”:\n{link}\n\n"
+        f"To hear by mail when “{what}” changes, open this page within two days and choose “Follow”:\n{link}\n\n"
         f"If you did not ask for this, ignore this mail; nothing will come.\n\n{site}\n",
     )
 

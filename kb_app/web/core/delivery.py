@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g, request, session
 from flask_compress import Compress
 
+from kb_app.web.core.furigana import COOKIE as FURIGANA
 from kb_app.web.core.i18n import COOKIE
 from kb_app.web.core.visitor import CLIENT, CONSENT, SESSION
 
@@ -77,7 +78,7 @@ def set_up(app: Flask) -> None:
 
 def _is_secret(cookie: str) -> bool:
     """Whether a cookie holds more than a number or a choice of the visitor."""
-    return cookie.partition("=")[0] not in (CLIENT, SESSION, CONSENT, COOKIE)
+    return cookie.partition("=")[0] not in (CLIENT, SESSION, CONSENT, COOKIE, FURIGANA)
 
 
 def _is_for_one(response: Response) -> bool:

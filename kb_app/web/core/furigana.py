@@ -24,6 +24,7 @@ def wants_furigana() -> bool:
 
 def remember_furigana(response: Response) -> Response:
     """Keep what the address asks for, for the articles that follow."""
+    response.vary.add("Cookie")
     asked = request.args.get("furigana")
     if asked == ON:
         secure = request.is_secure

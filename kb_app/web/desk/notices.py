@@ -74,7 +74,8 @@ def _change(before: Notice) -> str:
     made = _read_form(before.notice_id, before)
     if isinstance(made, str):
         return made
-    support_service().notices.change(made)
+    if not support_service().notices.change(made):
+        return _("It is over meanwhile, and was not changed.")
     user_store().note(user().mail, "changed notice", before.notice_id)
     flash(_("Saved. Customers see it within seconds."))
     return ""

@@ -9,7 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb_app.analytics.ports import Vectors
+from kb_app.localized import localized
 from kb_app.services.search_adapters import CentredQuestions
+from kb_app.services.support import NOTICE_STOP
+from kb_app.support.access_links import InvalidLinkError
 from kb_app.support.notices import Notice, names_it
 from kb_app.web.core.context import services, support_service
 from kb_app.web.core.i18n import interface_language
@@ -86,6 +89,32 @@ def subscribe(ui: str, notice_id: str) -> BaseResponse:
         notice_id, request.form.get("mail", "").strip(), ui, now_ms()
     )
     return redirect(url_for("notices.told", ui=ui, taken=int(subscribed)), 303)
+
+
+@blueprint.get("/<ui:ui>/notices/stop/<token>")
+def ask_stop(ui: str, token: str) -> str:
+    """Ask for one more click before the mails about a problem end."""
+    notice_id, _mail = _subscriber(token)
+    notice = support_service().notices.one(notice_id)
+    title = localized(notice.title, ui) if notice else ""
+    return render_template("site/follow.html", state="stop" if notice else "stopped", title=title)
+
+
+@blueprint.post("/<ui:ui>/notices/stop/<token>")
+def stop(ui: str, token: str) -> str:
+    """End the mails about a problem: by the button, or by the mail program itself (RFC 8058)."""
+    support_service().notices.unsubscribe(*_subscriber(token))
+    return render_template("site/follow.html", state="stopped")
+
+
+def _subscriber(token: str) -> tuple[str, str]:
+    """The notice and the address of a link that ends mails."""
+    try:
+        found = support_service().links.read_lasting(NOTICE_STOP, token)
+    except InvalidLinkError:
+        abort(404)
+    notice_id, _space, mail = found.partition(" ")
+    return notice_id, mail
 
 
 @blueprint.get("/<ui:ui>/notices/told")

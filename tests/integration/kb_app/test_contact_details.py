@@ -263,3 +263,9 @@ def test_another_site_cannot_ask_for_the_link(own: Services, visitor: FlaskClien
     headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
     answer = visitor.post(f"{address}/link", data={"mail": "a@example.com"}, headers=headers)
     assert answer.status_code == 403 and sent(own, "mail") == []
+
+
+def test_a_case_that_is_held_back_as_spam_mails_nobody(own: Services, visitor: FlaskClient) -> None:
+    address = write(visitor, website="http://spam.example")
+    page = ask_for_link(visitor, address, mail="victim@example.com")
+    assert page.status_code == 200 and sent(own, "mail") == []

@@ -73,7 +73,7 @@ def ask(reader: FlaskClient, kind: str = "article", name: str = "ja-delivery-cos
 
 def link(own: Services) -> str:
     """The link of the newest mail, as a path."""
-    found = re.search(r"http://localhost(/ja/follow/\S+?)(?:/stop)?\s", mails(own)[-1]["body"])
+    found = re.search(r"http://localhost(/ja/follow/\S+)", mails(own)[-1]["body"])
     assert found is not None
     return found[1]
 
@@ -202,8 +202,122 @@ def test_links_of_others_and_old_ones_lead_nowhere(
 ) -> None:
     address = follow(own, reader)
     assert reader.get(f"{address}x").status_code == 404
+    assert reader.post(f"{address.replace('/follow/', '/follow/stop/')}").status_code == 404
     clock.now += timedelta(days=400)
     assert reader.get(address).status_code == 404
+
+
+def test_the_link_that_ends_it_never_expires_and_can_be_used_again(
+    own: Services, reader: FlaskClient, clock: Clock
+) -> None:
+    follow(own, reader)
+    clock.now += timedelta(days=1)
+    put(own, "2026-11-21", "700円です。")
+    own.follows.run()
+    stop = mails(own)[-1]["unsubscribe"].removeprefix("http://localhost")
+    clock.now += timedelta(days=400)
+    assert "止めますか" in reader.get(stop).text
+    for _ in range(2):
+        answer = reader.post(stop)
+        assert answer.status_code == 200 and "お知らせを止めました" in answer.text
+    assert mails(own) == []
+
+
+def test_a_late_confirmation_is_told_what_to_do(
+    own: Services, reader: FlaskClient, clock: Clock
+) -> None:
+    ask(reader)
+    address = link(own)
+    clock.now += timedelta(days=3)
+    own.follows.run()
+    answer = reader.get(address)
+    assert answer.status_code == 410 and "2日以内" in answer.text
+
+
+def test_what_is_too_much_for_one_mail_comes_the_next_day(
+    own: Services, reader: FlaskClient, clock: Clock
+) -> None:
+    follow(own, reader, "section", "delivery")
+    clock.now += timedelta(days=1)
+    for number in range(25):
+        write_article(
+            own.settings.articles, f"ja/delivery/n{number}.md", f"新着{number}番", "本文。"
+        )
+    own.indexing.publish_build(own.indexing.rebuild())
+    named: list[str] = []
+    for _ in range(2):
+        assert own.follows.run() == 1
+        named += re.findall(r"^新着\d+番$", mails(own)[-1]["body"], re.MULTILINE)
+        clock.now += timedelta(days=1)
+    assert len(named) == 25 == len(set(named)) and own.follows.run() == 0
+
+
+def test_an_article_that_comes_back_unchanged_is_no_news(
+    own: Services, reader: FlaskClient, clock: Clock
+) -> None:
+    follow(own, reader, "section", "delivery")
+    for day, front in enumerate(({"audience": "internal"}, {})):
+        clock.now += timedelta(days=1)
+        put(own, "2026-11-01", "600円です。", **front)
+        write_article(own.settings.articles, f"ja/delivery/d{day}.md", f"日{day}", "本文。")
+        own.indexing.publish_build(own.indexing.rebuild())
+        assert own.follows.run() == 1 and "600円" not in mails(own)[-1]["body"]
+
+
+def test_a_mail_that_is_refused_does_not_hold_up_the_next(
+    own: Services, reader: FlaskClient, clock: Clock
+) -> None:
+    follow(own, reader)
+    for day in (21, 22):
+        clock.now += timedelta(days=1)
+        put(own, f"2026-11-{day}", f"{day}00円です。")
+        own.follows.run()
+    query = select(schema.outbox.c.case_id)
+    with own.store.engine.connect() as connection:
+        queues = [row[0] for row in connection.execute(query)]
+    assert len(queues) == 3 == len(set(queues))
+
+
+def test_a_follow_of_a_deleted_article_ends(
+    own: Services, reader: FlaskClient, clock: Clock
+) -> None:
+    follow(own, reader)
+    (own.settings.articles / "ja/delivery/cost.md").unlink()
+    own.indexing.publish_build(own.indexing.rebuild())
+    clock.now += timedelta(days=40)
+    own.follows.run()
+    with own.store.engine.connect() as connection:
+        assert connection.execute(select(schema.follows)).all() == []
+
+
+def test_one_that_fails_does_not_keep_the_others_from_hearing(
+    own: Services, reader: FlaskClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow(own, reader)
+    follow(own, reader, "section", "delivery")
+    clock.now += timedelta(days=1)
+    put(own, "2026-11-21", "700円です。")
+    titles = iter([ValueError("broken"), "配送"])
+
+    def title(_follow: object) -> str:
+        given = next(titles)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    monkeypatch.setattr(own.follows, "title", title)
+    assert own.follows.run() == 1
+
+
+def test_a_section_without_articles_in_the_language_is_not_offered(
+    own: Services, reader: FlaskClient
+) -> None:
+    write_article(own.settings.articles, "ja/garden/a.md", "庭", "庭です。")
+    own.indexing.publish_build(own.indexing.rebuild())
+    assert "follow-mail" in reader.get("/ja/sections/garden").text
+    assert "follow-mail" not in reader.get("/en/sections/garden").text
+    form = {"kind": "section", "object_id": "garden", "mail": HANAKO}
+    assert reader.post("/en/follow", data=form).status_code == 404
 
 
 def test_what_was_never_confirmed_is_forgotten(

@@ -99,6 +99,25 @@ def test_what_is_new_is_shown_first_and_mailed_to_those_who_wait(
     assert subjects == ["It is over: Late parcels", "解消しました: 配送の遅れ"]
 
 
+def test_news_can_be_stopped_with_one_click(own: Services, lead: FlaskClient) -> None:
+    own.support.notices.subscribe("n1", "hanako@example.com", "ja", AT)
+    send(lead, do="update", update_ja="調べています。", tell="1")
+    stop = mails(own)[0]["unsubscribe"]
+    assert stop in mails(own)[0]["body"] and mails(own)[0]["language"] == "ja"
+    path = stop.removeprefix("http://localhost")
+    assert "配送の遅れ" in lead.get(path).text
+    answer = lead.post(path, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200 and own.support.notices.waiting("n1") == 0
+    assert lead.get(f"{path}x").status_code == 404
+
+
+def test_a_change_does_not_bring_back_what_is_over(own: Services) -> None:
+    own.support.end_notices(AT, ["n1"])
+    assert not own.support.notices.change(NOTICE)
+    found = own.support.notices.one("n1")
+    assert found is not None and found.over_at == AT
+
+
 def test_nobody_is_mailed_unless_it_is_asked_for(own: Services, lead: FlaskClient) -> None:
     own.support.notices.subscribe("n1", "hanako@example.com", "ja", AT)
     assert send(lead, do="update", update_ja="調べています。")[0] == 303
