@@ -46,6 +46,7 @@ _LONGEST_YES = 30
 _NUMBER = re.compile(r"([1-9])(?:番(?:目)?)?[.。)]?")
 # A sentence that is hardly more than the wish for a person.
 _PERSON = re.compile(
+    r"\A(?:"
     r"(?:すみません|あの|やっぱり|もう|直接|早く|いいから|できれば|[、, ])*+"
     r"(?:担当者|担当の方|オペレーター|スタッフ|係員|係の人|有人|人間|人)(?:の方)?[にとへをでから]{0,2}(?:直接)?"
     r"(?:つな|繋|代わっ|替わっ|話|相談|お願い|呼ん|対応)"
@@ -58,6 +59,7 @@ _PERSON = re.compile(
     r"(?:person|human being|human|agent|someone|somebody|operator|representative|people)"
     r"(?: now| please)*+"
     r"|(?:an? )?(?:real |live )?(?:person|human|agent|operator|representative)(?: please)?"
+    r")\Z"
 )
 _LONGEST_WISH = 60
 
@@ -116,7 +118,7 @@ def _agrees(folded: str, said: str, is_offer: bool) -> bool | None:
 
 def _wants_person(folded: str, said: str) -> bool:
     return any(said == words.to_a_person for words in ALL_TEXTS) or (
-        len(folded) <= _LONGEST_WISH and bool(_PERSON.fullmatch(folded))
+        len(folded) <= _LONGEST_WISH and bool(_PERSON.match(folded))
     )
 
 
