@@ -73,6 +73,8 @@ _WORDS = (
     *("one", "two", "three", "four", "five", "six"),
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),
 )
+# Most texts tell no time at all, and need no closer look.
+_MAY_PROMISE = re.compile(r"(?i)\d[:：時]|以内|\d ?hours?|\d時間|within |around the clock")
 _NUMBERS = dict(zip(_WORDS, range(1, 13), strict=True))
 _UNITS = {"分": "minute", "時間": "hour", "営業日": "day", "日": "day"}
 
@@ -93,9 +95,11 @@ def promise_remarks(article: Article, promises: Promises) -> Iterator[Remark]:
     if article.audience != "public" or lang not in LANGUAGES:
         return
     for section in article.sections:
+        if not _MAY_PROMISE.search(section.text):
+            continue
         for start, end in pairwise(sentence_bounds(section.text)):
             sentence = section.text[start:end].strip()
-            if len(sentence) <= _LONGEST:
+            if len(sentence) <= _LONGEST and _MAY_PROMISE.search(sentence):
                 folded = fold(sentence)
                 yield from _hours(sentence, folded, promises.channels, lang)
                 yield from _reply_time(sentence, folded, promises, lang)
