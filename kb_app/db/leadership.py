@@ -49,6 +49,10 @@ class Leadership:
 
     def close(self) -> None:
         """Give the lock back, so that another node leads at once."""
+        if self._connection is not None:
+            # The server notices the end of a connection a moment later.
+            with suppress(Exception):
+                self._connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LEADING})
         self._let_go()
         if self._engine is not None:
             self._engine.dispose()
