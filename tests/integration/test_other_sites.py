@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import requests
@@ -66,6 +66,8 @@ def test_a_server_that_drips_is_left_after_the_deadline() -> None:
         session_for_other_sites(private=True, deadline_s=0.4) as session,
     ):
         begun = time.monotonic()
-        # What came until then is an answer with fewer headers.
-        session.get(f"http://127.0.0.1:{port}/", timeout=5)
+        # What came until then is an answer with fewer headers; a header that is still on its way
+        # when the connection ends resets it.
+        with suppress(requests.ConnectionError):
+            session.get(f"http://127.0.0.1:{port}/", timeout=5)
         assert time.monotonic() - begun < 5
