@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import Connection
 
 from indexer.model import ArticleSummary
 from kb_app.durations import DAY, HOUR
+from kb_app.localized import localized
 from kb_app.services.live_index import LiveIndex, Snapshot
+from kb_app.services.public_search import article_address
 from kb_app.services.search_adapters import PUBLIC
 from kb_app.settings import Settings
 from kb_app.smtp import can_mail, new_message_id
@@ -92,8 +93,7 @@ class FollowMails:
             card = snapshot.articles.summaries.get(follow.object_id)
             return card.title if card and card.visible(self._clock(), PUBLIC) else ""
         info = snapshot.articles.sections.get(follow.object_id)
-        titles = info.title if info else {}
-        return titles.get(follow.language) or next(iter(titles.values()), follow.object_id)
+        return localized(info.title if info else {}, follow.language) or follow.object_id
 
     def run(self) -> int:
         """Mail what changed; returns the number of mails queued."""
@@ -103,10 +103,10 @@ class FollowMails:
         if snapshot is None or not can_mail(self._settings):
             return 0
         return sum(
-            self._told(follow, snapshot, now) for follow in self.store.confirmed(now - PAUSE)
+            self._try_to_tell(follow, snapshot, now) for follow in self.store.confirmed(now - PAUSE)
         )
 
-    def _told(self, follow: Follow, snapshot: Snapshot, now: int) -> bool:
+    def _try_to_tell(self, follow: Follow, snapshot: Snapshot, now: int) -> bool:
         """Tell one; a failure is logged, so that the others are told."""
         try:
             return self._tell(follow, snapshot, now)
@@ -129,7 +129,9 @@ class FollowMails:
         cards = [summaries[name] for name in named]
         lang = mail_templates.lang_of(follow.language)
         articles = [
-            mail_templates.Quoted(card.title, self._address(card, follow.language), card.summary)
+            mail_templates.Quoted(
+                card.title, article_address(self._settings, card, follow.language), card.summary
+            )
             for card in cards
         ]
         stop = self.stop_link(follow)
@@ -166,10 +168,6 @@ class FollowMails:
         token = self._links.make(PURPOSE, follow.follow_id, self._now())
         lang = self._settings.spoken(follow.language)
         return f"{self._settings.address}/{lang}/follow/{token}"
-
-    def _address(self, card: ArticleSummary, language: str) -> str:
-        lang = self._settings.spoken(language)
-        return f"{self._settings.address}/{lang}/articles/{quote(card.slug)}"
 
 
 def _versions(follow: Follow, snapshot: Snapshot, now: datetime) -> dict[str, str]:

@@ -22,6 +22,7 @@ from kb_app.durations import DAY, HOUR, MINUTE
 from kb_app.localized import localized
 from kb_app.services.chat_answers import ChatAnswers
 from kb_app.services.live_index import LiveIndex
+from kb_app.services.public_search import PublicSearch
 from kb_app.services.support_adapters import (
     CaseLog,
     MailReader,
@@ -309,11 +310,12 @@ def make_support(
         CaseNotifications(cases, support, links, SiteMailer(settings), site),
     )
     uploads, sinks = Uploads(store.engine), SinkRegistry(settings, support, cases, clock)
-    reader = MailReader(live, events, settings, redactions, clock)
+    search = PublicSearch(live, events, settings, redactions, clock)
+    reader = MailReader(search)
     own = [settings.contact_mail, settings.mail_from]
     mail_intake = MailIntake(workflow, uploads, reader, own, parse_mail)
-    answers = ChatAnswers(live, events, settings, redactions, clock)
-    chats = Chats(ConversationStore(store.engine), workflow, answers, settings.languages[0])
+    conversations = ConversationStore(store.engine)
+    chats = Chats(conversations, workflow, ChatAnswers(search), settings.languages[0])
     outbox = Outbox(store.engine, sinks.sink_of, workflow.set_external_id)
     return SupportService(
         settings,

@@ -8,15 +8,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from indexer.isolation import IsolationError, isolated_process
 from kb_app.analytics.event_store import EventStore
-from kb_app.analytics.event_writer import BackgroundWriter
-from kb_app.analytics.model import ActionEvent, QueryEvent
-from kb_app.analytics.redaction import redact, redact_all
-from kb_app.services.live_index import LiveIndex
-from kb_app.services.search_adapters import PUBLIC
+from kb_app.analytics.model import ActionEvent
+from kb_app.analytics.redaction import redact_all
+from kb_app.services.public_search import PublicSearch, article_address, section_of
 from kb_app.settings import Settings
 from kb_app.smtp import can_mail, new_message_id
 from kb_app.support.case_store import CaseStore
@@ -33,7 +30,6 @@ from kb_app.support.inbound.email_parser import Incoming, read_mail, unreadable_
 from kb_app.support.inbound.mail_to_case import MailAnswer
 from kb_app.support.model import MAIL_SINK, STEP_SINK, Case
 from kb_app.support.workflow import CREATED, RESOLVED
-from search.model import Query
 
 log = logging.getLogger("kb_app.services.support")
 QUOTED = 3
@@ -103,71 +99,39 @@ def parse_mail(raw: bytes) -> Incoming:
 class MailReader:
     """Searches the index for the question of a mail; implements the Read port."""
 
-    def __init__(
-        self,
-        live: LiveIndex,
-        events: BackgroundWriter,
-        settings: Settings,
-        redactions: tuple[re.Pattern[str], ...],
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._live, self._events, self._settings, self._redactions, self._clock = (
-            live,
-            events,
-            settings,
-            redactions,
-            clock,
-        )
+    def __init__(self, search: PublicSearch) -> None:
+        self._search = search
 
     def __call__(self, subject: str, text: str) -> MailAnswer:
         """The articles that answer with the verdict "strict"; the search is recorded as a query."""
-        snapshot, query = self._live.current(), question_of(subject, text)
-        recorded = self._settings.analytics == "on"
-        if snapshot is None or not query:
-            return MailAnswer(language=self._settings.languages[0], recorded=recorded)
-        results = snapshot.search(
-            Query(query, self._settings.languages[0], QUOTED, audiences=PUBLIC, now=self._clock())
-        )
-        lang = results.lang or self._settings.languages[0]
-        query_id, client_id = str(uuid.uuid4()), uuid.uuid4().hex
+        settings, query = self._search.settings, question_of(subject, text)
+        recorded = settings.analytics == "on"
+        found = self._search.search(query, "", QUOTED) if query else None
+        if found is None:
+            return MailAnswer(language=settings.languages[0], recorded=recorded)
+        snapshot, results = found
+        lang = results.lang or settings.languages[0]
         if results.problem:
             return MailAnswer(language=lang, recorded=recorded)
-        section = (
-            results.hits[0].document.section if results.hits and results.verdict != "none" else ""
-        )
+        client_id, query_id = uuid.uuid4().hex, ""
         if recorded:
-            self._events.put(
-                QueryEvent(
-                    query_id=query_id,
-                    at=int(self._clock().timestamp() * 1000),
-                    user_query=redact(query, self._redactions),
-                    client_id=client_id,
-                    language=lang,
-                    channel="mail",
-                    origin="mail",
-                    verdict=results.verdict,
-                    probability=results.probability,
-                    index_version=results.index_version,
-                    elapsed_ms=results.elapsed_ms,
-                    hit_ids=tuple(hit.article_id for hit in results.hits),
-                    section=section,
-                )
+            query_id = self._search.record(
+                query, results, client_id=client_id, channel="mail", origin="mail", language=lang
             )
         answers = tuple(
             Quoted(
                 (card := snapshot.articles.summaries[answer.article_id]).title,
-                f"{self._settings.address}/{self._settings.spoken(lang)}"
-                f"/articles/{quote(card.slug)}?from={query_id}",
+                article_address(settings, card, lang, query_id),
                 answer.text,
             )
             for answer in (results.answer, results.other_answer)
             if answer
         )
         return MailAnswer(
-            query_id if recorded else "",
+            query_id,
             client_id if recorded else None,
             lang,
-            section,
+            section_of(results),
             recorded,
             answers,
         )

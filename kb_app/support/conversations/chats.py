@@ -142,12 +142,9 @@ class Chats:
         if not conversation.language:
             language = heard.language or language_of(heard.text) or self._language
             conversation = replace(conversation, language=language)
-        words, case = texts_of(conversation.language), self._case(conversation)
+        case = self._case(conversation)
         if case is not None:
             return self._say_in(case, conversation, heard, now, may_open)
-        if not heard.text.strip():
-            after = with_site(conversation, words.no_text, now)
-            return after, Response(words.no_text)
         after, response = respond(conversation, heard.text, self._answers, now)
         if response.helped is not None:
             self._answers.helped(after, response.helped, now)
@@ -208,7 +205,7 @@ class Chats:
         )
         said = transcript(conversation.turns, (words.customer, words.site))
         with self._workflow.cases.changing() as connection:
-            once = f"transcript:{conversation.conversation_id}"
+            once = f"transcript:{case.case_id}"
             self._workflow.cases.add_message(connection, case, now, NOTE, "", said, once=once)
         text = _handed_text(case, conversation.language, self._workflow)
         kept = replace(

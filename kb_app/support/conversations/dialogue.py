@@ -32,7 +32,7 @@ MOST_OPTIONS = 3
 LONGEST_QUOTE = 900
 _YES = re.compile(
     r"(?:はい|ええ|うん|お願い|おねがい|解決しました|解決した|大丈夫|ok|okay|オッケー|了解|ありがと|助かり"
-    r"|できました|直りました|yes|yep|yeah|sure|please|thank|solved|it did|👍|🙏)"
+    r"|できました|直りました|yes|yep|yeah|y\b|sure|please|thank|solved|it did|👍|🙏)"
 )
 _NO = re.compile(
     r"(?:いいえ|いえ|いや|うーん|違|ちが|まだ|だめ|ダメ|駄目|解決(?:し(?:ない|ません|ていま)|していな)"
@@ -71,7 +71,7 @@ def respond(
     said = " ".join(text.split())[:LONGEST_TEXT]
     words = texts_of(conversation.language)
     if not said:
-        return with_site(conversation, words.empty, now), Response(words.empty)
+        return with_site(conversation, words.no_text, now), Response(words.no_text)
     heard = _with_turn(conversation, Turn(CUSTOMER, said, now))
     after, response = _next(heard, said, answers, now)
     return with_site(after, response.text, now, response.url), response
@@ -113,7 +113,7 @@ def _agrees(folded: str, said: str, is_offer: bool) -> bool | None:
         return None
     if _NO.match(folded) or (is_offer and _NO_THANKS.match(folded)):
         return False
-    return True if _YES.match(folded) or folded in ("y", "👍") else None
+    return True if _YES.match(folded) else None
 
 
 def _wants_person(folded: str, said: str) -> bool:
@@ -216,13 +216,13 @@ def _answered(
     conversation: Conversation, quote: Quote, lead: str = ""
 ) -> tuple[Conversation, Response]:
     words = texts_of(conversation.language)
-    parts = (lead, quote.title, short(quote.text, LONGEST_QUOTE), words.helped)
+    parts = (lead, quote.title, cut_at_sentence(quote.text, LONGEST_QUOTE), words.helped)
     text = "\n\n".join(part for part in parts if part)
     after = replace(conversation, waiting=HELPED, article_id=quote.article_id, options=())
     return after, Response(text, (words.yes, words.no), quote.url)
 
 
-def short(text: str, most: int) -> str:
+def cut_at_sentence(text: str, most: int) -> str:
     """A text of at most ``most`` characters, cut at the end of a line or word where it can be."""
     if len(text) <= most:
         return text

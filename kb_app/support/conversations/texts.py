@@ -12,7 +12,6 @@ class Texts:
     """The sentences of one language. ``{}`` takes what the name of the field says."""
 
     greeting: str
-    empty: str
     helped: str
     yes: str
     no: str
@@ -39,7 +38,6 @@ class Texts:
 _TEXTS = {
     "ja": Texts(
         greeting="こんにちは。お困りのことを、ひとことで書いてください。",
-        empty="お困りのことを、ひとことで書いてください。",
         helped="これで解決しましたか。",
         yes="はい",
         no="いいえ",
@@ -67,7 +65,6 @@ _TEXTS = {
     ),
     "en": Texts(
         greeting="Hello. What is it about? A few words are enough.",
-        empty="Please write what it is about; a few words are enough.",
         helped="Did that help?",
         yes="Yes",
         no="No",

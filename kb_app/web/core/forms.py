@@ -33,6 +33,14 @@ def given_text(name: str) -> str:
     return request.form.get(name, "").replace("\r\n", "\n").strip()
 
 
+def given_fields() -> dict[str, str]:
+    """The values of the fields of support.yml in the form, by name."""
+    return {
+        field.name: request.form.get(f"field-{field.name}", "")
+        for field in support_service().config.fields
+    }
+
+
 def given_form_id() -> str:
     """The form id; a new one where it is not a UUID."""
     given = request.form.get("form_id", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import month_name
 
-from kb_app.support.conversations.dialogue import short
+from kb_app.support.conversations.dialogue import cut_at_sentence
 
 LONGEST_MESSAGE = 280
 LONGEST_SPOKEN = 600
@@ -38,7 +38,7 @@ def text_message(text: str, url: str) -> str:
         url = ""
     room = LONGEST_MESSAGE - len(url) - 1 if url else LONGEST_MESSAGE
     plain = "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
-    return f"{short(plain, room)}\n{url}" if url else short(plain, room)
+    return f"{cut_at_sentence(plain, room)}\n{url}" if url else cut_at_sentence(plain, room)
 
 
 def spoken(text: str, lang: str) -> str:
@@ -60,7 +60,7 @@ def spoken(text: str, lang: str) -> str:
     lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
     end = "。" if is_japanese else "."
     whole = " ".join(line if line[-1] in "。.!?！？:：、," else f"{line}{end}" for line in lines)
-    return short(whole, LONGEST_SPOKEN)
+    return cut_at_sentence(whole, LONGEST_SPOKEN)
 
 
 def _day(match: re.Match[str], is_japanese: bool) -> str:

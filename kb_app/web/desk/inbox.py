@@ -45,6 +45,7 @@ from kb_app.web.core.context import (
 )
 from kb_app.web.core.forms import (
     RejectedFiles,
+    given_fields,
     given_form_id,
     given_text,
     keep_files,
@@ -168,7 +169,7 @@ def new() -> str | BaseResponse | tuple[str, int]:
     if request.method == "GET":
         return _new_page({})
     asked = support_service().config.fields
-    values = {field.name: request.form.get(f"field-{field.name}", "") for field in asked}
+    values = given_fields()
     given = NewCase(
         # Another call written into the same form is another case.
         form_id=once_of(given_form_id(), given_text("text")),

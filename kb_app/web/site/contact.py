@@ -33,6 +33,7 @@ from kb_app.web.core.context import (
     support_service,
 )
 from kb_app.web.core.forms import (
+    given_fields,
     given_form_id,
     given_text,
     keep_files,
@@ -121,7 +122,7 @@ def send(ui: str) -> str | BaseResponse | tuple[str, int]:
     given = _new_case(ui, form_id, query_id, results)
     asked = support_service().config.fields
     problems: dict[str, Any] = given.problems() | {
-        f"field-{name}": what for name, what in field_problems(_given_fields(), asked).items()
+        f"field-{name}": what for name, what in field_problems(given_fields(), asked).items()
     }
     problems |= keep_files(form_id)
     if problems:
@@ -217,7 +218,7 @@ def _new_case(ui: str, form_id: str, query_id: str, results: Results | None) -> 
         query_id=query_id if tracking.known(query_id) else "",
         client_id=visitor().client_id,
         trail=tuple(step for step in my_trail() + _stuck_steps(form) if step["id"] in chosen),
-        fields=known_fields(_given_fields(), support_service().config.fields),
+        fields=known_fields(given_fields(), support_service().config.fields),
         recorded=visitor().recorded and not visitor().bot,
         spam=spam_reason(form.get("message", ""), form.get("name", ""), form.get("website", "")),
     )
@@ -301,14 +302,6 @@ def _answered(ui: str, article_id: str, query_id: str, form_id: str) -> str:
 
 
 # --- what goes along with the message ---
-
-
-def _given_fields() -> dict[str, str]:
-    """The values of the fields of support.yml in the form, by name."""
-    return {
-        field.name: request.form.get(f"field-{field.name}", "")
-        for field in support_service().config.fields
-    }
 
 
 def _stuck_at() -> dict[str, str]:

@@ -404,6 +404,9 @@ def test_a_merged_case_does_not_open_the_other_one(own: Services, client: FlaskC
         "もう一度" not in said.text for said in own.support.cases.messages(other.case_id)
     )
     assert len(cases_of(own)) == 3
+    (new,) = (one for one in cases_of(own) if one.case_id not in (mine.case_id, other.case_id))
+    notes = own.support.cases.messages(new.case_id, notes=True)
+    assert "もう一度お願いしたい" in notes[0].text
 
 
 def cases_of(own: Services) -> list[Case]:

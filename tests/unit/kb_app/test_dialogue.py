@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from kb_app.support.conversations.dialogue import choices_of, respond, short
+from kb_app.support.conversations.dialogue import choices_of, cut_at_sentence, respond
 from kb_app.support.conversations.model import Conversation, Option, Quote, Reading, Response
 
 REFUND = Quote("refund", "返金の時期", "5〜7営業日で返金します。", "https://x/refund")
@@ -212,7 +212,7 @@ def test_a_long_talk_and_a_long_text_are_bounded() -> None:
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
 def test_nothing_is_no_message_and_says_so(blank: str) -> None:
     conversation, response, asked = talk(blank)
-    assert asked == [] and "ひとことで" in response.text
+    assert asked == [] and "文字でお書きください" in response.text
     assert [turn.text for turn in conversation.turns] == [response.text]
 
 
@@ -223,5 +223,5 @@ def test_the_wish_for_a_person_is_found_in_no_time() -> None:
 
 
 def test_a_quote_is_cut_at_the_end_of_a_sentence() -> None:
-    assert short("一文目です。二文目はとても長い文です。", 10) == "一文目です。…"
-    assert short("短い", 12) == "短い" and len(short("あ" * 50, 12)) == 12
+    assert cut_at_sentence("一文目です。二文目はとても長い文です。", 10) == "一文目です。…"
+    assert cut_at_sentence("短い", 12) == "短い" and len(cut_at_sentence("あ" * 50, 12)) == 12
